@@ -1,0 +1,96 @@
+# Everything happens in .venv; nothing else on the machine is touched.  A target does its own
+# set-up first and repeats only what has changed since.
+#
+#   make demo      see it work                   make test      run the tests
+#   make bench     measure it                    make lint      formatting and style
+#   make types     type checks                   make format    apply the formatting
+#   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
+#   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
+#   make sdist-check  tests of what an installation from the source archive gives
+#   make clean     delete what was built         make distclean delete .venv as well
+#
+# PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
+#   make demo PYTHON=python3.12        make test ARGS="-k kernels -x"
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+python := $(VENV)/bin/python
+# Stamps: empty files, as old as the last time that a step was done.
+stamp := $(VENV)/.softreg
+kernels := setup.py $(wildcard src/*.pyx src/*.pxd src/*.h)
+
+# Whatever environment the user is in, only .venv counts.
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+
+.NOTPARALLEL:
+.PHONY: build demo test bench lint format types checked serial clang sdist-check oldest \
+	clean distclean
+
+build: $(stamp)-build $(stamp)-install
+
+demo: build
+	$(python) -m softreg_fast demo $(ARGS)
+
+test: build $(stamp)-test
+	$(python) -m pytest $(ARGS)
+
+bench: build $(stamp)-bench
+	$(python) -m bench.run $(ARGS)
+
+lint: $(stamp)-dev
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint src  # it looks for pycodestyle in PATH
+
+format: $(stamp)-dev
+	$(python) -m ruff check --fix
+	$(python) -m ruff format
+
+types: build $(stamp)-dev
+	$(python) -m mypy
+	$(python) -m mypy.stubtest softreg_fast \
+		$(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
+
+checked serial clang: $(stamp)-test
+	$(python) tools/try_build.py $@ $(ARGS)
+
+sdist-check: $(stamp)-dev
+	$(python) tools/try_build.py sdist $(ARGS)
+
+oldest: $(stamp)-build
+	$(python) tools/try_build.py oldest $(ARGS)
+
+# --- the steps behind the targets -------------------------------------------------------------
+
+$(stamp)-environment: pyproject.toml
+	@$(PYTHON) tools/preflight.py
+	@$(python) -m pip --version >/dev/null 2>&1 || { \
+		echo "making the environment $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	$(python) tools/install.py build runtime
+	@touch $@
+
+# Compiled in place, so that messages are seen and only what changed is compiled.
+$(stamp)-build: $(stamp)-environment $(kernels)
+	$(python) setup.py --quiet build_ext --inplace
+	@touch $@
+
+# Finds everything compiled already; leaves the metadata and the command line in .venv.
+$(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
+	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(stamp)-test $(stamp)-bench $(stamp)-dev: $(stamp)-%: $(stamp)-environment
+	$(python) tools/install.py $*
+	@touch $@
+
+clean:
+	rm -rf build dist softreg_fast.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f softreg_fast/*.so $(stamp)-build $(stamp)-install
+	find softreg_fast tests bench tools -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	test ! -e $(VENV)/pyvenv.cfg || rm -rf $(VENV)

@@ -1,0 +1,277 @@
+"""Compile one extension, ``softreg_fast._NAME``, from every ``src/_NAME.pyx``.
+
+Everything else about the distribution is said in pyproject.toml.  Environment:
+
+    SOFTREG_OPENMP=auto      use OpenMP if the compiler can (the default);
+                   require   stop if it cannot;      off   do not ask
+    SOFTREG_CHECKED=1        bounds-checked kernels with C assertions, for the tests
+    SOFTREG_LIBOMP=PREFIX    where libomp lies (macOS; default: what Homebrew says)
+    CC, CFLAGS, LDFLAGS      as everywhere; CFLAGS come last, so they win
+"""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+
+def switch(name, default, *choices):
+    """The value of an environment variable that takes one of a few words."""
+    value = os.environ.get(name) or default
+    if value not in (default, *choices):
+        allowed = ", ".join((default, *choices))
+        raise SystemExit(f"error: {name}={value!r} means nothing here; use one of: {allowed}")
+    return value
+
+
+OPENMP = switch("SOFTREG_OPENMP", "auto", "require", "off")
+CHECKED = switch("SOFTREG_CHECKED", "0", "1") == "1"
+
+# The only place where directives are set.  A checked build keeps wraparound off, so that
+# a negative index is an error there and not the last element.
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": CHECKED,
+    "initializedcheck": CHECKED,
+    "nonecheck": CHECKED,
+    "wraparound": False,
+    "cdivision": True,
+    "autotestdict": False,
+    "auto_pickle": False,
+    "embedsignature": True,
+    "embedsignature.format": "python",
+    "freethreading_compatible": True,
+}
+
+OPENMP_PROBE = """
+#ifndef _OPENMP
+#error "this compiler ignores the OpenMP flag"
+#endif
+#include <omp.h>
+int main(void) {
+    int i, total = 0;
+    #pragma omp parallel for reduction(+: total) num_threads(2)
+    for (i = 0; i < 4; i++) total += i + 0 * omp_get_thread_num();
+    return total != 6;
+}
+"""
+
+OPENMP_MISSING = """
+    softreg_fast is being built WITHOUT OpenMP: every result stays the same,
+    but only one core will work on each problem.
+
+    The compiler could not build a four-line OpenMP program. To change that:
+      Debian, Ubuntu   gcc needs nothing more; for clang: apt-get install libomp-dev
+      Fedora           gcc needs nothing more; for clang: dnf install libomp-devel
+      macOS            brew install libomp   (or name its place in SOFTREG_LIBOMP)
+      conda            conda install compilers
+    SOFTREG_OPENMP=off builds like this without asking; =require makes it an error.
+"""
+
+
+def optimisation_flags(kind):
+    """Flags that every build gets; `kind` is the compiler type as setuptools names it."""
+    if kind == "msvc":  # untested
+        return ["/Od" if CHECKED else "/O2"]
+    # -fopenmp-simd obeys "omp simd" and needs no run-time library.  The last two let gcc
+    # vectorise sqrt and comparisons; unlike -ffast-math they leave inf, nan and denormals alone.
+    level = ["-O1", "-UNDEBUG"] if CHECKED else ["-O3", "-g0", "-DNDEBUG"]
+    # Cython's own C sets variables in vain; warnings about the headers in src/ stay on.
+    noise = (
+        "unused-function",
+        "unused-but-set-variable",
+        "maybe-uninitialized",
+        "unknown-warning-option",
+    )
+    return [
+        *level,
+        "-fopenmp-simd",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        *(f"-Wno-{name}" for name in noise),
+    ]
+
+
+def openmp_candidates(kind):
+    """Pairs (compile flags, link flags) that may switch OpenMP on, the likeliest first."""
+    if kind == "msvc":  # untested
+        return [(["/openmp"], [])]
+    candidates = [(["-fopenmp"], ["-fopenmp"])]
+    if sys.platform == "darwin":  # Apple clang has the pragma but no library; untested
+        prefix = os.environ.get("SOFTREG_LIBOMP") or homebrew_prefix("libomp")
+        include = [f"-I{prefix}/include"] if prefix else []
+        library = [f"-L{prefix}/lib"] if prefix else []
+        candidates.append((["-Xpreprocessor", "-fopenmp", *include], [*library, "-lomp"]))
+    return candidates
+
+
+def homebrew_prefix(formula):
+    """Where Homebrew keeps a formula, or None if there is no Homebrew."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        found = subprocess.run(
+            ["brew", "--prefix", formula], check=True, capture_output=True, text=True
+        )
+        return found.stdout.strip()
+    return None
+
+
+@contextlib.contextmanager
+def output_to(path):
+    """Send what this process and its children print to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with open(path, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for fd, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, fd)
+            os.close(copy)
+
+
+def works(compiler, compile_flags, link_flags):
+    """Whether the OpenMP probe compiles and links, and what the compiler said."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, said = Path(folder, "probe.c"), Path(folder, "said.txt")
+        source.write_text(OPENMP_PROBE)
+        environment = shlex.split(os.environ.get("LDFLAGS", ""))
+        try:
+            with output_to(said):
+                objects = compiler.compile(
+                    [str(source)], output_dir=folder, extra_postargs=compile_flags
+                )
+                compiler.link_executable(
+                    objects, "probe", output_dir=folder, extra_postargs=environment + link_flags
+                )
+        except (CompileError, LinkError) as error:
+            return False, f"{said.read_text(errors='replace')}{error}"
+        return True, ""
+
+
+def openmp_flags(compiler):
+    """The first pair (compile flags, link flags) that works; empty lists for a serial build."""
+    if OPENMP == "off":
+        print("softreg_fast: OpenMP is switched off (SOFTREG_OPENMP=off)", file=sys.stderr)
+        return [], []
+    complaints = []
+    for compile_flags, link_flags in openmp_candidates(compiler.compiler_type):
+        fine, complaint = works(compiler, compile_flags, link_flags)
+        if fine:
+            return compile_flags, link_flags
+        complaints.append(f"with {' '.join(compile_flags)}: {complaint.strip()}")
+    if OPENMP == "require":
+        complaint = "\n".join(complaints)
+        raise CompileError(f"SOFTREG_OPENMP=require, but there is no OpenMP here\n{complaint}")
+    print(OPENMP_MISSING, file=sys.stderr)
+    return [], []
+
+
+@contextlib.contextmanager
+def differs_from_last_time(folder, text):
+    """Whether `text` is not what the last build that finished kept in this folder."""
+    path = Path(folder, "flags.txt")
+    differs = not path.exists() or path.read_text() != text
+    if differs:
+        path.unlink(missing_ok=True)
+    yield differs
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+class BuildKernels(build_ext):
+    """Cython to C to a module, redoing only what is out of date."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count()
+
+    def run(self):
+        if not self.editable_mode:
+            super().run()
+            return
+        # An editable install builds in a folder that is thrown away, so it would compile
+        # everything every time.  Build in the usual place and hand over copies.
+        handed_over = self.build_lib
+        usual = self.distribution.get_command_class("build")(self.distribution)
+        usual.ensure_finalized()
+        self.build_lib, self.build_temp = usual.build_platlib, usual.build_temp
+        super().run()
+        self.build_lib = handed_over
+        for copy, in_place in self.get_output_mapping().items():
+            self.mkpath(os.path.dirname(copy))
+            self.copy_file(in_place, copy)
+
+    def build_extensions(self):
+        self.translate()
+        compile_flags, link_flags, macros = self.flags()
+        for extension in self.extensions:
+            extension.extra_compile_args = compile_flags
+            extension.extra_link_args = link_flags
+            extension.define_macros = macros
+        tools = [getattr(self.compiler, name, None) for name in ("compiler_so", "linker_so")]
+        build = repr((tools, compile_flags, link_flags, macros))
+        with differs_from_last_time(self.build_temp, build) as differs:
+            self.force = self.force or differs
+            super().build_extensions()
+
+    def translate(self):
+        """Replace every .pyx among the sources by the C that Cython makes of it."""
+        import Cython
+        from Cython.Build import cythonize
+
+        folder = "build/cython-checked" if CHECKED else "build/cython"
+        with differs_from_last_time(folder, f"{Cython.__version__} {DIRECTIVES}") as differs:
+            translated = cythonize(
+                [Extension(extension.name, extension.sources) for extension in self.extensions],
+                include_path=["src"],
+                build_dir=folder,
+                compiler_directives=DIRECTIVES,
+                force=self.force or differs,
+            )
+        for header in Path(folder, "src").glob("*.h"):
+            header.unlink()  # a copy by Cython: the ones in src/ are never out of date
+        for extension, module in zip(self.extensions, translated, strict=True):
+            extension.sources = module.sources
+
+    def flags(self):
+        """Compile flags, link flags and macros for the compiler in use."""
+        kind = self.compiler.compiler_type
+        compile_flags, link_flags = openmp_flags(self.compiler)
+        compile_flags = optimisation_flags(kind) + compile_flags
+        if kind != "msvc":
+            compile_flags += shlex.split(os.environ.get("CFLAGS", ""))
+        macros = []
+        if "-fopenmp-simd" in compile_flags:
+            macros.append(("SOFTREG_OPENMP_SIMD", "1"))
+        if CHECKED:
+            macros.append(("SOFTREG_CHECKED", "1"))
+        return compile_flags, link_flags, macros
+
+
+HEADERS = sorted(path.as_posix() for path in Path("src").iterdir() if path.suffix in (".pxd", ".h"))
+
+setup(
+    ext_modules=[
+        Extension(
+            f"softreg_fast.{source.stem}",
+            [source.as_posix()],
+            include_dirs=["src"],
+            depends=HEADERS,
+        )
+        for source in sorted(Path("src").glob("_*.pyx"))
+    ],
+    cmdclass={"build_ext": BuildKernels},
+)

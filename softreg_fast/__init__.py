@@ -1,0 +1,39 @@
+"""Fast, exact and certified solvers for regularised regression.
+
+    minimise over w, b    1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+                          + sum_j [ l1_j |w_j| + l2_j / 2 w_j^2 ],   lower_j <= w_j <= upper_j
+
+`path` and `solve` fit it; `Lasso`, `ElasticNet` and `Ridge` are the same behind scikit-learn's
+interface. Every result carries a duality gap: a proof of how far from the optimum it can be.
+"""
+
+from importlib.metadata import version as _version
+
+from softreg_fast.design import Design
+from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
+from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
+from softreg_fast.penalty import Penalty
+from softreg_fast.result import Path, Solution, Status
+from softreg_fast.ridge import gradient_descent
+from softreg_fast.threads import effective_n_threads, show_config
+
+__version__ = _version("softreg_fast")
+
+__all__ = [
+    "Design",
+    "ElasticNet",
+    "Lasso",
+    "Path",
+    "PathStep",
+    "Penalty",
+    "Ridge",
+    "Solution",
+    "Status",
+    "effective_n_threads",
+    "enet_path",
+    "gradient_descent",
+    "lasso_path",
+    "path",
+    "show_config",
+    "solve",
+]

@@ -1,0 +1,389 @@
+"""Lasso, ElasticNet and Ridge behind scikit-learn's interface: fit = Design -> solve -> attributes."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from softreg_fast.design import Design
+from softreg_fast.path import enet_path, lasso_path, solve_design
+from softreg_fast.penalty import Penalty, nonnegative_vector
+from softreg_fast.result import Solution
+
+
+class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """What the estimators share: several targets as several fits on one Design, and predict."""
+
+    coef_: NDArray[np.float64]
+    intercept_: Any
+    dual_gap_: Any
+    n_iter_: Any
+    n_features_in_: int
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like (n_samples,), number or None
+
+        Returns
+        -------
+        self
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; "
+                "give one target value for each row of X."
+            )
+        design = Design(
+            X,
+            sample_weight=sample_weight,
+            fit_intercept=self.fit_intercept,  # type: ignore[attr-defined]
+            standardize=self.standardize,  # type: ignore[attr-defined]
+            n_threads=self.n_threads,  # type: ignore[attr-defined]
+        )
+        targets = check_array(
+            y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y"
+        )
+        if targets.ndim > 2:
+            raise ValueError(f"y has shape {targets.shape}; wanted is a vector or a matrix.")
+        validate_data(self, X, y, skip_check_array=True)
+        columns = targets.reshape(len(targets), -1).T
+        starts = self._starts(len(columns), design.n_features)
+        fits = [
+            self._fit_target(design.with_target(column), k, start)
+            for k, (column, start) in enumerate(zip(columns, starts, strict=True))
+        ]
+        self._keep(fits, single=targets.ndim == 1)
+        return self
+
+    def _fit_target(
+        self, design: Design, k: int, coef_init: NDArray[np.float64] | None
+    ) -> Solution:
+        raise NotImplementedError
+
+    def _starts(self, n_targets: int, n_features: int) -> list[NDArray[np.float64] | None]:
+        if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
+            coef = np.atleast_2d(self.coef_)
+            if coef.shape == (n_targets, n_features):
+                return list(coef)
+        return [None] * n_targets
+
+    def _keep(self, fits: list[Solution], single: bool) -> None:
+        coef = np.array([fit.coef for fit in fits])
+        gaps = np.array([fit.gap for fit in fits])
+        intercepts = np.array([fit.intercept for fit in fits])
+        n_iter = [max(fit.n_epochs, 1) for fit in fits]
+        one = single or len(fits) == 1
+        self.coef_ = coef[0] if one else coef
+        self.dual_gap_ = float(gaps[0]) if one else gaps
+        self.n_iter_ = n_iter[0] if one else n_iter
+        self.intercept_ = float(intercepts[0]) if single else intercepts
+        if not self.fit_intercept:  # type: ignore[attr-defined]
+            self.intercept_ = 0.0
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """X @ coef_.T + intercept_.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+        product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+        return np.asarray(product + self.intercept_, dtype=np.float64)
+
+    @property
+    def sparse_coef_(self) -> Any:
+        """coef_ as a CSR matrix."""
+        return sp.csr_matrix(self.coef_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class ElasticNet(_LinearRegressor):
+    """Linear regression with L1 and L2 penalties, each weighted per feature as wished.
+
+    Minimises, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+    l1_ratio : float in [0, 1], default=0.5
+    fit_intercept : bool, default=True
+    precompute : bool, "auto" or array-like (n_features, n_features), default=False
+        Work on the Gram matrix X'X.
+    max_iter : int, default=1000
+        Largest number of epochs.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never written to, so never copied for that.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+    positive : bool, default=False
+    random_state : int, RandomState or None
+        For selection="random".
+    selection : {"cyclic", "random"}, default="cyclic"
+        "random" descends in random order; the optimum is the same.
+    l1_weights, l2_weights : array-like (n_features,) or None
+        0: not penalised; inf: excluded; None: all 1.
+    bounds : (lower, upper) or None
+        Each a number, an array (n_features,) or None.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance; coefficients stay in the units of X.
+    n_threads : int or None
+        None: all cores where the work is large enough.
+
+    Attributes
+    ----------
+    coef_ : ndarray (n_features,) or (n_targets, n_features)
+    intercept_ : float or ndarray (n_targets,)
+    dual_gap_ : float or ndarray (n_targets,)
+        The objective is at most this far above its minimum; valid for all of the above.
+    n_iter_ : int or list of int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X had names
+    sparse_coef_ : csr_matrix
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap missed the tolerance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import ElasticNet
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = ElasticNet(alpha=0.1, l1_ratio=0.9).fit(X, y)
+    >>> round(model.score(X, y), 3)
+    0.46
+    """
+
+    path = staticmethod(enet_path)
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        max_iter: int = 1000,
+        copy_X: bool = True,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: ArrayLike | None = None,
+        l2_weights: ArrayLike | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.copy_X = copy_X
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.n_threads = n_threads
+
+    def _fit_target(
+        self, design: Design, k: int, coef_init: NDArray[np.float64] | None
+    ) -> Solution:
+        if self.selection not in ("cyclic", "random"):
+            raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}.")
+        rng = check_random_state(self.random_state) if self.selection == "random" else None
+        penalty = Penalty(
+            self.alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
+        )
+        return solve_design(
+            design, penalty, solver="cd" if rng is not None else "auto",
+            precompute=self.precompute, tol=self.tol, max_iter=self.max_iter,
+            coef_init=coef_init, rng=rng,
+        )
+
+
+class Lasso(ElasticNet):
+    """Linear regression with an L1 penalty, weighted per feature as wished.
+
+    Minimises, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l1_weights_j |w_j|
+
+    Parameters, attributes and warnings are those of `ElasticNet` with l1_ratio=1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import Lasso
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = Lasso(alpha=1.0).fit(X, y)
+    >>> model.feature_names_in_[model.coef_ != 0].tolist()
+    ['bmi', 's5']
+    """
+
+    path = staticmethod(lasso_path)
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        copy_X: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: ArrayLike | None = None,
+        l2_weights: ArrayLike | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            alpha=alpha, l1_ratio=1.0, fit_intercept=fit_intercept, precompute=precompute,
+            copy_X=copy_X, max_iter=max_iter, tol=tol, warm_start=warm_start, positive=positive,
+            random_state=random_state, selection=selection, l1_weights=l1_weights,
+            l2_weights=l2_weights, bounds=bounds, standardize=standardize, n_threads=n_threads,
+        )
+
+
+class Ridge(_LinearRegressor):
+    """Linear regression with an L2 penalty, weighted per coefficient as wished.
+
+    Minimises, as scikit-learn's Ridge does,
+
+        sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l2_weights_j w_j^2
+
+    Parameters
+    ----------
+    alpha : float >= 0 or array-like (n_targets,), default=1.0
+    fit_intercept : bool, default=True
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never written to.
+    max_iter : int or None
+        Largest number of iterations; None: 100,000.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
+        units of the objective above. "cholesky" ends at rounding level whatever tol.
+    solver : {"auto", "cholesky", "cd", "gradient", "cg"}, default="auto"
+        "cholesky" factorises the smaller of X'X and XX'; "cd" is coordinate descent, "gradient"
+        accelerated gradient, "cg" conjugate gradients. "auto": "cd" with bounds, else "cholesky"
+        while the smaller side of X is at most 3000, else "cg".
+    positive : bool, default=False
+    random_state : ignored, for compatibility
+    l2_weights : array-like (n_features,) or None
+        0: not penalised; inf: excluded; None: all 1.
+    bounds : (lower, upper) or None
+    standardize : bool, default=False
+        Penalise as if every column had unit variance; coefficients stay in the units of X.
+    n_threads : int or None
+
+    Attributes
+    ----------
+    coef_ : ndarray (n_features,) or (n_targets, n_features)
+    intercept_ : float or ndarray (n_targets,)
+    dual_gap_ : float or ndarray (n_targets,)
+        Duality gap in the units of 1/(2S) times the objective above, as for the Lasso.
+    n_iter_ : int or list of int
+    n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import Ridge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = Ridge(alpha=0.1, l2_weights=[0] * 2 + [1] * 8).fit(X, y)
+    >>> round(model.score(X, y), 3)
+    0.514
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+        l2_weights: ArrayLike | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.solver = solver
+        self.positive = positive
+        self.random_state = random_state
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.n_threads = n_threads
+
+    def _fit_target(
+        self, design: Design, k: int, coef_init: NDArray[np.float64] | None
+    ) -> Solution:
+        alphas = np.atleast_1d(np.asarray(self.alpha))
+        if alphas.size != 1 and (alphas.ndim > 1 or k >= len(alphas)):
+            raise ValueError(
+                f"alpha has shape {alphas.shape}; wanted is one number, or one per target."
+            )
+        alpha = alphas[0] if alphas.size == 1 else alphas[k]
+        Penalty(alpha=float(alpha) if np.isrealobj(alpha) and alphas.dtype.kind in "fiu" else alpha)
+        weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
+        # 1/(2S) of the objective above; an infinite weight excludes also at alpha = 0
+        l2 = np.where(np.isinf(weights), np.inf, weights * (float(alpha) / design.weight_sum))
+        penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
+        return solve_design(
+            design, penalty, solver=self.solver, precompute="auto", tol=self.tol,
+            max_iter=100_000 if self.max_iter is None else self.max_iter, coef_init=coef_init,
+        )

@@ -1,0 +1,609 @@
+"""solve() and path(): alpha grid, warm-started loop over alphas, early stop, callbacks."""
+
+from __future__ import annotations
+
+import numbers
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from softreg_fast._cd import CoordinateDescent
+from softreg_fast._columns import Columns
+from softreg_fast.design import Design
+from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
+from softreg_fast.result import Path, Solution, Status
+from softreg_fast.ridge import GradientEngine, RidgeEngine
+
+Vector = NDArray[np.float64]
+
+# "auto" builds the whole Gram matrix for a path when there are no more features than samples and
+# no more than this many: 128 MiB.
+LARGEST_AUTO_GRAM = 4_000
+
+# "auto" factorises for a ridge problem while the smaller side of X is at most this.
+LARGEST_AUTO_FACTOR = 3_000
+
+SOLVERS = ("auto", "cd", "cholesky", "cg", "gradient")
+
+
+class Engine(Protocol):
+    """What path() and solve() ask of a solver: warm state and one method."""
+
+    coef: Vector
+    gap: float
+    n_epochs: int
+
+    @property
+    def residual_sumsq(self) -> float: ...
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...
+
+
+class PathStep(NamedTuple):
+    """What a callback of `path` is told after each alpha."""
+
+    index: int
+    n_alphas: int
+    alpha: float
+    df: int
+    dev_ratio: float
+    gap: float
+    tol: float
+
+
+def solve(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    alpha: float = 1.0,
+    l1_ratio: float = 1.0,
+    l1_weights: ArrayLike | None = None,
+    l2_weights: ArrayLike | None = None,
+    l1: ArrayLike | None = None,
+    l2: ArrayLike | None = None,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    solver: str = "auto",
+    precompute: bool | str | ArrayLike = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    coef_init: ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> Solution:
+    """Fit one regularised least-squares model and prove how near to the optimum it is.
+
+    Minimises, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j [ l1_j |w_j| + l2_j / 2 w_j^2 ],
+        l1_j = alpha * l1_ratio * l1_weights_j,   l2_j = alpha * (1 - l1_ratio) * l2_weights_j.
+
+    Parameters
+    ----------
+    X : array-like, sparse, frame or Design, (n_samples, n_features)
+        See `Design` for what is used without a copy. A Design brings its own weights, intercept
+        and standardisation; those arguments are then ignored.
+    y : array-like (n_samples,)
+        May be left out if X is a Design that has a target.
+    alpha : float >= 0, default=1.0
+    l1_ratio : float in [0, 1], default=1.0
+    l1_weights, l2_weights : array-like (n_features,) or None
+        0: not penalised; inf: excluded; None: all 1.
+    l1, l2 : array-like (n_features,) or float or None
+        The vectors of the penalty outright, instead of the four above.
+    positive : bool, default=False
+    bounds : (lower, upper) or None
+    sample_weight : array-like (n_samples,) or None
+    fit_intercept : bool, default=True
+    standardize : bool, default=False
+        Penalise as if every column had unit variance; coefficients stay in the units of X.
+    solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
+        "cd": coordinate descent. "gradient": accelerated proximal gradient. "cholesky" and "cg"
+        solve pure L2 problems without bounds. "auto" takes "cd" wherever there is an L1 part or a
+        bound, else "cholesky", or "cg" when X is large both ways.
+    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
+        Whether coordinate descent works on the Gram matrix X'X. "auto" does for a path when
+        n_features <= n_samples and <= 4000, never for one alpha.
+    tol : float, default=1e-6
+        Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
+        objective, as in scikit-learn; relative to the null loss that is 2 tol).
+    max_iter : int, default=100_000
+        Largest number of epochs.
+    coef_init : array-like (n_features,) or None
+        Where to start.
+    n_threads : int or None
+        None: all cores where the work is large enough.
+
+    Returns
+    -------
+    Solution
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap did not reach the tolerance.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be fitted; the message says what is wanted.
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for the descent. docs/mathematics.md derives the
+    duality gap (Fenchel's inequality, coordinate by coordinate).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast import solve
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    >>> solve(X, 3 * X[:, 0], alpha=0.5).coef
+    array([2., 0.])
+    """
+    began = time.perf_counter()
+    penalty = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    return solve_design(
+        design, penalty, solver=solver, precompute=precompute, tol=tol, max_iter=max_iter,
+        coef_init=coef_init, began=began,
+    )
+
+
+def path(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    alphas: ArrayLike | None = None,
+    n_alphas: int = 100,
+    eps: float = 1e-3,
+    l1_ratio: float = 1.0,
+    l1_weights: ArrayLike | None = None,
+    l2_weights: ArrayLike | None = None,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    precompute: bool | str | ArrayLike = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    coef_init: ArrayLike | None = None,
+    max_dev_ratio: float | None = None,
+    max_df: int | None = None,
+    callback: Callable[[PathStep], bool | None] | None = None,
+    n_threads: int | None = None,
+) -> Path:
+    """Fit the model of `solve` along falling alphas, each started from the last.
+
+    Parameters not listed mean what they mean in `solve`.
+
+    Parameters
+    ----------
+    alphas : array-like (n_alphas,) or None
+        Sorted in falling order. None: `n_alphas` of them, evenly spaced in the logarithm, from
+        alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
+        alpha_max * eps. For l1_ratio < 1e-3, where there is no such alpha, that of 1e-3.
+    n_alphas : int, default=100
+    eps : float in (0, 1), default=1e-3
+    max_dev_ratio : float or None
+        Stop after the first alpha that explains this fraction of the deviance.
+    max_df : int or None
+        Stop after the first alpha with this many nonzero coefficients.
+    callback : callable or None
+        Called with a `PathStep` after each alpha; a true return value ends the path there.
+
+    Returns
+    -------
+    Path
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if the gap missed the tolerance at some alpha.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import path
+    >>> fits = path(*load_diabetes(return_X_y=True, as_frame=True), n_alphas=3)
+    >>> fits.df
+    array([ 0,  8, 10])
+    """
+    began = time.perf_counter()
+    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    check_options(tol, max_iter)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    vectors = penalty.vectors(design.n_features)
+    scaled = PenaltyVectors(*design.to_engine(*vectors))
+    grid = alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else (
+        as_alphas(alphas)
+    )
+    engine, strategy = make_engine(
+        design, scaled, "auto" if l1_ratio == 0.0 else "cd", precompute, coef_init, len(grid)
+    )
+    steps = []
+    for k, alpha in enumerate(grid):
+        status = engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter)
+        step = _describe(design, vectors, engine, tol, status)
+        steps.append(step)
+        df, dev_ratio = len(step.support), step.dev_ratio
+        stop = callback is not None and callback(
+            PathStep(k, len(grid), float(alpha), df, dev_ratio, step.gap, step.tol)
+        )
+        if (
+            stop
+            or (max_dev_ratio is not None and dev_ratio >= max_dev_ratio)
+            or (max_df is not None and df >= max_df)
+        ):
+            break
+    return _gather_path(design, grid[: len(steps)], steps, strategy, max_iter, began)
+
+
+def lasso_path(
+    X: Any,
+    y: ArrayLike,
+    *,
+    eps: float = 1e-3,
+    n_alphas: int = 100,
+    alphas: ArrayLike | None = None,
+    precompute: bool | str | ArrayLike = "auto",
+    Xy: ArrayLike | None = None,
+    copy_X: bool = True,
+    coef_init: ArrayLike | None = None,
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    **params: Any,
+) -> tuple[Vector, ...]:
+    """`enet_path` with l1_ratio=1: scikit-learn's signature and returns."""
+    return enet_path(
+        X, y, l1_ratio=1.0, eps=eps, n_alphas=n_alphas, alphas=alphas, precompute=precompute,
+        Xy=Xy, copy_X=copy_X, coef_init=coef_init, verbose=verbose, return_n_iter=return_n_iter,
+        positive=positive, **params,
+    )
+
+
+def enet_path(
+    X: Any,
+    y: ArrayLike,
+    *,
+    l1_ratio: float = 0.5,
+    eps: float = 1e-3,
+    n_alphas: int = 100,
+    alphas: ArrayLike | None = None,
+    precompute: bool | str | ArrayLike = "auto",
+    Xy: ArrayLike | None = None,
+    copy_X: bool = True,
+    coef_init: ArrayLike | None = None,
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    check_input: bool = True,
+    **params: Any,
+) -> tuple[Vector, ...]:
+    """Elastic-net path without intercept: scikit-learn's signature and returns.
+
+    Parameters
+    ----------
+    X : array-like or sparse (n_samples, n_features)
+    y : array-like (n_samples,)
+    l1_ratio, eps, n_alphas, alphas, precompute, coef_init, positive
+        As in `path`.
+    Xy, copy_X, check_input
+        Accepted for compatibility. X'y is cheap, X is never written, input is always checked.
+    verbose : bool or int
+        True prints the path's table.
+    return_n_iter : bool
+    **params
+        tol (default 1e-4), max_iter (default 1000), and what else `path` takes.
+
+    Returns
+    -------
+    alphas : ndarray (n_alphas,)
+    coefs : ndarray (n_features, n_alphas)
+    dual_gaps : ndarray (n_alphas,), in the units of the objective
+    n_iters : ndarray (n_alphas,), if return_n_iter
+    """
+    if l1_ratio == 0.0 and alphas is None:
+        raise ValueError(
+            "Automatic alpha grid generation is not supported for l1_ratio=0. "
+            "Please supply a grid by providing your estimator with the appropriate `alphas=` "
+            "argument."
+        )
+    options = {"tol": 1e-4, "max_iter": 1000, "fit_intercept": False, **params}
+    for name in ("random_state", "selection"):  # the order of descent is cyclic here
+        options.pop(name, None)
+    fits = path(
+        X, y, l1_ratio=l1_ratio, eps=eps, n_alphas=n_alphas, alphas=alphas,
+        precompute=precompute, coef_init=coef_init, positive=positive, **options,
+    )
+    if verbose:
+        print(fits)
+    returned = (fits.alphas, fits.coefs.toarray(), fits.gaps)
+    return (*returned, fits.n_epochs) if return_n_iter else returned
+
+
+# ---------------------------------------------------------------------------------------------
+# What the estimators use too.
+
+
+def as_design(
+    X: Any,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool,
+    standardize: bool,
+    n_threads: int | None,
+) -> Design:
+    """X itself if it is a Design (with y as its target, if given), else a Design of it."""
+    if not isinstance(X, Design):
+        if y is None:
+            raise ValueError("y is missing; give one target value for each row of X.")
+        return Design(
+            X, y, sample_weight, fit_intercept=fit_intercept, standardize=standardize,
+            n_threads=n_threads,
+        )
+    if y is not None:
+        return X.with_target(y)
+    if not hasattr(X, "target"):
+        raise ValueError("This Design has no target; give y here or when making it.")
+    return X
+
+
+def solve_design(
+    design: Design,
+    penalty: Penalty,
+    *,
+    solver: str,
+    precompute: Any,
+    tol: float,
+    max_iter: int,
+    coef_init: ArrayLike | None = None,
+    began: float | None = None,
+    rng: Any = None,
+) -> Solution:
+    """`solve` for a Design and a Penalty that exist already."""
+    began = time.perf_counter() if began is None else began
+    check_options(tol, max_iter)
+    vectors = penalty.vectors(design.n_features)
+    scaled = PenaltyVectors(*design.to_engine(*vectors))
+    engine, strategy = make_engine(design, scaled, solver, precompute, coef_init, 1, rng)
+    status = engine.solve(*penalty.strengths, tol, max_iter)
+    step = _describe(design, vectors, engine, tol, status)
+    outright = penalty.l1 is not None or penalty.l2 is not None
+    coef = np.zeros(design.n_features)
+    coef[step.support] = step.coef
+    solution = Solution(
+        alpha=float("nan") if outright else float(penalty.alpha),
+        coef=coef,
+        intercept=step.intercept,
+        gap=step.gap,
+        tol=step.tol,
+        null_loss=null_loss(design),
+        n_epochs=step.n_epochs,
+        status=Status(status),
+        dev_ratio=step.dev_ratio,
+        df=len(step.support),
+        seconds=time.perf_counter() - began,
+        strategy=strategy,
+        feature_names=design.feature_names,
+    )
+    if not solution.converged:
+        warn_not_converged([solution.alpha], [solution.gap], [solution.tol], 1, max_iter)
+    return solution
+
+
+def make_engine(
+    design: Design,
+    scaled: PenaltyVectors,
+    solver: str,
+    precompute: Any,
+    coef_init: ArrayLike | None,
+    n_alphas: int,
+    rng: Any = None,
+) -> tuple[Engine, str]:
+    """The solver that fits the problem, started from coef_init, and what it is called."""
+    if solver not in SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
+    # "auto" asks for the exact method only if the L1 part and the box are really absent
+    smaller_side = min(design.n_samples, design.n_features)
+    if solver == "auto" and scaled.is_ridge:
+        solver = "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
+    engine: Engine
+    if solver in ("cholesky", "cg"):
+        if not scaled.is_ridge:
+            raise ValueError(
+                f"solver={solver!r} solves pure L2 problems; with an L1 part or bounds use "
+                "solver='cd' or 'gradient'."
+            )
+        engine, strategy = RidgeEngine(design, scaled, solver), solver
+    elif solver == "gradient":
+        engine, strategy = GradientEngine(design, scaled), solver
+    elif _wants_gram(precompute, design, n_alphas):
+        given = precompute if not isinstance(precompute, bool | str) else None
+        gram = design.gram if given is None else design.gram_from(given)
+        engine = CoordinateDescent(
+            Columns.gram(gram), design.gradient_at_zero(), design.target_sumsq,
+            np.diag(gram).copy(), scaled, design.n_threads, rng,
+        )
+        strategy = "gram"
+    else:
+        engine = CoordinateDescent(
+            design.columns, design.target, design.target_sumsq, design.curvature, scaled,
+            design.n_threads, rng,
+        )
+        strategy = "residual"
+    if coef_init is not None:
+        engine.coef[:] = np.clip(design.from_user(coef_init), scaled.lower, scaled.upper)
+    return engine, strategy
+
+
+def _wants_gram(precompute: Any, design: Design, n_alphas: int) -> bool:
+    if isinstance(precompute, str):
+        if precompute != "auto":
+            raise ValueError(
+                f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
+            )
+        p = design.n_features
+        return n_alphas > 1 and p <= design.n_samples and p <= LARGEST_AUTO_GRAM
+    return precompute if isinstance(precompute, bool) else precompute is not None
+
+
+def check_options(tol: float, max_iter: int) -> None:
+    """Errors for a tolerance or an iteration limit that mean nothing."""
+    check_number("tol", tol, low=0.0)
+    if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral) or max_iter < 1:
+        raise ValueError(f"max_iter must be an integer >= 1, got {max_iter!r}.")
+
+
+def as_alphas(alphas: ArrayLike) -> Vector:
+    """A user's grid, checked and in falling order."""
+    grid = np.array(alphas, dtype=np.float64)
+    if grid.ndim != 1 or not grid.size:
+        raise ValueError(f"alphas must be a non-empty vector, got shape {grid.shape}.")
+    if not np.isfinite(grid).all() or grid.min() < 0.0:
+        raise ValueError("alphas must be finite and >= 0.")
+    return np.sort(grid)[::-1]
+
+
+def alpha_grid(
+    design: Design, scaled: PenaltyVectors, l1_ratio: float, n_alphas: int, eps: float
+) -> Vector:
+    """n_alphas from alpha_max to alpha_max * eps, evenly spaced in the logarithm."""
+    check_number("eps", eps, low=0.0, high=1.0, low_open=True)
+    if (
+        isinstance(n_alphas, bool)
+        or not isinstance(n_alphas, numbers.Integral)
+        or n_alphas < 1
+    ):
+        raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
+    largest = alpha_max(design, scaled, l1_ratio)
+    if not largest > np.finfo(np.float64).tiny:  # nothing to explain, or nothing penalised
+        largest = np.finfo(np.float64).resolution
+    grid = np.geomspace(largest, largest * eps, int(n_alphas))
+    grid[0] = largest
+    return grid
+
+
+def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
+    """The smallest alpha at which no L1-penalised coefficient leaves its null value.
+
+    With u the fit of the features that L1 does not touch, alpha_max is the largest
+    |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
+    bounds allow.
+    """
+    l1_ratio = max(l1_ratio, 1e-3)
+    l1, l2, lower, upper = scaled
+    penalised = l1 > 0.0
+    start = np.clip(0.0, lower, upper)
+    untouched = ~penalised & (lower < upper)
+    gradient = design.gradient_at_zero()
+    if untouched.any() or start.any():
+        frozen = scaled._replace(
+            lower=np.where(penalised, start, lower), upper=np.where(penalised, start, upper)
+        )
+        null = CoordinateDescent(
+            design.columns, design.target, design.target_sumsq, design.curvature, frozen,
+            design.n_threads,
+        )
+        # Ridge-only features: their strength at an alpha near the answer.
+        guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
+        null.solve(0.0, guess * (1.0 - l1_ratio), 1e-10, 10_000)
+        gradient = null.gradient
+    allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
+    counted = penalised & allowed
+    if not penalised.any():
+        return float(np.max(np.abs(gradient), initial=0.0) * design.objective_unit)
+    return float(np.max(np.abs(gradient[counted]) / l1[counted], initial=0.0) / l1_ratio)
+
+
+def null_loss(design: Design) -> float:
+    """1/(2S) sum_i s_i (y_i - mean(y))^2, the loss without features."""
+    return 0.5 * design.target_sumsq * design.objective_unit
+
+
+class _Step(NamedTuple):
+    support: NDArray[np.intp]
+    coef: Vector
+    intercept: float
+    gap: float
+    tol: float
+    n_epochs: int
+    status: int
+    dev_ratio: float
+
+
+def _describe(
+    design: Design, vectors: PenaltyVectors, engine: Engine, tol: float, status: int
+) -> _Step:
+    support, coef = design.to_user(engine.coef, vectors.lower, vectors.upper)
+    if not np.isfinite(coef).all():
+        raise ValueError(
+            "The coefficients leave the range of float64: the columns of X are too small against "
+            "y. Multiply X, or divide y, by a constant."
+        )
+    unit = design.objective_unit
+    dev_ratio = 1.0 - engine.residual_sumsq / design.target_sumsq if design.target_sumsq else 0.0
+    return _Step(
+        support, coef, design.intercept_of(support, coef), engine.gap * unit, tol * unit,
+        engine.n_epochs, status, dev_ratio,
+    )
+
+
+def _gather_path(
+    design: Design, alphas: Vector, steps: list[_Step], strategy: str, max_iter: int, began: float
+) -> Path:
+    df = np.array([len(step.support) for step in steps], dtype=np.int64)
+    coefs = sp.csc_array(
+        (
+            np.concatenate([step.coef for step in steps]),
+            np.concatenate([step.support for step in steps]),
+            np.concatenate([[0], np.cumsum(df)]),
+        ),
+        shape=(design.n_features, len(steps)),
+    )
+    fits = Path(
+        alphas=alphas,
+        coefs=coefs,
+        intercepts=np.array([step.intercept for step in steps]),
+        gaps=np.array([step.gap for step in steps]),
+        tols=np.array([step.tol for step in steps]),
+        n_epochs=np.array([step.n_epochs for step in steps], dtype=np.int64),
+        status=np.array([step.status for step in steps], dtype=np.int8),
+        dev_ratio=np.array([step.dev_ratio for step in steps]),
+        df=df,
+        null_loss=null_loss(design),
+        seconds=time.perf_counter() - began,
+        strategy=strategy,
+        feature_names=design.feature_names,
+    )
+    missed = np.flatnonzero(fits.status)
+    if missed.size:
+        warn_not_converged(
+            fits.alphas[missed], fits.gaps[missed], fits.tols[missed], len(fits), max_iter
+        )
+    return fits
+
+
+def warn_not_converged(alphas: Any, gaps: Any, tols: Any, n_alphas: int, max_iter: int) -> None:
+    """One ConvergenceWarning: the gap reached, the tolerance, and what to do."""
+    worst = int(np.argmax(gaps))
+    where = f" at {len(gaps)} of {n_alphas} alphas, worst at alpha={alphas[worst]:.6g}"
+    warnings.warn(
+        f"Objective did not converge{where if n_alphas > 1 else ''}. Duality gap: "
+        f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}. Increase max_iter (now {max_iter}), "
+        "raise tol, or use a larger alpha; features that are nearly copies of each other make "
+        "convergence slow.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )

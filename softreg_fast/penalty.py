@@ -1,0 +1,188 @@
+"""Penalty: the user's words to the vectors l1, l2, lower, upper."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Vector = NDArray[np.float64]
+
+
+class PenaltyVectors(NamedTuple):
+    """sum_j l1_j |w_j| + l2_j / 2 w_j^2 with lower_j <= w_j <= upper_j; each (n_features,)."""
+
+    l1: Vector
+    l2: Vector
+    lower: Vector
+    upper: Vector
+
+    @property
+    def is_ridge(self) -> bool:
+        """Whether there is neither an L1 part nor a bound other than exclusion."""
+        free = np.isneginf(self.lower) & np.isposinf(self.upper)
+        excluded = (self.lower == 0.0) & (self.upper == 0.0)
+        return bool(np.all((self.l1 == 0.0) & (free | excluded)))
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """alpha * (l1_ratio * sum_j a_j |w_j| + (1 - l1_ratio) / 2 * sum_j o_j w_j^2), and a box.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength, >= 0 and finite; 1.0 and the meaning are scikit-learn's.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the Lasso, 0 ridge.
+    l1_weights, l2_weights : float or array-like (n_features,) or None
+        The a_j and o_j, each >= 0. None: all 1. 0: not penalised. inf: excluded, w_j = 0.
+    positive : bool, default=False
+        Every w_j >= 0.
+    bounds : (lower, upper) or scipy.optimize.Bounds or None
+        Each a number, an array (n_features,) or None for no bound.
+    l1, l2 : float or array-like (n_features,) or None
+        The vectors l1_j and l2_j outright, instead of alpha, l1_ratio and the weights; one that is
+        not given is 0. inf excludes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        From the constructor for numbers out of range; from `vectors` for arrays that do not fit.
+    """
+
+    alpha: float = 1.0
+    l1_ratio: float = 1.0
+    l1_weights: ArrayLike | None = None
+    l2_weights: ArrayLike | None = None
+    positive: bool = False
+    bounds: Any = None
+    l1: ArrayLike | None = None
+    l2: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        check_number("alpha", self.alpha, low=0.0)
+        check_number("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+        if self.l1 is not None or self.l2 is not None:
+            spoken = {"alpha": 1.0, "l1_ratio": 1.0, "l1_weights": None, "l2_weights": None}
+            clash = [name for name, default in spoken.items() if getattr(self, name) is not default
+                     and getattr(self, name) != default]
+            if clash:
+                raise ValueError(
+                    f"l1 and l2 give the penalty outright, but {' and '.join(clash)} was given "
+                    "too; use either the vectors or alpha with l1_ratio and weights."
+                )
+
+    @property
+    def strengths(self) -> tuple[float, float]:
+        """What `vectors` of l1 and of l2 are to be multiplied by."""
+        if self.l1 is not None or self.l2 is not None:
+            return 1.0, 1.0
+        return self.alpha * self.l1_ratio, self.alpha * (1.0 - self.l1_ratio)
+
+    def vectors(self, n_features: int) -> PenaltyVectors:
+        """The penalty at unit strengths; excluded features have the box [0, 0]."""
+        if self.l1 is not None or self.l2 is not None:
+            l1 = nonnegative_vector("l1", self.l1, n_features, default=0.0)
+            l2 = nonnegative_vector("l2", self.l2, n_features, default=0.0)
+        else:
+            l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, default=1.0)
+            l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, default=1.0)
+        lower, upper = self._box(n_features)
+        excluded = np.isinf(l1) | np.isinf(l2)
+        misfit = excluded & ((lower > 0.0) | (upper < 0.0))
+        if misfit.any():
+            j = int(np.flatnonzero(misfit)[0])
+            raise ValueError(
+                f"Feature {j} is excluded by an infinite weight, but its bounds "
+                f"[{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
+            )
+        l1, l2, lower, upper = (np.where(excluded, 0.0, a) for a in (l1, l2, lower, upper))
+        return PenaltyVectors(l1, l2, lower, upper)
+
+    def _box(self, n_features: int) -> tuple[Vector, Vector]:
+        lower, upper = _as_pair(self.bounds)
+        low = bound_vector("lower", lower, n_features, -np.inf)
+        high = bound_vector("upper", upper, n_features, np.inf)
+        if self.positive:
+            low = np.maximum(low, 0.0)
+        empty = (low > high) | np.isposinf(low) | np.isneginf(high)
+        if empty.any():
+            j = int(np.flatnonzero(empty)[0])
+            also = " (positive=True asks for w >= 0)" if self.positive else ""
+            raise ValueError(
+                f"The bounds of feature {j} are [{low[j]:g}, {high[j]:g}]{also}, which holds no "
+                "number; give lower <= upper."
+            )
+        return low, high
+
+
+def check_number(
+    name: str,
+    value: Any,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_open: bool = False,
+) -> float:
+    """A finite real number in [low, high] (or (low, high]), or an error that says so."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__}).")
+    number = float(value)
+    below = number <= low if low_open else number < low
+    if not np.isfinite(number) or below or number > high:
+        wanted = f"{'>' if low_open else '>='} {low:g}" if np.isfinite(low) else "finite"
+        if np.isfinite(high):
+            wanted = f"in {'(' if low_open else '['}{low:g}, {high:g}]"
+        raise ValueError(f"{name} must be a finite number {wanted}, got {value!r}.")
+    return number
+
+
+def nonnegative_vector(name: str, value: Any, n_features: int, default: float) -> Vector:
+    """A vector of numbers >= 0, inf allowed, from a number, an array or None."""
+    vector = _broadcast(name, default if value is None else value, n_features)
+    if np.isnan(vector).any() or (vector < 0.0).any():
+        j = int(np.flatnonzero(np.isnan(vector) | (vector < 0.0))[0])
+        raise ValueError(
+            f"{name}[{j}] is {vector[j]}; every entry must be >= 0 "
+            "(0: not penalised, inf: excluded)."
+        )
+    return vector
+
+
+def bound_vector(name: str, value: Any, n_features: int, default: float) -> Vector:
+    """A vector of bounds, infinite ones allowed."""
+    vector = _broadcast(f"{name} bounds", default if value is None else value, n_features)
+    if np.isnan(vector).any():
+        j = int(np.flatnonzero(np.isnan(vector))[0])
+        raise ValueError(f"The {name} bound of feature {j} is NaN; use a number or an infinity.")
+    return vector
+
+
+def _broadcast(name: str, value: Any, n_features: int) -> Vector:
+    given = np.asarray(value)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {given.dtype}.")
+    if given.shape not in ((), (1,), (n_features,)):
+        raise ValueError(
+            f"{name} has shape {given.shape}; wanted is one number, or one for each of the "
+            f"{n_features} features, shape ({n_features},)."
+        )
+    return np.array(np.broadcast_to(given, (n_features,)), dtype=np.float64)
+
+
+def _as_pair(bounds: Any) -> tuple[Any, Any]:
+    if bounds is None:
+        return None, None
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
+        return bounds.lb, bounds.ub
+    try:
+        lower, upper = bounds
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds must be a pair (lower, upper), got {bounds!r}; each a number, an array with "
+            "one entry per feature, or None."
+        ) from None
+    return lower, upper

@@ -1,0 +1,252 @@
+"""Solution, Path and Status: what a fit returns, printing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+from sklearn.utils.extmath import safe_sparse_dot
+
+Vector = NDArray[np.float64]
+
+
+class Status(IntEnum):
+    """How the fit at one alpha ended."""
+
+    CONVERGED = 0
+    """The duality gap is at most the tolerance."""
+    MAX_ITER = 1
+    """The allowed epochs were used up first."""
+    STALLED = 2
+    """Float64 allows no further progress towards the tolerance asked for."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """A fitted model at one alpha.
+
+    Attributes
+    ----------
+    alpha : float
+        The strength; NaN when the vectors l1 and l2 were given outright.
+    coef : ndarray (n_features,), in the units of X
+    intercept : float
+    gap : float
+        Duality gap, in the units of the objective 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + penalty:
+        the objective is at most this far above its minimum.
+    tol : float
+        What the gap was asked to reach, tol * ||y - mean(y)||^2 / n of the call, in those units.
+    null_loss : float
+        The loss of the model without features, 1/(2S) sum_i s_i (y_i - mean(y))^2.
+    n_epochs : int
+        Passes over the working set (or steps of a gradient method) at this alpha.
+    status : Status
+    dev_ratio : float
+        1 - loss / null_loss, the fraction of deviance explained (R squared).
+    df : int
+        Number of nonzero coefficients.
+    seconds : float
+    strategy : str
+        How X was used: "gram", "residual", or the name of a ridge solver.
+    feature_names : ndarray of str or None
+    """
+
+    alpha: float
+    coef: Vector
+    intercept: float
+    gap: float
+    tol: float
+    null_loss: float
+    n_epochs: int
+    status: Status
+    dev_ratio: float
+    df: int
+    seconds: float
+    strategy: str
+    feature_names: NDArray[np.object_] | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gap met the tolerance."""
+        return self.status == Status.CONVERGED
+
+    @property
+    def relative_gap(self) -> float:
+        """gap / null_loss."""
+        return _relative(self.gap, self.null_loss)
+
+    def predict(self, X: Any) -> Vector:
+        """X w + b, (n_samples,)."""
+        return _product(X, self.coef) + self.intercept
+
+    def selected(self) -> list[tuple[Any, float]]:
+        """(name or index, coefficient) of the nonzero ones, the largest first."""
+        support = np.flatnonzero(self.coef)
+        support = support[np.argsort(-np.abs(self.coef[support]), kind="stable")]
+        names = range(len(self.coef)) if self.feature_names is None else self.feature_names
+        return [(names[j], float(self.coef[j])) for j in support]
+
+    def __repr__(self) -> str:
+        return (
+            f"Solution(alpha={self.alpha:.6g}: {self.df} of {len(self.coef)} coefficients, "
+            f"{100 * self.dev_ratio:.2f} % of deviance, relative gap {self.relative_gap:.1e}, "
+            f"{self.status.name.lower()})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Path:
+    """Fitted models along falling alphas.
+
+    Attributes
+    ----------
+    alphas : ndarray (n_alphas,), falling
+    coefs : csc_array (n_features, n_alphas), in the units of X
+    intercepts, gaps, tols, dev_ratio : ndarray (n_alphas,) of float
+    n_epochs, status, df : ndarray (n_alphas,) of int
+    null_loss : float
+    seconds : float
+        Wall time of the whole path, data checks included.
+    strategy : str
+        How X was used: "gram", "residual" or "cholesky".
+    feature_names : ndarray of str or None
+
+    The entries mean what they mean in `Solution`.
+    """
+
+    alphas: Vector
+    coefs: Any
+    intercepts: Vector
+    gaps: Vector
+    tols: Vector
+    n_epochs: NDArray[np.int64]
+    status: NDArray[np.int8]
+    dev_ratio: Vector
+    df: NDArray[np.int64]
+    null_loss: float
+    seconds: float
+    strategy: str
+    feature_names: NDArray[np.object_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.alphas)
+
+    def __getitem__(self, k: int) -> Solution:
+        """The model at the k-th alpha."""
+        k = range(len(self))[k]
+        return Solution(
+            alpha=float(self.alphas[k]),
+            coef=self._column(k),
+            intercept=float(self.intercepts[k]),
+            gap=float(self.gaps[k]),
+            tol=float(self.tols[k]),
+            null_loss=self.null_loss,
+            n_epochs=int(self.n_epochs[k]),
+            status=Status(int(self.status[k])),
+            dev_ratio=float(self.dev_ratio[k]),
+            df=int(self.df[k]),
+            seconds=self.seconds / max(len(self), 1),
+            strategy=self.strategy,
+            feature_names=self.feature_names,
+        )
+
+    @property
+    def converged(self) -> bool:
+        """Whether every alpha met its tolerance."""
+        return bool(np.all(self.status == Status.CONVERGED))
+
+    @property
+    def relative_gaps(self) -> Vector:
+        """gaps / null_loss."""
+        return np.array([_relative(gap, self.null_loss) for gap in self.gaps])
+
+    def coef_at(self, alpha: float) -> Vector:
+        """Coefficients at any alpha of the path's range, (n_features,).
+
+        Linear in alpha between grid points: exact for the Lasso while the support does not change
+        in between, since its path is piecewise linear.
+
+        Raises
+        ------
+        ValueError
+            If alpha lies outside the path.
+        """
+        return self._at(alpha)[0]
+
+    def predict(self, X: Any, alpha: float | None = None) -> NDArray[np.float64]:
+        """Predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,)."""
+        if alpha is None:
+            return _product(X, self.coefs) + self.intercepts
+        coef, intercept = self._at(alpha)
+        return _product(X, coef) + intercept
+
+    def _column(self, k: int) -> Vector:
+        dense = np.zeros(self.coefs.shape[0])
+        start, stop = self.coefs.indptr[k], self.coefs.indptr[k + 1]
+        dense[self.coefs.indices[start:stop]] = self.coefs.data[start:stop]
+        return dense
+
+    def _at(self, alpha: float) -> tuple[Vector, float]:
+        if not len(self) or not self.alphas[-1] <= alpha <= self.alphas[0]:
+            span = f"{self.alphas[-1]:.6g} to {self.alphas[0]:.6g}" if len(self) else "empty"
+            raise ValueError(
+                f"alpha={alpha!r} lies outside this path ({span}); fit a path that holds it."
+            )
+        right = int(np.searchsorted(-self.alphas, -alpha))
+        if self.alphas[right] == alpha:
+            return self._column(right), float(self.intercepts[right])
+        left = right - 1
+        t = (self.alphas[left] - alpha) / (self.alphas[left] - self.alphas[right])
+        coef = (1 - t) * self._column(left) + t * self._column(right)
+        return coef, float((1 - t) * self.intercepts[left] + t * self.intercepts[right])
+
+    def __repr__(self) -> str:
+        state = "all converged" if self.converged else (
+            f"{np.count_nonzero(self.status)} of {len(self)} not converged"
+        )
+        span = f", alpha {self.alphas[0]:.4g} to {self.alphas[-1]:.4g}" if len(self) else ""
+        return (
+            f"Path({len(self)} alphas, {self.coefs.shape[0]} features{span}, {state}, "
+            f"{self.strategy}, {self.seconds:.3g} s)"
+        )
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, rows: int | None = None) -> str:
+        """The table that glmnet users know, with the certificate beside it.
+
+        Df: nonzero coefficients; %Dev: percentage of deviance explained; gap/P0: duality gap
+        relative to the null loss. `rows` limits the lines shown, spread evenly over the path.
+        """
+        shown = range(len(self))
+        if rows is not None and rows < len(self):
+            shown = sorted({round(k) for k in np.linspace(0, len(self) - 1, rows)})
+        lines = [repr(self), f"{'':>4} {'Df':>6} {'%Dev':>7} {'alpha':>12} {'gap/P0':>9}"]
+        for k, gap in zip(shown, self.relative_gaps[list(shown)], strict=True):
+            mark = "" if self.status[k] == Status.CONVERGED else "  not converged"
+            lines.append(
+                f"{k:>4} {self.df[k]:>6} {100 * self.dev_ratio[k]:>7.2f} "
+                f"{self.alphas[k]:>12.6g} {gap:>9.1e}{mark}"
+            )
+        return "\n".join(lines)
+
+
+def _relative(gap: float, null_loss: float) -> float:
+    return gap / null_loss if null_loss > 0.0 else gap
+
+
+def _product(X: Any, coef: Any) -> NDArray[np.float64]:
+    X = check_array(X, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32])
+    if X.shape[1] != coef.shape[0]:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but this model was fitted with {coef.shape[0]}."
+        )
+    if sp.issparse(coef) and not sp.issparse(X):
+        return np.asarray(coef.T @ X.T).T
+    return np.asarray(safe_sparse_dot(X, coef, dense_output=True), dtype=np.float64)

@@ -1,0 +1,323 @@
+"""Engines for weighted L2: factorisation, conjugate gradients, accelerated gradient.
+
+All work in the engine's units on `1/2 ||y - C u||^2 + 1/2 sum_j lambda_j u_j^2` and answer with
+the same certificate as coordinate descent; GradientEngine takes L1 parts and boxes as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, pinvh
+from scipy.linalg.blas import dsyrk
+from scipy.sparse.linalg import LinearOperator, cg
+
+from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
+from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
+from softreg_fast.design import PANEL_ENTRIES, Design
+from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
+
+Vector = NDArray[np.float64]
+
+# Corrections by iterative refinement before a factorisation is given up.
+MOST_REFINEMENTS = 6
+
+
+class _CertifiedEngine:
+    """Coefficients with a residual, a gradient and a gap that coordinate descent computes."""
+
+    def __init__(self, design: Design, scaled: PenaltyVectors) -> None:
+        self.design = design
+        self.penalty = scaled
+        self.state = CoordinateDescent(
+            design.columns, design.target, design.target_sumsq, design.curvature, scaled,
+            design.n_threads,
+        )
+        self.coef: Vector = self.state.coef
+        self.gap = np.inf
+        self.n_epochs = 0
+
+    @property
+    def residual_sumsq(self) -> float:
+        """||y - C u||^2"""
+        return float(self.state.residual_sumsq)
+
+
+class RidgeEngine(_CertifiedEngine):
+    """Pure L2 by "cholesky" (of C'C + diag(lambda), or of its dual when p > n) or by "cg"."""
+
+    def __init__(self, design: Design, scaled: PenaltyVectors, method: str) -> None:
+        super().__init__(design, scaled)
+        self.method = method
+        self.free = np.flatnonzero(scaled.lower < scaled.upper)
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        """Correct u by (C'C + diag(lambda))^-1 of the gradient until the gap is at most tol."""
+        ridge = l2_strength * self.penalty.l2[self.free]
+        self.gap = self.state.certify(l1_strength, l2_strength)
+        self.n_epochs = 0
+        if self.gap <= tol or not self.free.size:
+            return CONVERGED if self.gap <= tol else STALLED
+        if self.method == "cg":
+            return self._iterate(ridge, l1_strength, l2_strength, tol, max_iter)
+        for correct in self._factorisations(ridge):
+            for _ in range(MOST_REFINEMENTS):
+                best, before = self.gap, self.coef.copy()
+                self.coef[self.free] += correct(self._gradient(ridge))
+                self.n_epochs += 1
+                self.gap = self.state.certify(l1_strength, l2_strength)
+                if self.gap <= tol:
+                    return CONVERGED
+                if not self.gap < 0.5 * best:
+                    if not self.gap < best:
+                        self.coef[:] = before
+                        self.gap = self.state.certify(l1_strength, l2_strength)
+                    break
+        return STALLED
+
+    def _gradient(self, ridge: Vector) -> Vector:
+        gradient: Vector = self.state.gradient[self.free] - ridge * self.coef[self.free]
+        return gradient
+
+    def _factorisations(self, ridge: Vector) -> Any:
+        # Cholesky first; where that fails or cannot reach the tolerance, the minimum-norm
+        # correction by eigenvalues.
+        wide = self.free.size > self.design.n_samples
+        try:
+            yield self._dual(ridge) if wide else self._primal(ridge)
+        except LinAlgError:
+            pass
+        if min(self.free.size, self.design.n_samples) == self.free.size:
+            inverse = pinvh(self._gram(ridge))
+            yield lambda gradient: inverse @ gradient
+
+    def _gram(self, ridge: Vector) -> NDArray[np.float64]:
+        gram = self.design.gram
+        if self.free.size < gram.shape[0]:
+            gram = gram[np.ix_(self.free, self.free)]
+        gram = gram.copy(order="F")
+        gram[np.diag_indices_from(gram)] += ridge
+        return gram
+
+    def _primal(self, ridge: Vector) -> Any:
+        factor = cho_factor(self._gram(ridge), lower=True, overwrite_a=True, check_finite=False)
+        return lambda gradient: cho_solve(factor, gradient, check_finite=False)
+
+    def _dual(self, ridge: Vector) -> Any:
+        # With t = C d the fitted change, P the penalised features and U the others:
+        #     d_P = (e_P - C_P' t) / lambda_P,   t = M (C_P (e_P / lambda_P) + C_U d_U),
+        #     M = (I + C_P diag(1/lambda_P) C_P')^-1,   C_U' t = e_U.
+        penalised, others = np.flatnonzero(ridge > 0.0), np.flatnonzero(ridge == 0.0)
+        n = self.design.n_samples
+        kernel = np.eye(n, order="F")
+        width = max(PANEL_ENTRIES // n, 16)
+        with np.errstate(over="ignore", divide="ignore"):
+            inverse_root = 1.0 / np.sqrt(ridge[penalised])
+        if not np.isfinite(inverse_root).all():
+            raise LinAlgError
+        for start in range(0, penalised.size, width):
+            chosen = penalised[start : start + width]
+            panel = self._panel(chosen) * inverse_root[start : start + width]
+            kernel = dsyrk(1.0, panel, beta=1.0, c=kernel, lower=1, overwrite_c=1)
+        factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+        C_U = self._panel(others)
+        M_U = cho_solve(factor, C_U) if others.size else C_U
+        inverse_U = pinvh(C_U.T @ M_U) if others.size else np.zeros((0, 0))
+
+        def correct(e: Vector) -> Vector:
+            d = np.zeros(self.free.size)
+            d[penalised] = e[penalised] / ridge[penalised]
+            t = cho_solve(factor, self._product(d))
+            d[others] = inverse_U @ (e[others] - C_U.T @ t)
+            t += M_U @ d[others]
+            d[penalised] -= self._transposed_product(t)[penalised] / ridge[penalised]
+            return d
+
+        return correct
+
+    def _panel(self, chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+        # sqrt(s) C for the chosen free features
+        panel = np.empty((self.design.n_samples, chosen.size), order="F")
+        for k, j in enumerate(self.free[chosen]):
+            self.design.columns.gather(0, int(j), panel[:, k : k + 1], 1)
+        return panel
+
+    def _root_weight(self) -> Vector | float:
+        return 1.0 if self.design.weight is None else np.sqrt(self.design.weight)
+
+    def _residual_of(self, d: Vector) -> Vector:
+        # the weighted residual of y = 0 at u = d
+        u = np.zeros(self.design.n_features)
+        u[self.free] = d
+        v = np.zeros(self.design.n_samples + 1)
+        self.design.columns.subtract_product(u, v, self.design.n_threads)
+        return v
+
+    def _product(self, d: Vector) -> Vector:
+        # sqrt(s) C d
+        v = self._residual_of(d)
+        root = self._root_weight()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            fitted = -np.where(root > 0.0, v[:-1] / root + root * v[-1], 0.0)
+        return np.asarray(fitted)
+
+    def _transposed_product(self, t: Vector) -> Vector:
+        # C' sqrt(s) t
+        gradient = np.empty(self.design.n_features)
+        v = np.append(t * self._root_weight(), 0.0)
+        self.design.columns.slopes(v, gradient, None, self.design.n_threads)
+        chosen: Vector = gradient[self.free]
+        return chosen
+
+    def _iterate(
+        self, ridge: Vector, l1_strength: float, l2_strength: float, tol: float, max_iter: int
+    ) -> int:
+        def normal(d: Vector) -> Vector:
+            # (C'SC + diag(lambda)) d
+            gradient = np.empty(self.design.n_features)
+            v = self._residual_of(np.ravel(d))
+            self.design.columns.slopes(v, gradient, None, self.design.n_threads)
+            return ridge * np.ravel(d) - gradient[self.free]
+
+        def count(_: Vector) -> None:
+            self.n_epochs += 1
+
+        size = self.free.size
+        operator = LinearOperator((size, size), matvec=normal, dtype=np.float64)
+        jacobi = LinearOperator(
+            (size, size), matvec=lambda d: np.ravel(d) / (1.0 + ridge), dtype=np.float64
+        )
+        # Each round reduces what is left of the gradient by rtol; the gap falls with its square.
+        while self.n_epochs < max_iter:
+            last = self.gap
+            rtol = min(max(0.3 * np.sqrt(tol / self.gap), 1e-8), 0.1)
+            d, _ = cg(
+                operator, self._gradient(ridge), rtol=rtol, atol=0.0, M=jacobi,
+                maxiter=max_iter - self.n_epochs, callback=count,
+            )
+            self.coef[self.free] += d
+            self.gap = self.state.certify(l1_strength, l2_strength)
+            if self.gap <= tol:
+                return CONVERGED
+            if not self.gap < 0.9 * last:
+                return STALLED
+        return MAX_ITER
+
+
+class GradientEngine(_CertifiedEngine):
+    """Accelerated proximal gradient; the step is 1 / L with L from power iterations."""
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        """Steps from the present coefficients until the gap is at most tol."""
+        l1, l2, lower, upper = self.penalty
+        design = self.design
+        self.n_epochs = 0
+        self.gap = self.state.certify(l1_strength, l2_strength)
+        if self.gap <= tol:
+            return CONVERGED
+        start = np.random.default_rng(0).standard_normal(design.n_features)
+        curvature = 1.05 * largest_eigenvalue(design.columns, start, 20, design.n_threads)
+        if not curvature > 0.0:
+            curvature = 1.0
+        updates = GradientUpdates(
+            design.columns, design.target, np.zeros(design.n_features),
+            (l1_strength * l1, l2_strength * l2, lower, upper), self.coef, design.n_threads,
+        )
+        count = 10
+        while self.n_epochs < max_iter:
+            count = min(count, max_iter - self.n_epochs)
+            before, last = self._objective(l1_strength, l2_strength), self.gap
+            updates.accelerate(1.0 / curvature, count)
+            updates.settle()
+            self.n_epochs += count
+            self.coef[:] = updates.coef
+            self.gap = self.state.certify(l1_strength, l2_strength)
+            if self.gap <= tol:
+                return CONVERGED
+            after = self._objective(l1_strength, l2_strength)
+            if not after <= before * (1.0 + 1e-14) + 1e-30:
+                curvature *= 2.0  # the power iterations had not found the largest eigenvalue
+            elif before - after <= 1e-15 * before and not self.gap < 0.9 * last:
+                return STALLED
+            count = min(2 * count, 200)
+        return MAX_ITER
+
+    def _objective(self, l1_strength: float, l2_strength: float) -> float:
+        u = self.coef
+        l1_part = l1_strength * float(self.penalty.l1 @ np.abs(u))
+        l2_part = 0.5 * l2_strength * float(self.penalty.l2 @ (u * u))
+        return 0.5 * self.residual_sumsq + l1_part + l2_part
+
+
+def gradient_descent(
+    X: Any,
+    y: ArrayLike,
+    *,
+    learning_rate: float,
+    n_iter: int = 1000,
+    l2: ArrayLike | float = 0.0,
+    coef_init: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> Vector:
+    """Plain gradient descent on weighted L2, with a learning rate of the caller's choice.
+
+    With m samples (S the sum of their weights s, where given) it does, `n_iter` times,
+
+        w += learning_rate * (X'(s * (y - X w)) / S - l2 * w),
+
+    the gradient step for 1/(2S) sum_i s_i (y_i - x_i.w)^2 + 1/2 sum_j l2_j w_j^2. For the form
+    1/(2m) sum (X w - y)^2 + lambda/(2m) sum_j omega_j w_j^2 give l2 = lambda * omega / m. There is
+    no intercept, and nothing is centred or scaled: add a column of ones for an intercept. X is
+    read once an iteration. To minimise rather than to follow the iterates, use `solve` or `Ridge`.
+
+    Parameters
+    ----------
+    X : array-like or sparse (n_samples, n_features)
+    y : array-like (n_samples,)
+    learning_rate : float > 0
+        The iterates converge when it is below 2 / (largest eigenvalue of X'SX/S + diag(l2)).
+    n_iter : int >= 0, default=1000
+    l2 : float or array-like (n_features,), default=0.0
+        l2_j >= 0; inf holds w_j at 0.
+    coef_init : array-like (n_features,) or None
+        Starting point; None: zeros.
+    sample_weight : array-like (n_samples,) or None
+    n_threads : int or None
+
+    Returns
+    -------
+    coef : ndarray (n_features,)
+
+    Raises
+    ------
+    ValueError
+        If the iterates leave the range of float64: the learning rate is too large.
+    """
+    check_number("learning_rate", learning_rate, low=0.0, low_open=True)
+    if isinstance(n_iter, bool) or not isinstance(n_iter, int | np.integer) or n_iter < 0:
+        raise ValueError(f"n_iter must be an integer >= 0, got {n_iter!r}.")
+    design = Design(X, y, sample_weight, fit_intercept=False, n_threads=n_threads)
+    n, p = design.n_samples, design.n_features
+    ridge = nonnegative_vector("l2", l2, p, default=0.0)
+    excluded = np.isinf(ridge)
+    box = (np.where(excluded, 0.0, -np.inf), np.where(excluded, 0.0, np.inf))
+    zero = np.zeros(p)
+    start = zero if coef_init is None else np.array(coef_init, dtype=np.float64)
+    if start.shape != (p,) or not np.isfinite(start).all():
+        raise ValueError(f"coef_init must be {p} finite numbers, got shape {start.shape}.")
+    weight = np.ones(n) if design.weight is None else design.weight
+    updates = GradientUpdates(
+        design.unscaled_columns, np.append(weight * design.y, 0.0),
+        np.where(excluded, 0.0, ridge) * n, (zero, zero, *box), start, design.n_threads,
+    )
+    updates.descend(learning_rate / n, int(n_iter))
+    coef: Vector = updates.coef
+    if not np.isfinite(coef).all():
+        raise ValueError(
+            f"Gradient descent diverged with learning_rate={learning_rate!r}; it must be below "
+            "2 / (largest eigenvalue of X'X/n + diag(l2)). Use a smaller one."
+        )
+    return coef

@@ -1,0 +1,101 @@
+"""How many threads a fit uses, and what the compiled modules were built with."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import platform
+from typing import Any
+
+import joblib
+import numpy
+import scipy
+import sklearn
+
+from softreg_fast import _columns
+
+# Below this many entries read per pass, waking a second thread costs more than it saves.
+SMALLEST_PARALLEL_WORK = 200_000
+
+_forked = False
+
+
+def _after_fork_in_child() -> None:
+    global _forked
+    _forked = True
+
+
+# A child of fork() inherits the state of libgomp's thread pool but not its threads: a parallel
+# region with more than one thread would wait for them for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def effective_n_threads(n_threads: int | None = None, work: int | None = None) -> int:
+    """The number of threads that a kernel is told to use.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None: every core this process may use (affinity, cgroup quota and OMP_NUM_THREADS are
+        respected). A positive number is taken as given; -1 means every core, -2 all but one.
+    work : int or None
+        Entries read in one pass; small work gets one thread.
+
+    Returns
+    -------
+    int, at least 1; always 1 in a process made by fork() and in a build without OpenMP.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n_threads is not an integer, or is 0.
+    """
+    if n_threads is not None:
+        if isinstance(n_threads, bool) or not isinstance(n_threads, numbers.Integral):
+            raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
+        if n_threads == 0:
+            raise ValueError("n_threads=0 has no meaning; use None or -1 for every core")
+    built = _columns.build_info()
+    if _forked or not built["openmp"]:
+        return 1
+    available = min(joblib.cpu_count(), built["max_threads"])
+    if n_threads is None or n_threads == -1:
+        wanted = available
+    elif n_threads < 0:
+        wanted = max(joblib.cpu_count() + 1 + int(n_threads), 1)
+    else:
+        wanted = int(n_threads)
+    if work is not None:
+        wanted = min(wanted, max(work // SMALLEST_PARALLEL_WORK, 1))
+    return max(wanted, 1)
+
+
+def config() -> dict[str, Any]:
+    """Versions, threads, OpenMP and vector level, as a dictionary."""
+    from softreg_fast import __version__
+
+    built = _columns.build_info()
+    return {
+        "softreg_fast": __version__,
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "platform": platform.platform(),
+        "cores": joblib.cpu_count(),
+        "openmp": built["openmp"],
+        "threads": effective_n_threads(),
+        "vector level": built["vector_level"],
+        "vector code chosen at run time": built["runtime_dispatch"],
+        "bounds-checked build": built["checked"],
+    }
+
+
+def show_config() -> None:
+    """Print versions, threads, OpenMP and vector level."""
+    entries = config()
+    width = max(map(len, entries))
+    for name, value in entries.items():
+        shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        print(f"{name:<{width}}  {shown}")

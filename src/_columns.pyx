@@ -1,0 +1,299 @@
+"""Work on many columns at once, in parallel over features: moments, X'r, Xw, Gram blocks.
+
+A `Columns` describes a matrix to all kernels; it copies nothing and keeps what it describes alive.
+"""
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_New
+from cython.parallel cimport parallel, prange
+from libc.math cimport fabs, isfinite, sqrt
+from libc.stdint cimport int64_t
+
+from design cimport (
+    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
+    entry_moments, gather_column, matrix_t, pilot, residual_sumsq, shift, slope, slopes,
+    subtract_product,
+)
+from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
+from vector cimport SR_RUNTIME_DISPATCH, index_t, sr_vector_level
+
+import numpy as np
+
+cdef extern from *:
+    """
+    #ifdef SOFTREG_CHECKED
+    #define SR_CHECKED 1
+    #else
+    #define SR_CHECKED 0
+    #endif
+    """
+    const int SR_CHECKED
+
+# Entries that a kernel reads between two looks at pending signals: some 20 ms from memory.
+cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
+
+KINDS = {
+    ("float64", "dense"): DENSE_F64,
+    ("float32", "dense"): DENSE_F32,
+    ("float64", "int32"): CSC_F64_I32,
+    ("float64", "int64"): CSC_F64_I64,
+    ("float32", "int32"): CSC_F32_I32,
+    ("float32", "int64"): CSC_F32_I64,
+}
+
+
+def build_info():
+    """What was decided when the extension was compiled, and the vector level of this machine."""
+    return {
+        "openmp": bool(SR_OPENMP),
+        "max_threads": omp_get_max_threads(),
+        "vector_level": sr_vector_level().decode(),
+        "runtime_dispatch": bool(SR_RUNTIME_DISPATCH),
+        "checked": bool(SR_CHECKED),
+    }
+
+
+def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):
+    """Why (indptr, indices) is not a valid compressed matrix, or "" when it is.
+
+    "unsorted" when the indices of some column are not strictly increasing, which is legal but not
+    canonical; anything else is an error to report.
+    """
+    cdef Py_ssize_t j, k, nnz = indices.shape[0]
+    cdef bint canonical = True
+    cdef Py_ssize_t start, stop
+    if indptr.shape[0] == 0 or indptr[0] != 0:
+        return "indptr does not start with 0"
+    if indptr[indptr.shape[0] - 1] > nnz:
+        return "indptr ends beyond the stored entries"
+    for j in range(indptr.shape[0] - 1):
+        start = indptr[j]
+        stop = indptr[j + 1]
+        if stop < start or stop > nnz:
+            return f"indptr decreases or leaves the stored entries at position {j + 1}"
+        for k in range(start, stop):
+            if indices[k] < 0 or indices[k] >= n_minor:
+                return f"index {indices[k]} is outside 0..{n_minor - 1}"
+            if k > start and indices[k] <= indices[k - 1]:
+                canonical = False
+    return "" if canonical else "unsorted"
+
+
+cdef const void* address(array) except? NULL:
+    return <const void*> <size_t> array.__array_interface__["data"][0]
+
+
+cdef class Columns:
+    """A dense, sparse or Gram matrix with its centring, scaling and sample weights.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of float64 or float32 with contiguous columns, or an object
+        with the attributes data, indices, indptr (int64) and shape of a canonical CSC matrix.
+    center, scale : (n_features,) float64 or None
+        The engine's column is scale_j (x_j - center_j); None means 0 and 1.
+    weight : (n_samples,) float64 or None
+        Sample weights s >= 0; None means 1.
+    """
+
+    cdef matrix_t X
+    cdef object owners
+    cdef const double[::1] center, scale, weight
+    cdef const int64_t[::1] indptr
+    cdef readonly object capsule
+
+    def __init__(self, X, center=None, scale=None, weight=None):
+        n, p = X.shape
+        self.X.n = n
+        self.X.p = p
+        if hasattr(X, "indptr"):
+            self.X.kind = KINDS[X.data.dtype.name, X.indices.dtype.name]
+            self.owners = X.data, X.indices
+            self.indptr = X.indptr
+            self.X.data = address(X.data)
+            self.X.rows = address(X.indices)
+            self.X.indptr = &self.indptr[0]
+        else:
+            self.X.kind = KINDS[X.dtype.name, "dense"]
+            if n > 1 and X.strides[0] != X.itemsize:
+                raise ValueError("the columns of a dense X must be contiguous")
+            self.owners = X
+            self.X.data = address(X)
+            self.X.stride = X.strides[1] // X.itemsize
+        self.center = np.zeros(p) if center is None else center
+        self.scale = np.ones(p) if scale is None else scale
+        if self.center.shape[0] != p or self.scale.shape[0] != p:
+            raise ValueError("center and scale must have one entry per feature")
+        self.X.center = &self.center[0]
+        self.X.scale = &self.scale[0]
+        self.X.weight_sum = n
+        if weight is not None:
+            self.weight = weight
+            if self.weight.shape[0] != n:
+                raise ValueError("weight must have one entry per sample")
+            self.X.weight = &self.weight[0]
+            self.X.weight_sum = np.sum(weight)
+        self.capsule = PyCapsule_New(&self.X, b"softreg_fast.matrix_t", NULL)
+
+    @classmethod
+    def gram(cls, Q):
+        """The columns of a Gram matrix (n_features, n_features) float64; v is then a gradient."""
+        cdef Columns columns = cls(Q)
+        if Q.shape[0] != Q.shape[1] or columns.X.kind != DENSE_F64:
+            raise ValueError("a Gram matrix must be square and float64")
+        columns.X.kind = GRAM
+        return columns
+
+    @property
+    def shape(self):
+        return self.X.n, self.X.p
+
+    @property
+    def is_gram(self):
+        return self.X.kind == GRAM
+
+    def moments(self, bint centered, int n_threads=1):
+        """(center, norm) of every column: the weighted mean (0 unless `centered`), and
+        sqrt(sum_i s_i (x_ij - center_j)^2), exact also where the mean is large against the spread
+        or where the squares would leave the range of float64.  NaN or infinite where X is.
+        """
+        center, norm = np.zeros(self.X.p), np.empty(self.X.p)
+        cdef double[::1] m = center, d = norm
+        cdef Py_ssize_t j, start, stop = 0
+        while stop < self.X.p:
+            start = stop
+            stop = self._block_end(start)
+            with nogil:
+                for j in prange(start, stop, num_threads=n_threads, schedule="dynamic",
+                                chunksize=max((stop - start) // (16 * n_threads), 1)):
+                    column_moments(&self.X, j, centered, &m[j], &d[j])
+        return center, norm
+
+    def slopes(self, const double[::1] v, double[::1] out, const Py_ssize_t[::1] chosen=None,
+               int n_threads=1):
+        """out[k] = c_j . v with j = chosen[k] (None: all features)."""
+        cdef const Py_ssize_t* which = NULL
+        cdef Py_ssize_t start, stop = 0, count = self.X.p
+        if chosen is not None:
+            count = chosen.shape[0]
+            if count:
+                which = &chosen[0]
+        self._check_length(v)
+        if out.shape[0] < count:
+            raise ValueError("out must have one entry per chosen feature")
+        if which == NULL and count:
+            while stop < count:
+                start = stop
+                stop = self._block_end(start)
+                with nogil:
+                    slopes(&self.X, &v[0], NULL, start, stop, &out[0], n_threads)
+                PyErr_CheckSignals()
+        elif count:
+            with nogil:
+                slopes(&self.X, &v[0], which, 0, count, &out[0], n_threads)
+
+    def subtract_product(self, const double[::1] u, double[::1] v, int n_threads=1):
+        """v -= s (X u), with X the engine's columns; those with u_j = 0 are not read."""
+        self._check_length(v)
+        if u.shape[0] != self.X.p:
+            raise ValueError("u must have one entry per feature")
+        work = np.empty(16 * (self.X.n + 1))
+        cdef double[::1] partial = work
+        with nogil:
+            subtract_product(&self.X, &u[0], &v[0], &partial[0], n_threads)
+
+    def residual_sumsq(self, const double[::1] v):
+        """sum_i s_i r_i^2 of the residual behind the weighted residual v."""
+        self._check_length(v)
+        return residual_sumsq(&self.X, &v[0])
+
+    def gather(self, Py_ssize_t row, Py_ssize_t column, double[::1, :] out, int n_threads=1):
+        """out = sqrt(s) * (the engine's columns), the block that starts at (row, column)."""
+        cdef Py_ssize_t j, rows = out.shape[0]
+        if self.X.kind == GRAM:
+            raise TypeError("a Gram matrix has no rows to gather")
+        if row < 0 or row + rows > self.X.n or column < 0 or column + out.shape[1] > self.X.p:
+            raise ValueError("the block leaves the matrix")
+        with nogil:
+            for j in prange(out.shape[1], num_threads=n_threads, schedule="static"):
+                gather_column(&self.X, column + j, row, rows, &out[0, j])
+
+    def gram_block(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
+                   double[::1, :] out, int n_threads=1):
+        """out[a, b] = c_i . (s c_j) with i = rows[a], j = columns[b], for any layout but Gram."""
+        cdef Py_ssize_t a, b, n_rows = rows.shape[0], n_columns = columns.shape[0]
+        cdef Py_ssize_t length = self.X.n + 1, start, stop = 0, portion
+        cdef double* mine
+        if out.shape[0] != n_rows or out.shape[1] != n_columns:
+            raise ValueError("out must be (len(rows), len(columns))")
+        # One column as a dense vector per thread: the residual of y = 0, u = -e_j.
+        cdef double[:, ::1] work = np.zeros((n_threads, length))
+        portion = max(ENTRIES_PER_SIGNAL_CHECK // (length + self._cost(rows)), n_threads)
+        while stop < n_columns:
+            start = stop
+            stop = min(start + portion, n_columns)
+            with nogil, parallel(num_threads=n_threads):
+                mine = &work[omp_get_thread_num(), 0]
+                for b in prange(start, stop, schedule="dynamic"):
+                    shift(&self.X, columns[b], -1.0, mine)
+                    for a in range(n_rows):
+                        out[a, b] = slope(&self.X, rows[a], mine)
+                    shift(&self.X, columns[b], 1.0, mine)
+            PyErr_CheckSignals()
+
+    def gram_entries(self, chosen):
+        """The entries of a Gram matrix in the chosen rows and columns, as a new array."""
+        if self.X.kind != GRAM:
+            raise TypeError("not a Gram matrix")
+        return np.asfortranarray(self.owners[np.ix_(chosen, chosen)])
+
+    cdef Py_ssize_t _cost(self, const Py_ssize_t[::1] chosen) noexcept:
+        cdef Py_ssize_t k, cost = 0
+        for k in range(chosen.shape[0]):
+            cost += column_cost(&self.X, chosen[k])
+        return cost
+
+    cdef Py_ssize_t _block_end(self, Py_ssize_t start) noexcept:
+        # one block of features between two looks at pending signals, a multiple of four long
+        cdef Py_ssize_t stop = start, cost = 0
+        while stop < self.X.p and cost < ENTRIES_PER_SIGNAL_CHECK:
+            cost += column_cost(&self.X, stop)
+            stop += 1
+        return min(start + (stop - start + 3) // 4 * 4, self.X.p)
+
+    def _check_length(self, const double[::1] v):
+        if v.shape[0] != self.X.n + (self.X.kind != GRAM):
+            raise ValueError(
+                f"v has {v.shape[0]} entries, {self.X.n} samples want one each and one more"
+            )
+
+
+cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,
+                         double* norm) noexcept nogil:
+    # Two passes, the first about a pilot value: with it the sums lose no digits to the mean.
+    cdef Py_ssize_t stored = column_cost(X, j)
+    cdef double m = 0.0, f = 1.0
+    cdef double[2] sums
+    if centered:
+        m = pilot(X, j)
+        entry_moments(X, j, m, 1.0, sums)
+        m += sums[0] / X.weight_sum
+    norm[0] = spread(X, j, m, 1.0, stored)
+    if not 1e-140 < norm[0] < 1e140:
+        f = 1e150 if norm[0] < 1.0 else 1e-160
+        norm[0] = spread(X, j, m, f, stored) / f
+    # Less than rounding of the mean, or too small to be scaled to one: a constant column.
+    if norm[0] <= 1e-15 * fabs(m) * sqrt(X.weight_sum) or norm[0] < 1e-290:
+        norm[0] = 0.0
+    center[0] = m
+
+
+cdef double spread(const matrix_t* X, Py_ssize_t j, double m, double f,
+                   Py_ssize_t stored) noexcept nogil:
+    # sqrt(sum_i s_i (f (x_ij - m))^2).  The entries that are not stored add m^2 sum_holes s, and
+    # sum_stored s (x - m) = m sum_holes s, since m is the mean.
+    cdef double[2] sums
+    entry_moments(X, j, m, f, sums)
+    if stored < X.n:
+        sums[1] += (f * m) * (f * sums[0])
+    return sqrt(max(sums[1], 0.0)) if isfinite(sums[1]) else sums[1]

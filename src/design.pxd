@@ -1,0 +1,256 @@
+"""matrix_t, one struct for every layout, and the two verbs that coordinate descent is made of.
+
+A column of the engine is c_j = scale_j (x_j - center_j).  The vector the verbs work on is the
+weighted residual v_i = s_i r_i, with one entry more than there are samples:
+
+    slope(X, j, v)     c_j . v
+    shift(X, j, d, v)  v -= d s c_j
+
+Dense columns are centred entry by entry.  Of a sparse column only the stored entries are touched:
+v[n] holds the constant that all of r still lacks, so that centring costs O(nnz_j).  That asks for
+sum_i v_i = 0 (with the constant), which holds whenever the residual is that of a model with an
+intercept.  Columns without holes are centred entry by entry also when they are stored sparse.  In
+Gram form v is the gradient itself.
+"""
+
+from cython.parallel cimport prange
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport sqrt
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from vector cimport axpy, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments
+
+cdef enum kind_t:
+    DENSE_F64, DENSE_F32, CSC_F64_I32, CSC_F64_I64, CSC_F32_I32, CSC_F32_I64, GRAM
+
+ctypedef struct matrix_t:
+    kind_t kind
+    Py_ssize_t n                # samples (Gram: features)
+    Py_ssize_t p                # features
+    Py_ssize_t stride           # entries from one dense column to the next
+    const void* data
+    const void* rows            # CSC: row of each stored entry
+    const int64_t* indptr       # CSC: where each column starts
+    const double* center
+    const double* scale
+    const double* weight        # s, NULL where all are one
+    double weight_sum           # S = sum_i s_i
+
+
+cdef inline const matrix_t* matrix_of(object columns) except NULL:
+    # The struct behind a softreg_fast._columns.Columns; the capsule's name is the type check.
+    return <const matrix_t*> PyCapsule_GetPointer(columns.capsule, b"softreg_fast.matrix_t")
+
+
+cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nogil:
+    # entries that slope reads
+    if X.kind == GRAM:
+        return 1
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        return X.n
+    return X.indptr[j + 1] - X.indptr[j]
+
+
+cdef inline double slope(const matrix_t* X, Py_ssize_t j, const double* v) noexcept nogil:
+    cdef Py_ssize_t start, nnz
+    cdef double m, implicit, total
+    if X.kind == GRAM:
+        return v[j]
+    m = X.center[j]
+    if X.kind == DENSE_F64:
+        return X.scale[j] * dot(X.n, <const double*> X.data + j * X.stride, m, v)
+    if X.kind == DENSE_F32:
+        return X.scale[j] * dot(X.n, <const float*> X.data + j * X.stride, m, v)
+    start = X.indptr[j]
+    nnz = X.indptr[j + 1] - start
+    implicit = 0.0
+    if nnz < X.n:
+        # x_j . (s constant) = constant S m_j
+        implicit = v[X.n] * X.weight_sum * m
+        m = 0.0
+    if X.kind == CSC_F64_I32:
+        total = sparse_dot(nnz, <const double*> X.data + start, <const int32_t*> X.rows + start, m, v)
+    elif X.kind == CSC_F64_I64:
+        total = sparse_dot(nnz, <const double*> X.data + start, <const int64_t*> X.rows + start, m, v)
+    elif X.kind == CSC_F32_I32:
+        total = sparse_dot(nnz, <const float*> X.data + start, <const int32_t*> X.rows + start, m, v)
+    else:
+        total = sparse_dot(nnz, <const float*> X.data + start, <const int64_t*> X.rows + start, m, v)
+    return X.scale[j] * (total + implicit)
+
+
+cdef inline void shift(const matrix_t* X, Py_ssize_t j, double d, double* v) noexcept nogil:
+    cdef Py_ssize_t start, nnz
+    cdef double m
+    if X.kind == GRAM:
+        axpy(X.n, d, <const double*> X.data + j * X.stride, 0.0, NULL, v)
+        return
+    m = X.center[j]
+    d *= X.scale[j]
+    if X.kind == DENSE_F64:
+        axpy(X.n, d, <const double*> X.data + j * X.stride, m, X.weight, v)
+        return
+    if X.kind == DENSE_F32:
+        axpy(X.n, d, <const float*> X.data + j * X.stride, m, X.weight, v)
+        return
+    start = X.indptr[j]
+    nnz = X.indptr[j + 1] - start
+    if nnz < X.n:
+        v[X.n] += d * m
+        m = 0.0
+    if X.kind == CSC_F64_I32:
+        sparse_axpy(nnz, d, <const double*> X.data + start, <const int32_t*> X.rows + start, m,
+                    X.weight, v)
+    elif X.kind == CSC_F64_I64:
+        sparse_axpy(nnz, d, <const double*> X.data + start, <const int64_t*> X.rows + start, m,
+                    X.weight, v)
+    elif X.kind == CSC_F32_I32:
+        sparse_axpy(nnz, d, <const float*> X.data + start, <const int32_t*> X.rows + start, m,
+                    X.weight, v)
+    else:
+        sparse_axpy(nnz, d, <const float*> X.data + start, <const int64_t*> X.rows + start, m,
+                    X.weight, v)
+
+
+cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double f,
+                               double* out) noexcept nogil:
+    # sums of s (x - m) and of s (f (x - m))^2 over the stored entries of column j
+    cdef Py_ssize_t start, nnz
+    if X.kind == DENSE_F64:
+        moments(X.n, <const double*> X.data + j * X.stride, m, f, X.weight, out)
+        return
+    if X.kind == DENSE_F32:
+        moments(X.n, <const float*> X.data + j * X.stride, m, f, X.weight, out)
+        return
+    start = X.indptr[j]
+    nnz = X.indptr[j + 1] - start
+    if X.kind == CSC_F64_I32:
+        sparse_moments(nnz, <const double*> X.data + start, <const int32_t*> X.rows + start, m, f,
+                       X.weight, out)
+    elif X.kind == CSC_F64_I64:
+        sparse_moments(nnz, <const double*> X.data + start, <const int64_t*> X.rows + start, m, f,
+                       X.weight, out)
+    elif X.kind == CSC_F32_I32:
+        sparse_moments(nnz, <const float*> X.data + start, <const int32_t*> X.rows + start, m, f,
+                       X.weight, out)
+    else:
+        sparse_moments(nnz, <const float*> X.data + start, <const int64_t*> X.rows + start, m, f,
+                       X.weight, out)
+
+
+cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
+                                 Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
+    cdef Py_ssize_t k, j
+    if chosen == NULL and stop - start == 4 and (X.kind == DENSE_F64 or X.kind == DENSE_F32):
+        if X.kind == DENSE_F64:
+            dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
+                 out + start)
+        else:
+            dot4(X.n, <const float*> X.data + start * X.stride, X.stride, X.center + start, v,
+                 out + start)
+        for k in range(start, stop):
+            out[k] *= X.scale[k]
+        return
+    for k in range(start, stop):
+        j = k if chosen == NULL else chosen[k]
+        out[k] = slope(X, j, v)
+
+
+cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
+                        Py_ssize_t start, Py_ssize_t stop, double* out,
+                        int n_threads) noexcept nogil:
+    # out[k] = c_j . v for start <= k < stop, j = chosen[k] (NULL: j = k), in parallel over
+    # features.  Neighbouring dense columns go four at a time, always the same four: start is a
+    # multiple of four.
+    cdef Py_ssize_t block, n_blocks = (stop - start + 3) // 4
+    cdef Py_ssize_t portion = max(n_blocks // (16 * n_threads), 1)
+    for block in prange(n_blocks, num_threads=n_threads, schedule="dynamic", chunksize=portion):
+        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop), out)
+
+
+cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept nogil:
+    # sum_i s_i r_i^2 with r_i = v_i / s_i + v[n];  not for Gram form
+    cdef double a = 0.0, b = 0.0, c = v[X.n], r0, r1
+    cdef Py_ssize_t i = 0
+    if X.weight == NULL:
+        while i + 2 <= X.n:
+            r0 = v[i] + c
+            r1 = v[i + 1] + c
+            a += r0 * r0
+            b += r1 * r1
+            i += 2
+        if i < X.n:
+            a += (v[i] + c) * (v[i] + c)
+        return a + b
+    for i in range(X.n):
+        if X.weight[i] > 0.0:
+            r0 = v[i] / X.weight[i] + c
+            a += X.weight[i] * r0 * r0
+    return a
+
+
+cdef inline void subtract_product(const matrix_t* X, const double* u, double* v, double* partial,
+                                  int n_threads) noexcept nogil:
+    # v -= s (X u).  Up to 16 groups of features, each summed into a vector of its own and these
+    # added in order, so that the result does not depend on the number of threads.
+    cdef Py_ssize_t j, k, i, n_nonzero = 0, length = X.n + (X.kind != GRAM)
+    for j in range(X.p):
+        n_nonzero += u[j] != 0.0
+    cdef Py_ssize_t n_groups = max(min(n_nonzero // 32, 16), 1)
+    if n_groups == 1:
+        for j in range(X.p):
+            if u[j] != 0.0:
+                shift(X, j, u[j], v)
+        return
+    for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        memset(partial + k * length, 0, length * sizeof(double))
+        for j in range(X.p * k // n_groups, X.p * (k + 1) // n_groups):
+            if u[j] != 0.0:
+                shift(X, j, u[j], partial + k * length)
+    for i in prange(length, num_threads=n_threads, schedule="static"):
+        for k in range(n_groups):
+            v[i] += partial[k * length + i]
+
+
+cdef inline double entry(const matrix_t* X, Py_ssize_t k) noexcept nogil:
+    # the k-th number in data
+    if X.kind == DENSE_F32 or X.kind == CSC_F32_I32 or X.kind == CSC_F32_I64:
+        return (<const float*> X.data)[k]
+    return (<const double*> X.data)[k]
+
+
+cdef inline Py_ssize_t row_of(const matrix_t* X, Py_ssize_t k) noexcept nogil:
+    # the row of the k-th stored entry of a sparse matrix
+    if X.kind == CSC_F64_I32 or X.kind == CSC_F32_I32:
+        return (<const int32_t*> X.rows)[k]
+    return (<const int64_t*> X.rows)[k]
+
+
+cdef inline double pilot(const matrix_t* X, Py_ssize_t j) noexcept nogil:
+    # a value that the mean of column j is near to: its first entry, 0 where some are not stored
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        return entry(X, j * X.stride)
+    if X.indptr[j + 1] - X.indptr[j] < X.n:
+        return 0.0
+    return entry(X, X.indptr[j])
+
+
+cdef inline void gather_column(const matrix_t* X, Py_ssize_t j, Py_ssize_t first, Py_ssize_t rows,
+                               double* out) noexcept nogil:
+    # out = sqrt(s) c_j for rows first .. first + rows
+    cdef Py_ssize_t i, k
+    cdef double m = X.center[j]
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        for i in range(rows):
+            out[i] = X.scale[j] * (entry(X, j * X.stride + first + i) - m)
+    else:
+        for i in range(rows):
+            out[i] = -X.scale[j] * m
+        for k in range(X.indptr[j], X.indptr[j + 1]):
+            i = row_of(X, k) - first
+            if 0 <= i < rows:
+                out[i] = X.scale[j] * (entry(X, k) - m)
+    if X.weight != NULL:
+        for i in range(rows):
+            out[i] *= sqrt(X.weight[first + i])

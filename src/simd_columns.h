@@ -1,0 +1,110 @@
+/* The dense leaves, once for each type of data.  Included by simd.h with SR_T (the type of x),
+ * SR_NAME (its suffix) and SR_LOAD (eight values of x as float64).
+ *
+ * x is a column, m its centre, v a residual-like vector of float64 and s the sample weights (NULL:
+ * all one).  Centring happens element by element: the difference x - m is exact where m is large
+ * against the spread, and costs nothing next to the two loads.
+ */
+
+/* sum_i (x_i - m) v_i */
+SR_LEAF double SR_NAME(sr_dot)(ptrdiff_t n, const SR_T *x, double m, const double *v)
+{
+    double total = 0.0;
+    ptrdiff_t i = 0;
+#if SR_VECTOR_EXTENSION
+    sr_f64x8 a = {0}, b = {0};
+    for (; i + 16 <= n; i += 16) {
+        a += (SR_LOAD(x + i) - m) * *(const sr_f64x8 *)(v + i);
+        b += (SR_LOAD(x + i + 8) - m) * *(const sr_f64x8 *)(v + i + 8);
+    }
+    a += b;
+    total = ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+#endif
+    for (; i < n; i++)
+        total += ((double)x[i] - m) * v[i];
+    return total;
+}
+
+/* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four. */
+SR_LEAF void SR_NAME(sr_dot4)(ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
+                              const double *v, double *out)
+{
+    const SR_T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
+    ptrdiff_t i = 0;
+    out[0] = out[1] = out[2] = out[3] = 0.0;
+#if SR_VECTOR_EXTENSION
+    sr_f64x8 a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0};
+    const double m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3];
+    for (; i + 8 <= n; i += 8) {
+        const sr_f64x8 vi = *(const sr_f64x8 *)(v + i);
+        a0 += (SR_LOAD(x0 + i) - m0) * vi;
+        a1 += (SR_LOAD(x1 + i) - m1) * vi;
+        a2 += (SR_LOAD(x2 + i) - m2) * vi;
+        a3 += (SR_LOAD(x3 + i) - m3) * vi;
+    }
+    out[0] = ((a0[0] + a0[4]) + (a0[2] + a0[6])) + ((a0[1] + a0[5]) + (a0[3] + a0[7]));
+    out[1] = ((a1[0] + a1[4]) + (a1[2] + a1[6])) + ((a1[1] + a1[5]) + (a1[3] + a1[7]));
+    out[2] = ((a2[0] + a2[4]) + (a2[2] + a2[6])) + ((a2[1] + a2[5]) + (a2[3] + a2[7]));
+    out[3] = ((a3[0] + a3[4]) + (a3[2] + a3[6])) + ((a3[1] + a3[5]) + (a3[3] + a3[7]));
+#endif
+    for (; i < n; i++) {
+        out[0] += ((double)x0[i] - m[0]) * v[i];
+        out[1] += ((double)x1[i] - m[1]) * v[i];
+        out[2] += ((double)x2[i] - m[2]) * v[i];
+        out[3] += ((double)x3[i] - m[3]) * v[i];
+    }
+}
+
+/* v_i -= d s_i (x_i - m) */
+SR_LEAF void SR_NAME(sr_axpy)(ptrdiff_t n, double d, const SR_T *x, double m, const double *s,
+                              double *v)
+{
+    ptrdiff_t i = 0;
+    if (s == NULL) {
+#if SR_VECTOR_EXTENSION
+        for (; i + 8 <= n; i += 8)
+            *(sr_f64x8 *)(v + i) -= d * (SR_LOAD(x + i) - m);
+#endif
+        for (; i < n; i++)
+            v[i] -= d * ((double)x[i] - m);
+    } else {
+#if SR_VECTOR_EXTENSION
+        for (; i + 8 <= n; i += 8)
+            *(sr_f64x8 *)(v + i) -= d * *(const sr_f64x8 *)(s + i) * (SR_LOAD(x + i) - m);
+#endif
+        for (; i < n; i++)
+            v[i] -= d * s[i] * ((double)x[i] - m);
+    }
+}
+
+/* out = {sum_i s_i e_i, sum_i s_i (f e_i)^2} with e_i = x_i - m; the factor f keeps the squares of
+ * extreme values in range */
+SR_LEAF void SR_NAME(sr_moments)(ptrdiff_t n, const SR_T *x, double m, double f, const double *s,
+                                 double *out)
+{
+    double sum = 0.0, sumsq = 0.0;
+    ptrdiff_t i = 0;
+#if SR_VECTOR_EXTENSION
+    sr_f64x8 a = {0}, b = {0};
+    for (; i + 8 <= n; i += 8) {
+        const sr_f64x8 e = SR_LOAD(x + i) - m;
+        const sr_f64x8 q = (f * e) * (f * e);
+        if (s == NULL) {
+            a += e;
+            b += q;
+        } else {
+            a += *(const sr_f64x8 *)(s + i) * e;
+            b += *(const sr_f64x8 *)(s + i) * q;
+        }
+    }
+    sum = ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+    sumsq = ((b[0] + b[4]) + (b[2] + b[6])) + ((b[1] + b[5]) + (b[3] + b[7]));
+#endif
+    for (; i < n; i++) {
+        const double e = (double)x[i] - m, w = s == NULL ? 1.0 : s[i];
+        sum += w * e;
+        sumsq += w * ((f * e) * (f * e));
+    }
+    out[0] = sum;
+    out[1] = sumsq;
+}

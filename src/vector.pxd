@@ -1,0 +1,110 @@
+"""The numeric seam: every pass over the entries of one column is one of these functions.
+
+Dense columns go to the vector leaves of simd.h, sparse ones are plain loops with independent sums.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "simd.h" nogil:
+    const char* sr_vector_level()
+    bint SR_RUNTIME_DISPATCH
+    double sr_dot_f64(Py_ssize_t n, const double* x, double m, const double* v) noexcept
+    double sr_dot_f32(Py_ssize_t n, const float* x, double m, const double* v) noexcept
+    void sr_dot4_f64(Py_ssize_t n, const double* x, Py_ssize_t stride, const double* m,
+                     const double* v, double* out) noexcept
+    void sr_dot4_f32(Py_ssize_t n, const float* x, Py_ssize_t stride, const double* m,
+                     const double* v, double* out) noexcept
+    void sr_axpy_f64(Py_ssize_t n, double d, const double* x, double m, const double* s,
+                     double* v) noexcept
+    void sr_axpy_f32(Py_ssize_t n, double d, const float* x, double m, const double* s,
+                     double* v) noexcept
+    void sr_moments_f64(Py_ssize_t n, const double* x, double m, double f, const double* s,
+                        double* out) noexcept
+    void sr_moments_f32(Py_ssize_t n, const float* x, double m, double f, const double* s,
+                        double* out) noexcept
+
+ctypedef fused real_t:
+    double
+    float
+
+ctypedef fused index_t:
+    int32_t
+    int64_t
+
+
+cdef inline double dot(Py_ssize_t n, const real_t* x, double m, const double* v) noexcept nogil:
+    # (x - m) @ v
+    if real_t is double:
+        return sr_dot_f64(n, x, m, v)
+    else:
+        return sr_dot_f32(n, x, m, v)
+
+
+cdef inline void dot4(Py_ssize_t n, const real_t* x, Py_ssize_t stride, const double* m,
+                      const double* v, double* out) noexcept nogil:
+    # (X[:, :4] - m[:4]).T @ v
+    if real_t is double:
+        sr_dot4_f64(n, x, stride, m, v, out)
+    else:
+        sr_dot4_f32(n, x, stride, m, v, out)
+
+
+cdef inline void axpy(Py_ssize_t n, double d, const real_t* x, double m, const double* s,
+                      double* v) noexcept nogil:
+    # v -= d * s * (x - m)
+    if real_t is double:
+        sr_axpy_f64(n, d, x, m, s, v)
+    else:
+        sr_axpy_f32(n, d, x, m, s, v)
+
+
+cdef inline void moments(Py_ssize_t n, const real_t* x, double m, double f, const double* s,
+                         double* out) noexcept nogil:
+    # out = s @ (x - m), s @ (f * (x - m)) ** 2
+    if real_t is double:
+        sr_moments_f64(n, x, m, f, s, out)
+    else:
+        sr_moments_f32(n, x, m, f, s, out)
+
+
+cdef inline double sparse_dot(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
+                              const double* v) noexcept nogil:
+    # (x - m) @ v[rows]; four sums hide the latency of the additions
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
+    cdef Py_ssize_t k = 0
+    while k + 4 <= nnz:
+        a += (x[k] - m) * v[rows[k]]
+        b += (x[k + 1] - m) * v[rows[k + 1]]
+        c += (x[k + 2] - m) * v[rows[k + 2]]
+        d += (x[k + 3] - m) * v[rows[k + 3]]
+        k += 4
+    while k < nnz:
+        a += (x[k] - m) * v[rows[k]]
+        k += 1
+    return (a + c) + (b + d)
+
+
+cdef inline void sparse_axpy(Py_ssize_t nnz, double d, const real_t* x, const index_t* rows,
+                             double m, const double* s, double* v) noexcept nogil:
+    # v[rows] -= d * s[rows] * (x - m)
+    cdef Py_ssize_t k
+    if s == NULL:
+        for k in range(nnz):
+            v[rows[k]] -= d * (x[k] - m)
+    else:
+        for k in range(nnz):
+            v[rows[k]] -= d * s[rows[k]] * (x[k] - m)
+
+
+cdef inline void sparse_moments(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
+                                double f, const double* s, double* out) noexcept nogil:
+    # out = s[rows] @ (x - m), s[rows] @ (f * (x - m)) ** 2
+    cdef double total = 0.0, squares = 0.0, e, weight
+    cdef Py_ssize_t k
+    for k in range(nnz):
+        e = x[k] - m
+        weight = 1.0 if s == NULL else s[rows[k]]
+        total += weight * e
+        squares += weight * ((f * e) * (f * e))
+    out[0] = total
+    out[1] = squares

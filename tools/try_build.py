@@ -1,0 +1,188 @@
+"""Build softreg_fast in another way than usual and run the tests against that build.
+
+    python tools/try_build.py KIND [pytest arguments]
+
+    checked   bounds-checked kernels, C assertions on
+    serial    without OpenMP
+    clang     with clang instead of the usual compiler
+    sdist     from the source archive, in a clean environment, as a user would get it
+    oldest    with the oldest supported numpy, scipy and scikit-learn
+
+The tests run in a copy, in a folder from which the source tree cannot be imported, and not
+before it is certain that every compiled module comes from the build that is to be tested.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / "tools"
+
+# What the tests may look at besides the package.
+COPIED = ("tests", "bench", "docs", "examples", "README.md", "pyproject.toml")
+
+# Run in the environment of the tests.  The runtime libraries of gcc, clang and MSVC call
+# the function that starts a parallel region by these names.
+WHERE = """
+import importlib, pkgutil, sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+import softreg_fast
+expected, openmp = Path(sys.argv[1]).resolve(), sys.argv[2]
+files = [Path(importlib.import_module(f"softreg_fast.{module.name}").__file__).resolve()
+         for module in pkgutil.iter_modules(softreg_fast.__path__) if module.name != "__main__"]
+files.append(Path(softreg_fast.__file__).resolve())
+strays = [str(file) for file in files if not file.is_relative_to(expected)]
+compiled = [file for file in files if file.name.endswith(tuple(EXTENSION_SUFFIXES))]
+parallel = [file for file in compiled
+            if any(name in file.read_bytes()
+                   for name in (b"GOMP_parallel", b"__kmpc_fork_call", b"_vcomp_fork"))]
+print(f"softreg_fast: {expected}, {len(compiled)} compiled modules, {len(parallel)} with OpenMP")
+if strays:
+    sys.exit("imported from elsewhere: " + ", ".join(strays))
+if not compiled:
+    sys.exit("no compiled module was found")
+if openmp == "off" and parallel:
+    sys.exit("OpenMP is in a build that should not have it")
+if openmp == "require" and not parallel:
+    sys.exit("OpenMP is missing from a build that should have it")
+"""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of building in the source tree: extra environment and the tests that matter."""
+
+    environment: dict = field(default_factory=dict)
+    tests: tuple = ()
+
+
+VARIANTS = {
+    "checked": Variant({"SOFTREG_CHECKED": "1"}, ("tests/test_kernels.py",)),
+    "serial": Variant({"SOFTREG_OPENMP": "off"}),
+    "clang": Variant({"CC": "clang"}, ("tests/test_kernels.py",)),
+}
+
+
+def run(*command, **options):
+    """Run a command; if it fails, stop with its exit status."""
+    status = subprocess.call([str(word) for word in command], **options)
+    if status:
+        sys.exit(status)
+
+
+def run_tests(python, library, arguments, environment=None):
+    """Run pytest on a copy of the tests; `library` is where softreg_fast must come from."""
+    environment = {**os.environ, **(environment or {}), "PYTHONNOUSERSITE": "1"}
+    openmp = environment.get("SOFTREG_OPENMP") or "auto"
+    with tempfile.TemporaryDirectory(prefix="softreg-tests-") as folder:
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / name, Path(folder, name), ignore=ignore)
+            elif (ROOT / name).exists():
+                shutil.copy2(ROOT / name, folder)
+        place = {"cwd": folder, "env": environment}
+        run(python, "-c", WHERE, library, openmp, **place)
+        run(python, "-m", "pytest", "-p", "no:cacheprovider", *arguments, **place)
+
+
+def try_variant(name, arguments):
+    """Build into build/NAME/lib, beside the usual build, and test what came out."""
+    variant = VARIANTS[name]
+    base = ROOT / "build" / name
+    library = base / "lib"
+    library.mkdir(parents=True, exist_ok=True)
+    forget_modules(library)
+    environment = {**os.environ, **variant.environment}
+    build = ("build", "--build-base", base, "--build-lib", library)
+    metadata = ("egg_info", "--egg-base", library)
+    run(sys.executable, "setup.py", "--quiet", *build, *metadata, cwd=ROOT, env=environment)
+    # Libraries on PYTHONPATH come before an editable install.
+    paths = {"PYTHONPATH": str(library), **variant.environment}
+    run_tests(sys.executable, library, arguments or variant.tests, paths)
+
+
+def forget_modules(library):
+    """Delete the Python files of an earlier build: setuptools would keep what src has lost."""
+    for module in (library / "softreg_fast").glob("*.py*"):
+        if module.is_file() and module.suffix in (".py", ".pyi"):
+            module.unlink()
+
+
+def check_contents(archive):
+    """Stop if the source archive lacks a file that git has, or carries a generated one."""
+    with tarfile.open(archive) as tar:
+        packed = {member.name.partition("/")[2] for member in tar if member.isfile()}
+    generated = sorted(name for name in packed if name.endswith((".c", ".so", ".pyd", ".pyc")))
+    if generated:
+        sys.exit(f"the source archive carries generated files: {generated}")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        print("not a git checkout: the contents of the archive are not compared")
+        return
+    tracked = {name for name in listed.stdout.split("\0") if name and not name.startswith(".")}
+    missing = sorted(name for name in tracked - packed if (ROOT / name).exists())
+    if missing:
+        sys.exit(f"the source archive lacks files that git has: {missing}")
+
+
+def try_sdist(arguments):
+    """Source archive -> clean environment with build isolation -> tests."""
+    with tempfile.TemporaryDirectory(prefix="softreg-sdist-") as folder:
+        run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
+        (archive,) = Path(folder).glob("*.tar.gz")
+        check_contents(archive)
+        python = fresh_environment(Path(folder, "venv"))
+        wanted = f"softreg_fast[test] @ {archive.resolve().as_uri()}"
+        run(python, "-m", "pip", "install", "--quiet", wanted, cwd=folder)
+        run_tests(python, Path(folder, "venv"), arguments)
+
+
+def try_oldest(arguments):
+    """A wheel of the usual build, in an environment with the oldest supported packages."""
+    if sys.version_info >= (3, 13):
+        sys.exit("the oldest supported numpy and scipy need Python 3.11 or 3.12")
+    for library in (ROOT / "build").glob("lib.*"):
+        forget_modules(library)
+    with tempfile.TemporaryDirectory(prefix="softreg-wheel-") as folder:
+        options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
+        run(sys.executable, "-m", "pip", "wheel", *options, ROOT)
+        (wheel,) = Path(folder).glob("*.whl")
+        environment = ROOT / "build" / "oldest"
+        python = fresh_environment(environment)
+        run(python, TOOLS / "install.py", "--oldest", "runtime", "test")
+        run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
+    run_tests(python, environment, arguments)
+
+
+def fresh_environment(folder):
+    """A virtual environment of its own; an existing one is kept.  Returns its Python."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        run(sys.executable, "-m", "venv", "--clear", folder)
+    return python
+
+
+def main(kind="", *arguments):
+    os.environ.pop("PYTHONPATH", None)
+    if kind in VARIANTS:
+        try_variant(kind, arguments)
+    elif kind == "sdist":
+        try_sdist(arguments)
+    elif kind == "oldest":
+        try_oldest(arguments)
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
