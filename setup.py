@@ -48,6 +48,7 @@ DIRECTIVES = {
     "embedsignature": True,
     "embedsignature.format": "python",
     "freethreading_compatible": True,
+    "show_performance_hints": not CHECKED,
 }
 
 OPENMP_PROBE = """

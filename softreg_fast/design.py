@@ -153,7 +153,7 @@ class Design:
     @property
     def objective_unit(self) -> float:
         """What 1 in the engine's objective is worth in the user's: y_norm^2 / n_samples."""
-        return self.y_norm * (self.y_norm / self.n_samples)
+        return float(self.y_norm * (self.y_norm / self.n_samples))
 
     def to_engine(self, l1: Vector, l2: Vector, lower: Vector, upper: Vector) -> tuple[Vector, ...]:
         """Penalty vectors in the user's units to those of the engine (docs/mathematics.md, 5)."""
@@ -172,9 +172,7 @@ class Design:
         l1, l2, lower, upper = (np.where(excluded, 0.0, a) for a in (l1, l2, lower, upper))
         return l1, l2, lower, upper
 
-    def to_user(
-        self, u: Vector, lower: Vector, upper: Vector
-    ) -> tuple[NDArray[np.intp], Vector]:
+    def to_user(self, u: Vector, lower: Vector, upper: Vector) -> tuple[NDArray[np.intp], Vector]:
         """The support and its coefficients in the units of X, inside the user's bounds."""
         fixed = (self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0))
         support = np.flatnonzero((u != 0.0) | fixed)
@@ -309,9 +307,11 @@ def _as_csc(X: Any) -> Any:
         for axis, name in ((0, "row"), (1, "col")):
             index = getattr(X, name)
             if len(index) != X.nnz or (
-                len(index) and not (0 <= index.min() and index.max() < X.shape[axis])
+                len(index) and not (index.min() >= 0 and index.max() < X.shape[axis])
             ):
-                raise ValueError(f"X is a malformed COO matrix: its {name} indices leave the shape.")
+                raise ValueError(
+                    f"X is a malformed COO matrix: its {name} indices leave the shape."
+                )
         X = X.tocsc()
     canonical = _check_compressed(X)
     if X.format == "csr":

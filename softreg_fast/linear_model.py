@@ -1,4 +1,4 @@
-"""Lasso, ElasticNet and Ridge behind scikit-learn's interface: fit = Design -> solve -> attributes."""
+"""Lasso, ElasticNet and Ridge, scikit-learn's contract: fit = Design -> solve -> attributes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     dual_gap_: Any
     n_iter_: Any
     n_features_in_: int
+    fit_intercept: bool
+    standardize: bool
+    n_threads: int | None
 
     def fit(
         self,
@@ -53,13 +56,11 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         design = Design(
             X,
             sample_weight=sample_weight,
-            fit_intercept=self.fit_intercept,  # type: ignore[attr-defined]
-            standardize=self.standardize,  # type: ignore[attr-defined]
-            n_threads=self.n_threads,  # type: ignore[attr-defined]
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+            n_threads=self.n_threads,
         )
-        targets = check_array(
-            y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y"
-        )
+        targets = check_array(y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y")
         if targets.ndim > 2:
             raise ValueError(f"y has shape {targets.shape}; wanted is a vector or a matrix.")
         validate_data(self, X, y, skip_check_array=True)
@@ -94,7 +95,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.dual_gap_ = float(gaps[0]) if one else gaps
         self.n_iter_ = n_iter[0] if one else n_iter
         self.intercept_ = float(intercepts[0]) if single else intercepts
-        if not self.fit_intercept:  # type: ignore[attr-defined]
+        if not self.fit_intercept:
             self.intercept_ = 0.0
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -236,9 +237,14 @@ class ElasticNet(_LinearRegressor):
             self.alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
         )
         return solve_design(
-            design, penalty, solver="cd" if rng is not None else "auto",
-            precompute=self.precompute, tol=self.tol, max_iter=self.max_iter,
-            coef_init=coef_init, rng=rng,
+            design,
+            penalty,
+            solver="cd" if rng is not None else "auto",
+            precompute=self.precompute,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            coef_init=coef_init,
+            rng=rng,
         )
 
 
@@ -283,10 +289,22 @@ class Lasso(ElasticNet):
         n_threads: int | None = None,
     ) -> None:
         super().__init__(
-            alpha=alpha, l1_ratio=1.0, fit_intercept=fit_intercept, precompute=precompute,
-            copy_X=copy_X, max_iter=max_iter, tol=tol, warm_start=warm_start, positive=positive,
-            random_state=random_state, selection=selection, l1_weights=l1_weights,
-            l2_weights=l2_weights, bounds=bounds, standardize=standardize, n_threads=n_threads,
+            alpha=alpha,
+            l1_ratio=1.0,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            copy_X=copy_X,
+            max_iter=max_iter,
+            tol=tol,
+            warm_start=warm_start,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+            l1_weights=l1_weights,
+            l2_weights=l2_weights,
+            bounds=bounds,
+            standardize=standardize,
+            n_threads=n_threads,
         )
 
 
@@ -384,6 +402,11 @@ class Ridge(_LinearRegressor):
         l2 = np.where(np.isinf(weights), np.inf, weights * (float(alpha) / design.weight_sum))
         penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
         return solve_design(
-            design, penalty, solver=self.solver, precompute="auto", tol=self.tol,
-            max_iter=100_000 if self.max_iter is None else self.max_iter, coef_init=coef_init,
+            design,
+            penalty,
+            solver=self.solver,
+            precompute="auto",
+            tol=self.tol,
+            max_iter=100_000 if self.max_iter is None else self.max_iter,
+            coef_init=coef_init,
         )

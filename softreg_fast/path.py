@@ -46,9 +46,9 @@ class Engine(Protocol):
 
 
 class PathStep(NamedTuple):
-    """What a callback of `path` is told after each alpha."""
+    """What a callback of `path` is told after each alpha, the position-th of n_alphas."""
 
-    index: int
+    position: int
     n_alphas: int
     alpha: float
     df: int
@@ -154,8 +154,14 @@ def solve(
     penalty = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     return solve_design(
-        design, penalty, solver=solver, precompute=precompute, tol=tol, max_iter=max_iter,
-        coef_init=coef_init, began=began,
+        design,
+        penalty,
+        solver=solver,
+        precompute=precompute,
+        tol=tol,
+        max_iter=max_iter,
+        coef_init=coef_init,
+        began=began,
     )
 
 
@@ -225,8 +231,10 @@ def path(
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     vectors = penalty.vectors(design.n_features)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
-    grid = alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else (
-        as_alphas(alphas)
+    grid = (
+        alpha_grid(design, scaled, l1_ratio, n_alphas, eps)
+        if alphas is None
+        else (as_alphas(alphas))
     )
     engine, strategy = make_engine(
         design, scaled, "auto" if l1_ratio == 0.0 else "cd", precompute, coef_init, len(grid)
@@ -264,12 +272,23 @@ def lasso_path(
     return_n_iter: bool = False,
     positive: bool = False,
     **params: Any,
-) -> tuple[Vector, ...]:
+) -> tuple[NDArray[Any], ...]:
     """`enet_path` with l1_ratio=1: scikit-learn's signature and returns."""
     return enet_path(
-        X, y, l1_ratio=1.0, eps=eps, n_alphas=n_alphas, alphas=alphas, precompute=precompute,
-        Xy=Xy, copy_X=copy_X, coef_init=coef_init, verbose=verbose, return_n_iter=return_n_iter,
-        positive=positive, **params,
+        X,
+        y,
+        l1_ratio=1.0,
+        eps=eps,
+        n_alphas=n_alphas,
+        alphas=alphas,
+        precompute=precompute,
+        Xy=Xy,
+        copy_X=copy_X,
+        coef_init=coef_init,
+        verbose=verbose,
+        return_n_iter=return_n_iter,
+        positive=positive,
+        **params,
     )
 
 
@@ -290,7 +309,7 @@ def enet_path(
     positive: bool = False,
     check_input: bool = True,
     **params: Any,
-) -> tuple[Vector, ...]:
+) -> tuple[NDArray[Any], ...]:
     """Elastic-net path without intercept: scikit-learn's signature and returns.
 
     Parameters
@@ -324,12 +343,20 @@ def enet_path(
     for name in ("random_state", "selection"):  # the order of descent is cyclic here
         options.pop(name, None)
     fits = path(
-        X, y, l1_ratio=l1_ratio, eps=eps, n_alphas=n_alphas, alphas=alphas,
-        precompute=precompute, coef_init=coef_init, positive=positive, **options,
+        X,
+        y,
+        l1_ratio=l1_ratio,
+        eps=eps,
+        n_alphas=n_alphas,
+        alphas=alphas,
+        precompute=precompute,
+        coef_init=coef_init,
+        positive=positive,
+        **options,
     )
     if verbose:
         print(fits)
-    returned = (fits.alphas, fits.coefs.toarray(), fits.gaps)
+    returned: tuple[NDArray[Any], ...] = (fits.alphas, fits.coefs.toarray(), fits.gaps)
     return (*returned, fits.n_epochs) if return_n_iter else returned
 
 
@@ -350,7 +377,11 @@ def as_design(
         if y is None:
             raise ValueError("y is missing; give one target value for each row of X.")
         return Design(
-            X, y, sample_weight, fit_intercept=fit_intercept, standardize=standardize,
+            X,
+            y,
+            sample_weight,
+            fit_intercept=fit_intercept,
+            standardize=standardize,
             n_threads=n_threads,
         )
     if y is not None:
@@ -433,14 +464,24 @@ def make_engine(
         given = precompute if not isinstance(precompute, bool | str) else None
         gram = design.gram if given is None else design.gram_from(given)
         engine = CoordinateDescent(
-            Columns.gram(gram), design.gradient_at_zero(), design.target_sumsq,
-            np.diag(gram).copy(), scaled, design.n_threads, rng,
+            Columns.gram(gram),
+            design.gradient_at_zero(),
+            design.target_sumsq,
+            np.diag(gram).copy(),
+            scaled,
+            design.n_threads,
+            rng,
         )
         strategy = "gram"
     else:
         engine = CoordinateDescent(
-            design.columns, design.target, design.target_sumsq, design.curvature, scaled,
-            design.n_threads, rng,
+            design.columns,
+            design.target,
+            design.target_sumsq,
+            design.curvature,
+            scaled,
+            design.n_threads,
+            rng,
         )
         strategy = "residual"
     if coef_init is not None:
@@ -481,11 +522,7 @@ def alpha_grid(
 ) -> Vector:
     """n_alphas from alpha_max to alpha_max * eps, evenly spaced in the logarithm."""
     check_number("eps", eps, low=0.0, high=1.0, low_open=True)
-    if (
-        isinstance(n_alphas, bool)
-        or not isinstance(n_alphas, numbers.Integral)
-        or n_alphas < 1
-    ):
+    if isinstance(n_alphas, bool) or not isinstance(n_alphas, numbers.Integral) or n_alphas < 1:
         raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
     largest = alpha_max(design, scaled, l1_ratio)
     if not largest > np.finfo(np.float64).tiny:  # nothing to explain, or nothing penalised
@@ -503,7 +540,7 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
     bounds allow.
     """
     l1_ratio = max(l1_ratio, 1e-3)
-    l1, l2, lower, upper = scaled
+    l1, _, lower, upper = scaled
     penalised = l1 > 0.0
     start = np.clip(0.0, lower, upper)
     untouched = ~penalised & (lower < upper)
@@ -513,7 +550,11 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
             lower=np.where(penalised, start, lower), upper=np.where(penalised, start, upper)
         )
         null = CoordinateDescent(
-            design.columns, design.target, design.target_sumsq, design.curvature, frozen,
+            design.columns,
+            design.target,
+            design.target_sumsq,
+            design.curvature,
+            frozen,
             design.n_threads,
         )
         # Ridge-only features: their strength at an alpha near the answer.
@@ -555,8 +596,14 @@ def _describe(
     unit = design.objective_unit
     dev_ratio = 1.0 - engine.residual_sumsq / design.target_sumsq if design.target_sumsq else 0.0
     return _Step(
-        support, coef, design.intercept_of(support, coef), engine.gap * unit, tol * unit,
-        engine.n_epochs, status, dev_ratio,
+        support,
+        coef,
+        design.intercept_of(support, coef),
+        engine.gap * unit,
+        tol * unit,
+        engine.n_epochs,
+        status,
+        dev_ratio,
     )
 
 

@@ -68,8 +68,11 @@ class Penalty:
         check_number("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
         if self.l1 is not None or self.l2 is not None:
             spoken = {"alpha": 1.0, "l1_ratio": 1.0, "l1_weights": None, "l2_weights": None}
-            clash = [name for name, default in spoken.items() if getattr(self, name) is not default
-                     and getattr(self, name) != default]
+            clash = [
+                name
+                for name, default in spoken.items()
+                if getattr(self, name) is not default and getattr(self, name) != default
+            ]
             if clash:
                 raise ValueError(
                     f"l1 and l2 give the penalty outright, but {' and '.join(clash)} was given "

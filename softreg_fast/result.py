@@ -206,8 +206,10 @@ class Path:
         return coef, float((1 - t) * self.intercepts[left] + t * self.intercepts[right])
 
     def __repr__(self) -> str:
-        state = "all converged" if self.converged else (
-            f"{np.count_nonzero(self.status)} of {len(self)} not converged"
+        state = (
+            "all converged"
+            if self.converged
+            else (f"{np.count_nonzero(self.status)} of {len(self)} not converged")
         )
         span = f", alpha {self.alphas[0]:.4g} to {self.alphas[-1]:.4g}" if len(self) else ""
         return (
@@ -224,11 +226,11 @@ class Path:
         Df: nonzero coefficients; %Dev: percentage of deviance explained; gap/P0: duality gap
         relative to the null loss. `rows` limits the lines shown, spread evenly over the path.
         """
-        shown = range(len(self))
+        shown = list(range(len(self)))
         if rows is not None and rows < len(self):
             shown = sorted({round(k) for k in np.linspace(0, len(self) - 1, rows)})
         lines = [repr(self), f"{'':>4} {'Df':>6} {'%Dev':>7} {'alpha':>12} {'gap/P0':>9}"]
-        for k, gap in zip(shown, self.relative_gaps[list(shown)], strict=True):
+        for k, gap in zip(shown, self.relative_gaps[shown], strict=True):
             mark = "" if self.status[k] == Status.CONVERGED else "  not converged"
             lines.append(
                 f"{k:>4} {self.df[k]:>6} {100 * self.dev_ratio[k]:>7.2f} "

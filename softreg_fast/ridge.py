@@ -6,6 +6,7 @@ the same certificate as coordinate descent; GradientEngine takes L1 parts and bo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,11 @@ class _CertifiedEngine:
         self.design = design
         self.penalty = scaled
         self.state = CoordinateDescent(
-            design.columns, design.target, design.target_sumsq, design.curvature, scaled,
+            design.columns,
+            design.target,
+            design.target_sumsq,
+            design.curvature,
+            scaled,
             design.n_threads,
         )
         self.coef: Vector = self.state.coef
@@ -85,10 +90,8 @@ class RidgeEngine(_CertifiedEngine):
         # Cholesky first; where that fails or cannot reach the tolerance, the minimum-norm
         # correction by eigenvalues.
         wide = self.free.size > self.design.n_samples
-        try:
+        with suppress(LinAlgError):
             yield self._dual(ridge) if wide else self._primal(ridge)
-        except LinAlgError:
-            pass
         if min(self.free.size, self.design.n_samples) == self.free.size:
             inverse = pinvh(self._gram(ridge))
             yield lambda gradient: inverse @ gradient
@@ -194,8 +197,13 @@ class RidgeEngine(_CertifiedEngine):
             last = self.gap
             rtol = min(max(0.3 * np.sqrt(tol / self.gap), 1e-8), 0.1)
             d, _ = cg(
-                operator, self._gradient(ridge), rtol=rtol, atol=0.0, M=jacobi,
-                maxiter=max_iter - self.n_epochs, callback=count,
+                operator,
+                self._gradient(ridge),
+                rtol=rtol,
+                atol=0.0,
+                M=jacobi,
+                maxiter=max_iter - self.n_epochs,
+                callback=count,
             )
             self.coef[self.free] += d
             self.gap = self.state.certify(l1_strength, l2_strength)
@@ -222,8 +230,12 @@ class GradientEngine(_CertifiedEngine):
         if not curvature > 0.0:
             curvature = 1.0
         updates = GradientUpdates(
-            design.columns, design.target, np.zeros(design.n_features),
-            (l1_strength * l1, l2_strength * l2, lower, upper), self.coef, design.n_threads,
+            design.columns,
+            design.target,
+            np.zeros(design.n_features),
+            (l1_strength * l1, l2_strength * l2, lower, upper),
+            self.coef,
+            design.n_threads,
         )
         count = 10
         while self.n_epochs < max_iter:
@@ -310,8 +322,12 @@ def gradient_descent(
         raise ValueError(f"coef_init must be {p} finite numbers, got shape {start.shape}.")
     weight = np.ones(n) if design.weight is None else design.weight
     updates = GradientUpdates(
-        design.unscaled_columns, np.append(weight * design.y, 0.0),
-        np.where(excluded, 0.0, ridge) * n, (zero, zero, *box), start, design.n_threads,
+        design.unscaled_columns,
+        np.append(weight * design.y, 0.0),
+        np.where(excluded, 0.0, ridge) * n,
+        (zero, zero, *box),
+        start,
+        design.n_threads,
     )
     updates.descend(learning_rate / n, int(n_iter))
     coef: Vector = updates.coef

@@ -59,16 +59,17 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
     built = _columns.build_info()
     if _forked or not built["openmp"]:
         return 1
-    available = min(joblib.cpu_count(), built["max_threads"])
+    cores = int(joblib.cpu_count())
+    available = min(cores, built["max_threads"])
     if n_threads is None or n_threads == -1:
         wanted = available
     elif n_threads < 0:
-        wanted = max(joblib.cpu_count() + 1 + int(n_threads), 1)
+        wanted = max(cores + 1 + int(n_threads), 1)
     else:
         wanted = int(n_threads)
     if work is not None:
         wanted = min(wanted, max(work // SMALLEST_PARALLEL_WORK, 1))
-    return max(wanted, 1)
+    return max(int(wanted), 1)
 
 
 def config() -> dict[str, Any]:

@@ -6,6 +6,7 @@ in the engine's units: columns centred and scaled, the target centred.  The solv
 between calls, so a path is a Python loop of `solve` with falling strengths.
 """
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, fmax, sqrt
 
@@ -42,6 +43,7 @@ cdef double epoch(const matrix_t* X, const penalty_t* P, const double* curvature
     return largest
 
 
+@cython.final
 cdef class CoordinateDescent:
     """Plain coordinate descent on a working set, with a certificate over all features.
 
@@ -155,11 +157,11 @@ cdef class CoordinateDescent:
     def epochs(self, const Py_ssize_t[::1] chosen, Py_ssize_t count):
         """`count` epochs over the chosen features; the largest ||c_j||^2 d_j^2 of the last."""
         cdef double largest = 0.0
-        cdef Py_ssize_t k, n_chosen = chosen.shape[0]
+        cdef Py_ssize_t _k, n_chosen = chosen.shape[0]
         if n_chosen == 0 or min(chosen) < 0 or max(chosen) >= self.X.p:
             raise ValueError("chosen must name features")
         with nogil:
-            for k in range(count):
+            for _k in range(count):
                 largest = epoch(self.X, &self.P, &self.curvature_view[0], &chosen[0], 0, n_chosen,
                                 &self.u[0], &self.v[0])
         return largest
@@ -207,13 +209,13 @@ cdef class CoordinateDescent:
     def _descend(self, const Py_ssize_t[::1] chosen, double tol, Py_ssize_t max_iter):
         # Epochs over the chosen features until their own gap is below tol; False when the last
         # one moved nothing that float64 can tell.
-        cdef Py_ssize_t k, start, stop, cost, n_chosen = chosen.shape[0]
+        cdef Py_ssize_t _k, start, stop, cost, n_chosen = chosen.shape[0]
         cdef double largest = 0.0
         cdef double rounding = 1e-31 * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
         if n_chosen == 0:
             return False
         while self.n_epochs < max_iter:
-            for k in range(min(EPOCHS_PER_GAP, max_iter - self.n_epochs)):
+            for _k in range(min(EPOCHS_PER_GAP, max_iter - self.n_epochs)):
                 largest = 0.0
                 stop = 0
                 while stop < n_chosen:

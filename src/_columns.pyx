@@ -3,6 +3,7 @@
 A `Columns` describes a matrix to all kernels; it copies nothing and keeps what it describes alive.
 """
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, prange
@@ -83,6 +84,7 @@ cdef const void* address(array) except? NULL:
     return <const void*> <size_t> array.__array_interface__["data"][0]
 
 
+@cython.final
 cdef class Columns:
     """A dense, sparse or Gram matrix with its centring, scaling and sample weights.
 

@@ -6,6 +6,7 @@ A step needs x_j . r of every feature and then the residual of the new point.  S
 depends on x_j . r alone, both are done while column j is in cache: X is read once a step.
 """
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
@@ -64,6 +65,7 @@ cdef double fused_step(const matrix_t* X, const penalty_t* P, const double* ridg
     return along
 
 
+@cython.final
 cdef class GradientUpdates:
     """Plain, accelerated and proximal gradient steps that read X once each.
 
@@ -116,16 +118,16 @@ cdef class GradientUpdates:
 
     def descend(self, double step, Py_ssize_t count):
         """`count` plain (proximal) gradient steps of the given length."""
-        cdef Py_ssize_t k
-        for k in range(count):
+        cdef Py_ssize_t _k
+        for _k in range(count):
             self._advance(step, 0.0)
 
     def accelerate(self, double step, Py_ssize_t count):
         """`count` accelerated steps (Beck and Teboulle 2009), the momentum starting again when it
         points uphill (O'Donoghue and Candes 2015)."""
-        cdef Py_ssize_t k
+        cdef Py_ssize_t _k
         cdef double last
-        for k in range(count):
+        for _k in range(count):
             last = self.t
             self.t = 0.5 * (1.0 + sqrt(1.0 + 4.0 * last * last))
             if self._advance(step, (last - 1.0) / self.t) > 0.0:

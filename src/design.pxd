@@ -70,13 +70,17 @@ cdef inline double slope(const matrix_t* X, Py_ssize_t j, const double* v) noexc
         implicit = v[X.n] * X.weight_sum * m
         m = 0.0
     if X.kind == CSC_F64_I32:
-        total = sparse_dot(nnz, <const double*> X.data + start, <const int32_t*> X.rows + start, m, v)
+        total = sparse_dot(nnz, <const double*> X.data + start, <const int32_t*> X.rows + start,
+                           m, v)
     elif X.kind == CSC_F64_I64:
-        total = sparse_dot(nnz, <const double*> X.data + start, <const int64_t*> X.rows + start, m, v)
+        total = sparse_dot(nnz, <const double*> X.data + start, <const int64_t*> X.rows + start,
+                           m, v)
     elif X.kind == CSC_F32_I32:
-        total = sparse_dot(nnz, <const float*> X.data + start, <const int32_t*> X.rows + start, m, v)
+        total = sparse_dot(nnz, <const float*> X.data + start, <const int32_t*> X.rows + start,
+                           m, v)
     else:
-        total = sparse_dot(nnz, <const float*> X.data + start, <const int64_t*> X.rows + start, m, v)
+        total = sparse_dot(nnz, <const float*> X.data + start, <const int64_t*> X.rows + start,
+                           m, v)
     return X.scale[j] * (total + implicit)
 
 
