@@ -52,7 +52,7 @@ format: $(stamp)-dev
 
 types: build $(stamp)-dev
 	$(python) -m mypy
-	$(python) -m mypy.stubtest softreg_fast \
+	$(python) -m mypy.stubtest softreg_fast --mypy-config-file pyproject.toml \
 		$(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
 
 checked serial clang: $(stamp)-test

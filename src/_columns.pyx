@@ -225,7 +225,7 @@ cdef class Columns:
         """out[a, b] = c_i . (s c_j) with i = rows[a], j = columns[b], for any layout but Gram."""
         cdef Py_ssize_t a, b, n_rows = rows.shape[0], n_columns = columns.shape[0]
         cdef Py_ssize_t length = self.X.n + 1, start, stop = 0, portion
-        cdef double* mine
+        cdef double* mine = NULL
         if out.shape[0] != n_rows or out.shape[1] != n_columns:
             raise ValueError("out must be (len(rows), len(columns))")
         # One column as a dense vector per thread: the residual of y = 0, u = -e_j.

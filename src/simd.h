@@ -17,13 +17,13 @@
 
 #if defined(__clang__)
 #if defined(__x86_64__) && defined(__GLIBC__) && __clang_major__ >= 14
-#define SR_LEAF static __attribute__((target_clones("avx512f", "avx2", "default"), unused))
+#define SR_LEAF static __attribute__((target_clones("avx512f", "avx2", "default")))
 #define SR_RUNTIME_DISPATCH 1
 #endif
 #elif defined(__GNUC__)
 #if defined(__x86_64__) && defined(__GLIBC__) && __GNUC__ >= 12
 #define SR_LEAF                                                                                  \
-    static __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), unused))
+    static __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define SR_RUNTIME_DISPATCH 1
 #endif
 #endif

@@ -1,0 +1,341 @@
+"""Slow, obvious NumPy in long double: what the fast code must agree with.
+
+Nothing here imports softreg_fast, and nothing shares its algebra: the problem is kept in the
+user's units and every formula is written as in the docstring of `Problem`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+LD = np.longdouble
+INF = np.inf
+
+
+def dense(X):
+    """Any X as a dense array of long doubles."""
+    if hasattr(X, "toarray"):
+        X = X.toarray()
+    elif hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    return np.asarray(X).astype(LD)
+
+
+def soft_threshold(x, t):
+    """argmin_u 1/2 (u - x)^2 + t |u|."""
+    return np.sign(x) * np.maximum(np.abs(x) - t, 0.0)
+
+
+class Certificate(NamedTuple):
+    """Proof of how good a point is: the minimum lies in [dual, primal]."""
+
+    primal: LD
+    dual: LD
+    kkt: np.ndarray
+    """Distance to optimality of each feature, in units of |x_j| |y| (like a correlation)."""
+
+    @property
+    def gap(self):
+        return self.primal - self.dual
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """minimise  J(w, b) = 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j l1_j |w_j| + l2_j/2 w_j^2
+
+    over lower <= w <= upper, where S is the sum of the s_i and b = 0 without an intercept.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    s: np.ndarray
+    intercept: bool
+    l1: np.ndarray
+    l2: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def mean(self, a):
+        """The weighted mean of the rows of a, without an intercept 0."""
+        return self.s @ a / self.s.sum() if self.intercept else 0.0 * (self.s @ a)
+
+    @property
+    def X_centered(self):
+        return self.X - self.mean(self.X)
+
+    @property
+    def y_centered(self):
+        return self.y - self.mean(self.y)
+
+    @property
+    def null_loss(self):
+        """The loss at w = 0 with the best b."""
+        return self.s @ self.y_centered**2 / (2 * self.s.sum())
+
+    @property
+    def unpenalised(self):
+        return (self.l1 == 0) & (self.l2 == 0) & (self.lower < self.upper)
+
+    def loss(self, w, b):
+        r = self.y - self.X @ np.asarray(w, LD) - LD(b)
+        return self.s @ r**2 / (2 * self.s.sum())
+
+    def penalty(self, w):
+        w = np.asarray(w, LD)
+        return self.l1 @ np.abs(w) + self.l2 @ w**2 / 2
+
+    def objective(self, w, b):
+        return self.loss(w, b) + self.penalty(w)
+
+    def best_intercept(self, w):
+        return self.mean(self.y) - self.mean(self.X) @ np.asarray(w, LD)
+
+    def is_feasible(self, w):
+        return bool(np.all((self.lower <= w) & (w <= self.upper)))
+
+    def slopes(self, rho):
+        """x_j . (s rho) / S; rho sums to 0 in the weights s if there is an intercept."""
+        return self.X_centered.T @ (self.s * rho) / self.s.sum()
+
+    def dual(self, rho):
+        """A lower bound on J for every (w, b), from any rho with sum_i s_i rho_i = 0.
+
+        (y - f)^2 / 2 >= rho (y - f) - rho^2 / 2 for every sample, so with z_j = x_j.(s rho)/S
+            J >= 1/S sum_i s_i (y_i rho_i - rho_i^2 / 2) - sum_j max_u [z_j u - penalty_j(u)].
+        """
+        first = self.s @ (self.y_centered * rho - rho**2 / 2) / self.s.sum()
+        return first - self.conjugate(self.slopes(rho)).sum()
+
+    def conjugate(self, z):
+        """max over lower <= u <= upper of z u - l1 |u| - l2/2 u^2, for every feature."""
+        z = np.where(self._is_rounding(z), 0.0, z)
+        best = np.full(len(z), -INF, LD)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inner = np.where(self.l2 > 0, soft_threshold(z, self.l1) / self.l2, 0.0)
+        for u in (self.lower, self.upper, inner, np.zeros(len(z))):
+            u = np.clip(u, self.lower, self.upper)
+            u = np.where(np.isfinite(u), u, np.clip(0.0, self.lower, self.upper))
+            best = np.maximum(best, z * u - self.l1 * np.abs(u) - self.l2 * u**2 / 2)
+        return np.where(self._is_unbounded(z), INF, best)
+
+    def certificate(self, w, b):
+        w = np.asarray(w, LD)
+        residual = self.y - self.X @ w - LD(b)
+        rho = self._without_unpenalised(residual, w)
+        z = self.slopes(rho)
+        dual = max(self.dual(k * rho) for k in self._scalings(rho, z, w))
+        return Certificate(self.objective(w, b), dual, self.kkt(w, b))
+
+    def kkt(self, w, b):
+        """How far z_j = x_j.(s r)/S is from the subdifferential of the penalty at w_j."""
+        w = np.asarray(w, LD)
+        residual = self.y - self.X @ w - LD(b)
+        z = self.slopes(residual) - self.l2 * w
+        low = np.where(w > 0, self.l1, -self.l1)
+        high = np.where(w < 0, -self.l1, self.l1)
+        low = np.where(w <= self.lower, -INF, low)
+        high = np.where(w >= self.upper, INF, high)
+        distance = np.maximum(np.maximum(low - z, z - high), 0.0)
+        unit = self._norms() * np.sqrt(self.s @ self.y_centered**2) / self.s.sum()
+        return np.where(distance > 0, distance / np.where(unit > 0, unit, 1.0), 0.0)
+
+    def alpha_max(self, l1_weights=1.0):
+        """The smallest alpha with w = 0 for a penalty alpha * sum_j l1_weights_j |w_j|."""
+        return float(np.max(np.abs(self.slopes(self.y_centered)) / l1_weights))
+
+    def _norms(self):
+        return np.sqrt(self.s @ self.X_centered**2)
+
+    def _is_rounding(self, z):
+        # what long double leaves of z_j where rho is orthogonal to x_j
+        unit = self._norms() * np.sqrt(self.s @ self.y_centered**2) / self.s.sum()
+        return self.unpenalised & (np.abs(z) <= 1e4 * np.finfo(LD).eps * unit)
+
+    def _is_unbounded(self, z):
+        up = (z > self.l1) & np.isposinf(self.upper)
+        down = (z < -self.l1) & np.isneginf(self.lower)
+        return (self.l2 == 0) & (up | down)
+
+    def _without_unpenalised(self, residual, w):
+        """The part of the residual that is orthogonal to 1 and to the unpenalised features.
+
+        Of those with one bound, the ones that lie on it and are held there stay.
+        """
+        rho = residual - self.mean(residual)
+        removed = np.zeros(len(w), bool)
+        while True:
+            more = self.unpenalised & ~removed
+            more &= self._is_unbounded(np.where(self._is_rounding(z := self.slopes(rho)), 0, z))
+            if not more.any():
+                return rho
+            removed |= more
+            rho = residual - self.mean(residual)
+            basis = orthonormal_basis(self.X_centered[:, removed], self.s)
+            for _ in range(2):
+                rho = rho - basis @ (basis.T @ (self.s * rho))
+                rho = rho - self.mean(rho)
+
+    def _scalings(self, rho, z, w):
+        # Any k for which k rho is feasible bounds J; these are the likeliest to be near the best.
+        def within(excess):
+            ratios = np.where(excess, self.l1 / np.where(excess, np.abs(z), 1.0), 1.0)
+            return min(ratios.min(), LD(1)) * (1 - 4 * np.finfo(LD).eps)
+
+        squares = self.s @ rho**2
+        largest = within(self._is_unbounded(np.where(self._is_rounding(z), 0.0, z)))
+        yield largest
+        yield LD(0)
+        if squares > 0:
+            yield np.clip(self.s @ (self.y_centered * rho) / squares, 0, largest)
+        if largest == 1 * (1 - 4 * np.finfo(LD).eps):
+            yield LD(1)
+        e = np.abs(z - self.l2 * w)
+        smaller = np.where((self.l1 > 0) & (e > self.l1), self.l1 / np.where(e > 0, e, 1), 1.0)
+        yield min(smaller.min(), largest)
+
+
+def orthonormal_basis(A, s):
+    """Columns that span those of A, orthonormal in the weights s (Gram-Schmidt, twice)."""
+    basis = []
+    for column in A.T:
+        norm = np.sqrt(s @ column**2)
+        for _ in range(2):
+            for q in basis:
+                column = column - q * (q @ (s * column))
+        rest = np.sqrt(s @ column**2)
+        if rest > 100 * len(s) * np.finfo(LD).eps * norm:
+            basis.append(column / rest)
+    return np.array(basis, LD).reshape(len(basis), len(s)).T
+
+
+def problem_of(
+    X,
+    y,
+    *,
+    alpha=1.0,
+    l1_ratio=1.0,
+    l1_weights=None,
+    l2_weights=None,
+    l1=None,
+    l2=None,
+    positive=False,
+    bounds=None,
+    sample_weight=None,
+    fit_intercept=True,
+    standardize=False,
+):
+    """The Problem behind a call of `softreg_fast.solve` with the same arguments."""
+    X, y = dense(X), dense(y)
+    n, p = X.shape
+    s = np.broadcast_to(LD(1) if sample_weight is None else dense(sample_weight), (n,)).copy()
+
+    def vector(value, default):
+        return np.broadcast_to(dense(default if value is None else value), (p,)).copy()
+
+    if l1 is None and l2 is None:
+        a, o = vector(l1_weights, 1.0), vector(l2_weights, 1.0)
+        l1_strength, l2_strength = LD(alpha) * LD(l1_ratio), LD(alpha) * (1 - LD(l1_ratio))
+    else:
+        a, o = vector(l1, 0.0), vector(l2, 0.0)
+        l1_strength = l2_strength = LD(1)
+    lower, upper = (None, None) if bounds is None else bounds
+    lower, upper = vector(lower, -INF), vector(upper, INF)
+    if positive:
+        lower = np.maximum(lower, 0.0)
+    excluded = np.isinf(a) | np.isinf(o)
+    a, o, lower, upper = (np.where(excluded, LD(0), v) for v in (a, o, lower, upper))
+    l1, l2 = l1_strength * a, l2_strength * o
+    problem = Problem(X, y, s, fit_intercept, l1, l2, lower, upper)
+    if not standardize:
+        return problem
+    # the penalty acts on w_j times the (weighted) standard deviation of column j
+    deviation = problem._norms() / np.sqrt(s.sum())
+    l1, l2 = l1 * deviation, l2 * deviation**2
+    return Problem(X, y, s, fit_intercept, l1, l2, lower, upper)
+
+
+def assert_certified(problem, fit, *, rounding=1e-13, must_converge=True):
+    """Judge a Solution by the independent certificate; returns that.
+
+    `rounding`, relative to the null loss, is allowed on every number that float64 has computed.
+    """
+    w, b = fit.coef, fit.intercept
+    allowance = rounding * problem.null_loss
+    assert np.isfinite(w).all()
+    assert np.isfinite(b)
+    assert problem.is_feasible(w), "outside the box"
+    if not problem.intercept:
+        assert b == 0.0
+    found = problem.certificate(w, b)
+    assert found.gap >= 0.0, "the oracle contradicts itself"
+    # what the package says of itself
+    assert abs(fit.null_loss - problem.null_loss) <= 1e-12 * problem.null_loss
+    if problem.null_loss > 0:
+        dev_ratio = 1 - problem.loss(w, b) / problem.null_loss
+        assert abs(fit.dev_ratio - dev_ratio) <= 1e-9
+    assert fit.df == np.count_nonzero(w)
+    assert fit.converged == (fit.gap <= fit.tol)
+    if must_converge:
+        assert fit.converged, f"gap {fit.gap}, wanted {fit.tol}"
+    if fit.converged:
+        assert found.gap <= fit.tol + allowance, (
+            f"independent gap {found.gap:.3g}, tolerance {fit.tol:.3g}"
+        )
+    # the minimum is nowhere below the dual value, so the gap reported must cover the rest
+    assert fit.gap >= found.primal - found.gap - found.dual - allowance
+    return found
+
+
+# ---------------------------------------------------------------------------------------------
+# The same algorithms as the kernels, one line at a time.
+
+
+def prox(b, c, l1, l2, lower, upper):
+    """argmin over lower <= u <= upper of c/2 u^2 - b u + l1 |u| + l2/2 u^2."""
+    return np.clip(soft_threshold(b, l1) / (c + l2), lower, upper)
+
+
+def coordinate_descent(C, s, target, penalty, u, order, epochs):
+    """Epochs of min 1/2 sum_i s_i (target_i - c_i.u)^2 + penalty; (u, last largest step)."""
+    l1, l2, lower, upper = penalty
+    u = np.array(u, LD)
+    curvature = s @ C**2
+    for _ in range(epochs):
+        largest = LD(0)
+        for j in order:
+            r = target - C @ u
+            b = C[:, j] @ (s * r) + curvature[j] * u[j]
+            new = prox(b, curvature[j], l1[j], l2[j], lower[j], upper[j])
+            largest = max(largest, curvature[j] * (new - u[j]) ** 2)
+            u[j] = new
+    return u, largest
+
+
+def gradient_descent(C, s, target, ridge, penalty, w, step, count):
+    """Proximal gradient steps of min 1/2 sum_i s_i (target_i - c_i.w)^2 + ridge + penalty."""
+    w = np.array(w, LD)
+    for _ in range(count):
+        w = _proximal_step(C, s, target, ridge, penalty, w, step)
+    return w
+
+
+def accelerated_gradient(C, s, target, ridge, penalty, w, step, count):
+    """The same with Nesterov's momentum, which starts again where it points uphill."""
+    w = z = np.array(w, LD)
+    t = LD(1)
+    for _ in range(count):
+        new = _proximal_step(C, s, target, ridge, penalty, z, step)
+        t_new = (1 + np.sqrt(1 + 4 * t * t)) / 2
+        uphill = (z - new) @ (new - w) > 0
+        z = new + (t - 1) / t_new * (new - w)
+        t = LD(1) if uphill else t_new
+        w = new
+    return w
+
+
+def _proximal_step(C, s, target, ridge, penalty, z, step):
+    slope = C.T @ (s * (target - C @ z)) - ridge * z
+    return prox(z / step + slope, 1 / LD(step), *penalty)
