@@ -213,7 +213,7 @@ class Design:
         for start in range(0, self.n_samples, rows):
             stop = min(start + rows, self.n_samples)
             panel = buffer if stop - start == rows else np.empty((stop - start, p), order="F")
-            self.columns.gather(start, 0, panel, self.n_threads)
+            self.columns.gather(start, panel, None, self.n_threads)
             gram = dsyrk(1.0, panel, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
         upper = np.triu_indices(p, 1)
         gram[upper] = gram.T[upper]

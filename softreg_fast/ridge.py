@@ -6,18 +6,19 @@ the same certificate as coordinate descent; GradientEngine takes L1 parts and bo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, pinvh
 from scipy.linalg.blas import dsyrk
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.design import PANEL_ENTRIES, Design
+from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
 
 Vector = NDArray[np.float64]
@@ -86,15 +87,17 @@ class RidgeEngine(_CertifiedEngine):
         gradient: Vector = self.state.gradient[self.free] - ridge * self.coef[self.free]
         return gradient
 
-    def _factorisations(self, ridge: Vector) -> Any:
-        # Cholesky first; where that fails or cannot reach the tolerance, the minimum-norm
-        # correction by eigenvalues.
+    def _factorisations(self, ridge: Vector) -> Iterator[Callable[[Any], Any]]:
+        # Cholesky first; where that fails or cannot reach the tolerance, the correction of least
+        # norm by eigenvalues.
         wide = self.free.size > self.design.n_samples
-        with suppress(LinAlgError):
-            yield self._dual(ridge) if wide else self._primal(ridge)
-        if min(self.free.size, self.design.n_samples) == self.free.size:
-            inverse = pinvh(self._gram(ridge))
-            yield lambda gradient: inverse @ gradient
+        if wide and not ridge.any():
+            yield self._least_squares()
+            return
+        with suppress(np.linalg.LinAlgError):
+            yield self._dual(ridge) if wide else cholesky(self._gram(ridge))
+        if not wide:
+            yield least_norm(self._gram(ridge))
 
     def _gram(self, ridge: Vector) -> NDArray[np.float64]:
         gram = self.design.gram
@@ -104,47 +107,51 @@ class RidgeEngine(_CertifiedEngine):
         gram[np.diag_indices_from(gram)] += ridge
         return gram
 
-    def _primal(self, ridge: Vector) -> Any:
-        factor = cho_factor(self._gram(ridge), lower=True, overwrite_a=True, check_finite=False)
-        return lambda gradient: cho_solve(factor, gradient, check_finite=False)
+    def _kernel(self, chosen: NDArray[np.intp], factor: Vector) -> NDArray[np.float64]:
+        # sqrt(s) C_P diag(factor)^2 C_P' sqrt(s) for the chosen features P, (n, n)
+        n = self.design.n_samples
+        kernel = np.zeros((n, n), order="F")
+        width = max(PANEL_ENTRIES // n, 16)
+        for start in range(0, chosen.size, width):
+            panel = self._panel(chosen[start : start + width]) * factor[start : start + width]
+            kernel = dsyrk(1.0, panel, beta=1.0, c=kernel, lower=1, overwrite_c=1)
+        upper = np.triu_indices(n, 1)
+        kernel[upper] = kernel.T[upper]
+        return kernel
 
-    def _dual(self, ridge: Vector) -> Any:
+    def _dual(self, ridge: Vector) -> Callable[[Any], Any]:
         # With t = C d the fitted change, P the penalised features and U the others:
         #     d_P = (e_P - C_P' t) / lambda_P,   t = M (C_P (e_P / lambda_P) + C_U d_U),
         #     M = (I + C_P diag(1/lambda_P) C_P')^-1,   C_U' t = e_U.
         penalised, others = np.flatnonzero(ridge > 0.0), np.flatnonzero(ridge == 0.0)
-        n = self.design.n_samples
-        kernel = np.eye(n, order="F")
-        width = max(PANEL_ENTRIES // n, 16)
-        with np.errstate(over="ignore", divide="ignore"):
-            inverse_root = 1.0 / np.sqrt(ridge[penalised])
-        if not np.isfinite(inverse_root).all():
-            raise LinAlgError
-        for start in range(0, penalised.size, width):
-            chosen = penalised[start : start + width]
-            panel = self._panel(chosen) * inverse_root[start : start + width]
-            kernel = dsyrk(1.0, panel, beta=1.0, c=kernel, lower=1, overwrite_c=1)
-        factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+        kernel = self._kernel(penalised, 1.0 / np.sqrt(ridge[penalised]))
+        kernel[np.diag_indices_from(kernel)] += 1.0
+        M = cholesky(kernel)
         C_U = self._panel(others)
-        M_U = cho_solve(factor, C_U) if others.size else C_U
-        inverse_U = pinvh(C_U.T @ M_U) if others.size else np.zeros((0, 0))
+        M_U = M(C_U) if others.size else C_U
+        solve_U = least_norm(C_U.T @ M_U)
 
         def correct(e: Vector) -> Vector:
             d = np.zeros(self.free.size)
             d[penalised] = e[penalised] / ridge[penalised]
-            t = cho_solve(factor, self._product(d))
-            d[others] = inverse_U @ (e[others] - C_U.T @ t)
+            t = M(self._product(d))
+            d[others] = solve_U(e[others] - C_U.T @ t)
             t += M_U @ d[others]
             d[penalised] -= self._transposed_product(t)[penalised] / ridge[penalised]
             return d
 
         return correct
 
+    def _least_squares(self) -> Callable[[Any], Any]:
+        # Nothing is penalised and p > n: (C'C)^+ e = C' K^+ K^+ C e with K = C C'.
+        everything = np.arange(self.free.size)
+        inverse = least_norm(self._kernel(everything, np.ones(self.free.size)))
+        return lambda e: self._transposed_product(inverse(inverse(self._product(e))))
+
     def _panel(self, chosen: NDArray[np.intp]) -> NDArray[np.float64]:
         # sqrt(s) C for the chosen free features
         panel = np.empty((self.design.n_samples, chosen.size), order="F")
-        for k, j in enumerate(self.free[chosen]):
-            self.design.columns.gather(0, int(j), panel[:, k : k + 1], 1)
+        self.design.columns.gather(0, panel, self.free[chosen], self.design.n_threads)
         return panel
 
     def _root_weight(self) -> Vector | float:

@@ -17,7 +17,8 @@ from design cimport (
 from penalty cimport duality_gap, kkt_distance, penalty_t, prox
 
 import numpy as np
-from scipy.linalg import pinvh
+
+from softreg_fast.factor import solver_of
 
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
 cdef Py_ssize_t EPOCHS_PER_GAP = 10
@@ -279,7 +280,7 @@ cdef class CoordinateDescent:
             else:
                 self.block_gram = np.empty((len(U), len(U)), order="F")
                 self.columns.gram_block(U, U, self.block_gram, self.n_threads)
-            self.block_inverse = pinvh(self.block_gram)
+            self.block_inverse = solver_of(self.block_gram)
         if inside.all():
-            return self.block_inverse @ z
-        return pinvh(self.block_gram[np.ix_(inside, inside)]) @ z
+            return self.block_inverse(z)
+        return solver_of(self.block_gram[np.ix_(inside, inside)])(z)

@@ -177,6 +177,7 @@ cdef class Columns:
         cdef const Py_ssize_t* which = NULL
         cdef Py_ssize_t start, stop = 0, count = self.X.p
         if chosen is not None:
+            self._check_chosen(chosen)
             count = chosen.shape[0]
             if count:
                 which = &chosen[0]
@@ -209,16 +210,22 @@ cdef class Columns:
         self._check_length(v)
         return residual_sumsq(&self.X, &v[0])
 
-    def gather(self, Py_ssize_t row, Py_ssize_t column, double[::1, :] out, int n_threads=1):
-        """out = sqrt(s) * (the engine's columns), the block that starts at (row, column)."""
-        cdef Py_ssize_t j, rows = out.shape[0]
+    def gather(self, Py_ssize_t row, double[::1, :] out, const Py_ssize_t[::1] chosen=None,
+               int n_threads=1):
+        """out = sqrt(s) * (the engine's columns), from the given row on; all or the chosen."""
+        cdef Py_ssize_t j, k, rows = out.shape[0], count = out.shape[1]
         if self.X.kind == GRAM:
             raise TypeError("a Gram matrix has no rows to gather")
-        if row < 0 or row + rows > self.X.n or column < 0 or column + out.shape[1] > self.X.p:
-            raise ValueError("the block leaves the matrix")
+        if row < 0 or row + rows > self.X.n:
+            raise ValueError("the rows leave the matrix")
+        if count != (self.X.p if chosen is None else chosen.shape[0]):
+            raise ValueError("out must have one column per chosen feature")
+        if chosen is not None:
+            self._check_chosen(chosen)
         with nogil:
-            for j in prange(out.shape[1], num_threads=n_threads, schedule="static"):
-                gather_column(&self.X, column + j, row, rows, &out[0, j])
+            for k in prange(count, num_threads=n_threads, schedule="static"):
+                j = k if chosen is None else chosen[k]
+                gather_column(&self.X, j, row, rows, &out[0, k])
 
     def gram_block(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
                    double[::1, :] out, int n_threads=1):
@@ -228,6 +235,8 @@ cdef class Columns:
         cdef double* mine = NULL
         if out.shape[0] != n_rows or out.shape[1] != n_columns:
             raise ValueError("out must be (len(rows), len(columns))")
+        self._check_chosen(rows)
+        self._check_chosen(columns)
         # One column as a dense vector per thread: the residual of y = 0, u = -e_j.
         cdef double[:, ::1] work = np.zeros((n_threads, length))
         portion = max(ENTRIES_PER_SIGNAL_CHECK // (length + self._cost(rows)), n_threads)
@@ -262,6 +271,13 @@ cdef class Columns:
             cost += column_cost(&self.X, stop)
             stop += 1
         return min(start + (stop - start + 3) // 4 * 4, self.X.p)
+
+    cdef int _check_chosen(self, const Py_ssize_t[::1] chosen) except -1:
+        cdef Py_ssize_t k
+        for k in range(chosen.shape[0]):
+            if chosen[k] < 0 or chosen[k] >= self.X.p:
+                raise ValueError(f"feature {chosen[k]} is outside 0..{self.X.p - 1}")
+        return 0
 
     def _check_length(self, const double[::1] v):
         if v.shape[0] != self.X.n + (self.X.kind != GRAM):
