@@ -236,6 +236,8 @@ def path(
         if alphas is None
         else (as_alphas(alphas))
     )
+    if l1_ratio == 0.0:  # no L1 part, whatever its weights
+        scaled = scaled._replace(l1=np.zeros(design.n_features))
     engine, strategy = make_engine(
         design, scaled, "auto" if l1_ratio == 0.0 else "cd", precompute, coef_init, len(grid)
     )
@@ -408,6 +410,8 @@ def solve_design(
     check_options(tol, max_iter)
     vectors = penalty.vectors(design.n_features)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
+    if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
+        scaled = scaled._replace(l1=np.zeros(design.n_features))
     engine, strategy = make_engine(design, scaled, solver, precompute, coef_init, 1, rng)
     status = engine.solve(*penalty.strengths, tol, max_iter)
     step = _describe(design, vectors, engine, tol, status)

@@ -169,6 +169,7 @@ cdef class Columns:
                 for j in prange(start, stop, num_threads=n_threads, schedule="dynamic",
                                 chunksize=max((stop - start) // (16 * n_threads), 1)):
                     column_moments(&self.X, j, centered, &m[j], &d[j])
+            PyErr_CheckSignals()
         return center, norm
 
     def slopes(self, const double[::1] v, double[::1] out, const Py_ssize_t[::1] chosen=None,
