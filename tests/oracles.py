@@ -85,9 +85,13 @@ class Problem:
     def unpenalised(self):
         return (self.l1 == 0) & (self.l2 == 0) & (self.lower < self.upper)
 
+    def residual(self, w, b):
+        """y - X w - b, so written that large means cancel before they are rounded."""
+        w = np.asarray(w, LD)
+        return self.y_centered - self.X_centered @ w - (b - self.best_intercept(w))
+
     def loss(self, w, b):
-        r = self.y - self.X @ np.asarray(w, LD) - LD(b)
-        return self.s @ r**2 / (2 * self.s.sum())
+        return self.s @ self.residual(w, b) ** 2 / (2 * self.s.sum())
 
     def penalty(self, w):
         w = np.asarray(w, LD)
@@ -131,15 +135,14 @@ class Problem:
 
     def certificate(self, w, b):
         w = np.asarray(w, LD)
-        residual = self.y - self.X @ w - LD(b)
-        rho = self._without_unpenalised(residual)
+        rho = self._without_unpenalised(self.residual(w, b))
         dual = max(self.dual(k * rho) for k in self._scalings(rho, w))
         return Certificate(self.objective(w, b), dual, self.kkt(w, b))
 
     def kkt(self, w, b):
         """How far z_j = x_j.(s r)/S is from the subdifferential of the penalty at w_j."""
         w = np.asarray(w, LD)
-        residual = self.y - self.X @ w - LD(b)
+        residual = self.residual(w, b)
         z = self.slopes(residual) - self.l2 * w
         low = np.where(w > 0, self.l1, -self.l1)
         high = np.where(w < 0, -self.l1, self.l1)
