@@ -10,15 +10,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsyrk
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import check_array
 
 from softreg_fast._columns import Columns, check_compressed
+from softreg_fast.penalty import check_flag
 from softreg_fast.threads import effective_n_threads
 
 Vector = NDArray[np.float64]
 
 # Entries of one dense panel on the way to a Gram matrix: a few MiB, and BLAS at full speed.
 PANEL_ENTRIES = 1 << 20
+
+# Rows and columns that are transposed at once: what a tile touches stays in the cache.
+TILE = (256, 16_384)
 
 # Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
 SMALLEST_NORM = 1e-290
@@ -78,11 +82,11 @@ class Design:
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
+        self.fit_intercept = check_flag("fit_intercept", fit_intercept)
+        self.standardize = check_flag("standardize", standardize)
         self.feature_names = feature_names_of(X)
         self.X = as_columns(X)
         self.n_samples, self.n_features = self.X.shape
-        self.fit_intercept = bool(fit_intercept)
-        self.standardize = bool(standardize)
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
@@ -108,8 +112,8 @@ class Design:
         weights = np.ones(self.n_samples) if self.weight is None else self.weight
         self.y_mean = 0.0
         if self.fit_intercept:
-            # about a pilot value first: the mean of what is left loses no digits
-            pilot = self.y[0]
+            # about a value that counts first: the mean of what is left loses no digits
+            pilot = self.y[np.argmax(weights)]
             self.y_mean = pilot + np.average(self.y - pilot, weights=weights)
         centered = self.y - self.y_mean
         largest = np.max(np.abs(centered) * (weights > 0.0))
@@ -121,7 +125,7 @@ class Design:
             self.target = np.append(weights * (shrunk if self.is_null else shrunk / norm), 0.0)
         if self.fit_intercept:
             self.target[:-1] -= weights * (self.target.sum() / weights.sum())
-        if not np.isfinite(self.y_norm):
+        if not np.isfinite(self.objective_unit):
             raise ValueError(
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
                 "divide y by a constant."
@@ -132,9 +136,13 @@ class Design:
         bad = ~(np.isfinite(self.center) & np.isfinite(self.norm))
         if not bad.any():
             return
-        assert_all_finite(self.X.data if sp.issparse(self.X) else self.X, input_name="X")
         j = int(np.flatnonzero(bad)[0])
         name = j if self.feature_names is None else self.feature_names[j]
+        if sp.issparse(self.X):
+            column = self.X.data[self.X.indptr[j] : self.X.indptr[j + 1]]
+        else:
+            column = self.X[:, j]
+        check_finite("X", column, f", the first in feature {name}")
         raise ValueError(
             f"The values of feature {name} are finite but their squares leave the range of "
             "float64 (about 1e154 a sample); divide the column by a constant."
@@ -176,18 +184,17 @@ class Design:
         """The support and its coefficients in the units of X, inside the user's bounds."""
         fixed = (self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0))
         support = np.flatnonzero((u != 0.0) | fixed)
+        norm, u, lower, upper = (a[support] for a in (self.norm, u, lower, upper))
         with np.errstate(all="ignore"):
-            w = np.where(fixed[support], 0.0, u[support] * (self.y_norm / self.norm[support]))
-        return support, np.clip(w, lower[support], upper[support])
+            w = u * (self.y_norm / norm)
+            # what lies on a bound of `to_engine` lies on the user's, to the last digit
+            w = np.where(u <= lower * (norm / self.y_norm), lower, w)
+            w = np.where(u >= upper * (norm / self.y_norm), upper, w)
+        return support, np.clip(np.where(fixed[support], 0.0, w), lower, upper)
 
     def from_user(self, w: ArrayLike) -> Vector:
         """Coefficients in the units of X in those of the engine."""
-        coef = np.asarray(w, dtype=np.float64)
-        if coef.shape != (self.n_features,):
-            raise ValueError(
-                f"The initial coefficients have shape {coef.shape}, X wants ({self.n_features},)."
-            )
-        return coef * (self.norm / self.y_norm)
+        return as_start(w, self.n_features) * (self.norm / self.y_norm)
 
     def intercept_of(self, support: NDArray[np.intp], w: Vector) -> float:
         """b = mean(y) - mean(X) w, for the coefficients w of the support."""
@@ -215,8 +222,7 @@ class Design:
             panel = buffer if stop - start == rows else np.empty((stop - start, p), order="F")
             self.columns.gather(start, panel, None, self.n_threads)
             gram = dsyrk(1.0, panel, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
-        upper = np.triu_indices(p, 1)
-        gram[upper] = gram.T[upper]
+        mirror(gram)
         return gram
 
     def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
@@ -225,12 +231,22 @@ class Design:
         Raises
         ------
         ValueError
-            If its shape, or one entry computed anew, does not fit.
+            If its shape, its diagonal or its last column does not fit.
         """
-        gram = np.asarray(given, dtype=np.float64)
+        gram = np.asarray(given)
         p = self.n_features
+        if gram.dtype.kind not in "fiub":
+            raise TypeError(
+                f"precompute must be True, False, 'auto' or the matrix X'X, got {gram.dtype} data."
+            )
         if gram.shape != (p, p):
             raise ValueError(f"precompute has shape {gram.shape}, X wants ({p}, {p}) for X'X.")
+        if not np.isfinite(gram).all():
+            raise ValueError(
+                "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "
+                "precompute=True."
+            )
+        gram = gram.astype(np.float64, copy=False)
         if self.weight is not None or self.standardize:
             return self.gram
         with np.errstate(divide="ignore"):
@@ -241,10 +257,11 @@ class Design:
         gram = np.asfortranarray((gram - offset) * np.outer(scale, scale))
         entry = np.empty((p, 1), order="F")
         self.columns.gram_block(np.arange(p), np.array([p - 1]), entry, self.n_threads)
-        if not np.allclose(gram[:, -1], entry[:, 0], rtol=1e-5, atol=1e-5):
+        fits = np.allclose(gram[:, -1], entry[:, 0], rtol=1e-5, atol=1e-5)
+        if not fits or not np.allclose(np.diag(gram), self.curvature, rtol=1e-5, atol=1e-5):
             raise ValueError(
-                "precompute is not the Gram matrix X'X of this X: its last column differs. "
-                "Pass X.T @ X of the same X, or precompute=True."
+                "precompute is not the Gram matrix X'X of this X: its diagonal or its last column "
+                "differs. Pass X.T @ X of the same X, or precompute=True."
             )
         return gram
 
@@ -288,9 +305,53 @@ def as_columns(X: Any) -> Any:
         and X.flags.aligned
     ):
         return X
-    return check_array(
-        X, dtype=[np.float64, np.float32], order="F", ensure_all_finite=False, input_name="X"
-    )
+    X = as_real("X", X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+    if X.flags.f_contiguous and X.flags.aligned:
+        return X
+    # Tile by tile: several times faster than in one go, and Ctrl-C is heard in between.
+    columns = np.empty(X.shape, X.dtype, order="F")
+    for i in range(0, X.shape[0], TILE[0]):
+        for j in range(0, X.shape[1], TILE[1]):
+            tile = slice(i, i + TILE[0]), slice(j, j + TILE[1])
+            columns[tile] = X[tile]
+    return columns
+
+
+def as_real(name: str, value: Any, **options: Any) -> Any:
+    """scikit-learn's check_array, with messages that name what was given."""
+    if value is None:
+        raise ValueError(f"{name} is None; wanted is an array of real numbers.")
+    dtype = getattr(value, "dtype", None)
+    kind = getattr(dtype, "kind", "")
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {dtype}; use real numbers.")
+    if kind in ("m", "M"):
+        raise TypeError(f"{name} has dtype {dtype}; turn dates and durations into numbers first.")
+    try:
+        return check_array(value, input_name=name, **options)
+    except (ValueError, TypeError) as error:
+        kind_of_error = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind_of_error(
+            f"{name} must hold real numbers, one row for each sample: {error}"
+        ) from error
+
+
+def check_finite(name: str, values: Any, where: str = "") -> None:
+    """ValueError if there is NaN or infinity among the values."""
+    if not np.isfinite(values).all():
+        kind = "NaN" if np.isnan(values).any() else "infinity"
+        raise ValueError(
+            f"Input {name} contains {kind}{where}; leave out such samples or replace such values."
+        )
+
+
+def mirror(matrix: NDArray[np.float64]) -> None:
+    """Copy the lower triangle of a square matrix to the upper one, in place."""
+    for start in range(0, len(matrix), TILE[0]):
+        stop = start + TILE[0]
+        matrix[:start, start:stop] = matrix[start:stop, :start].T
+        block = matrix[start:stop, start:stop]
+        block[:] = np.tril(block) + np.tril(block, -1).T
 
 
 def _as_csc(X: Any) -> Any:
@@ -299,23 +360,21 @@ def _as_csc(X: Any) -> Any:
     if min(X.shape) == 0:
         check_array(X, accept_sparse=True)  # raises with scikit-learn's message
     if X.dtype.kind not in "fiub":
-        check_array(X, accept_sparse=True, dtype="numeric")  # complex raises here
+        as_real("X", X, accept_sparse=True, dtype="numeric")  # complex raises here
         raise TypeError(f"X has dtype {X.dtype}; use a real number type such as float64.")
     if X.format not in ("csc", "csr", "coo"):
-        X = X.tocoo()
-    if X.format == "coo":
-        for axis, name in ((0, "row"), (1, "col")):
-            index = getattr(X, name)
-            if len(index) != X.nnz or (
-                len(index) and not (index.min() >= 0 and index.max() < X.shape[axis])
-            ):
-                raise ValueError(
-                    f"X is a malformed COO matrix: its {name} indices leave the shape."
-                )
+        try:
+            X = X.tocoo()
+        except (ValueError, IndexError) as error:
+            raise malformed(X, str(error)) from error
+    canonical = check_structure(X)
+    if X.format != "csc":
         X = X.tocsc()
-    canonical = _check_compressed(X)
-    if X.format == "csr":
-        X, canonical = X.tocsc(), False
+        canonical = check_structure(X)
+    if X.indices.dtype not in (np.int32, np.int64):
+        X = sp.csc_array(
+            (X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape
+        )
     if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
         X = X.astype(np.float64)
     if not canonical:
@@ -327,28 +386,60 @@ def _as_csc(X: Any) -> Any:
     return X
 
 
-def _check_compressed(X: Any) -> bool:
-    """Whether a CSR or CSC matrix is canonical; ValueError if it is not even valid."""
+def check_structure(X: Any) -> bool:
+    """Whether a CSC or CSR matrix (or COO: never) is canonical; ValueError if it is malformed."""
+    indices = [X.row, X.col] if X.format == "coo" else [X.indptr, X.indices]
+    if any(index.dtype.kind not in "iu" or index.ndim != 1 for index in indices):
+        raise malformed(X, "its index arrays must be vectors of integers")
+    if X.format == "coo":
+        for index, length, name in zip(indices, X.shape, ("row", "col"), strict=True):
+            if len(index) != len(X.data):
+                raise malformed(X, f"{len(index)} {name} indices for {len(X.data)} values")
+            if len(index) and (index.min() < 0 or index.max() >= length):
+                raise malformed(X, f"its {name} indices leave 0..{length - 1}")
+        return False
     minor = X.shape[0] if X.format == "csc" else X.shape[1]
     major = X.shape[1] if X.format == "csc" else X.shape[0]
-    indptr, indices = np.ascontiguousarray(X.indptr), np.ascontiguousarray(X.indices)
-    if indptr.dtype != indices.dtype or indices.dtype not in (np.int32, np.int64):
-        indptr, indices = indptr.astype(np.int64), indices.astype(np.int64)
-    if len(indptr) != major + 1 or len(indices) != len(X.data):
+    if indices[0].dtype != indices[1].dtype or indices[1].dtype not in (np.int32, np.int64):
+        indices = [index.astype(np.int64) for index in indices]
+    indptr, rows = (np.ascontiguousarray(index) for index in indices)
+    if len(indptr) != major + 1 or len(rows) != len(X.data):
         problem = "indptr, indices and data have the wrong lengths for its shape"
     else:
-        problem = check_compressed(indptr, indices, minor)
-    if problem in ("", "unsorted"):
-        return problem == "" and len(indices) == indptr[-1]
-    raise ValueError(
+        problem = check_compressed(indptr, rows, minor)
+    if problem not in ("", "unsorted"):
+        raise malformed(X, problem)
+    return problem == "" and len(rows) == indptr[-1]
+
+
+def check_sparse(X: Any) -> None:
+    """ValueError if X is a malformed sparse matrix: SciPy's products do not look."""
+    if sp.issparse(X) and X.format in ("csc", "csr", "coo"):
+        check_structure(X)
+
+
+def malformed(X: Any, problem: str) -> ValueError:
+    """The error for a sparse matrix whose parts do not fit together."""
+    return ValueError(
         f"X is a malformed {X.format.upper()} matrix: {problem}. "
         "Build it again, for example from (data, (row, col)) with scipy.sparse.coo_array."
     )
 
 
+def as_targets(y: ArrayLike) -> NDArray[np.float64]:
+    """y as a finite float64 array of any shape but a scalar."""
+    if np.isscalar(y) or getattr(y, "ndim", 1) == 0:
+        raise ValueError(f"y is {y!r}; wanted is one target value for each row of X.")
+    targets = as_real(
+        "y", y, ensure_2d=False, allow_nd=True, dtype=np.float64, order="C", ensure_all_finite=False
+    )
+    check_finite("y", targets)
+    return np.asarray(targets)
+
+
 def as_target(y: ArrayLike, n_samples: int) -> Vector:
     """y as a finite float64 vector with one value per sample."""
-    target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", order="C")
+    target = as_targets(y)
     if target.ndim == 2 and target.shape[1] == 1:
         target = target[:, 0]
     if target.ndim != 1:
@@ -361,6 +452,21 @@ def as_target(y: ArrayLike, n_samples: int) -> Vector:
             f"y has {len(target)}."
         )
     return np.ascontiguousarray(target)
+
+
+def as_start(coef_init: ArrayLike, n_features: int) -> Vector:
+    """Initial coefficients as a finite float64 vector with one value per feature."""
+    start = np.asarray(coef_init)
+    if start.dtype.kind not in "fiub":
+        raise TypeError(f"coef_init must hold real numbers, got dtype {start.dtype}.")
+    if start.shape != (n_features,):
+        raise ValueError(
+            f"coef_init has shape {start.shape}; X wants one number for each feature, shape "
+            f"({n_features},)."
+        )
+    if not np.isfinite(start).all():
+        raise ValueError("coef_init contains NaN or infinity; start from finite numbers.")
+    return start.astype(np.float64)
 
 
 def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple[Any, float]:

@@ -8,12 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from softreg_fast.design import Design
-from softreg_fast.path import enet_path, lasso_path, solve_design
+from softreg_fast.design import Design, as_targets, check_sparse
+from softreg_fast.path import enet_path, lasso_path, solve_design, warn_not_converged
 from softreg_fast.penalty import Penalty, nonnegative_vector
 from softreg_fast.result import Solution
 
@@ -26,6 +26,8 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     dual_gap_: Any
     n_iter_: Any
     n_features_in_: int
+    alpha: Any
+    max_iter: Any
     fit_intercept: bool
     standardize: bool
     n_threads: int | None
@@ -60,23 +62,41 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             standardize=self.standardize,
             n_threads=self.n_threads,
         )
-        targets = check_array(y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y")
+        targets = as_targets(y)
         if targets.ndim > 2:
             raise ValueError(f"y has shape {targets.shape}; wanted is a vector or a matrix.")
-        validate_data(self, X, y, skip_check_array=True)
         columns = targets.reshape(len(targets), -1).T
+        alphas = self._alphas(len(columns))
         starts = self._starts(len(columns), design.n_features)
         fits = [
-            self._fit_target(design.with_target(column), k, start)
-            for k, (column, start) in enumerate(zip(columns, starts, strict=True))
+            self._fit_target(design.with_target(column), alpha, start)
+            for column, alpha, start in zip(columns, alphas, starts, strict=True)
         ]
+        # Kept together, so that an interrupted fit leaves the last one as it was.
+        validate_data(self, X, y, skip_check_array=True)
         self._keep(fits, single=targets.ndim == 1)
+        missed = [fit for fit in fits if not fit.converged]
+        if missed:
+            warn_not_converged(
+                [fit.gap for fit in missed],
+                [fit.tol for fit in missed],
+                [fit.status for fit in missed],
+                self._most_iterations,
+                f" for {len(missed)} of {len(fits)} targets" if len(fits) > 1 else "",
+            )
         return self
 
+    @property
+    def _most_iterations(self) -> int:
+        return 100_000 if self.max_iter is None else self.max_iter
+
     def _fit_target(
-        self, design: Design, k: int, coef_init: NDArray[np.float64] | None
+        self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
         raise NotImplementedError
+
+    def _alphas(self, n_targets: int) -> list[Any]:
+        return [self.alpha] * n_targets
 
     def _starts(self, n_targets: int, n_features: int) -> list[NDArray[np.float64] | None]:
         if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
@@ -110,6 +130,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ndarray (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
+        check_sparse(X)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
         product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
         return np.asarray(product + self.intercept_, dtype=np.float64)
@@ -140,8 +161,8 @@ class ElasticNet(_LinearRegressor):
     fit_intercept : bool, default=True
     precompute : bool, "auto" or array-like (n_features, n_features), default=False
         Work on the Gram matrix X'X.
-    max_iter : int, default=1000
-        Largest number of epochs.
+    max_iter : int or None, default=1000
+        Largest number of epochs; None: 100,000.
     copy_X : bool, default=True
         Accepted for compatibility: X is never written to, so never copied for that.
     tol : float, default=1e-4
@@ -197,7 +218,7 @@ class ElasticNet(_LinearRegressor):
         l1_ratio: float = 0.5,
         fit_intercept: bool = True,
         precompute: Any = False,
-        max_iter: int = 1000,
+        max_iter: int | None = 1000,
         copy_X: bool = True,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -228,13 +249,13 @@ class ElasticNet(_LinearRegressor):
         self.n_threads = n_threads
 
     def _fit_target(
-        self, design: Design, k: int, coef_init: NDArray[np.float64] | None
+        self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
         if self.selection not in ("cyclic", "random"):
             raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}.")
         rng = check_random_state(self.random_state) if self.selection == "random" else None
         penalty = Penalty(
-            self.alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
+            alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
         )
         return solve_design(
             design,
@@ -242,7 +263,7 @@ class ElasticNet(_LinearRegressor):
             solver="cd" if rng is not None else "auto",
             precompute=self.precompute,
             tol=self.tol,
-            max_iter=self.max_iter,
+            max_iter=self._most_iterations,
             coef_init=coef_init,
             rng=rng,
         )
@@ -276,7 +297,7 @@ class Lasso(ElasticNet):
         fit_intercept: bool = True,
         precompute: Any = False,
         copy_X: bool = True,
-        max_iter: int = 1000,
+        max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
@@ -388,18 +409,13 @@ class Ridge(_LinearRegressor):
         self.n_threads = n_threads
 
     def _fit_target(
-        self, design: Design, k: int, coef_init: NDArray[np.float64] | None
+        self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
-        alphas = np.atleast_1d(np.asarray(self.alpha))
-        if alphas.size != 1 and (alphas.ndim > 1 or k >= len(alphas)):
-            raise ValueError(
-                f"alpha has shape {alphas.shape}; wanted is one number, or one per target."
-            )
-        alpha = alphas[0] if alphas.size == 1 else alphas[k]
-        Penalty(alpha=float(alpha) if np.isrealobj(alpha) and alphas.dtype.kind in "fiu" else alpha)
+        Penalty(alpha)  # raises if it is no number >= 0
         weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
         # 1/(2S) of the objective above; an infinite weight excludes also at alpha = 0
-        l2 = np.where(np.isinf(weights), np.inf, weights * (float(alpha) / design.weight_sum))
+        with np.errstate(invalid="ignore"):
+            l2 = np.where(np.isinf(weights), np.inf, weights * (float(alpha) / design.weight_sum))
         penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
         return solve_design(
             design,
@@ -407,6 +423,17 @@ class Ridge(_LinearRegressor):
             solver=self.solver,
             precompute="auto",
             tol=self.tol,
-            max_iter=100_000 if self.max_iter is None else self.max_iter,
+            max_iter=self._most_iterations,
             coef_init=coef_init,
         )
+
+    def _alphas(self, n_targets: int) -> list[Any]:
+        alphas = np.asarray(self.alpha)
+        if alphas.ndim == 0:
+            return [alphas.item()] * n_targets
+        if alphas.shape not in ((1,), (n_targets,)):
+            raise ValueError(
+                f"alpha has shape {alphas.shape}; wanted is one number, or one for each of the "
+                f"{n_targets} targets in y."
+            )
+        return list(np.broadcast_to(alphas, n_targets))

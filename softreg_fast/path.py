@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -153,7 +154,7 @@ def solve(
     began = time.perf_counter()
     penalty = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
-    return solve_design(
+    solution = solve_design(
         design,
         penalty,
         solver=solver,
@@ -163,13 +164,16 @@ def solve(
         coef_init=coef_init,
         began=began,
     )
+    if not solution.converged:
+        warn_not_converged([solution.gap], [solution.tol], [solution.status], max_iter)
+    return solution
 
 
 def path(
     X: Any,
     y: ArrayLike | None = None,
     *,
-    alphas: ArrayLike | None = None,
+    alphas: ArrayLike | int | None = None,
     n_alphas: int = 100,
     eps: float = 1e-3,
     l1_ratio: float = 1.0,
@@ -195,12 +199,13 @@ def path(
 
     Parameters
     ----------
-    alphas : array-like (n_alphas,) or None
+    alphas : array-like (n_alphas,), int or None
         Sorted in falling order. None: `n_alphas` of them, evenly spaced in the logarithm, from
         alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
-        alpha_max * eps. For l1_ratio < 1e-3, where there is no such alpha, that of 1e-3.
+        alpha_max * eps. For l1_ratio < 1e-3, where there is no such alpha, that of 1e-3. An int
+        stands for n_alphas.
     n_alphas : int, default=100
-    eps : float in (0, 1), default=1e-3
+    eps : float in (0, 1], default=1e-3
     max_dev_ratio : float or None
         Stop after the first alpha that explains this fraction of the deviance.
     max_df : int or None
@@ -228,13 +233,19 @@ def path(
     began = time.perf_counter()
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
     check_options(tol, max_iter)
+    if max_dev_ratio is not None:
+        check_number("max_dev_ratio", max_dev_ratio, low=0.0, high=1.0)
+    if max_df is not None:
+        check_number("max_df", max_df, low=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of a PathStep or None, got {callback!r}.")
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     vectors = penalty.vectors(design.n_features)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
+    if isinstance(alphas, numbers.Integral):  # scikit-learn's newer way
+        alphas, n_alphas = None, alphas
     grid = (
-        alpha_grid(design, scaled, l1_ratio, n_alphas, eps)
-        if alphas is None
-        else (as_alphas(alphas))
+        alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else as_alphas(alphas)
     )
     if l1_ratio == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
@@ -265,7 +276,7 @@ def lasso_path(
     *,
     eps: float = 1e-3,
     n_alphas: int = 100,
-    alphas: ArrayLike | None = None,
+    alphas: ArrayLike | int | None = None,
     precompute: bool | str | ArrayLike = "auto",
     Xy: ArrayLike | None = None,
     copy_X: bool = True,
@@ -301,7 +312,7 @@ def enet_path(
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
     n_alphas: int = 100,
-    alphas: ArrayLike | None = None,
+    alphas: ArrayLike | int | None = None,
     precompute: bool | str | ArrayLike = "auto",
     Xy: ArrayLike | None = None,
     copy_X: bool = True,
@@ -335,7 +346,7 @@ def enet_path(
     dual_gaps : ndarray (n_alphas,), in the units of the objective
     n_iters : ndarray (n_alphas,), if return_n_iter
     """
-    if l1_ratio == 0.0 and alphas is None:
+    if l1_ratio == 0.0 and (alphas is None or isinstance(alphas, numbers.Integral)):
         raise ValueError(
             "Automatic alpha grid generation is not supported for l1_ratio=0. "
             "Please supply a grid by providing your estimator with the appropriate `alphas=` "
@@ -405,7 +416,7 @@ def solve_design(
     began: float | None = None,
     rng: Any = None,
 ) -> Solution:
-    """`solve` for a Design and a Penalty that exist already."""
+    """`solve` for a Design and a Penalty that exist already; the caller warns."""
     began = time.perf_counter() if began is None else began
     check_options(tol, max_iter)
     vectors = penalty.vectors(design.n_features)
@@ -418,7 +429,7 @@ def solve_design(
     outright = penalty.l1 is not None or penalty.l2 is not None
     coef = np.zeros(design.n_features)
     coef[step.support] = step.coef
-    solution = Solution(
+    return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef,
         intercept=step.intercept,
@@ -433,9 +444,6 @@ def solve_design(
         strategy=strategy,
         feature_names=design.feature_names,
     )
-    if not solution.converged:
-        warn_not_converged([solution.alpha], [solution.gap], [solution.tol], 1, max_iter)
-    return solution
 
 
 def make_engine(
@@ -513,11 +521,19 @@ def check_options(tol: float, max_iter: int) -> None:
 
 def as_alphas(alphas: ArrayLike) -> Vector:
     """A user's grid, checked and in falling order."""
-    grid = np.array(alphas, dtype=np.float64)
+    given = np.asarray(alphas)
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"alphas must be real numbers, got dtype {given.dtype}.")
+    grid = given.astype(np.float64)
     if grid.ndim != 1 or not grid.size:
-        raise ValueError(f"alphas must be a non-empty vector, got shape {grid.shape}.")
-    if not np.isfinite(grid).all() or grid.min() < 0.0:
-        raise ValueError("alphas must be finite and >= 0.")
+        raise ValueError(
+            f"alphas must be a vector of at least one number, got shape {grid.shape}; for one "
+            "alpha use [alpha]."
+        )
+    bad = ~np.isfinite(grid) | (grid < 0.0)
+    if bad.any():
+        k = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"alphas[{k}] is {grid[k]}; every alpha must be finite and >= 0.")
     return np.sort(grid)[::-1]
 
 
@@ -640,21 +656,33 @@ def _gather_path(
     )
     missed = np.flatnonzero(fits.status)
     if missed.size:
+        worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
+        where = f" at {missed.size} of {len(fits)} alphas, worst at alpha={worst:.6g}"
         warn_not_converged(
-            fits.alphas[missed], fits.gaps[missed], fits.tols[missed], len(fits), max_iter
+            fits.gaps[missed], fits.tols[missed], fits.status[missed], max_iter, where
         )
     return fits
 
 
-def warn_not_converged(alphas: Any, gaps: Any, tols: Any, n_alphas: int, max_iter: int) -> None:
+def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:
     """One ConvergenceWarning: the gap reached, the tolerance, and what to do."""
     worst = int(np.argmax(gaps))
-    where = f" at {len(gaps)} of {n_alphas} alphas, worst at alpha={alphas[worst]:.6g}"
+    if np.all(np.equal(status, Status.STALLED)):
+        advice = "Float64 allows no further progress: raise tol"
+    else:
+        advice = f"Increase max_iter (now {max_iter}), raise tol"
     warnings.warn(
-        f"Objective did not converge{where if n_alphas > 1 else ''}. Duality gap: "
-        f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}. Increase max_iter (now {max_iter}), "
-        "raise tol, or use a larger alpha; features that are nearly copies of each other make "
-        "convergence slow.",
+        f"Objective did not converge{where}. Duality gap: {gaps[worst]:.6e}, tolerance: "
+        f"{tols[worst]:.6e}. {advice}, or use a larger alpha; features that are nearly copies of "
+        "each other make convergence slow.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=_level_of_caller(),
     )
+
+
+def _level_of_caller() -> int:
+    """The stacklevel at which a warning names the user's line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("softreg_fast."):
+        frame, level = frame.f_back, level + 1
+    return level

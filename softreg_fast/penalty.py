@@ -66,12 +66,14 @@ class Penalty:
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha, low=0.0)
         check_number("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+        check_flag("positive", self.positive)
         if self.l1 is not None or self.l2 is not None:
             spoken = {"alpha": 1.0, "l1_ratio": 1.0, "l1_weights": None, "l2_weights": None}
             clash = [
                 name
                 for name, default in spoken.items()
-                if getattr(self, name) is not default and getattr(self, name) != default
+                if getattr(self, name) is not default
+                and (default is None or getattr(self, name) != default)
             ]
             if clash:
                 raise ValueError(
@@ -121,6 +123,13 @@ class Penalty:
                 "number; give lower <= upper."
             )
         return low, high
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """A bool, or an error that says so."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def check_number(

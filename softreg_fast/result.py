@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
+from softreg_fast.design import check_sparse
+
 Vector = NDArray[np.float64]
 
 
@@ -244,11 +246,12 @@ def _relative(gap: float, null_loss: float) -> float:
 
 
 def _product(X: Any, coef: Any) -> NDArray[np.float64]:
+    check_sparse(X)
     X = check_array(X, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32])
     if X.shape[1] != coef.shape[0]:
         raise ValueError(
             f"X has {X.shape[1]} features, but this model was fitted with {coef.shape[0]}."
         )
-    if sp.issparse(coef) and not sp.issparse(X):
-        return np.asarray(coef.T @ X.T).T
+    if sp.issparse(coef):
+        return (X @ coef).toarray() if sp.issparse(X) else np.asarray(coef.T @ X.T).T
     return np.asarray(safe_sparse_dot(X, coef, dense_output=True), dtype=np.float64)

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.design import PANEL_ENTRIES, Design
+from softreg_fast.design import PANEL_ENTRIES, Design, as_start, mirror
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
 
@@ -115,8 +115,7 @@ class RidgeEngine(_CertifiedEngine):
         for start in range(0, chosen.size, width):
             panel = self._panel(chosen[start : start + width]) * factor[start : start + width]
             kernel = dsyrk(1.0, panel, beta=1.0, c=kernel, lower=1, overwrite_c=1)
-        upper = np.triu_indices(n, 1)
-        kernel[upper] = kernel.T[upper]
+        mirror(kernel)
         return kernel
 
     def _dual(self, ridge: Vector) -> Callable[[Any], Any]:
@@ -324,9 +323,7 @@ def gradient_descent(
     excluded = np.isinf(ridge)
     box = (np.where(excluded, 0.0, -np.inf), np.where(excluded, 0.0, np.inf))
     zero = np.zeros(p)
-    start = zero if coef_init is None else np.array(coef_init, dtype=np.float64)
-    if start.shape != (p,) or not np.isfinite(start).all():
-        raise ValueError(f"coef_init must be {p} finite numbers, got shape {start.shape}.")
+    start = zero if coef_init is None else as_start(coef_init, p)
     weight = np.ones(n) if design.weight is None else design.weight
     updates = GradientUpdates(
         design.unscaled_columns,

@@ -11,8 +11,8 @@ from libc.math cimport fabs, isfinite, sqrt
 from libc.stdint cimport int64_t
 
 from design cimport (
-    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
-    entry_moments, gather_column, matrix_t, pilot, residual_sumsq, shift, slope, slopes,
+    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, clear,
+    column_cost, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
@@ -129,12 +129,15 @@ cdef class Columns:
         self.X.center = &self.center[0]
         self.X.scale = &self.scale[0]
         self.X.weight_sum = n
+        self.X.n_weighted = n
         if weight is not None:
             self.weight = weight
             if self.weight.shape[0] != n:
                 raise ValueError("weight must have one entry per sample")
             self.X.weight = &self.weight[0]
             self.X.weight_sum = np.sum(weight)
+            self.X.heaviest = np.argmax(weight)
+            self.X.n_weighted = np.count_nonzero(weight)
         self.capsule = PyCapsule_New(&self.X, b"softreg_fast.matrix_t", NULL)
 
     @classmethod
@@ -251,7 +254,7 @@ cdef class Columns:
                     shift(&self.X, columns[b], -1.0, mine)
                     for a in range(n_rows):
                         out[a, b] = slope(&self.X, rows[a], mine)
-                    shift(&self.X, columns[b], 1.0, mine)
+                    clear(&self.X, columns[b], mine)
             PyErr_CheckSignals()
 
     def gram_entries(self, chosen):
@@ -293,13 +296,14 @@ cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double*
     # Two passes, the first about a pilot value: with it the sums lose no digits to the mean.
     cdef Py_ssize_t stored = column_cost(X, j)
     cdef double m = 0.0, f = 1.0
-    cdef double[2] sums
+    cdef double[3] sums
     if centered:
         m = pilot(X, j)
         entry_moments(X, j, m, 1.0, sums)
         m += sums[0] / X.weight_sum
     norm[0] = spread(X, j, m, 1.0, stored)
-    if not 1e-140 < norm[0] < 1e140:
+    # Where squares leave the range of float64; at a larger mean so small a spread is rounding.
+    if not norm[0] < 1e140 or (norm[0] <= 1e-140 and fabs(m) < 1e-120):
         f = 1e150 if norm[0] < 1.0 else 1e-160
         norm[0] = spread(X, j, m, f, stored) / f
     # Less than rounding of the mean, or too small to be scaled to one: a constant column.
@@ -312,8 +316,8 @@ cdef double spread(const matrix_t* X, Py_ssize_t j, double m, double f,
                    Py_ssize_t stored) noexcept nogil:
     # sqrt(sum_i s_i (f (x_ij - m))^2).  The entries that are not stored add m^2 sum_holes s, and
     # sum_stored s (x - m) = m sum_holes s, since m is the mean.
-    cdef double[2] sums
+    cdef double[3] sums
     entry_moments(X, j, m, f, sums)
-    if stored < X.n:
+    if stored < X.n and sums[2] < X.n_weighted:
         sums[1] += (f * m) * (f * sums[0])
     return sqrt(max(sums[1], 0.0)) if isfinite(sums[1]) else sums[1]

@@ -36,6 +36,8 @@ ctypedef struct matrix_t:
     const double* scale
     const double* weight        # s, NULL where all are one
     double weight_sum           # S = sum_i s_i
+    Py_ssize_t heaviest         # the sample with the largest weight
+    Py_ssize_t n_weighted       # samples with a positive weight
 
 
 cdef inline const matrix_t* matrix_of(object columns) except NULL:
@@ -119,7 +121,8 @@ cdef inline void shift(const matrix_t* X, Py_ssize_t j, double d, double* v) noe
 
 cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double f,
                                double* out) noexcept nogil:
-    # sums of s (x - m) and of s (f (x - m))^2 over the stored entries of column j
+    # Sums of s (x - m) and of s (f (x - m))^2 over the stored entries of column j, and of sparse
+    # columns how many of these have a positive weight.
     cdef Py_ssize_t start, nnz
     if X.kind == DENSE_F64:
         moments(X.n, <const double*> X.data + j * X.stride, m, f, X.weight, out)
@@ -233,13 +236,25 @@ cdef inline Py_ssize_t row_of(const matrix_t* X, Py_ssize_t k) noexcept nogil:
     return (<const int64_t*> X.rows)[k]
 
 
-cdef inline double pilot(const matrix_t* X, Py_ssize_t j) noexcept nogil:
-    # a value that the mean of column j is near to: its first entry, 0 where some are not stored
+cdef inline void clear(const matrix_t* X, Py_ssize_t j, double* v) noexcept nogil:
+    # v = 0 where a shift by column j of the zero vector has written.  The opposite shift would
+    # leave rounding errors: a product that is added by FMA is not rounded first.
+    cdef Py_ssize_t k
     if X.kind == DENSE_F64 or X.kind == DENSE_F32:
-        return entry(X, j * X.stride)
+        memset(v, 0, X.n * sizeof(double))
+        return
+    for k in range(X.indptr[j], X.indptr[j + 1]):
+        v[row_of(X, k)] = 0.0
+    v[X.n] = 0.0
+
+
+cdef inline double pilot(const matrix_t* X, Py_ssize_t j) noexcept nogil:
+    # a value that the mean of column j is near to: one that counts, 0 where some are not stored
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        return entry(X, j * X.stride + X.heaviest)
     if X.indptr[j + 1] - X.indptr[j] < X.n:
         return 0.0
-    return entry(X, X.indptr[j])
+    return entry(X, X.indptr[j] + X.heaviest)
 
 
 cdef inline void gather_column(const matrix_t* X, Py_ssize_t j, Py_ssize_t first, Py_ssize_t rows,

@@ -17,12 +17,10 @@ ctypedef struct penalty_t:
 
 
 cdef inline double soft_threshold(double x, double t) noexcept nogil:
-    # np.sign(x) * np.maximum(np.abs(x) - t, 0)
-    if x > t:
-        return x - t
-    if x < -t:
-        return x + t
-    return 0.0
+    # np.sign(x) * np.maximum(np.abs(x) - t, 0), and NaN for NaN
+    if fabs(x) <= t:
+        return 0.0
+    return x - t if x > 0.0 else x + t
 
 
 cdef inline double clip(double x, double lower, double upper) noexcept nogil:

@@ -78,7 +78,7 @@ SR_LEAF void SR_NAME(sr_axpy)(ptrdiff_t n, double d, const SR_T *x, double m, co
 }
 
 /* out = {sum_i s_i e_i, sum_i s_i (f e_i)^2} with e_i = x_i - m; the factor f keeps the squares of
- * extreme values in range */
+ * extreme values in range, and the weight comes first: where it is 0 the square might overflow */
 SR_LEAF void SR_NAME(sr_moments)(ptrdiff_t n, const SR_T *x, double m, double f, const double *s,
                                  double *out)
 {
@@ -88,13 +88,12 @@ SR_LEAF void SR_NAME(sr_moments)(ptrdiff_t n, const SR_T *x, double m, double f,
     sr_f64x8 a = {0}, b = {0};
     for (; i + 8 <= n; i += 8) {
         const sr_f64x8 e = SR_LOAD(x + i) - m;
-        const sr_f64x8 q = (f * e) * (f * e);
         if (s == NULL) {
             a += e;
-            b += q;
+            b += (f * e) * (f * e);
         } else {
             a += *(const sr_f64x8 *)(s + i) * e;
-            b += *(const sr_f64x8 *)(s + i) * q;
+            b += (*(const sr_f64x8 *)(s + i) * (f * e)) * (f * e);
         }
     }
     sum = ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
@@ -103,7 +102,7 @@ SR_LEAF void SR_NAME(sr_moments)(ptrdiff_t n, const SR_T *x, double m, double f,
     for (; i < n; i++) {
         const double e = (double)x[i] - m, w = s == NULL ? 1.0 : s[i];
         sum += w * e;
-        sumsq += w * ((f * e) * (f * e));
+        sumsq += (w * (f * e)) * (f * e);
     }
     out[0] = sum;
     out[1] = sumsq;

@@ -98,13 +98,16 @@ cdef inline void sparse_axpy(Py_ssize_t nnz, double d, const real_t* x, const in
 
 cdef inline void sparse_moments(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
                                 double f, const double* s, double* out) noexcept nogil:
-    # out = s[rows] @ (x - m), s[rows] @ (f * (x - m)) ** 2
+    # out = s[rows] @ (x - m), s[rows] @ (f * (x - m)) ** 2, count_nonzero(s[rows]);
+    # a weight of 0 comes before it can meet inf
     cdef double total = 0.0, squares = 0.0, e, weight
-    cdef Py_ssize_t k
+    cdef Py_ssize_t k, counted = 0
     for k in range(nnz):
         e = x[k] - m
         weight = 1.0 if s == NULL else s[rows[k]]
         total += weight * e
-        squares += weight * ((f * e) * (f * e))
+        squares += (weight * (f * e)) * (f * e)
+        counted += weight > 0.0
     out[0] = total
     out[1] = squares
+    out[2] = counted

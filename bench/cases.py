@@ -1,0 +1,123 @@
+"""What is compared with what, and what is expected of it."""
+
+from dataclasses import dataclass
+
+# Kernels must agree to this before they are timed (relative to the largest entry); those that
+# compute in float32 cannot, and are shown but not counted.
+AGREEMENT = 1e-10
+LOOSE_AGREEMENT = 1e-3
+
+# Solvers must bring the duality gap this low (relative to the objective at w = 0).
+GAP_TARGETS = {
+    "lasso path": 1e-6,
+    "weighted ridge": 1e-10,
+    "accelerated gradient": 1e-6,
+    "gradient descent": None,  # all do the same steps, so they must agree like kernels
+}
+
+HEADINGS = {
+    "cd epoch": "Coordinate-descent epoch",
+    "cd epoch, centred": "Coordinate-descent epoch, sparse X centred",
+    "cd epoch, Gram": "Coordinate-descent epoch on the Gram matrix",
+    "slopes": "X'r",
+    "moments": "Column means and norms",
+    "gram": "Gram matrix X'X, centred and scaled",
+    "product": "r - Xw",
+    "product, sparse w": "r - Xw, one w in twenty not 0",
+    "gradient step": "Gradient step on weighted L2",
+    "lasso path": "Lasso path, 50 alphas down to 1/30 of the largest",
+    "weighted ridge": "Weighted ridge by factorisation",
+    "accelerated gradient": "Weighted ridge by accelerated gradient",
+    "gradient descent": "Gradient descent, 1000 plain steps",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison.
+
+    `expected` is the ratio rival / ours that we want to reach, with one thread or with
+    (one, more) threads; None: shown, nothing is expected.
+    """
+
+    work: str  # a name in the tables of the adaptors
+    problem: str
+    rival: str
+    expected: float | tuple | None
+    threaded: bool = True  # False: one thread is all that the kernel can use
+    counted: bool = True  # False: the rival computes in float32
+
+    def expectation(self, n_threads):
+        """The ratio expected with that many threads, or None."""
+        if isinstance(self.expected, tuple):
+            return self.expected[n_threads > 1]
+        return self.expected
+
+
+def epoch(problem, rival, expected, kind="cd epoch", counted=True):
+    return Case(kind, problem, rival, expected, threaded=False, counted=counted)
+
+
+# Where no figure was set, the aim is not to be slower.
+CASES = (
+    # Short columns: most of NumPy's time is Python's.
+    epoch("short", "numpy", 30),
+    epoch("small", "numpy", 1),
+    epoch("square", "numpy", 1),
+    epoch("tall", "numpy", 1),
+    epoch("text", "numpy", 30),
+    epoch("short", "sklearn", 1),
+    epoch("small", "sklearn", 1),
+    epoch("wide", "sklearn", 1),
+    epoch("square", "sklearn", 1),
+    epoch("tall", "sklearn", 1),
+    epoch("wide float32", "sklearn", 1),
+    epoch("wide float32", "sklearn", None, counted=False),
+    epoch("text", "sklearn", 1),
+    epoch("text float32", "sklearn", 1),
+    epoch("text", "sklearn", 1, "cd epoch, centred"),
+    epoch("columns", "numpy", 1, "cd epoch, Gram"),
+    epoch("columns", "sklearn", 1, "cd epoch, Gram"),
+    epoch("square", "sklearn", 1, "cd epoch, Gram"),
+    Case("slopes", "small", "numpy", 1),
+    Case("slopes", "wide", "numpy", 1),
+    Case("slopes", "square", "numpy", 1),
+    Case("slopes", "tall", "numpy", 1),
+    Case("slopes", "wide float32", "numpy", 1),
+    Case("slopes", "wide float32", "numpy", None, counted=False),
+    Case("slopes", "text", "scipy", (1, 2)),
+    Case("slopes", "text float32", "scipy", (1, 2)),
+    Case("moments", "wide", "numpy", 1),
+    Case("moments", "tall", "numpy", 1),
+    Case("moments", "wide float32", "numpy", 1),
+    Case("moments", "text", "scipy", 1),
+    Case("moments", "text", "sklearn", 1),
+    Case("gram", "columns", "numpy", 1),
+    Case("gram", "tall", "numpy", 1),
+    Case("gram", "columns float32", "numpy", 1),
+    Case("gram", "words", "scipy", 1),
+    Case("product", "wide", "numpy", 1),
+    Case("product", "tall", "numpy", 1),
+    Case("product", "text", "scipy", 1),
+    Case("product, sparse w", "wide", "numpy", 1),
+    Case("gradient step", "small", "numpy", 1.5),
+    Case("gradient step", "wide", "numpy", 1.5),
+    Case("gradient step", "square", "numpy", 1.5),
+    Case("gradient step", "tall", "numpy", 1.5),
+    Case("gradient step", "wide float32", "numpy", 1.5),
+    Case("gradient step", "text", "scipy", 1.5),
+    Case("lasso path", "genes", "numpy", 1),
+    Case("lasso path", "survey", "numpy", 1),
+    Case("lasso path", "reviews", "numpy", 1),
+    Case("lasso path", "genes", "sklearn", 1),
+    Case("lasso path", "survey", "sklearn", 1),
+    Case("lasso path", "reviews", "sklearn", 1),
+    Case("weighted ridge", "survey", "scipy", 1),
+    Case("weighted ridge", "genes", "scipy", 1),
+    Case("weighted ridge", "survey", "sklearn", 1),
+    Case("weighted ridge", "genes", "sklearn", 1),
+    Case("accelerated gradient", "medium", "numpy", 1),
+    Case("accelerated gradient", "genes", "numpy", 1),
+    Case("gradient descent", "small", "numpy", 1.5),
+    Case("gradient descent", "medium", "numpy", 1.5),
+)

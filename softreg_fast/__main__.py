@@ -1,0 +1,376 @@
+"""The command line: softreg_fast demo | fit | predict | info."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from softreg_fast import __version__, show_config
+from softreg_fast.commands import PROGRAM, FitRequest, fit, predict
+from softreg_fast.files import InputError, reason
+from softreg_fast.tables import TABLE_FORMATS, Roles, as_names
+
+EXAMPLES = """\
+examples:
+  softreg_fast demo
+  softreg_fast fit houses.csv --target price
+  softreg_fast fit houses.csv --target price --standardize --select dev=0.6 --model model.json
+  softreg_fast predict model.json new_houses.csv --output predictions.csv
+
+softreg_fast COMMAND --help tells more; python -m softreg_fast does the same.
+"""
+
+FIT_EXAMPLES = """\
+files: text tables with a header (.csv .tsv .txt .dat, also with .gz), Parquet (.parquet .pq),
+NumPy archives (.npz with X and y, or a scipy.sparse matrix), svmlight (.svm .svmlight .libsvm,
+also with .gz). Nothing is written unless --coefficients or --model says where.
+
+examples:
+  softreg_fast fit houses.csv --target price --ignore street,city
+  softreg_fast fit houses.csv --target price --alpha 0.1 --l1-ratio 0.5 --coefficients coef.csv
+  softreg_fast fit words.svmlight --select dev=0.5 --model model.json
+  softreg_fast fit matrix.npz --target y.npy --penalty-weights weights.csv
+"""
+
+PREDICT_EXAMPLES = """\
+columns are found by their names, other columns are passed over. Without names they are taken in
+order. A model file with many alphas gives a column of predictions for each.
+
+examples:
+  softreg_fast predict model.json new_houses.csv > predictions.csv
+  softreg_fast predict model.json new_houses.csv --alpha 0.1 --output predictions.csv
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that says what is wrong in one line."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["allow_abbrev"] = False
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        The arguments; None: those of the process.
+
+    Returns
+    -------
+    int
+        0: done; 2: something given cannot be used; 130: interrupted; 141: nobody reads on.
+    """
+    try:
+        if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal cannot show is no error
+            sys.stdout.reconfigure(errors="backslashreplace")
+        arguments = build_parser().parse_args(argv)
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except (InputError, MemoryError) as error:
+        said = str(error) if isinstance(error, InputError) else f"not enough memory: {error}"
+        return _complain(said, 2)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except OSError as error:  # files are read and written elsewhere: this is standard output
+        _forget_stdout()
+        if isinstance(error, BrokenPipeError):
+            return 141
+        return _complain(f"cannot write to standard output: {reason(error)}", 2)
+    return 0
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"{PROGRAM}: {text}", file=sys.stderr)
+    return code
+
+
+def _forget_stdout() -> None:
+    # what is left in the buffer goes nowhere, so that Python does not complain at its end
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+# ---------------------------------------------------------------------------------------------
+# Arguments.
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; `run` of its result is the function to call."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Lasso, elastic net and weighted ridge with a proof of how exact they are.",
+        epilog=EXAMPLES,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    demo = commands.add_parser("demo", help="show what it does, on data that come with it")
+    demo.set_defaults(run=_demo)
+    fit = commands.add_parser(
+        "fit",
+        help="fit a path of models, or one, to the table in a file",
+        description="Fit a path of models, or one model, to the table in a file.",
+        epilog=FIT_EXAMPLES,
+    )
+    _add_data_options(fit)
+    _add_penalty_options(fit)
+    _add_output_options(fit)
+    fit.set_defaults(run=_fit)
+    predict = commands.add_parser(
+        "predict",
+        help="apply a model to the table in a file",
+        description="Apply a model, as written by fit --model, to the table in a file.",
+        epilog=PREDICT_EXAMPLES,
+    )
+    _add_predict_options(predict)
+    predict.set_defaults(run=_predict)
+    info = commands.add_parser("info", help="versions, threads and how the kernels were built")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the table")
+    parser.add_argument("--format", choices=TABLE_FORMATS, help="default: by the ending of FILE")
+    parser.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        help="of a text table: one character, tab or space (default: by the header)",
+    )
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    _add_file(parser)
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--target", metavar="COLUMN", help="what to predict; for .npz an array or a .npy file"
+    )
+    data.add_argument(
+        "--weights",
+        metavar="COLUMN",
+        help="sample weights; for .npz an array or a .npy file, for svmlight a .npy file",
+    )
+    data.add_argument(
+        "--ignore",
+        metavar="COL[,COL]",
+        action="append",
+        type=as_names,
+        default=[],
+        help="columns to leave out; may be repeated",
+    )
+
+
+def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("model")
+    grid = model.add_mutually_exclusive_group()
+    grid.add_argument("--alpha", type=_nonnegative, help="one strength, instead of a path of them")
+    grid.add_argument(
+        "--alphas", metavar="A[,A]", type=_numbers, help="the strengths of the path (default: 100)"
+    )
+    model.add_argument("--n-alphas", metavar="N", type=_count, help="how many (default 100)")
+    model.add_argument(
+        "--eps", type=_fraction, help="smallest strength over largest (default 0.001)"
+    )
+    model.add_argument(
+        "--l1-ratio",
+        type=_ratio,
+        default=1.0,
+        help="1: Lasso (default), 0: ridge, between: elastic net",
+    )
+    model.add_argument(
+        "--penalty-weights",
+        metavar="FILE",
+        help="text table with the columns feature and l1, l2 or both; a feature that is not "
+        "listed has weight 1, 0 is not penalised, inf is left out",
+    )
+    model.add_argument(
+        "--standardize", action="store_true", help="penalise as if all columns had variance 1"
+    )
+    model.add_argument("--no-intercept", action="store_true")
+    model.add_argument("--positive", action="store_true", help="coefficients >= 0")
+    model.add_argument("--tol", type=_positive, default=1e-6, help="of the gap (default 1e-6)")
+    model.add_argument("--max-iter", metavar="N", type=_count, default=100_000)
+    model.add_argument("--threads", metavar="N", type=_threads, help="default: all cores")
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--select",
+        metavar="WHICH",
+        type=_selection,
+        help="the model of the path that is shown and written: dev=0.9 (the first to explain that "
+        "fraction of the deviance), alpha=A (the nearest) or index=K",
+    )
+    output.add_argument(
+        "--rows", metavar="N", type=_count, default=15, help="of the path to show (default 15)"
+    )
+    output.add_argument(
+        "--coefficients", metavar="OUT.csv", help="write the coefficients, for a spreadsheet"
+    )
+    output.add_argument("--model", metavar="OUT.json", help="write the model, for predict")
+
+
+def _add_predict_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL.json", help="written by fit --model")
+    _add_file(parser)
+    parser.add_argument(
+        "--alpha", type=_nonnegative, help="strength, if the model file has many; in its range"
+    )
+    parser.add_argument("--output", metavar="OUT.csv", help="default: standard output")
+
+
+def _number(text: str, low: float, high: float, low_open: bool = False) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not (low < value if low_open else low <= value) or not value <= high or np.isinf(value):
+        wanted = f"{'>' if low_open else '>='} {low:g}"
+        if np.isfinite(high):
+            wanted += f" and <= {high:g}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number {wanted}")
+    return value
+
+
+def _nonnegative(text: str) -> float:
+    return _number(text, 0.0, np.inf)
+
+
+def _positive(text: str) -> float:
+    return _number(text, 0.0, np.inf, low_open=True)
+
+
+def _fraction(text: str) -> float:
+    return _number(text, 0.0, 1.0, low_open=True)
+
+
+def _ratio(text: str) -> float:
+    return _number(text, 0.0, 1.0)
+
+
+def _numbers(text: str) -> list[float]:
+    return [_nonnegative(word) for word in text.split(",")]
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _count(text: str) -> int:
+    if (value := _integer(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not >= 1")
+    return value
+
+
+def _threads(text: str) -> int:
+    if (value := _integer(text)) == 0:
+        raise argparse.ArgumentTypeError("0 has no meaning; -1 is all cores")
+    return value
+
+
+def _delimiter(text: str) -> str:
+    character = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
+    if len(character) != 1 or character in '"\r\n' or character.isalnum():
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, tab or space")
+    return character
+
+
+def _selection(text: str) -> tuple[str, float]:
+    kind, _, value = text.partition("=")
+    if kind == "dev":
+        return kind, _ratio(value)
+    if kind == "alpha":
+        return kind, _nonnegative(value)
+    if kind == "index":
+        return kind, _integer(value)
+    raise argparse.ArgumentTypeError(f"{text!r} is not dev=, alpha= or index= with a number")
+
+
+# ---------------------------------------------------------------------------------------------
+# Dispatch.
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from softreg_fast.demo import run
+
+    run()
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    _check_fit(arguments)
+    request = FitRequest(
+        file=arguments.file,
+        roles=Roles(
+            target=arguments.target,
+            weights=arguments.weights,
+            ignore=[name for names in arguments.ignore for name in names],
+        ),
+        file_format=arguments.format,
+        delimiter=arguments.delimiter,
+        alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
+        n_alphas=arguments.n_alphas or 100,
+        eps=arguments.eps or 1e-3,
+        settings={
+            "l1_ratio": arguments.l1_ratio,
+            "standardize": arguments.standardize,
+            "fit_intercept": not arguments.no_intercept,
+            "positive": arguments.positive,
+            "tol": arguments.tol,
+            "max_iter": arguments.max_iter,
+        },
+        penalty_weights=arguments.penalty_weights,
+        n_threads=arguments.threads,
+        select=arguments.select,
+        rows=arguments.rows,
+        coefficients=arguments.coefficients,
+        model=arguments.model,
+    )
+    print("\n".join(fit(request)))
+
+
+def _check_fit(arguments: argparse.Namespace) -> None:
+    grid = {"--n-alphas": arguments.n_alphas, "--eps": arguments.eps}
+    given = [option for option, value in grid.items() if value is not None]
+    if given and (arguments.alpha is not None or arguments.alphas is not None):
+        raise InputError(
+            f"{' and '.join(given)}: these make a path; leave them out, or --alpha and --alphas"
+        )
+    if arguments.alpha is not None and arguments.select is not None:
+        raise InputError("--select chooses from a path; leave it out, or --alpha")
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    lines = predict(
+        arguments.model,
+        arguments.file,
+        alpha=arguments.alpha,
+        output=arguments.output,
+        file_format=arguments.format,
+        delimiter=arguments.delimiter,
+    )
+    sys.stdout.writelines(lines)
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    show_config()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

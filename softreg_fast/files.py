@@ -1,0 +1,277 @@
+"""Models and results in files, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from softreg_fast.result import Path, Status
+
+MODEL_FORMAT = "softreg_fast model"
+MODEL_VERSION = 1
+
+
+class InputError(Exception):
+    """Something that the user gave cannot be used; the text is one line for them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.split()))
+
+
+def check_readable(path: str) -> None:
+    """InputError unless there is a file with something in it."""
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; give a file")
+    try:
+        with open(path, "rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path} is empty; give a file with a table in it")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {reason(error)}") from None
+
+
+def reason(error: OSError) -> str:
+    """What the system says went wrong, without numbers and names."""
+    return " ".join((error.strerror or str(error) or type(error).__name__).lower().split())
+
+
+def brief(error: BaseException) -> str:
+    """What an exception says, as one short line."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 120 else said[:117] + "..."
+
+
+# ---------------------------------------------------------------------------------------------
+# Models.
+
+
+@dataclass(frozen=True)
+class Model:
+    """Fitted models as a file holds them.
+
+    Attributes
+    ----------
+    path : Path
+        One alpha or many.
+    target : str or None
+        What the models predict.
+    first_index : int or None
+        The index that a svmlight file gives its first feature; None: it was no such file.
+    settings : dict
+        What reproduces the fit.
+    """
+
+    path: Path
+    target: str | None
+    first_index: int | None
+    settings: dict[str, Any]
+
+    @property
+    def names(self) -> list[str] | None:
+        """The names of the features, if they have any."""
+        names = self.path.feature_names
+        return None if names is None else [str(name) for name in names]
+
+    @property
+    def n_features(self) -> int:
+        """The number of features, those with coefficient 0 included."""
+        return int(self.path.coefs.shape[0])
+
+    def label(self, j: int) -> str:
+        """The name of feature j, or its number in the file."""
+        names = self.path.feature_names
+        return str(j + (self.first_index or 0)) if names is None else str(names[j])
+
+
+def model_text(model: Model, package_version: str) -> Iterator[str]:
+    """The pieces of the JSON file of a model; `read_model` reads it back to the last digit."""
+    path = model.path
+    head = {
+        "format": MODEL_FORMAT,
+        "format_version": MODEL_VERSION,
+        "softreg_fast": package_version,
+        "target": model.target,
+        "n_features": model.n_features,
+        "feature_names": model.names,
+        "first_index": model.first_index,
+        "settings": model.settings,
+        "null_loss": path.null_loss,
+        "strategy": path.strategy,
+        "seconds": path.seconds,
+    }
+    yield "{\n"
+    for key, value in head.items():
+        yield f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)},\n"
+    yield ' "models": [\n'
+    for k in range(len(path)):
+        end = "," if k + 1 < len(path) else ""
+        yield f"  {json.dumps(_entry(model, k), allow_nan=False)}{end}\n"
+    yield " ]\n}\n"
+
+
+def _entry(model: Model, k: int) -> dict[str, Any]:
+    path = model.path
+    chosen = slice(path.coefs.indptr[k], path.coefs.indptr[k + 1])
+    features, values = path.coefs.indices[chosen].tolist(), path.coefs.data[chosen].tolist()
+    gap = float(path.gaps[k])
+    return {
+        "alpha": float(path.alphas[k]),
+        "intercept": float(path.intercepts[k]),
+        "dev_ratio": float(path.dev_ratio[k]),
+        "gap": gap if np.isfinite(gap) else None,
+        "tol": float(path.tols[k]),
+        "n_epochs": int(path.n_epochs[k]),
+        "status": Status(int(path.status[k])).name.lower(),
+        "coefficients": {model.label(j): value for j, value in zip(features, values, strict=True)},
+    }
+
+
+def read_model(name: str) -> Model:
+    """The model in a JSON file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds something else.
+    """
+    check_readable(name)
+    try:
+        with open(name, encoding="utf-8") as file:
+            held = json.load(file)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {reason(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{name} is not a model, for it is no JSON ({brief(error)}); give a file written by: "
+            "softreg_fast fit ... --model FILE.json"
+        ) from None
+    if not isinstance(held, dict) or held.get("format") != MODEL_FORMAT:
+        raise InputError(
+            f"{name} is JSON, but not a model of softreg_fast; give a file written by: "
+            "softreg_fast fit ... --model FILE.json"
+        )
+    if held.get("format_version") != MODEL_VERSION:
+        raise InputError(
+            f"{name} has format version {held.get('format_version')}, this softreg_fast reads "
+            f"{MODEL_VERSION}; fit the model again, or use the version that wrote it "
+            f"({held.get('softreg_fast')})"
+        )
+    try:
+        return _model(held)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise InputError(
+            f"{name} is a damaged model ({type(error).__name__}: {brief(error)}); fit it again"
+        ) from None
+
+
+def _model(held: dict[str, Any]) -> Model:
+    entries = held["models"]
+    p, names, first = held["n_features"], held["feature_names"], held["first_index"] or 0
+    if names is None:
+        position = {}
+    else:
+        position = {name: j for j, name in enumerate(names)}
+        if len(position) != p:
+            raise ValueError(f"{len(position)} different names for {p} features")
+    columns = [entry["coefficients"] for entry in entries]
+    indices = [
+        position[name] if names is not None else int(name) - first
+        for column in columns
+        for name in column
+    ]
+    values = np.array([value for column in columns for value in column.values()], dtype=float)
+    df = np.array([len(column) for column in columns], dtype=np.int64)
+    coefs = sp.csc_array(
+        (values, np.array(indices, dtype=np.int64), np.concatenate([[0], np.cumsum(df)])),
+        shape=(p, len(entries)),
+    )
+    coefs.check_format(full_check=True)
+
+    def numbers(key: str, dtype: Any = np.float64) -> Any:
+        return np.array([entry[key] for entry in entries], dtype=dtype)
+
+    path = Path(
+        alphas=numbers("alpha"),
+        coefs=coefs,
+        intercepts=numbers("intercept"),
+        gaps=np.array([np.inf if entry["gap"] is None else entry["gap"] for entry in entries]),
+        tols=numbers("tol"),
+        n_epochs=numbers("n_epochs", np.int64),
+        status=np.array([Status[entry["status"].upper()] for entry in entries], dtype=np.int8),
+        dev_ratio=numbers("dev_ratio"),
+        df=df,
+        null_loss=float(held["null_loss"]),
+        seconds=float(held["seconds"]),
+        strategy=str(held["strategy"]),
+        feature_names=None if names is None else np.array(names, dtype=object),
+    )
+    if not len(path) or not (np.isfinite(values).all() and np.isfinite(path.intercepts).all()):
+        raise ValueError("no coefficients, or infinite ones")
+    if np.isnan(path.alphas).any() or (np.diff(path.alphas) > 0.0).any():
+        raise ValueError("the alphas do not fall")
+    return Model(path, held["target"], held["first_index"], dict(held["settings"]))
+
+
+# ---------------------------------------------------------------------------------------------
+# Writing.
+
+
+def check_writable(path: str, inputs: Iterable[str | None] = ()) -> None:
+    """InputError if the file could not be written, before anything is computed for it."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        raise InputError(f"cannot write {path}: it is a folder; give the name of a file")
+    if not os.path.isdir(folder):
+        raise InputError(f"cannot write {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write {path}: the folder {folder} is not writable")
+    for given in inputs:
+        if given and os.path.realpath(given) == os.path.realpath(path):
+            raise InputError(f"{path} would be overwritten, but it is read; give another name")
+
+
+def write_whole(path: str, pieces: Iterable[str]) -> None:
+    """Write a text file whole or not at all: beside its place first, then moved there."""
+    place = os.path.realpath(path)
+    folder, name = os.path.split(place)
+    beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
+    if os.path.exists(place) and not os.path.isfile(place):
+        beside = place  # a device or a pipe is written to, never replaced
+    try:
+        try:
+            with open(beside, "w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+                file.flush()
+                if beside != place:
+                    os.fsync(file.fileno())
+            if beside != place:
+                os.replace(beside, place)
+        finally:
+            if beside != place and os.path.exists(beside):
+                os.unlink(beside)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}") from None
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Rows as lines of CSV; floats with all their digits."""
+    for row in rows:
+        yield ",".join(map(_cell, row)) + "\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    if any(character in text for character in ',"\r\n') or text != text.strip():
+        text = '"' + text.replace('"', '""') + '"'
+    return text

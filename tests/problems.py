@@ -1,0 +1,243 @@
+"""Seeded data: matrices in every layout, and a catalogue of shapes and of penalties."""
+
+import tempfile
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import scipy.sparse as sp
+
+INF = np.inf
+
+
+def make_data(rng, n, p, *, density=1.0, offset=0.0, noise=0.5):
+    """(X, y): correlated columns, a few of which make y; those not stored are 0."""
+    X = rng.standard_normal((n, p)) + rng.standard_normal((n, 1))
+    X *= rng.random((n, p)) < density
+    X *= np.exp(0.5 * rng.standard_normal(p))
+    w = np.where(rng.random(p) < 0.5, 3 * rng.standard_normal(p), 0.0)
+    y = X @ w + noise * np.std(X @ w) * rng.standard_normal(n) + rng.standard_normal(n) + 2.0
+    return X + offset, y
+
+
+def degenerate(X):
+    """Copies, multiples, constants and zeros among the columns."""
+    X = X.copy()
+    p = X.shape[1]
+    X[:, p // 2] = X[:, 0]
+    X[:, p // 3] = -2.0 * X[:, 1]
+    X[:, -1] = 0.0
+    X[:, -2] = 3.0
+    return X
+
+
+SHAPES = {
+    "tall": lambda rng: make_data(rng, 40, 7),
+    "wide": lambda rng: make_data(rng, 12, 30),
+    "square": lambda rng: make_data(rng, 16, 16),
+    "one feature": lambda rng: make_data(rng, 9, 1),
+    "two samples": lambda rng: make_data(rng, 2, 4),
+    "degenerate": lambda rng: (lambda X, y: (degenerate(X), y))(*make_data(rng, 25, 9)),
+    "with holes": lambda rng: make_data(rng, 30, 12, density=0.3),
+}
+
+
+def sample_weights(rng, n):
+    """Unequal weights, some of them 0."""
+    weights = rng.integers(0, 4, n) * rng.choice([1.0, 0.37], n)
+    weights[:2] = 1.0, 2.5
+    return weights
+
+
+# ---------------------------------------------------------------------------------------------
+# Penalties: functions of (rng, p) to keyword arguments of solve; alpha is in units of the largest
+# that matters.
+
+
+def _box(rng, p):
+    lower = rng.choice([-INF, -0.3, 0.0, 0.1], p)
+    upper = lower.clip(0.0) + rng.choice([0.0, 0.2, 1.0, INF], p)
+    return lower, upper
+
+
+def _box_without_zero(rng, p):
+    sign = rng.choice([-1.0, 1.0], p)
+    near, far = sign * 0.2, sign * rng.choice([0.2, 0.9, INF], p)
+    return np.minimum(near, far), np.maximum(near, far)
+
+
+def some_weights(rng, p, value):
+    """Weights of which about a third, at most three, have this value."""
+    weights = rng.uniform(0.5, 2.0, p)
+    weights[rng.permutation(p)[: min(3, (p + 1) // 3)]] = value
+    return weights
+
+
+PENALTIES = {
+    "lasso": lambda rng, p: {"alpha": 0.1},
+    "weak lasso": lambda rng, p: {"alpha": 1e-3},
+    "elastic net": lambda rng, p: {"alpha": 0.1, "l1_ratio": 0.5},
+    "nearly ridge": lambda rng, p: {"alpha": 0.1, "l1_ratio": 0.01},
+    "nearly lasso": lambda rng, p: {"alpha": 0.1, "l1_ratio": 1 - 1e-6},
+    "ridge": lambda rng, p: {"alpha": 0.1, "l1_ratio": 0.0},
+    "weighted": lambda rng, p: {
+        "alpha": 0.1,
+        "l1_ratio": 0.7,
+        "l1_weights": rng.uniform(0.0, 3.0, p),
+        "l2_weights": rng.uniform(0.0, 3.0, p),
+    },
+    "some unpenalised": lambda rng, p: {"alpha": 0.1, "l1_weights": some_weights(rng, p, 0.0)},
+    "some ridge only": lambda rng, p: {
+        "alpha": 0.1,
+        "l1_ratio": 0.5,
+        "l1_weights": some_weights(rng, p, 0.0),
+    },
+    "some excluded": lambda rng, p: {
+        "alpha": 0.1,
+        "l1_ratio": 0.5,
+        "l1_weights": some_weights(rng, p, INF),
+        "l2_weights": some_weights(rng, p, INF),
+    },
+    "positive": lambda rng, p: {"alpha": 0.05, "positive": True},
+    "positive, some unpenalised": lambda rng, p: {
+        "alpha": 0.05,
+        "l1_weights": some_weights(rng, p, 0.0),
+        "positive": True,
+    },
+    "box": lambda rng, p: {"alpha": 0.05, "l1_ratio": 0.8, "bounds": _box(rng, p)},
+    "box without 0": lambda rng, p: {"alpha": 0.05, "bounds": _box_without_zero(rng, p)},
+    "ridge in a box": lambda rng, p: {"alpha": 0.1, "l1_ratio": 0.0, "bounds": _box(rng, p)},
+    "vectors": lambda rng, p: {"l1": rng.uniform(0.0, 0.2, p), "l2": rng.uniform(0.0, 0.2, p)},
+}
+
+
+# ---------------------------------------------------------------------------------------------
+# Layouts: functions of a float64 array in Fortran order to the same numbers as something else.
+
+
+def _inside(X, top, left, steps=(1, 1)):
+    """A view with the numbers of X into a larger array in Fortran order."""
+    n, p = X.shape
+    big = np.full((2 * top + steps[0] * n, 2 * left + steps[1] * p), 7, X.dtype, order="F")
+    view = big[top : top + steps[0] * n : steps[0], left : left + steps[1] * p : steps[1]]
+    view[...] = X
+    return view
+
+
+def _memmap(X):
+    with tempfile.TemporaryFile() as file:  # the map outlives it
+        mapped = np.memmap(file, X.dtype, mode="w+", shape=X.shape, order="F")
+    mapped[...] = X
+    return mapped
+
+
+def _reversed(X):
+    return np.asfortranarray(X[::-1, ::-1])[::-1, ::-1]
+
+
+def _unsorted_csc(X):
+    """CSC with the rows of each column in falling order and every entry in two halves."""
+    tidy = sp.csc_array(X)
+    indptr = tidy.indptr.copy()
+    order = np.concatenate(
+        [np.arange(b - 1, a - 1, -1) for a, b in zip(indptr[:-1], indptr[1:], strict=True)]
+        or [np.zeros(0, int)]
+    ).astype(int)
+    data = np.repeat(tidy.data[order], 2)
+    if X.dtype.kind == "f":
+        data *= 0.5
+    else:
+        data[1::2] = 0
+    return sp.csc_array((data, np.repeat(tidy.indices[order], 2), 2 * indptr), shape=X.shape)
+
+
+def _explicit_zeros(X):
+    """CSC that stores every entry, zeros included."""
+    n, p = X.shape
+    rows = np.tile(np.arange(n, dtype=np.int32), p)
+    indptr = np.arange(0, n * p + 1, n, dtype=np.int32)
+    return sp.csc_array((np.ravel(X, order="F").copy(), rows, indptr), shape=X.shape)
+
+
+def int64_indices(X):
+    """The same compressed sparse array with 64-bit indices."""
+    X = X.copy()
+    X.indptr, X.indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
+    return X
+
+
+DENSE_LAYOUTS = {
+    "fortran": np.asfortranarray,
+    "c": np.ascontiguousarray,
+    "row slice": lambda X: _inside(X, 3, 0),
+    "column stride": lambda X: _inside(X, 0, 1, (1, 3)),
+    "both strides": lambda X: _inside(X, 2, 2, (2, 2)),
+    "reversed": _reversed,
+    "memmap": _memmap,
+    "byte-swapped": lambda X: X.astype(X.dtype.newbyteorder()),
+    "list": lambda X: X.tolist(),
+    "pandas": lambda X: pd.DataFrame(X, columns=names(X.shape[1])),
+    "polars": lambda X: pl.DataFrame(X, schema=names(X.shape[1])),
+}
+
+SPARSE_LAYOUTS = {
+    "csc_array": sp.csc_array,
+    "csc_matrix": sp.csc_matrix,
+    "csc_array int64": lambda X: int64_indices(sp.csc_array(X)),
+    "csc unsorted": _unsorted_csc,
+    "csc with zeros": _explicit_zeros,
+    "csr_array": sp.csr_array,
+    "csr_matrix int64": lambda X: int64_indices(sp.csr_matrix(X)),
+    "coo_array": sp.coo_array,
+    "coo_matrix": sp.coo_matrix,
+    "lil_array": sp.lil_array,
+    "dok_matrix": sp.dok_matrix,
+    "bsr_array": sp.bsr_array,
+    "dia_array": sp.dia_array,
+}
+
+LAYOUTS = DENSE_LAYOUTS | SPARSE_LAYOUTS
+
+# what the numbers of a float64 array become
+DTYPES = {
+    "float64": lambda X: X,
+    "float32": lambda X: X.astype(np.float32),
+    "int": lambda X: np.round(3 * X).astype(np.int64),
+    "bool": lambda X: X > 0.5,
+}
+
+
+def names(p):
+    """Feature names."""
+    return [f"x{j}" for j in range(p)]
+
+
+def buffers(X):
+    """Every array that holds a part of X."""
+    if sp.issparse(X):
+        parts = [getattr(X, name, None) for name in ("data", "indices", "indptr", "row", "col")]
+        return [part for part in parts if isinstance(part, np.ndarray) and part.dtype != object]
+    if isinstance(X, np.ndarray):
+        return [X]
+    return [X.to_numpy()] if hasattr(X, "to_numpy") else [np.asarray(X)]
+
+
+def make_read_only(X):
+    """Forbid writing to the arrays that hold X."""
+    for array in buffers(X):
+        array.flags.writeable = False
+
+
+def snapshot(*arrays):
+    """The bytes of what is given, to be compared later."""
+    return [part.tobytes() for X in arrays for part in buffers(X)]
+
+
+def penalty_options(name, rng, problem):
+    """Keyword arguments of `solve` for a penalty of the catalogue, fitting a Problem's scale."""
+    options = PENALTIES[name](rng, problem.X.shape[1])
+    unit = problem.alpha_max()
+    return {
+        key: value * unit if key in ("alpha", "l1", "l2") else value
+        for key, value in options.items()
+    }

@@ -1,0 +1,165 @@
+"""The benchmarks run, their contenders agree, and the report is written."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bench import report, run, timing
+from bench.cases import CASES, GAP_TARGETS, HEADINGS
+from bench.certificate import difference, worst_gap
+from bench.problems import RECIPES, problem
+from bench.solvers import Solver, Task, ours
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch):
+    # One call a sample: what is tested here is not the clock.
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(run, "REST_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "LEAST_SECONDS", 0.0)
+        patch.setattr(run, "REST_SECONDS", 0.0)
+        return run.run(CASES, "tiny", (1, 2), 1, lambda row: None)
+
+
+def test_every_case_is_timed_at_equal_accuracy(rows):
+    assert [row for row in rows if row.refusal] == []
+    assert len(rows) == sum(2 if case.threaded else 1 for case in CASES)
+    assert all(row.duel.ratio > 0.0 for row in rows)
+
+
+def test_gaps_and_differences_are_reported(rows):
+    for row in rows:
+        target = GAP_TARGETS.get(row.work)
+        if row.work in GAP_TARGETS:
+            assert len(row.gaps) == 2
+        if target is None:
+            assert row.difference <= (1e-10 if row.counted else 1e-3)
+        else:
+            assert max(row.gaps) <= target
+
+
+def test_every_name_in_a_case_exists():
+    for case in CASES:
+        assert case.problem.partition(" ")[0] in RECIPES
+        assert case.work in HEADINGS
+        for adaptor in (ours, run.RIVALS[case.rival]):
+            assert case.work in adaptor.KERNELS or case.work in adaptor.SOLVERS
+
+
+@pytest.mark.parametrize("quick", [["--quick"], ["--size", "tiny"]])
+def test_command_line_writes_what_it_is_asked_for(tmp_path, capsys, quick):
+    pytest.importorskip("matplotlib")
+    files = [tmp_path / "new" / name for name in ("rows.json", "rows.png", "rows.md")]
+    options = ["--json", files[0], "--plot", files[1], "--markdown", files[2]]
+    argv = [*quick, "--only", "X'r|slopes / (text|wide) ", "--repeat", "1", "--threads", "1"]
+    assert run.main([*argv, *map(str, options)]) == 0
+    found = json.loads(files[0].read_text(encoding="utf-8"))
+    assert found["environment"]["threads"] == [1]
+    assert [row["problem"] for row in found["rows"]][:1] == ["wide"]
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+    text = files[2].read_text(encoding="utf-8")
+    assert text.startswith("# Benchmarks\n")
+    printed = capsys.readouterr().out
+    for word in ("X'r", "expectations met", "scipy"):
+        assert word in text
+        assert word in printed
+    assert "None" not in text
+
+
+def test_no_case_matches(capsys):
+    assert run.main(["--only", "nothing like this"]) == 2
+    assert "no case matches" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [["--threads", "0"], ["--repeat", "none"], ["--size", "huge"]])
+def test_bad_arguments(bad, capsys):
+    with pytest.raises(SystemExit):
+        run.main(bad)
+    assert bad[0] in capsys.readouterr().err
+
+
+def test_kernels_that_disagree_are_not_timed(monkeypatch):
+    case = next(case for case in CASES if case.work == "slopes")
+    wrong = Task(lambda: np.zeros(problem(case.problem, "tiny").shape[1]), None)
+    monkeypatch.setitem(ours.KERNELS, "slopes", lambda data, n_threads: wrong)
+    row = run.measure(case, "tiny", 1, 1)
+    assert row.duel is None
+    assert "differ" in row.refusal
+    assert row.met is False
+    assert any("differ" in text for text in report.cells(row))
+    assert any("Not timed" in line for line in report.summary([row]))
+
+
+def test_solvers_that_miss_the_gap_are_not_timed(monkeypatch):
+    data = problem("genes", "tiny")
+    nothing = Solver(lambda tol: np.zeros((data.shape[1], 50)), lambda W: W, (1e-3, 1e-9))
+    monkeypatch.setitem(ours.SOLVERS, "lasso path", lambda *_: nothing)
+    run.loosest.cache_clear()
+    case = next(case for case in CASES if case.work == "lasso path")
+    row = run.measure(case, "tiny", 1, 1)
+    run.loosest.cache_clear()
+    assert case.problem == "genes"
+    assert row.duel is None
+    assert "a gap stayed above" in row.refusal
+
+
+def test_the_certificate_knows_the_optimum():
+    data = problem("genes", "tiny")
+    n, p = data.shape
+    # ridge: the gap of the exact solution vanishes, that of another point bounds its excess
+    w = np.linalg.solve(data.X.T @ data.X / n + np.diag(data.l2), data.X.T @ data.y / n)
+
+    def objective(w):
+        r = data.y - data.X @ w
+        return (r @ r / (2 * n) + 0.5 * data.l2 @ w**2) / (data.y @ data.y / (2 * n))
+
+    assert abs(worst_gap(data, w, 0.0, data.l2)) < 1e-14
+    excess = objective(w + 0.01) - objective(w)
+    assert excess <= worst_gap(data, w + 0.01, 0.0, data.l2)
+    # Lasso: w = 0 is optimal from the largest alpha on and not below it
+    zero = np.zeros((p, 2))
+    assert abs(worst_gap(data, zero, data.alphas[None, [0, 0]], 0.0)) < 1e-14
+    assert worst_gap(data, zero, data.alphas[None, [0, 1]], 0.0) > 1e-6
+
+
+def test_difference_is_relative_to_the_largest_entry():
+    a = np.array([100.0, 1.0])
+    assert difference([100.0, 1.001], a) == pytest.approx(1e-5)
+    assert difference((a, a), (a, 2 * a)) == pytest.approx(0.5)
+    assert difference(a, a[:1]) == np.inf
+    assert difference(np.zeros(2), np.zeros(2)) == 0.0
+
+
+def test_the_base_of_a_task_is_taken_off(monkeypatch):
+    ticks = {"now": 0.0}
+
+    def spend(amount):
+        ticks["now"] += amount
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: ticks["now"])
+    monkeypatch.setattr(timing.time, "sleep", lambda _: None)
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 10.0)
+    slow = Task(None, lambda: spend(7.0), lambda: spend(1.0), units=3)
+    fast = Task(None, lambda: spend(0.5))
+    duel = timing.compare(fast, slow, 5, 0.0, 1e9)
+    assert (duel.ours, duel.rival, duel.ratio) == pytest.approx((0.5, 2.0, 4.0))
+    assert duel.low == duel.high == duel.ratio
+    assert duel.pairs == 5
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_problems_come_from_their_seed(name):
+    once, again = (problem.__wrapped__(name, "tiny") for _ in range(2))
+    assert difference(once.X @ once.coef, again.X @ again.coef) == 0.0
+    assert once.X.shape == again.X.shape
+    if once.is_sparse:
+        assert once.X.has_canonical_format
+        assert np.all(np.diff(once.X.indptr) > 0)
+    else:
+        assert once.X.flags.f_contiguous

@@ -1,0 +1,313 @@
+"""Design: what is used where it lies, what is converted, and the numbers that describe it."""
+
+import numpy as np
+import oracles
+import pandas as pd
+import polars as pl
+import problems
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import INF, LD
+
+from softreg_fast import Design
+from softreg_fast import design as design_module
+from softreg_fast.design import as_columns, as_target, as_weights, feature_names_of
+
+UNTOUCHED_DENSE = ("fortran", "row slice", "column stride", "memmap")
+UNTOUCHED_SPARSE = ("csc_array", "csc_matrix", "csc_array int64", "csc with zeros")
+
+
+def base_matrix(rng, dtype="float64", n=11, p=5):
+    """Numbers that survive conversion to the type, some of them 0."""
+    X = rng.standard_normal((n, p)) * (rng.random((n, p)) < 0.7)
+    return np.asfortranarray(problems.DTYPES[dtype](X))
+
+
+# ---------------------------------------------------------------------------------------------
+# layouts
+
+
+@pytest.mark.parametrize("read_only", [False, True], ids=["writeable", "read-only"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("layout", UNTOUCHED_DENSE)
+def test_dense_columns_are_used_where_they_lie(rng, layout, dtype, read_only):
+    X = problems.LAYOUTS[layout](base_matrix(rng, dtype))
+    if read_only:
+        problems.make_read_only(X)
+    design = Design(X, np.arange(11.0))
+    assert np.shares_memory(design.X, X)
+    assert design.X.dtype == X.dtype
+    assert_array_equal(design.X, X)
+
+
+@pytest.mark.parametrize("read_only", [False, True], ids=["writeable", "read-only"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("layout", UNTOUCHED_SPARSE)
+def test_canonical_csc_is_used_where_it_lies(rng, layout, dtype, read_only):
+    X = problems.LAYOUTS[layout](base_matrix(rng, dtype))
+    if read_only:
+        problems.make_read_only(X)
+    design = Design(X, np.arange(11.0))
+    assert np.shares_memory(design.X.data, X.data)
+    assert np.shares_memory(design.X.indices, X.indices)
+    assert design.X.dtype == X.dtype
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("layout", problems.LAYOUTS)
+def test_every_layout_holds_the_same_numbers(rng, layout, dtype):
+    X = base_matrix(rng, dtype)
+    given = problems.LAYOUTS[layout](X)
+    before = problems.snapshot(given)
+    columns = as_columns(given)
+    assert problems.snapshot(given) == before
+    assert columns.shape == X.shape
+    assert_array_equal(oracles.dense(columns), X.astype(LD))
+    kept = X.dtype == np.float32 and layout not in ("list", "polars", "byte-swapped")
+    assert columns.dtype == (np.float32 if kept else np.float64)
+    assert columns.dtype.isnative
+    if sp.issparse(given):
+        assert columns.format == "csc"
+        assert columns.has_canonical_format
+    else:
+        assert columns.strides[0] == columns.itemsize
+
+
+def test_single_rows_and_columns_of_any_memory_order(rng):
+    for shape in ((1, 6), (6, 1), (1, 1)):
+        X = rng.standard_normal(shape)
+        for given in (X, np.asfortranarray(X), X.astype(np.float32), sp.csc_array(X)):
+            columns = Design(given, np.ones(shape[0])).X
+            assert_allclose(oracles.dense(columns), X, rtol=1e-7)
+
+
+def test_other_array_types_are_converted(rng):
+    X = base_matrix(rng)
+    masked = np.ma.masked_array(X)
+    assert type(as_columns(masked)) is np.ndarray
+    assert_array_equal(as_columns(X.astype(np.longdouble)), X)
+    assert as_columns(X.astype(np.float16)).dtype in (np.float32, np.float64)
+    assert_array_equal(as_columns(X.astype(object)), X)
+    assert_array_equal(as_columns(pd.DataFrame(X)), X)
+
+
+# ---------------------------------------------------------------------------------------------
+# names, target, weights
+
+
+def test_feature_names():
+    X = np.zeros((2, 3))
+    names = ["a", "b", "c"]
+    assert list(feature_names_of(pd.DataFrame(X, columns=names))) == names
+    assert list(feature_names_of(pl.DataFrame(X, schema=names))) == names
+    assert feature_names_of(pd.DataFrame(X)) is None
+    assert feature_names_of(X) is None
+    assert feature_names_of(sp.csc_array(X)) is None
+    assert feature_names_of([[1.0]]) is None
+    named = Design(pd.DataFrame(np.eye(3), columns=names), np.arange(3.0))
+    assert list(named.feature_names) == names
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        list,
+        pd.Series,
+        pl.Series,
+        np.float32,
+        lambda y: y[:, None],
+        lambda y: np.repeat(y, 2)[::2],
+        lambda y: y.astype(">f8"),
+        lambda y: y.astype(np.int64),
+    ],
+)
+def test_targets(convert):
+    y = np.array([3.0, -1.0, 4.0, 7.0])
+    target = as_target(convert(y), 4)
+    assert target.dtype == np.float64
+    assert target.flags.c_contiguous
+    assert_array_equal(target, y)
+
+
+def test_weights_have_mean_one():
+    assert as_weights(None, 4) == (None, 4.0)
+    assert as_weights(2.5, 4) == (None, 10.0)
+    assert as_weights([3, 3, 3], 3) == (None, 9.0)
+    given = np.array([0.0, 1.0, 3.0, 4.0])
+    weights, total = as_weights(given, 4)
+    assert total == 8.0
+    assert_allclose(weights, given / 2)
+    assert_array_equal(given, [0.0, 1.0, 3.0, 4.0])
+    for scale in (1e-300, 1e300):
+        weights, _ = as_weights(given * scale, 4)
+        assert_allclose(weights, given / 2)
+    assert_array_equal(as_weights([True, False], 2)[0], [2.0, 0.0])
+
+
+# ---------------------------------------------------------------------------------------------
+# numbers
+
+
+@pytest.mark.parametrize("layout", ["fortran", "csc_array", "csc with zeros"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_description(rng, layout, fit_intercept, weighted, offset):
+    X, y = problems.make_data(rng, 30, 6, offset=offset)
+    y += offset
+    weights = problems.sample_weights(rng, 30) if weighted else None
+    design = Design(problems.LAYOUTS[layout](X), y, weights, fit_intercept=fit_intercept)
+    problem = oracles.problem_of(X, y, sample_weight=weights, fit_intercept=fit_intercept)
+    s = problem.s * (30 / problem.s.sum())
+    assert (design.n_samples, design.n_features) == (30, 6)
+    assert_allclose(design.center, problem.mean(X).astype(float), rtol=1e-15, atol=1e-14)
+    assert_allclose(design.norm, np.sqrt(s @ problem.X_centered**2).astype(float), rtol=1e-13)
+    y_norm = np.sqrt(s @ problem.y_centered**2)
+    assert_allclose(design.y_mean, float(problem.mean(problem.y)), rtol=1e-14)
+    assert_allclose(design.y_norm, float(y_norm), rtol=1e-13)
+    target = s * problem.y_centered / y_norm
+    assert_allclose(design.target[:-1], target.astype(float), atol=1e-13 + 1e-15 * offset)
+    assert design.target[-1] == 0.0
+    if fit_intercept:
+        assert abs(design.target.sum()) <= 1e-15 * 30
+    assert design.target_sumsq == 1.0
+    assert_array_equal(design.curvature, np.ones(6))
+    assert_allclose(design.objective_unit, float(2 * problem.null_loss), rtol=1e-13)
+
+
+def test_constant_columns_and_targets():
+    X = np.array([[2.0, 1.0, 0.0], [2.0, 3.0, 0.0], [2.0, 4.0, 0.0]])
+    design = Design(X, np.full(3, 0.1))
+    assert_array_equal(design.norm == 0.0, [True, False, True])
+    assert_array_equal(design.curvature, [0.0, 1.0, 0.0])
+    assert design.is_null
+    assert design.target_sumsq == 0.0
+    assert not design.target.any()
+    without = Design(X, np.full(3, 0.1), fit_intercept=False)
+    assert_array_equal(without.norm == 0.0, [False, False, True])
+    assert not without.is_null
+    assert Design(X, np.zeros(3), fit_intercept=False).is_null
+
+
+@pytest.mark.parametrize("layout", ["fortran", "csc_array"])
+def test_samples_without_weight_do_not_count(rng, layout):
+    # whatever they hold, and where nothing else varies the column is constant
+    X, y = problems.make_data(rng, 12, 4)
+    X[:9, 3] = 0.0
+    weights = np.where(np.arange(12) < 9, 1.0, 0.0)
+    less = Design(problems.LAYOUTS[layout](np.asfortranarray(X[:9])), y[:9])
+    for value in (20_000.0, -1e100):
+        X[9:], y[9:] = value, value
+        design = Design(problems.LAYOUTS[layout](X), y, weights)
+        scale = np.sqrt(12 / 9)
+        assert_allclose(design.center, less.center, rtol=1e-14, atol=1e-15)
+        assert_allclose(design.norm, scale * less.norm, rtol=1e-14)
+        assert_allclose(design.y_mean, less.y_mean, rtol=1e-13)
+        assert_allclose(design.y_norm, scale * less.y_norm, rtol=1e-13)
+
+
+def test_another_target_leaves_the_first_alone(rng):
+    X, y = problems.make_data(rng, 20, 5)
+    design = Design(X, y)
+    before = design.target.copy()
+    other = design.with_target(-3 * y)
+    assert_array_equal(design.target, before)
+    assert_array_equal(design.y, y)
+    assert_allclose(other.target, -before, atol=1e-15)
+    assert_allclose(other.y_norm, 3 * design.y_norm)
+    assert np.shares_memory(other.X, design.X)
+    assert not hasattr(Design(X), "target")
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_engine_units_are_those_of_the_objective(rng, standardize, fit_intercept):
+    # the engine's objective at u, times objective_unit, is the user's at w
+    X, y = problems.make_data(rng, 25, 6)
+    options = {
+        "sample_weight": problems.sample_weights(rng, 25),
+        "fit_intercept": fit_intercept,
+        "standardize": standardize,
+    }
+    l1, l2 = rng.uniform(0, 1, 6), rng.uniform(0, 1, 6)
+    problem = oracles.problem_of(X, y, l1=l1, l2=l2, **options)
+    design = Design(X, y, **options)
+    u = rng.standard_normal(6)
+    everything = np.full(6, -INF), np.full(6, INF)
+    support, w = design.to_user(u, *everything)
+    assert_array_equal(support, np.arange(6))
+    assert_allclose(design.from_user(w), u, rtol=1e-13)
+    e1, e2, _, _ = design.to_engine(l1, l2, *everything)
+    v = design.target.copy()
+    design.columns.subtract_product(u, v)
+    value = design.columns.residual_sumsq(v) / 2 + e1 @ np.abs(u) + e2 @ u**2 / 2
+    b = design.intercept_of(support, w)
+    assert_allclose(value * design.objective_unit, float(problem.objective(w, b)), rtol=1e-12)
+
+
+def test_bounds_and_exclusions_in_engine_units(rng):
+    X, y = problems.make_data(rng, 25, 4)
+    X[:, 3] = 1.0
+    design = Design(X, y)
+    lower, upper = np.array([-INF, 0.0, -0.5, 0.2]), np.array([1.0, INF, 0.5, 0.3])
+    l1, l2, low, high = design.to_engine(np.ones(4), np.ones(4), lower, upper)
+    ratio = design.norm / design.y_norm
+    assert_allclose(low[:3], (lower * ratio)[:3])
+    assert_allclose(high[:3], (upper * ratio)[:3])
+    # a constant column is not fitted, but its coefficient stays inside its bounds
+    assert_array_equal([l1[3], l2[3], low[3], high[3]], 0.0)
+    support, w = design.to_user(np.zeros(4), lower, upper)
+    assert_array_equal(support, [3])
+    assert_array_equal(w, [0.2])
+    # rounding does not take a coefficient over its bound
+    _, w = design.to_user(high, lower, upper)
+    assert np.all(w <= upper)
+
+
+def test_from_user_wants_one_coefficient_per_feature(rng):
+    design = Design(*problems.make_data(rng, 9, 4))
+    with pytest.raises(ValueError, match=r"\(4,\)"):
+        design.from_user(np.zeros(3))
+
+
+# ---------------------------------------------------------------------------------------------
+# Gram matrices
+
+
+@pytest.mark.parametrize("layout", ["fortran", "csc_array", "csc with zeros"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gram_in_panels(rng, monkeypatch, layout, weighted):
+    monkeypatch.setattr(design_module, "PANEL_ENTRIES", 1)  # panels of 64 rows
+    X, y = problems.make_data(rng, 150, 5, density=0.5)
+    X[:, 0] += 1e6 if layout == "fortran" else 1.0
+    weights = problems.sample_weights(rng, 150) if weighted else None
+    problem = oracles.problem_of(X, y, sample_weight=weights)
+    C = problem.X_centered / problem.norms
+    expected = (C.T @ (problem.s[:, None] * C)).astype(float)
+    design = Design(problems.LAYOUTS[layout](X), y, weights)
+    assert_allclose(design.gram, expected, atol=1e-13)
+    assert_allclose(design.gram, design.gram.T, atol=1e-15)
+    assert design.gram.flags.f_contiguous
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("centered", [False, True])
+def test_gram_given_by_the_user(rng, fit_intercept, centered):
+    X, y = problems.make_data(rng, 40, 5, offset=1.0)
+    X[:, 2] = 3.0
+    design = Design(X, y, fit_intercept=fit_intercept)
+    seen = X - X.mean(0) if centered and fit_intercept else X
+    assert_allclose(design.gram_from(seen.T @ seen), design.gram, atol=1e-12)
+
+
+def test_gram_of_another_matrix_is_refused(rng):
+    X, y = problems.make_data(rng, 40, 5)
+    design = Design(X, y)
+    with pytest.raises(ValueError, match=r"\(5, 5\)"):
+        design.gram_from(np.eye(4))
+    with pytest.raises(ValueError, match="not the Gram matrix"):
+        design.gram_from(np.eye(5))
+    # of a weighted or standardised problem the user's X'X says nothing: it is computed anew
+    weighted = Design(X, y, problems.sample_weights(rng, 40))
+    assert_array_equal(weighted.gram_from(X.T @ X), weighted.gram)
