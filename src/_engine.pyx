@@ -17,7 +17,7 @@ from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )
-from factor cimport factor_append, factor_remove, factor_solve, factor_t
+from factor cimport factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t
 from penalty cimport duality_gap, kkt_distance, penalty_t, prox
 from vector cimport axpy, dot
 
@@ -106,7 +106,9 @@ cdef class Engine:
             self._reserve(p)
             self.Q = columns.entries
             self._take_slots(np.arange(p, dtype=np.intp))
+            self.refresh()
         else:
+            self.columns.subtract_product(self.u, self.v, n_threads)
             self._reserve(min(p, 64))
             self._prepare_screening()
 
@@ -226,30 +228,72 @@ cdef class Engine:
                 and (x != 0.0 or self.S.l1_strength * self.S.l1[a] == 0.0))
 
     cdef void _follow_support(self) noexcept nogil:
-        # bring the factor's members to the free slots; one that depends on the others stays out
-        cdef Py_ssize_t i, a
-        for i in range(self.F.k - 1, -1, -1):
-            if not self._is_free(self.F.order[i]):
-                self.row_of[self.F.order[i]] = -1
-                factor_remove(&self.F, i)
+        # bring the factor's members to the free slots
+        cdef Py_ssize_t a
+        self._drop_bound()
         for a in range(self.m):
-            if self.row_of[a] < 0 and self._is_free(a):
+            while self.row_of[a] < 0 and self._is_free(a):
                 if factor_append(&self.F, &self.Q[a, 0],
                                  self.Q[a, a] + self.S.l2_strength * self.S.l2[a], a):
                     self.row_of[a] = 0
+                elif self._exchange(a):
+                    self._drop_bound()
+                else:
+                    break
+
+    cdef void _drop_bound(self) noexcept nogil:
+        # members that are no longer free leave the factor
+        cdef Py_ssize_t i, a
+        for i in range(self.F.k - 1, -1, -1):
+            a = self.F.order[i]
+            if not self._is_free(a):
+                self.row_of[a] = -1
+                factor_remove(&self.F, i)
+
+    cdef bint _exchange(self, Py_ssize_t a) noexcept nogil:
+        # Column a depends on those of the members, c_a = C_A x: along u_a + t, u_A - t x the fit
+        # stays and the penalty is linear.  Go where it falls, until one coordinate reaches the
+        # end of its piece.  factor_append has left L^-1 Q_Aa in the row after the last.
+        cdef Py_ssize_t i, j, first = -1
+        cdef double d, rate, t = INFINITY, room
+        cdef double* x = &self.L[self.F.k, 0]
+        factor_solve_upper(&self.F, x)
+        rate = self._penalty_slope(a)
+        for i in range(self.F.k):
+            rate -= x[i] * self._penalty_slope(self.F.order[i])
+        d = -1.0 if rate > 0.0 else 1.0
+        t = (self._piece_end(a, d) - self.us[a]) / d
+        for i in range(self.F.k):
+            x[i] *= -d
+            if x[i] != 0.0:
+                j = self.F.order[i]
+                room = (self._piece_end(j, x[i]) - self.us[j]) / x[i]
+                if room < t:
+                    t = room
+                    first = i
+        if t == INFINITY:
+            return False
+        for i in range(self.F.k):
+            if x[i] != 0.0:
+                j = self.F.order[i]
+                self._move(j, self._piece_end(j, x[i]) if i == first else self.us[j] + t * x[i])
+        self._move(a, self._piece_end(a, d) if first < 0 else self.us[a] + t * d)
+        return True
+
+    cdef inline double _penalty_slope(self, Py_ssize_t a) noexcept nogil:
+        # phi_a'(u_a) of a free slot
+        cdef double x = self.us[a]
+        return (self.S.l1_strength * self.S.l1[a] * ((x > 0.0) - (x < 0.0))
+                + self.S.l2_strength * self.S.l2[a] * x)
 
     cdef void _newton_direction(self) noexcept nogil:
         # rhs = (Q_AA + diag(l2))^-1 (h - l1 sign(u) - l2 u)_A
         cdef Py_ssize_t i, a
-        cdef double x, sign
         self._follow_support()
         self.n_newton += 1
         for i in range(self.F.k):
             a = self.F.order[i]
-            x = self.us[a]
-            sign = (x > 0.0) - (x < 0.0)
-            self.rhs[i] = (self.hs[a] - self.S.l1_strength * self.S.l1[a] * sign
-                           - self.S.l2_strength * self.S.l2[a] * x)
+            self.rhs[i] = self.hs[a] - self._penalty_slope(a)
         factor_solve(&self.F, &self.rhs[0])
 
     cdef inline double _piece_end(self, Py_ssize_t a, double d) noexcept nogil:
@@ -299,7 +343,6 @@ cdef class Engine:
         cdef Py_ssize_t flips = 1, work = 0
         cdef int n_vain = 0
         cdef double largest = INFINITY, gap = INFINITY, best = INFINITY
-        cdef bint whole
         if self.F.k:
             with nogil:
                 self._predict()
@@ -308,13 +351,11 @@ cdef class Engine:
                 largest = self._epoch(&flips)
                 self.n_epochs += 1
                 work += self.m * (flips + self.F.k + 1)
-                if flips == 0:
-                    whole = self._newton()
-                    if whole or largest <= 1e-15:
-                        gap = self._slot_gap()
-                        n_vain = 0 if gap < 0.5 * best else n_vain + 1
-                        best = fmin(best, gap)
-            if gap <= EXACT or (gap <= tol and n_vain >= 3) or n_vain >= 20:
+                if flips == 0 and self._newton():
+                    gap = self._slot_gap()
+                    n_vain = 0 if gap < 0.5 * best else n_vain + 1
+                    best = fmin(best, gap)
+            if gap <= EXACT or (n_vain >= 3 and (gap <= tol or largest <= 1e-12)):
                 break
             if work > ENTRIES_PER_SIGNAL_CHECK:
                 work = 0
@@ -340,14 +381,11 @@ cdef class Engine:
         # Carry the slots' coefficients over to u and the residual, and take the slots' slopes
         # from there: what the certificate says does not rest on Gram arithmetic.
         cdef Py_ssize_t a, i
-        cdef double d, way = 0.0
+        cdef double d
         if self.X.kind == GRAM:
-            for i in range(self.m):
-                self.hs[i] = self.target[i]
             for a in range(self.m):
                 self.u[a] = self.us[a]
-                if self.us[a] != 0.0:
-                    axpy(self.m, self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
+            self._gradient_from_gram()
             return
         for a in range(self.m):
             d = self.us[a] - self.synced[a]
@@ -360,8 +398,16 @@ cdef class Engine:
         for i in range(self.X.n + 1):
             self.work[i] = self.v[i] - self.last_v[i]
             self.last_v[i] = self.v[i]
-        way = residual_sumsq(self.X, &self.work[0])
-        self.odometer += sqrt(way) * (1.0 + 1e-9) + 1e-15
+        self.odometer += sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9) + 1e-15
+
+    cdef void _gradient_from_gram(self) noexcept nogil:
+        # h = q - Q u, afresh
+        cdef Py_ssize_t a
+        for a in range(self.m):
+            self.hs[a] = self.target[a]
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                axpy(self.m, self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
 
     cdef inline bint _may_violate(self, Py_ssize_t j, double low, double high) noexcept nogil:
         # whether a slope in [low, high] could move u_j away from where it starts
@@ -458,8 +504,19 @@ cdef class Engine:
             if self._may_violate(j, self.found[k] / ahead, self.found[k] / ahead):
                 violated[0] = violated[0] or self._may_violate(j, self.found[k], self.found[k])
                 self.candidates[n] = j
+                self.found[n] = self.found[k]
                 n += 1
         return n
+
+    def _most_urgent(self, Py_ssize_t n_new):
+        # No more new slots at once than there are, or 100: a large step makes many features
+        # violate optimality that the first few of them will put right.
+        new = np.asarray(self.candidates)[:n_new]
+        room = max(100, self.m)
+        if n_new <= room:
+            return new
+        urgency = np.abs(np.asarray(self.found)[:n_new]) / np.take(self.l1, new)
+        return new[np.sort(np.argpartition(urgency, -room)[-room:])]
 
     # -- the way in ----------------------------------------------------------------------------
 
@@ -470,8 +527,8 @@ cdef class Engine:
         """
         cdef Py_ssize_t n_open, n_new
         cdef bint violated = True
-        cdef double ratio = min(l1_strength / self.last_strength, 1.0)
-        cdef double ahead = max(2.0 * ratio - 1.0, 0.5) if self.last_strength < INFINITY else 0.9
+        cdef double ratio = min(l1_strength / self.last_strength, 1.0)  # 0 at first
+        cdef double ahead = 2.0 * ratio - 1.0 if ratio > 0.8 else 1.0
         if not self._set_strengths(l1_strength, l2_strength):
             return NO_ROOM
         self.n_epochs = 0
@@ -484,7 +541,7 @@ cdef class Engine:
                 break
             self._scan(n_open)
             n_new = self._choose(n_open, ahead, &violated)
-            if n_new and not self._add_slots(self.candidates[:n_new]):
+            if n_new and not self._add_slots(self._most_urgent(n_new)):
                 return NO_ROOM
             if not violated:
                 break
@@ -517,12 +574,7 @@ cdef class Engine:
         cdef Py_ssize_t a
         if self.X.kind == GRAM:
             self.us[:self.m] = self.u
-            with nogil:
-                for a in range(self.m):
-                    self.hs[a] = self.target[a]
-                for a in range(self.m):
-                    if self.us[a] != 0.0:
-                        axpy(self.m, self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
+            self._gradient_from_gram()
             return
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)

@@ -68,6 +68,13 @@ cdef inline void factor_solve(const factor_t* F, double* z) noexcept nogil:
     for i in range(F.k):
         row = F.L + i * F.stride
         z[i] = (z[i] - dot(i, row, 0.0, z)) / row[i]
+    factor_solve_upper(F, z)
+
+
+cdef inline void factor_solve_upper(const factor_t* F, double* z) noexcept nogil:
+    # z <- L'^-1 z
+    cdef Py_ssize_t i
+    cdef const double* row
     for i in range(F.k - 1, -1, -1):
         row = F.L + i * F.stride
         z[i] /= row[i]
