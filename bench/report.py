@@ -43,8 +43,7 @@ INTRODUCTION = """\
 # Benchmarks
 
 softreg_fast against the same algorithm in NumPy, and against SciPy and scikit-learn where they
-have it. Kernel by kernel first, then whole solutions. Measured by `{command}`, which also wrote
-this page.
+have it. Kernel by kernel first, then whole solutions. The program that measured wrote this page.
 
 ## What is counted
 
@@ -59,8 +58,9 @@ this page.
 - **float32.** Our kernels read float32 and add in float64. So a rival gets a float64 copy of X,
   made beforehand and not timed. Rows "in float32" show the rival computing in float32, with some
   seven digits; they are not counted.
-- **Threads.** BLAS gets as many threads as we do. OpenBLAS lets idle threads spin for a tenth of a
-  second, so with several threads everybody rests before each sample.
+- **Threads.** BLAS may use as many threads as we may; we take one where the package's own rule
+  finds the work too small for more. OpenBLAS lets idle threads spin for a tenth of a second, so
+  with several threads everybody rests before each sample.
 - **Epochs** of coordinate descent all start at w = 0; the time of {few} of them is taken off that
   of {many}, so that nobody's set-up counts. Screening is switched off in scikit-learn's kernels.
 - **Data preparation counts** for whole solutions: checks, norms, Gram matrices, scaling.
@@ -249,7 +249,7 @@ def write_markdown(path, about, rows):
     """docs/benchmarks.md: how it is measured, where, and every row."""
     few, many = EPOCHS
     pairs = max((row.duel.pairs for row in rows if row.duel), default=0)
-    start = INTRODUCTION.format(command=about["command"], pairs=pairs, few=few, many=many)
+    start = INTRODUCTION.format(pairs=pairs, few=few, many=many)
     lines = [start, "## Machine", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {text} |" for name, text in described(about)]
     lines += ["", "## Summary", "", *(f"- {line}" for line in summary(rows)), "", "## Results"]
@@ -300,7 +300,8 @@ def write_plot(path, about, rows):
     axes.set_xlabel("their time / ours: we are faster to the right of 1")
     axes.secondary_xaxis("top").xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     figure.legend(handles=legend(rows), loc="outside lower center", ncols=4, fontsize=8)
-    figure.suptitle(f"{about['cpu']}, {about['cores']} cores, {about['date']}", fontsize=9)
+    about_machine = f"{about['cpu']}, {about['cores']} cores, {about['date']}"
+    figure.suptitle(f"softreg_fast {about['softreg_fast']} on {about_machine}", fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     print(f"wrote {path}")

@@ -14,6 +14,9 @@ import numpy as np
 LD = np.longdouble
 INF = np.inf
 
+# Unpenalised columns that differ by less than this, relative to their length, are dependent.
+RANK = 1e-11
+
 
 def dense(X):
     """Any X as a dense array of long doubles."""
@@ -110,10 +113,13 @@ class Problem:
             J >= 1/S sum_i s_i (y_i rho_i - rho_i^2 / 2) - sum_j max_u [z_j u - penalty_j(u)].
         """
         first = self.s @ (self.y_centered * rho - rho**2 / 2) / self.s.sum()
-        return first - self.conjugate(self.slopes(rho)).sum()
+        return first - self.conjugate(self.slopes(rho), self._slack(rho)).sum()
 
-    def conjugate(self, z):
-        """max over lower <= u <= upper of z u - l1 |u| - l2/2 u^2, for every feature."""
+    def conjugate(self, z, slack):
+        """max over lower <= u <= upper of z u - l1 |u| - l2/2 u^2, for every feature.
+
+        A z that leaves its finite range by less than the slack is taken to be inside.
+        """
         best = np.full(len(z), -INF, LD)
         with np.errstate(divide="ignore", invalid="ignore"):
             inner = np.where(self.l2 > 0, soft_threshold(z, self.l1) / self.l2, 0.0)
@@ -121,14 +127,13 @@ class Problem:
             u = np.clip(u, self.lower, self.upper)
             u = np.where(np.isfinite(u), u, np.clip(0.0, self.lower, self.upper))
             best = np.maximum(best, z * u - self.l1 * np.abs(u) - self.l2 * u**2 / 2)
-        return np.where(self._is_unbounded(z), INF, best)
+        return np.where(self._is_unbounded(z, slack), INF, best)
 
     def certificate(self, w, b):
         w = np.asarray(w, LD)
         residual = self.y - self.X @ w - LD(b)
-        rho = self._without_unpenalised(residual, w)
-        z = self.slopes(rho)
-        dual = max(self.dual(k * rho) for k in self._scalings(rho, z, w))
+        rho = self._without_unpenalised(residual)
+        dual = max(self.dual(k * rho) for k in self._scalings(rho, w))
         return Certificate(self.objective(w, b), dual, self.kkt(w, b))
 
     def kkt(self, w, b):
@@ -142,7 +147,9 @@ class Problem:
         low = np.where(w <= self.lower * near, -INF, low)
         high = np.where(w * near >= self.upper, INF, high)
         distance = np.maximum(np.maximum(low - z, z - high), 0.0)
-        return np.where(distance > 0, distance / np.where(self._unit > 0, self._unit, 1.0), 0.0)
+        size = np.sqrt(max(self.s @ self.y_centered**2, self.s @ residual**2))
+        unit = self.norms * size / self.s.sum()
+        return np.where(distance > 0, distance / np.where(unit > 0, unit, 1.0), 0.0)
 
     def alpha_max(self, l1_weights=1.0):
         """The smallest alpha with w = 0 for a penalty alpha * sum_j l1_weights_j |w_j|."""
@@ -153,27 +160,26 @@ class Problem:
         """The length of every centred column in the weights s."""
         return np.sqrt(self.s @ self.X_centered**2)
 
-    @property
-    def _unit(self):
-        # the largest |z_j| there can be
-        return self.norms * np.sqrt(self.s @ self.y_centered**2) / self.s.sum()
+    def _slack(self, rho):
+        # what rounding may add to the slopes of rho, or a column that counts as dependent
+        share = np.where(self.unpenalised, RANK, 100 * np.finfo(LD).eps)
+        return share * self.norms * np.sqrt(self.s @ rho**2) / self.s.sum()
 
-    def _is_unbounded(self, z):
-        # up to what rounding does to a z_j that is meant to be at most l1_j
-        slack = 1e4 * np.finfo(LD).eps * self._unit
+    def _is_unbounded(self, z, slack):
         up = (z > self.l1 + slack) & np.isposinf(self.upper)
         down = (z < -self.l1 - slack) & np.isneginf(self.lower)
         return (self.l2 == 0) & (up | down)
 
-    def _without_unpenalised(self, residual, w):
+    def _without_unpenalised(self, residual):
         """The part of the residual that is orthogonal to 1 and to the unpenalised features.
 
         Of those with one bound, the ones that lie on it and are held there stay.
         """
         rho = residual - self.mean(residual)
-        removed = np.zeros(len(w), bool)
+        removed = np.zeros(len(self.l1), bool)
         while True:
-            more = self.unpenalised & ~removed & self._is_unbounded(self.slopes(rho))
+            more = self.unpenalised & ~removed
+            more &= self._is_unbounded(self.slopes(rho), self._slack(rho))
             if not more.any():
                 return rho
             removed |= more
@@ -183,12 +189,15 @@ class Problem:
                 rho = rho - basis @ (basis.T @ (self.s * rho))
                 rho = rho - self.mean(rho)
 
-    def _scalings(self, rho, z, w):
+    def _scalings(self, rho, w):
         # Any k for which k rho is feasible bounds J; these are the likeliest to be near the best.
-        def inside(excess, z):
-            return np.min(self.l1[excess] / z[excess], initial=LD(1))
+        z, slack = self.slopes(rho), self._slack(rho)
 
-        largest = inside(self._is_unbounded(z), np.abs(z))
+        def inside(excess, z):
+            allowed = np.maximum(self.l1 - slack, 0)
+            return np.min(allowed[excess] / z[excess], initial=LD(1))
+
+        largest = inside(self._is_unbounded(z, slack), np.abs(z))
         yield largest
         yield LD(0)
         if (squares := self.s @ rho**2) > 0:
@@ -207,7 +216,7 @@ def orthonormal_basis(A, s):
             for q in basis:
                 column = column - q * (q @ (s * column))
         rest = np.sqrt(s @ column**2)
-        if rest > 100 * len(s) * np.finfo(LD).eps * norm:
+        if rest > RANK * norm:
             basis.append(column / rest)
     return np.array(basis, LD).reshape(len(basis), len(s)).T
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import problems
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
@@ -123,25 +123,97 @@ def quiet_solve(*args, **options):
         return solve(*args, **options)
 
 
+def certified(drawn, fit, **judged):
+    """A tiny l1 beside a large one costs the dual point some digits."""
+    return assert_certified(drawn.problem, fit, rounding=1e-10, must_converge=False, **judged)
+
+
 # ---------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=300)
-@given(drawn_problems())
-def test_what_a_solution_says_is_true(drawn):
-    fit = quiet_solve(drawn.given, drawn.y, max_iter=2000, **drawn.options)
-    found = assert_certified(drawn.problem, fit, rounding=1e-11, must_converge=False)
+@given(drawn_problems(), st.sampled_from([False, True]))
+def test_what_a_solution_says_is_true(drawn, precompute):
+    fit = quiet_solve(drawn.given, drawn.y, precompute=precompute, max_iter=2000, **drawn.options)
+    certified(drawn, fit)
     assert fit.converged or fit.n_epochs > 0
     if drawn.problem.null_loss > 0:
         assert_allclose(float(fit.tol), float(2e-6 * drawn.problem.null_loss), rtol=1e-9)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(drawn_problems(), st.sampled_from([0.3, 1e-2, 1e-4]), st.sampled_from([1, 3, 2000]))
 def test_the_gap_is_never_too_small(drawn, tol, max_iter):
     best = quiet_solve(drawn.given, drawn.y, tol=1e-12, max_iter=2000, **drawn.options)
-    reference = assert_certified(drawn.problem, best, rounding=1e-11, must_converge=False)
+    reference = certified(drawn, best)
     fit = quiet_solve(drawn.given, drawn.y, tol=tol, max_iter=max_iter, **drawn.options)
-    assert_certified(
-        drawn.problem, fit, reference=reference, rounding=1e-11, must_converge=False
-    )
+    certified(drawn, fit, reference=reference)
+
+
+@settings(max_examples=100)
+@given(drawn_problems(), st.sampled_from(["gradient", "ridge"]))
+def test_other_solvers_are_true_too(drawn, solver):
+    options = dict(drawn.options)
+    if solver == "ridge":
+        excluded = np.isinf(options.pop("l1"))
+        options["l2"] = np.where(excluded, INF, options["l2"])
+        options.pop("bounds", None)
+        solver = "cholesky"
+    drawn = drawn._replace(options=options)
+    certified(drawn, quiet_solve(drawn.given, drawn.y, solver=solver, max_iter=300, **options))
+
+
+@settings(max_examples=60)
+@given(drawn_problems(largest_exponent=70), st.sampled_from([1.0, 0.5]), st.booleans())
+def test_what_a_path_says_is_true(drawn, l1_ratio, precompute):
+    options = {"l1_ratio": l1_ratio} | drawn.options
+    del options["l1"], options["l2"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fits = path(
+            drawn.given, drawn.y, n_alphas=4, eps=0.05, max_iter=2000, precompute=precompute,
+            **options,
+        )  # fmt: skip
+    for fit in fits:
+        certified(drawn._replace(options=options | {"alpha": fit.alpha}), fit)
+
+
+@settings(max_examples=100)
+@given(drawn_problems())
+def test_a_design_describes_its_columns(drawn):
+    described = {
+        name: drawn.options[name]
+        for name in ("sample_weight", "fit_intercept")
+        if name in drawn.options
+    }
+    design = Design(drawn.given, drawn.y, **described)
+    problem = problem_of(drawn.X, drawn.y, **described)
+    n = len(drawn.y)
+    size = np.sqrt(problem.s @ problem.X**2 / problem.s.sum())
+    assert np.all(np.abs(design.center - problem.mean(problem.X)) <= 1e-15 * n * size)
+    norms = problem.norms * np.sqrt(n / problem.s.sum())
+    constant = norms <= 1e-15 * np.sqrt(n) * size
+    assert np.all(design.norm[constant] == 0.0)
+    error = np.abs(design.norm - norms)[~constant]
+    assert np.all(error <= 1e-12 * norms[~constant])
+
+
+@settings(max_examples=60)
+@given(drawn_problems(), st.integers(0, 2**32 - 1))
+def test_the_oracle_is_right_itself(drawn, seed):
+    # its dual values are below its primal ones, wherever either is taken
+    rng = np.random.default_rng(seed)
+    problem: Problem = drawn.problem
+    unit = np.sqrt(problem.s @ problem.y_centered**2)
+    norms = np.where(problem.norms > 0, problem.norms, 1)
+    points = []
+    for _ in range(3):
+        w = np.clip(rng.standard_normal(len(norms)) * unit / norms, problem.lower, problem.upper)
+        points.append(problem.certificate(w, problem.best_intercept(w)))
+    highest = max(point.dual for point in points)
+    lowest = min(point.primal for point in points)
+    assert highest <= lowest * (1 + 1e-12)
+    assert all(np.isfinite(point.dual) for point in points)
+    basis = orthonormal_basis(problem.X_centered, problem.s)
+    gram = basis.T @ (problem.s[:, None] * basis)
+    assert np.all(np.abs(gram - np.eye(len(gram))) <= 1e-15)

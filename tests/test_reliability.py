@@ -15,7 +15,6 @@ import threading
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import count
 
 import joblib
 import numpy as np
@@ -72,9 +71,12 @@ def make(n, p, seed=0, correlation=0.0):
     return X, X @ w + 0.1 * rng.standard_normal(n)
 
 
-def make_sparse(n, p, density=0.02, seed=0):
+def make_sparse(n, p, per_column=20, seed=0):
+    """The same with about so many entries in every column, as CSC."""
     rng = np.random.default_rng(seed)
-    X = sp.random_array((n, p), density=density, format="csc", rng=seed)
+    rows = rng.integers(0, n, p * per_column)
+    columns = np.repeat(np.arange(p), per_column)
+    X = sp.csc_array((rng.standard_normal(p * per_column), (rows, columns)), shape=(n, p))
     return X, X @ rng.standard_normal(p) + 0.1 * rng.standard_normal(n)
 
 
@@ -82,3 +84,645 @@ def digest(fit):
     """Every bit of a result."""
     values = (fit.coef, fit.intercept, fit.gap) if hasattr(fit, "coef") else (fit,)
     return b"".join(np.asarray(value).tobytes() for value in values)
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------
+
+
+def endless_fits():
+    """name: a call that does not end, or not before a good while, and what it works on."""
+
+    def slow(n=1500, p=1500):
+        return make(n, p, correlation=0.97)
+
+    endless = {"tol": 0.0, "max_iter": 10**9}
+
+    def descent(n_threads):
+        X, y = slow()
+        return lambda: solve(X, y, alpha=1e-9, n_threads=n_threads, **endless)
+
+    def sparse_descent():
+        X, y = make_sparse(40_000, 20_000, 100)
+        return lambda: solve(X, y, alpha=1e-9, **endless)
+
+    def gram_descent():
+        design = Design(*slow())
+        assert design.gram.shape == (1500, 1500)
+        return lambda: solve(design, alpha=1e-9, precompute=True, **endless)
+
+    def along_a_path():
+        X, y = slow(500, 4000)
+        return lambda: path(X, y, n_alphas=10**5, eps=1e-6, tol=1e-12)
+
+    def accelerated():
+        X, y = slow()
+        return lambda: solve(X, y, alpha=1e-9, solver="gradient", **endless)
+
+    def plain_gradient():
+        X, y = slow()
+        return lambda: gradient_descent(X, y, learning_rate=1e-3, n_iter=10**9)
+
+    def conjugate_gradients():
+        X, y = slow()
+        return lambda: solve(X, y, l2=1e-12, solver="cg", **endless)
+
+    def dense_gram():
+        X, y = make(8000, 2500)
+        return lambda: solve(X, y, precompute=True)
+
+    def sparse_gram():
+        X, y = make_sparse(20_000, 3000, 300)
+        return lambda: solve(X, y, precompute=True)
+
+    def factorisation():
+        design = Design(*make(3200, 3000))
+        assert design.gram.shape == (3000, 3000)  # kept there, so that LAPACK takes the time
+        return lambda: solve(design, l2=1e-3, solver="cholesky")
+
+    def dual_factorisation():
+        X, y = make(2500, 4000)
+        return lambda: solve(X, y, l2=1e-3, solver="cholesky")
+
+    def eigenvalues():
+        X, y = make(1600, 1500)
+        X[:, 1] = X[:, 0]
+        return lambda: solve(X, y, l2=0.0, solver="cholesky")
+
+    def unpenalised_block():
+        X, y = make(3000, 1500)
+        return lambda: solve(X, y, l1_weights=np.arange(1500) > 1200)
+
+    def conversion():
+        X, y = make(20_000, 1500)
+        X = np.ascontiguousarray(X)
+        return lambda: solve(X, y, alpha=1.0)
+
+    return {
+        "descent, 1 thread": lambda: descent(1),
+        "descent": lambda: descent(None),
+        "sparse descent": sparse_descent,
+        "descent on the Gram matrix": gram_descent,
+        "path": along_a_path,
+        "accelerated gradient": accelerated,
+        "gradient descent": plain_gradient,
+        "conjugate gradients": conjugate_gradients,
+        "dense Gram matrix": dense_gram,
+        "sparse Gram matrix": sparse_gram,
+        "Cholesky, p = 3000": factorisation,
+        "Cholesky, n = 2500 < p": dual_factorisation,
+        "eigenvalues, p = 1500": eigenvalues,
+        "unpenalised features": unpenalised_block,
+        "conversion from C order": conversion,
+    }
+
+
+INTERRUPTED = list(endless_fits())
+
+
+def latency_of(call, delay):
+    """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
+    sent = []
+
+    def send():
+        time.sleep(delay)
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        while True:
+            call()
+    except KeyboardInterrupt:
+        latency = time.monotonic() - sent[0]
+    sender.join()
+    return latency
+
+
+def script_interrupt():
+    """The latencies of every case, in seconds, and whether fits are right afterwards."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & switch it off
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    X, y = make(3000, 300, seed=1)
+    expected = digest(solve(X, y, alpha=1e-3))
+    latencies, right = {}, {}
+    for name, case in endless_fits().items():
+        call = case()
+        latencies[name] = [latency_of(call, delay) for delay in (0.15, 0.5)]
+        right[name] = digest(solve(X, y, alpha=1e-3)) == expected
+        del call
+        print(name, [f"{1000 * latency:.1f} ms" for latency in latencies[name]], flush=True)
+    print(json.dumps({"latencies": latencies, "right": right}))
+
+
+@pytest.fixture(scope="module")
+def interrupted():
+    return run_script("interrupt", timeout=110)
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_ends_a_fit(interrupted, name):
+    latencies = interrupted["latencies"][name]
+    print(name, [f"{1000 * latency:.1f} ms" for latency in latencies])
+    assert max(latencies) < LONGEST_LATENCY
+    assert interrupted["right"][name]
+
+
+def script_interrupt_estimators():
+    """Estimators, a Design and a data set, used again after Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    X, y = make(400, 60)
+    large, target = make(800, 600, correlation=0.97)
+    for model in (Lasso(alpha=1e-3), ElasticNet(alpha=1e-3), Ridge(solver="cd")):
+        expected = model.fit(X, y).predict(X)
+        easy = {"alpha": model.alpha, "tol": model.tol, "max_iter": model.max_iter}
+        model.set_params(alpha=1e-9, tol=0.0, max_iter=10**9)
+        latency_of(lambda model=model: model.fit(large, target), 0.1)
+        assert model.coef_.shape == (60,)
+        assert model.n_features_in_ == 60
+        assert np.array_equal(model.predict(X), expected)
+        assert np.array_equal(model.set_params(**easy).fit(X, y).predict(X), expected)
+    design = Design(large, target)
+    latency_of(lambda: solve(design, alpha=1e-9, tol=0.0, max_iter=10**9), 0.1)
+    latency_of(lambda: (design.__dict__.pop("gram", None), design.gram), 0.1)
+    for precompute in (False, True):
+        options = {"alpha": 3e-2, "precompute": precompute}
+        assert digest(solve(design, **options)) == digest(solve(large, target, **options))
+    print(json.dumps("right"))
+
+
+def test_objects_survive_ctrl_c():
+    assert run_script("interrupt_estimators") == "right"
+
+
+# --- fork, spawn, processes, threads ----------------------------------------------------------
+
+# Large enough for two threads, small enough to be quick.
+PARALLEL_SHAPE = 4000, 150
+
+
+def several_fits(n_threads=2):
+    """The bits of what several solvers find."""
+    X, y = make(*PARALLEL_SHAPE)
+    S, z = make_sparse(2000, 4500, 100)
+    return [
+        digest(solve(X, y, alpha=1e-3, precompute=False, n_threads=n_threads)),
+        digest(solve(X, y, alpha=1e-3, precompute=True, n_threads=n_threads)),
+        digest(solve(S, z, alpha=0.3, tol=1e-3, n_threads=n_threads)),
+        digest(solve(X, y, l2=1e-3, solver="cg", n_threads=n_threads)),
+        digest(solve(X, y, l2=1e-3, solver="cholesky", n_threads=n_threads)),
+        digest(Lasso(alpha=1e-3, n_threads=n_threads).fit(X, y).coef_),
+    ]
+
+
+def in_child(work, limit=10):
+    """Whether work() is true in a child made by fork(), or "hangs" after so many seconds."""
+    pid = os.fork()
+    if pid == 0:
+        status = 2
+        try:
+            status = 0 if work() else 1
+        finally:
+            os._exit(status)
+    for _ in range(int(limit / 0.02)):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "hangs"
+
+
+def script_fork():
+    """fork() after a parallel fit: a child, its child, a pool, and the parent again."""
+    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: threads and fork
+    threads = effective_n_threads(2)
+    expected = several_fits()
+
+    def fits():
+        alone = effective_n_threads(2) == effective_n_threads() == effective_n_threads(-1) == 1
+        return alone and several_fits() == expected
+
+    found = {"child": in_child(fits), "grandchild": in_child(lambda: in_child(fits) is True)}
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found["pool"] = pool.map_async(several_fits, [1, 2]).get(10) == [expected, expected]
+    found["parent"] = several_fits() == expected and effective_n_threads(2) == threads
+    print(json.dumps(found))
+
+
+@needs_fork
+def test_fork_after_a_parallel_fit():
+    found = run_script("fork")
+    assert found == dict.fromkeys(("child", "grandchild", "pool", "parent"), True)
+
+
+def script_processes(method):
+    """Fits in fresh processes, after one in this process."""
+    expected = several_fits()
+    if method == "loky":
+        pool = joblib.Parallel(n_jobs=2, timeout=30)
+        X, y = make(*PARALLEL_SHAPE)
+        assert X.nbytes > 1_000_000  # so that the processes share it, read-only
+        alphas = [1e-2, 1e-3, 1e-4]
+        found = pool(joblib.delayed(solve)(X, y, alpha=alpha, n_threads=2) for alpha in alphas)
+        same = [digest(fit) for fit in found] == [digest(solve(X, y, alpha=a)) for a in alphas]
+    else:
+        context = multiprocessing.get_context(method)
+        with ProcessPoolExecutor(2, mp_context=context) as pool:
+            same = list(pool.map(several_fits, [1, 2], timeout=30)) == [expected, expected]
+    print(json.dumps(same and several_fits() == expected))
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "loky"])
+def test_fits_in_other_processes(method):
+    if method == "forkserver" and method not in multiprocessing.get_all_start_methods():
+        pytest.skip("no forkserver here")
+    assert run_script("processes", method) is True
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads_share_one_matrix(n_threads):
+    X, y = make(2000, 250)
+    X.flags.writeable = False
+    design = Design(X, y, n_threads=n_threads)
+    work = [
+        *(lambda a=a: solve(X, y, alpha=a, n_threads=n_threads) for a in (1e-2, 1e-3, 1e-4)),
+        *(lambda a=a: solve(design, alpha=a, precompute=True) for a in (1e-2, 1e-3)),
+        *(lambda a=a: solve(design, alpha=a, solver="gradient") for a in (1e-2, 1e-3)),
+        lambda: solve(design, l2=1e-3),
+        lambda: solve(design.with_target(-y), alpha=1e-3),
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        found = [digest(fit) for fit in pool.map(lambda call: call(), 3 * work)]
+    assert found == 3 * [digest(call()) for call in work]
+
+
+SOLVERS = {
+    "descent": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=False, n_threads=k)),
+    "Gram matrix": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=True, n_threads=k)),
+    "sparse descent": (make_sparse, lambda X, y, k: solve(X, y, alpha=0.1, n_threads=k)),
+    "sparse Gram matrix": (
+        make_sparse,
+        lambda X, y, k: solve(X, y, alpha=0.1, precompute=True, n_threads=k),
+    ),
+    "path": (make, lambda X, y, k: path(X, y, n_alphas=20, n_threads=k).coefs.toarray()),
+    "unpenalised": (
+        make,
+        lambda X, y, k: solve(X, y, alpha=1e-3, l1_weights=np.arange(150) > 70, n_threads=k),
+    ),
+    "accelerated gradient": (
+        make,
+        lambda X, y, k: solve(X, y, alpha=1e-3, solver="gradient", n_threads=k),
+    ),
+    "sparse accelerated gradient": (
+        make_sparse,
+        lambda X, y, k: solve(X, y, alpha=0.5, solver="gradient", tol=1e-3, n_threads=k),
+    ),
+    "gradient descent": (
+        make,
+        lambda X, y, k: gradient_descent(X, y, learning_rate=0.1, n_iter=30, n_threads=k),
+    ),
+    "conjugate gradients": (make, lambda X, y, k: solve(X, y, l2=1e-3, solver="cg", n_threads=k)),
+    "Cholesky": (make, lambda X, y, k: solve(X, y, l2=1e-3, solver="cholesky", n_threads=k)),
+    "dual Cholesky": (
+        lambda n, p: make(400, 1500),
+        lambda X, y, k: solve(X, y, l2=1e-3, solver="cholesky", n_threads=k),
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", ["as it is", "float32", "weighted"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_threads_change_no_bit(solver, layout):
+    prepare, fit = SOLVERS[solver]
+    X, y = make_sparse(3000, 1500, 400) if prepare is make_sparse else prepare(*PARALLEL_SHAPE)
+    assert (X.nnz if sp.issparse(X) else X.size) > 2 * SMALLEST_PARALLEL_WORK
+    if layout == "float32":
+        X = X.astype(np.float32)
+    if layout == "weighted":
+        s = np.random.default_rng(1).integers(0, 3, len(y))
+        X = Design(X, sample_weight=s, n_threads=1), Design(X, sample_weight=s, n_threads=2)
+        if solver == "gradient descent":
+            pytest.skip("takes no Design")
+        one, two = (digest(fit(design, y, None)) for design in X)
+    else:
+        one, two = (digest(fit(X, y, k)) for k in (1, 2))
+        if OPENMP:
+            assert effective_n_threads(2, 2 * SMALLEST_PARALLEL_WORK) == 2
+    assert one == two
+
+
+def test_number_of_threads():
+    cores = joblib.cpu_count()
+    available = min(cores, build_info()["max_threads"]) if OPENMP else 1
+    assert (
+        effective_n_threads() == effective_n_threads(None) == effective_n_threads(-1) == available
+    )
+    assert effective_n_threads(1) == 1
+    assert effective_n_threads(3) == (3 if OPENMP else 1)
+    assert effective_n_threads(np.int64(3)) == (3 if OPENMP else 1)
+    assert effective_n_threads(-cores) == 1
+    assert effective_n_threads(-1000) == 1
+    if cores > 1 and OPENMP:
+        assert effective_n_threads(-2) == cores - 1
+    # small work is not worth a second thread
+    assert effective_n_threads(8, 0) == effective_n_threads(8, 1) == 1
+    assert effective_n_threads(8, 2 * SMALLEST_PARALLEL_WORK - 1) == 1
+    assert effective_n_threads(8, 2 * SMALLEST_PARALLEL_WORK) == (2 if OPENMP else 1)
+    assert effective_n_threads(2, 10**15) == (2 if OPENMP else 1)
+    for bad in (True, False, 1.0, "2", 1j):
+        with pytest.raises(TypeError, match="n_threads must be an integer or None"):
+            effective_n_threads(bad)
+    with pytest.raises(ValueError, match="n_threads=0"):
+        effective_n_threads(0)
+
+
+def test_limits_of_others_are_respected():
+    with threadpool_limits(limits=1, user_api="openmp"):
+        assert effective_n_threads() == 1
+    assert run_script("threads", OMP_NUM_THREADS="1") == [1, 1, 3 if OPENMP else 1]
+
+
+def script_threads():
+    """The numbers of threads for None, -1 and 3, after a fit."""
+    Lasso(alpha=1e-3).fit(*make(*PARALLEL_SHAPE))
+    print(json.dumps([effective_n_threads(k) for k in (None, -1, 3)]))
+
+
+# --- floating point ---------------------------------------------------------------------------
+
+
+def script_denormals():
+    """Whether numbers below 2.2e-308 live: here, in the kernels' threads, in a later thread."""
+    tiny = np.full(8, 5e-324)
+
+    def alive():
+        return bool((tiny * 1.0 > 0.0).all() and 2.3e-308 / 4 > 0.0 and tiny.sum() > 0.0)
+
+    found = {"after import": alive()}
+    several_fits()
+    found["after fits"] = alive()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # NumPy warns where denormals are flushed
+        found["NumPy"] = bool(np.finfo(np.float64).smallest_subnormal > 0)
+    later = []
+    thread = threading.Thread(target=lambda: later.append(alive()))
+    thread.start()
+    thread.join()
+    found["later thread"] = later[0]
+    # products of 1e-320 in every column, so that all of the kernels' threads meet them
+    X = np.full((1000, 1000), 1e-160, order="F")
+    slopes = np.zeros(1000)
+    Columns(X).slopes(np.full(1001, 1e-160), slopes, None, 2)
+    found["threads of kernels"] = bool((slopes > 0.5e-317).all())
+    values = np.full(1_000_000, 1e-160)
+    rows = np.tile(np.arange(1000, dtype=np.int32), 1000)
+    csc = sp.csc_array((values, rows, np.arange(0, 1_000_001, 1000)), shape=(1000, 1000))
+    Columns(csc_buffers(csc)).slopes(np.full(1001, 1e-160), slopes, None, 2)
+    found["threads of sparse kernels"] = bool((slopes > 0.5e-317).all())
+    print(json.dumps(found))
+
+
+def csc_buffers(X):
+    """What Columns wants of a CSC matrix."""
+
+    class Buffers:
+        data, indices, indptr, shape = X.data, X.indices, X.indptr.astype(np.int64), X.shape
+
+    return Buffers()
+
+
+def test_denormals_live():
+    found = run_script("denormals")
+    assert len(found) == 6
+    assert all(found.values()), found
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+def resident():
+    """Resident memory of this process in MiB."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
+
+
+def script_leaks():
+    """By how many MiB the process grows in 200 fits of every kind, once it has warmed up."""
+    X, y = make(40, 1000)
+    T, t = make(400, 40)
+    S, z = make_sparse(500, 1000)
+    bad = np.where(X > 0.49, np.nan, X)
+
+    def refused():
+        try:
+            solve(bad, y)
+        except ValueError:
+            return
+
+    calls = {
+        "descent": lambda: solve(X, y, alpha=0.02),
+        "weighted": lambda: solve(X, y, alpha=0.02, sample_weight=np.arange(40.0)),
+        "sparse": lambda: solve(S, z, alpha=0.2),
+        "csr": lambda: solve(S.tocsr(), z, alpha=0.2),
+        "gram": lambda: solve(T, t, alpha=1e-3, precompute=True),
+        "path": lambda: path(T, t, n_alphas=5),
+        "gradient": lambda: solve(T, t, alpha=1e-2, solver="gradient"),
+        "cholesky": lambda: solve(X, y, l2=1.0, solver="cholesky"),
+        "conjugate gradients": lambda: solve(X, y, l2=1.0, solver="cg"),
+        "unpenalised": lambda: solve(T, t, alpha=1e-3, l1_weights=np.arange(40) > 10),
+        "estimator": lambda: Lasso(alpha=0.02).fit(X, y),
+        "refused": refused,
+    }
+    grown = {}
+    for name, call in calls.items():
+        for _ in range(30):
+            call()
+        before = resident()
+        for _ in range(200):
+            call()
+        grown[name] = resident() - before
+    print(json.dumps(grown))
+
+
+@linux_only
+def test_fits_leave_no_memory_behind():
+    grown = run_script("leaks", OPENBLAS_NUM_THREADS="1")
+    # a vector of 1000 numbers lost at every fit would be 1.5 MiB
+    assert max(grown.values()) < 0.5, grown
+
+
+def script_peak():
+    """Peak memory that fits add, as a fraction of X."""
+    X, y = make(32_000, 400)  # 98 MiB
+    S, z = make_sparse(20_000, 10_000, 400)  # 46 MiB
+    several_fits()  # code, thread stacks and small things
+    size, sparse_size = X.nbytes / 2**20, 12 * S.nnz / 2**20
+    calls = {
+        "descent": (lambda: solve(X, y, alpha=1e-3), size),
+        "weighted": (lambda: solve(X, y, alpha=1e-3, sample_weight=np.arange(32_000)), size),
+        "path": (lambda: path(X, y, n_alphas=3, precompute=False), size),
+        "Gram path": (lambda: path(X, y, n_alphas=3), size),
+        "gradient": (lambda: solve(X, y, alpha=1e-2, solver="gradient"), size),
+        "conjugate gradients": (lambda: solve(X, y, l2=1e-2, solver="cg"), size),
+        "cholesky": (lambda: solve(X, y, l2=1e-2, solver="cholesky"), size),
+        "Lasso": (lambda: Lasso(alpha=1e-3).fit(X, y), size),
+        "Ridge": (lambda: Ridge().fit(X, y).predict(X), size),
+        "sparse": (lambda: solve(S, z, alpha=2.0), sparse_size),
+        "sparse Lasso": (lambda: Lasso(alpha=2.0).fit(S, z), sparse_size),
+    }
+    added = {}
+    for name, (call, unit) in calls.items():
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak starts again from what is in use
+        before = resident()
+        call()
+        added[name] = (peak_resident() - before) / unit
+    print(json.dumps(added))
+
+
+def peak_resident():
+    """Peak resident memory of this process in MiB since it was last cleared."""
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+@linux_only
+def test_columns_are_not_copied():
+    added = run_script("peak")
+    assert max(added.values()) < 0.2, added
+
+
+# --- large indices ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_64_bit_indices(dtype):
+    X, y = make_sparse(300, 80)
+    X = X.astype(dtype)
+    wide = X.copy()
+    wide.indptr, wide.indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
+    assert X.indices.dtype == np.int32
+    for options in ({}, {"precompute": True}, {"solver": "gradient"}, {"fit_intercept": False}):
+        narrow_fit, wide_fit = (solve(Z, y, alpha=0.1, **options) for Z in (X, wide))
+        assert digest(narrow_fit) == digest(wide_fit)
+    assert wide.indices.dtype == np.int64
+
+
+def test_columns_that_are_one():
+    """Stride 0 from column to column: three thousand million entries in a megabyte."""
+    n, p = 100_000, 30_000
+    column = np.random.default_rng(0).standard_normal(n)
+    X = np.broadcast_to(column[:, None], (n, p))
+    assert X.size > 2**31
+    assert X.strides == (8, 0)
+    columns = Columns(X)
+    chosen = np.array([p - 1, 0, p // 2])
+    slopes = np.zeros(3)
+    v = np.append(column, 0.0)
+    columns.slopes(v, slopes, chosen, 2)
+    assert_allclose(slopes, column @ column)
+    u = np.zeros(p)
+    u[[0, p - 1]] = 0.25, 0.75
+    columns.subtract_product(u, v, 2)
+    assert_allclose(v[:-1], 0.0, atol=1e-12)
+
+
+def reserved(size):
+    """So much address space, of which pages come into being when they are touched."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+    try:
+        return mmap.mmap(-1, size, flags=flags)
+    except (OSError, ValueError) as error:
+        pytest.skip(f"no {size >> 30} GiB of address space here: {error}")
+
+
+@linux_only
+def test_more_entries_than_32_bits_count():
+    """A float32 matrix of 2^31 entries and more, of which four columns are touched."""
+    n, p = 2**15, 2**16 + 8
+    X = np.frombuffer(reserved(4 * n * p), np.float32).reshape(p, n).T
+    assert X.size > 2**31
+    chosen = np.array([0, 2**15, 2**16 + 1, p - 1])
+    rng = np.random.default_rng(0)
+    X[:, chosen] = rng.standard_normal((n, 4))
+    columns = Columns(X)
+    v = np.append(rng.standard_normal(n), 0.0)
+    slopes = np.zeros(4)
+    columns.slopes(v, slopes, chosen, 2)
+    assert_allclose(slopes, X[:, chosen].T.astype(float) @ v[:-1], rtol=1e-10)
+    panel = np.zeros((n, 4), order="F")
+    columns.gather(0, panel, chosen, 2)
+    assert_array_equal(panel, X[:, chosen])
+    gram = np.zeros((4, 4), order="F")
+    columns.gram_block(chosen, chosen, gram, 2)
+    assert_allclose(gram, panel.T @ panel, rtol=1e-10, atol=1e-8)
+    u = np.zeros(p)
+    u[chosen] = slopes
+    rest = v[:-1] - panel @ slopes
+    columns.subtract_product(u, v, 2)
+    assert_allclose(v[:-1], rest, rtol=1e-9, atol=1e-9)
+
+
+@linux_only
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_more_stored_entries_than_32_bits_count(index):
+    """A CSC matrix whose second column starts beyond entry 2^31."""
+    n, start = 1000, 2**31 + 5
+    data = np.frombuffer(reserved(4 * (start + 3)), np.float32)
+    rows = np.frombuffer(reserved((start + 3) * np.dtype(index).itemsize), index)
+    data[start:], rows[start:] = [1.0, 2.0, 4.0], [3, 500, 999]
+
+    class Buffers:
+        indptr, shape = np.array([0, start, start + 3]), (n, 2)
+
+    Buffers.data, Buffers.indices = data, rows
+    v = np.append(np.arange(n, dtype=float), 0.0)
+    slope = np.zeros(1)
+    Columns(Buffers()).slopes(v, slope, np.array([1]))
+    assert slope[0] == 3 + 2 * 500 + 4 * 999
+    panel = np.zeros((n, 1), order="F")
+    Columns(Buffers()).gather(0, panel, np.array([1]))
+    assert_array_equal(np.flatnonzero(panel), [3, 500, 999])
+
+
+# --- warnings ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda X, y: solve(X, y, alpha=1e-4, max_iter=1),
+        lambda X, y: solve(X, y, alpha=1e-4, solver="gradient", max_iter=1),
+        lambda X, y: path(X, y, n_alphas=20, max_iter=1, precompute=False),
+        lambda X, y: enet_path(X, y, n_alphas=20, max_iter=1),
+        lambda X, y: Lasso(alpha=1e-4, max_iter=1).fit(X, y),
+        lambda X, y: Lasso(alpha=1e-4, max_iter=1).fit(X, np.c_[y, y, y]),
+        lambda X, y: Ridge(solver="gradient", max_iter=1, tol=1e-9).fit(X, y),
+    ],
+)
+def test_one_warning_for_each_call(call):
+    X, y = make(50, 80)
+    with pytest.warns(ConvergenceWarning) as caught:
+        call(X, y)
+    assert len(caught) == 1
+    message = str(caught[0].message)
+    assert "Objective did not converge" in message
+    assert "Duality gap" in message
+    assert "Increase max_iter (now 1)" in message
+    assert caught[0].filename == __file__
+
+
+def test_a_warning_knows_when_more_iterations_are_no_use():
+    X, y = make(50, 80)
+    with pytest.warns(ConvergenceWarning, match="Float64 allows no further progress: raise tol"):
+        solve(X, y, alpha=1e-3, tol=0.0)
+
+
+SCRIPTS = {name[7:]: work for name, work in list(globals().items()) if name.startswith("script_")}
+
+if __name__ == "__main__":
+    SCRIPTS[sys.argv[1]](*sys.argv[2:])

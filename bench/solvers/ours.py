@@ -10,9 +10,10 @@ from softreg_fast._columns import Columns
 from softreg_fast._gradient import GradientUpdates
 
 
-def raw_columns(problem):
-    """The columns of X as they are."""
-    return Design(problem.X, fit_intercept=False).unscaled_columns
+def raw_columns(problem, n_threads):
+    """The columns of X as they are, and how many threads the package would use for them."""
+    design = Design(problem.X, fit_intercept=False, n_threads=n_threads)
+    return design.unscaled_columns, design.n_threads
 
 
 def cd_epoch(problem, n_threads, centred=False):
@@ -46,7 +47,8 @@ def _descent(problem, columns, target, curvature):
 
 
 def slopes(problem, n_threads):
-    columns, v = raw_columns(problem), np.append(problem.residual, 0.0)
+    columns, n_threads = raw_columns(problem, n_threads)
+    v = np.append(problem.residual, 0.0)
     out = np.empty(problem.shape[1])
 
     def work():
@@ -60,7 +62,7 @@ def slopes(problem, n_threads):
 
 
 def moments(problem, n_threads):
-    columns = raw_columns(problem)
+    columns, n_threads = raw_columns(problem, n_threads)
 
     def work():
         return columns.moments(True, n_threads)
@@ -86,7 +88,8 @@ def sparse_product(problem, n_threads):
 
 
 def _product(problem, coef, n_threads):
-    columns, v = raw_columns(problem), np.append(problem.residual, 0.0)
+    columns, n_threads = raw_columns(problem, n_threads)
+    v = np.append(problem.residual, 0.0)
 
     def answer():
         fresh = np.append(problem.residual, 0.0)
@@ -98,7 +101,8 @@ def _product(problem, coef, n_threads):
 
 def gradient_step(problem, n_threads):
     n, p = problem.shape
-    columns, target = raw_columns(problem), np.append(problem.y, 0.0)
+    columns, n_threads = raw_columns(problem, n_threads)
+    target = np.append(problem.y, 0.0)
     zero, inf = np.zeros(p), np.full(p, np.inf)
 
     def updates():
