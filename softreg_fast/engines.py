@@ -198,7 +198,8 @@ def make_engine(
     elif solver == "gradient":
         engine = GradientEngine(design, scaled)
     else:
-        gram = gram_for(precompute, design, n_alphas)
+        single = LARGEST_SINGLE_GRAM if solver == "auto" else 0
+        gram = gram_for(precompute, design, LARGEST_AUTO_GRAM if n_alphas > 1 else single)
         if solver == "auto" and rng is None:
             engine = WarmEngine(design, scaled, gram)
         else:
@@ -208,16 +209,14 @@ def make_engine(
     return engine
 
 
-def gram_for(precompute: Any, design: Design, n_alphas: int) -> NDArray[np.float64] | None:
+def gram_for(precompute: Any, design: Design, largest: int) -> NDArray[np.float64] | None:
     """The Gram matrix of all features, where `precompute` asks for it or "auto" finds it cheap."""
     if isinstance(precompute, str):
         if precompute != "auto":
             raise ValueError(
                 f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
             )
-        p = design.n_features
-        largest = LARGEST_AUTO_GRAM if n_alphas > 1 else LARGEST_SINGLE_GRAM
-        return design.gram if p <= min(design.n_samples, largest) else None
+        return design.gram if design.n_features <= min(design.n_samples, largest) else None
     if isinstance(precompute, bool) or precompute is None:
         return design.gram if precompute else None
     return design.gram_from(precompute)

@@ -343,9 +343,11 @@ cdef class Engine:
         cdef Py_ssize_t flips = 1, work = 0
         cdef int n_vain = 0
         cdef double largest = INFINITY, gap = INFINITY, best = INFINITY
-        if self.F.k:
-            with nogil:
+        with nogil:
+            if self.F.k:
                 self._predict()
+            if self.m and self._slot_gap() <= EXACT:
+                return 0
         while self.m and self.n_epochs < max_iter:
             with nogil:
                 largest = self._epoch(&flips)
