@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,35 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._cd import CoordinateDescent
-from softreg_fast._columns import Columns
 from softreg_fast.design import Design
+from softreg_fast.engines import Engine, make_engine
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.result import Path, Solution, Status
-from softreg_fast.ridge import GradientEngine, RidgeEngine
 
 Vector = NDArray[np.float64]
-
-# "auto" builds the whole Gram matrix for a path when there are no more features than samples and
-# no more than this many: 128 MiB.
-LARGEST_AUTO_GRAM = 4_000
-
-# "auto" factorises for a ridge problem while the smaller side of X is at most this.
-LARGEST_AUTO_FACTOR = 3_000
-
-SOLVERS = ("auto", "cd", "cholesky", "cg", "gradient")
-
-
-class Engine(Protocol):
-    """What path() and solve() ask of a solver: warm state and one method."""
-
-    coef: Vector
-    gap: float
-    n_epochs: int
-
-    @property
-    def residual_sumsq(self) -> float: ...
-
-    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...
 
 
 class PathStep(NamedTuple):
@@ -184,6 +161,7 @@ def path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     standardize: bool = False,
+    solver: str = "auto",
     precompute: bool | str | ArrayLike = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
@@ -249,9 +227,7 @@ def path(
     )
     if l1_ratio == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
-    engine, strategy = make_engine(
-        design, scaled, "auto" if l1_ratio == 0.0 else "cd", precompute, coef_init, len(grid)
-    )
+    engine = make_engine(design, scaled, solver, precompute, coef_init, len(grid))
     steps = []
     for k, alpha in enumerate(grid):
         status = engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter)
@@ -267,7 +243,7 @@ def path(
             or (max_df is not None and df >= max_df)
         ):
             break
-    return _gather_path(design, grid[: len(steps)], steps, strategy, max_iter, began)
+    return _gather_path(design, grid[: len(steps)], steps, engine.strategy, max_iter, began)
 
 
 def lasso_path(
@@ -423,7 +399,9 @@ def solve_design(
     scaled = PenaltyVectors(*design.to_engine(*vectors))
     if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
-    engine, strategy = make_engine(design, scaled, solver, precompute, coef_init, 1, rng)
+    if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
+        scaled = scaled._replace(l1=np.zeros(design.n_features))
+    engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng)
     status = engine.solve(*penalty.strengths, tol, max_iter)
     step = _describe(design, vectors, engine, tol, status)
     outright = penalty.l1 is not None or penalty.l2 is not None
@@ -441,75 +419,9 @@ def solve_design(
         dev_ratio=step.dev_ratio,
         df=len(step.support),
         seconds=time.perf_counter() - began,
-        strategy=strategy,
+        strategy=engine.strategy,
         feature_names=design.feature_names,
     )
-
-
-def make_engine(
-    design: Design,
-    scaled: PenaltyVectors,
-    solver: str,
-    precompute: Any,
-    coef_init: ArrayLike | None,
-    n_alphas: int,
-    rng: Any = None,
-) -> tuple[Engine, str]:
-    """The solver that fits the problem, started from coef_init, and what it is called."""
-    if solver not in SOLVERS:
-        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
-    # "auto" asks for the exact method only if the L1 part and the box are really absent
-    smaller_side = min(design.n_samples, design.n_features)
-    if solver == "auto" and scaled.is_ridge:
-        solver = "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
-    engine: Engine
-    if solver in ("cholesky", "cg"):
-        if not scaled.is_ridge:
-            raise ValueError(
-                f"solver={solver!r} solves pure L2 problems; with an L1 part or bounds use "
-                "solver='cd' or 'gradient'."
-            )
-        engine, strategy = RidgeEngine(design, scaled, solver), solver
-    elif solver == "gradient":
-        engine, strategy = GradientEngine(design, scaled), solver
-    elif _wants_gram(precompute, design, n_alphas):
-        given = precompute if not isinstance(precompute, bool | str) else None
-        gram = design.gram if given is None else design.gram_from(given)
-        engine = CoordinateDescent(
-            Columns.gram(gram),
-            design.gradient_at_zero(),
-            design.target_sumsq,
-            np.diag(gram).copy(),
-            scaled,
-            design.n_threads,
-            rng,
-        )
-        strategy = "gram"
-    else:
-        engine = CoordinateDescent(
-            design.columns,
-            design.target,
-            design.target_sumsq,
-            design.curvature,
-            scaled,
-            design.n_threads,
-            rng,
-        )
-        strategy = "residual"
-    if coef_init is not None:
-        engine.coef[:] = np.clip(design.from_user(coef_init), scaled.lower, scaled.upper)
-    return engine, strategy
-
-
-def _wants_gram(precompute: Any, design: Design, n_alphas: int) -> bool:
-    if isinstance(precompute, str):
-        if precompute != "auto":
-            raise ValueError(
-                f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
-            )
-        p = design.n_features
-        return n_alphas > 1 and p <= design.n_samples and p <= LARGEST_AUTO_GRAM
-    return precompute if isinstance(precompute, bool) else precompute is not None
 
 
 def check_options(tol: float, max_iter: int) -> None:

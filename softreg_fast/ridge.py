@@ -50,13 +50,17 @@ class _CertifiedEngine:
         """||y - C u||^2"""
         return float(self.state.residual_sumsq)
 
+    def start(self, u: Vector) -> None:
+        """Begin at these coefficients."""
+        self.coef[:] = u
+
 
 class RidgeEngine(_CertifiedEngine):
     """Pure L2 by "cholesky" (of C'C + diag(lambda), or of its dual when p > n) or by "cg"."""
 
     def __init__(self, design: Design, scaled: PenaltyVectors, method: str) -> None:
         super().__init__(design, scaled)
-        self.method = method
+        self.strategy = method
         self.free = np.flatnonzero(scaled.lower < scaled.upper)
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
@@ -66,7 +70,7 @@ class RidgeEngine(_CertifiedEngine):
         self.n_epochs = 0
         if self.gap <= tol or not self.free.size:
             return CONVERGED if self.gap <= tol else STALLED
-        if self.method == "cg":
+        if self.strategy == "cg":
             return self._iterate(ridge, l1_strength, l2_strength, tol, max_iter)
         for correct in self._factorisations(ridge):
             for _ in range(MOST_REFINEMENTS):
@@ -222,6 +226,8 @@ class RidgeEngine(_CertifiedEngine):
 
 class GradientEngine(_CertifiedEngine):
     """Accelerated proximal gradient; the step is 1 / L with L from power iterations."""
+
+    strategy = "gradient"
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Steps from the present coefficients until the gap is at most tol."""

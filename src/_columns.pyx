@@ -102,7 +102,7 @@ cdef class Columns:
     cdef object owners
     cdef const double[::1] center, scale, weight
     cdef const int64_t[::1] indptr
-    cdef readonly object capsule
+    cdef readonly object capsule, entries
 
     def __init__(self, X, center=None, scale=None, weight=None):
         n, p = X.shape
@@ -147,6 +147,7 @@ cdef class Columns:
         if Q.shape[0] != Q.shape[1] or columns.X.kind != DENSE_F64:
             raise ValueError("a Gram matrix must be square and float64")
         columns.X.kind = GRAM
+        columns.entries = Q.T       # symmetric: the same numbers, by rows
         return columns
 
     @property

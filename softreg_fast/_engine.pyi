@@ -1,0 +1,40 @@
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast._columns import Columns
+
+_F64 = NDArray[np.float64]
+
+CONVERGED: int
+MAX_ITER: int
+STALLED: int
+NO_ROOM: int
+
+@final
+class Engine:
+    coef: _F64
+    residual: _F64
+    gap: float
+    n_epochs: int
+    n_newton: int
+    n_scanned: int
+    def __init__(
+        self,
+        columns: Columns,
+        target: _F64,
+        target_sumsq: float,
+        penalty: Sequence[_F64],
+        n_threads: int = 1,
+        most_slots: int = 4_000,
+    ) -> None: ...
+    @property
+    def residual_sumsq(self) -> float: ...
+    @property
+    def n_slots(self) -> int: ...
+    def refresh(self) -> None: ...
+    def solve(
+        self, l1_strength: float, l2_strength: float, tol: float, max_iter: int
+    ) -> int: ...

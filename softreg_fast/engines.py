@@ -1,0 +1,222 @@
+"""The solvers behind path() and solve(), and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from softreg_fast._cd import CoordinateDescent
+from softreg_fast._columns import Columns
+from softreg_fast._engine import NO_ROOM
+from softreg_fast._engine import Engine as GramSpaceEngine
+from softreg_fast.design import Design
+from softreg_fast.penalty import PenaltyVectors
+from softreg_fast.ridge import GradientEngine, RidgeEngine
+
+Vector = NDArray[np.float64]
+
+SOLVERS = ("auto", "cd", "cholesky", "cg", "gradient")
+
+# "auto" builds the whole Gram matrix when there are no more features than samples and no more
+# than this many: 128 MiB.
+LARGEST_AUTO_GRAM = 4_000
+
+# For one alpha only when it is also cheap next to the scans that it spares.
+LARGEST_SINGLE_GRAM = 300
+
+# "auto" factorises for a ridge problem while the smaller side of X is at most this.
+LARGEST_AUTO_FACTOR = 3_000
+
+# Bytes for the Gram columns of the working set and the factor of the support; beyond, plain
+# coordinate descent on the residual takes over.
+GRAM_MEMORY = 1 << 30
+
+# A cold start at a small alpha comes down to it by this factor at a time.
+DESCENT = 0.6
+
+
+class Engine(Protocol):
+    """What path() and solve() ask of a solver: warm state and one method."""
+
+    gap: float
+    n_epochs: int
+
+    @property
+    def coef(self) -> Vector: ...
+
+    @property
+    def residual_sumsq(self) -> float: ...
+
+    @property
+    def strategy(self) -> str: ...
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...
+
+
+class WarmEngine:
+    """The Gram-space engine, and plain coordinate descent once it has no more room."""
+
+    def __init__(
+        self,
+        design: Design,
+        scaled: PenaltyVectors,
+        gram: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.design = design
+        self.penalty = scaled
+        columns = design.columns if gram is None else Columns.gram(gram)
+        target = design.target if gram is None else design.gradient_at_zero()
+        most_slots = int(np.sqrt(GRAM_MEMORY / 16))
+        self.strategy = "working set" if gram is None else "gram"
+        self._solver: Any = GramSpaceEngine(
+            columns, target, design.target_sumsq, scaled, design.n_threads, most_slots
+        )
+        self._cold = True
+
+    @property
+    def coef(self) -> Vector:
+        """The present coefficients, in the engine's units."""
+        coef: Vector = self._solver.coef
+        return coef
+
+    @property
+    def gap(self) -> float:
+        """Duality gap over all features."""
+        return float(self._solver.gap)
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of the last call."""
+        return int(self._solver.n_epochs)
+
+    @property
+    def residual_sumsq(self) -> float:
+        """||y - C u||^2"""
+        return float(self._solver.residual_sumsq)
+
+    def start(self, u: Vector) -> None:
+        """Begin at these coefficients."""
+        self._solver.coef[:] = u
+        self._solver.refresh()
+        self._cold = not u.any()
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        """Minimise from the present state; the status tells how it ended."""
+        for strength in self._descent(l1_strength):
+            self._solve(strength, l2_strength, 1e-3, max_iter)
+        return self._solve(l1_strength, l2_strength, tol, max_iter)
+
+    def _solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        status: int = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
+        if status == NO_ROOM:
+            reached, design = self.coef, self.design
+            self.strategy = "residual"
+            self._solver = plain_descent(design, self.penalty)
+            self._solver.coef[:] = reached
+            status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
+        return status
+
+    def _descent(self, l1_strength: float) -> Iterator[float]:
+        # A short path of its own from where the first coefficients enter.
+        if not self._cold:
+            return
+        self._cold = False
+        l1 = self.penalty.l1
+        penalised = l1 > 0.0
+        if self.strategy != "working set" or l1_strength <= 0.0 or not penalised.any():
+            return
+        entry = np.max(np.abs(self.design.gradient_at_zero()[penalised]) / l1[penalised])
+        strength = DESCENT * float(entry)
+        while strength * DESCENT > l1_strength:
+            yield strength
+            strength *= DESCENT
+
+
+class PlainEngine(WarmEngine):
+    """Plain coordinate descent: on a Gram matrix where one is given, else on the residual."""
+
+    def __init__(
+        self,
+        design: Design,
+        scaled: PenaltyVectors,
+        gram: NDArray[np.float64] | None = None,
+        rng: Any = None,
+    ) -> None:
+        self.design = design
+        self.penalty = scaled
+        self.strategy = "residual" if gram is None else "gram"
+        self._solver = plain_descent(design, scaled, gram, rng)
+        self._cold = False
+
+
+def plain_descent(
+    design: Design,
+    scaled: PenaltyVectors,
+    gram: NDArray[np.float64] | None = None,
+    rng: Any = None,
+) -> CoordinateDescent:
+    """The compiled coordinate descent for a Design."""
+    if gram is None:
+        columns, target, curvature = design.columns, design.target, design.curvature
+    else:
+        columns, target = Columns.gram(gram), design.gradient_at_zero()
+        curvature = np.diag(gram).copy()
+    return CoordinateDescent(
+        columns, target, design.target_sumsq, curvature, scaled, design.n_threads, rng
+    )
+
+
+def make_engine(
+    design: Design,
+    scaled: PenaltyVectors,
+    solver: str,
+    precompute: Any,
+    coef_init: ArrayLike | None,
+    n_alphas: int,
+    rng: Any = None,
+) -> Engine:
+    """The solver that fits the problem, started from coef_init."""
+    if solver not in SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
+    if solver == "auto" and scaled.is_ridge:
+        smaller_side = min(design.n_samples, design.n_features)
+        solver = "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
+    start = None
+    if coef_init is not None:
+        start = np.clip(design.from_user(coef_init), scaled.lower, scaled.upper)
+    engine: RidgeEngine | GradientEngine | WarmEngine
+    if solver in ("cholesky", "cg"):
+        if not scaled.is_ridge:
+            raise ValueError(
+                f"solver={solver!r} solves pure L2 problems; with an L1 part or bounds use "
+                "solver='auto', 'cd' or 'gradient'."
+            )
+        engine = RidgeEngine(design, scaled, solver)
+    elif solver == "gradient":
+        engine = GradientEngine(design, scaled)
+    else:
+        single = LARGEST_SINGLE_GRAM if solver == "auto" else 0
+        gram = gram_for(precompute, design, LARGEST_AUTO_GRAM if n_alphas > 1 else single)
+        if solver == "auto" and rng is None:
+            engine = WarmEngine(design, scaled, gram)
+        else:
+            engine = PlainEngine(design, scaled, gram, rng)
+    if start is not None:
+        engine.start(start)
+    return engine
+
+
+def gram_for(precompute: Any, design: Design, largest: int) -> NDArray[np.float64] | None:
+    """The Gram matrix of all features, where `precompute` asks for it or "auto" finds it cheap."""
+    if isinstance(precompute, str):
+        if precompute != "auto":
+            raise ValueError(
+                f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
+            )
+        return design.gram if design.n_features <= min(design.n_samples, largest) else None
+    if isinstance(precompute, bool) or precompute is None:
+        return design.gram if precompute else None
+    return design.gram_from(precompute)

@@ -1,0 +1,598 @@
+"""The warm path engine: working set in Gram space, Newton steps on the support, lazy screening.
+
+    minimise  1/2 ||y - C u||_s^2 + sum_j phi_j(u_j)          (docs/mathematics.md, sections 5 and 9)
+
+A feature that ever comes near the support gets a slot: its Gram column with all other slots is
+computed once and kept.  Within an alpha everything happens among the slots, where coordinate
+descent costs O(1) for a coordinate that does not move and a Newton step on the support is exact.
+Outside, bounds on |c_j . r| from slopes that are known at earlier residuals tell which features
+need a look at all.  With a Gram matrix of all features every feature has a slot from the start.
+"""
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport INFINITY, fabs, fmax, fmin, sqrt
+
+from design cimport (
+    GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope, slopes,
+    subtract_product,
+)
+from factor cimport factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t
+from penalty cimport duality_gap, kkt_distance, penalty_t, prox
+from vector cimport axpy, dot
+
+import numpy as np
+
+CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
+
+# The engine goes on to this gap, rounding level, whatever larger tolerance is asked for.
+cdef double EXACT = 1e-13
+
+# Residuals at which all slopes are kept to bound those at later ones.
+cdef Py_ssize_t LARGEST_BASIS = 12
+
+# Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
+cdef double OPEN_PART = 0.2
+
+# Entries that a portion of epochs may read between two looks at pending signals.
+cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
+
+
+@cython.final
+cdef class Engine:
+    """Exact solver for a whole path; keeps everything it has learnt from one call to the next.
+
+    Parameters
+    ----------
+    columns : Columns
+    target : (n_samples + 1,) weighted residual of u = 0; with Gram columns (n_features,) X'y
+    target_sumsq : ||y||_s^2
+    penalty : (l1, l2, lower, upper), each (n_features,) float64 in the engine's units
+    most_slots : int
+        `solve` returns NO_ROOM, with the coefficients reached so far, when it would need more.
+    """
+
+    cdef const matrix_t* X
+    cdef penalty_t P                    # by feature
+    cdef penalty_t S                    # by slot
+    cdef factor_t F                     # of the Gram matrix of the support
+    cdef object columns
+    cdef const double[::1] target, l1, l2, lower, upper, start
+    cdef double[::1] u, v               # by feature; the weighted residual
+    cdef double target_sumsq, last_strength
+    cdef int n_threads
+    # slots
+    cdef Py_ssize_t m, capacity, most_slots
+    cdef Py_ssize_t[::1] feature, slot_of, order, row_of
+    cdef const double[:, ::1] Q
+    cdef double[:, ::1] own_Q, L, vectors
+    cdef double[::1] us, hs, synced, rhs
+    # screening
+    cdef double[::1] known              # bound on |c_j . r| less the odometer
+    cdef double odometer                # length of the way that r has come
+    cdef double[:, ::1] basis           # orthonormal residuals q_k ...
+    cdef double[:, ::1] basis_slopes    # ... and c_j . q_k, a row for each feature
+    cdef Py_ssize_t n_basis, largest_basis
+    cdef double[::1] work, last_v, scanned, found
+    cdef Py_ssize_t[::1] candidates
+    cdef readonly object coef, residual
+    cdef readonly double gap
+    cdef readonly Py_ssize_t n_epochs, n_newton, n_scanned
+
+    def __init__(self, columns, target, double target_sumsq, penalty, int n_threads=1,
+                 Py_ssize_t most_slots=4_000):
+        cdef Py_ssize_t p
+        self.X = matrix_of(columns)
+        p = self.X.p
+        self.columns = columns
+        self.target = target
+        self.target_sumsq = target_sumsq
+        self.n_threads = n_threads
+        self.most_slots = most_slots
+        self.last_strength = INFINITY
+        self.l1, self.l2, self.lower, self.upper = penalty
+        if any(len(a) != p for a in penalty):
+            raise ValueError("penalty must have one entry per feature")
+        if self.target.shape[0] != self.X.n + (self.X.kind != GRAM):
+            raise ValueError("the target does not fit the columns")
+        self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
+        self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
+        self.P.slack = self.S.slack = 1e-12
+        self.start = np.clip(0.0, self.lower, self.upper)
+        self.coef = self.u = np.array(self.start)
+        self.residual = self.v = np.array(target)
+        self.slot_of = np.full(p, -1, dtype=np.intp)
+        if self.X.kind == GRAM:
+            self._reserve(p)
+            self.Q = columns.entries
+            self._take_slots(np.arange(p, dtype=np.intp))
+            self.refresh()
+        else:
+            self.columns.subtract_product(self.u, self.v, n_threads)
+            self._reserve(min(p, 64))
+            self._prepare_screening()
+
+    def _prepare_screening(self):
+        cdef Py_ssize_t p = self.X.p, j, cost = 0
+        for j in range(p):
+            cost += column_cost(self.X, j)
+        # The bounds must stay cheap next to the scan that they spare.
+        self.largest_basis = min(max(cost // (4 * p), 1), LARGEST_BASIS)
+        self.basis = np.empty((self.largest_basis, self.X.n + 1))
+        self.basis_slopes = np.empty((p, self.largest_basis))
+        self.known = np.full(p, INFINITY)
+        self.work = np.empty(self.X.n + 1)
+        self.last_v = np.array(self.v)
+        self.scanned = np.empty(p)
+        self.found = np.empty(p)
+        self.candidates = np.empty(p, dtype=np.intp)
+
+    # -- slots ---------------------------------------------------------------------------------
+
+    def _reserve(self, Py_ssize_t capacity):
+        # room for `capacity` slots; what is there stays
+        m = self.m
+        square = self.X.kind != GRAM
+
+        def grown(old, shape, dtype=np.float64):
+            new = np.zeros(shape, dtype)
+            if m:
+                kept = tuple(slice(0, m) if size == capacity else slice(None) for size in shape)
+                new[kept] = np.asarray(old)[kept]
+            return new
+
+        if square:
+            self.own_Q = grown(self.own_Q if m else None, (capacity, capacity))
+            self.Q = self.own_Q
+        self.L = grown(self.L if m else None, (capacity, capacity))
+        self.vectors = grown(self.vectors if m else None, (4, capacity))
+        self.us = grown(self.us if m else None, (capacity,))
+        self.hs = grown(self.hs if m else None, (capacity,))
+        self.synced = grown(self.synced if m else None, (capacity,))
+        self.rhs = np.zeros(capacity)
+        self.feature = grown(self.feature if m else None, (capacity,), np.intp)
+        self.order = grown(self.order if m else None, (capacity,), np.intp)
+        self.row_of = grown(self.row_of if m else None, (capacity,), np.intp)
+        self.capacity = capacity
+        self.F.L, self.F.stride, self.F.order = &self.L[0, 0], capacity, &self.order[0]
+        self.S.l1, self.S.l2 = &self.vectors[0, 0], &self.vectors[1, 0]
+        self.S.lower, self.S.upper = &self.vectors[2, 0], &self.vectors[3, 0]
+
+    def _take_slots(self, const Py_ssize_t[::1] new):
+        cdef Py_ssize_t a, j, m = self.m
+        for a in range(new.shape[0]):
+            j = new[a]
+            self.slot_of[j] = m + a
+            self.feature[m + a] = j
+            self.vectors[0, m + a] = self.l1[j]
+            self.vectors[1, m + a] = self.l2[j]
+            self.vectors[2, m + a] = self.lower[j]
+            self.vectors[3, m + a] = self.upper[j]
+            self.us[m + a] = self.synced[m + a] = self.u[j]
+            self.row_of[m + a] = -1
+        self.m = m + new.shape[0]
+
+    def _add_slots(self, const Py_ssize_t[::1] new):
+        # Slots for the given features, with their slopes and their Gram columns; False if they
+        # are too many.
+        cdef Py_ssize_t count = new.shape[0], m = self.m
+        if m + count > self.most_slots:
+            return False
+        if m + count > self.capacity:
+            self._reserve(min(max(2 * self.capacity, m + count), self.X.p))
+        self._take_slots(new)
+        slopes(self.X, &self.v[0], &new[0], 0, count, &self.hs[m], self.n_threads)
+        columns = np.empty((m + count, count), order="F")
+        self.columns.gram_block(self.feature[:m + count], new, columns, self.n_threads)
+        Q = np.asarray(self.own_Q)
+        Q[:m + count, m:m + count] = columns
+        Q[m:m + count, :m] = columns[:m].T
+        return True
+
+    # -- the problem of the slots --------------------------------------------------------------
+
+    cdef double _epoch(self, Py_ssize_t* n_flips) noexcept nogil:
+        # One pass of coordinate descent; the largest move, and how many signs changed.
+        cdef Py_ssize_t a
+        cdef double q, old, new, largest = 0.0
+        n_flips[0] = 0
+        for a in range(self.m):
+            q = self.Q[a, a]
+            if q + self.S.l2_strength * self.S.l2[a] == 0.0:
+                continue
+            old = self.us[a]
+            new = prox(&self.S, a, self.hs[a] + q * old, q)
+            if new != old:
+                n_flips[0] += self._sign(a, new) != self._sign(a, old)
+                self._move(a, new)
+                largest = fmax(largest, fabs(new - old))
+        return largest
+
+    cdef inline void _move(self, Py_ssize_t a, double new) noexcept nogil:
+        # u_a <- new, h <- h - (change) Q_a
+        axpy(self.m, new - self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
+        self.us[a] = new
+
+    cdef inline int _sign(self, Py_ssize_t a, double x) noexcept nogil:
+        # which linear piece of phi_a x lies in; the bounds are pieces of their own
+        if x >= self.S.upper[a]:
+            return 2
+        if x <= self.S.lower[a]:
+            return -2
+        return (x > 0.0) - (x < 0.0)
+
+    cdef inline bint _is_free(self, Py_ssize_t a) noexcept nogil:
+        # whether u_a can be moved both ways without leaving its linear piece
+        cdef double x = self.us[a]
+        return (self.S.lower[a] < x < self.S.upper[a]
+                and (x != 0.0 or self.S.l1_strength * self.S.l1[a] == 0.0))
+
+    cdef void _follow_support(self) noexcept nogil:
+        # bring the factor's members to the free slots
+        cdef Py_ssize_t a
+        self._drop_bound()
+        for a in range(self.m):
+            while self.row_of[a] < 0 and self._is_free(a):
+                if factor_append(&self.F, &self.Q[a, 0],
+                                 self.Q[a, a] + self.S.l2_strength * self.S.l2[a], a):
+                    self.row_of[a] = 0
+                elif self._exchange(a):
+                    self._drop_bound()
+                else:
+                    break
+
+    cdef void _drop_bound(self) noexcept nogil:
+        # members that are no longer free leave the factor
+        cdef Py_ssize_t i, a
+        for i in range(self.F.k - 1, -1, -1):
+            a = self.F.order[i]
+            if not self._is_free(a):
+                self.row_of[a] = -1
+                factor_remove(&self.F, i)
+
+    cdef bint _exchange(self, Py_ssize_t a) noexcept nogil:
+        # Column a depends on those of the members, c_a = C_A x: along u_a + t, u_A - t x the fit
+        # stays and the penalty is linear.  Go where it falls, until one coordinate reaches the
+        # end of its piece.  factor_append has left L^-1 Q_Aa in the row after the last.
+        cdef Py_ssize_t i, j, first = -1
+        cdef double d, rate, t = INFINITY, room
+        cdef double* x = &self.L[self.F.k, 0]
+        factor_solve_upper(&self.F, x)
+        rate = self._penalty_slope(a)
+        for i in range(self.F.k):
+            rate -= x[i] * self._penalty_slope(self.F.order[i])
+        d = -1.0 if rate > 0.0 else 1.0
+        t = (self._piece_end(a, d) - self.us[a]) / d
+        for i in range(self.F.k):
+            x[i] *= -d
+            if x[i] != 0.0:
+                j = self.F.order[i]
+                room = (self._piece_end(j, x[i]) - self.us[j]) / x[i]
+                if room < t:
+                    t = room
+                    first = i
+        if t == INFINITY:
+            return False
+        for i in range(self.F.k):
+            if x[i] != 0.0:
+                j = self.F.order[i]
+                self._move(j, self._piece_end(j, x[i]) if i == first else self.us[j] + t * x[i])
+        self._move(a, self._piece_end(a, d) if first < 0 else self.us[a] + t * d)
+        return True
+
+    cdef inline double _penalty_slope(self, Py_ssize_t a) noexcept nogil:
+        # phi_a'(u_a) of a free slot
+        cdef double x = self.us[a]
+        return (self.S.l1_strength * self.S.l1[a] * ((x > 0.0) - (x < 0.0))
+                + self.S.l2_strength * self.S.l2[a] * x)
+
+    cdef void _newton_direction(self) noexcept nogil:
+        # rhs = (Q_AA + diag(l2))^-1 (h - l1 sign(u) - l2 u)_A
+        cdef Py_ssize_t i, a
+        self._follow_support()
+        self.n_newton += 1
+        for i in range(self.F.k):
+            a = self.F.order[i]
+            self.rhs[i] = self.hs[a] - self._penalty_slope(a)
+        factor_solve(&self.F, &self.rhs[0])
+
+    cdef inline double _piece_end(self, Py_ssize_t a, double d) noexcept nogil:
+        # where the linear piece that holds u_a ends in direction d
+        cdef double x = self.us[a]
+        if x * d < 0.0 and self.S.l1_strength * self.S.l1[a] > 0.0:
+            return fmin(0.0, self.S.upper[a]) if d > 0.0 else fmax(0.0, self.S.lower[a])
+        return self.S.upper[a] if d > 0.0 else self.S.lower[a]
+
+    cdef void _predict(self) noexcept nogil:
+        # The Newton step towards the new alpha, each coordinate no further than its piece: on an
+        # unchanged support the solution, else a start that coordinate descent repairs.
+        cdef Py_ssize_t i, a
+        cdef double d, end
+        self._newton_direction()
+        for i in range(self.F.k):
+            a = self.F.order[i]
+            d = self.rhs[i]
+            if d != 0.0:
+                end = self._piece_end(a, d)
+                self._move(a, fmin(self.us[a] + d, end) if d > 0.0 else fmax(self.us[a] + d, end))
+
+    cdef bint _newton(self) noexcept nogil:
+        # A Newton step that ends where the first coordinate leaves its piece, so that the
+        # objective falls; whether it was a whole one.
+        cdef Py_ssize_t i, a, first = -1
+        cdef double d, t = 1.0, room
+        self._newton_direction()
+        for i in range(self.F.k):
+            d = self.rhs[i]
+            if d != 0.0:
+                a = self.F.order[i]
+                room = (self._piece_end(a, d) - self.us[a]) / d
+                if room < t:
+                    t = room
+                    first = i
+        for i in range(self.F.k):
+            d = t * self.rhs[i]
+            if d != 0.0:
+                a = self.F.order[i]
+                self._move(a, self._piece_end(a, d) if i == first else self.us[a] + d)
+        return first < 0
+
+    cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
+        # Epochs until the signs are stable, then a Newton step, until the gap is at rounding
+        # level or cannot be made smaller.
+        cdef Py_ssize_t flips = 1, work = 0
+        cdef int n_vain = 0
+        cdef double largest = INFINITY, gap = INFINITY, best = INFINITY
+        with nogil:
+            if self.F.k:
+                self._predict()
+            if self.m and self._slot_gap() <= EXACT:
+                return 0
+        while self.m and self.n_epochs < max_iter:
+            with nogil:
+                largest = self._epoch(&flips)
+                self.n_epochs += 1
+                work += self.m * (flips + self.F.k + 1)
+                if flips == 0 and self._newton():
+                    gap = self._slot_gap()
+                    n_vain = 0 if gap < 0.5 * best else n_vain + 1
+                    best = fmin(best, gap)
+            if gap <= EXACT or (n_vain >= 3 and (gap <= tol or largest <= 1e-12)):
+                break
+            if work > ENTRIES_PER_SIGNAL_CHECK:
+                work = 0
+                PyErr_CheckSignals()
+        return 0
+
+    cdef double _slot_gap(self) noexcept nogil:
+        return duality_gap(&self.S, NULL, self.m, &self.us[0], &self.hs[0], self._loss())
+
+    cdef double _loss(self) noexcept nogil:
+        # ||y - Cu||^2, in Gram form ||y||^2 - u'(q + h)
+        cdef double fitted = 0.0
+        cdef Py_ssize_t a
+        if self.X.kind != GRAM:
+            return residual_sumsq(self.X, &self.v[0])
+        for a in range(self.m):
+            fitted += self.us[a] * (self.target[a] + self.hs[a])
+        return fmax(self.target_sumsq - fitted, 0.0)
+
+    # -- beyond the slots ----------------------------------------------------------------------
+
+    cdef void _sync(self) noexcept nogil:
+        # Carry the slots' coefficients over to u and the residual, and take the slots' slopes
+        # from there: what the certificate says does not rest on Gram arithmetic.
+        cdef Py_ssize_t a, i
+        cdef double d
+        if self.X.kind == GRAM:
+            for a in range(self.m):
+                self.u[a] = self.us[a]
+            self._gradient_from_gram()
+            return
+        for a in range(self.m):
+            d = self.us[a] - self.synced[a]
+            if d != 0.0:
+                shift(self.X, self.feature[a], d, &self.v[0])
+                self.u[self.feature[a]] = self.synced[a] = self.us[a]
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                self.hs[a] = slope(self.X, self.feature[a], &self.v[0])
+        for i in range(self.X.n + 1):
+            self.work[i] = self.v[i] - self.last_v[i]
+            self.last_v[i] = self.v[i]
+        self.odometer += sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9) + 1e-15
+
+    cdef void _gradient_from_gram(self) noexcept nogil:
+        # h = q - Q u, afresh
+        cdef Py_ssize_t a
+        for a in range(self.m):
+            self.hs[a] = self.target[a]
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                axpy(self.m, self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
+
+    cdef inline bint _may_violate(self, Py_ssize_t j, double low, double high) noexcept nogil:
+        # whether a slope in [low, high] could move u_j away from where it starts
+        cdef double l1 = self.P.l1_strength * self.P.l1[j]
+        return ((high > l1 and self.upper[j] > self.start[j])
+                or (low < -l1 and self.lower[j] < self.start[j]))
+
+    cdef Py_ssize_t _find_open(self) noexcept nogil:
+        # Features without a slot that no bound clears, into candidates.  First
+        #     |c_j . r| <= |c_j . r_ref| + (way from r_ref to r),
+        # and where that fails, with r = sum_k beta_k q_k + rest,
+        #     |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
+        cdef Py_ssize_t i, j, k, n_open = 0, length = self.X.n + 1
+        cdef double bound, middle, rest = INFINITY
+        cdef double[12] beta
+        for j in range(self.X.p):
+            bound = self.known[j] + self.odometer
+            if bound > self.P.l1_strength * self.P.l1[j] and self.slot_of[j] < 0:
+                if self._may_violate(j, -bound, bound):
+                    self.candidates[n_open] = j
+                    n_open += 1
+        if n_open == 0 or self.n_basis == 0:
+            return n_open
+        for j in range(length):
+            self.work[j] = self.v[j]
+        for k in range(self.n_basis):
+            beta[k] = residual_dot(self.X, &self.work[0], &self.basis[k, 0])
+            axpy(length, beta[k], &self.basis[k, 0], 0.0, NULL, &self.work[0])
+        rest = sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9) + 1e-12
+        length = n_open
+        n_open = 0
+        for i in range(length):
+            j = self.candidates[i]
+            middle = 0.0
+            for k in range(self.n_basis):
+                middle += beta[k] * self.basis_slopes[j, k]
+            self.known[j] = fmin(self.known[j], fabs(middle) + rest - self.odometer)
+            if self._may_violate(j, middle - rest, middle + rest):
+                self.candidates[n_open] = j
+                n_open += 1
+        return n_open
+
+    cdef void _scan(self, Py_ssize_t n_open) noexcept:
+        # Exact slopes of the candidates, into found; of all features when they are many, and then
+        # a new member of the basis.
+        cdef Py_ssize_t k, j, n = 0
+        if n_open <= OPEN_PART * self.X.p:
+            slopes(self.X, &self.v[0], &self.candidates[0], 0, n_open, &self.found[0],
+                   self.n_threads)
+            self.n_scanned += n_open
+        else:
+            slopes(self.X, &self.v[0], NULL, 0, self.X.p, &self.scanned[0], self.n_threads)
+            self.n_scanned += self.X.p
+            for j in range(self.X.p):
+                self.known[j] = fabs(self.scanned[j]) - self.odometer
+            for k in range(n_open):
+                self.found[k] = self.scanned[self.candidates[k]]
+            self._extend_basis()
+        for k in range(n_open):
+            self.known[self.candidates[k]] = fabs(self.found[k]) - self.odometer
+
+    cdef void _extend_basis(self) noexcept nogil:
+        # the residual, made orthonormal to the basis (twice is enough), and its slopes likewise
+        cdef Py_ssize_t i, j, k, length = self.X.n + 1
+        cdef double beta, norm
+        cdef double* q
+        if self.n_basis == self.largest_basis:
+            self.n_basis = 0
+        q = &self.basis[self.n_basis, 0]
+        for i in range(length):
+            q[i] = self.v[i]
+        for _ in range(2):
+            for k in range(self.n_basis):
+                beta = residual_dot(self.X, q, &self.basis[k, 0])
+                axpy(length, beta, &self.basis[k, 0], 0.0, NULL, q)
+                for j in range(self.X.p):
+                    self.scanned[j] -= beta * self.basis_slopes[j, k]
+        norm = sqrt(residual_sumsq(self.X, q))
+        if norm <= 1e-6:    # nothing new, and rounding would be magnified
+            return
+        for i in range(length):
+            q[i] /= norm
+        for j in range(self.X.p):
+            self.basis_slopes[j, self.n_basis] = self.scanned[j] / norm
+        self.n_basis += 1
+
+    cdef Py_ssize_t _choose(self, Py_ssize_t n_open, double ahead, bint* violated) noexcept nogil:
+        # Of the candidates keep those that violate optimality, and those that are expected to at
+        # the next alpha (the sequential strong rule, Tibshirani et al. 2012).
+        cdef Py_ssize_t k, j, n = 0
+        violated[0] = False
+        for k in range(n_open):
+            j = self.candidates[k]
+            if self._may_violate(j, self.found[k] / ahead, self.found[k] / ahead):
+                violated[0] = violated[0] or self._may_violate(j, self.found[k], self.found[k])
+                self.candidates[n] = j
+                self.found[n] = self.found[k]
+                n += 1
+        return n
+
+    def _most_urgent(self, Py_ssize_t n_new):
+        # No more new slots at once than there are, or 100: a large step makes many features
+        # violate optimality that the first few of them will put right.
+        new = np.asarray(self.candidates)[:n_new]
+        room = max(100, self.m)
+        if n_new <= room:
+            return new
+        urgency = np.abs(np.asarray(self.found)[:n_new]) / np.take(self.l1, new)
+        return new[np.sort(np.argpartition(urgency, -room)[-room:])]
+
+    # -- the way in ----------------------------------------------------------------------------
+
+    def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
+        """Minimise from the present state until the gap is at rounding level, at most tol.
+
+        The status tells how it ended; sets `coef`, `residual`, `gap` and `n_epochs`.
+        """
+        cdef Py_ssize_t n_open, n_new
+        cdef bint violated = True
+        cdef double ratio = min(l1_strength / self.last_strength, 1.0)  # 0 at first
+        cdef double ahead = 2.0 * ratio - 1.0 if ratio > 0.8 else 1.0
+        if not self._set_strengths(l1_strength, l2_strength):
+            return NO_ROOM
+        self.n_epochs = 0
+        while True:
+            self._solve_slots(tol, max_iter)
+            with nogil:
+                self._sync()
+                n_open = self._find_open() if self.X.kind != GRAM else 0
+            if n_open == 0:
+                break
+            self._scan(n_open)
+            n_new = self._choose(n_open, ahead, &violated)
+            if n_new and not self._add_slots(self._most_urgent(n_new)):
+                return NO_ROOM
+            if not violated:
+                break
+        self.last_strength = l1_strength
+        self.gap = self._slot_gap()
+        if self.gap <= tol:
+            return CONVERGED
+        return MAX_ITER if self.n_epochs >= max_iter else STALLED
+
+    def _set_strengths(self, double l1_strength, double l2_strength):
+        # Features that L1 does not hold, and those that do not start at 0, need slots at once.
+        # False if they are too many.
+        cdef Py_ssize_t i
+        if l2_strength != self.P.l2_strength:
+            for i in range(self.F.k):
+                self.row_of[self.order[i]] = -1
+            self.F.k = 0        # another diagonal, so another factor
+        fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
+        self.P.l1_strength = self.S.l1_strength = l1_strength
+        self.P.l2_strength = self.S.l2_strength = l2_strength
+        if self.X.kind == GRAM or not fresh:
+            return True
+        always = (np.multiply(self.l1, l1_strength) == 0.0) & np.less(self.lower, self.upper)
+        always |= np.not_equal(self.u, self.start) | np.not_equal(self.start, 0.0)
+        new = np.flatnonzero(always & np.less(self.slot_of, 0))
+        return self._add_slots(new) if len(new) else True
+
+    def refresh(self):
+        """Take over coefficients that were written to `coef` from outside."""
+        cdef Py_ssize_t a
+        if self.X.kind == GRAM:
+            self.us[:self.m] = self.u
+            self._gradient_from_gram()
+            return
+        self.v[:] = self.target
+        self.columns.subtract_product(self.u, self.v, self.n_threads)
+        self.last_v[:] = self.v
+        self.known[:] = INFINITY
+        for a in range(self.m):
+            self.us[a] = self.synced[a] = self.u[self.feature[a]]
+        if self.m:
+            slopes(self.X, &self.v[0], &self.feature[0], 0, self.m, &self.hs[0], self.n_threads)
+
+    @property
+    def residual_sumsq(self):
+        """||y - C u||_s^2"""
+        return self._loss()
+
+    @property
+    def n_slots(self):
+        """Features whose Gram columns are kept."""
+        return self.m
