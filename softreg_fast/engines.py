@@ -41,8 +41,11 @@ DESCENT = 0.6
 class Engine(Protocol):
     """What path() and solve() ask of a solver: warm state and one method."""
 
-    gap: float
-    n_epochs: int
+    @property
+    def gap(self) -> float: ...
+
+    @property
+    def n_epochs(self) -> int: ...
 
     @property
     def coef(self) -> Vector: ...

@@ -12,8 +12,8 @@ from libc.stdint cimport int64_t
 
 from design cimport (
     CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, clear,
-    column_cost, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, shift, slope, slopes,
-    subtract_product,
+    column_cost, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, shift, slope,
+    slopes, subtract_product,
 )
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
 from vector cimport SR_RUNTIME_DISPATCH, index_t, sr_vector_level

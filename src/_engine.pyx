@@ -1,6 +1,6 @@
 """The warm path engine: working set in Gram space, Newton steps on the support, lazy screening.
 
-    minimise  1/2 ||y - C u||_s^2 + sum_j phi_j(u_j)          (docs/mathematics.md, sections 5 and 9)
+    minimise  1/2 ||y - C u||_s^2 + sum_j phi_j(u_j)      (docs/mathematics.md, sections 5 and 9)
 
 A feature that ever comes near the support gets a slot: its Gram column with all other slots is
 computed once and kept.  Within an alpha everything happens among the slots, where coordinate
@@ -15,11 +15,10 @@ from libc.math cimport INFINITY, fabs, fmax, fmin, sqrt
 
 from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope, slopes,
-    subtract_product,
 )
 from factor cimport factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t
-from penalty cimport duality_gap, kkt_distance, penalty_t, prox
-from vector cimport axpy, dot
+from penalty cimport duality_gap, penalty_t, prox
+from vector cimport axpy
 
 import numpy as np
 
@@ -455,7 +454,7 @@ cdef class Engine:
     cdef void _scan(self, Py_ssize_t n_open) noexcept:
         # Exact slopes of the candidates, into found; of all features when they are many, and then
         # a new member of the basis.
-        cdef Py_ssize_t k, j, n = 0
+        cdef Py_ssize_t k, j
         if n_open <= OPEN_PART * self.X.p:
             slopes(self.X, &self.v[0], &self.candidates[0], 0, n_open, &self.found[0],
                    self.n_threads)

@@ -146,7 +146,8 @@ class Problem:
         z = self.slopes(residual) - self.l2 * w
         low = np.where(w > 0, self.l1, -self.l1)
         high = np.where(w < 0, -self.l1, self.l1)
-        near = 1 + 8 * np.sign(w) * np.finfo(float).eps  # what rounding leaves between w and a bound
+        # what rounding leaves between w and a bound
+        near = 1 + 8 * np.sign(w) * np.finfo(float).eps
         low = np.where(w <= self.lower * near, -INF, low)
         high = np.where(w * near >= self.upper, INF, high)
         distance = np.maximum(np.maximum(low - z, z - high), 0.0)

@@ -1,6 +1,7 @@
 """Seeded data: matrices in every layout, and a catalogue of shapes and of penalties."""
 
 import tempfile
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -140,8 +141,7 @@ def _unsorted_csc(X):
     tidy = sp.csc_array(X)
     indptr = tidy.indptr.copy()
     order = np.concatenate(
-        [np.arange(b - 1, a - 1, -1) for a, b in zip(indptr[:-1], indptr[1:], strict=True)]
-        or [np.zeros(0, int)]
+        [np.arange(b - 1, a - 1, -1) for a, b in pairwise(indptr)] or [np.zeros(0, int)]
     ).astype(int)
     data = np.repeat(tidy.data[order], 2)
     if X.dtype.kind == "f":

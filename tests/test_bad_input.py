@@ -357,7 +357,9 @@ def test_one_target_takes_one_alpha():
 @pytest.mark.parametrize("solver", ["cholesky", "cg"])
 @pytest.mark.parametrize("change", [{"alpha": 1.0}, {"l1_ratio": 0.0, "bounds": (0.0, 1.0)}])
 def test_solvers_for_l2_alone(solver, change):
-    with pytest.raises(ValueError, match=r"solves pure L2 problems; .* use solver='auto', 'cd' or 'grad"):
+    with pytest.raises(
+        ValueError, match=r"solves pure L2 problems; .* use solver='auto', 'cd' or 'grad"
+    ):
         solve(X, y, solver=solver, **change)
 
 

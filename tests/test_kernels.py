@@ -232,7 +232,13 @@ def test_slopes(rng, kind, weighted):
     expected = case.C.T @ (case.s * r)
     size = np.sqrt(case.s @ case.C**2) * (np.linalg.norm(v) + 10 * abs(v[-1]))
     everything = np.arange(22)
-    for chosen in (None, everything[:0], everything[3:4], everything[::-1].copy(), rng.choice(22, 60)):
+    for chosen in (
+        None,
+        everything[:0],
+        everything[3:4],
+        everything[::-1].copy(),
+        rng.choice(22, 60),
+    ):
         wanted = everything if chosen is None else chosen
 
         def slopes(n_threads, chosen=chosen, wanted=wanted):
@@ -523,7 +529,7 @@ def test_descent_refuses_what_does_not_fit(rng, gram):
             descent.epochs(np.array(chosen, np.intp), 1)
     with pytest.raises(ValueError, match="does not fit"):
         CoordinateDescent(case.columns, np.zeros(3), 1.0, np.ones(9), penalty)
-    with pytest.raises(ValueError, match="capsule|Capsule"):
+    with pytest.raises(ValueError, match=r"capsule|Capsule"):
         CoordinateDescent(StrangeColumns(), np.zeros(3), 1.0, np.ones(9), penalty)
 
 

@@ -51,9 +51,7 @@ def test_ridge_is_that_of_numpy(rng, solver, fit_intercept, weighted, layout, n,
     coef, intercept = exact_ridge(X, y, l2, s, fit_intercept)
     assert_allclose(fit.coef, coef, rtol=1e-6, atol=1e-6)
     assert_allclose(fit.intercept, intercept, rtol=1e-6, atol=1e-6)
-    assert_certified(
-        problem_of(X, y, l2=l2, sample_weight=s, fit_intercept=fit_intercept), fit
-    )
+    assert_certified(problem_of(X, y, l2=l2, sample_weight=s, fit_intercept=fit_intercept), fit)
 
 
 @each_solver
