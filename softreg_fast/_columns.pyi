@@ -14,6 +14,7 @@ def check_compressed(indptr: NDArray[Any], indices: NDArray[Any], n_minor: int) 
 @final
 class Columns:
     capsule: Any
+    entries: _F64 | None
     def __init__(
         self,
         X: Any,

@@ -37,10 +37,6 @@ LIGHT = 0.01
 BLOOD = {"s1": "tc", "s2": "ldl", "s3": "hdl", "s4": "tch", "s5": "ltg", "s6": "glucose"}
 
 
-# Coefficients (n_features, n_alphas) of a problem at some alphas, to a tolerance of gap/P0.
-Solver: TypeAlias = "Callable[[Problem, Vector, float], Matrix]"
-
-
 class Problem(NamedTuple):
     """The data as they are, and centred with unit variance for those who need that."""
 
@@ -51,6 +47,10 @@ class Problem(NamedTuple):
     deviation: Vector
     Z: Matrix
     target: Vector
+
+
+# Coefficients (n_features, n_alphas) of a problem at some alphas, to a tolerance of gap/P0.
+Solver: TypeAlias = Callable[[Problem, Vector, float], Matrix]
 
 
 class Timing(NamedTuple):
