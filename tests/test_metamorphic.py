@@ -113,10 +113,6 @@ def float64_to_longer_strides(rng, X, y, options):
     return problems.LAYOUTS["both strides"](np.asfortranarray(X)), y, options, same
 
 
-def more_threads(rng, X, y, options):
-    return X, y, options | {"n_threads": 2}, same
-
-
 def gram_form(rng, X, y, options):
     return X, y, options | {"precompute": True}, same
 
@@ -143,7 +139,6 @@ CHANGES = [
     one_more_penalised_copy,
     dense_to_sparse,
     float64_to_longer_strides,
-    more_threads,
     gram_form,
     gradient_form,
     another_start,
