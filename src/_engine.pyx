@@ -263,7 +263,7 @@ cdef class Engine:
         d = -1.0 if rate > 0.0 else 1.0
         t = (self._piece_end(a, d) - self.us[a]) / d
         for i in range(self.F.k):
-            x[i] *= -d
+            x[i] = -d * x[i] if fabs(x[i]) > 1e-9 else 0.0  # less is rounding, and no end of a piece
             if x[i] != 0.0:
                 j = self.F.order[i]
                 room = (self._piece_end(j, x[i]) - self.us[j]) / x[i]
