@@ -84,12 +84,16 @@ def solve(
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
-        "cd": coordinate descent. "gradient": accelerated proximal gradient. "cholesky" and "cg"
-        solve pure L2 problems without bounds. "auto" takes "cd" wherever there is an L1 part or a
-        bound, else "cholesky", or "cg" when X is large both ways.
+        "auto": the warm engine (coordinate descent and Newton steps among the features that
+        matter, which ends at rounding level whatever tol), and where there is neither an L1 part
+        nor a bound "cholesky", or "cg" when X is large both ways. "cd": plain coordinate descent.
+        "gradient": accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems
+        without bounds.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
-        Whether coordinate descent works on the Gram matrix X'X. "auto" does for a path when
-        n_features <= n_samples and <= 4000, never for one alpha.
+        Whether to build the Gram matrix X'X of all features first. "auto" does when n_features <=
+        n_samples and n_features <= 4000 for a path, 300 for one alpha. Without it the warm engine
+        keeps Gram columns of the features that come near the support, up to 1 GiB; beyond that
+        plain coordinate descent on the residual takes over.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol).

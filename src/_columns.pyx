@@ -196,9 +196,12 @@ cdef class Columns:
                 with nogil:
                     slopes(&self.X, &v[0], NULL, start, stop, &out[0], n_threads)
                 PyErr_CheckSignals()
-        elif count:
+        while stop < count:
+            start = stop
+            stop = self._block_end_of(chosen, start)
             with nogil:
-                slopes(&self.X, &v[0], which, 0, count, &out[0], n_threads)
+                slopes(&self.X, &v[0], which, start, stop, &out[0], n_threads)
+            PyErr_CheckSignals()
 
     def subtract_product(self, const double[::1] u, double[::1] v, int n_threads=1):
         """v -= s (X u), with X the engine's columns; those with u_j = 0 are not read."""
@@ -283,6 +286,14 @@ cdef class Columns:
             if chosen[k] < 0 or chosen[k] >= self.X.p:
                 raise ValueError(f"feature {chosen[k]} is outside 0..{self.X.p - 1}")
         return 0
+
+    cdef Py_ssize_t _block_end_of(self, const Py_ssize_t[::1] chosen, Py_ssize_t start) noexcept:
+        # the same for chosen features
+        cdef Py_ssize_t stop = start, cost = 0
+        while stop < chosen.shape[0] and cost < ENTRIES_PER_SIGNAL_CHECK:
+            cost += column_cost(&self.X, chosen[stop])
+            stop += 1
+        return stop
 
     def _check_length(self, const double[::1] v):
         if v.shape[0] != self.X.n + (self.X.kind != GRAM):

@@ -14,7 +14,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, fabs, fmax, fmin, sqrt
 
 from design cimport (
-    GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope, slopes,
+    GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope,
 )
 from factor cimport factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t
 from penalty cimport duality_gap, penalty_t, prox
@@ -33,7 +33,7 @@ cdef Py_ssize_t LARGEST_BASIS = 12
 # Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
 cdef double OPEN_PART = 0.2
 
-# Entries that a portion of epochs may read between two looks at pending signals.
+# Entries that may be read between two looks at pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
 
 
@@ -74,6 +74,10 @@ cdef class Engine:
     cdef Py_ssize_t n_basis, largest_basis
     cdef double[::1] work, last_v, scanned, found
     cdef Py_ssize_t[::1] candidates
+    # signals
+    cdef Py_ssize_t entries_read
+    cdef bint must_stop
+    cdef object signal
     cdef readonly object coef, residual
     cdef readonly double gap
     cdef readonly Py_ssize_t n_epochs, n_newton, n_scanned
@@ -180,13 +184,35 @@ cdef class Engine:
         if m + count > self.capacity:
             self._reserve(min(max(2 * self.capacity, m + count), self.X.p))
         self._take_slots(new)
-        slopes(self.X, &self.v[0], &new[0], 0, count, &self.hs[m], self.n_threads)
+        self.columns.slopes(self.v, self.hs[m:m + count], new, self.n_threads)
         columns = np.empty((m + count, count), order="F")
         self.columns.gram_block(self.feature[:m + count], new, columns, self.n_threads)
         Q = np.asarray(self.own_Q)
         Q[:m + count, m:m + count] = columns
         Q[m:m + count, :m] = columns[:m].T
         return True
+
+    # -- signals -------------------------------------------------------------------------------
+
+    cdef bint _stops(self, Py_ssize_t entries) noexcept nogil:
+        # After so many entries more: whether a signal wants the fit to end.  Loops then end early,
+        # and `_raise_signal` follows.
+        self.entries_read += entries
+        if self.entries_read > ENTRIES_PER_SIGNAL_CHECK and not self.must_stop:
+            self.entries_read = 0
+            with gil:
+                try:
+                    PyErr_CheckSignals()
+                except BaseException as error:
+                    self.signal = error
+                    self.must_stop = True
+        return self.must_stop
+
+    cdef int _raise_signal(self) except -1:
+        if self.must_stop:
+            error, self.signal, self.must_stop = self.signal, None, False
+            raise error
+        return 0
 
     # -- the problem of the slots --------------------------------------------------------------
 
@@ -205,6 +231,9 @@ cdef class Engine:
                 n_flips[0] += self._sign(a, new) != self._sign(a, old)
                 self._move(a, new)
                 largest = fmax(largest, fabs(new - old))
+                if self._stops(self.m):
+                    break
+        self._stops(self.m)
         return largest
 
     cdef inline void _move(self, Py_ssize_t a, double new) noexcept nogil:
@@ -232,6 +261,8 @@ cdef class Engine:
         self._drop_bound()
         for a in range(self.m):
             while self.row_of[a] < 0 and self._is_free(a):
+                if self._stops(self.F.k * self.F.k // 2):
+                    return
                 if factor_append(&self.F, &self.Q[a, 0],
                                  self.Q[a, a] + self.S.l2_strength * self.S.l2[a], a):
                     self.row_of[a] = 0
@@ -246,6 +277,8 @@ cdef class Engine:
         for i in range(self.F.k - 1, -1, -1):
             a = self.F.order[i]
             if not self._is_free(a):
+                if self._stops((self.F.k - i) * (self.F.k - i)):
+                    return
                 self.row_of[a] = -1
                 factor_remove(&self.F, i)
 
@@ -276,6 +309,7 @@ cdef class Engine:
             if x[i] != 0.0:
                 j = self.F.order[i]
                 self._move(j, self._piece_end(j, x[i]) if i == first else self.us[j] + t * x[i])
+                self._stops(self.m)
         self._move(a, self._piece_end(a, d) if first < 0 else self.us[a] + t * d)
         return True
 
@@ -294,6 +328,7 @@ cdef class Engine:
             a = self.F.order[i]
             self.rhs[i] = self.hs[a] - self._penalty_slope(a)
         factor_solve(&self.F, &self.rhs[0])
+        self._stops(self.F.k * self.F.k)
 
     cdef inline double _piece_end(self, Py_ssize_t a, double d) noexcept nogil:
         # where the linear piece that holds u_a ends in direction d
@@ -314,6 +349,8 @@ cdef class Engine:
             if d != 0.0:
                 end = self._piece_end(a, d)
                 self._move(a, fmin(self.us[a] + d, end) if d > 0.0 else fmax(self.us[a] + d, end))
+                if self._stops(self.m):
+                    return
 
     cdef bint _newton(self) noexcept nogil:
         # A Newton step that ends where the first coordinate leaves its piece, so that the
@@ -334,33 +371,33 @@ cdef class Engine:
             if d != 0.0:
                 a = self.F.order[i]
                 self._move(a, self._piece_end(a, d) if i == first else self.us[a] + d)
+                if self._stops(self.m):
+                    return False
         return first < 0
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
         # Epochs until the signs are stable, then a Newton step, until the gap is at rounding
         # level or cannot be made smaller.
-        cdef Py_ssize_t flips = 1, work = 0
+        cdef Py_ssize_t flips = 1
         cdef int n_vain = 0
         cdef double largest = INFINITY, gap = INFINITY, best = INFINITY
         with nogil:
             if self.F.k:
                 self._predict()
-            if self.m and self._slot_gap() <= EXACT:
+            if self.m and not self.must_stop and self._slot_gap() <= EXACT:
                 return 0
+        self._raise_signal()
         while self.m and self.n_epochs < max_iter:
             with nogil:
                 largest = self._epoch(&flips)
                 self.n_epochs += 1
-                work += self.m * (flips + self.F.k + 1)
                 if flips == 0 and self._newton():
                     gap = self._slot_gap()
                     n_vain = 0 if gap < 0.5 * best else n_vain + 1
                     best = fmin(best, gap)
+            self._raise_signal()
             if gap <= EXACT or (n_vain >= 3 and (gap <= tol or largest <= 1e-12)):
                 break
-            if work > ENTRIES_PER_SIGNAL_CHECK:
-                work = 0
-                PyErr_CheckSignals()
         return 0
 
     cdef double _slot_gap(self) noexcept nogil:
@@ -393,9 +430,13 @@ cdef class Engine:
             if d != 0.0:
                 shift(self.X, self.feature[a], d, &self.v[0])
                 self.u[self.feature[a]] = self.synced[a] = self.us[a]
+                if self._stops(column_cost(self.X, self.feature[a])):
+                    return
         for a in range(self.m):
             if self.us[a] != 0.0:
                 self.hs[a] = slope(self.X, self.feature[a], &self.v[0])
+                if self._stops(column_cost(self.X, self.feature[a])):
+                    return
         for i in range(self.X.n + 1):
             self.work[i] = self.v[i] - self.last_v[i]
             self.last_v[i] = self.v[i]
@@ -409,6 +450,8 @@ cdef class Engine:
         for a in range(self.m):
             if self.us[a] != 0.0:
                 axpy(self.m, self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
+                if self._stops(self.m):
+                    return
 
     cdef inline bint _may_violate(self, Py_ssize_t j, double low, double high) noexcept nogil:
         # whether a slope in [low, high] could move u_j away from where it starts
@@ -451,16 +494,15 @@ cdef class Engine:
                 n_open += 1
         return n_open
 
-    cdef void _scan(self, Py_ssize_t n_open) noexcept:
+    cdef int _scan(self, Py_ssize_t n_open) except -1:
         # Exact slopes of the candidates, into found; of all features when they are many, and then
         # a new member of the basis.
         cdef Py_ssize_t k, j
         if n_open <= OPEN_PART * self.X.p:
-            slopes(self.X, &self.v[0], &self.candidates[0], 0, n_open, &self.found[0],
-                   self.n_threads)
+            self.columns.slopes(self.v, self.found, self.candidates[:n_open], self.n_threads)
             self.n_scanned += n_open
         else:
-            slopes(self.X, &self.v[0], NULL, 0, self.X.p, &self.scanned[0], self.n_threads)
+            self.columns.slopes(self.v, self.scanned, None, self.n_threads)
             self.n_scanned += self.X.p
             for j in range(self.X.p):
                 self.known[j] = fabs(self.scanned[j]) - self.odometer
@@ -469,6 +511,7 @@ cdef class Engine:
             self._extend_basis()
         for k in range(n_open):
             self.known[self.candidates[k]] = fabs(self.found[k]) - self.odometer
+        return 0
 
     cdef void _extend_basis(self) noexcept nogil:
         # the residual, made orthonormal to the basis (twice is enough), and its slopes likewise
@@ -538,6 +581,7 @@ cdef class Engine:
             with nogil:
                 self._sync()
                 n_open = self._find_open() if self.X.kind != GRAM else 0
+            self._raise_signal()
             if n_open == 0:
                 break
             self._scan(n_open)
@@ -576,6 +620,7 @@ cdef class Engine:
         if self.X.kind == GRAM:
             self.us[:self.m] = self.u
             self._gradient_from_gram()
+            self._raise_signal()
             return
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)
@@ -584,7 +629,7 @@ cdef class Engine:
         for a in range(self.m):
             self.us[a] = self.synced[a] = self.u[self.feature[a]]
         if self.m:
-            slopes(self.X, &self.v[0], &self.feature[0], 0, self.m, &self.hs[0], self.n_threads)
+            self.columns.slopes(self.v, self.hs, self.feature[:self.m], self.n_threads)
 
     @property
     def residual_sumsq(self):
