@@ -99,16 +99,35 @@ def endless_fits():
 
     def descent(n_threads):
         X, y = slow()
-        return lambda: solve(X, y, alpha=1e-9, n_threads=n_threads, **endless)
+        return lambda: solve(X, y, alpha=1e-9, solver="cd", n_threads=n_threads, **endless)
 
     def sparse_descent():
         X, y = make_sparse(40_000, 20_000, 100)
-        return lambda: solve(X, y, alpha=1e-9, **endless)
+        return lambda: solve(X, y, alpha=1e-9, solver="cd", **endless)
 
     def gram_descent():
         design = Design(*slow())
         assert design.gram.shape == (1500, 1500)
-        return lambda: solve(design, alpha=1e-9, precompute=True, **endless)
+        return lambda: solve(design, alpha=1e-9, solver="cd", precompute=True, **endless)
+
+    def warm_working_set():
+        X, y = slow(2000, 2500)
+        return lambda: solve(X, y, alpha=1e-7, **endless)
+
+    def warm_gram():
+        # a factor of 1800 members at once
+        design = Design(*make(2500, 2000))
+        assert design.gram.shape == (2000, 2000)
+        free = np.arange(2000) > 1800
+        return lambda: solve(design, alpha=1e-3, l1_weights=free, precompute=True)
+
+    def warm_sparse_path():
+        X, y = make_sparse(5000, 8000, 60)
+        return lambda: path(X, y, eps=1e-3)
+
+    def elastic_net_path():
+        X, y = make(2000, 1500)
+        return lambda: path(X, y, l1_ratio=0.01)
 
     def along_a_path():
         X, y = slow(500, 4000)
@@ -162,6 +181,10 @@ def endless_fits():
         "descent": lambda: descent(None),
         "sparse descent": sparse_descent,
         "descent on the Gram matrix": gram_descent,
+        "warm engine": warm_working_set,
+        "warm engine on the Gram matrix": warm_gram,
+        "warm sparse path": warm_sparse_path,
+        "elastic-net path": elastic_net_path,
         "path": along_a_path,
         "accelerated gradient": accelerated,
         "gradient descent": plain_gradient,
@@ -363,9 +386,14 @@ def test_threads_share_one_matrix(n_threads):
 
 
 SOLVERS = {
-    "descent": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=False, n_threads=k)),
+    "warm engine": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=False, n_threads=k)),
+    "descent": (make, lambda X, y, k: solve(X, y, alpha=1e-3, solver="cd", n_threads=k)),
     "Gram matrix": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=True, n_threads=k)),
-    "sparse descent": (make_sparse, lambda X, y, k: solve(X, y, alpha=0.1, n_threads=k)),
+    "sparse warm engine": (make_sparse, lambda X, y, k: solve(X, y, alpha=0.1, n_threads=k)),
+    "sparse descent": (
+        make_sparse,
+        lambda X, y, k: solve(X, y, alpha=0.3, solver="cd", tol=1e-3, n_threads=k),
+    ),
     "sparse Gram matrix": (
         make_sparse,
         lambda X, y, k: solve(X, y, alpha=0.1, precompute=True, n_threads=k),
