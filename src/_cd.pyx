@@ -257,6 +257,13 @@ cdef class CoordinateDescent:
                 return
             step = np.zeros(len(U))
             step[inside] = self._block_solve(inside, z[inside])
+            # a step out of the box from its bound would not be a step at all
+            while np.any(blocked := ((u >= upper) & (step > 0.0)) | ((u <= lower) & (step < 0.0))):
+                inside &= ~blocked
+                if not inside.any():
+                    return
+                step[:] = 0.0
+                step[inside] = self._block_solve(inside, z[inside])
             with np.errstate(divide="ignore", invalid="ignore"):
                 room = np.where(step > 0.0, upper - u, lower - u) / step
             length = min(1.0, np.min(room[inside & (step != 0.0)], initial=1.0))

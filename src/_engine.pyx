@@ -197,7 +197,7 @@ cdef class Engine:
     cdef bint _stops(self, Py_ssize_t entries) noexcept nogil:
         # After so many entries more: whether a signal wants the fit to end.  Loops then end early,
         # and `_raise_signal` follows.
-        self.entries_read += entries
+        self.entries_read = self.entries_read + entries
         if self.entries_read > ENTRIES_PER_SIGNAL_CHECK and not self.must_stop:
             self.entries_read = 0
             with gil:
@@ -296,7 +296,8 @@ cdef class Engine:
         d = -1.0 if rate > 0.0 else 1.0
         t = (self._piece_end(a, d) - self.us[a]) / d
         for i in range(self.F.k):
-            x[i] = -d * x[i] if fabs(x[i]) > 1e-9 else 0.0  # less is rounding, and no end of a piece
+            # less is rounding, which must not find the end of a piece
+            x[i] = -d * x[i] if fabs(x[i]) > 1e-9 else 0.0
             if x[i] != 0.0:
                 j = self.F.order[i]
                 room = (self._piece_end(j, x[i]) - self.us[j]) / x[i]
@@ -323,7 +324,7 @@ cdef class Engine:
         # rhs = (Q_AA + diag(l2))^-1 (h - l1 sign(u) - l2 u)_A
         cdef Py_ssize_t i, a
         self._follow_support()
-        self.n_newton += 1
+        self.n_newton = self.n_newton + 1
         for i in range(self.F.k):
             a = self.F.order[i]
             self.rhs[i] = self.hs[a] - self._penalty_slope(a)
@@ -390,7 +391,7 @@ cdef class Engine:
         while self.m and self.n_epochs < max_iter:
             with nogil:
                 largest = self._epoch(&flips)
-                self.n_epochs += 1
+                self.n_epochs = self.n_epochs + 1
                 if flips == 0 and self._newton():
                     gap = self._slot_gap()
                     n_vain = 0 if gap < 0.5 * best else n_vain + 1
@@ -440,7 +441,8 @@ cdef class Engine:
         for i in range(self.X.n + 1):
             self.work[i] = self.v[i] - self.last_v[i]
             self.last_v[i] = self.v[i]
-        self.odometer += sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9) + 1e-15
+        self.odometer = (self.odometer + 1e-15
+                         + sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9))
 
     cdef void _gradient_from_gram(self) noexcept nogil:
         # h = q - Q u, afresh
@@ -536,7 +538,7 @@ cdef class Engine:
             q[i] /= norm
         for j in range(self.X.p):
             self.basis_slopes[j, self.n_basis] = self.scanned[j] / norm
-        self.n_basis += 1
+        self.n_basis = self.n_basis + 1
 
     cdef Py_ssize_t _choose(self, Py_ssize_t n_open, double ahead, bint* violated) noexcept nogil:
         # Of the candidates keep those that violate optimality, and those that are expected to at

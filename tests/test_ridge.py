@@ -49,8 +49,8 @@ def test_ridge_is_that_of_numpy(rng, solver, fit_intercept, weighted, layout, n,
         solver=solver, tol=1e-15,
     )  # fmt: skip
     coef, intercept = exact_ridge(X, y, l2, s, fit_intercept)
-    assert_allclose(fit.coef, coef, rtol=1e-6, atol=1e-6)
-    assert_allclose(fit.intercept, intercept, rtol=1e-6, atol=1e-6)
+    assert_allclose(fit.coef, coef, atol=1e-5 * np.abs(coef).max())
+    assert_allclose(fit.intercept, intercept, atol=1e-5 * np.abs(y).max())
     assert_certified(problem_of(X, y, l2=l2, sample_weight=s, fit_intercept=fit_intercept), fit)
 
 
@@ -180,7 +180,7 @@ def test_engines_keep_their_state(rng, engine, shape):
         assert solver.solve(0.0, strength, 1e-13, 10_000) == 0
         _, w = design.to_user(solver.coef, zero - INF, zero + INF)
         expected = exact_ridge(X, y, np.full(p, strength))[0]
-        assert_allclose(w, expected, atol=1e-5)
+        assert_allclose(w, expected, atol=1e-4 * np.abs(expected).max())
         assert solver.gap <= 1e-13
     assert solver.solve(0.0, 0.1, 1e-13, 10_000) == 0
     assert solver.n_epochs == 0
