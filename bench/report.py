@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import platform
 import subprocess
 from dataclasses import asdict
@@ -37,13 +38,17 @@ UNITS = {
     "lasso path": "a path",
 }
 
+# A load above this before the first measurement comes from something else.
+BUSY = 0.7
+
 MET, MISSED, SHOWN = "#1b7837", "#b2182b", "#878787"
 
 INTRODUCTION = """\
 # Benchmarks
 
-softreg_fast against the same algorithm in NumPy, and against SciPy and scikit-learn where they
-have it. Kernel by kernel first, then whole solutions. The program that measured wrote this page.
+softreg_fast against NumPy, and against SciPy and scikit-learn where they have the same. Kernel by
+kernel first, against the same algorithm; then whole solutions. The program that measured wrote
+this page.
 
 ## What is counted
 
@@ -99,7 +104,13 @@ def environment(command, threads):
         "vector level": ours["vector level"],
         "openmp": ours["openmp"],
         "threads": list(threads),
+        "load at the start": load(),
     }
+
+
+def load():
+    """How many processes wanted a core during the last minute, where the system counts them."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def cpu_model():
@@ -135,10 +146,17 @@ def described(about):
         yield name, {True: "yes", False: "no"}.get(value, str(value))
 
 
+def busy(about):
+    """Whether something else was running."""
+    return (about["load at the start"] or 0.0) > BUSY
+
+
 def print_environment(about):
     width = max(map(len, about))
     for name, text in described(about):
         print(f"{name:<{width}}  {text}")
+    if busy(about):
+        print("\nOther programs are running: figures with several threads mean little.")
 
 
 def heading(work):
@@ -252,6 +270,8 @@ def write_markdown(path, about, rows):
     start = INTRODUCTION.format(pairs=pairs, few=few, many=many)
     lines = [start, "## Machine", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {text} |" for name, text in described(about)]
+    if busy(about):
+        lines += ["", "Other programs were running: figures with several threads mean little."]
     lines += ["", "## Summary", "", *(f"- {line}" for line in summary(rows)), "", "## Results"]
     for work, group in groupby(rows, key=lambda row: row.work):
         lines += ["", f"### {heading(work)}", "", "| " + " | ".join(COLUMNS) + " |"]

@@ -72,6 +72,13 @@ def test_command_line_writes_what_it_is_asked_for(tmp_path, capsys, quick):
     assert "None" not in text
 
 
+@pytest.mark.parametrize(("load", "said"), [(0.1, False), (5.0, True), (None, False)])
+def test_a_busy_machine_is_mentioned(load, said, monkeypatch, capsys):
+    monkeypatch.setattr(report, "load", lambda: load)
+    report.print_environment(report.environment("python -m bench.run", (1,)))
+    assert ("Other programs are running" in capsys.readouterr().out) == said
+
+
 def test_no_case_matches(capsys):
     assert run.main(["--only", "nothing like this"]) == 2
     assert "no case matches" in capsys.readouterr().err

@@ -492,6 +492,20 @@ def test_ways_to_say_bounds(Estimator, data):
     assert_array_equal(fixed, 0.25)
 
 
+@each_estimator
+def test_bounds_are_met_to_the_last_digit(Estimator, data, rng):
+    X, y = data
+    count = 0
+    for _ in range(10):
+        lower, upper = -rng.uniform(0.01, 0.5, 12), rng.uniform(0.01, 0.5, 12)
+        coef = Estimator(alpha=1e-3, bounds=(lower, upper), **TIGHT).fit(X, y).coef_
+        at_lower, at_upper = (np.abs(coef - bound) < 1e-9 for bound in (lower, upper))
+        assert_array_equal(coef[at_lower], lower[at_lower])
+        assert_array_equal(coef[at_upper], upper[at_upper])
+        count += np.count_nonzero(at_lower | at_upper)
+    assert count >= 30
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @each_estimator

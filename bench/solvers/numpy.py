@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.solvers import DESCENT_STEPS, STEPS, Solver, Task, descent, tolerances
 
-# As in the package: epochs between two looks at the gap, and when a path works on X'X.
+# Between two looks at the gap.
 EPOCHS_PER_GAP = 10
 
 
@@ -212,7 +212,7 @@ def gradient_descent(problem, n_threads, target):
 
 
 def lasso_path(problem, n_threads, target):
-    """Working sets that double, epochs on them, a gap over all features: as in the package."""
+    """Coordinate descent on working sets that double, with a gap over all features."""
     X, y = problem.X, problem.y
     n, p = X.shape
 
