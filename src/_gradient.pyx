@@ -12,7 +12,7 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
 from libc.string cimport memset
 
-from design cimport GRAM, matrix_of, matrix_t, residual_sumsq, shift, slope
+from design cimport GRAM, matrix_of, matrix_t, residual_sumsq, shift_block, slopes_of_block
 from penalty cimport penalty_t, prox
 
 import numpy as np
@@ -30,17 +30,19 @@ cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* r
                           Py_ssize_t stop, double* partial) noexcept nogil:
     # w_new = prox(z + step * (X.T @ r - ridge * z));  z_new = w_new + momentum * (w_new - w)
     # partial -= s * (X @ z_new);  returns (z - w_new) @ (w_new - w)
-    cdef double slope_j, new, d, along = 0.0
-    cdef Py_ssize_t j
-    for j in range(start, stop):
-        slope_j = slope(X, j, at.v) - ridge[j] * at.z[j]
-        new = prox(P, j, at.z[j] / step + slope_j, 1.0 / step)
-        d = new - at.w[j]
-        along += (at.z[j] - new) * d
-        at.w[j] = new
-        at.z[j] = new + momentum * d
-        if at.z[j] != 0.0:
-            shift(X, j, at.z[j], partial)
+    cdef double[4] c
+    cdef double new, d, along = 0.0
+    cdef Py_ssize_t j, first, last
+    for first in range(start, stop, 4):
+        last = min(first + 4, stop)
+        slopes_of_block(X, at.v, NULL, first, last, True, c)
+        for j in range(first, last):
+            new = prox(P, j, at.z[j] / step + c[j - first] - ridge[j] * at.z[j], 1.0 / step)
+            d = new - at.w[j]
+            along += (at.z[j] - new) * d
+            at.w[j] = new
+            at.z[j] = new + momentum * d
+        shift_block(X, at.z, first, last, True, partial)
     return along
 
 

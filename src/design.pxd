@@ -19,7 +19,7 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from vector cimport axpy, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments
+from vector cimport axpy, axpy4, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments
 
 cdef enum kind_t:
     DENSE_F64, DENSE_F32, CSC_F64_I32, CSC_F64_I64, CSC_F32_I32, CSC_F32_I64, GRAM
@@ -146,22 +146,72 @@ cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double
                        X.weight, out)
 
 
+cdef inline Py_ssize_t next_four(const matrix_t* X) noexcept nogil:
+    # From four dense columns to the next four, in entries, if these are to be fetched in advance;
+    # 0 where columns are long enough for the processor to do it unasked.
+    return 4 * X.stride if X.n <= 4096 else 0
+
+
 cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
-                                 Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
-    cdef Py_ssize_t k, j
+                                 Py_ssize_t start, Py_ssize_t stop, bint shifts_follow,
+                                 double* out) noexcept nogil:
+    # out[k - start] = c_j . v;  when shifts_follow these fetch half of the next columns
+    cdef Py_ssize_t k, j, near, far
     if chosen == NULL and stop - start == 4 and (X.kind == DENSE_F64 or X.kind == DENSE_F32):
+        near = next_four(X)
+        far = 0 if shifts_follow else near
         if X.kind == DENSE_F64:
             dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
-                 out + start)
+                 near, far, out)
         else:
             dot4(X.n, <const float*> X.data + start * X.stride, X.stride, X.center + start, v,
-                 out + start)
-        for k in range(start, stop):
-            out[k] *= X.scale[k]
+                 near, far, out)
+        for k in range(4):
+            out[k] *= X.scale[start + k]
         return
     for k in range(start, stop):
         j = k if chosen == NULL else chosen[k]
-        out[k] = slope(X, j, v)
+        out[k - start] = slope(X, j, v)
+
+
+cdef inline void shift_four(const matrix_t* X, const Py_ssize_t* which, const double* u,
+                            bint after_slopes, double* v) noexcept nogil:
+    # v -= s (X u) for four dense columns
+    cdef double[4] d
+    cdef double[4] m
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t k, far = 0
+    for k in range(4):
+        d[k] = u[which[k]] * X.scale[which[k]]
+        m[k] = X.center[which[k]]
+        at[k] = which[k] * X.stride
+    if which[3] - which[0] == 3:
+        far = next_four(X)
+    if X.kind == DENSE_F64:
+        axpy4(X.n, d, <const double*> X.data, at, m, X.weight, 0 if after_slopes else far, far, v)
+    else:
+        axpy4(X.n, d, <const float*> X.data, at, m, X.weight, 0 if after_slopes else far, far, v)
+
+
+cdef inline void shift_block(const matrix_t* X, const double* u, Py_ssize_t start,
+                             Py_ssize_t stop, bint after_slopes, double* v) noexcept nogil:
+    # v -= s (X u) for the columns start .. stop with u_j != 0, dense ones four at a time
+    cdef Py_ssize_t[4] which
+    cdef Py_ssize_t j, k, count = 0
+    cdef bint dense = X.kind == DENSE_F64 or X.kind == DENSE_F32
+    for j in range(start, stop):
+        if u[j] == 0.0:
+            continue
+        if not dense:
+            shift(X, j, u[j], v)
+            continue
+        which[count] = j
+        count += 1
+        if count == 4:
+            shift_four(X, which, u, after_slopes, v)
+            count = 0
+    for k in range(count):
+        shift(X, which[k], u[which[k]], v)
 
 
 cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
@@ -173,7 +223,8 @@ cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* ch
     cdef Py_ssize_t block, n_blocks = (stop - start + 3) // 4
     cdef Py_ssize_t portion = max(n_blocks // (16 * n_threads), 1)
     for block in prange(n_blocks, num_threads=n_threads, schedule="dynamic", chunksize=portion):
-        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop), out)
+        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop), False,
+                        out + start + 4 * block)
 
 
 cdef inline double residual_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
@@ -208,15 +259,12 @@ cdef inline void subtract_product(const matrix_t* X, const double* u, double* v,
         n_nonzero += u[j] != 0.0
     cdef Py_ssize_t n_groups = max(min(n_nonzero // 32, 16), 1)
     if n_groups == 1:
-        for j in range(X.p):
-            if u[j] != 0.0:
-                shift(X, j, u[j], v)
+        shift_block(X, u, 0, X.p, False, v)
         return
     for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
         memset(partial + k * length, 0, length * sizeof(double))
-        for j in range(X.p * k // n_groups, X.p * (k + 1) // n_groups):
-            if u[j] != 0.0:
-                shift(X, j, u[j], partial + k * length)
+        shift_block(X, u, X.p * k // n_groups, X.p * (k + 1) // n_groups, False,
+                    partial + k * length)
     for i in prange(length, num_threads=n_threads, schedule="static"):
         for k in range(n_groups):
             v[i] += partial[k * length + i]

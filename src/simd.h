@@ -62,6 +62,9 @@ static inline const char *sr_vector_level(void)
 #endif
 }
 
+/* Asks for the cache line of p; any address may be asked for. */
+#define SR_FETCH(p) __builtin_prefetch((p), 0, 2)
+
 #define SR_T double
 #define SR_NAME(name) name##_f64
 #define SR_LOAD(p) (*(const sr_f64x8 *)(p))

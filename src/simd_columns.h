@@ -25,9 +25,11 @@ SR_LEAF double SR_NAME(sr_dot)(ptrdiff_t n, const SR_T *x, double m, const doubl
     return total;
 }
 
-/* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four. */
+/* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four.
+ * Meanwhile the entries `near` behind those of the first two columns, and `far` behind those of the
+ * others, are fetched: short columns end before the processor has seen where they lead. */
 SR_LEAF void SR_NAME(sr_dot4)(ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
-                              const double *v, double *out)
+                              const double *v, ptrdiff_t near, ptrdiff_t far, double *out)
 {
     const SR_T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
     ptrdiff_t i = 0;
@@ -37,6 +39,10 @@ SR_LEAF void SR_NAME(sr_dot4)(ptrdiff_t n, const SR_T *x, ptrdiff_t stride, cons
     const double m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3];
     for (; i + 8 <= n; i += 8) {
         const sr_f64x8 vi = *(const sr_f64x8 *)(v + i);
+        SR_FETCH(x0 + near + i);
+        SR_FETCH(x1 + near + i);
+        SR_FETCH(x2 + far + i);
+        SR_FETCH(x3 + far + i);
         a0 += (SR_LOAD(x0 + i) - m0) * vi;
         a1 += (SR_LOAD(x1 + i) - m1) * vi;
         a2 += (SR_LOAD(x2 + i) - m2) * vi;
@@ -74,6 +80,36 @@ SR_LEAF void SR_NAME(sr_axpy)(ptrdiff_t n, double d, const SR_T *x, double m, co
 #endif
         for (; i < n; i++)
             v[i] -= d * s[i] * ((double)x[i] - m);
+    }
+}
+
+/* v_i -= s_i sum_k d_k (x_ik - m_k) for the four columns that start at x[at[k]]: v is loaded and
+ * stored once for all four.  `near` and `far` as above. */
+SR_LEAF void SR_NAME(sr_axpy4)(ptrdiff_t n, const double *d, const SR_T *x, const ptrdiff_t *at,
+                               const double *m, const double *s, ptrdiff_t near, ptrdiff_t far,
+                               double *v)
+{
+    const SR_T *x0 = x + at[0], *x1 = x + at[1], *x2 = x + at[2], *x3 = x + at[3];
+    const double d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3];
+    const double m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3];
+    ptrdiff_t i = 0;
+#if SR_VECTOR_EXTENSION
+    for (; i + 8 <= n; i += 8) {
+        sr_f64x8 e = d0 * (SR_LOAD(x0 + i) - m0) + d1 * (SR_LOAD(x1 + i) - m1);
+        e += d2 * (SR_LOAD(x2 + i) - m2) + d3 * (SR_LOAD(x3 + i) - m3);
+        SR_FETCH(x0 + near + i);
+        SR_FETCH(x1 + near + i);
+        SR_FETCH(x2 + far + i);
+        SR_FETCH(x3 + far + i);
+        if (s != NULL)
+            e *= *(const sr_f64x8 *)(s + i);
+        *(sr_f64x8 *)(v + i) -= e;
+    }
+#endif
+    for (; i < n; i++) {
+        double e = d0 * ((double)x0[i] - m0) + d1 * ((double)x1[i] - m1);
+        e += d2 * ((double)x2[i] - m2) + d3 * ((double)x3[i] - m3);
+        v[i] -= s == NULL ? e : s[i] * e;
     }
 }
 

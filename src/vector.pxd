@@ -11,13 +11,19 @@ cdef extern from "simd.h" nogil:
     double sr_dot_f64(Py_ssize_t n, const double* x, double m, const double* v) noexcept
     double sr_dot_f32(Py_ssize_t n, const float* x, double m, const double* v) noexcept
     void sr_dot4_f64(Py_ssize_t n, const double* x, Py_ssize_t stride, const double* m,
-                     const double* v, double* out) noexcept
+                     const double* v, Py_ssize_t near, Py_ssize_t far, double* out) noexcept
     void sr_dot4_f32(Py_ssize_t n, const float* x, Py_ssize_t stride, const double* m,
-                     const double* v, double* out) noexcept
+                     const double* v, Py_ssize_t near, Py_ssize_t far, double* out) noexcept
     void sr_axpy_f64(Py_ssize_t n, double d, const double* x, double m, const double* s,
                      double* v) noexcept
     void sr_axpy_f32(Py_ssize_t n, double d, const float* x, double m, const double* s,
                      double* v) noexcept
+    void sr_axpy4_f64(Py_ssize_t n, const double* d, const double* x, const Py_ssize_t* at,
+                      const double* m, const double* s, Py_ssize_t near, Py_ssize_t far,
+                      double* v) noexcept
+    void sr_axpy4_f32(Py_ssize_t n, const double* d, const float* x, const Py_ssize_t* at,
+                      const double* m, const double* s, Py_ssize_t near, Py_ssize_t far,
+                      double* v) noexcept
     void sr_moments_f64(Py_ssize_t n, const double* x, double m, double f, const double* s,
                         double* out) noexcept
     void sr_moments_f32(Py_ssize_t n, const float* x, double m, double f, const double* s,
@@ -41,12 +47,23 @@ cdef inline double dot(Py_ssize_t n, const real_t* x, double m, const double* v)
 
 
 cdef inline void dot4(Py_ssize_t n, const real_t* x, Py_ssize_t stride, const double* m,
-                      const double* v, double* out) noexcept nogil:
+                      const double* v, Py_ssize_t near, Py_ssize_t far,
+                      double* out) noexcept nogil:
     # (X[:, :4] - m[:4]).T @ v
     if real_t is double:
-        sr_dot4_f64(n, x, stride, m, v, out)
+        sr_dot4_f64(n, x, stride, m, v, near, far, out)
     else:
-        sr_dot4_f32(n, x, stride, m, v, out)
+        sr_dot4_f32(n, x, stride, m, v, near, far, out)
+
+
+cdef inline void axpy4(Py_ssize_t n, const double* d, const real_t* x, const Py_ssize_t* at,
+                       const double* m, const double* s, Py_ssize_t near, Py_ssize_t far,
+                       double* v) noexcept nogil:
+    # v -= s * ((X - m) @ d) for four columns, the k-th starting at x[at[k]]
+    if real_t is double:
+        sr_axpy4_f64(n, d, x, at, m, s, near, far, v)
+    else:
+        sr_axpy4_f32(n, d, x, at, m, s, near, far, v)
 
 
 cdef inline void axpy(Py_ssize_t n, double d, const real_t* x, double m, const double* s,
