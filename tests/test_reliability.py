@@ -4,6 +4,7 @@ What could hang, crash or disturb other tests runs in a process of its own, whic
 as a script with the name of one of the functions under "scripts" below.
 """
 
+import faulthandler
 import json
 import mmap
 import multiprocessing
@@ -48,8 +49,9 @@ LONGEST_LATENCY = 1.0
 
 def run_script(name, *arguments, timeout=60, **environment):
     """What a script of this file prints, as JSON."""
+    command = [sys.executable, __file__, name, str(timeout - 5), *map(str, arguments)]
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", __file__, name, *map(str, arguments)],
+        command,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -162,7 +164,7 @@ def endless_fits():
         X, y = make(2500, 4000)
         return lambda: solve(X, y, l2=1e-3, solver="cholesky")
 
-    def eigenvalues():
+    def least_norm():
         X, y = make(1600, 1500)
         X[:, 1] = X[:, 0]
         return lambda: solve(X, y, l2=0.0, solver="cholesky")
@@ -193,7 +195,7 @@ def endless_fits():
         "sparse Gram matrix": sparse_gram,
         "Cholesky, p = 3000": factorisation,
         "Cholesky, n = 2500 < p": dual_factorisation,
-        "eigenvalues, p = 1500": eigenvalues,
+        "least norm, p = 1500": least_norm,
         "unpenalised features": unpenalised_block,
         "conversion from C order": conversion,
     }
@@ -772,4 +774,9 @@ def test_a_warning_knows_when_more_iterations_are_no_use():
 SCRIPTS = {name[7:]: work for name, work in list(globals().items()) if name.startswith("script_")}
 
 if __name__ == "__main__":
-    SCRIPTS[sys.argv[1]](*sys.argv[2:])
+    script, longest, *rest = sys.argv[1:]
+    # Should it hang: where, and an exit status.
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(float(longest), exit=True)
+    SCRIPTS[script](*rest)
+    faulthandler.cancel_dump_traceback_later()
