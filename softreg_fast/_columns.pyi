@@ -37,5 +37,20 @@ class Columns:
     def gather(
         self, row: int, out: _F64, chosen: _Index | None = None, n_threads: int = 1
     ) -> None: ...
-    def gram_block(self, rows: _Index, columns: _Index, out: _F64, n_threads: int = 1) -> None: ...
+    def gram_block(
+        self,
+        rows: _Index,
+        columns: _Index,
+        out: _F64,
+        n_threads: int = 1,
+        lower: bool = False,
+    ) -> None: ...
+    def crossproduct(
+        self,
+        out: _F64,
+        chosen: _Index,
+        factor: _F64 | None = None,
+        of_samples: bool = False,
+        n_threads: int = 1,
+    ) -> None: ...
     def gram_entries(self, chosen: _Index) -> _F64: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,11 @@ from sklearn.utils import check_array
 
 from softreg_fast._columns import Columns, check_compressed
 from softreg_fast.penalty import check_flag
-from softreg_fast.threads import effective_n_threads
+from softreg_fast.threads import (
+    LARGEST_FOR_ONE_BLAS_THREAD,
+    blas_threads_for,
+    effective_n_threads,
+)
 
 Vector = NDArray[np.float64]
 
@@ -209,21 +214,52 @@ class Design:
         Dense X passes through BLAS in panels of rows, each centred before it is squared, so that
         wide offsets cost no digits; sparse columns are multiplied in parallel over features.
         """
-        p = self.n_features
-        gram = np.zeros((p, p), order="F")
-        if sp.issparse(self.X):
-            everything = np.arange(p, dtype=np.intp)
-            self.columns.gram_block(everything, everything, gram, self.n_threads)
-            return gram
-        rows = min(max(PANEL_ENTRIES // p, 64), self.n_samples)
-        buffer = np.empty((rows, p), order="F")
-        for start in range(0, self.n_samples, rows):
-            stop = min(start + rows, self.n_samples)
-            panel = buffer if stop - start == rows else np.empty((stop - start, p), order="F")
-            self.columns.gather(start, panel, None, self.n_threads)
-            gram = dsyrk(1.0, panel, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
+        everything = np.arange(self.n_features, dtype=np.intp)
+        if not sp.issparse(self.X):
+            return self.crossproduct(everything)
+        gram = np.empty((self.n_features, self.n_features), order="F")
+        self.columns.gram_block(everything, everything, gram, self.n_threads, lower=True)
         mirror(gram)
         return gram
+
+    def crossproduct(
+        self,
+        chosen: NDArray[np.intp],
+        factor: Vector | None = None,
+        of_samples: bool = False,
+    ) -> NDArray[np.float64]:
+        """A'A, or A A' of samples, of A = sqrt(s) times the engine's chosen columns times factor.
+
+        Small ones are parallel over panels, each centred and multiplied by one thread; in large
+        ones BLAS has enough to do to be parallel by itself.
+        """
+        size = self.n_samples if of_samples else chosen.size
+        product = np.zeros((size, size), order="F")
+        if size <= LARGEST_FOR_ONE_BLAS_THREAD:
+            with blas_threads_for(size):
+                self.columns.crossproduct(product, chosen, factor, of_samples, self.n_threads)
+        else:
+            for panel in self._panels(chosen, of_samples):
+                rows, columns = panel
+                A = np.empty((rows.stop - rows.start, columns.stop - columns.start), order="F")
+                self.columns.gather(rows.start, A, chosen[columns])
+                if factor is not None:
+                    A *= factor[columns]
+                product = dsyrk(
+                    1.0, A, beta=1.0, c=product, trans=not of_samples, lower=1, overwrite_c=1
+                )
+        mirror(product)
+        return product
+
+    def _panels(self, chosen: NDArray[np.intp], of_samples: bool) -> Iterator[tuple[slice, slice]]:
+        # rows and columns of the panels of a crossproduct
+        size, length = chosen.size, self.n_samples
+        if of_samples:
+            size, length = length, size
+        width = max(PANEL_ENTRIES // size, 64)
+        for start in range(0, length, width):
+            part = slice(start, min(start + width, length))
+            yield (slice(0, size), part) if of_samples else (part, slice(0, size))
 
     def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
         """The engine's Gram matrix from a user's X'X, which must be that of this X.
@@ -255,9 +291,9 @@ class Design:
         centered = np.abs(np.diag(gram) - self.norm**2) <= 1e-6 * self.norm**2
         offset = 0.0 if centered.all() else n * np.outer(self.center, self.center)
         gram = np.asfortranarray((gram - offset) * np.outer(scale, scale))
-        entry = np.empty((p, 1), order="F")
-        self.columns.gram_block(np.arange(p), np.array([p - 1]), entry, self.n_threads)
-        fits = np.allclose(gram[:, -1], entry[:, 0], rtol=1e-5, atol=1e-5)
+        entry = np.empty((1, p), order="F")
+        self.columns.gram_block(np.array([p - 1]), np.arange(p), entry, self.n_threads)
+        fits = np.allclose(gram[:, -1], entry[0], rtol=1e-5, atol=1e-5)
         if not fits or not np.allclose(np.diag(gram), self.curvature, rtol=1e-5, atol=1e-5):
             raise ValueError(
                 "precompute is not the Gram matrix X'X of this X: its diagonal or its last column "

@@ -71,7 +71,8 @@ def _lower_factor(matrix: Matrix) -> Matrix:
     # L with L L' = matrix, block by block from the left; zero above the diagonal
     size = len(matrix)
     if size <= LARGEST_AT_ONCE:
-        return np.linalg.cholesky(matrix)
+        whole: Matrix = np.asarray(np.linalg.cholesky(matrix), np.float64)
+        return whole
     L = np.tril(matrix)
     for start in range(0, size, BLOCK):
         stop = min(start + BLOCK, size)

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg.blas import dsyrk
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.design import PANEL_ENTRIES, Design, as_start, mirror
+from softreg_fast.design import Design, as_start
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
+from softreg_fast.threads import blas_threads_for
 
 Vector = NDArray[np.float64]
 
@@ -72,6 +72,10 @@ class RidgeEngine(_CertifiedEngine):
             return CONVERGED if self.gap <= tol else STALLED
         if self.strategy == "cg":
             return self._iterate(ridge, l1_strength, l2_strength, tol, max_iter)
+        with blas_threads_for(min(self.free.size, self.design.n_samples)):
+            return self._refine(ridge, l1_strength, l2_strength, tol)
+
+    def _refine(self, ridge: Vector, l1_strength: float, l2_strength: float, tol: float) -> int:
         for correct in self._factorisations(ridge):
             for _ in range(MOST_REFINEMENTS):
                 best, before = self.gap, self.coef.copy()
@@ -113,14 +117,7 @@ class RidgeEngine(_CertifiedEngine):
 
     def _kernel(self, chosen: NDArray[np.intp], factor: Vector) -> NDArray[np.float64]:
         # sqrt(s) C_P diag(factor)^2 C_P' sqrt(s) for the chosen features P, (n, n)
-        n = self.design.n_samples
-        kernel = np.zeros((n, n), order="F")
-        width = max(PANEL_ENTRIES // n, 16)
-        for start in range(0, chosen.size, width):
-            panel = self._panel(chosen[start : start + width]) * factor[start : start + width]
-            kernel = dsyrk(1.0, panel, beta=1.0, c=kernel, lower=1, overwrite_c=1)
-        mirror(kernel)
-        return kernel
+        return self.design.crossproduct(self.free[chosen], factor, of_samples=True)
 
     def _dual(self, ridge: Vector) -> Callable[[Any], Any]:
         # With t = C d the fitted change, P the penalised features and U the others:

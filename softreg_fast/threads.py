@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 import os
 import platform
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import joblib
 import numpy
 import scipy
 import sklearn
+from threadpoolctl import ThreadpoolController
 
 from softreg_fast import _columns
 
@@ -70,6 +73,29 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
     if work is not None:
         wanted = min(wanted, max(work // SMALLEST_PARALLEL_WORK, 1))
     return max(int(wanted), 1)
+
+
+# Matrices with no more rows than this give BLAS too little to do for several threads.
+LARGEST_FOR_ONE_BLAS_THREAD = 512
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    # kept: looking through all loaded libraries takes milliseconds
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads_for(size: int) -> AbstractContextManager[Any]:
+    """A context in which BLAS and LAPACK use one thread if matrices have so few rows.
+
+    For calls that come from threads of ours, and for work so small that waking others costs more.
+    The setting is that of the whole process: when several threads of a program fit at once, another
+    one may change it, and results then differ by rounding.
+    """
+    if size > LARGEST_FOR_ONE_BLAS_THREAD:
+        return nullcontext()
+    limited: AbstractContextManager[Any] = _blas().limit(limits=1)
+    return limited
 
 
 def config() -> dict[str, Any]:

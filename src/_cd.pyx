@@ -8,13 +8,13 @@ between calls, so a path is a Python loop of `solve` with falling strengths.
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport INFINITY, fmax, sqrt
+from libc.math cimport INFINITY, sqrt
 
 from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )
-from penalty cimport duality_gap, kkt_distance, penalty_t, prox
+from penalty cimport duality_gap, kkt_distance, larger, penalty_t, prox
 
 import numpy as np
 
@@ -40,7 +40,7 @@ cdef double epoch(const matrix_t* X, const penalty_t* P, const double* curvature
         if d != 0.0:
             u[j] = new
             shift(X, j, d, v)
-            largest = fmax(largest, curvature[j] * d * d)
+            largest = larger(largest, curvature[j] * d * d)
     return largest
 
 
@@ -140,7 +140,7 @@ cdef class CoordinateDescent:
             if not moved and not self.gap < 0.9 * last_gap:
                 return STALLED
             last_gap = self.gap
-            moved = self._descend(self._working_set(), fmax(0.3 * tol, 0.03 * self.gap), max_iter)
+            moved = self._descend(self._working_set(), larger(0.3 * tol, 0.03 * self.gap), max_iter)
 
     def certify(self, double l1_strength, double l2_strength):
         """Residual, gradient and duality gap afresh at the present coefficients; the gap.
@@ -226,7 +226,7 @@ cdef class CoordinateDescent:
                         cost += column_cost(self.X, chosen[stop])
                         stop += 1
                     with nogil:
-                        largest = fmax(largest, epoch(
+                        largest = larger(largest, epoch(
                             self.X, &self.P, &self.curvature_view[0], &chosen[0], start, stop,
                             &self.u[0], &self.v[0]))
                     PyErr_CheckSignals()

@@ -8,13 +8,14 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, prange
 from libc.math cimport fabs, isfinite, sqrt
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
+from blas cimport dsyrk_t, find_dsyrk
 from design cimport (
-    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, clear,
-    column_cost, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, shift, slope,
-    slopes, subtract_product,
+    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
+    entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
 )
+from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
 from vector cimport SR_RUNTIME_DISPATCH, index_t, sr_vector_level
 
@@ -32,6 +33,17 @@ cdef extern from *:
 
 # Entries that a kernel reads between two looks at pending signals: some 20 ms from memory.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
+
+# Sparse Gram columns of at least so many features go through a copy of these by rows.
+cdef Py_ssize_t FEWEST_BY_ROWS = 4
+
+# A panel of a crossproduct: 2 MiB, long enough for BLAS at full speed; and what the groups of panels
+# may take for their sums: 16 MiB.
+cdef Py_ssize_t PANEL_ENTRIES = 1 << 18
+cdef Py_ssize_t SUM_ENTRIES = 1 << 21
+cdef Py_ssize_t MULTIPLICATIONS_PER_SIGNAL_CHECK = 1_000_000_000
+
+cdef dsyrk_t dsyrk = find_dsyrk()
 
 KINDS = {
     ("float64", "dense"): DENSE_F64,
@@ -236,29 +248,111 @@ cdef class Columns:
                 gather_column(&self.X, j, row, rows, &out[0, k])
 
     def gram_block(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
-                   double[::1, :] out, int n_threads=1):
-        """out[a, b] = c_i . (s c_j) with i = rows[a], j = columns[b], for any layout but Gram."""
-        cdef Py_ssize_t a, b, n_rows = rows.shape[0], n_columns = columns.shape[0]
-        cdef Py_ssize_t length = self.X.n + 1, start, stop = 0, portion
-        cdef double* mine = NULL
-        if out.shape[0] != n_rows or out.shape[1] != n_columns:
+                   double[::1, :] out, int n_threads=1, bint lower=False):
+        """out[a, b] = c_i . (s c_j) with i = rows[a], j = columns[b], for any layout but Gram.
+
+        `lower`: only the entries with a >= b are wanted.  Where one side has fewer features it
+        should be the rows.
+        """
+        if out.shape[0] != rows.shape[0] or out.shape[1] != columns.shape[0]:
             raise ValueError("out must be (len(rows), len(columns))")
         self._check_chosen(rows)
         self._check_chosen(columns)
-        # One column as a dense vector per thread: the residual of y = 0, u = -e_j.
+        cdef Py_ssize_t count = rows.shape[0]
+        if (self.X.indptr != NULL and count >= FEWEST_BY_ROWS
+                and self.X.n <= count * self._cost(columns)):
+            self._gram_by_rows(rows, columns, out, n_threads, lower)
+        elif rows.shape[0] and columns.shape[0]:
+            self._gram_by_columns(rows, columns, out, n_threads)
+
+    cdef int _gram_by_columns(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
+                              double[::1, :] out, int n_threads) except -1:
+        # the shorter side is scattered, one feature per thread
+        cdef const Py_ssize_t* scattered = &columns[0]
+        cdef const Py_ssize_t* others = &rows[0]
+        cdef Py_ssize_t n_rows = rows.shape[0], count = columns.shape[0], n_others = n_rows
+        cdef Py_ssize_t k, portion, start, stop = 0, step = n_rows, stride = 1
+        cdef Py_ssize_t length = self.X.n + 1
+        cdef double* mine = NULL
+        if n_rows < count:
+            scattered, others = &rows[0], &columns[0]
+            n_others, count, step, stride = count, n_rows, 1, n_rows
         cdef double[:, ::1] work = np.zeros((n_threads, length))
-        portion = max(ENTRIES_PER_SIGNAL_CHECK // (length + self._cost(rows)), n_threads)
-        while stop < n_columns:
+        portion = self._cost(columns if n_rows < columns.shape[0] else rows) + length
+        portion = max(ENTRIES_PER_SIGNAL_CHECK // portion, n_threads)
+        while stop < count:
             start = stop
-            stop = min(start + portion, n_columns)
+            stop = min(start + portion, count)
             with nogil, parallel(num_threads=n_threads):
                 mine = &work[omp_get_thread_num(), 0]
-                for b in prange(start, stop, schedule="dynamic"):
-                    shift(&self.X, columns[b], -1.0, mine)
-                    for a in range(n_rows):
-                        out[a, b] = slope(&self.X, rows[a], mine)
-                    clear(&self.X, columns[b], mine)
+                for k in prange(start, stop, schedule="dynamic"):
+                    scatter_column(&self.X, scattered[k], others, n_others, stride, mine,
+                                   &out[0, 0] + k * step)
             PyErr_CheckSignals()
+        return 0
+
+    cdef int _gram_by_rows(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
+                           double[::1, :] out, int n_threads, bint lower) except -1:
+        cdef Py_ssize_t k, portion, start, stop = 0, n_rows = rows.shape[0], stored
+        cdef Py_ssize_t count = columns.shape[0]
+        cdef by_rows_t R
+        stored = self._cost(rows)
+        cdef int64_t[::1] starts = np.empty(self.X.n + 1, np.int64)
+        cdef int32_t[::1] features = np.empty(stored + 1, np.int32)
+        cdef double[::1] values = np.empty(stored + 1)
+        R.start, R.feature, R.value = &starts[0], &features[0], &values[0]
+        with nogil:
+            store_by_rows(&self.X, &rows[0], n_rows, &R)
+        # a column of the usual length meets this many entries
+        portion = (self._cost(columns) // max(count, 1) + 1) * (stored // self.X.n + 1) + n_rows
+        portion = max(ENTRIES_PER_SIGNAL_CHECK // portion, n_threads)
+        while stop < count:
+            start = stop
+            stop = min(start + portion, count)
+            for k in prange(start, stop, num_threads=n_threads, schedule="dynamic", nogil=True):
+                multiply_by_rows(&self.X, &R, &rows[0], min(k, n_rows) if lower else 0, n_rows,
+                                 columns[k], &out[0, k])
+            PyErr_CheckSignals()
+        return 0
+
+    def crossproduct(self, double[::1, :] out, const Py_ssize_t[::1] chosen, factor=None,
+                     bint of_samples=False, int n_threads=1):
+        """The lower triangle of A'A, or of A A' `of_samples`, for the dense matrix
+        A = sqrt(s) * (the engine's columns) of the chosen features, times factor_k if given.
+
+        Panels of A go through BLAS, each thread on its own: BLAS itself should be held to one
+        thread.  They are summed in a fixed number of groups, so that the result does not depend on
+        the number of threads.
+        """
+        cdef Py_ssize_t m = self.X.n if of_samples else chosen.shape[0]
+        cdef Py_ssize_t length = chosen.shape[0] if of_samples else self.X.n
+        cdef Py_ssize_t width = max(min(PANEL_ENTRIES // max(m, 1), length // 8), 256)
+        cdef Py_ssize_t n_panels = (length + width - 1) // width, k, group, stop = 0, start
+        cdef Py_ssize_t n_groups = max(min(n_panels, min(SUM_ENTRIES // max(m * m, 1), 16)), 1)
+        cdef Py_ssize_t round_ = n_groups * max(
+            MULTIPLICATIONS_PER_SIGNAL_CHECK // (n_groups * width * m * m + 1), 1)
+        cdef double[::1] f = np.ones(chosen.shape[0]) if factor is None else factor
+        if self.X.kind == GRAM:
+            raise TypeError("a Gram matrix has no rows")
+        if out.shape[0] != m or out.shape[1] != m or f.shape[0] != chosen.shape[0]:
+            raise ValueError("out must be square, with one row per chosen feature, or per sample")
+        self._check_chosen(chosen)
+        out[:, :] = 0.0
+        if not m or not length:
+            return
+        cdef double[:, ::1] panel = np.empty((n_threads, width * m))
+        cdef double[:, ::1] sums = np.zeros((n_groups, m * m))
+        while stop < n_panels:
+            start = stop
+            stop = min(start + round_, n_panels)
+            for group in prange(n_groups, num_threads=n_threads, schedule="dynamic", nogil=True):
+                add_panels(&self.X, &chosen[0], chosen.shape[0], &f[0], of_samples, width,
+                           start + group, stop, n_groups, &panel[omp_get_thread_num(), 0],
+                           &sums[group, 0])
+            PyErr_CheckSignals()
+        for k in prange(m, num_threads=n_threads, schedule="static", nogil=True):
+            for group in range(n_groups):
+                add_column(m - k, &sums[group, k * m + k], &out[k, k])
 
     def gram_entries(self, chosen):
         """The entries of a Gram matrix in the chosen rows and columns, as a new array."""
@@ -274,10 +368,13 @@ cdef class Columns:
 
     cdef Py_ssize_t _block_end(self, Py_ssize_t start) noexcept:
         # one block of features between two looks at pending signals, a multiple of four long
-        cdef Py_ssize_t stop = start, cost = 0
-        while stop < self.X.p and cost < ENTRIES_PER_SIGNAL_CHECK:
-            cost += column_cost(&self.X, stop)
-            stop += 1
+        cdef Py_ssize_t stop = start, limit
+        if self.X.indptr == NULL:
+            stop += ENTRIES_PER_SIGNAL_CHECK // max(column_cost(&self.X, 0), 1) + 1
+        else:
+            limit = self.X.indptr[start] + ENTRIES_PER_SIGNAL_CHECK
+            while stop < self.X.p and self.X.indptr[stop] < limit:
+                stop += 64
         return min(start + (stop - start + 3) // 4 * 4, self.X.p)
 
     cdef int _check_chosen(self, const Py_ssize_t[::1] chosen) except -1:
@@ -300,6 +397,39 @@ cdef class Columns:
             raise ValueError(
                 f"v has {v.shape[0]} entries, {self.X.n} samples want one each and one more"
             )
+
+
+cdef void add_panels(const matrix_t* X, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
+                     const double* factor, bint of_samples, Py_ssize_t width, Py_ssize_t first,
+                     Py_ssize_t n_panels, Py_ssize_t every, double* panel,
+                     double* total) noexcept nogil:
+    # total += A'A (of_samples: A A') of the panels first, first + every, ...: rows (columns) of A
+    cdef Py_ssize_t at = first, row = 0, column = 0, rows = X.n, columns = n_chosen, i, k
+    cdef int order, depth, stride
+    cdef double one = 1.0
+    while at < n_panels:
+        if of_samples:
+            column = at * width
+            columns = min(width, n_chosen - column)
+        else:
+            row = at * width
+            rows = min(width, X.n - row)
+        for k in range(columns):
+            gather_column(X, chosen[column + k], row, rows, panel + k * rows)
+            if factor[column + k] != 1.0:
+                for i in range(rows):
+                    panel[k * rows + i] *= factor[column + k]
+        order, depth = <int> (rows if of_samples else columns), <int> (columns if of_samples else rows)
+        stride = <int> rows
+        dsyrk(b"L", b"N" if of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
+              total, &order)
+        at = at + every
+
+
+cdef inline void add_column(Py_ssize_t n, const double* x, double* out) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] += x[i]
 
 
 cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,

@@ -11,13 +11,13 @@ need a look at all.  With a Gram matrix of all features every feature has a slot
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport INFINITY, fabs, fmax, fmin, sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 
 from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope,
 )
 from factor cimport factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t
-from penalty cimport duality_gap, penalty_t, prox
+from penalty cimport duality_gap, larger, penalty_t, prox, smaller
 from vector cimport axpy
 
 import numpy as np
@@ -185,11 +185,11 @@ cdef class Engine:
             self._reserve(min(max(2 * self.capacity, m + count), self.X.p))
         self._take_slots(new)
         self.columns.slopes(self.v, self.hs[m:m + count], new, self.n_threads)
-        columns = np.empty((m + count, count), order="F")
-        self.columns.gram_block(self.feature[:m + count], new, columns, self.n_threads)
+        rows = np.empty((count, m + count), order="F")
+        self.columns.gram_block(new, self.feature[:m + count], rows, self.n_threads)
         Q = np.asarray(self.own_Q)
-        Q[:m + count, m:m + count] = columns
-        Q[m:m + count, :m] = columns[:m].T
+        Q[m:m + count, :m + count] = rows
+        Q[:m, m:m + count] = rows[:, :m].T
         return True
 
     # -- signals -------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ cdef class Engine:
             if new != old:
                 n_flips[0] += self._sign(a, new) != self._sign(a, old)
                 self._move(a, new)
-                largest = fmax(largest, fabs(new - old))
+                largest = larger(largest, fabs(new - old))
                 if self._stops(self.m):
                     break
         self._stops(self.m)
@@ -335,7 +335,7 @@ cdef class Engine:
         # where the linear piece that holds u_a ends in direction d
         cdef double x = self.us[a]
         if x * d < 0.0 and self.S.l1_strength * self.S.l1[a] > 0.0:
-            return fmin(0.0, self.S.upper[a]) if d > 0.0 else fmax(0.0, self.S.lower[a])
+            return smaller(0.0, self.S.upper[a]) if d > 0.0 else larger(0.0, self.S.lower[a])
         return self.S.upper[a] if d > 0.0 else self.S.lower[a]
 
     cdef void _predict(self) noexcept nogil:
@@ -349,7 +349,7 @@ cdef class Engine:
             d = self.rhs[i]
             if d != 0.0:
                 end = self._piece_end(a, d)
-                self._move(a, fmin(self.us[a] + d, end) if d > 0.0 else fmax(self.us[a] + d, end))
+                self._move(a, smaller(self.us[a] + d, end) if d > 0.0 else larger(self.us[a] + d, end))
                 if self._stops(self.m):
                     return
 
@@ -395,7 +395,7 @@ cdef class Engine:
                 if flips == 0 and self._newton():
                     gap = self._slot_gap()
                     n_vain = 0 if gap < 0.5 * best else n_vain + 1
-                    best = fmin(best, gap)
+                    best = smaller(best, gap)
             self._raise_signal()
             if gap <= EXACT or (n_vain >= 3 and (gap <= tol or largest <= 1e-12)):
                 break
@@ -412,7 +412,7 @@ cdef class Engine:
             return residual_sumsq(self.X, &self.v[0])
         for a in range(self.m):
             fitted += self.us[a] * (self.target[a] + self.hs[a])
-        return fmax(self.target_sumsq - fitted, 0.0)
+        return larger(self.target_sumsq - fitted, 0.0)
 
     # -- beyond the slots ----------------------------------------------------------------------
 
@@ -490,7 +490,7 @@ cdef class Engine:
             middle = 0.0
             for k in range(self.n_basis):
                 middle += beta[k] * self.basis_slopes[j, k]
-            self.known[j] = fmin(self.known[j], fabs(middle) + rest - self.odometer)
+            self.known[j] = smaller(self.known[j], fabs(middle) + rest - self.odometer)
             if self._may_violate(j, middle - rest, middle + rest):
                 self.candidates[n_open] = j
                 n_open += 1

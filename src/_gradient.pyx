@@ -2,53 +2,75 @@
 
     minimise  1/2 ||y - X w||_s^2 + 1/2 sum_j ridge_j w_j^2 + sum_j phi_j(w_j)
 
-A step needs x_j . r of every feature and then the residual of the new point.  Since the new w_j
-depends on x_j . r alone, both are done while column j is in cache: X is read once a step.
+A step needs the residual r, x_j . r of every feature and then the new w.  X is read once for that,
+in one of two ways.  Since the new w_j depends on x_j . r alone, column j can give x_j . r and its
+part of the next residual while it is in cache.  Where X is dense with few features, a block of rows
+fits into the cache and gives its part of the residual and of all x_j . r.
 """
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from design cimport GRAM, matrix_of, matrix_t, residual_sumsq, shift_block, slopes_of_block
+from design cimport (
+    DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_four, residual_sumsq,
+    rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
+)
 from penalty cimport penalty_t, prox
 
 import numpy as np
+
+# Entries in a block of rows: 320 KiB of float64, which stay in a core's own cache.  With more
+# features than this the blocks get so short that the time is spent between columns.
+cdef enum:
+    BLOCK_ENTRIES = 40_960
+    MOST_BY_ROWS = 256
 
 ctypedef struct point_t:
     double* w               # the iterate
     double* z               # the extrapolated point, at which the gradient is taken
     double* v               # weighted residual of z
-    double* partial         # one vector like v for every group of features
+    double* partial         # one vector like v (by rows: like w) for every group
     double* restart         # and one number
+
+
+cdef inline double update(const penalty_t* P, const double* ridge, const point_t* at, double step,
+                          double momentum, Py_ssize_t j, double c) noexcept nogil:
+    # w_new = prox(z + step * (c - ridge * z));  z_new = w_new + momentum * (w_new - w)
+    # returns (z - w_new) * (w_new - w)
+    cdef double new = prox(P, j, at.z[j] / step + c - ridge[j] * at.z[j], 1.0 / step)
+    cdef double d = new - at.w[j], along = (at.z[j] - new) * d
+    at.w[j] = new
+    at.z[j] = new + momentum * d
+    return along
 
 
 cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* ridge,
                           const point_t* at, double step, double momentum, Py_ssize_t start,
                           Py_ssize_t stop, double* partial) noexcept nogil:
-    # w_new = prox(z + step * (X.T @ r - ridge * z));  z_new = w_new + momentum * (w_new - w)
-    # partial -= s * (X @ z_new);  returns (z - w_new) @ (w_new - w)
+    # The updates of features start .. stop, and  partial -= s * (X @ z_new).  Each of the two passes
+    # over four dense columns fetches half of the next four.
     cdef double[4] c
-    cdef double new, d, along = 0.0
-    cdef Py_ssize_t j, first, last
+    cdef double along = 0.0
+    cdef Py_ssize_t j, first, last, ahead = next_four(X)
+    cdef bint dense = X.kind == DENSE_F64 or X.kind == DENSE_F32
     for first in range(start, stop, 4):
         last = min(first + 4, stop)
-        slopes_of_block(X, at.v, NULL, first, last, True, c)
+        if dense and last - first == 4:
+            slopes_of_four(X, at.v, first, in_cache(X), ahead, 0, c)
+        else:
+            slopes_of_block(X, at.v, NULL, first, last, c)
         for j in range(first, last):
-            new = prox(P, j, at.z[j] / step + c[j - first] - ridge[j] * at.z[j], 1.0 / step)
-            d = new - at.w[j]
-            along += (at.z[j] - new) * d
-            at.w[j] = new
-            at.z[j] = new + momentum * d
-        shift_block(X, at.z, first, last, True, partial)
+            along += update(P, ridge, at, step, momentum, j, c[j - first])
+        shift_block(X, at.z, first, last, 0, ahead, partial)
     return along
 
 
-cdef double fused_step(const matrix_t* X, const penalty_t* P, const double* ridge,
-                       const double* target, const point_t* at, double step, double momentum,
-                       Py_ssize_t n_groups, int n_threads) noexcept nogil:
+cdef double step_by_features(const matrix_t* X, const penalty_t* P, const double* ridge,
+                             const double* target, const point_t* at, double step,
+                             double momentum, Py_ssize_t n_groups, int n_threads) noexcept nogil:
     # One step of all features and the residual of the new z, summed group by group in a fixed
     # order so that the result does not depend on the number of threads.
     cdef Py_ssize_t k, i, length = X.n + (X.kind != GRAM)
@@ -67,6 +89,44 @@ cdef double fused_step(const matrix_t* X, const penalty_t* P, const double* ridg
     return along
 
 
+cdef void slopes_of_rows(const matrix_t* X, const double* target, const point_t* at,
+                         Py_ssize_t start, Py_ssize_t stop, double* partial) noexcept nogil:
+    # v = target - s * (X @ z)  and  partial = X.T @ v  of rows start .. stop
+    cdef matrix_t B
+    cdef double[4] c
+    cdef Py_ssize_t j, first, row = start, block = BLOCK_ENTRIES // X.p // 8 * 8
+    memset(partial, 0, X.p * sizeof(double))
+    while row < stop:
+        B = rows_of(X, row, min(block, stop - row))
+        memcpy(at.v + row, target + row, B.n * sizeof(double))
+        # each of the two passes fetches half of the next block
+        shift_block(&B, at.z, 0, X.p, block, 0, at.v + row)
+        for first in range(0, X.p - 3, 4):
+            slopes_of_four(&B, at.v + row, first, False, 0, block, c)
+            for j in range(4):
+                partial[first + j] += c[j]
+        for j in range(X.p // 4 * 4, X.p):
+            partial[j] += slope(&B, j, at.v + row)
+        row += B.n
+
+
+cdef double step_by_rows(const matrix_t* X, const penalty_t* P, const double* ridge,
+                         const double* target, const point_t* at, double step, double momentum,
+                         Py_ssize_t n_groups, int n_threads) noexcept nogil:
+    # One step of all features; v is the residual of the old z.
+    cdef Py_ssize_t k, j
+    cdef double along = 0.0, total
+    for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        slopes_of_rows(X, target, at, X.n * k // n_groups, X.n * (k + 1) // n_groups,
+                       at.partial + k * X.p)
+    for j in range(X.p):
+        total = 0.0
+        for k in range(n_groups):
+            total += at.partial[k * X.p + j]
+        along += update(P, ridge, at, step, momentum, j, total)
+    return along
+
+
 @cython.final
 cdef class GradientUpdates:
     """Plain, accelerated and proximal gradient steps that read X once each.
@@ -77,6 +137,9 @@ cdef class GradientUpdates:
     target : (n_samples + 1,) weighted residual of w = 0
     ridge : (n_features,) weights of the smooth L2 part
     penalty : (l1, l2, lower, upper), each (n_features,): what goes through the proximal map
+    by_rows : bool or None
+        None: where blocks of rows fit into the cache.  By rows, `residual` is that of the point
+        before the last step until `settle` is called.
     """
 
     cdef const matrix_t* X
@@ -85,12 +148,13 @@ cdef class GradientUpdates:
     cdef const double[::1] target, ridge, l1, l2, lower, upper
     cdef double[::1] w, z, v, partial, restart
     cdef Py_ssize_t n_groups
+    cdef bint by_rows
     cdef int n_threads
     cdef double t
     cdef readonly object coef, residual
     cdef readonly Py_ssize_t n_steps
 
-    def __init__(self, columns, target, ridge, penalty, coef=None, int n_threads=1):
+    def __init__(self, columns, target, ridge, penalty, coef=None, int n_threads=1, by_rows=None):
         self.X = matrix_of(columns)
         if self.X.kind == GRAM:
             raise TypeError("gradient updates want the columns themselves, not their Gram matrix")
@@ -109,14 +173,25 @@ cdef class GradientUpdates:
         self.P.lower = &self.lower[0]
         self.P.upper = &self.upper[0]
         self.n_threads = n_threads
-        self.n_groups = max(min(p // 8, 16), 1)
-        self.partial = np.empty(self.n_groups * self.target.shape[0])
+        few = self.X.kind in (DENSE_F64, DENSE_F32) and p <= MOST_BY_ROWS
+        self.by_rows = few if by_rows is None else by_rows
+        if self.by_rows and not few:
+            raise ValueError("only a dense matrix with few features can be read by rows")
+        self.n_groups = self._count_groups()
+        self.partial = np.empty(self.n_groups * (p if self.by_rows else self.X.n + 1))
         self.restart = np.empty(self.n_groups)
         self.coef = self.w = np.clip(np.zeros(p) if coef is None else coef, self.lower, self.upper)
         self.z = np.array(self.coef)
         self.residual = self.v = np.array(target)
         self.columns.subtract_product(self.z, self.v, n_threads)
         self.t = 1.0
+
+    def _count_groups(self):
+        # fixed by the problem, so that the result does not depend on the number of threads
+        if self.by_rows:
+            return max(min(self.X.n * self.X.p // (4 * BLOCK_ENTRIES), 16), 1)
+        entries = self.X.n * self.X.p if self.X.indptr == NULL else self.X.indptr[self.X.p]
+        return groups_for(self.X, entries)
 
     def descend(self, double step, Py_ssize_t count):
         """`count` plain (proximal) gradient steps of the given length."""
@@ -138,7 +213,7 @@ cdef class GradientUpdates:
     def settle(self):
         """Take the extrapolated point back to the iterate, and the residual with it."""
         self.t = 1.0
-        if not np.array_equal(self.z, self.w):
+        if self.by_rows or not np.array_equal(self.z, self.w):
             self.z[:] = self.w
             self.v[:] = self.target
             self.columns.subtract_product(self.z, self.v, self.n_threads)
@@ -149,8 +224,12 @@ cdef class GradientUpdates:
         at.w, at.z, at.v = &self.w[0], &self.z[0], &self.v[0]
         at.partial, at.restart = &self.partial[0], &self.restart[0]
         with nogil:
-            along = fused_step(self.X, &self.P, &self.ridge[0], &self.target[0], &at, step,
-                               momentum, self.n_groups, self.n_threads)
+            if self.by_rows:
+                along = step_by_rows(self.X, &self.P, &self.ridge[0], &self.target[0], &at, step,
+                                     momentum, self.n_groups, self.n_threads)
+            else:
+                along = step_by_features(self.X, &self.P, &self.ridge[0], &self.target[0], &at,
+                                         step, momentum, self.n_groups, self.n_threads)
         self.n_steps += 1
         PyErr_CheckSignals()
         return along
@@ -165,7 +244,8 @@ def largest_eigenvalue(columns, start, Py_ssize_t count, int n_threads=1):
     p = columns.shape[1]
     zero, inf = np.zeros(p), np.full(p, INFINITY)
     nothing = np.zeros(columns.shape[0] + 1)
-    updates = GradientUpdates(columns, nothing, zero, (zero, zero, -inf, inf), start, n_threads)
+    updates = GradientUpdates(columns, nothing, zero, (zero, zero, -inf, inf), start, n_threads,
+                              by_rows=False)
     cdef double[::1] w = updates.w, z = updates.z
     cdef const matrix_t* X = matrix_of(columns)
     cdef double norm, estimate = 0.0

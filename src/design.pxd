@@ -19,7 +19,9 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from vector cimport axpy, axpy4, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments
+from vector cimport (
+    SR_AHEAD, SR_SHORT, axpy, axpy4, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments,
+)
 
 cdef enum kind_t:
     DENSE_F64, DENSE_F32, CSC_F64_I32, CSC_F64_I64, CSC_F32_I32, CSC_F32_I64, GRAM
@@ -146,55 +148,69 @@ cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double
                        X.weight, out)
 
 
+# Dense matrices up to this many bytes stay in a cache from one pass to the next.
+cdef enum: STAYS_IN_CACHE = 4_194_304
+
+
+cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
+    return X.p * X.stride * (4 if X.kind == DENSE_F32 else 8) <= STAYS_IN_CACHE
+
+
 cdef inline Py_ssize_t next_four(const matrix_t* X) noexcept nogil:
-    # From four dense columns to the next four, in entries, if these are to be fetched in advance;
-    # 0 where columns are long enough for the processor to do it unasked.
-    return 4 * X.stride if X.n <= 4096 else 0
+    # from four dense columns to what is to be fetched meanwhile: the next four, unless they are long
+    return 4 * X.stride if X.n <= 4096 else SR_AHEAD
 
 
 cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
-                                 Py_ssize_t start, Py_ssize_t stop, bint shifts_follow,
-                                 double* out) noexcept nogil:
-    # out[k - start] = c_j . v;  when shifts_follow these fetch half of the next columns
-    cdef Py_ssize_t k, j, near, far
+                                 Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
+    # out[k - start] = c_j . v
+    cdef Py_ssize_t k, j
     if chosen == NULL and stop - start == 4 and (X.kind == DENSE_F64 or X.kind == DENSE_F32):
-        near = next_four(X)
-        far = 0 if shifts_follow else near
-        if X.kind == DENSE_F64:
-            dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
-                 near, far, out)
-        else:
-            dot4(X.n, <const float*> X.data + start * X.stride, X.stride, X.center + start, v,
-                 near, far, out)
-        for k in range(4):
-            out[k] *= X.scale[start + k]
-        return
+        if in_cache(X):
+            slopes_of_four(X, v, start, True, 4 * X.stride, 4 * X.stride, out)
+            return
+        if X.n > SR_SHORT:
+            slopes_of_four(X, v, start, False, SR_AHEAD, SR_AHEAD, out)
+            return
     for k in range(start, stop):
         j = k if chosen == NULL else chosen[k]
         out[k - start] = slope(X, j, v)
 
 
+cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t start, bint nearest,
+                                Py_ssize_t near, Py_ssize_t far, double* out) noexcept nogil:
+    # the same for four dense columns, while others are fetched (see sr_dot4)
+    cdef Py_ssize_t k
+    if X.kind == DENSE_F64:
+        dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
+             nearest, near, far, out)
+    else:
+        dot4(X.n, <const float*> X.data + start * X.stride, X.stride, X.center + start, v,
+             nearest, near, far, out)
+    for k in range(4):
+        out[k] *= X.scale[start + k]
+
+
 cdef inline void shift_four(const matrix_t* X, const Py_ssize_t* which, const double* u,
-                            bint after_slopes, double* v) noexcept nogil:
-    # v -= s (X u) for four dense columns
+                            Py_ssize_t near, Py_ssize_t far, double* v) noexcept nogil:
+    # v -= s (X u) for four dense columns, while others are fetched (see sr_axpy4)
     cdef double[4] d
     cdef double[4] m
     cdef Py_ssize_t[4] at
-    cdef Py_ssize_t k, far = 0
+    cdef Py_ssize_t k
     for k in range(4):
         d[k] = u[which[k]] * X.scale[which[k]]
         m[k] = X.center[which[k]]
         at[k] = which[k] * X.stride
-    if which[3] - which[0] == 3:
-        far = next_four(X)
     if X.kind == DENSE_F64:
-        axpy4(X.n, d, <const double*> X.data, at, m, X.weight, 0 if after_slopes else far, far, v)
+        axpy4(X.n, d, <const double*> X.data, at, m, X.weight, near, far, v)
     else:
-        axpy4(X.n, d, <const float*> X.data, at, m, X.weight, 0 if after_slopes else far, far, v)
+        axpy4(X.n, d, <const float*> X.data, at, m, X.weight, near, far, v)
 
 
 cdef inline void shift_block(const matrix_t* X, const double* u, Py_ssize_t start,
-                             Py_ssize_t stop, bint after_slopes, double* v) noexcept nogil:
+                             Py_ssize_t stop, Py_ssize_t near, Py_ssize_t far,
+                             double* v) noexcept nogil:
     # v -= s (X u) for the columns start .. stop with u_j != 0, dense ones four at a time
     cdef Py_ssize_t[4] which
     cdef Py_ssize_t j, k, count = 0
@@ -208,7 +224,7 @@ cdef inline void shift_block(const matrix_t* X, const double* u, Py_ssize_t star
         which[count] = j
         count += 1
         if count == 4:
-            shift_four(X, which, u, after_slopes, v)
+            shift_four(X, which, u, near, far, v)
             count = 0
     for k in range(count):
         shift(X, which[k], u[which[k]], v)
@@ -223,8 +239,21 @@ cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* ch
     cdef Py_ssize_t block, n_blocks = (stop - start + 3) // 4
     cdef Py_ssize_t portion = max(n_blocks // (16 * n_threads), 1)
     for block in prange(n_blocks, num_threads=n_threads, schedule="dynamic", chunksize=portion):
-        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop), False,
+        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop),
                         out + start + 4 * block)
+
+
+cdef inline matrix_t rows_of(const matrix_t* X, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    # rows first .. first + count of a dense matrix; what describes all samples is not of the rows
+    cdef matrix_t B = X[0]
+    B.n = count
+    if X.kind == DENSE_F32:
+        B.data = <const float*> X.data + first
+    else:
+        B.data = <const double*> X.data + first
+    if X.weight != NULL:
+        B.weight = X.weight + first
+    return B
 
 
 cdef inline double residual_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
@@ -250,21 +279,29 @@ cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept n
     return residual_dot(X, v, v)
 
 
+cdef inline Py_ssize_t groups_for(const matrix_t* X, Py_ssize_t cost) noexcept nogil:
+    # In how many groups columns with so many entries are summed: each must be worth its vector.
+    if X.kind == GRAM:
+        return 1
+    return max(min(cost // (16 * X.n), 16), 1)
+
+
 cdef inline void subtract_product(const matrix_t* X, const double* u, double* v, double* partial,
                                   int n_threads) noexcept nogil:
     # v -= s (X u).  Up to 16 groups of features, each summed into a vector of its own and these
     # added in order, so that the result does not depend on the number of threads.
-    cdef Py_ssize_t j, k, i, n_nonzero = 0, length = X.n + (X.kind != GRAM)
+    cdef Py_ssize_t j, k, i, cost = 0, length = X.n + (X.kind != GRAM)
     for j in range(X.p):
-        n_nonzero += u[j] != 0.0
-    cdef Py_ssize_t n_groups = max(min(n_nonzero // 32, 16), 1)
+        if u[j] != 0.0:
+            cost += column_cost(X, j)
+    cdef Py_ssize_t n_groups = groups_for(X, cost), ahead = next_four(X)
     if n_groups == 1:
-        shift_block(X, u, 0, X.p, False, v)
+        shift_block(X, u, 0, X.p, ahead, ahead, v)
         return
     for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
         memset(partial + k * length, 0, length * sizeof(double))
-        shift_block(X, u, X.p * k // n_groups, X.p * (k + 1) // n_groups, False,
-                    partial + k * length)
+        shift_block(X, u, X.p * k // n_groups, X.p * (k + 1) // n_groups, ahead,
+                    ahead, partial + k * length)
     for i in prange(length, num_threads=n_threads, schedule="static"):
         for k in range(n_groups):
             v[i] += partial[k * length + i]

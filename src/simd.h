@@ -62,8 +62,48 @@ static inline const char *sr_vector_level(void)
 #endif
 }
 
-/* Asks for the cache line of p; any address may be asked for. */
+/* out[k] = the sum of the lanes of ak, added in the order of sr_dot.  Shuffles make of the four sums
+ * of four what would otherwise be sixteen single additions. */
+#if SR_VECTOR_EXTENSION && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+typedef double sr_f64x4 __attribute__((vector_size(32), aligned(8), may_alias));
+#define SR_HALF(a)                                                                               \
+    (__builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7))
+#define SR_PAIRS(a, b)                                                                           \
+    (__builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7))
+#define SR_SUMS(a0, a1, a2, a3, out)                                                             \
+    do {                                                                                         \
+        const sr_f64x4 b0 = SR_HALF(a0), b1 = SR_HALF(a1), b2 = SR_HALF(a2), b3 = SR_HALF(a3);   \
+        const sr_f64x4 c01 = SR_PAIRS(b0, b1), c23 = SR_PAIRS(b2, b3);                           \
+        *(sr_f64x4 *)(out) = __builtin_shufflevector(c01, c23, 0, 2, 4, 6)                       \
+                             + __builtin_shufflevector(c01, c23, 1, 3, 5, 7);                    \
+    } while (0)
+#endif
+#endif
+#define SR_SUM(a) (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7])))
+#ifndef SR_SUMS
+#define SR_SUMS(a0, a1, a2, a3, out)                                                             \
+    do {                                                                                         \
+        (out)[0] = SR_SUM(a0);                                                                   \
+        (out)[1] = SR_SUM(a1);                                                                   \
+        (out)[2] = SR_SUM(a2);                                                                   \
+        (out)[3] = SR_SUM(a3);                                                                   \
+    } while (0)
+#endif
+
+/* Asks for the cache line of p, for the second cache or for the first; any address will do. */
+#if defined(__GNUC__) || defined(__clang__)
 #define SR_FETCH(p) __builtin_prefetch((p), 0, 2)
+#define SR_FETCH_NEAREST(p) __builtin_prefetch((p), 0, 3)
+#else
+#define SR_FETCH(p) ((void)(p))
+#define SR_FETCH_NEAREST(p) ((void)(p))
+#endif
+
+/* Entries of one dense column that are asked for so far ahead of their use, unless the column is
+ * short: then it leads to the next one, which the processor fetches unasked. */
+#define SR_AHEAD 128
+#define SR_SHORT 1024
 
 #define SR_T double
 #define SR_NAME(name) name##_f64

@@ -13,12 +13,20 @@ SR_LEAF double SR_NAME(sr_dot)(ptrdiff_t n, const SR_T *x, double m, const doubl
     ptrdiff_t i = 0;
 #if SR_VECTOR_EXTENSION
     sr_f64x8 a = {0}, b = {0};
-    for (; i + 16 <= n; i += 16) {
-        a += (SR_LOAD(x + i) - m) * *(const sr_f64x8 *)(v + i);
-        b += (SR_LOAD(x + i + 8) - m) * *(const sr_f64x8 *)(v + i + 8);
-    }
+    if (n > SR_SHORT)
+        for (; i + 16 <= n; i += 16) {
+            SR_FETCH(x + i + SR_AHEAD);
+            SR_FETCH(x + i + 8 + SR_AHEAD);
+            a += (SR_LOAD(x + i) - m) * *(const sr_f64x8 *)(v + i);
+            b += (SR_LOAD(x + i + 8) - m) * *(const sr_f64x8 *)(v + i + 8);
+        }
+    else
+        for (; i + 16 <= n; i += 16) {
+            a += (SR_LOAD(x + i) - m) * *(const sr_f64x8 *)(v + i);
+            b += (SR_LOAD(x + i + 8) - m) * *(const sr_f64x8 *)(v + i + 8);
+        }
     a += b;
-    total = ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+    total = SR_SUM(a);
 #endif
     for (; i < n; i++)
         total += ((double)x[i] - m) * v[i];
@@ -26,10 +34,11 @@ SR_LEAF double SR_NAME(sr_dot)(ptrdiff_t n, const SR_T *x, double m, const doubl
 }
 
 /* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four.
- * Meanwhile the entries `near` behind those of the first two columns, and `far` behind those of the
- * others, are fetched: short columns end before the processor has seen where they lead. */
+ * Meanwhile what lies `near` entries behind the first two columns, and `far` behind the others, is
+ * fetched: into the first cache (`nearest`) or the second. */
 SR_LEAF void SR_NAME(sr_dot4)(ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
-                              const double *v, ptrdiff_t near, ptrdiff_t far, double *out)
+                              const double *v, int nearest, ptrdiff_t near, ptrdiff_t far,
+                              double *out)
 {
     const SR_T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
     ptrdiff_t i = 0;
@@ -37,21 +46,25 @@ SR_LEAF void SR_NAME(sr_dot4)(ptrdiff_t n, const SR_T *x, ptrdiff_t stride, cons
 #if SR_VECTOR_EXTENSION
     sr_f64x8 a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0};
     const double m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3];
-    for (; i + 8 <= n; i += 8) {
-        const sr_f64x8 vi = *(const sr_f64x8 *)(v + i);
-        SR_FETCH(x0 + near + i);
-        SR_FETCH(x1 + near + i);
-        SR_FETCH(x2 + far + i);
-        SR_FETCH(x3 + far + i);
-        a0 += (SR_LOAD(x0 + i) - m0) * vi;
-        a1 += (SR_LOAD(x1 + i) - m1) * vi;
-        a2 += (SR_LOAD(x2 + i) - m2) * vi;
-        a3 += (SR_LOAD(x3 + i) - m3) * vi;
+#define SR_LOOP(FETCH)                                                                           \
+    for (; i + 8 <= n; i += 8) {                                                                 \
+        const sr_f64x8 vi = *(const sr_f64x8 *)(v + i);                                          \
+        FETCH(x0 + near + i);                                                                    \
+        FETCH(x1 + near + i);                                                                    \
+        FETCH(x2 + far + i);                                                                     \
+        FETCH(x3 + far + i);                                                                     \
+        a0 += (SR_LOAD(x0 + i) - m0) * vi;                                                       \
+        a1 += (SR_LOAD(x1 + i) - m1) * vi;                                                       \
+        a2 += (SR_LOAD(x2 + i) - m2) * vi;                                                       \
+        a3 += (SR_LOAD(x3 + i) - m3) * vi;                                                       \
     }
-    out[0] = ((a0[0] + a0[4]) + (a0[2] + a0[6])) + ((a0[1] + a0[5]) + (a0[3] + a0[7]));
-    out[1] = ((a1[0] + a1[4]) + (a1[2] + a1[6])) + ((a1[1] + a1[5]) + (a1[3] + a1[7]));
-    out[2] = ((a2[0] + a2[4]) + (a2[2] + a2[6])) + ((a2[1] + a2[5]) + (a2[3] + a2[7]));
-    out[3] = ((a3[0] + a3[4]) + (a3[2] + a3[6])) + ((a3[1] + a3[5]) + (a3[3] + a3[7]));
+    if (nearest) {
+        SR_LOOP(SR_FETCH_NEAREST)
+    } else {
+        SR_LOOP(SR_FETCH)
+    }
+#undef SR_LOOP
+    SR_SUMS(a0, a1, a2, a3, out);
 #endif
     for (; i < n; i++) {
         out[0] += ((double)x0[i] - m[0]) * v[i];
@@ -84,7 +97,7 @@ SR_LEAF void SR_NAME(sr_axpy)(ptrdiff_t n, double d, const SR_T *x, double m, co
 }
 
 /* v_i -= s_i sum_k d_k (x_ik - m_k) for the four columns that start at x[at[k]]: v is loaded and
- * stored once for all four.  `near` and `far` as above. */
+ * stored once for all four.  `near` and `far` as above, for the second cache. */
 SR_LEAF void SR_NAME(sr_axpy4)(ptrdiff_t n, const double *d, const SR_T *x, const ptrdiff_t *at,
                                const double *m, const double *s, ptrdiff_t near, ptrdiff_t far,
                                double *v)
@@ -132,8 +145,8 @@ SR_LEAF void SR_NAME(sr_moments)(ptrdiff_t n, const SR_T *x, double m, double f,
             b += (*(const sr_f64x8 *)(s + i) * (f * e)) * (f * e);
         }
     }
-    sum = ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
-    sumsq = ((b[0] + b[4]) + (b[2] + b[6])) + ((b[1] + b[5]) + (b[3] + b[7]));
+    sum = SR_SUM(a);
+    sumsq = SR_SUM(b);
 #endif
     for (; i < n; i++) {
         const double e = (double)x[i] - m, w = s == NULL ? 1.0 : s[i];

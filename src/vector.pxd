@@ -8,12 +8,16 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from "simd.h" nogil:
     const char* sr_vector_level()
     bint SR_RUNTIME_DISPATCH
+    enum: SR_AHEAD, SR_SHORT
+    void SR_FETCH(const void* p) noexcept
     double sr_dot_f64(Py_ssize_t n, const double* x, double m, const double* v) noexcept
     double sr_dot_f32(Py_ssize_t n, const float* x, double m, const double* v) noexcept
     void sr_dot4_f64(Py_ssize_t n, const double* x, Py_ssize_t stride, const double* m,
-                     const double* v, Py_ssize_t near, Py_ssize_t far, double* out) noexcept
+                     const double* v, int nearest, Py_ssize_t near, Py_ssize_t far,
+                     double* out) noexcept
     void sr_dot4_f32(Py_ssize_t n, const float* x, Py_ssize_t stride, const double* m,
-                     const double* v, Py_ssize_t near, Py_ssize_t far, double* out) noexcept
+                     const double* v, int nearest, Py_ssize_t near, Py_ssize_t far,
+                     double* out) noexcept
     void sr_axpy_f64(Py_ssize_t n, double d, const double* x, double m, const double* s,
                      double* v) noexcept
     void sr_axpy_f32(Py_ssize_t n, double d, const float* x, double m, const double* s,
@@ -37,6 +41,10 @@ ctypedef fused index_t:
     int32_t
     int64_t
 
+# Stored entries that are asked for so far ahead of their use: columns are short, and the processor
+# does not see that the next one follows.  Any address may be asked for.
+cdef enum: AHEAD = 256
+
 
 cdef inline double dot(Py_ssize_t n, const real_t* x, double m, const double* v) noexcept nogil:
     # (x - m) @ v
@@ -47,13 +55,13 @@ cdef inline double dot(Py_ssize_t n, const real_t* x, double m, const double* v)
 
 
 cdef inline void dot4(Py_ssize_t n, const real_t* x, Py_ssize_t stride, const double* m,
-                      const double* v, Py_ssize_t near, Py_ssize_t far,
+                      const double* v, int nearest, Py_ssize_t near, Py_ssize_t far,
                       double* out) noexcept nogil:
     # (X[:, :4] - m[:4]).T @ v
     if real_t is double:
-        sr_dot4_f64(n, x, stride, m, v, near, far, out)
+        sr_dot4_f64(n, x, stride, m, v, nearest, near, far, out)
     else:
-        sr_dot4_f32(n, x, stride, m, v, near, far, out)
+        sr_dot4_f32(n, x, stride, m, v, nearest, near, far, out)
 
 
 cdef inline void axpy4(Py_ssize_t n, const double* d, const real_t* x, const Py_ssize_t* at,
@@ -89,14 +97,20 @@ cdef inline double sparse_dot(Py_ssize_t nnz, const real_t* x, const index_t* ro
     # (x - m) @ v[rows]; four sums hide the latency of the additions
     cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
     cdef Py_ssize_t k = 0
+    if m != 0.0:
+        for k in range(nnz):
+            a += (x[k] - m) * v[rows[k]]
+        return a
     while k + 4 <= nnz:
-        a += (x[k] - m) * v[rows[k]]
-        b += (x[k + 1] - m) * v[rows[k + 1]]
-        c += (x[k + 2] - m) * v[rows[k + 2]]
-        d += (x[k + 3] - m) * v[rows[k + 3]]
+        SR_FETCH(x + k + AHEAD)
+        SR_FETCH(rows + k + AHEAD)
+        a += x[k] * v[rows[k]]
+        b += x[k + 1] * v[rows[k + 1]]
+        c += x[k + 2] * v[rows[k + 2]]
+        d += x[k + 3] * v[rows[k + 3]]
         k += 4
     while k < nnz:
-        a += (x[k] - m) * v[rows[k]]
+        a += x[k] * v[rows[k]]
         k += 1
     return (a + c) + (b + d)
 
@@ -104,13 +118,25 @@ cdef inline double sparse_dot(Py_ssize_t nnz, const real_t* x, const index_t* ro
 cdef inline void sparse_axpy(Py_ssize_t nnz, double d, const real_t* x, const index_t* rows,
                              double m, const double* s, double* v) noexcept nogil:
     # v[rows] -= d * s[rows] * (x - m)
-    cdef Py_ssize_t k
-    if s == NULL:
+    cdef Py_ssize_t k = 0
+    if s != NULL:
+        for k in range(nnz):
+            v[rows[k]] -= d * s[rows[k]] * (x[k] - m)
+    elif m != 0.0:
         for k in range(nnz):
             v[rows[k]] -= d * (x[k] - m)
     else:
-        for k in range(nnz):
-            v[rows[k]] -= d * s[rows[k]] * (x[k] - m)
+        while k + 4 <= nnz:
+            SR_FETCH(x + k + AHEAD)
+            SR_FETCH(rows + k + AHEAD)
+            v[rows[k]] -= d * x[k]
+            v[rows[k + 1]] -= d * x[k + 1]
+            v[rows[k + 2]] -= d * x[k + 2]
+            v[rows[k + 3]] -= d * x[k + 3]
+            k += 4
+        while k < nnz:
+            v[rows[k]] -= d * x[k]
+            k += 1
 
 
 cdef inline void sparse_moments(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,

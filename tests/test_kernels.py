@@ -339,15 +339,20 @@ def test_gram_block(rng, kind, weighted):
     gram = case.C.T @ (case.s[:, None] * case.C)
     norm = np.sqrt(np.diag(gram))
     everything = np.arange(9)
-    for rows, columns in ((everything, everything), (everything[:0], everything), ([7, 2], [1])):
+    some = np.array([8, 0, 3, 5])
+    sides = [(everything, everything), (everything[:0], everything), ([7, 2], [1])]
+    for rows, columns in [*sides, (some, everything), (everything, some), ([4], everything)]:
         chosen = np.ix_(rows, columns)
         size = 10 * norm[rows][:, None] * norm[columns]
 
-        def block(n_threads, rows=rows, columns=columns, shape=size.shape):
+        def block(n_threads, rows=rows, columns=columns, shape=size.shape, lower=False):
             out = np.full(shape, np.nan, order="F")
-            case.columns.gram_block(np.array(rows), np.array(columns), out, n_threads)
+            case.columns.gram_block(np.array(rows), np.array(columns), out, n_threads, lower)
             return out
 
+        lower = np.tril_indices(len(rows), 0, len(columns))
+        found = per_thread(lambda n_threads, block=block: block(n_threads, lower=True))
+        assert_close(found[lower], gram[chosen][lower], size[lower])
         assert_close(per_thread(block), gram[chosen], size)
 
 
@@ -396,6 +401,31 @@ def make_descent(case, target, penalty, n_threads=1, gram=False, random_state=No
         columns, start = case.columns, case.weighted_residual(target)
     rng = None if random_state is None else np.random.RandomState(random_state)
     return CoordinateDescent(columns, start, sumsq, curvature, penalty, n_threads, rng)
+
+
+@each_kind
+@each_weighting
+@pytest.mark.parametrize("of_samples", [False, True])
+@pytest.mark.parametrize("n", [40, 700])
+def test_crossproduct(rng, kind, weighted, of_samples, n):
+    # 700 samples: several panels, whichever way
+    case = make_case(rng, kind, n=n, p=9 if n == 40 else 620, weighted=weighted)
+    p = case.C.shape[1]
+    factor = rng.uniform(0.5, 2.0, p)
+    chosen = rng.permutation(p)[: p - 3]
+    for f in (None, factor[: chosen.size]):
+        A = np.sqrt(case.s[:, None]) * case.C[:, chosen] * (1.0 if f is None else f)
+        A = A.T if of_samples else A
+        wanted, norm = A.T @ A, np.sqrt(np.sum(A * A, axis=0))
+
+        def product(n_threads, f=f, size=wanted.shape[0]):
+            out = np.full((size, size), np.nan, order="F")
+            case.columns.crossproduct(out, chosen, f, of_samples, n_threads)
+            return out
+
+        lower = np.tril_indices(len(wanted))
+        size = 10 * np.outer(norm, norm)[lower] + 1e-300
+        assert_close(per_thread(product)[lower], wanted[lower], size)
 
 
 @each_kind

@@ -1,0 +1,12 @@
+"""SciPy's BLAS for compiled loops, found when a module is loaded: building needs no SciPy."""
+
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+
+ctypedef void (*dsyrk_t)(char* uplo, char* trans, int* n, int* k, double* alpha, double* a, int* lda,
+                         double* beta, double* c, int* ldc) noexcept nogil
+
+
+cdef inline dsyrk_t find_dsyrk() except NULL:
+    from scipy.linalg import cython_blas
+    capsule = cython_blas.__pyx_capi__["dsyrk"]
+    return <dsyrk_t> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
