@@ -100,10 +100,15 @@ typedef double sr_f64x4 __attribute__((vector_size(32), aligned(8), may_alias));
 #define SR_FETCH_NEAREST(p) ((void)(p))
 #endif
 
-/* Entries of one dense column that are asked for so far ahead of their use, unless the column is
- * short: then it leads to the next one, which the processor fetches unasked. */
-#define SR_AHEAD 128
+/* How many entries ahead of their use the entries of columns are asked for, measured: four columns
+ * at once if they are longer than SR_SHORT, one alone if it is longer than SR_UNASKED, far ahead
+ * unless it fills the second cache.  Shorter ones lead to their neighbours, which the processor fetches
+ * unasked. */
 #define SR_SHORT 1024
+#define SR_AHEAD 128
+#define SR_UNASKED 2048
+#define SR_FAR_AHEAD 1024
+#define SR_LONG 32768
 
 #define SR_T double
 #define SR_NAME(name) name##_f64

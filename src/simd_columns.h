@@ -13,10 +13,11 @@ SR_LEAF double SR_NAME(sr_dot)(ptrdiff_t n, const SR_T *x, double m, const doubl
     ptrdiff_t i = 0;
 #if SR_VECTOR_EXTENSION
     sr_f64x8 a = {0}, b = {0};
-    if (n > SR_SHORT)
+    const ptrdiff_t ahead = n <= SR_LONG ? SR_FAR_AHEAD : SR_AHEAD;
+    if (n > SR_UNASKED)
         for (; i + 16 <= n; i += 16) {
-            SR_FETCH(x + i + SR_AHEAD);
-            SR_FETCH(x + i + 8 + SR_AHEAD);
+            SR_FETCH(x + i + ahead);
+            SR_FETCH(x + i + 8 + ahead);
             a += (SR_LOAD(x + i) - m) * *(const sr_f64x8 *)(v + i);
             b += (SR_LOAD(x + i + 8) - m) * *(const sr_f64x8 *)(v + i + 8);
         }
