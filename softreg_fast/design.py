@@ -1,4 +1,4 @@
-"""Design: the only place that checks, converts, weights and describes X and y."""
+"""Design: X, y and sample weights, described to the engine without being changed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsyrk
-from sklearn.utils import check_array
 
-from softreg_fast._columns import Columns, check_compressed
+from softreg_fast._columns import Columns
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (
     LARGEST_FOR_ONE_BLAS_THREAD,
     blas_threads_for,
     effective_n_threads,
 )
+from softreg_fast.validation import (
+    as_columns,
+    as_start,
+    as_target,
+    as_weights,
+    check_finite,
+    feature_names_of,
+)
 
 Vector = NDArray[np.float64]
 
 # Entries of one dense panel on the way to a Gram matrix: a few MiB, and BLAS at full speed.
 PANEL_ENTRIES = 1 << 20
-
-# Rows and columns that are transposed at once: what a tile touches stays in the cache.
-TILE = (256, 16_384)
 
 # Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
 SMALLEST_NORM = 1e-290
@@ -185,27 +189,31 @@ class Design:
         l1, l2, lower, upper = (np.where(excluded, 0.0, a) for a in (l1, l2, lower, upper))
         return l1, l2, lower, upper
 
-    def to_user(self, u: Vector, lower: Vector, upper: Vector) -> tuple[NDArray[np.intp], Vector]:
-        """The support and its coefficients in the units of X, inside the user's bounds."""
-        fixed = (self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0))
-        support = np.flatnonzero((u != 0.0) | fixed)
-        norm, u, lower, upper = (a[support] for a in (self.norm, u, lower, upper))
+    def to_user(
+        self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector
+    ) -> Vector:
+        """Coefficients u of these features in the units of X, inside the user's bounds."""
+        norm, lower, upper = (a[features] for a in (self.norm, lower, upper))
         with np.errstate(all="ignore"):
             w = u * (self.y_norm / norm)
             # what lies on a bound of `to_engine` lies on the user's, to the last digit
             w = np.where(u <= lower * (norm / self.y_norm), lower, w)
             w = np.where(u >= upper * (norm / self.y_norm), upper, w)
-        return support, np.clip(np.where(fixed[support], 0.0, w), lower, upper)
+        return np.clip(np.where(norm == 0.0, 0.0, w), lower, upper)
+
+    def fixed(self, lower: Vector, upper: Vector) -> NDArray[np.intp]:
+        """Constant features, about which X says nothing, that the bounds hold away from 0."""
+        return np.flatnonzero((self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0)))
 
     def from_user(self, w: ArrayLike) -> Vector:
         """Coefficients in the units of X in those of the engine."""
         return as_start(w, self.n_features) * (self.norm / self.y_norm)
 
-    def intercept_of(self, support: NDArray[np.intp], w: Vector) -> float:
-        """b = mean(y) - mean(X) w, for the coefficients w of the support."""
+    def intercepts_of(self, coefs: Any) -> Vector:
+        """b = mean(y) - mean(X) w for every column w of a sparse (n_features, n_fits) matrix."""
         if not self.fit_intercept:
-            return 0.0
-        return float(self.y_mean - self.center[support] @ w)
+            return np.zeros(coefs.shape[1])
+        return np.asarray(self.y_mean - coefs.T @ self.center)
 
     @cached_property
     def gram(self) -> NDArray[np.float64]:
@@ -317,218 +325,10 @@ class _Buffers:
         self.indptr = np.asarray(X.indptr, dtype=np.int64)
 
 
-def feature_names_of(X: Any) -> NDArray[np.object_] | None:
-    """The column names of a frame, if they are all strings."""
-    names = getattr(X, "columns", None)
-    if names is None or callable(names):
-        return None
-    names = np.asarray(list(names), dtype=object)
-    return names if len(names) and all(isinstance(name, str) for name in names) else None
-
-
-def as_columns(X: Any) -> Any:
-    """X as float64 or float32 with contiguous columns, or as canonical CSC; no copy if it is."""
-    if sp.issparse(X):
-        return _as_csc(X)
-    if (
-        type(X) in (np.ndarray, np.memmap)
-        and X.ndim == 2
-        and X.dtype in (np.float64, np.float32)
-        and X.dtype.isnative
-        and X.size
-        and (X.flags.f_contiguous or (X.strides[0] == X.itemsize and X.strides[1] >= 0))
-        and X.strides[1] % X.itemsize == 0
-        and X.flags.aligned
-    ):
-        return X
-    X = as_real("X", X, dtype=[np.float64, np.float32], ensure_all_finite=False)
-    if X.flags.f_contiguous and X.flags.aligned:
-        return X
-    # Tile by tile: several times faster than in one go, and Ctrl-C is heard in between.
-    columns = np.empty(X.shape, X.dtype, order="F")
-    for i in range(0, X.shape[0], TILE[0]):
-        for j in range(0, X.shape[1], TILE[1]):
-            tile = slice(i, i + TILE[0]), slice(j, j + TILE[1])
-            columns[tile] = X[tile]
-    return columns
-
-
-def as_real(name: str, value: Any, **options: Any) -> Any:
-    """scikit-learn's check_array, with messages that name what was given."""
-    if value is None:
-        raise ValueError(f"{name} is None; wanted is an array of real numbers.")
-    dtype = getattr(value, "dtype", None)
-    kind = getattr(dtype, "kind", "")
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {dtype}; use real numbers.")
-    if kind in ("m", "M"):
-        raise TypeError(f"{name} has dtype {dtype}; turn dates and durations into numbers first.")
-    try:
-        return check_array(value, input_name=name, **options)
-    except (ValueError, TypeError) as error:
-        kind_of_error = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind_of_error(
-            f"{name} must hold real numbers, one row for each sample: {error}"
-        ) from error
-
-
-def check_finite(name: str, values: Any, where: str = "") -> None:
-    """ValueError if there is NaN or infinity among the values."""
-    if not np.isfinite(values).all():
-        kind = "NaN" if np.isnan(values).any() else "infinity"
-        raise ValueError(
-            f"Input {name} contains {kind}{where}; leave out such samples or replace such values."
-        )
-
-
 def mirror(matrix: NDArray[np.float64]) -> None:
     """Copy the lower triangle of a square matrix to the upper one, in place."""
-    for start in range(0, len(matrix), TILE[0]):
-        stop = start + TILE[0]
+    for start in range(0, len(matrix), 256):
+        stop = start + 256
         matrix[:start, start:stop] = matrix[start:stop, :start].T
         block = matrix[start:stop, start:stop]
         block[:] = np.tril(block) + np.tril(block, -1).T
-
-
-def _as_csc(X: Any) -> Any:
-    if X.ndim != 2:
-        raise ValueError(f"X must be two-dimensional, got a sparse array of shape {X.shape}.")
-    if min(X.shape) == 0:
-        check_array(X, accept_sparse=True)  # raises with scikit-learn's message
-    if X.dtype.kind not in "fiub":
-        as_real("X", X, accept_sparse=True, dtype="numeric")  # complex raises here
-        raise TypeError(f"X has dtype {X.dtype}; use a real number type such as float64.")
-    if X.format not in ("csc", "csr", "coo"):
-        try:
-            X = X.tocoo()
-        except (ValueError, IndexError) as error:
-            raise malformed(X, str(error)) from error
-    canonical = check_structure(X)
-    if X.format != "csc":
-        X = X.tocsc()
-        canonical = check_structure(X)
-    if X.indices.dtype not in (np.int32, np.int64):
-        X = sp.csc_array(
-            (X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape
-        )
-    if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
-        X = X.astype(np.float64)
-    if not canonical:
-        if not (fresh := X.tocsc(copy=True)).has_canonical_format:
-            fresh.sum_duplicates()
-        X = fresh
-    if not X.data.flags.c_contiguous or not X.indices.flags.c_contiguous:
-        X = X.copy()
-    return X
-
-
-def check_structure(X: Any) -> bool:
-    """Whether a CSC or CSR matrix (or COO: never) is canonical; ValueError if it is malformed."""
-    indices = [X.row, X.col] if X.format == "coo" else [X.indptr, X.indices]
-    if any(index.dtype.kind not in "iu" or index.ndim != 1 for index in indices):
-        raise malformed(X, "its index arrays must be vectors of integers")
-    if X.format == "coo":
-        for index, length, name in zip(indices, X.shape, ("row", "col"), strict=True):
-            if len(index) != len(X.data):
-                raise malformed(X, f"{len(index)} {name} indices for {len(X.data)} values")
-            if len(index) and (index.min() < 0 or index.max() >= length):
-                raise malformed(X, f"its {name} indices leave 0..{length - 1}")
-        return False
-    minor = X.shape[0] if X.format == "csc" else X.shape[1]
-    major = X.shape[1] if X.format == "csc" else X.shape[0]
-    if indices[0].dtype != indices[1].dtype or indices[1].dtype not in (np.int32, np.int64):
-        indices = [index.astype(np.int64) for index in indices]
-    indptr, rows = (np.ascontiguousarray(index) for index in indices)
-    if len(indptr) != major + 1 or len(rows) != len(X.data):
-        problem = "indptr, indices and data have the wrong lengths for its shape"
-    else:
-        problem = check_compressed(indptr, rows, minor)
-    if problem not in ("", "unsorted"):
-        raise malformed(X, problem)
-    return problem == "" and len(rows) == indptr[-1]
-
-
-def check_sparse(X: Any) -> None:
-    """ValueError if X is a malformed sparse matrix: SciPy's products do not look."""
-    if sp.issparse(X) and X.format in ("csc", "csr", "coo"):
-        check_structure(X)
-
-
-def malformed(X: Any, problem: str) -> ValueError:
-    """The error for a sparse matrix whose parts do not fit together."""
-    return ValueError(
-        f"X is a malformed {X.format.upper()} matrix: {problem}. "
-        "Build it again, for example from (data, (row, col)) with scipy.sparse.coo_array."
-    )
-
-
-def as_targets(y: ArrayLike) -> NDArray[np.float64]:
-    """y as a finite float64 array of any shape but a scalar."""
-    if np.isscalar(y) or getattr(y, "ndim", 1) == 0:
-        raise ValueError(f"y is {y!r}; wanted is one target value for each row of X.")
-    targets = as_real(
-        "y", y, ensure_2d=False, allow_nd=True, dtype=np.float64, order="C", ensure_all_finite=False
-    )
-    check_finite("y", targets)
-    return np.asarray(targets)
-
-
-def as_target(y: ArrayLike, n_samples: int) -> Vector:
-    """y as a finite float64 vector with one value per sample."""
-    target = as_targets(y)
-    if target.ndim == 2 and target.shape[1] == 1:
-        target = target[:, 0]
-    if target.ndim != 1:
-        raise ValueError(
-            f"y has shape {target.shape}; wanted is a vector ({n_samples},), one target at a time."
-        )
-    if len(target) != n_samples:
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has {n_samples}, "
-            f"y has {len(target)}."
-        )
-    return np.ascontiguousarray(target)
-
-
-def as_start(coef_init: ArrayLike, n_features: int) -> Vector:
-    """Initial coefficients as a finite float64 vector with one value per feature."""
-    start = np.asarray(coef_init)
-    if start.dtype.kind not in "fiub":
-        raise TypeError(f"coef_init must hold real numbers, got dtype {start.dtype}.")
-    if start.shape != (n_features,):
-        raise ValueError(
-            f"coef_init has shape {start.shape}; X wants one number for each feature, shape "
-            f"({n_features},)."
-        )
-    if not np.isfinite(start).all():
-        raise ValueError("coef_init contains NaN or infinity; start from finite numbers.")
-    return start.astype(np.float64)
-
-
-def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple[Any, float]:
-    """(weights with mean one, or None where all are equal; the sum of the weights as given)."""
-    if sample_weight is None:
-        return None, float(n_samples)
-    given = np.asarray(sample_weight)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"sample_weight has dtype {given.dtype}; use real numbers.")
-    weights = np.array(np.broadcast_to(given, (n_samples,)) if given.ndim == 0 else given, float)
-    if weights.shape != (n_samples,):
-        raise ValueError(
-            f"sample_weight has shape {weights.shape}, X has {n_samples} samples; "
-            f"wanted is one weight for each, shape ({n_samples},)."
-        )
-    if not np.isfinite(weights).all():
-        raise ValueError("sample_weight contains NaN or infinity; every weight must be finite.")
-    if weights.min() < 0.0:
-        raise ValueError(
-            f"sample_weight contains negative values (smallest {weights.min():.3g}); "
-            "Negative values in data passed to `sample_weight`: use weights >= 0."
-        )
-    if weights.max() == 0.0:
-        raise ValueError("sample_weight is zero for every sample; at least one must be positive.")
-    total = float(weights.sum())
-    if weights.min() == weights.max():
-        return None, total
-    weights /= weights.max()
-    return weights * (n_samples / weights.sum()), total

@@ -47,8 +47,7 @@ class Engine(Protocol):
     @property
     def n_epochs(self) -> int: ...
 
-    @property
-    def coef(self) -> Vector: ...
+    def support(self) -> tuple[NDArray[np.intp], Vector]: ...
 
     @property
     def residual_sumsq(self) -> float: ...
@@ -84,6 +83,11 @@ class WarmEngine:
         """The present coefficients, in the engine's units."""
         coef: Vector = self._solver.coef
         return coef
+
+    def support(self) -> tuple[NDArray[np.intp], Vector]:
+        """(features, coefficients) of those that are not 0, in no particular order."""
+        found: tuple[NDArray[np.intp], Vector] = self._solver.support()
+        return found
 
     @property
     def gap(self) -> float:

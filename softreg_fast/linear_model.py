@@ -12,10 +12,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from softreg_fast.design import Design, as_targets, check_sparse
+from softreg_fast.design import Design
 from softreg_fast.path import enet_path, lasso_path, solve_design, warn_not_converged
 from softreg_fast.penalty import Penalty, nonnegative_vector
 from softreg_fast.result import Solution
+from softreg_fast.validation import as_targets, check_sparse
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):

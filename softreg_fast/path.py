@@ -232,22 +232,19 @@ def path(
     if l1_ratio == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
     engine = make_engine(design, scaled, solver, precompute, coef_init, len(grid))
-    steps = []
+    fits = _Fits(design, vectors, engine, tol)
     for k, alpha in enumerate(grid):
-        status = engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter)
-        step = _describe(design, vectors, engine, tol, status)
-        steps.append(step)
-        df, dev_ratio = len(step.support), step.dev_ratio
-        stop = callback is not None and callback(
-            PathStep(k, len(grid), float(alpha), df, dev_ratio, step.gap, step.tol)
-        )
+        fits.add(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
+        if callback is None and max_dev_ratio is None and max_df is None:
+            continue
+        step = fits.last_step(k, len(grid), float(alpha))
         if (
-            stop
-            or (max_dev_ratio is not None and dev_ratio >= max_dev_ratio)
-            or (max_df is not None and df >= max_df)
+            (callback is not None and callback(step))
+            or (max_dev_ratio is not None and step.dev_ratio >= max_dev_ratio)
+            or (max_df is not None and step.df >= max_df)
         ):
             break
-    return _gather_path(design, grid[: len(steps)], steps, engine.strategy, max_iter, began)
+    return _gather_path(fits, grid, max_iter, began)
 
 
 def lasso_path(
@@ -403,25 +400,23 @@ def solve_design(
     scaled = PenaltyVectors(*design.to_engine(*vectors))
     if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
-    if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
-        scaled = scaled._replace(l1=np.zeros(design.n_features))
     engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng)
     status = engine.solve(*penalty.strengths, tol, max_iter)
-    step = _describe(design, vectors, engine, tol, status)
+    fits = _Fits(design, vectors, engine, tol)
+    fits.add(status)
+    coefs = fits.coefs()
     outright = penalty.l1 is not None or penalty.l2 is not None
-    coef = np.zeros(design.n_features)
-    coef[step.support] = step.coef
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
-        coef=coef,
-        intercept=step.intercept,
-        gap=step.gap,
-        tol=step.tol,
+        coef=coefs.toarray()[:, 0],
+        intercept=float(design.intercepts_of(coefs)[0]),
+        gap=fits.gaps[0] * design.objective_unit,
+        tol=tol * design.objective_unit,
         null_loss=null_loss(design),
-        n_epochs=step.n_epochs,
+        n_epochs=fits.n_epochs[0],
         status=Status(status),
-        dev_ratio=step.dev_ratio,
-        df=len(step.support),
+        dev_ratio=fits.dev_ratios[0],
+        df=coefs.nnz,
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
         feature_names=design.feature_names,
@@ -509,75 +504,83 @@ def null_loss(design: Design) -> float:
     return 0.5 * design.target_sumsq * design.objective_unit
 
 
-class _Step(NamedTuple):
-    support: NDArray[np.intp]
-    coef: Vector
-    intercept: float
-    gap: float
-    tol: float
-    n_epochs: int
-    status: int
-    dev_ratio: float
+class _Fits:
+    """What an engine found at one alpha after another, kept in its units until the end."""
 
+    def __init__(self, design: Design, vectors: PenaltyVectors, engine: Engine, tol: float) -> None:
+        self.design, self.vectors, self.engine, self.tol = design, vectors, engine, tol
+        self.fixed = design.fixed(vectors.lower, vectors.upper)
+        self.features: list[NDArray[np.intp]] = []
+        self.values: list[Vector] = []
+        self.dev_ratios: list[float] = []
+        self.gaps: list[float] = []
+        self.n_epochs: list[int] = []
+        self.status: list[int] = []
 
-def _describe(
-    design: Design, vectors: PenaltyVectors, engine: Engine, tol: float, status: int
-) -> _Step:
-    support, coef = design.to_user(engine.coef, vectors.lower, vectors.upper)
-    if not np.isfinite(coef).all():
-        raise ValueError(
-            "The coefficients leave the range of float64: the columns of X are too small against "
-            "y. Multiply X, or divide y, by a constant."
+    def add(self, status: int) -> None:
+        """Take the present state of the engine."""
+        engine = self.engine
+        features, values = engine.support()
+        if self.fixed.size:
+            features = np.concatenate([features, self.fixed])
+            values = np.concatenate([values, np.zeros(self.fixed.size)])
+        self.features.append(features)
+        self.values.append(values)
+        sumsq = self.design.target_sumsq
+        self.dev_ratios.append(1.0 - engine.residual_sumsq / sumsq if sumsq else 0.0)
+        self.gaps.append(engine.gap)
+        self.n_epochs.append(engine.n_epochs)
+        self.status.append(status)
+
+    def last_step(self, k: int, n_alphas: int, alpha: float) -> PathStep:
+        """What a callback is told."""
+        unit = self.design.objective_unit
+        df, gap = len(self.features[-1]), self.gaps[-1] * unit
+        return PathStep(k, n_alphas, alpha, df, self.dev_ratios[-1], gap, self.tol * unit)
+
+    def coefs(self) -> sp.csc_array:
+        """Coefficients in the user's units, (n_features, n_fits)."""
+        features = np.concatenate(self.features)
+        w = self.design.to_user(
+            features, np.concatenate(self.values), self.vectors.lower, self.vectors.upper
         )
-    unit = design.objective_unit
-    dev_ratio = 1.0 - engine.residual_sumsq / design.target_sumsq if design.target_sumsq else 0.0
-    return _Step(
-        support,
-        coef,
-        design.intercept_of(support, coef),
-        engine.gap * unit,
-        tol * unit,
-        engine.n_epochs,
-        status,
-        dev_ratio,
-    )
+        if not np.isfinite(w).all():
+            raise ValueError(
+                "The coefficients leave the range of float64: the columns of X are too small "
+                "against y. Multiply X, or divide y, by a constant."
+            )
+        ends = np.cumsum([0, *map(len, self.features)])
+        coefs = sp.csc_array((w, features, ends), shape=(self.design.n_features, len(ends) - 1))
+        coefs.sort_indices()
+        return coefs
 
 
-def _gather_path(
-    design: Design, alphas: Vector, steps: list[_Step], strategy: str, max_iter: int, began: float
-) -> Path:
-    df = np.array([len(step.support) for step in steps], dtype=np.int64)
-    coefs = sp.csc_array(
-        (
-            np.concatenate([step.coef for step in steps]),
-            np.concatenate([step.support for step in steps]),
-            np.concatenate([[0], np.cumsum(df)]),
-        ),
-        shape=(design.n_features, len(steps)),
-    )
-    fits = Path(
-        alphas=alphas,
+def _gather_path(fits: _Fits, alphas: Vector, max_iter: int, began: float) -> Path:
+    design, unit = fits.design, fits.design.objective_unit
+    coefs = fits.coefs()
+    found = Path(
+        alphas=alphas[: len(fits.gaps)],
         coefs=coefs,
-        intercepts=np.array([step.intercept for step in steps]),
-        gaps=np.array([step.gap for step in steps]),
-        tols=np.array([step.tol for step in steps]),
-        n_epochs=np.array([step.n_epochs for step in steps], dtype=np.int64),
-        status=np.array([step.status for step in steps], dtype=np.int8),
-        dev_ratio=np.array([step.dev_ratio for step in steps]),
-        df=df,
+        intercepts=design.intercepts_of(coefs),
+        gaps=np.array(fits.gaps) * unit,
+        tols=np.full(len(fits.gaps), fits.tol * unit),
+        n_epochs=np.array(fits.n_epochs, dtype=np.int64),
+        status=np.array(fits.status, dtype=np.int8),
+        dev_ratio=np.array(fits.dev_ratios),
+        df=np.diff(coefs.indptr).astype(np.int64),
         null_loss=null_loss(design),
         seconds=time.perf_counter() - began,
-        strategy=strategy,
+        strategy=fits.engine.strategy,
         feature_names=design.feature_names,
     )
-    missed = np.flatnonzero(fits.status)
+    missed = np.flatnonzero(found.status)
     if missed.size:
-        worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
-        where = f" at {missed.size} of {len(fits)} alphas, worst at alpha={worst:.6g}"
+        worst = found.alphas[missed][np.argmax(found.gaps[missed])]
+        where = f" at {missed.size} of {len(found)} alphas, worst at alpha={worst:.6g}"
         warn_not_converged(
-            fits.gaps[missed], fits.tols[missed], fits.status[missed], max_iter, where
+            found.gaps[missed], found.tols[missed], found.status[missed], max_iter, where
         )
-    return fits
+    return found
 
 
 def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:

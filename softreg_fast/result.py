@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
-from softreg_fast.design import check_sparse
+from softreg_fast.validation import check_sparse
 
 Vector = NDArray[np.float64]
 
@@ -235,7 +235,7 @@ class Path:
         for k, gap in zip(shown, self.relative_gaps[shown], strict=True):
             mark = "" if self.status[k] == Status.CONVERGED else "  not converged"
             lines.append(
-                f"{k:>4} {self.df[k]:>6} {100 * self.dev_ratio[k]:>7.2f} "
+                f"{k:>4} {self.df[k]:>6} {round(100 * self.dev_ratio[k], 2) + 0.0:>7.2f} "
                 f"{self.alphas[k]:>12.6g} {gap:>9.1e}{mark}"
             )
         return "\n".join(lines)

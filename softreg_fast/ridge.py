@@ -16,10 +16,11 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.design import Design, as_start
+from softreg_fast.design import Design
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
 from softreg_fast.threads import blas_threads_for
+from softreg_fast.validation import as_start
 
 Vector = NDArray[np.float64]
 
@@ -49,6 +50,11 @@ class _CertifiedEngine:
     def residual_sumsq(self) -> float:
         """||y - C u||^2"""
         return float(self.state.residual_sumsq)
+
+    def support(self) -> tuple[NDArray[np.intp], Vector]:
+        """(features, coefficients) of those that are not 0."""
+        found: tuple[NDArray[np.intp], Vector] = self.state.support()
+        return found
 
     def start(self, u: Vector) -> None:
         """Begin at these coefficients."""

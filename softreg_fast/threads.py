@@ -62,7 +62,7 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
     built = _columns.build_info()
     if _forked or not built["openmp"]:
         return 1
-    cores = int(joblib.cpu_count())
+    cores = _cores()
     available = min(cores, built["max_threads"])
     if n_threads is None or n_threads == -1:
         wanted = available
@@ -73,6 +73,17 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
     if work is not None:
         wanted = min(wanted, max(work // SMALLEST_PARALLEL_WORK, 1))
     return max(int(wanted), 1)
+
+
+def _cores() -> int:
+    # joblib reads the files of cgroups each time, which takes longer than a small fit
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return _counted_cores(frozenset(affinity), os.environ.get("LOKY_MAX_CPU_COUNT"))
+
+
+@functools.cache
+def _counted_cores(*_: Any) -> int:
+    return int(joblib.cpu_count())
 
 
 # Matrices with no more rows than this give BLAS too little to do for several threads.

@@ -37,8 +37,8 @@ cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 # Sparse Gram columns of at least so many features go through a copy of these by rows.
 cdef Py_ssize_t FEWEST_BY_ROWS = 4
 
-# A panel of a crossproduct: 2 MiB, long enough for BLAS at full speed; and what the groups of panels
-# may take for their sums: 16 MiB.
+# A panel of a crossproduct: 2 MiB, long enough for BLAS at full speed; and what the groups of
+# panels may take for their sums: 16 MiB.
 cdef Py_ssize_t PANEL_ENTRIES = 1 << 18
 cdef Py_ssize_t SUM_ENTRIES = 1 << 21
 cdef Py_ssize_t MULTIPLICATIONS_PER_SIGNAL_CHECK = 1_000_000_000
@@ -419,7 +419,8 @@ cdef void add_panels(const matrix_t* X, const Py_ssize_t* chosen, Py_ssize_t n_c
             if factor[column + k] != 1.0:
                 for i in range(rows):
                     panel[k * rows + i] *= factor[column + k]
-        order, depth = <int> (rows if of_samples else columns), <int> (columns if of_samples else rows)
+        order = <int> (rows if of_samples else columns)
+        depth = <int> (columns if of_samples else rows)
         stride = <int> rows
         dsyrk(b"L", b"N" if of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
               total, &order)

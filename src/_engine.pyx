@@ -342,14 +342,15 @@ cdef class Engine:
         # The Newton step towards the new alpha, each coordinate no further than its piece: on an
         # unchanged support the solution, else a start that coordinate descent repairs.
         cdef Py_ssize_t i, a
-        cdef double d, end
+        cdef double d, end, new
         self._newton_direction()
         for i in range(self.F.k):
             a = self.F.order[i]
             d = self.rhs[i]
             if d != 0.0:
                 end = self._piece_end(a, d)
-                self._move(a, smaller(self.us[a] + d, end) if d > 0.0 else larger(self.us[a] + d, end))
+                new = self.us[a] + d
+                self._move(a, smaller(new, end) if d > 0.0 else larger(new, end))
                 if self._stops(self.m):
                     return
 
@@ -637,6 +638,22 @@ cdef class Engine:
     def residual_sumsq(self):
         """||y - C u||_s^2"""
         return self._loss()
+
+    def support(self):
+        """(features, coefficients) of those that are not 0, in no particular order."""
+        cdef Py_ssize_t a, k = 0
+        for a in range(self.m):
+            k += self.us[a] != 0.0
+        features, values = np.empty(k, dtype=np.intp), np.empty(k)
+        cdef Py_ssize_t[::1] j = features
+        cdef double[::1] x = values
+        k = 0
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                j[k] = self.feature[a]
+                x[k] = self.us[a]
+                k += 1
+        return features, values
 
     @property
     def n_slots(self):

@@ -15,8 +15,8 @@ from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcpy, memset
 
 from design cimport (
-    DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_four, residual_sumsq,
-    rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
+    DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_four,
+    residual_sumsq, rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
 )
 from penalty cimport penalty_t, prox
 
@@ -50,8 +50,8 @@ cdef inline double update(const penalty_t* P, const double* ridge, const point_t
 cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* ridge,
                           const point_t* at, double step, double momentum, Py_ssize_t start,
                           Py_ssize_t stop, double* partial) noexcept nogil:
-    # The updates of features start .. stop, and  partial -= s * (X @ z_new).  Each of the two passes
-    # over four dense columns fetches half of the next four.
+    # The updates of features start .. stop, and  partial -= s * (X @ z_new).  Each of the two
+    # passes over four dense columns fetches half of the next four.
     cdef double[4] c
     cdef double along = 0.0
     cdef Py_ssize_t j, first, last, ahead = next_four(X)

@@ -2,8 +2,8 @@
 
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
-ctypedef void (*dsyrk_t)(char* uplo, char* trans, int* n, int* k, double* alpha, double* a, int* lda,
-                         double* beta, double* c, int* ldc) noexcept nogil
+ctypedef void (*dsyrk_t)(char* uplo, char* trans, int* n, int* k, double* alpha, double* a,
+                         int* lda, double* beta, double* c, int* ldc) noexcept nogil
 
 
 cdef inline dsyrk_t find_dsyrk() except NULL:

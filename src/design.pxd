@@ -157,7 +157,7 @@ cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
 
 
 cdef inline Py_ssize_t next_four(const matrix_t* X) noexcept nogil:
-    # from four dense columns to what is to be fetched meanwhile: the next four, unless they are long
+    # from four dense columns to what is fetched meanwhile: the next four, unless they are long
     return 4 * X.stride if X.n <= 4096 else SR_AHEAD
 
 

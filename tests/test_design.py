@@ -12,7 +12,7 @@ from oracles import INF, LD
 
 from softreg_fast import Design
 from softreg_fast import design as design_module
-from softreg_fast.design import as_columns, as_target, as_weights, feature_names_of
+from softreg_fast.validation import as_columns, as_target, as_weights, feature_names_of
 
 UNTOUCHED_DENSE = ("fortran", "row slice", "column stride", "memmap")
 UNTOUCHED_SPARSE = ("csc_array", "csc_matrix", "csc_array int64", "csc with zeros")
@@ -235,14 +235,13 @@ def test_engine_units_are_those_of_the_objective(rng, standardize, fit_intercept
     design = Design(X, y, **options)
     u = rng.standard_normal(6)
     everything = np.full(6, -INF), np.full(6, INF)
-    support, w = design.to_user(u, *everything)
-    assert_array_equal(support, np.arange(6))
+    w = design.to_user(np.arange(6), u, *everything)
     assert_allclose(design.from_user(w), u, rtol=1e-13)
     e1, e2, _, _ = design.to_engine(l1, l2, *everything)
     v = design.target.copy()
     design.columns.subtract_product(u, v)
     value = design.columns.residual_sumsq(v) / 2 + e1 @ np.abs(u) + e2 @ u**2 / 2
-    b = design.intercept_of(support, w)
+    b = design.intercepts_of(sp.csc_array(w[:, None]))[0]
     assert_allclose(value * design.objective_unit, float(problem.objective(w, b)), rtol=1e-12)
 
 
@@ -257,11 +256,10 @@ def test_bounds_and_exclusions_in_engine_units(rng):
     assert_allclose(high[:3], (upper * ratio)[:3])
     # a constant column is not fitted, but its coefficient stays inside its bounds
     assert_array_equal([l1[3], l2[3], low[3], high[3]], 0.0)
-    support, w = design.to_user(np.zeros(4), lower, upper)
-    assert_array_equal(support, [3])
-    assert_array_equal(w, [0.2])
+    assert_array_equal(design.fixed(lower, upper), [3])
+    assert_array_equal(design.to_user(np.array([3]), np.zeros(1), lower, upper), [0.2])
     # rounding does not take a coefficient over its bound
-    _, w = design.to_user(high, lower, upper)
+    w = design.to_user(np.arange(4), high, lower, upper)
     assert np.all(w <= upper)
 
 
@@ -277,7 +275,10 @@ def test_from_user_wants_one_coefficient_per_feature(rng):
 
 @pytest.mark.parametrize("layout", ["fortran", "csc_array", "csc with zeros"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_gram_in_panels(rng, monkeypatch, layout, weighted):
+@pytest.mark.parametrize("large", [False, True])
+def test_gram_in_panels(rng, monkeypatch, layout, weighted, large):
+    if large:
+        monkeypatch.setattr(design_module, "LARGEST_FOR_ONE_BLAS_THREAD", 0)
     monkeypatch.setattr(design_module, "PANEL_ENTRIES", 1)  # panels of 64 rows
     X, y = problems.make_data(rng, 150, 5, density=0.5)
     X[:, 0] += 1e6 if layout == "fortran" else 1.0
