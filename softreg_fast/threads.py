@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import numbers
 import os
 import platform
@@ -21,6 +20,8 @@ from softreg_fast import _columns
 SMALLEST_PARALLEL_WORK = 200_000
 
 _forked = False
+_counted_cores: dict[Any, int] = {}
+_controllers: dict[str, ThreadpoolController] = {}
 
 
 def _after_fork_in_child() -> None:
@@ -78,22 +79,14 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
 def _cores() -> int:
     # joblib reads the files of cgroups each time, which takes longer than a small fit
     affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
-    return _counted_cores(frozenset(affinity), os.environ.get("LOKY_MAX_CPU_COUNT"))
-
-
-@functools.cache
-def _counted_cores(*_: Any) -> int:
-    return int(joblib.cpu_count())
+    allowed = frozenset(affinity), os.environ.get("LOKY_MAX_CPU_COUNT")
+    if allowed not in _counted_cores:
+        _counted_cores[allowed] = int(joblib.cpu_count())
+    return _counted_cores[allowed]
 
 
 # Matrices with no more rows than this give BLAS too little to do for several threads.
 LARGEST_FOR_ONE_BLAS_THREAD = 512
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    # kept: looking through all loaded libraries takes milliseconds
-    return ThreadpoolController().select(user_api="blas")
 
 
 def blas_threads_for(size: int) -> AbstractContextManager[Any]:
@@ -105,7 +98,9 @@ def blas_threads_for(size: int) -> AbstractContextManager[Any]:
     """
     if size > LARGEST_FOR_ONE_BLAS_THREAD:
         return nullcontext()
-    limited: AbstractContextManager[Any] = _blas().limit(limits=1)
+    if "blas" not in _controllers:  # looking through all loaded libraries takes milliseconds
+        _controllers["blas"] = ThreadpoolController().select(user_api="blas")
+    limited: AbstractContextManager[Any] = _controllers["blas"].limit(limits=1)
     return limited
 
 
