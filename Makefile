@@ -7,6 +7,7 @@
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make sdist-check  tests of what an installation from the source archive gives
+#   make bench-peers  measure paths beside other packages
 #   make clean     delete what was built         make distclean delete .venv as well
 #
 # PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test bench lint format types checked serial clang sdist-check oldest \
+.PHONY: build demo test bench bench-peers lint format types checked serial clang sdist-check oldest \
 	clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -40,6 +41,10 @@ test: build $(stamp)-test
 
 bench: build $(stamp)-bench
 	$(python) -m bench.run $(ARGS)
+
+# Makes the packages' environments under build/peers the first time.
+bench-peers: build $(stamp)-bench
+	$(python) -m bench.peers.run $(ARGS)
 
 lint: $(stamp)-dev
 	$(python) -m ruff check

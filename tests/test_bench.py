@@ -4,10 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from bench import report, run, timing
 from bench.cases import CASES, GAP_TARGETS, HEADINGS
 from bench.certificate import difference, worst_gap
+from bench.peers import judge
+from bench.peers.adaptors import ours as our_paths
+from bench.peers.adaptors import sklearn as sklearn_paths
 from bench.problems import RECIPES, problem
 from bench.solvers import Solver, Task, ours
 
@@ -170,3 +174,29 @@ def test_problems_come_from_their_seed(name):
         assert np.all(np.diff(once.X.indptr) > 0)
     else:
         assert once.X.flags.f_contiguous
+
+
+# ---------------------------------------------------------------------------------------------
+# Paths beside other packages
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
+def test_paths_are_judged_with_their_intercept(layout):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 60)) * (rng.random((40, 60)) < 0.5) + 0.1
+    y = X[:, :5].sum(axis=1) + 0.1 * rng.standard_normal(40) + 3.0
+    alphas = judge.largest_alpha(X, y) * np.geomspace(1.0, 0.1, 8)
+    for adaptor, tol in ((our_paths, 1e-6), (sklearn_paths, 1e-12)):
+        prepared = adaptor.prepare(layout(X), y, alphas, 1)
+        W = sp.csc_matrix(adaptor.path(prepared, tol))
+        assert judge.worst_gap(layout(X), y, alphas, W) < 1e-9
+    # plain arithmetic for one alpha, with a w that is not optimal
+    w, alpha, n = W[:, [3]].toarray()[:, 0] * 1.1, alphas[3], len(y)
+    centered, r = X - X.mean(axis=0), y - y.mean()
+    residual = r - centered @ w
+    k = min(1.0, alpha * n / np.max(np.abs(centered.T @ residual)))
+    primal = residual @ residual / (2 * n) + alpha * np.abs(w).sum()
+    dual = k * (r @ residual) / n - k * k * (residual @ residual) / (2 * n)
+    found = judge.worst_gap(layout(X), y, alphas[3:4], sp.csc_matrix(w[:, None]))
+    assert found == pytest.approx((primal - dual) / (r @ r / (2 * n)), rel=1e-9)
+    assert found > 1e-4

@@ -1,0 +1,1 @@
+"""Regularisation paths beside the field's other packages, each in a process of its own."""

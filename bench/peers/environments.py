@@ -1,0 +1,55 @@
+"""The packages' environments, under build/peers: adelie wants an older NumPy than others."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "peers"
+
+# package: the environment it lives in
+HOME = {
+    "ours": "this",
+    "sklearn": "this",
+    "celer": "modern",
+    "skglm": "modern",
+    "glmnet": "modern",
+    "adelie": "older",
+}
+REQUIREMENTS = {
+    "modern": ["numpy>=2", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet"],
+    "older": ["numpy<2", "scipy", "adelie"],
+}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "glmnet": "python-glmnet", "ours": "softreg_fast"}
+
+
+def python_of(package):
+    """The interpreter of a package's environment, which is made if it is not there."""
+    name = HOME[package]
+    if name == "this":
+        return sys.executable
+    folder = FOLDER / name
+    python, wanted = folder / "bin" / "python", json.dumps(REQUIREMENTS[name])
+    stamp = folder / "installed.json"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"making the environment {folder}", flush=True)
+        venv.create(folder, clear=True, with_pip=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*map(str, install), *REQUIREMENTS[name]], check=True)
+        stamp.write_text(wanted)
+    return str(python)
+
+
+def version_of(package):
+    """The version of a package in its environment."""
+    name = DISTRIBUTIONS.get(package, package)
+    if HOME[package] == "this":
+        return importlib.metadata.version(name)
+    ask = f"import importlib.metadata as m; print(m.version({name!r}))"
+    done = subprocess.run(
+        [python_of(package), "-c", ask], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
