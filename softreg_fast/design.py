@@ -209,12 +209,6 @@ class Design:
         """Coefficients in the units of X in those of the engine."""
         return as_start(w, self.n_features) * (self.norm / self.y_norm)
 
-    def intercepts_of(self, coefs: Any) -> Vector:
-        """b = mean(y) - mean(X) w for every column w of a sparse (n_features, n_fits) matrix."""
-        if not self.fit_intercept:
-            return np.zeros(coefs.shape[1])
-        return np.asarray(self.y_mean - coefs.T @ self.center)
-
     @cached_property
     def gram(self) -> NDArray[np.float64]:
         """X'SX of the engine's columns, (n_features, n_features) in Fortran order.

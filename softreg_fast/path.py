@@ -404,19 +404,21 @@ def solve_design(
     status = engine.solve(*penalty.strengths, tol, max_iter)
     fits = _Fits(design, vectors, engine, tol)
     fits.add(status)
-    coefs = fits.coefs()
+    features, w = fits.in_user_units()
+    coef = np.zeros(design.n_features)
+    coef[features] = w
     outright = penalty.l1 is not None or penalty.l2 is not None
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
-        coef=coefs.toarray()[:, 0],
-        intercept=float(design.intercepts_of(coefs)[0]),
+        coef=coef,
+        intercept=float(design.y_mean - design.center[features] @ w),
         gap=fits.gaps[0] * design.objective_unit,
         tol=tol * design.objective_unit,
         null_loss=null_loss(design),
         n_epochs=fits.n_epochs[0],
         status=Status(status),
         dev_ratio=fits.dev_ratios[0],
-        df=coefs.nnz,
+        df=len(features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
         feature_names=design.feature_names,
@@ -538,8 +540,8 @@ class _Fits:
         df, gap = len(self.features[-1]), self.gaps[-1] * unit
         return PathStep(k, n_alphas, alpha, df, self.dev_ratios[-1], gap, self.tol * unit)
 
-    def coefs(self) -> sp.csc_array:
-        """Coefficients in the user's units, (n_features, n_fits)."""
+    def in_user_units(self) -> tuple[NDArray[np.intp], Vector]:
+        """Features and coefficients of all fits, one after the other."""
         features = np.concatenate(self.features)
         w = self.design.to_user(
             features, np.concatenate(self.values), self.vectors.lower, self.vectors.upper
@@ -549,25 +551,26 @@ class _Fits:
                 "The coefficients leave the range of float64: the columns of X are too small "
                 "against y. Multiply X, or divide y, by a constant."
             )
-        ends = np.cumsum([0, *map(len, self.features)])
-        coefs = sp.csc_array((w, features, ends), shape=(self.design.n_features, len(ends) - 1))
-        coefs.sort_indices()
-        return coefs
+        return features, w
 
 
 def _gather_path(fits: _Fits, alphas: Vector, max_iter: int, began: float) -> Path:
     design, unit = fits.design, fits.design.objective_unit
-    coefs = fits.coefs()
+    features, w = fits.in_user_units()
+    df = np.array([len(some) for some in fits.features], dtype=np.int64)
+    ends = np.concatenate([[0], np.cumsum(df)])
+    coefs = sp.csc_array((w, features, ends), shape=(design.n_features, len(df)))
+    coefs.sort_indices()
     found = Path(
         alphas=alphas[: len(fits.gaps)],
         coefs=coefs,
-        intercepts=design.intercepts_of(coefs),
+        intercepts=np.asarray(design.y_mean - coefs.T @ design.center),
         gaps=np.array(fits.gaps) * unit,
         tols=np.full(len(fits.gaps), fits.tol * unit),
         n_epochs=np.array(fits.n_epochs, dtype=np.int64),
         status=np.array(fits.status, dtype=np.int8),
         dev_ratio=np.array(fits.dev_ratios),
-        df=np.diff(coefs.indptr).astype(np.int64),
+        df=df,
         null_loss=null_loss(design),
         seconds=time.perf_counter() - began,
         strategy=fits.engine.strategy,
