@@ -35,7 +35,7 @@ LARGEST_AUTO_FACTOR = 3_000
 GRAM_MEMORY = 1 << 30
 
 # A cold start at a small alpha comes down to it by this factor at a time.
-DESCENT = 0.6
+DESCENT = 0.75
 
 
 class Engine(Protocol):

@@ -37,8 +37,7 @@ def cholesky(matrix: Matrix) -> Callable[[Any], Any]:
     numpy.linalg.LinAlgError
         If the matrix is not positive definite.
     """
-    factor = _lower_factor(matrix)
-    return lambda z: cho_solve((factor, True), z, check_finite=False)
+    return _solver(_lower_factor(matrix))
 
 
 def least_norm(matrix: Matrix) -> Callable[[Any], Any]:
@@ -46,6 +45,8 @@ def least_norm(matrix: Matrix) -> Callable[[Any], Any]:
     # matrix = L L' with as many columns as its rank; with L = Q R, Q'Q = I,
     #     matrix^+ = Q R'^-1 R^-1 Q'
     L = _pivoted_factor(matrix)
+    if not L.size:
+        return lambda z: np.zeros(np.shape(z))
     Q, R = _orthonormal(L)
 
     def solve(z: Any) -> Any:
@@ -64,6 +65,12 @@ def solver_of(matrix: Matrix) -> Callable[[Any], Any]:
     pivots = np.diag(factor)
     if pivots.size and pivots.min() < SMALLEST_PIVOT_RATIO * pivots.max():
         return least_norm(matrix)
+    return _solver(factor)
+
+
+def _solver(factor: Matrix) -> Callable[[Any], Any]:
+    if not factor.size:  # which older SciPy refuses
+        return lambda z: z
     return lambda z: cho_solve((factor, True), z, check_finite=False)
 
 

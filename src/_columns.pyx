@@ -10,7 +10,7 @@ from cython.parallel cimport parallel, prange
 from libc.math cimport fabs, isfinite, sqrt
 from libc.stdint cimport int32_t, int64_t
 
-from blas cimport dsyrk_t, find_dsyrk
+from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from design cimport (
     CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
     entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
@@ -44,6 +44,11 @@ cdef Py_ssize_t SUM_ENTRIES = 1 << 21
 cdef Py_ssize_t MULTIPLICATIONS_PER_SIGNAL_CHECK = 1_000_000_000
 
 cdef dsyrk_t dsyrk = find_dsyrk()
+cdef dgemm_t dgemm = find_dgemm()
+
+# Columns of a Gram block that one BLAS call makes, and multiplications that are worth BLAS.
+cdef Py_ssize_t TILE = 128
+cdef Py_ssize_t FEWEST_MULTIPLICATIONS_FOR_BLAS = 2_000_000
 
 KINDS = {
     ("float64", "dense"): DENSE_F64,
@@ -262,6 +267,9 @@ cdef class Columns:
         if (self.X.indptr != NULL and count >= FEWEST_BY_ROWS
                 and self.X.n <= count * self._cost(columns)):
             self._gram_by_rows(rows, columns, out, n_threads, lower)
+        elif (self.X.indptr == NULL and count >= 8
+                and count * columns.shape[0] * self.X.n >= FEWEST_MULTIPLICATIONS_FOR_BLAS):
+            self._gram_by_blas(rows, columns, out, n_threads)
         elif rows.shape[0] and columns.shape[0]:
             self._gram_by_columns(rows, columns, out, n_threads)
 
@@ -289,6 +297,28 @@ cdef class Columns:
                     scatter_column(&self.X, scattered[k], others, n_others, stride, mine,
                                    &out[0, 0] + k * step)
             PyErr_CheckSignals()
+        return 0
+
+    cdef int _gram_by_blas(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
+                           double[::1, :] out, int n_threads) except -1:
+        # Tiles of columns, each made by one thread from panels of samples.
+        from softreg_fast.threads import blas_threads_for
+
+        cdef Py_ssize_t n_rows = rows.shape[0], count = columns.shape[0], tile, start, stop = 0
+        cdef Py_ssize_t n_tiles = (count + TILE - 1) // TILE, portion
+        cdef Py_ssize_t depth = min(max(PANEL_ENTRIES // (n_rows + TILE), 64), self.X.n)
+        cdef double[:, ::1] panels = np.empty((n_threads, depth * (n_rows + TILE)))
+        portion = max(MULTIPLICATIONS_PER_SIGNAL_CHECK // (TILE * n_rows * self.X.n), n_threads)
+        with blas_threads_for(0):
+            while stop < n_tiles:
+                start = stop
+                stop = min(start + portion, n_tiles)
+                for tile in prange(start, stop, num_threads=n_threads, schedule="dynamic",
+                                   nogil=True):
+                    multiply_tile(&self.X, &rows[0], n_rows, &columns[tile * TILE],
+                                  min(TILE, count - tile * TILE), depth,
+                                  &panels[omp_get_thread_num(), 0], &out[0, tile * TILE])
+                PyErr_CheckSignals()
         return 0
 
     cdef int _gram_by_rows(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
@@ -397,6 +427,26 @@ cdef class Columns:
             raise ValueError(
                 f"v has {v.shape[0]} entries, {self.X.n} samples want one each and one more"
             )
+
+
+cdef void multiply_tile(const matrix_t* X, const Py_ssize_t* left, Py_ssize_t n_left,
+                        const Py_ssize_t* right, Py_ssize_t n_right, Py_ssize_t depth,
+                        double* panels, double* out) noexcept nogil:
+    # out = A'B with A = sqrt(s) * (the columns `left`), B the same of `right`
+    cdef double* A = panels
+    cdef double* B = panels + depth * n_left
+    cdef double one = 1.0, beta = 0.0
+    cdef Py_ssize_t row = 0, k
+    cdef int m = <int> n_left, n = <int> n_right, d
+    while row < X.n:
+        d = <int> min(depth, X.n - row)
+        for k in range(n_left):
+            gather_column(X, left[k], row, d, A + k * d)
+        for k in range(n_right):
+            gather_column(X, right[k], row, d, B + k * d)
+        dgemm(b"T", b"N", &m, &n, &d, &one, A, &d, B, &d, &beta, out, &m)
+        beta = 1.0
+        row = row + d
 
 
 cdef void add_panels(const matrix_t* X, const Py_ssize_t* chosen, Py_ssize_t n_chosen,

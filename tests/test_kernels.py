@@ -403,6 +403,24 @@ def make_descent(case, target, penalty, n_threads=1, gram=False, random_state=No
     return CoordinateDescent(columns, start, sumsq, curvature, penalty, n_threads, rng)
 
 
+@pytest.mark.parametrize("kind", ["dense float64", "dense float32"])
+@each_weighting
+def test_gram_block_of_many_features(rng, kind, weighted):
+    # enough multiplications for BLAS: several tiles, several panels
+    case = make_case(rng, kind, n=900, p=400, weighted=weighted)
+    gram = case.C.T @ (case.s[:, None] * case.C)
+    norm = np.sqrt(np.diag(gram))
+    rows, columns = rng.permutation(400)[:30], rng.permutation(400)[:299]
+
+    def block(n_threads):
+        out = np.full((30, 299), np.nan, order="F")
+        case.columns.gram_block(rows, columns, out, n_threads)
+        return out
+
+    size = 10 * norm[rows][:, None] * norm[columns]
+    assert_close(per_thread(block), gram[np.ix_(rows, columns)], size)
+
+
 @each_kind
 @each_weighting
 @pytest.mark.parametrize("of_samples", [False, True])
