@@ -20,9 +20,11 @@ Vector = NDArray[np.float64]
 
 SOLVERS = ("auto", "cd", "cholesky", "cg", "gradient")
 
-# "auto" builds the whole Gram matrix when there are no more features than samples and no more
-# than this many: 128 MiB.
+# "auto" builds the whole Gram matrix when there are no more features than samples: up to the first
+# number at once, up to the second (128 MiB) when this share of the features has become nonzero.
+LARGEST_EARLY_GRAM = 500
 LARGEST_AUTO_GRAM = 4_000
+DENSE_SUPPORT = 0.125
 
 # For one alpha only when it is also cheap next to the scans that it spares.
 LARGEST_SINGLE_GRAM = 300
@@ -66,17 +68,34 @@ class WarmEngine:
         design: Design,
         scaled: PenaltyVectors,
         gram: NDArray[np.float64] | None = None,
+        may_build_gram: bool = False,
     ) -> None:
         self.design = design
         self.penalty = scaled
+        self.may_build_gram = may_build_gram
+        self._solver: Any = None
+        self._begin(gram)
+        self._cold = True
+
+    def _begin(self, gram: NDArray[np.float64] | None) -> None:
+        design = self.design
         columns = design.columns if gram is None else Columns.gram(gram)
         target = design.target if gram is None else design.gradient_at_zero()
         most_slots = int(np.sqrt(GRAM_MEMORY / 16))
         self.strategy = "working set" if gram is None else "gram"
-        self._solver: Any = GramSpaceEngine(
-            columns, target, design.target_sumsq, scaled, design.n_threads, most_slots
+        self._solver = GramSpaceEngine(
+            columns, target, design.target_sumsq, self.penalty, design.n_threads, most_slots
         )
-        self._cold = True
+
+    def _build_gram_if_dense(self) -> None:
+        # With many nonzero coefficients the whole Gram matrix is cheaper than the scans.
+        enough = DENSE_SUPPORT * self.design.n_features
+        if self._solver.n_slots > enough and len(self.support()[0]) > enough:
+            reached = self.coef
+            self._begin(self.design.gram)
+            self._solver.coef[:] = reached
+            self._solver.refresh()
+            self.may_build_gram = False
 
     @property
     def coef(self) -> Vector:
@@ -123,7 +142,10 @@ class WarmEngine:
             self.strategy = "residual"
             self._solver = plain_descent(design, self.penalty)
             self._solver.coef[:] = reached
+            self.may_build_gram = False
             status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
+        if self.may_build_gram:
+            self._build_gram_if_dense()
         return status
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
@@ -155,6 +177,7 @@ class PlainEngine(WarmEngine):
         self.design = design
         self.penalty = scaled
         self.strategy = "residual" if gram is None else "gram"
+        self.may_build_gram = False
         self._solver = plain_descent(design, scaled, gram, rng)
         self._cold = False
 
@@ -206,9 +229,13 @@ def make_engine(
         engine = GradientEngine(design, scaled)
     else:
         single = LARGEST_SINGLE_GRAM if solver == "auto" else 0
-        gram = gram_for(precompute, design, LARGEST_AUTO_GRAM if n_alphas > 1 else single)
-        if solver == "auto" and rng is None:
-            engine = WarmEngine(design, scaled, gram)
+        warm = solver == "auto" and rng is None
+        early = LARGEST_EARLY_GRAM if warm else LARGEST_AUTO_GRAM
+        gram = gram_for(precompute, design, early if n_alphas > 1 else single)
+        if warm:
+            few = design.n_features <= min(design.n_samples, LARGEST_AUTO_GRAM)
+            later = gram is None and n_alphas > 1 and few and isinstance(precompute, str)
+            engine = WarmEngine(design, scaled, gram, later)
         else:
             engine = PlainEngine(design, scaled, gram, rng)
     if start is not None:

@@ -91,9 +91,10 @@ def solve(
         without bounds.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
         Whether to build the Gram matrix X'X of all features first. "auto" does when n_features <=
-        n_samples and n_features <= 4000 for a path, 300 for one alpha. Without it the warm engine
+        n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of up to 4000
+        features also later, when an eighth of them has become nonzero. Without it the warm engine
         keeps Gram columns of the features that come near the support, up to 1 GiB; beyond that
-        plain coordinate descent on the residual takes over.
+        plain coordinate descent on the residual takes over. `strategy` of the result tells.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol).

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path as sklearn_enet_path
 from sklearn.linear_model import lasso_path as sklearn_lasso_path
 
-from softreg_fast import Design, Status, enet_path, lasso_path, path, solve
+from softreg_fast import Design, Status, enet_path, engines, lasso_path, path, solve
 from softreg_fast import threads as thread_rules
 
 fit_intercepts = pytest.mark.parametrize("fit_intercept", [True, False], ids=["b", "no b"])
@@ -527,3 +527,19 @@ def test_scikit_learn_arguments_that_change_nothing(rng, capsys):
     with pytest.raises(ValueError, match="l1_ratio=0"):
         enet_path(X, y, l1_ratio=0.0)
     assert enet_path(X, y, l1_ratio=0.0, alphas=[1.0])[1].shape == (5, 1)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
+def test_the_gram_matrix_is_built_when_many_features_have_entered(rng, monkeypatch, l1_ratio):
+    monkeypatch.setattr(engines, "LARGEST_EARLY_GRAM", 0)
+    X, y = problems.make_data(rng, 120, 40)
+    dense = X @ rng.standard_normal(40) + 0.1 * y
+    options = {"l1_ratio": l1_ratio, "eps": 1e-4, "n_alphas": 25, "tol": 1e-10}
+    fits = path(X, dense, **options)
+    assert fits.strategy == "gram"
+    assert fits.df[0] <= 5 < fits.df[-1]
+    for k in range(len(fits)):
+        problem = problem_of(X, dense, alpha=fits.alphas[k], l1_ratio=l1_ratio)
+        assert_certified(problem, fits[k])
+    assert path(X, dense, precompute=False, **options).strategy == "working set"
+    assert path(X, dense, max_df=3, **options).strategy == "working set"
