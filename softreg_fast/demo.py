@@ -64,13 +64,13 @@ class Timing(NamedTuple):
 
 def load_problem() -> Problem:
     """442 patients: ten measurements, their squares and their products."""
-    bunch = load_diabetes(as_frame=True, scaled=False)
+    bunch = load_diabetes(scaled=False)  # as a frame it would ask for pandas
     powers = PolynomialFeatures(degree=2, include_bias=False)
-    everything = powers.fit_transform(bunch.data.to_numpy())
-    measured = [BLOOD.get(name, name) for name in bunch.data.columns]
+    everything = powers.fit_transform(bunch.data)
+    measured = [BLOOD.get(name, name) for name in bunch.feature_names]
     names = [_name(exponents, measured) for exponents in powers.powers_]
     kept = [j for j, name in enumerate(names) if name != "sex^2"]  # sex has two values
-    X, y = np.asfortranarray(everything[:, kept]), bunch.target.to_numpy()
+    X, y = np.asfortranarray(everything[:, kept]), bunch.target
     deviation = X.std(axis=0)
     Z = np.asfortranarray((X - X.mean(axis=0)) / deviation)
     names = [names[j] for j in kept]
