@@ -15,7 +15,7 @@ from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcpy, memset
 
 from design cimport (
-    DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_four,
+    DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_columns,
     residual_sumsq, rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
 )
 from penalty cimport penalty_t, prox
@@ -27,6 +27,8 @@ import numpy as np
 cdef enum:
     BLOCK_ENTRIES = 40_960
     MOST_BY_ROWS = 256
+    MOST_IN_BLOCK = 32
+    BLOCK_LENGTH = 2048
 
 ctypedef struct point_t:
     double* w               # the iterate
@@ -36,40 +38,52 @@ ctypedef struct point_t:
     double* restart         # and one number
 
 
-cdef inline double update(const penalty_t* P, const double* ridge, const point_t* at, double step,
-                          double momentum, Py_ssize_t j, double c) noexcept nogil:
-    # w_new = prox(z + step * (c - ridge * z));  z_new = w_new + momentum * (w_new - w)
+cdef inline double update(const penalty_t* P, const double* ridge, const point_t* at,
+                          double curvature, double momentum, Py_ssize_t j,
+                          double c) noexcept nogil:
+    # w_new = prox(z + (c - ridge * z) / curvature);  z_new = w_new + momentum * (w_new - w)
     # returns (z - w_new) * (w_new - w)
-    cdef double new = prox(P, j, at.z[j] / step + c - ridge[j] * at.z[j], 1.0 / step)
+    cdef double new = prox(P, j, (curvature - ridge[j]) * at.z[j] + c, curvature)
     cdef double d = new - at.w[j], along = (at.z[j] - new) * d
     at.w[j] = new
     at.z[j] = new + momentum * d
     return along
 
 
+cdef inline Py_ssize_t block_of(const matrix_t* X) noexcept nogil:
+    # How many features go through a step together: so many that the next dot product need not wait
+    # for this update, so few that half of the first cache still holds their columns.
+    if X.kind != DENSE_F64 and X.kind != DENSE_F32:
+        return MOST_IN_BLOCK
+    return max(min(BLOCK_LENGTH // X.n // 4 * 4, MOST_IN_BLOCK), 4)
+
+
 cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* ridge,
-                          const point_t* at, double step, double momentum, Py_ssize_t start,
+                          const point_t* at, double curvature, double momentum, Py_ssize_t start,
                           Py_ssize_t stop, double* partial) noexcept nogil:
     # The updates of features start .. stop, and  partial -= s * (X @ z_new).  Each of the two
-    # passes over four dense columns fetches half of the next four.
-    cdef double[4] c
+    # passes over a block of dense columns fetches half of the next block.
+    cdef double[MOST_IN_BLOCK] c
     cdef double along = 0.0
-    cdef Py_ssize_t j, first, last, ahead = next_four(X)
+    cdef Py_ssize_t j, k, last, first = start, block = block_of(X)
+    cdef Py_ssize_t ahead = next_columns(X, block)
     cdef bint dense = X.kind == DENSE_F64 or X.kind == DENSE_F32
-    for first in range(start, stop, 4):
-        last = min(first + 4, stop)
-        if dense and last - first == 4:
-            slopes_of_four(X, at.v, first, in_cache(X), ahead, 0, c)
-        else:
-            slopes_of_block(X, at.v, NULL, first, last, c)
+    while first < stop:
+        last = min(first + block, stop)
+        for k in range(first, last, 4):
+            if dense and last - k >= 4:
+                slopes_of_four(X, at.v, k, in_cache(X), ahead, 0, c + (k - first))
+            else:
+                slopes_of_block(X, at.v, NULL, k, min(k + 4, last), c + (k - first))
         for j in range(first, last):
-            along += update(P, ridge, at, step, momentum, j, c[j - first])
+            along += update(P, ridge, at, curvature, momentum, j, c[j - first])
         shift_block(X, at.z, first, last, 0, ahead, partial)
+        first = last
     return along
 
 
 cdef double step_by_features(const matrix_t* X, const penalty_t* P, const double* ridge,
-                             const double* target, const point_t* at, double step,
+                             const double* target, const point_t* at, double curvature,
                              double momentum, Py_ssize_t n_groups, int n_threads) noexcept nogil:
     # One step of all features and the residual of the new z, summed group by group in a fixed
     # order so that the result does not depend on the number of threads.
@@ -77,7 +91,7 @@ cdef double step_by_features(const matrix_t* X, const penalty_t* P, const double
     cdef double along = 0.0, r
     for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
         memset(at.partial + k * length, 0, length * sizeof(double))
-        at.restart[k] = step_of_group(X, P, ridge, at, step, momentum, X.p * k // n_groups,
+        at.restart[k] = step_of_group(X, P, ridge, at, curvature, momentum, X.p * k // n_groups,
                                       X.p * (k + 1) // n_groups, at.partial + k * length)
     for i in prange(length, num_threads=n_threads, schedule="static"):
         r = target[i]
@@ -111,7 +125,7 @@ cdef void slopes_of_rows(const matrix_t* X, const double* target, const point_t*
 
 
 cdef double step_by_rows(const matrix_t* X, const penalty_t* P, const double* ridge,
-                         const double* target, const point_t* at, double step, double momentum,
+                         const double* target, const point_t* at, double curvature, double momentum,
                          Py_ssize_t n_groups, int n_threads) noexcept nogil:
     # One step of all features; v is the residual of the old z.
     cdef Py_ssize_t k, j
@@ -123,7 +137,7 @@ cdef double step_by_rows(const matrix_t* X, const penalty_t* P, const double* ri
         total = 0.0
         for k in range(n_groups):
             total += at.partial[k * X.p + j]
-        along += update(P, ridge, at, step, momentum, j, total)
+        along += update(P, ridge, at, curvature, momentum, j, total)
     return along
 
 
@@ -225,11 +239,11 @@ cdef class GradientUpdates:
         at.partial, at.restart = &self.partial[0], &self.restart[0]
         with nogil:
             if self.by_rows:
-                along = step_by_rows(self.X, &self.P, &self.ridge[0], &self.target[0], &at, step,
-                                     momentum, self.n_groups, self.n_threads)
+                along = step_by_rows(self.X, &self.P, &self.ridge[0], &self.target[0], &at,
+                                     1.0 / step, momentum, self.n_groups, self.n_threads)
             else:
                 along = step_by_features(self.X, &self.P, &self.ridge[0], &self.target[0], &at,
-                                         step, momentum, self.n_groups, self.n_threads)
+                                         1.0 / step, momentum, self.n_groups, self.n_threads)
         self.n_steps += 1
         PyErr_CheckSignals()
         return along

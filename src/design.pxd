@@ -156,9 +156,9 @@ cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
     return X.p * X.stride * (4 if X.kind == DENSE_F32 else 8) <= STAYS_IN_CACHE
 
 
-cdef inline Py_ssize_t next_four(const matrix_t* X) noexcept nogil:
-    # from four dense columns to what is fetched meanwhile: the next four, unless they are long
-    return 4 * X.stride if X.n <= 4096 else SR_AHEAD
+cdef inline Py_ssize_t next_columns(const matrix_t* X, Py_ssize_t count) noexcept nogil:
+    # from dense columns to what is fetched meanwhile: the next `count`, unless they are long
+    return count * X.stride if X.n <= 4096 else SR_AHEAD
 
 
 cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
@@ -294,7 +294,7 @@ cdef inline void subtract_product(const matrix_t* X, const double* u, double* v,
     for j in range(X.p):
         if u[j] != 0.0:
             cost += column_cost(X, j)
-    cdef Py_ssize_t n_groups = groups_for(X, cost), ahead = next_four(X)
+    cdef Py_ssize_t n_groups = groups_for(X, cost), ahead = next_columns(X, 4)
     if n_groups == 1:
         shift_block(X, u, 0, X.p, ahead, ahead, v)
         return
