@@ -1,13 +1,24 @@
-"""The problems of the comparison: made from a seed, or real data where they are at hand."""
+"""The data of the comparison, made from a seed or real where they are at hand, and its settings."""
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import PolynomialFeatures
+
+from bench.peers.judge import largest_alpha
+from bench.peers.problem import Problem
+from bench.problems import text
+
+# Worst gaps, relative to the objective at w = 0, for which times are compared.
+TARGETS = (1e-6, 1e-3)
+
+# A package so many times slower than we is timed only once.
+NO_CONTEST = 30.0
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,14 +28,18 @@ DATA = Path(os.environ.get("SOFTREG_DATA", ROOT.parent / "shared" / "data"))
 
 @dataclass(frozen=True)
 class Family:
-    """A problem, how far its path goes, and how much faster than the best package we must be."""
+    """Data, how much faster than the best package our path must be, and what we aim at.
+
+    `make` returns X in Fortran order or CSC, and y.  Paths go down to `least` times alpha_max where
+    the fit is saturated below that.
+    """
 
     name: str
     kind: str
     must: float
     aim: float
     make: Callable
-    eps: float = 0.01
+    least: float = 0.0
     file: str = ""
 
     @property
@@ -94,40 +109,47 @@ def sparse(name, scaled=False):
     return make
 
 
+def tiny():
+    """scikit-learn's diabetes data."""
+    X, y = load_diabetes(return_X_y=True)
+    return np.asfortranarray(X), y
+
+
 def _real(name, kind, must, aim, make, suffix=".npz", **options):
     return Family(name, kind, must, aim, make, file=name + suffix, **options)
 
 
 FAMILIES = [
-    Family(
-        "factors 200 x 10,000", "wide", 10, 20, synthetic(lambda rng: factors(200, 10_000, rng))
-    ),
+    Family("factors 200 x 10,000", "wide", 10, 20, synthetic(lambda g: factors(200, 10_000, g))),
     Family(
         "AR(0.6) 500 x 20,000",
         "wide",
         3,
         8,
-        synthetic(lambda rng: autoregressive(500, 20_000, 0.6, rng)),
+        synthetic(lambda g: autoregressive(500, 20_000, 0.6, g)),
     ),
     Family(
         "AR(0.8) 3,000 x 3,000",
         "square",
         5,
         10,
-        synthetic(lambda rng: autoregressive(3_000, 3_000, 0.8, rng)),
+        synthetic(lambda g: autoregressive(3_000, 3_000, 0.8, g)),
     ),
     Family(
-        "tall 100,000 x 300",
-        "tall",
-        3,
-        5,
-        synthetic(lambda rng: rng.standard_normal((100_000, 300))),
+        "tall 100,000 x 300", "tall", 3, 5, synthetic(lambda g: g.standard_normal((100_000, 300)))
     ),
+    Family(
+        "text 20,000 x 100,000",
+        "sparse",
+        3,
+        8,
+        lambda: text(20_000, 100_000, 100, np.random.default_rng(0)),
+    ),
+    Family("tiny 442 x 10", "tiny", 0.7, 1.5, tiny),
     _real("riboflavin", "real, wide", 6, 15, dense("riboflavin")),
     _real("golub", "real, wide", 6, 15, dense("golub")),
     _real("arcene", "real, wide", 6, 15, dense("arcene")),
-    # below a tenth of the largest alpha the fit is saturated
-    _real("mice_snp", "real, wide", 6, 15, dense("mice_snp"), eps=0.1),
+    _real("mice_snp", "real, wide", 6, 15, dense("mice_snp"), least=0.1),
     _real("trumptweets_logrt", "real, sparse", 4, 10, sparse("trumptweets_logrt"), ".X.npz"),
     _real("news20_tfidf1", "real, sparse", 4, 10, sparse("news20_tfidf1"), ".X.npz"),
     _real("polarity2_tfidf12", "real, sparse", 4, 10, sparse("polarity2_tfidf12"), ".X.npz"),
@@ -136,3 +158,68 @@ FAMILIES = [
     _real("diamonds", "real, tall", 2, 5, dense("diamonds", squares=True)),
     _real("bikeshare", "real, tall", 2, 5, dense("bikeshare")),
 ]
+
+
+def grid(problem, eps):
+    """The problem with 100 alphas from alpha_max to eps alpha_max."""
+    return replace(problem, alphas=np.geomspace(1.0, eps, 100) * largest_alpha(problem))
+
+
+def path_to(eps):
+    """A maker of the Lasso path to eps alpha_max, for families that are not saturated there."""
+
+    def problems(family, X, y):
+        least = max(eps, family.least)
+        if least == eps or eps == 0.01:
+            yield family.name, grid(Problem(X, y, None), least)
+
+    return problems
+
+
+def single_fits(family, X, y):
+    """A half, a tenth and a hundredth of alpha_max."""
+    problem = Problem(X, y, None)
+    largest = largest_alpha(problem)
+    for part in (2, 10, 100):
+        if 1.0 / part >= family.least:
+            alphas = np.array([largest / part])
+            yield f"{family.name}, alpha_max/{part}", replace(problem, alphas=alphas)
+
+
+def elastic_net(family, X, y):
+    """l1_ratio 0.5; y has unit variance, for which glmnet's elastic net is the same as ours."""
+    problem = Problem(X, (y - y.mean()) / y.std(), None, l1_ratio=0.5)
+    yield family.name, grid(problem, max(0.01, family.least))
+
+
+def weighted(family, X, y):
+    """L1 weights from 0.5 to 2, and one feature in twenty unpenalised.
+
+    On wide data only a tenth as many as there are samples, since more would fit y by themselves.
+    """
+    n, p = X.shape
+    rng = np.random.default_rng(1)
+    weights = rng.uniform(0.5, 2.0, p)
+    usual = np.flatnonzero(X.getnnz(axis=0) > 20) if sp.issparse(X) else np.arange(p)
+    free = rng.permutation(usual)[: max(min(p // 20, n // 10, 200), 1)]
+    weights[free] = 0.0
+    yield family.name, grid(Problem(X, y, None, l1_weights=weights), max(0.01, family.least))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is asked of all families; `must` and `aim` stand before those of the family."""
+
+    title: str
+    problems: Callable
+    must: float | None = None
+    aim: float | None = None
+
+
+SETTINGS = {
+    "path": Setting("Lasso path, 100 alphas to alpha_max/100", path_to(0.01)),
+    "long": Setting("Lasso path, 100 alphas to alpha_max/1000", path_to(0.001)),
+    "fit": Setting("One Lasso fit", single_fits, 1.5, 4),
+    "enet": Setting("Elastic-net path, l1_ratio 0.5, to alpha_max/100", elastic_net, 2, 5),
+    "weighted": Setting("Weighted Lasso path, some unpenalised", weighted, 2, 5),
+}

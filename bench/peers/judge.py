@@ -3,37 +3,64 @@
 import numpy as np
 import scipy.sparse as sp
 
+# Alphas judged together: few enough for X'R of half a million features.
+BATCH = 10
 
-def worst_gap(X, y, alphas, W):
+
+def worst_gap(problem, W):
     """Largest duality gap along the path, relative to the objective at w = 0.
 
-    The intercept is the best one for each w, so with centred columns and y
+    Intercept and unpenalised coefficients are the best ones for the others: r is the residual less
+    its projection on them.  With l2 = alpha (1 - l1_ratio), like further samples (0; sqrt(n l2)),
 
-        P(w)   = 1/(2n) ||r||^2 + alpha ||w||_1,     r = y - X w
-        D(k r) = k/n y.r - k^2/(2n) ||r||^2,         k = min(1, alpha / max_j |x_j.r / n|).
+        P(w)   = 1/(2n) ||r||^2 + sum_j l1_j |w_j| + l2/2 ||w||^2,     l1_j = alpha l1_ratio c_j
+        D(k r) = k/n y.r - k^2/(2n) ||r||^2 - k^2 l2/2 ||w||^2,
+        k      = min(1, min_j l1_j / |x_j.r / n - l2 w_j|).
 
-    W is a sparse (n_features, n_alphas) matrix.
+    W is a (n_features, n_alphas) matrix, sparse or dense.
     """
-    n = len(y)
-    y = y.astype(np.float64) - np.mean(y, dtype=np.float64)
-    means = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    n = len(problem.y)
+    W = W.toarray() if sp.issparse(W) else np.array(W)
+    weights = np.ones(len(W)) if problem.l1_weights is None else problem.l1_weights
+    free = nuisance(problem, weights == 0.0)
+    held = weights > 0.0
+    W[~held] = 0.0
+    y = project_out(free, problem.y.astype(np.float64)[:, None])
     worst = 0.0
-    for k, alpha in enumerate(alphas):
-        w = W[:, [k]]
-        support = w.indices
-        columns = X[:, support]
-        fitted = columns @ w.data if sp.issparse(X) else columns.astype(np.float64) @ w.data
-        r = y - (fitted - means[support] @ w.data)
-        r -= r.mean()
-        largest = np.max(np.abs(X.T @ r - means * r.sum())) / n
-        scale = min(1.0, alpha / largest) if largest > 0.0 else 1.0
-        primal = r @ r / (2 * n) + alpha * np.abs(w.data).sum()
-        dual = scale * (y @ r) / n - scale**2 * (r @ r) / (2 * n)
-        worst = max(worst, (primal - dual) / (y @ y / (2 * n)))
-    return float(worst)
+    for start in range(0, len(problem.alphas), BATCH):
+        batch = slice(start, start + BATCH)
+        w, alphas = W[:, batch], problem.alphas[batch]
+        r = project_out(free, y - problem.X @ w)
+        l1, l2 = alphas * problem.l1_ratio * weights[:, None], alphas * (1.0 - problem.l1_ratio)
+        slopes = np.abs(problem.X.T @ r / n - l2 * w)[held]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            k = np.where(slopes > l1[held], l1[held] / slopes, 1.0).min(axis=0)
+        loss, l2_part = (r * r).sum(axis=0) / (2 * n), 0.5 * l2 * (w * w).sum(axis=0)
+        primal = loss + (l1 * np.abs(w)).sum(axis=0) + l2_part
+        dual = k * (y * r).sum(axis=0) / n - k * k * (loss + l2_part)
+        worst = max(worst, float(np.max(primal - dual)))
+    return worst / float((y * y).sum() / (2 * n))
 
 
-def largest_alpha(X, y):
-    """The smallest alpha at which every coefficient is zero."""
-    centered = y - np.mean(y)
-    return float(np.max(np.abs(X.T @ centered)) / len(y))
+def largest_alpha(problem):
+    """The smallest alpha at which every penalised coefficient is zero."""
+    p = problem.X.shape[1]
+    weights = np.ones(p) if problem.l1_weights is None else problem.l1_weights
+    held = weights > 0.0
+    r = project_out(nuisance(problem, ~held), problem.y.astype(np.float64)[:, None])[:, 0]
+    slopes = np.abs(problem.X.T @ r)[held] / weights[held]
+    return float(np.max(slopes)) / len(r) / problem.l1_ratio
+
+
+def nuisance(problem, unpenalised):
+    """An orthonormal basis of the constant and the unpenalised columns."""
+    columns = problem.X[:, np.flatnonzero(unpenalised)]
+    columns = columns.toarray() if sp.issparse(columns) else columns.astype(np.float64)
+    return np.linalg.qr(np.column_stack([np.ones(len(problem.y)), columns]))[0]
+
+
+def project_out(basis, r):
+    """r less its projection; twice, so that what is left is orthogonal to rounding."""
+    for _ in range(2):
+        r = r - basis @ (basis.T @ r)
+    return r

@@ -1,11 +1,12 @@
-"""Paths beside the field's packages: python -m bench.peers.run [--only PATTERN] [--targets ...].
+"""Beside the field's packages: python -m bench.peers.run [--only PATTERN] [--settings path,fit].
 
-For every package the first tolerance on its ladder whose worst gap along the path, judged outside
-all packages, meets the target; then it and we are timed in turn, each in a process of its own.
+For every package the first tolerance on its ladder whose worst gap, judged outside all packages,
+meets the target; then it and we are timed in turn, each in a process of its own.
 """
 
 import argparse
 import json
+import math
 import re
 import select
 import subprocess
@@ -17,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from bench import report
+from bench.peers import pages
 from bench.peers.environments import FOLDER, HOME, python_of, version_of
-from bench.peers.families import FAMILIES
-from bench.peers.judge import largest_alpha, worst_gap
-
-TARGETS = (1e-6, 1e-3)
+from bench.peers.families import FAMILIES, NO_CONTEST, SETTINGS, TARGETS
+from bench.peers.judge import worst_gap
+from bench.peers.problem import save_data, save_setting
+from bench.report import environment
+from bench.timing import LEAST_SECONDS, REST_SECONDS
 
 
 class Worker:
@@ -65,9 +67,13 @@ class Worker:
 class Result:
     """What one package reached on one problem, and its times beside ours, in seconds."""
 
-    family: str
+    setting: str
+    problem: str
     package: str
     target: float
+    n_threads: int
+    must: float
+    aim: float
     tol: float | None = None
     gap: float | None = None
     seconds: float | None = None
@@ -83,14 +89,13 @@ def climb(worker, problem, targets, folder):
     answer = worker.ask(load=str(folder), n_threads=worker.n_threads, seconds=300.0)
     if "error" in answer:
         return {}, [], answer["error"]
-    X, y, alphas = problem
     reached, points = {}, []
     for tol in answer["ladder"]:
         saved = folder / f"{worker.package}.npz"
         ran = worker.ask(tol=tol, save=str(saved))
         if "error" in ran:
             return reached, points, ran["error"]
-        gap = worst_gap(X, y, alphas, sp.csc_matrix(sp.load_npz(saved)))
+        gap = worst_gap(problem, sp.load_npz(saved))
         points.append((ran["seconds"], gap))
         for target in targets:
             if gap <= target and target not in reached:
@@ -102,139 +107,153 @@ def climb(worker, problem, targets, folder):
 
 def duel(ours, rival, my_tol, its_tol, repeats, most_seconds):
     """Pairs of times (ours, rival), taken in turn."""
+    contenders = [(ours, my_tol), (rival, its_tol)]
+    times = [_seconds(worker, tol, 1) for worker, tol in contenders]
+    if None in times:
+        return []
+    counts = [max(1, math.ceil(LEAST_SECONDS / seconds)) for seconds in times]
     pairs, began = [], time.perf_counter()
     while len(pairs) < repeats:
-        times = []
-        for worker, tol in ((ours, my_tol), (rival, its_tol)):
-            time.sleep(0.15)  # idle BLAS threads spin for a tenth of a second
-            answer = worker.ask(tol=tol)
-            if "error" in answer:
-                return pairs
-            times.append(answer["seconds"])
-        pairs.append(times)
+        pair = [_seconds(*who, count) for who, count in zip(contenders, counts, strict=True)]
+        if None in pair:
+            break
+        pairs.append(pair)
+        if pair[1] > NO_CONTEST * pair[0] and pair[1] > 1.0:
+            break
         if len(pairs) >= 3 and time.perf_counter() - began > most_seconds:
             break
     return pairs
 
 
-def measure(family, packages, options):
-    """The Results of one family, and {package: [(seconds, gap), ...]}."""
-    X, y = family.make()
-    alphas = np.geomspace(1.0, options.eps or family.eps, 100) * largest_alpha(X, y)
-    results, curves = [], {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if sp.issparse(X):
-            sp.save_npz(folder / "X.npz", X, compressed=False)
-        else:
-            np.save(folder / "X.npy", X)
-        np.save(folder / "y.npy", y)
-        np.save(folder / "alphas.npy", alphas)
-        ours = Worker("ours", options.threads, options.seconds)
-        mine, curves["ours"], note = climb(ours, (X, y, alphas), options.targets, folder)
+def _seconds(worker, tol, times):
+    time.sleep(REST_SECONDS)
+    return worker.ask(tol=tol, times=times).get("seconds")
+
+
+def measure(setting, name, problem, folder, levels, packages, options):
+    """The Results on one problem, and {package: [(seconds, gap), ...]}."""
+    save_setting(folder, problem)
+    ours = Worker("ours", options.threads, options.seconds)
+    mine, points, note = climb(ours, problem, options.targets, folder)
+    results, curves = [], {"ours": points}
+
+    def result(package, target, **found):
+        results.append(Result(setting, name, package, target, options.threads, *levels, **found))
+        return results[-1]
+
+    for target in options.targets:
+        tol, gap = mine.get(target, (None, None))
+        result("ours", target, tol=tol, gap=gap, note=note)
+    for package in packages:
+        rival = Worker(package, options.threads, options.seconds)
+        its, curves[package], note = climb(rival, problem, options.targets, folder)
         for target in options.targets:
-            tol, gap = mine.get(target, (None, None))
-            results.append(Result(family.name, "ours", target, tol, gap, note=note))
-        for package in packages:
-            rival = Worker(package, options.threads, options.seconds)
-            its, curves[package], note = climb(rival, (X, y, alphas), options.targets, folder)
-            for target in options.targets:
-                result = Result(family.name, package, target, note=note)
-                results.append(result)
-                if target not in its or target not in mine:
-                    continue
-                result.tol, result.gap = its[target]
-                pairs = duel(
-                    ours, rival, mine[target][0], result.tol, options.repeat, options.seconds
-                )
-                if not pairs:
-                    continue
-                mine_s, its_s = np.transpose(pairs)
-                result.ours, result.seconds = float(np.median(mine_s)), float(np.median(its_s))
-                low, middle, high = np.quantile(its_s / mine_s, (0.25, 0.5, 0.75))
-                result.ratio, result.quartiles = float(middle), (float(low), float(high))
-                result.pairs = len(pairs)
-            rival.close()
-        ours.close()
+            row = result(package, target, note=note)
+            if target in its and target in mine:
+                row.tol, row.gap = its[target]
+                pairs = duel(ours, rival, mine[target][0], row.tol, options.repeat, options.seconds)
+                _fill(row, pairs)
+        rival.close()
+    ours.close()
     return results, curves
 
 
-def _cell(row):
-    if row.ratio is None:
-        return row.note or "-"
-    return f"{report.seconds(row.seconds)} ({row.ratio:.1f}x)"
-
-
-def table(results, target, packages):
-    """Lines of a Markdown table: our time, the others' as multiples of it, the verdict."""
-    heads = ["problem", "ours", "our gap", *packages, "best / ours", "must", "aim", "verdict"]
-    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 2) + " --- |"]
-    for family in FAMILIES:
-        rows = {r.package: r for r in results if r.family == family.name and r.target == target}
-        if not rows:
-            continue
-        ratios = [r.ratio for r in rows.values() if r.ratio is not None]
-        times = [r.ours for r in rows.values() if r.ours is not None]
-        best = min(ratios, default=None)
-        cells = [
-            family.name,
-            report.seconds(float(np.median(times))) if times else rows["ours"].note or "-",
-            f"{rows['ours'].gap:.0e}" if rows["ours"].gap is not None else "-",
-        ]
-        cells += [_cell(rows[package]) for package in packages]
-        verdict = "no rival got there"
-        if best is not None:
-            verdict = "met" if best >= family.must else "missed"
-        cells += [f"{best:.1f}" if best is not None else "-", str(family.must), str(family.aim)]
-        lines.append("| " + " | ".join([*cells, verdict]) + " |")
-    return lines
+def _fill(row, pairs):
+    if pairs:
+        ours, its = np.transpose(pairs)
+        row.ours, row.seconds = float(np.median(ours)), float(np.median(its))
+        low, row.ratio, high = np.quantile(its / ours, (0.25, 0.5, 0.75)).tolist()
+        row.quartiles, row.pairs = (low, high), len(pairs)
 
 
 def line(row):
     """One result as it is printed when it is there."""
-    parts = [f"{row.family:24} {row.package:8} target {row.target:.0e}"]
+    parts = [f"{row.setting:9} {row.problem:34} {row.package:8} target {row.target:.0e}"]
     if row.gap is not None:
         parts.append(f"tol {row.tol:.0e} gap {row.gap:.0e}")
     if row.ratio is not None:
-        parts.append(f"{row.seconds:8.3f} s, ours {row.ours:8.4f} s, {row.ratio:6.1f}x")
+        parts.append(f"{row.seconds:9.4f} s, ours {row.ours:8.5f} s, {row.ratio:6.2f}x")
     return "  ".join([*parts, row.note])
 
 
-def main():
-    """Measure, print the tables, write JSON."""
+class Record:
+    """All results so far, in a JSON file; those of another machine or version are dropped."""
+
+    def __init__(self, path, about):
+        self.path, self.about, self.rows, self.curves = path, about, {}, {}
+        if path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if _lasting(kept["about"]) == _lasting(about):
+                for row in kept["rows"]:
+                    self._take(Result(**row))
+                self.curves = kept["curves"]
+
+    def _take(self, row):
+        key = (row.setting, row.problem, row.package, row.target, row.n_threads)
+        self.rows[key] = row
+
+    def add(self, results, curves):
+        """Take in what was found on one problem, and save."""
+        for row in results:
+            self._take(row)
+        self.curves.setdefault(f"{results[0].setting}: {results[0].problem}", {}).update(curves)
+        kept = {"about": self.about, "rows": [asdict(r) for r in self.rows.values()]}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**kept, "curves": self.curves}, indent=1)
+        self.path.write_text(text + "\n", encoding="utf-8")
+
+
+def _lasting(about):
+    passing = {"command", "date", "load at the start", "threads", "blas"}
+    return {name: value for name, value in about.items() if name not in passing}
+
+
+def parsed():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="regular expression on the problems' names")
+    parser.add_argument("--only", default="", help="regular expression on the families' names")
+    parser.add_argument("--settings", default="path", help=f"some of {','.join(SETTINGS)}, or all")
     parser.add_argument("--packages", default=",".join(p for p in HOME if p != "ours"))
-    parser.add_argument("--targets", type=lambda s: [float(t) for t in s.split(",")])
-    parser.add_argument("--eps", type=float, help="last alpha / first alpha (default: 0.01)")
+    parser.add_argument("--targets", default=",".join(f"{t:g}" for t in TARGETS))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeat", type=int, default=7)
-    parser.add_argument(
-        "--seconds", type=float, default=60.0, help="longest path that is waited for"
-    )
-    parser.add_argument("--json", type=Path, default=FOLDER / "peers.json")
+    parser.add_argument("--repeat", type=int, default=7, help="how often both are timed in turn")
+    parser.add_argument("--seconds", type=float, default=20.0, help="longest run waited for")
+    parser.add_argument("--json", type=Path, default=FOLDER / "results.json")
+    parser.add_argument("--markdown", type=Path, help="such as docs/benchmarks.md")
     options = parser.parse_args()
-    options.targets = options.targets or list(TARGETS)
-    packages = options.packages.split(",")
-    versions = {package: version_of(package) for package in ["ours", *packages]}
-    results, curves = [], {}
+    options.targets = [float(target) for target in options.targets.split(",")]
+    wanted = SETTINGS if options.settings == "all" else options.settings.split(",")
+    options.settings = {name: SETTINGS[name] for name in wanted}
+    return options
+
+
+def main():
+    """Measure, print the tables, write JSON and, if wanted, the page."""
+    options = parsed()
+    packages = [name for name in options.packages.split(",") if name]
+    about = environment("make bench-peers", [options.threads])
+    about |= {package: version_of(package) for package in HOME if package != "ours"}
+    record = Record(options.json, about)
     for family in FAMILIES:
         if not re.search(options.only, family.name):
             continue
         if family.missing:
             print(f"{family.name}: left out, there is no {family.missing}")
             continue
-        found, curves[family.name] = measure(family, packages, options)
-        results += found
-        for row in found:
-            print(line(row), flush=True)
-    for target in options.targets:
-        print(f"\nworst gap / P0 <= {target:g}, {options.threads} thread(s)\n")
-        print("\n".join(table(results, target, packages)))
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    kept = {"versions": versions, "results": [asdict(r) for r in results], "curves": curves}
-    options.json.write_text(json.dumps(kept, indent=1))
-    print(f"\nwritten: {options.json}")
+        X, y = family.make()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            save_data(folder, X, y)
+            for key, setting in options.settings.items():
+                levels = setting.must or family.must, setting.aim or family.aim
+                for label, problem in setting.problems(family, X, y):
+                    np.save(folder / "y.npy", problem.y)
+                    found = measure(key, label, problem, folder, levels, packages, options)
+                    record.add(*found)
+                    for row in found[0]:
+                        print(line(row), flush=True)
+    pages.show(record)
+    if options.markdown:
+        pages.write(options.markdown, record)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""The peers' results as tables and as plots of time against gap."""
+
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from bench import report
+from bench.page import write_part
+from bench.peers.environments import HOME
+from bench.peers.families import NO_CONTEST, SETTINGS, TARGETS
+
+INTRODUCTION = """\
+## Beside other packages
+
+Our time, and other packages' as multiples of it, on synthetic and real data.
+
+- **Equal accuracy.** Every package has a ladder of tolerances. What counts is the loosest with
+  which the duality gap, relative to the objective of the intercept and the unpenalised features
+  alone, stays below the target at every alpha. `bench/peers/judge.py` computes it in NumPy from the
+  coefficients, the same for everybody.
+- **Fair settings.** Every package runs in a process of its own, in an environment where it works,
+  gets X in the layout it likes best (float64, Fortran order or CSC) and as many threads as we.
+  Conversion to that layout and compilation are not timed; checks and centring are. The intercept
+  is on, standardisation and early exits are off. `bench/peers/adaptors/` shows every call.
+- **Ratio.** We and the other package are timed in turn; times and ratios are medians. A package
+  that is {no_contest:g} times slower is timed once. *over 20 s*: a solution took longer than that.
+- **Must and aim** are what we set ourselves for *best / ours*, the best other package's time
+  divided by ours. A miss stays in the table.
+
+Repeat it with
+
+    make bench-peers                                  # Lasso paths; an hour
+    make bench-peers ARGS="--settings all"            # and all the rest; some hours
+    make bench-peers ARGS="--only 'riboflavin|golub' --packages celer,glmnet"
+
+What is measured goes to `build/peers/results.json`, and is kept there from one run to the next.
+Real data are taken from the folder that `SOFTREG_DATA` names; what is not there is left out.
+"""
+
+
+def show(record):
+    """Print all tables."""
+    for title, lines in tables(record):
+        print(f"\n{title}\n")
+        print("\n".join(lines))
+    print(f"\nwritten: {record.path}")
+
+
+def write(path, record):
+    """The peers' part of the page, and its pictures beside it."""
+    lines = [INTRODUCTION.format(no_contest=NO_CONTEST), *report.machine(record.about), ""]
+    for title, rows in tables(record):
+        lines += [f"### {title}", "", *rows, ""]
+    for setting in SETTINGS:
+        picture = path.parent / "images" / f"gap-{setting}.png"
+        if draw(picture, record, setting):
+            lines += [
+                f"### Time and gap: {SETTINGS[setting].title}",
+                "",
+                "One point for each tolerance on a package's ladder: time of the whole path, and "
+                "the worst gap that it left. The dashed lines are the two targets.",
+                "",
+                f"![Gap against time]({picture.relative_to(path.parent)})",
+                "",
+            ]
+    write_part(path, "peers", "\n".join(lines))
+
+
+def tables(record):
+    """(title, lines of Markdown) for every setting, target and number of threads."""
+
+    def kind(row):
+        return (list(SETTINGS).index(row.setting), -row.n_threads, row.target)
+
+    for (k, threads, target), rows in groupby(sorted(record.rows.values(), key=kind), key=kind):
+        title = list(SETTINGS.values())[k].title
+        yield f"{title}: gap <= {target:g}, {-threads} thread(s)", list(table(list(rows)))
+
+
+def table(rows):
+    """Lines: our time and gap, the others' as multiples of it, the verdict."""
+    packages = [name for name in HOME if any(row.package == name for row in rows)]
+    others = [name for name in packages if name != "ours"]
+    heads = ["problem", "ours", "our gap", *others, "best / ours", "must", "aim", "verdict"]
+    yield "| " + " | ".join(heads) + " |"
+    yield "| --- |" + " ---: |" * (len(heads) - 2) + " --- |"
+    for problem in dict.fromkeys(row.problem for row in rows):
+        found = {row.package: row for row in rows if row.problem == problem}
+        yield "| " + " | ".join(cells(problem, found, others)) + " |"
+
+
+def cells(problem, found, others):
+    """The texts of one line."""
+    ours = found["ours"]
+    compared = [row for row in found.values() if row.ratio is not None]
+    best = min((row.ratio for row in compared), default=None)
+    time = report.seconds(float(np.median([r.ours for r in compared]))) if compared else ours.note
+    gap = "-" if ours.gap is None else f"{max(ours.gap, 0.0):.0e}"
+    theirs = [_multiple(found.get(name)) for name in others]
+    if best is None:
+        return [problem, time or "-", gap, *theirs, "", "", "", "no other got there"]
+    verdict = "aim met" if best >= ours.aim else "met" if best >= ours.must else "missed"
+    ends = [report.shortened(best), f"{ours.must:g}", f"{ours.aim:g}", verdict]
+    return [problem, time, gap, *theirs, *ends]
+
+
+def _multiple(row):
+    if row is None:
+        return ""
+    return row.note or "-" if row.ratio is None else report.shortened(row.ratio)
+
+
+def draw(path: Path, record, setting):
+    """A panel for every problem of a setting: gap against time; False if there is nothing."""
+    prefix = f"{setting}: "
+    panels = {k.removeprefix(prefix): v for k, v in record.curves.items() if k.startswith(prefix)}
+    if not panels:
+        return False
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.6 * columns, 0.6 + 2.6 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for ax, (name, curves) in zip(axes, panels.items(), strict=False):
+        for k, package in enumerate(HOME):
+            points = [(s, max(gap, 1e-16)) for s, gap in curves.get(package, [])]
+            if points:
+                style = {"color": "black", "zorder": 5} if package == "ours" else {"color": f"C{k}"}
+                ax.loglog(*zip(*points, strict=True), "o-", label=package, markersize=4, **style)
+        for target in TARGETS:
+            ax.axhline(target, color="grey", linewidth=0.7, linestyle="--")
+        ax.set_title(name, fontsize=9)
+        ax.tick_params(labelsize=7)
+        ax.grid(color="#e5e5e5", linewidth=0.5)
+    for ax in axes[len(panels) :]:
+        ax.set_visible(False)
+    figure.supxlabel("seconds", fontsize=9)
+    figure.supylabel("worst gap / objective at w = 0", fontsize=9)
+    handles = {}
+    for ax in axes[: len(panels)]:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(handles.values(), handles, loc="outside upper center", ncols=len(handles))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+    print(f"wrote {path}")
+    return True

@@ -1,0 +1,72 @@
+"""What every package is given: data, alphas, penalty.  Needs only NumPy and SciPy."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """minimise  1/(2n) ||y - b - Xw||^2 + alpha sum_j [l1_ratio c_j |w_j| + (1 - l1_ratio)/2 w_j^2]
+
+    for each of the alphas, in falling order.  X has contiguous columns: Fortran order, or CSC.
+    c = `l1_weights` is 1 where it is None.
+    """
+
+    X: np.ndarray | sp.csc_matrix
+    y: np.ndarray
+    alphas: np.ndarray
+    l1_ratio: float = 1.0
+    l1_weights: np.ndarray | None = None
+
+    @property
+    def is_sparse(self):
+        return sp.issparse(self.X)
+
+    def need_plain_lasso(self):
+        """Raise where a package has neither weights nor a mixture."""
+        self.need_no_weights()
+        if self.l1_ratio != 1.0:
+            raise NotImplementedError("no elastic net")
+
+    def need_no_weights(self):
+        """Raise where a package has no weights."""
+        if self.l1_weights is not None:
+            raise NotImplementedError("no weights")
+
+
+def save_data(folder, X, y):
+    """Write what all problems of a family share."""
+    if sp.issparse(X):
+        sp.save_npz(folder / "X.npz", X, compressed=False)
+    else:
+        np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", y)
+
+
+def save_setting(folder, problem):
+    """Write the rest."""
+    weights = None if problem.l1_weights is None else problem.l1_weights.tolist()
+    setting = {"alphas": problem.alphas.tolist(), "l1_ratio": problem.l1_ratio}
+    (folder / "setting.json").write_text(json.dumps({**setting, "l1_weights": weights}))
+
+
+def load(folder):
+    """The Problem whose data and setting are there."""
+    folder = Path(folder)
+    if (folder / "X.npz").exists():
+        X = sp.csc_matrix(sp.load_npz(folder / "X.npz"))
+    else:
+        X = np.load(folder / "X.npy")
+    setting = json.loads((folder / "setting.json").read_text())
+    weights = setting["l1_weights"]
+    return Problem(
+        X,
+        np.load(folder / "y.npy"),
+        np.array(setting["alphas"]),
+        setting["l1_ratio"],
+        None if weights is None else np.array(weights),
+    )
