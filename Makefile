@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test bench bench-peers lint format types checked serial clang sdist-check oldest \
+.PHONY: build demo test bench bench-peers bench-anatomy lint format types checked serial clang sdist-check oldest \
 	clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -45,6 +45,9 @@ bench: build $(stamp)-bench
 # Makes the packages' environments under build/peers the first time.
 bench-peers: build $(stamp)-bench
 	$(python) -m bench.peers.run $(ARGS)
+
+bench-anatomy: build $(stamp)-bench
+	$(python) -m bench.anatomy $(ARGS)
 
 lint: $(stamp)-dev
 	$(python) -m ruff check

@@ -33,6 +33,9 @@ Vector = NDArray[np.float64]
 # Entries of one dense panel on the way to a Gram matrix: a few MiB, and BLAS at full speed.
 PANEL_ENTRIES = 1 << 20
 
+# Multiplications in a Gram matrix that is ready before the threads of BLAS have been set.
+LARGEST_WITHOUT_BLAS = 500_000
+
 # Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
 SMALLEST_NORM = 1e-290
 
@@ -123,7 +126,7 @@ class Design:
         if self.fit_intercept:
             # about a value that counts first: the mean of what is left loses no digits
             pilot = self.y[np.argmax(weights)]
-            self.y_mean = pilot + np.average(self.y - pilot, weights=weights)
+            self.y_mean = pilot + float(weights @ (self.y - pilot)) / float(weights.sum())
         centered = self.y - self.y_mean
         largest = np.max(np.abs(centered) * (weights > 0.0))
         with np.errstate(under="ignore"):
@@ -217,11 +220,13 @@ class Design:
         wide offsets cost no digits; sparse columns are multiplied in parallel over features.
         """
         everything = np.arange(self.n_features, dtype=np.intp)
-        if not sp.issparse(self.X):
+        small = self.n_features * self.n_entries <= LARGEST_WITHOUT_BLAS
+        if not (small or sp.issparse(self.X)):
             return self.crossproduct(everything)
         gram = np.empty((self.n_features, self.n_features), order="F")
-        self.columns.gram_block(everything, everything, gram, self.n_threads, lower=True)
-        mirror(gram)
+        self.columns.gram_block(everything, everything, gram, self.n_threads, lower=not small)
+        if not small:
+            mirror(gram)
         return gram
 
     def crossproduct(

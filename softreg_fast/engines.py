@@ -14,6 +14,7 @@ from softreg_fast._engine import NO_ROOM
 from softreg_fast._engine import Engine as GramSpaceEngine
 from softreg_fast.design import Design
 from softreg_fast.penalty import PenaltyVectors
+from softreg_fast.record import Kept, Record, joined
 from softreg_fast.ridge import GradientEngine, RidgeEngine
 
 Vector = NDArray[np.float64]
@@ -32,9 +33,9 @@ LARGEST_SINGLE_GRAM = 300
 # "auto" factorises for a ridge problem while the smaller side of X is at most this.
 LARGEST_AUTO_FACTOR = 3_000
 
-# Bytes for the Gram columns of the working set and the factor of the support; beyond, plain
-# coordinate descent on the residual takes over.
-GRAM_MEMORY = 1 << 30
+# Bytes for Gram columns and the factor of the support; beyond, plain coordinate descent on the
+# residual takes over.
+GRAM_MEMORY = float(1 << 30)
 
 # A cold start at a small alpha comes down to it by this factor at a time.
 DESCENT = 0.75
@@ -49,7 +50,11 @@ class Engine(Protocol):
     @property
     def n_epochs(self) -> int: ...
 
-    def support(self) -> tuple[NDArray[np.intp], Vector]: ...
+    def keep(self, status: int) -> None: ...
+
+    def kept(self) -> Kept: ...
+
+    def count_nonzero(self) -> int: ...
 
     @property
     def residual_sumsq(self) -> float: ...
@@ -69,11 +74,16 @@ class WarmEngine:
         scaled: PenaltyVectors,
         gram: NDArray[np.float64] | None = None,
         may_build_gram: bool = False,
+        gram_memory: float = GRAM_MEMORY,
     ) -> None:
         self.design = design
         self.penalty = scaled
+        self.most_slots = largest_gram(gram_memory)
         self.may_build_gram = may_build_gram
         self._solver: Any = None
+        self._record: Record | None = None  # where the solver keeps no fits itself
+        self._earlier: list[Kept] = []  # of solvers before the present one
+        self._earlier_reads = 0.0 if gram is None else 1.0
         self._begin(gram)
         self._cold = True
 
@@ -81,17 +91,18 @@ class WarmEngine:
         design = self.design
         columns = design.columns if gram is None else Columns.gram(gram)
         target = design.target if gram is None else design.gradient_at_zero()
-        most_slots = int(np.sqrt(GRAM_MEMORY / 16))
         self.strategy = "working set" if gram is None else "gram"
         self._solver = GramSpaceEngine(
-            columns, target, design.target_sumsq, self.penalty, design.n_threads, most_slots
+            columns, target, design.target_sumsq, self.penalty, design.n_threads, self.most_slots
         )
 
     def _build_gram_if_dense(self) -> None:
         # With many nonzero coefficients the whole Gram matrix is cheaper than the scans.
         enough = DENSE_SUPPORT * self.design.n_features
-        if self._solver.n_slots > enough and len(self.support()[0]) > enough:
+        if self._solver.n_slots > enough and self._solver.count_nonzero() > enough:
             reached = self.coef
+            self._earlier = [self.kept()]
+            self._earlier_reads = self.n_reads + 1.0
             self._begin(self.design.gram)
             self._solver.coef[:] = reached
             self._solver.refresh()
@@ -103,25 +114,46 @@ class WarmEngine:
         coef: Vector = self._solver.coef
         return coef
 
-    def support(self) -> tuple[NDArray[np.intp], Vector]:
-        """(features, coefficients) of those that are not 0, in no particular order."""
-        found: tuple[NDArray[np.intp], Vector] = self._solver.support()
-        return found
+    def keep(self, status: int) -> None:
+        """Append the present fit to those that `kept` gives."""
+        if self._record is None:
+            self._solver.keep(status)
+        else:
+            self._record.keep(self._solver, status)
+
+    def kept(self) -> Kept:
+        """All fits so far."""
+        now = self._solver if self._record is None else self._record
+        return joined([*self._earlier, Kept(*now.kept())])
+
+    def count_nonzero(self) -> int:
+        """Number of coefficients that are not 0 in the fit kept last."""
+        now = self._solver if self._record is None else self._record
+        count: int = now.count_nonzero()
+        return count
 
     @property
     def gap(self) -> float:
         """Duality gap over all features."""
-        return float(self._solver.gap)
+        gap: float = self._solver.gap
+        return gap
 
     @property
     def n_epochs(self) -> int:
         """Epochs of the last call."""
-        return int(self._solver.n_epochs)
+        n_epochs: int = self._solver.n_epochs
+        return n_epochs
 
     @property
     def residual_sumsq(self) -> float:
         """||y - C u||^2"""
-        return float(self._solver.residual_sumsq)
+        sumsq: float = self._solver.residual_sumsq
+        return sumsq
+
+    @property
+    def n_reads(self) -> float:
+        """How often X was read before the residual form took over, if that happened."""
+        return self._earlier_reads + getattr(self._solver, "n_reads", 0.0)
 
     def start(self, u: Vector) -> None:
         """Begin at these coefficients."""
@@ -131,16 +163,21 @@ class WarmEngine:
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Minimise from the present state; the status tells how it ended."""
-        for strength in self._descent(l1_strength):
-            self._solve(strength, l2_strength, 1e-3, max_iter)
+        if self._cold:
+            self._cold = False
+            for strength in self._descent(l1_strength):
+                self._solve(strength, l2_strength, 1e-3, max_iter)
         return self._solve(l1_strength, l2_strength, tol, max_iter)
 
     def _solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         status: int = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
         if status == NO_ROOM:
             reached, design = self.coef, self.design
+            self._earlier = [self.kept()]
+            self._earlier_reads = self.n_reads
             self.strategy = "residual"
             self._solver = plain_descent(design, self.penalty)
+            self._record = Record()
             self._solver.coef[:] = reached
             self.may_build_gram = False
             status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
@@ -150,9 +187,6 @@ class WarmEngine:
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own from where the first coefficients enter.
-        if not self._cold:
-            return
-        self._cold = False
         l1 = self.penalty.l1
         penalised = l1 > 0.0
         if self.strategy != "working set" or l1_strength <= 0.0 or not penalised.any():
@@ -179,6 +213,8 @@ class PlainEngine(WarmEngine):
         self.strategy = "residual" if gram is None else "gram"
         self.may_build_gram = False
         self._solver = plain_descent(design, scaled, gram, rng)
+        self._record = Record()
+        self._earlier = []
         self._cold = False
 
 
@@ -207,6 +243,7 @@ def make_engine(
     coef_init: ArrayLike | None,
     n_alphas: int,
     rng: Any = None,
+    gram_memory: float = GRAM_MEMORY,
 ) -> Engine:
     """The solver that fits the problem, started from coef_init."""
     if solver not in SOLVERS:
@@ -231,16 +268,22 @@ def make_engine(
         single = LARGEST_SINGLE_GRAM if solver == "auto" else 0
         warm = solver == "auto" and rng is None
         early = LARGEST_EARLY_GRAM if warm else LARGEST_AUTO_GRAM
-        gram = gram_for(precompute, design, early if n_alphas > 1 else single)
+        room = largest_gram(gram_memory)
+        gram = gram_for(precompute, design, min(early if n_alphas > 1 else single, room))
         if warm:
-            few = design.n_features <= min(design.n_samples, LARGEST_AUTO_GRAM)
+            few = design.n_features <= min(design.n_samples, LARGEST_AUTO_GRAM, room)
             later = gram is None and n_alphas > 1 and few and isinstance(precompute, str)
-            engine = WarmEngine(design, scaled, gram, later)
+            engine = WarmEngine(design, scaled, gram, later, gram_memory)
         else:
             engine = PlainEngine(design, scaled, gram, rng)
     if start is not None:
         engine.start(start)
     return engine
+
+
+def largest_gram(gram_memory: float) -> int:
+    """The number of features whose Gram matrix and factor fit into so many bytes."""
+    return int(np.sqrt(gram_memory / 16))
 
 
 def gram_for(precompute: Any, design: Design, largest: int) -> NDArray[np.float64] | None:

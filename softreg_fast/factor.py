@@ -37,7 +37,7 @@ def cholesky(matrix: Matrix) -> Callable[[Any], Any]:
     numpy.linalg.LinAlgError
         If the matrix is not positive definite.
     """
-    return _solver(_lower_factor(matrix))
+    return _solver(lower_factor(matrix))
 
 
 def least_norm(matrix: Matrix) -> Callable[[Any], Any]:
@@ -59,7 +59,7 @@ def least_norm(matrix: Matrix) -> Callable[[Any], Any]:
 def solver_of(matrix: Matrix) -> Callable[[Any], Any]:
     """`cholesky` where it can be trusted, else `least_norm`."""
     try:
-        factor = _lower_factor(matrix)
+        factor = lower_factor(matrix)
     except np.linalg.LinAlgError:
         return least_norm(matrix)
     pivots = np.diag(factor)
@@ -74,7 +74,7 @@ def _solver(factor: Matrix) -> Callable[[Any], Any]:
     return lambda z: cho_solve((factor, True), z, check_finite=False)
 
 
-def _lower_factor(matrix: Matrix) -> Matrix:
+def lower_factor(matrix: Matrix) -> Matrix:
     # L with L L' = matrix, block by block from the left; zero above the diagonal
     size = len(matrix)
     if size <= LARGEST_AT_ONCE:

@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._cd import CoordinateDescent
 from softreg_fast.design import Design
-from softreg_fast.engines import Engine, make_engine
+from softreg_fast.engines import GRAM_MEMORY, Engine, make_engine
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
+from softreg_fast.record import Kept
 from softreg_fast.result import Path, Solution, Status
 
 Vector = NDArray[np.float64]
@@ -55,6 +56,7 @@ def solve(
     tol: float = 1e-6,
     max_iter: int = 100_000,
     coef_init: ArrayLike | None = None,
+    gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
 ) -> Solution:
     """Fit one regularised least-squares model and prove how near to the optimum it is.
@@ -93,8 +95,8 @@ def solve(
         Whether to build the Gram matrix X'X of all features first. "auto" does when n_features <=
         n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of up to 4000
         features also later, when an eighth of them has become nonzero. Without it the warm engine
-        keeps Gram columns of the features that come near the support, up to 1 GiB; beyond that
-        plain coordinate descent on the residual takes over. `strategy` of the result tells.
+        keeps Gram columns of the features that come near the support. `strategy` of the result
+        tells what was done.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol).
@@ -102,6 +104,11 @@ def solve(
         Largest number of epochs.
     coef_init : array-like (n_features,) or None
         Where to start.
+    gram_memory : float >= 0, default=2**30
+        Bytes that Gram columns and the factor of the support may take, unless precompute asks for
+        the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
+        slower where columns are correlated; the answer is the same. The default holds 8192
+        features.
     n_threads : int or None
         None: all cores where the work is large enough.
 
@@ -144,6 +151,7 @@ def solve(
         tol=tol,
         max_iter=max_iter,
         coef_init=coef_init,
+        gram_memory=gram_memory,
         began=began,
     )
     if not solution.converged:
@@ -174,6 +182,7 @@ def path(
     max_dev_ratio: float | None = None,
     max_df: int | None = None,
     callback: Callable[[PathStep], bool | None] | None = None,
+    gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
 ) -> Path:
     """Fit the model of `solve` along falling alphas, each started from the last.
@@ -215,7 +224,7 @@ def path(
     """
     began = time.perf_counter()
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
-    check_options(tol, max_iter)
+    check_options(tol, max_iter, gram_memory)
     if max_dev_ratio is not None:
         check_number("max_dev_ratio", max_dev_ratio, low=0.0, high=1.0)
     if max_df is not None:
@@ -232,20 +241,22 @@ def path(
     )
     if l1_ratio == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
-    engine = make_engine(design, scaled, solver, precompute, coef_init, len(grid))
-    fits = _Fits(design, vectors, engine, tol)
-    for k, alpha in enumerate(grid):
-        fits.add(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
-        if callback is None and max_dev_ratio is None and max_df is None:
+    engine = make_engine(
+        design, scaled, solver, precompute, coef_init, len(grid), gram_memory=gram_memory
+    )
+    watched = callback is not None or max_dev_ratio is not None or max_df is not None
+    for k, alpha in enumerate(grid.tolist()):
+        engine.keep(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
+        if not watched:
             continue
-        step = fits.last_step(k, len(grid), float(alpha))
+        step = _step(design, vectors, engine, tol, k, len(grid), alpha)
         if (
             (callback is not None and callback(step))
             or (max_dev_ratio is not None and step.dev_ratio >= max_dev_ratio)
             or (max_df is not None and step.df >= max_df)
         ):
             break
-    return _gather_path(fits, grid, max_iter, began)
+    return _gather_path(design, vectors, engine, grid, tol, max_iter, began)
 
 
 def lasso_path(
@@ -391,21 +402,21 @@ def solve_design(
     tol: float,
     max_iter: int,
     coef_init: ArrayLike | None = None,
+    gram_memory: float = GRAM_MEMORY,
     began: float | None = None,
     rng: Any = None,
 ) -> Solution:
     """`solve` for a Design and a Penalty that exist already; the caller warns."""
     began = time.perf_counter() if began is None else began
-    check_options(tol, max_iter)
+    check_options(tol, max_iter, gram_memory)
     vectors = penalty.vectors(design.n_features)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
     if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))
-    engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng)
+    engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng, gram_memory)
     status = engine.solve(*penalty.strengths, tol, max_iter)
-    fits = _Fits(design, vectors, engine, tol)
-    fits.add(status)
-    features, w = fits.in_user_units()
+    engine.keep(status)
+    _, features, w = _coefficients(design, vectors, engine.kept())
     coef = np.zeros(design.n_features)
     coef[features] = w
     outright = penalty.l1 is not None or penalty.l2 is not None
@@ -413,12 +424,12 @@ def solve_design(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef,
         intercept=float(design.y_mean - design.center[features] @ w),
-        gap=fits.gaps[0] * design.objective_unit,
+        gap=engine.gap * design.objective_unit,
         tol=tol * design.objective_unit,
         null_loss=null_loss(design),
-        n_epochs=fits.n_epochs[0],
+        n_epochs=engine.n_epochs,
         status=Status(status),
-        dev_ratio=fits.dev_ratios[0],
+        dev_ratio=float(_dev_ratio(design, engine.residual_sumsq)),
         df=len(features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
@@ -426,9 +437,10 @@ def solve_design(
     )
 
 
-def check_options(tol: float, max_iter: int) -> None:
-    """Errors for a tolerance or an iteration limit that mean nothing."""
+def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -> None:
+    """Errors for a tolerance or a limit that means nothing."""
     check_number("tol", tol, low=0.0)
+    check_number("gram_memory", gram_memory, low=0.0)
     if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral) or max_iter < 1:
         raise ValueError(f"max_iter must be an integer >= 1, got {max_iter!r}.")
 
@@ -507,74 +519,81 @@ def null_loss(design: Design) -> float:
     return 0.5 * design.target_sumsq * design.objective_unit
 
 
-class _Fits:
-    """What an engine found at one alpha after another, kept in its units until the end."""
+def _dev_ratio(design: Design, residual_sumsq: Any) -> Any:
+    # the fraction of deviance that a fit with this residual explains
+    whole = design.target_sumsq
+    return 1.0 - residual_sumsq / whole if whole else 0.0 * residual_sumsq
 
-    def __init__(self, design: Design, vectors: PenaltyVectors, engine: Engine, tol: float) -> None:
-        self.design, self.vectors, self.engine, self.tol = design, vectors, engine, tol
-        self.fixed = design.fixed(vectors.lower, vectors.upper)
-        self.features: list[NDArray[np.intp]] = []
-        self.values: list[Vector] = []
-        self.dev_ratios: list[float] = []
-        self.gaps: list[float] = []
-        self.n_epochs: list[int] = []
-        self.status: list[int] = []
 
-    def add(self, status: int) -> None:
-        """Take the present state of the engine."""
-        engine = self.engine
-        features, values = engine.support()
-        if self.fixed.size:
-            features = np.concatenate([features, self.fixed])
-            values = np.concatenate([values, np.zeros(self.fixed.size)])
-        self.features.append(features)
-        self.values.append(values)
-        sumsq = self.design.target_sumsq
-        self.dev_ratios.append(1.0 - engine.residual_sumsq / sumsq if sumsq else 0.0)
-        self.gaps.append(engine.gap)
-        self.n_epochs.append(engine.n_epochs)
-        self.status.append(status)
+def _step(
+    design: Design,
+    vectors: PenaltyVectors,
+    engine: Engine,
+    tol: float,
+    k: int,
+    n_alphas: int,
+    alpha: float,
+) -> PathStep:
+    # what a callback is told about the fit that the engine has kept last
+    unit = design.objective_unit
+    df = engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper))
+    dev_ratio = float(_dev_ratio(design, engine.residual_sumsq))
+    return PathStep(k, n_alphas, alpha, df, dev_ratio, engine.gap * unit, tol * unit)
 
-    def last_step(self, k: int, n_alphas: int, alpha: float) -> PathStep:
-        """What a callback is told."""
-        unit = self.design.objective_unit
-        df, gap = len(self.features[-1]), self.gaps[-1] * unit
-        return PathStep(k, n_alphas, alpha, df, self.dev_ratios[-1], gap, self.tol * unit)
 
-    def in_user_units(self) -> tuple[NDArray[np.intp], Vector]:
-        """Features and coefficients of all fits, one after the other."""
-        features = np.concatenate(self.features)
-        w = self.design.to_user(
-            features, np.concatenate(self.values), self.vectors.lower, self.vectors.upper
+def _coefficients(
+    design: Design, vectors: PenaltyVectors, kept: Kept
+) -> tuple[NDArray[np.int64], NDArray[np.intp], Vector]:
+    # nonzeros of each fit; features and coefficients in the units of X of all, one after the other
+    features, u, figures = kept
+    df = figures[:, 0].astype(np.int64)
+    fixed = design.fixed(vectors.lower, vectors.upper)
+    if fixed.size:
+        ends = np.repeat(np.cumsum(df), fixed.size)
+        features = np.insert(features, ends, np.tile(fixed, len(df)))
+        u = np.insert(u, ends, 0.0)
+        df = df + fixed.size
+    w = design.to_user(features, u, vectors.lower, vectors.upper)
+    if not np.isfinite(w).all():
+        raise ValueError(
+            "The coefficients leave the range of float64: the columns of X are too small "
+            "against y. Multiply X, or divide y, by a constant."
         )
-        if not np.isfinite(w).all():
-            raise ValueError(
-                "The coefficients leave the range of float64: the columns of X are too small "
-                "against y. Multiply X, or divide y, by a constant."
-            )
-        return features, w
+    return df, features, w
 
 
-def _gather_path(fits: _Fits, alphas: Vector, max_iter: int, began: float) -> Path:
-    design, unit = fits.design, fits.design.objective_unit
-    features, w = fits.in_user_units()
-    df = np.array([len(some) for some in fits.features], dtype=np.int64)
-    ends = np.concatenate([[0], np.cumsum(df)])
-    coefs = sp.csc_array((w, features, ends), shape=(design.n_features, len(df)))
+def _gather_path(
+    design: Design,
+    vectors: PenaltyVectors,
+    engine: Engine,
+    alphas: Vector,
+    tol: float,
+    max_iter: int,
+    began: float,
+) -> Path:
+    unit, kept = design.objective_unit, engine.kept()
+    df, features, w = _coefficients(design, vectors, kept)
+    _, gaps, sumsq, n_epochs, status = kept.figures.T
+    offsets = np.bincount(
+        np.repeat(np.arange(len(df)), df), w * design.center[features], minlength=len(df)
+    )
+    coefs = sp.csc_array(
+        (w, features, np.append(0, np.cumsum(df))), shape=(design.n_features, len(df))
+    )
     coefs.sort_indices()
     found = Path(
-        alphas=alphas[: len(fits.gaps)],
+        alphas=alphas[: len(gaps)],
         coefs=coefs,
-        intercepts=np.asarray(design.y_mean - coefs.T @ design.center),
-        gaps=np.array(fits.gaps) * unit,
-        tols=np.full(len(fits.gaps), fits.tol * unit),
-        n_epochs=np.array(fits.n_epochs, dtype=np.int64),
-        status=np.array(fits.status, dtype=np.int8),
-        dev_ratio=np.array(fits.dev_ratios),
+        intercepts=np.subtract(design.y_mean, offsets, dtype=np.float64),
+        gaps=gaps * unit,
+        tols=np.full(len(gaps), tol * unit),
+        n_epochs=n_epochs.astype(np.int64),
+        status=status.astype(np.int8),
+        dev_ratio=_dev_ratio(design, sumsq),
         df=df,
         null_loss=null_loss(design),
         seconds=time.perf_counter() - began,
-        strategy=fits.engine.strategy,
+        strategy=engine.strategy,
         feature_names=design.feature_names,
     )
     missed = np.flatnonzero(found.status)

@@ -98,6 +98,8 @@ class Penalty:
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, default=1.0)
         lower, upper = self._box(n_features)
         excluded = np.isinf(l1) | np.isinf(l2)
+        if not excluded.any():
+            return PenaltyVectors(l1, l2, lower, upper)
         misfit = excluded & ((lower > 0.0) | (upper < 0.0))
         if misfit.any():
             j = int(np.flatnonzero(misfit)[0])
@@ -109,6 +111,9 @@ class Penalty:
         return PenaltyVectors(l1, l2, lower, upper)
 
     def _box(self, n_features: int) -> tuple[Vector, Vector]:
+        if self.bounds is None:
+            low = np.full(n_features, 0.0 if self.positive else -np.inf)
+            return low, np.full(n_features, np.inf)
         lower, upper = _as_pair(self.bounds)
         low = bound_vector("lower", lower, n_features, -np.inf)
         high = bound_vector("upper", upper, n_features, np.inf)
@@ -154,7 +159,9 @@ def check_number(
 
 def nonnegative_vector(name: str, value: Any, n_features: int, default: float) -> Vector:
     """A vector of numbers >= 0, inf allowed, from a number, an array or None."""
-    vector = _broadcast(name, default if value is None else value, n_features)
+    if value is None:
+        return np.full(n_features, default)
+    vector = _broadcast(name, value, n_features)
     if np.isnan(vector).any() or (vector < 0.0).any():
         j = int(np.flatnonzero(np.isnan(vector) | (vector < 0.0))[0])
         raise ValueError(
@@ -186,8 +193,6 @@ def _broadcast(name: str, value: Any, n_features: int) -> Vector:
 
 
 def _as_pair(bounds: Any) -> tuple[Any, Any]:
-    if bounds is None:
-        return None, None
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
         return bounds.lb, bounds.ub
     try:

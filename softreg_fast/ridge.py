@@ -19,6 +19,7 @@ from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.design import Design
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
+from softreg_fast.record import Kept, Record
 from softreg_fast.threads import blas_threads_for
 from softreg_fast.validation import as_start
 
@@ -45,16 +46,24 @@ class _CertifiedEngine:
         self.coef: Vector = self.state.coef
         self.gap = np.inf
         self.n_epochs = 0
+        self._record = Record()
 
     @property
     def residual_sumsq(self) -> float:
         """||y - C u||^2"""
         return float(self.state.residual_sumsq)
 
-    def support(self) -> tuple[NDArray[np.intp], Vector]:
-        """(features, coefficients) of those that are not 0."""
-        found: tuple[NDArray[np.intp], Vector] = self.state.support()
-        return found
+    def keep(self, status: int) -> None:
+        """Append the present fit to those that `kept` gives."""
+        self._record.keep(self, status)
+
+    def kept(self) -> Kept:
+        """All fits so far."""
+        return self._record.kept()
+
+    def count_nonzero(self) -> int:
+        """Number of coefficients that are not 0 in the fit kept last."""
+        return self._record.count_nonzero()
 
     def start(self, u: Vector) -> None:
         """Begin at these coefficients."""

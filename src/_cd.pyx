@@ -103,11 +103,6 @@ cdef class CoordinateDescent:
         cdef double[::1] partial = work
         subtract_product(self.X, &self.u[0], &self.v[0], &partial[0], self.n_threads)
 
-    def support(self):
-        """(features, coefficients) of those that are not 0."""
-        features = np.flatnonzero(self.coef)
-        return features, self.coef[features]
-
     def scan(self):
         """gradient = X'r of every feature."""
         if self.X.kind == GRAM:

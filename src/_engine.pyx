@@ -9,6 +9,8 @@ Outside, bounds on |c_j . r| from slopes that are known at earlier residuals tel
 need a look at all.  With a Gram matrix of all features every feature has a slot from the start.
 """
 
+import contextlib
+
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, fabs, sqrt
@@ -16,11 +18,16 @@ from libc.math cimport INFINITY, fabs, sqrt
 from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope,
 )
-from factor cimport factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t
+from factor cimport (
+    factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t, is_independent,
+)
 from penalty cimport duality_gap, larger, penalty_t, prox, smaller
 from vector cimport axpy
 
 import numpy as np
+
+from softreg_fast.factor import lower_factor
+from softreg_fast.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
@@ -32,6 +39,9 @@ cdef Py_ssize_t LARGEST_BASIS = 12
 
 # Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
 cdef double OPEN_PART = 0.2
+
+# A factor of no more members is built one member after the other.
+cdef Py_ssize_t FEWEST_FOR_LAPACK = 32
 
 # Entries that may be read between two looks at pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
@@ -74,13 +84,19 @@ cdef class Engine:
     cdef Py_ssize_t n_basis, largest_basis
     cdef double[::1] work, last_v, scanned, found
     cdef Py_ssize_t[::1] candidates
+    # results
+    cdef Py_ssize_t[::1] kept_features
+    cdef double[::1] kept_values
+    cdef double[:, ::1] kept_figures
+    cdef Py_ssize_t n_kept, n_kept_values
     # signals
     cdef Py_ssize_t entries_read
     cdef bint must_stop
     cdef object signal
     cdef readonly object coef, residual
     cdef readonly double gap
-    cdef readonly Py_ssize_t n_epochs, n_newton, n_scanned
+    cdef readonly Py_ssize_t n_epochs, n_newton
+    cdef double entries, entries_of_X    # read so far, and all
 
     def __init__(self, columns, target, double target_sumsq, penalty, int n_threads=1,
                  Py_ssize_t most_slots=4_000):
@@ -101,6 +117,8 @@ cdef class Engine:
         self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
         self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
         self.P.slack = self.S.slack = 1e-12
+        self.kept_features, self.kept_values = np.empty(256, dtype=np.intp), np.empty(256)
+        self.kept_figures = np.empty((100, 5))
         self.start = np.clip(0.0, self.lower, self.upper)
         self.coef = self.u = np.array(self.start)
         self.residual = self.v = np.array(target)
@@ -112,15 +130,16 @@ cdef class Engine:
             self.refresh()
         else:
             self.columns.subtract_product(self.u, self.v, n_threads)
-            self._reserve(min(p, 64))
+            self._reserve(max(min(p, 64, most_slots), 1))
             self._prepare_screening()
 
     def _prepare_screening(self):
-        cdef Py_ssize_t p = self.X.p, j, cost = 0
+        cdef Py_ssize_t p = self.X.p, j
         for j in range(p):
-            cost += column_cost(self.X, j)
+            self.entries_of_X += column_cost(self.X, j)
         # The bounds must stay cheap next to the scan that they spare.
-        self.largest_basis = min(max(cost // (4 * p), 1), LARGEST_BASIS)
+        self.largest_basis = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1),
+                                 LARGEST_BASIS)
         self.basis = np.empty((self.largest_basis, self.X.n + 1))
         self.basis_slopes = np.empty((p, self.largest_basis))
         self.known = np.full(p, INFINITY)
@@ -182,9 +201,11 @@ cdef class Engine:
         if m + count > self.most_slots:
             return False
         if m + count > self.capacity:
-            self._reserve(min(max(2 * self.capacity, m + count), self.X.p))
+            self._reserve(min(max(2 * self.capacity, m + count), self.X.p, self.most_slots))
         self._take_slots(new)
         self.columns.slopes(self.v, self.hs[m:m + count], new, self.n_threads)
+        self._count_reading(&new[0], count)
+        self._count_reading(&self.feature[0], m + count)
         rows = np.empty((count, m + count), order="F")
         self.columns.gram_block(new, self.feature[:m + count], rows, self.n_threads)
         Q = np.asarray(self.own_Q)
@@ -194,25 +215,33 @@ cdef class Engine:
 
     # -- signals -------------------------------------------------------------------------------
 
-    cdef bint _stops(self, Py_ssize_t entries) noexcept nogil:
+    cdef inline bint _stops(self, Py_ssize_t entries) noexcept nogil:
         # After so many entries more: whether a signal wants the fit to end.  Loops then end early,
         # and `_raise_signal` follows.
-        self.entries_read = self.entries_read + entries
+        self.entries_read += entries
         if self.entries_read > ENTRIES_PER_SIGNAL_CHECK and not self.must_stop:
             self.entries_read = 0
-            with gil:
-                try:
-                    PyErr_CheckSignals()
-                except BaseException as error:
-                    self.signal = error
-                    self.must_stop = True
+            self._look_at_signals()
         return self.must_stop
+
+    cdef void _look_at_signals(self) noexcept with gil:
+        # A function of its own: one that takes the GIL anywhere takes it at its end, too.
+        try:
+            PyErr_CheckSignals()
+        except BaseException as error:
+            self.signal = error
+            self.must_stop = True
 
     cdef int _raise_signal(self) except -1:
         if self.must_stop:
             error, self.signal, self.must_stop = self.signal, None, False
             raise error
         return 0
+
+    cdef inline void _count_reading(self, const Py_ssize_t* chosen, Py_ssize_t count) noexcept nogil:
+        cdef Py_ssize_t k
+        for k in range(count):
+            self.entries += column_cost(self.X, chosen[k])
 
     # -- the problem of the slots --------------------------------------------------------------
 
@@ -430,12 +459,14 @@ cdef class Engine:
         for a in range(self.m):
             d = self.us[a] - self.synced[a]
             if d != 0.0:
+                self._count_reading(&self.feature[a], 1)
                 shift(self.X, self.feature[a], d, &self.v[0])
                 self.u[self.feature[a]] = self.synced[a] = self.us[a]
                 if self._stops(column_cost(self.X, self.feature[a])):
                     return
         for a in range(self.m):
             if self.us[a] != 0.0:
+                self._count_reading(&self.feature[a], 1)
                 self.hs[a] = slope(self.X, self.feature[a], &self.v[0])
                 if self._stops(column_cost(self.X, self.feature[a])):
                     return
@@ -503,10 +534,10 @@ cdef class Engine:
         cdef Py_ssize_t k, j
         if n_open <= OPEN_PART * self.X.p:
             self.columns.slopes(self.v, self.found, self.candidates[:n_open], self.n_threads)
-            self.n_scanned += n_open
+            self._count_reading(&self.candidates[0], n_open)
         else:
             self.columns.slopes(self.v, self.scanned, None, self.n_threads)
-            self.n_scanned += self.X.p
+            self.entries += self.entries_of_X
             for j in range(self.X.p):
                 self.known[j] = fabs(self.scanned[j]) - self.odometer
             for k in range(n_open):
@@ -602,20 +633,34 @@ cdef class Engine:
     def _set_strengths(self, double l1_strength, double l2_strength):
         # Features that L1 does not hold, and those that do not start at 0, need slots at once.
         # False if they are too many.
-        cdef Py_ssize_t i
-        if l2_strength != self.P.l2_strength:
-            for i in range(self.F.k):
-                self.row_of[self.order[i]] = -1
-            self.F.k = 0        # another diagonal, so another factor
+        another_diagonal = l2_strength != self.P.l2_strength
         fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
         self.P.l1_strength = self.S.l1_strength = l1_strength
         self.P.l2_strength = self.S.l2_strength = l2_strength
+        if another_diagonal:
+            self._refactor()
         if self.X.kind == GRAM or not fresh:
             return True
         always = (np.multiply(self.l1, l1_strength) == 0.0) & np.less(self.lower, self.upper)
         always |= np.not_equal(self.u, self.start) | np.not_equal(self.start, 0.0)
         new = np.flatnonzero(always & np.less(self.slot_of, 0))
         return self._add_slots(new) if len(new) else True
+
+    def _refactor(self):
+        # The factor for another l2.  Where LAPACK cannot, `_follow_support` will do it one member
+        # after the other, leaving out what depends on others.
+        cdef Py_ssize_t i, k = self.F.k
+        if k > FEWEST_FOR_LAPACK:
+            members = np.asarray(self.order)[:k]
+            matrix = np.asarray(self.Q)[np.ix_(members, members)]
+            matrix.flat[::k + 1] += self.S.l2_strength * np.asarray(self.vectors)[1, members]
+            with blas_threads_for(k), contextlib.suppress(np.linalg.LinAlgError):
+                np.asarray(self.L)[:k, :k] = L = lower_factor(matrix)
+                if all(is_independent(L[i, i] ** 2, matrix[i, i]) for i in range(k)):
+                    return
+        for i in range(k):
+            self.row_of[self.order[i]] = -1
+        self.F.k = 0
 
     def refresh(self):
         """Take over coefficients that were written to `coef` from outside."""
@@ -639,21 +684,52 @@ cdef class Engine:
         """||y - C u||_s^2"""
         return self._loss()
 
-    def support(self):
-        """(features, coefficients) of those that are not 0, in no particular order."""
-        cdef Py_ssize_t a, k = 0
-        for a in range(self.m):
-            k += self.us[a] != 0.0
-        features, values = np.empty(k, dtype=np.intp), np.empty(k)
-        cdef Py_ssize_t[::1] j = features
-        cdef double[::1] x = values
-        k = 0
+    def keep(self, int status):
+        """Append what was found to that of earlier calls."""
+        cdef Py_ssize_t a, k = self.n_kept_values
+        if k + self.m > self.kept_features.shape[0]:
+            self._make_room(2 * (k + self.m), self.kept_figures.shape[0])
+        if self.n_kept == self.kept_figures.shape[0]:
+            self._make_room(self.kept_features.shape[0], 2 * self.n_kept)
         for a in range(self.m):
             if self.us[a] != 0.0:
-                j[k] = self.feature[a]
-                x[k] = self.us[a]
+                self.kept_features[k] = self.feature[a]
+                self.kept_values[k] = self.us[a]
                 k += 1
-        return features, values
+        cdef double* figures = &self.kept_figures[self.n_kept, 0]
+        figures[0] = k - self.n_kept_values
+        figures[1] = self.gap
+        figures[2] = self._loss()
+        figures[3] = self.n_epochs
+        figures[4] = status
+        self.n_kept_values = k
+        self.n_kept += 1
+
+    def _make_room(self, Py_ssize_t n_values, Py_ssize_t n_fits):
+        self.kept_features = np.resize(self.kept_features, n_values)
+        self.kept_values = np.resize(self.kept_values, n_values)
+        self.kept_figures = np.resize(self.kept_figures, (n_fits, 5))
+
+    def kept(self):
+        """(features, coefficients, figures) of all calls of `keep`, one fit after the other.
+
+        figures has a row for each fit: nonzeros, gap, ||y - C u||_s^2, epochs, status.
+        """
+        return (np.asarray(self.kept_features)[:self.n_kept_values],
+                np.asarray(self.kept_values)[:self.n_kept_values],
+                np.asarray(self.kept_figures)[:self.n_kept])
+
+    def count_nonzero(self):
+        """Number of coefficients that are not 0."""
+        cdef Py_ssize_t a, count = 0
+        for a in range(self.m):
+            count += self.us[a] != 0.0
+        return count
+
+    @property
+    def n_reads(self):
+        """How often X was read: entries read, divided by all."""
+        return self.entries / self.entries_of_X if self.entries_of_X else 0.0
 
     @property
     def n_slots(self):

@@ -16,6 +16,11 @@ ctypedef struct factor_t:
     Py_ssize_t* order       # order[i]: the member of row i
 
 
+cdef inline bint is_independent(double rest, double diagonal) noexcept nogil:
+    # rest: the square of a column less its projection on the members
+    return rest > 1e-11 * diagonal
+
+
 cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal,
                                Py_ssize_t member) noexcept nogil:
     # q_row[order[i]]: its product with each member.  False if it depends on those there are.
@@ -27,7 +32,7 @@ cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal
         other = F.L + i * F.stride
         row[i] = (q_row[F.order[i]] - dot(i, other, 0.0, row)) / other[i]
     rest = diagonal - dot(F.k, row, 0.0, row)
-    if not rest > 1e-11 * diagonal:
+    if not is_independent(rest, diagonal):
         return False
     row[F.k] = sqrt(rest)
     F.order[F.k] = member

@@ -1,17 +1,22 @@
 """The benchmarks run, their contenders agree, and the report is written."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from oracles import problem_of
 
-from bench import report, run, timing
+from bench import anatomy, report, run, timing
 from bench.cases import CASES, GAP_TARGETS, HEADINGS
 from bench.certificate import difference, worst_gap
-from bench.peers import judge
+from bench.page import write_part
+from bench.peers import families, judge
+from bench.peers import run as peers
 from bench.peers.adaptors import ours as our_paths
 from bench.peers.adaptors import sklearn as sklearn_paths
+from bench.peers.problem import Problem, load, save_data, save_setting
 from bench.problems import RECIPES, problem
 from bench.solvers import Solver, Task, ours
 
@@ -180,23 +185,90 @@ def test_problems_come_from_their_seed(name):
 # Paths beside other packages
 
 
-@pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
-def test_paths_are_judged_with_their_intercept(layout):
+SETTINGS = {
+    "lasso": {},
+    "elastic net": {"l1_ratio": 0.5},
+    "weights": {"l1_weights": np.linspace(0.5, 2.0, 60)},
+    "some free": {"l1_weights": np.where(np.arange(60) < 3, 0.0, 1.0)},
+}
+
+
+def small_problem(layout, **options):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 60)) * (rng.random((40, 60)) < 0.5) + 0.1
     y = X[:, :5].sum(axis=1) + 0.1 * rng.standard_normal(40) + 3.0
-    alphas = judge.largest_alpha(X, y) * np.geomspace(1.0, 0.1, 8)
-    for adaptor, tol in ((our_paths, 1e-6), (sklearn_paths, 1e-12)):
-        prepared = adaptor.prepare(layout(X), y, alphas, 1)
-        W = sp.csc_matrix(adaptor.path(prepared, tol))
-        assert judge.worst_gap(layout(X), y, alphas, W) < 1e-9
-    # plain arithmetic for one alpha, with a w that is not optimal
-    w, alpha, n = W[:, [3]].toarray()[:, 0] * 1.1, alphas[3], len(y)
-    centered, r = X - X.mean(axis=0), y - y.mean()
-    residual = r - centered @ w
-    k = min(1.0, alpha * n / np.max(np.abs(centered.T @ residual)))
-    primal = residual @ residual / (2 * n) + alpha * np.abs(w).sum()
-    dual = k * (r @ residual) / n - k * k * (residual @ residual) / (2 * n)
-    found = judge.worst_gap(layout(X), y, alphas[3:4], sp.csc_matrix(w[:, None]))
-    assert found == pytest.approx((primal - dual) / (r @ r / (2 * n)), rel=1e-9)
+    bare = Problem(layout(X), y, None, **options)
+    return replace(bare, alphas=judge.largest_alpha(bare) * np.geomspace(1.0, 0.1, 8))
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_paths_are_judged_with_their_intercept(layout, setting):
+    given = small_problem(layout, **SETTINGS[setting])
+    ours = sp.csc_matrix(our_paths.path(our_paths.prepare(given, 1), 1e-6))
+    assert judge.worst_gap(given, ours) < 1e-9
+    if given.l1_weights is None:
+        theirs = sklearn_paths.path(sklearn_paths.prepare(given, 1), 1e-12)
+        assert judge.worst_gap(given, sp.csc_matrix(theirs)) < 1e-9
+    # a w that is not optimal, with the best intercept and unpenalised coefficients for it
+    w = ours[:, [3]].toarray()[:, 0] * 1.1
+    X, options = given.X.toarray() if sp.issparse(given.X) else given.X, SETTINGS[setting]
+    if setting == "some free":
+        A = np.column_stack([np.ones(40), X[:, :3]])
+        w[:3] = np.linalg.lstsq(A, given.y - X[:, 3:] @ w[3:], rcond=None)[0][1:]
+    oracle = problem_of(X, given.y, alpha=given.alphas[3], **options)
+    found = judge.worst_gap(replace(given, alphas=given.alphas[3:4]), sp.csc_matrix(w[:, None]))
+    null = judge.project_out(
+        judge.nuisance(given, np.equal(given.l1_weights, 0.0) if setting == "some free" else []),
+        given.y[:, None],
+    )
+    exact = oracle.certificate(w, oracle.best_intercept(w)).gap / ((null**2).sum() / 80)
+    # another point may be the best dual one
+    assert float(exact) * (1 - 1e-9) <= found <= 10 * float(exact)
     assert found > 1e-4
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
+def test_a_problem_survives_its_way_to_the_worker(tmp_path, layout):
+    given = small_problem(layout, **SETTINGS["some free"])
+    save_data(tmp_path, given.X, given.y)
+    save_setting(tmp_path, given)
+    found = load(tmp_path)
+    assert difference(found.X @ found.l1_weights, given.X @ given.l1_weights) == 0.0
+    for name in ("y", "alphas", "l1_weights"):
+        assert difference(getattr(found, name), getattr(given, name)) == 0.0
+
+
+def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
+    family = families.Family("little", "tiny", 1, 2, lambda: families.tiny())
+    monkeypatch.setattr(peers, "FAMILIES", [family])
+    page, results = tmp_path / "page.md", tmp_path / "results.json"
+    command = ["run", "--packages", "sklearn", "--targets", "1e-3", "--repeat", "1"]
+    command += ["--settings", "path,fit", "--json", str(results), "--markdown", str(page)]
+    monkeypatch.setattr("sys.argv", command)
+    monkeypatch.setattr(peers, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(peers, "version_of", lambda package: "1")
+    peers.main()
+    rows = json.loads(results.read_text())["rows"]
+    assert {row["setting"] for row in rows} == {"path", "fit"}
+    assert all(row["gap"] <= 1e-3 for row in rows)
+    assert all(row["ratio"] > 0 for row in rows if row["package"] == "sklearn")
+    assert "little, alpha_max/10" in page.read_text()
+    assert (tmp_path / "images" / "gap-path.png").exists()
+    assert "best / ours" in capsys.readouterr().out
+
+
+def test_every_program_writes_its_own_part(tmp_path):
+    page = tmp_path / "page.md"
+    write_part(page, "kernels", "one")
+    write_part(page, "peers", "two")
+    write_part(page, "kernels", "three")
+    text = page.read_text()
+    assert "one" not in text
+    assert text.index("two") < text.index("three")
+
+
+def test_anatomy_of_a_path():
+    cells = anatomy.family_row(families.Family("little", "tiny", 1, 2, families.tiny))
+    assert cells[:3] == ["little", "gram", "8"]
+    assert float(cells[3]) == 1.0

@@ -60,7 +60,7 @@ class Worker:
     def close(self):
         """End the process."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
 
 @dataclass

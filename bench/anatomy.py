@@ -1,0 +1,177 @@
+"""Our own path from inside: python -m bench.anatomy [--only PATTERN] [--markdown FILE].
+
+How often X is read, how much memory is taken beyond it, what a second thread brings, and how time
+grows with the size of X.
+"""
+
+import argparse
+import re
+import time
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg.blas import dsyrk
+from threadpoolctl import threadpool_limits
+
+from bench import report
+from bench.page import write_part
+from bench.peers.families import FAMILIES, autoregressive, factors, grid, with_target
+from bench.peers.problem import Problem
+from bench.problems import text
+from bench.timing import REST_SECONDS
+from softreg_fast import Design, Penalty, engines, path
+
+INTRODUCTION = """\
+## Our paths from inside
+
+100 alphas to alpha_max/100 (mice_snp: /10), intercept on, float64.
+
+- **Reads of X**: entries of X that were read after the column means and norms (one more read),
+  divided by all entries. Reading for the Gram columns of features that come near the support is
+  included.
+- **Memory**: the largest sum of what was allocated at a time beyond X, traced by Python.
+- **1 thread, 2 threads**: medians of alternating runs, and their ratio.
+
+Repeat it with
+
+    make bench-anatomy
+"""
+
+
+def reads_of(problem):
+    """(how often X is read, the strategy, nonzeros at the last alpha) along the path."""
+    design = Design(problem.X, problem.y)
+    scaled = engines.PenaltyVectors(*design.to_engine(*Penalty().vectors(problem.X.shape[1])))
+    engine = engines.make_engine(design, scaled, "auto", "auto", None, len(problem.alphas))
+    for alpha in problem.alphas:
+        engine.solve(alpha, 0.0, 1e-6, 100_000)
+    return engine.n_reads, engine.strategy, np.count_nonzero(engine.coef)
+
+
+def memory_of(problem):
+    """Bytes allocated beyond X at the worst moment."""
+    tracemalloc.start()
+    path(problem.X, problem.y, alphas=problem.alphas)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def time_of(problem, n_threads):
+    with threadpool_limits(n_threads):
+        time.sleep(REST_SECONDS)
+        began = time.perf_counter()
+        path(problem.X, problem.y, alphas=problem.alphas, n_threads=n_threads)
+        return time.perf_counter() - began
+
+
+def threads_of(problem, most_seconds=20.0):
+    """Median seconds with one and with two threads, and the median ratio."""
+    time_of(problem, 2)
+    began, pairs = time.perf_counter(), []
+    while len(pairs) < 9 and (len(pairs) < 3 or time.perf_counter() - began < most_seconds):
+        pairs.append((time_of(problem, 1), time_of(problem, 2)))
+    one, two = np.transpose(pairs)
+    return np.median(one), np.median(two), np.median(one / two)
+
+
+def size_of(X):
+    return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if sp.issparse(X) else X.nbytes
+
+
+def family_row(family):
+    """The texts of one family's line."""
+    X, y = family.make()
+    problem = grid(Problem(X, y, None), max(0.01, family.least))
+    n_reads, strategy, df = reads_of(problem)
+    memory, size = memory_of(problem), size_of(X)
+    one, two, ratio = threads_of(problem)
+    cells = [family.name, strategy, f"{df:,}", f"{n_reads:.1f}", f"{size / 2**20:,.1f} MiB"]
+    cells += [f"{memory / 2**20:,.1f} MiB", f"{memory / size:.2f}"]
+    return [*cells, report.seconds(one), report.seconds(two), report.shortened(ratio)]
+
+
+def growth_rows():
+    """Times as samples, features or stored entries double."""
+    rng = np.random.default_rng(0)
+    kinds = {
+        "factors, p doubles": [(lambda k=k: factors(200, 2_500 * k, rng)) for k in (1, 2, 4, 8)],
+        "AR(0.6), n doubles": [
+            (lambda k=k: autoregressive(125 * k, 5_000, 0.6, rng)) for k in (1, 2, 4, 8)
+        ],
+        "tall, n doubles": [
+            (lambda k=k: rng.standard_normal((12_500 * k, 300))) for k in (1, 2, 4, 8)
+        ],
+    }
+    for name, makers in kinds.items():
+        yield name, [with_target(make(), rng) for make in makers]
+    sizes = (12, 25, 50, 100)
+    yield "text, words per document double", [text(20_000, 50_000, k, rng) for k in sizes]
+
+
+def growth_row(name, problems):
+    times = []
+    for X, y in problems:
+        problem = grid(Problem(X, y, None), 0.01)
+        times.append(threads_of(problem, most_seconds=5.0)[1])
+    factors_ = [report.shortened(b / a) for a, b in pairwise(times)]
+    return [name, *map(report.seconds, times), ", ".join(factors_)]
+
+
+def syrk_row():
+    """A tall path beside one BLAS syrk of the same X, with two threads each."""
+    X, y = next(f for f in FAMILIES if f.name.startswith("tall")).make()
+    problem = grid(Problem(X, y, None), 0.01)
+    pairs = []
+    for _ in range(7):
+        with threadpool_limits(2):
+            time.sleep(REST_SECONDS)
+            began = time.perf_counter()
+            dsyrk(1.0, X, trans=1, lower=1)
+            pairs.append((time.perf_counter() - began, time_of(problem, 2)))
+    syrk, ours = np.transpose(pairs)
+    return np.median(syrk), np.median(ours), np.median(ours / syrk)
+
+
+def show(heads, rows):
+    """Print a Markdown table as its rows come; its lines."""
+    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    print("\n".join(lines), flush=True)
+    for row in rows:
+        lines.append("| " + " | ".join(row) + " |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main():
+    """Measure, print, and write the page's part."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="regular expression on the families' names")
+    parser.add_argument("--markdown", type=Path, help="such as docs/benchmarks.md")
+    options = parser.parse_args()
+    about = report.environment("make bench-anatomy", [1, 2])
+    families = [f for f in FAMILIES if re.search(options.only, f.name) and not f.missing]
+    heads = ["problem", "strategy", "nonzero", "reads of X", "X", "memory", "memory / X"]
+    heads += ["1 thread", "2 threads", "ratio"]
+    lines = show(heads, map(family_row, families))
+    if not options.only:
+        syrk, ours, ratio = syrk_row()
+        tall = (
+            f"The tall path takes {report.seconds(ours)}, one BLAS `syrk` of the same X "
+            f"{report.seconds(syrk)}: {ratio:.2f} times as long, with two threads."
+        )
+        print(tall)
+        heads = ["growth, 2 threads", *("size x " + str(k) for k in (1, 2, 4, 8)), "factors"]
+        rows = (growth_row(name, problems) for name, problems in growth_rows())
+        lines += ["", tall, "", *show(heads, rows)]
+    if options.markdown:
+        machine = report.machine(about)
+        text_ = "\n".join([INTRODUCTION, *machine, "", *lines])
+        write_part(options.markdown, "anatomy", text_)
+
+
+if __name__ == "__main__":
+    main()

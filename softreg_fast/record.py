@@ -1,0 +1,60 @@
+"""What an engine found at one alpha after another, in its units, until the path is whole."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+
+class Kept(NamedTuple):
+    """Fits one after the other.
+
+    `figures` has a row for each: nonzeros, gap, ||y - C u||^2, epochs, status. The features and
+    coefficients of the first fit come first, then those of the second, ...
+    """
+
+    features: NDArray[np.intp]
+    values: Vector
+    figures: Vector
+
+
+class Record:
+    """Keeps the fits of solvers that do not do it themselves."""
+
+    def __init__(self) -> None:
+        self.features: list[NDArray[np.intp]] = []
+        self.values: list[Vector] = []
+        self.figures: list[tuple[float, ...]] = []
+
+    def keep(self, solver: Any, status: int) -> None:
+        """Append what the solver has found."""
+        features = np.flatnonzero(solver.coef)
+        self.features.append(features)
+        self.values.append(solver.coef[features])
+        self.figures.append(
+            (len(features), solver.gap, solver.residual_sumsq, solver.n_epochs, status)
+        )
+
+    def kept(self) -> Kept:
+        """All that was kept."""
+        return joined([Kept(*map(np.asarray, part)) for part in self._parts()])
+
+    def count_nonzero(self) -> int:
+        """Number of coefficients that are not 0 in the last fit."""
+        return len(self.features[-1])
+
+    def _parts(self) -> Any:
+        figures = (np.array([row], np.float64) for row in self.figures)
+        return zip(self.features, self.values, figures, strict=True)
+
+
+def joined(parts: list[Kept]) -> Kept:
+    """One after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    empty = Kept(np.empty(0, np.intp), np.empty(0), np.empty((0, 5)))
+    return Kept(*map(np.concatenate, zip(empty, *parts, strict=True)))
