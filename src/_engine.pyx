@@ -75,14 +75,17 @@ cdef class Engine:
     cdef Py_ssize_t[::1] feature, slot_of, order, row_of
     cdef const double[:, ::1] Q
     cdef double[:, ::1] own_Q, L, vectors
-    cdef double[::1] us, hs, synced, rhs
+    cdef double[::1] us, hs, rhs        # coefficients, slopes
+    cdef double[::1] synced, hs_synced  # those for which v is the residual
+    cdef double loss                    # ||y - Cu||^2 for these
     # screening
     cdef double[::1] known              # bound on |c_j . r| less the odometer
     cdef double odometer                # length of the way that r has come
     cdef double[:, ::1] basis           # orthonormal residuals q_k ...
     cdef double[:, ::1] basis_slopes    # ... and c_j . q_k, a row for each feature
+    cdef double[::1] target_slopes      # ... and y . q_k
     cdef Py_ssize_t n_basis, largest_basis
-    cdef double[::1] work, last_v, scanned, found
+    cdef double[::1] scanned, found
     cdef Py_ssize_t[::1] candidates
     # results
     cdef Py_ssize_t[::1] kept_features
@@ -130,6 +133,7 @@ cdef class Engine:
             self.refresh()
         else:
             self.columns.subtract_product(self.u, self.v, n_threads)
+            self.loss = residual_sumsq(self.X, &self.v[0])
             self._reserve(max(min(p, 64, most_slots), 1))
             self._prepare_screening()
 
@@ -142,9 +146,8 @@ cdef class Engine:
                                  LARGEST_BASIS)
         self.basis = np.empty((self.largest_basis, self.X.n + 1))
         self.basis_slopes = np.empty((p, self.largest_basis))
+        self.target_slopes = np.empty(self.largest_basis)
         self.known = np.full(p, INFINITY)
-        self.work = np.empty(self.X.n + 1)
-        self.last_v = np.array(self.v)
         self.scanned = np.empty(p)
         self.found = np.empty(p)
         self.candidates = np.empty(p, dtype=np.intp)
@@ -171,6 +174,7 @@ cdef class Engine:
         self.us = grown(self.us if m else None, (capacity,))
         self.hs = grown(self.hs if m else None, (capacity,))
         self.synced = grown(self.synced if m else None, (capacity,))
+        self.hs_synced = grown(self.hs_synced if m else None, (capacity,))
         self.rhs = np.zeros(capacity)
         self.feature = grown(self.feature if m else None, (capacity,), np.intp)
         self.order = grown(self.order if m else None, (capacity,), np.intp)
@@ -204,6 +208,7 @@ cdef class Engine:
             self._reserve(min(max(2 * self.capacity, m + count), self.X.p, self.most_slots))
         self._take_slots(new)
         self.columns.slopes(self.v, self.hs[m:m + count], new, self.n_threads)
+        self.hs_synced[m:m + count] = self.hs[m:m + count]
         self._count_reading(&new[0], count)
         self._count_reading(&self.feature[0], m + count)
         rows = np.empty((count, m + count), order="F")
@@ -432,33 +437,36 @@ cdef class Engine:
         return 0
 
     cdef double _slot_gap(self) noexcept nogil:
-        return duality_gap(&self.S, NULL, self.m, &self.us[0], &self.hs[0], self._loss())
+        return duality_gap(&self.S, NULL, self.m, &self.us[0], &self.hs[0], self.loss)
 
-    cdef double _loss(self) noexcept nogil:
-        # ||y - Cu||^2, in Gram form ||y||^2 - u'(q + h)
+    cdef void _loss_from_gram(self) noexcept nogil:
+        # ||y - Cu||^2 = ||y||^2 - u'(q + h)
         cdef double fitted = 0.0
         cdef Py_ssize_t a
-        if self.X.kind != GRAM:
-            return residual_sumsq(self.X, &self.v[0])
         for a in range(self.m):
             fitted += self.us[a] * (self.target[a] + self.hs[a])
-        return larger(self.target_sumsq - fitted, 0.0)
+        self.loss = larger(self.target_sumsq - fitted, 0.0)
 
     # -- beyond the slots ----------------------------------------------------------------------
 
     cdef void _sync(self) noexcept nogil:
         # Carry the slots' coefficients over to u and the residual, and take the slots' slopes
         # from there: what the certificate says does not rest on Gram arithmetic.
-        cdef Py_ssize_t a, i
-        cdef double d
+        # The way that the residual has come is ||C d||, d the change of the slots, and Q d is what
+        # their slopes have lost.
+        cdef Py_ssize_t a
+        cdef double d, way = 0.0, squared_way = 0.0
         if self.X.kind == GRAM:
             for a in range(self.m):
                 self.u[a] = self.us[a]
             self._gradient_from_gram()
+            self._loss_from_gram()
             return
         for a in range(self.m):
             d = self.us[a] - self.synced[a]
             if d != 0.0:
+                way += fabs(d)
+                squared_way += d * (self.hs_synced[a] - self.hs[a])
                 self._count_reading(&self.feature[a], 1)
                 shift(self.X, self.feature[a], d, &self.v[0])
                 self.u[self.feature[a]] = self.synced[a] = self.us[a]
@@ -470,11 +478,9 @@ cdef class Engine:
                 self.hs[a] = slope(self.X, self.feature[a], &self.v[0])
                 if self._stops(column_cost(self.X, self.feature[a])):
                     return
-        for i in range(self.X.n + 1):
-            self.work[i] = self.v[i] - self.last_v[i]
-            self.last_v[i] = self.v[i]
-        self.odometer = (self.odometer + 1e-15
-                         + sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9))
+            self.hs_synced[a] = self.hs[a]
+        self.loss = residual_sumsq(self.X, &self.v[0])
+        self.odometer += sqrt(larger(squared_way, 0.0) + 1e-13 * way) + 1e-15
 
     cdef void _gradient_from_gram(self) noexcept nogil:
         # h = q - Q u, afresh
@@ -498,8 +504,10 @@ cdef class Engine:
         #     |c_j . r| <= |c_j . r_ref| + (way from r_ref to r),
         # and where that fails, with r = sum_k beta_k q_k + rest,
         #     |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
-        cdef Py_ssize_t i, j, k, n_open = 0, length = self.X.n + 1
-        cdef double bound, middle, rest = INFINITY
+        # q_k . r = q_k . y - sum_j u_j (c_j . q_k) needs no pass over r, ||rest||^2 is ||r||^2 less the
+        # beta_k^2, and 1e-11 covers rounding.
+        cdef Py_ssize_t i, j, k, n_open = 0, length
+        cdef double bound, middle, rest, size = 0.0
         cdef double[12] beta
         for j in range(self.X.p):
             bound = self.known[j] + self.odometer
@@ -509,12 +517,17 @@ cdef class Engine:
                     n_open += 1
         if n_open == 0 or self.n_basis == 0:
             return n_open
-        for j in range(length):
-            self.work[j] = self.v[j]
         for k in range(self.n_basis):
-            beta[k] = residual_dot(self.X, &self.work[0], &self.basis[k, 0])
-            axpy(length, beta[k], &self.basis[k, 0], 0.0, NULL, &self.work[0])
-        rest = sqrt(residual_sumsq(self.X, &self.work[0])) * (1.0 + 1e-9) + 1e-12
+            beta[k] = self.target_slopes[k]
+        for i in range(self.m):
+            if self.us[i] != 0.0:
+                size += fabs(self.us[i])
+                for k in range(self.n_basis):
+                    beta[k] -= self.us[i] * self.basis_slopes[self.feature[i], k]
+        rest = self.loss
+        for k in range(self.n_basis):
+            rest -= beta[k] * beta[k]
+        rest = sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + size))
         length = n_open
         n_open = 0
         for i in range(length):
@@ -564,12 +577,13 @@ cdef class Engine:
                 for j in range(self.X.p):
                     self.scanned[j] -= beta * self.basis_slopes[j, k]
         norm = sqrt(residual_sumsq(self.X, q))
-        if norm <= 1e-6:    # nothing new, and rounding would be magnified
+        if norm <= 1e-4:    # nothing new, and rounding would be magnified
             return
         for i in range(length):
             q[i] /= norm
         for j in range(self.X.p):
             self.basis_slopes[j, self.n_basis] = self.scanned[j] / norm
+        self.target_slopes[self.n_basis] = residual_dot(self.X, &self.target[0], q)
         self.n_basis = self.n_basis + 1
 
     cdef Py_ssize_t _choose(self, Py_ssize_t n_open, double ahead, bint* violated) noexcept nogil:
@@ -669,20 +683,22 @@ cdef class Engine:
             self.us[:self.m] = self.u
             self._gradient_from_gram()
             self._raise_signal()
+            self._loss_from_gram()
             return
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)
-        self.last_v[:] = self.v
         self.known[:] = INFINITY
         for a in range(self.m):
             self.us[a] = self.synced[a] = self.u[self.feature[a]]
         if self.m:
             self.columns.slopes(self.v, self.hs, self.feature[:self.m], self.n_threads)
+            self.hs_synced[:] = self.hs
+        self.loss = residual_sumsq(self.X, &self.v[0])
 
     @property
     def residual_sumsq(self):
         """||y - C u||_s^2"""
-        return self._loss()
+        return self.loss
 
     def keep(self, int status):
         """Append what was found to that of earlier calls."""
@@ -699,7 +715,7 @@ cdef class Engine:
         cdef double* figures = &self.kept_figures[self.n_kept, 0]
         figures[0] = k - self.n_kept_values
         figures[1] = self.gap
-        figures[2] = self._loss()
+        figures[2] = self.loss
         figures[3] = self.n_epochs
         figures[4] = status
         self.n_kept_values = k
