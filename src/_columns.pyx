@@ -34,6 +34,9 @@ cdef extern from *:
 # Entries that a kernel reads between two looks at pending signals: some 20 ms from memory.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 
+# Entries that a thread must have to read to be worth waking.
+cdef double ENTRIES_PER_THREAD = 50_000.0
+
 # Sparse Gram columns of at least so many features go through a copy of these by rows.
 cdef Py_ssize_t FEWEST_BY_ROWS = 4
 
@@ -206,6 +209,7 @@ cdef class Columns:
         self._check_length(v)
         if out.shape[0] < count:
             raise ValueError("out must have one entry per chosen feature")
+        n_threads = threads_for(self._cost_of(chosen), n_threads)
         if which == NULL and count:
             while stop < count:
                 start = stop
@@ -285,8 +289,9 @@ cdef class Columns:
         if n_rows < count:
             scattered, others = &rows[0], &columns[0]
             n_others, count, step, stride = count, n_rows, 1, n_rows
-        cdef double[:, ::1] work = np.zeros((n_threads, length))
         portion = self._cost(columns if n_rows < columns.shape[0] else rows) + length
+        n_threads = threads_for(<double> portion * count, n_threads)
+        cdef double[:, ::1] work = np.zeros((n_threads, length))
         portion = max(ENTRIES_PER_SIGNAL_CHECK // portion, n_threads)
         while stop < count:
             start = stop
@@ -335,6 +340,7 @@ cdef class Columns:
             store_by_rows(&self.X, &rows[0], n_rows, &R)
         # a column of the usual length meets this many entries
         portion = (self._cost(columns) // max(count, 1) + 1) * (stored // self.X.n + 1) + n_rows
+        n_threads = threads_for(<double> portion * count, n_threads)
         portion = max(ENTRIES_PER_SIGNAL_CHECK // portion, n_threads)
         while stop < count:
             start = stop
@@ -390,6 +396,12 @@ cdef class Columns:
             raise TypeError("not a Gram matrix")
         return np.asfortranarray(self.owners[np.ix_(chosen, chosen)])
 
+    cdef Py_ssize_t _cost_of(self, const Py_ssize_t[::1] chosen) noexcept:
+        # entries of the chosen features, None: of all
+        if chosen is not None:
+            return self._cost(chosen)
+        return self.X.n * self.X.p if self.X.indptr == NULL else self.X.indptr[self.X.p]
+
     cdef Py_ssize_t _cost(self, const Py_ssize_t[::1] chosen) noexcept:
         cdef Py_ssize_t k, cost = 0
         for k in range(chosen.shape[0]):
@@ -427,6 +439,11 @@ cdef class Columns:
             raise ValueError(
                 f"v has {v.shape[0]} entries, {self.X.n} samples want one each and one more"
             )
+
+
+cdef inline int threads_for(double entries, int n_threads) noexcept:
+    # each thread must have so much to do that it is worth waking
+    return <int> max(min(<double> n_threads, entries / ENTRIES_PER_THREAD), 1)
 
 
 cdef void multiply_tile(const matrix_t* X, const Py_ssize_t* left, Py_ssize_t n_left,

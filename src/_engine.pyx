@@ -40,6 +40,9 @@ cdef Py_ssize_t LARGEST_BASIS = 12
 # Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
 cdef double OPEN_PART = 0.2
 
+# Or when as much as this part of X has been read for candidates since the last time.
+cdef double CANDIDATES_PART = 0.5
+
 # A factor of no more members is built one member after the other.
 cdef Py_ssize_t FEWEST_FOR_LAPACK = 32
 
@@ -99,7 +102,8 @@ cdef class Engine:
     cdef readonly object coef, residual
     cdef readonly double gap
     cdef readonly Py_ssize_t n_epochs, n_newton
-    cdef double entries, entries_of_X    # read so far, and all
+    cdef double entries, entries_of_X   # read so far, and all
+    cdef double entries_of_candidates   # read for candidates since the last look at all features
 
     def __init__(self, columns, target, double target_sumsq, penalty, int n_threads=1,
                  Py_ssize_t most_slots=4_000):
@@ -450,10 +454,8 @@ cdef class Engine:
     # -- beyond the slots ----------------------------------------------------------------------
 
     cdef void _sync(self) noexcept nogil:
-        # Carry the slots' coefficients over to u and the residual, and take the slots' slopes
-        # from there: what the certificate says does not rest on Gram arithmetic.
-        # The way that the residual has come is ||C d||, d the change of the slots, and Q d is what
-        # their slopes have lost.
+        # Carry the slots' coefficients over to u and the residual.  The way that it has come is
+        # ||C d||, d the change of the slots, and Q d is what their slopes have lost.
         cdef Py_ssize_t a
         cdef double d, way = 0.0, squared_way = 0.0
         if self.X.kind == GRAM:
@@ -472,15 +474,23 @@ cdef class Engine:
                 self.u[self.feature[a]] = self.synced[a] = self.us[a]
                 if self._stops(column_cost(self.X, self.feature[a])):
                     return
-        for a in range(self.m):
-            if self.us[a] != 0.0:
-                self._count_reading(&self.feature[a], 1)
-                self.hs[a] = slope(self.X, self.feature[a], &self.v[0])
-                if self._stops(column_cost(self.X, self.feature[a])):
-                    return
-            self.hs_synced[a] = self.hs[a]
-        self.loss = residual_sumsq(self.X, &self.v[0])
-        self.odometer += sqrt(larger(squared_way, 0.0) + 1e-13 * way) + 1e-15
+        if way > 0.0:
+            self.hs_synced[:self.m] = self.hs[:self.m]
+            self.loss = residual_sumsq(self.X, &self.v[0])
+            self.odometer += sqrt(larger(squared_way, 0.0) + 1e-13 * way) + 1e-15
+
+    cdef void _certify(self) noexcept nogil:
+        # The gap, with the support's slopes taken from the residual: what it says does not rest on
+        # Gram arithmetic.
+        cdef Py_ssize_t a
+        if self.X.kind != GRAM:
+            for a in range(self.m):
+                if self.us[a] != 0.0:
+                    self._count_reading(&self.feature[a], 1)
+                    self.hs[a] = self.hs_synced[a] = slope(self.X, self.feature[a], &self.v[0])
+                    if self._stops(column_cost(self.X, self.feature[a])):
+                        return
+        self.gap = self._slot_gap()
 
     cdef void _gradient_from_gram(self) noexcept nogil:
         # h = q - Q u, afresh
@@ -542,15 +552,19 @@ cdef class Engine:
         return n_open
 
     cdef int _scan(self, Py_ssize_t n_open) except -1:
-        # Exact slopes of the candidates, into found; of all features when they are many, and then
-        # a new member of the basis.
+        # Exact slopes of the candidates, into found.  When they are many, or have been so for some
+        # time, those of all features, and then a new member of the basis.
         cdef Py_ssize_t k, j
-        if n_open <= OPEN_PART * self.X.p:
+        cdef double before = self.entries
+        self._count_reading(&self.candidates[0], n_open)
+        self.entries_of_candidates += self.entries - before
+        if (n_open <= OPEN_PART * self.X.p
+                and self.entries_of_candidates <= CANDIDATES_PART * self.entries_of_X):
             self.columns.slopes(self.v, self.found, self.candidates[:n_open], self.n_threads)
-            self._count_reading(&self.candidates[0], n_open)
         else:
             self.columns.slopes(self.v, self.scanned, None, self.n_threads)
-            self.entries += self.entries_of_X
+            self.entries = before + self.entries_of_X
+            self.entries_of_candidates = 0.0
             for j in range(self.X.p):
                 self.known[j] = fabs(self.scanned[j]) - self.odometer
             for k in range(n_open):
@@ -639,7 +653,9 @@ cdef class Engine:
             if not violated:
                 break
         self.last_strength = l1_strength
-        self.gap = self._slot_gap()
+        with nogil:
+            self._certify()
+        self._raise_signal()
         if self.gap <= tol:
             return CONVERGED
         return MAX_ITER if self.n_epochs >= max_iter else STALLED
