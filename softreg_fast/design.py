@@ -120,13 +120,15 @@ class Design:
         return other
 
     def _set_target(self, y: ArrayLike) -> None:
+        self._gradient: Vector | None = None
         self.y = as_target(y, self.n_samples)
         weights = np.ones(self.n_samples) if self.weight is None else self.weight
         self.y_mean = 0.0
         if self.fit_intercept:
             # about a value that counts first: the mean of what is left loses no digits
             pilot = self.y[np.argmax(weights)]
-            self.y_mean = pilot + float(weights @ (self.y - pilot)) / float(weights.sum())
+            # (no BLAS: its threads would go on spinning beside ours)
+            self.y_mean = pilot + float(np.sum(weights * (self.y - pilot)) / weights.sum())
         centered = self.y - self.y_mean
         largest = np.max(np.abs(centered) * (weights > 0.0))
         with np.errstate(under="ignore"):
@@ -309,10 +311,13 @@ class Design:
         return gram
 
     def gradient_at_zero(self) -> Vector:
-        """X'y of the engine's columns and target."""
-        q = np.empty(self.n_features)
-        self.columns.slopes(self.target, q, None, self.n_threads)
-        return q
+        """X'y of the engine's columns and target, read-only; computed once."""
+        if self._gradient is None:
+            gradient = np.empty(self.n_features)
+            self.columns.slopes(self.target, gradient, None, self.n_threads)
+            gradient.flags.writeable = False
+            self._gradient = gradient
+        return self._gradient
 
 
 class _Buffers:

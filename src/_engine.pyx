@@ -660,6 +660,35 @@ cdef class Engine:
             return CONVERGED
         return MAX_ITER if self.n_epochs >= max_iter else STALLED
 
+    def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
+        """A step on the way to smaller strengths: solve among the slots there are, then give slots
+        to what violates optimality, which the next step will take in.  CONVERGED or NO_ROOM."""
+        cdef bint violated
+        cdef Py_ssize_t n_open, n_new
+        if not self._set_strengths(l1_strength, l2_strength):
+            return NO_ROOM
+        self.n_epochs = 0
+        self._solve_slots(EXACT, max_iter)
+        with nogil:
+            self._sync()
+            n_open = self._find_open()
+        self._raise_signal()
+        self.last_strength = l1_strength
+        if n_open:
+            self._scan(n_open)
+            n_new = self._choose(n_open, 1.0, &violated)
+            if n_new and not self._add_slots(self._most_urgent(n_new)):
+                return NO_ROOM
+        return CONVERGED
+
+    def know(self, const double[::1] slopes):
+        """The slopes of all features at the residual of u = 0, where no fit has begun."""
+        cdef Py_ssize_t j
+        for j in range(self.X.p):
+            self.scanned[j] = slopes[j]
+            self.known[j] = fabs(slopes[j])
+        self._extend_basis()
+
     def _set_strengths(self, double l1_strength, double l2_strength):
         # Features that L1 does not hold, and those that do not start at 0, need slots at once.
         # False if they are too many.
