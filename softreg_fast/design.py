@@ -108,7 +108,7 @@ class Design:
         self._check_finite()
         with np.errstate(divide="ignore"):
             scale = np.where(self.norm > 0.0, 1.0 / self.norm, 0.0)
-        self.unscaled_columns = Columns(buffers, self.center, None, self.weight)
+        self._buffers = buffers
         self.columns = Columns(buffers, self.center, scale, self.weight)
         if y is not None:
             self._set_target(y)
@@ -122,28 +122,34 @@ class Design:
     def _set_target(self, y: ArrayLike) -> None:
         self._gradient: Vector | None = None
         self.y = as_target(y, self.n_samples)
-        weights = np.ones(self.n_samples) if self.weight is None else self.weight
+        heaviest = 0 if self.weight is None else int(np.argmax(self.weight))
         self.y_mean = 0.0
         if self.fit_intercept:
             # about a value that counts first: the mean of what is left loses no digits
-            pilot = self.y[np.argmax(weights)]
             # (no BLAS: its threads would go on spinning beside ours)
-            self.y_mean = pilot + float(np.sum(weights * (self.y - pilot)) / weights.sum())
+            pilot = self.y[heaviest]
+            self.y_mean = float(pilot + self._weighted(self.y - pilot).sum() / self.n_samples)
         centered = self.y - self.y_mean
-        largest = np.max(np.abs(centered) * (weights > 0.0))
+        sizes = np.abs(centered)
+        largest = float((sizes if self.weight is None else sizes[self.weight > 0.0]).max())
         with np.errstate(under="ignore"):
             shrunk = centered / largest if largest >= SMALLEST_NORM else centered
-            norm = np.sqrt(np.sum(weights * shrunk * shrunk))
+            norm = np.sqrt(self._weighted(shrunk * shrunk).sum())
             self.is_null = bool(largest < SMALLEST_NORM)
             self.y_norm = 1.0 if self.is_null else float(largest * norm)
-            self.target = np.append(weights * (shrunk if self.is_null else shrunk / norm), 0.0)
+            self.target = np.zeros(self.n_samples + 1)
+            self.target[:-1] = self._weighted(shrunk if self.is_null else shrunk / norm)
         if self.fit_intercept:
-            self.target[:-1] -= weights * (self.target.sum() / weights.sum())
+            mean = self.target.sum() / self.n_samples
+            self.target[:-1] -= mean if self.weight is None else self.weight * mean
         if not np.isfinite(self.objective_unit):
             raise ValueError(
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
                 "divide y by a constant."
             )
+
+    def _weighted(self, values: Vector) -> Vector:
+        return values if self.weight is None else self.weight * values
 
     def _check_finite(self) -> None:
         # NaN and infinity survive in the moments, so finite moments save a pass over X.
@@ -161,6 +167,11 @@ class Design:
             f"The values of feature {name} are finite but their squares leave the range of "
             "float64 (about 1e154 a sample); divide the column by a constant."
         )
+
+    @cached_property
+    def unscaled_columns(self) -> Columns:
+        """The engine's columns, but in the units of X."""
+        return Columns(self._buffers, self.center, None, self.weight)
 
     @property
     def curvature(self) -> Vector:
@@ -198,7 +209,11 @@ class Design:
         self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector
     ) -> Vector:
         """Coefficients u of these features in the units of X, inside the user's bounds."""
-        norm, lower, upper = (a[features] for a in (self.norm, lower, upper))
+        norm = self.norm[features]
+        if norm.all() and np.isneginf(lower).all() and np.isposinf(upper).all():
+            with np.errstate(all="ignore"):
+                return u * (self.y_norm / norm)
+        lower, upper = lower[features], upper[features]
         with np.errstate(all="ignore"):
             w = u * (self.y_norm / norm)
             # what lies on a bound of `to_engine` lies on the user's, to the last digit

@@ -689,18 +689,20 @@ cdef class Engine:
             self.known[j] = fabs(slopes[j])
         self._extend_basis()
 
-    def _set_strengths(self, double l1_strength, double l2_strength):
-        # Features that L1 does not hold, and those that do not start at 0, need slots at once.
-        # False if they are too many.
-        another_diagonal = l2_strength != self.P.l2_strength
-        fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
+    cdef bint _set_strengths(self, double l1_strength, double l2_strength) except -1:
+        # False if there is no room for the slots that are needed at once.
+        cdef bint another_diagonal = l2_strength != self.P.l2_strength
+        cdef bint fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
         self.P.l1_strength = self.S.l1_strength = l1_strength
         self.P.l2_strength = self.S.l2_strength = l2_strength
         if another_diagonal:
             self._refactor()
-        if self.X.kind == GRAM or not fresh:
-            return True
-        always = (np.multiply(self.l1, l1_strength) == 0.0) & np.less(self.lower, self.upper)
+        return self.X.kind == GRAM or not fresh or self._add_those_needed_at_once()
+
+    def _add_those_needed_at_once(self):
+        # Features that L1 does not hold, and those that do not start at 0.
+        always = np.equal(np.multiply(self.l1, self.P.l1_strength), 0.0)
+        always &= np.less(self.lower, self.upper)
         always |= np.not_equal(self.u, self.start) | np.not_equal(self.start, 0.0)
         new = np.flatnonzero(always & np.less(self.slot_of, 0))
         return self._add_slots(new) if len(new) else True
