@@ -208,12 +208,12 @@ def weighted(family, X, y):
 
 @dataclass(frozen=True)
 class Setting:
-    """What is asked of all families; `must` and `aim` stand before those of the family."""
+    """What is asked of all families; the smaller counts of its and the family's must and aim."""
 
     title: str
     problems: Callable
-    must: float | None = None
-    aim: float | None = None
+    must: float = np.inf
+    aim: float = np.inf
 
 
 SETTINGS = {

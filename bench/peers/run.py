@@ -244,7 +244,7 @@ def main():
             folder = Path(name)
             save_data(folder, X, y)
             for key, setting in options.settings.items():
-                levels = setting.must or family.must, setting.aim or family.aim
+                levels = min(setting.must, family.must), min(setting.aim, family.aim)
                 for label, problem in setting.problems(family, X, y):
                     np.save(folder / "y.npy", problem.y)
                     found = measure(key, label, problem, folder, levels, packages, options)
