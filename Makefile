@@ -7,7 +7,8 @@
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make sdist-check  tests of what an installation from the source archive gives
-#   make bench-peers  measure paths beside other packages
+#   make bench-peers  measure beside other packages
+#   make bench-anatomy  measure our paths from inside
 #   make clean     delete what was built         make distclean delete .venv as well
 #
 # PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:

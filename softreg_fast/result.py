@@ -54,7 +54,8 @@ class Solution:
         Number of nonzero coefficients.
     seconds : float
     strategy : str
-        How X was used: "gram", "residual", or the name of a ridge solver.
+        How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
+        docs/mathematics.md, section 9.
     feature_names : ndarray of str or None
     """
 
@@ -115,7 +116,7 @@ class Path:
     seconds : float
         Wall time of the whole path, data checks included.
     strategy : str
-        How X was used: "gram", "residual" or "cholesky".
+        How X was used in the end: as in `Solution`.
     feature_names : ndarray of str or None
 
     The entries mean what they mean in `Solution`.
