@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import shutil
 import subprocess
 import sys
 import venv
@@ -19,6 +20,8 @@ HOME = {
     "glmnet": "modern",
     "adelie": "older",
 }
+# where there is an R with it
+R_HOME = {"rglmnet": "this"}
 REQUIREMENTS = {
     "modern": ["numpy>=2", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet"],
     "older": ["numpy<2", "scipy", "adelie"],
@@ -26,9 +29,16 @@ REQUIREMENTS = {
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "glmnet": "python-glmnet", "ours": "softreg_fast"}
 
 
+def available():
+    """The packages that can be compared: those of Python, and R's glmnet if R has it."""
+    if version_of("rglmnet"):
+        return {**HOME, **R_HOME}
+    return HOME
+
+
 def python_of(package):
     """The interpreter of a package's environment, which is made if it is not there."""
-    name = HOME[package]
+    name = {**HOME, **R_HOME}[package]
     if name == "this":
         return sys.executable
     folder = FOLDER / name
@@ -45,6 +55,8 @@ def python_of(package):
 
 def version_of(package):
     """The version of a package in its environment."""
+    if package == "rglmnet":
+        return _version_in_r("glmnet")
     name = DISTRIBUTIONS.get(package, package)
     if HOME[package] == "this":
         return importlib.metadata.version(name)
@@ -53,3 +65,11 @@ def version_of(package):
         [python_of(package), "-c", ask], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
+
+
+def _version_in_r(package):
+    if not shutil.which("Rscript"):
+        return ""
+    ask = ["Rscript", "--vanilla", "-e", f'cat(as.character(packageVersion("{package}")))']
+    done = subprocess.run(ask, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -7,8 +7,10 @@ import numpy as np
 
 from bench import report
 from bench.page import write_part
-from bench.peers.environments import HOME
+from bench.peers.environments import HOME, R_HOME
 from bench.peers.families import NO_CONTEST, SETTINGS, TARGETS
+
+ORDER = [*HOME, *R_HOME]
 
 INTRODUCTION = """\
 ## Beside other packages
@@ -22,7 +24,8 @@ Our time, and other packages' as multiples of it, on synthetic and real data.
 - **Fair settings.** Every package runs in a process of its own, in an environment where it works,
   gets X in the layout it likes best (float64, Fortran order or CSC) and as many threads as we.
   Conversion to that layout and compilation are not timed; checks and centring are. The intercept
-  is on, standardisation and early exits are off. `bench/peers/adaptors/` shows every call.
+  is on, standardisation and early exits are off. *glmnet* is python-glmnet, *rglmnet* that of R.
+  `bench/peers/adaptors/` shows every call.
 - **Ratio.** We and the other package are timed in turn; times and ratios are medians. A package
   that is {no_contest:g} times slower is timed once. *over 20 s*: a solution took longer than that.
 - **Must and aim** are what we set ourselves for *best / ours*, the best other package's time
@@ -80,7 +83,7 @@ def tables(record):
 
 def table(rows):
     """Lines: our time and gap, the others' as multiples of it, the verdict."""
-    packages = [name for name in HOME if any(row.package == name for row in rows)]
+    packages = [name for name in ORDER if any(row.package == name for row in rows)]
     others = [name for name in packages if name != "ours"]
     heads = ["problem", "ours", "our gap", *others, "best / ours", "must", "aim", "verdict"]
     yield "| " + " | ".join(heads) + " |"
@@ -124,7 +127,7 @@ def draw(path: Path, record, setting):
     figure = Figure(figsize=(3.6 * columns, 0.6 + 2.6 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for ax, (name, curves) in zip(axes, panels.items(), strict=False):
-        for k, package in enumerate(HOME):
+        for k, package in enumerate(ORDER):
             points = [(s, max(gap, 1e-16)) for s, gap in curves.get(package, [])]
             if points:
                 style = {"color": "black", "zorder": 5} if package == "ours" else {"color": f"C{k}"}

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from bench.peers import pages
-from bench.peers.environments import FOLDER, HOME, python_of, version_of
+from bench.peers.environments import FOLDER, available, python_of, version_of
 from bench.peers.families import FAMILIES, NO_CONTEST, SETTINGS, TARGETS
 from bench.peers.judge import worst_gap
 from bench.peers.problem import save_data, save_setting
@@ -212,7 +212,9 @@ def parsed():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="regular expression on the families' names")
     parser.add_argument("--settings", default="path", help=f"some of {','.join(SETTINGS)}, or all")
-    parser.add_argument("--packages", default=",".join(p for p in HOME if p != "ours"))
+    parser.add_argument(
+        "--packages", default="", help="such as celer,glmnet; default: all there are"
+    )
     parser.add_argument("--targets", default=",".join(f"{t:g}" for t in TARGETS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=7, help="how often both are timed in turn")
@@ -229,9 +231,10 @@ def parsed():
 def main():
     """Measure, print the tables, write JSON and, if wanted, the page."""
     options = parsed()
-    packages = [name for name in options.packages.split(",") if name]
+    rivals = [name for name in available() if name != "ours"]
+    packages = [name for name in options.packages.split(",") if name] or rivals
     about = environment("make bench-peers", [options.threads])
-    about |= {package: version_of(package) for package in HOME if package != "ours"}
+    about |= {package: version_of(package) for package in rivals}
     record = Record(options.json, about)
     for family in FAMILIES:
         if not re.search(options.only, family.name):

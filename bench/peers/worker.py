@@ -12,9 +12,18 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import scipy.sparse as sp
+
+
+def clock(path, prepared, tol, times):
+    """(coefficients, seconds of one path) of an adaptor that does not time itself."""
+    began = time.perf_counter()
+    for _ in range(times):
+        W = path(prepared, tol)
+    return W, (time.perf_counter() - began) / times
 
 
 def main():
@@ -35,11 +44,9 @@ def main():
                 seconds = time.perf_counter() - began
                 answer = {"ladder": adaptor.LADDER, "seconds": seconds}
             else:
-                began = time.perf_counter()
-                times = request.get("times", 1)
-                for _ in range(times):
-                    W = adaptor.path(prepared, request["tol"])
-                answer = {"seconds": (time.perf_counter() - began) / times}
+                timed = getattr(adaptor, "timed", None) or partial(clock, adaptor.path)
+                W, seconds = timed(prepared, request["tol"], request.get("times", 1))
+                answer = {"seconds": seconds}
                 if request.get("save"):
                     sp.save_npz(request["save"], sp.csc_matrix(W), compressed=False)
         except NotImplementedError as error:
