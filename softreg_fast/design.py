@@ -198,11 +198,13 @@ class Design:
             else:
                 l1 = l1 * (n / self.y_norm / norm)
                 l2 = l2 * (n / norm / norm)
-            lower = lower * (norm / self.y_norm)
-            upper = upper * (norm / self.y_norm)
+            unit = norm / self.y_norm
+            lower, upper = lower * unit, upper * unit
         # Nothing to fit in a constant column, nor where the weight leaves the range of float64.
-        excluded = (norm == 0.0) | ~np.isfinite(l1) | ~np.isfinite(l2)
-        l1, l2, lower, upper = (np.where(excluded, 0.0, a) for a in (l1, l2, lower, upper))
+        excluded = ~(np.isfinite(l1) & np.isfinite(l2) & (norm > 0.0))
+        if excluded.any():
+            for vector in (l1, l2, lower, upper):
+                vector[excluded] = 0.0
         return l1, l2, lower, upper
 
     def to_user(

@@ -247,7 +247,8 @@ cdef class Engine:
             raise error
         return 0
 
-    cdef inline void _count_reading(self, const Py_ssize_t* chosen, Py_ssize_t count) noexcept nogil:
+    cdef inline void _count_reading(self, const Py_ssize_t* chosen,
+                                    Py_ssize_t count) noexcept nogil:
         cdef Py_ssize_t k
         for k in range(count):
             self.entries += column_cost(self.X, chosen[k])
@@ -514,8 +515,8 @@ cdef class Engine:
         #     |c_j . r| <= |c_j . r_ref| + (way from r_ref to r),
         # and where that fails, with r = sum_k beta_k q_k + rest,
         #     |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
-        # q_k . r = q_k . y - sum_j u_j (c_j . q_k) needs no pass over r, ||rest||^2 is ||r||^2 less the
-        # beta_k^2, and 1e-11 covers rounding.
+        # q_k . r = q_k . y - sum_j u_j (c_j . q_k) needs no pass over r, ||rest||^2 is ||r||^2 less
+        # the beta_k^2, and 1e-11 covers rounding.
         cdef Py_ssize_t i, j, k, n_open = 0, length
         cdef double bound, middle, rest, size = 0.0
         cdef double[12] beta

@@ -115,13 +115,18 @@ def _multiple(row):
 
 
 def draw(path: Path, record, setting):
-    """A panel for every problem of a setting: gap against time; False if there is nothing."""
+    """A panel for every problem of a setting: gap against time.
+
+    False if there is nothing to draw, or nothing to draw with.
+    """
     prefix = f"{setting}: "
     panels = {k.removeprefix(prefix): v for k, v in record.curves.items() if k.startswith(prefix)}
     if not panels:
         return False
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(3.6 * columns, 0.6 + 2.6 * lines), layout="constrained")
