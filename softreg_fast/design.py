@@ -225,6 +225,8 @@ class Design:
 
     def fixed(self, lower: Vector, upper: Vector) -> NDArray[np.intp]:
         """Constant features, about which X says nothing, that the bounds hold away from 0."""
+        if self.norm.all():
+            return np.empty(0, np.intp)
         return np.flatnonzero((self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0)))
 
     def from_user(self, w: ArrayLike) -> Vector:

@@ -171,23 +171,23 @@ class WarmEngine:
             for strength in self._descent(l1_strength):
                 if self._solver.approach(strength, l2_strength, max_iter) == NO_ROOM:
                     break
-        return self._solve(l1_strength, l2_strength, tol, max_iter)
-
-    def _solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
-        status: int = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
-        if status == NO_ROOM:
-            reached, design = self.coef, self.design
-            self._earlier = [self.kept()]
-            self._earlier_reads = self.n_reads
-            self.strategy = "residual"
-            self._solver = plain_descent(design, self.penalty)
-            self._record = Record()
-            self._solver.coef[:] = reached
-            self.may_build_gram = False
-            status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
         if self.may_build_gram:
             self._build_gram_if_dense()
+        status: int = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
+        if status == NO_ROOM:
+            self._go_on_without_gram()
+            status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
         return status
+
+    def _go_on_without_gram(self) -> None:
+        reached = self.coef
+        self._earlier = [self.kept()]
+        self._earlier_reads = self.n_reads
+        self.strategy = "residual"
+        self._solver = plain_descent(self.design, self.penalty)
+        self._record = Record()
+        self._solver.coef[:] = reached
+        self.may_build_gram = False
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own from where the first coefficients enter.

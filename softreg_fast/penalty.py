@@ -23,9 +23,11 @@ class PenaltyVectors(NamedTuple):
     @property
     def is_ridge(self) -> bool:
         """Whether there is neither an L1 part nor a bound other than exclusion."""
+        if self.l1.any():
+            return False
         free = np.isneginf(self.lower) & np.isposinf(self.upper)
         excluded = (self.lower == 0.0) & (self.upper == 0.0)
-        return bool(np.all((self.l1 == 0.0) & (free | excluded)))
+        return bool(np.all(free | excluded))
 
 
 @dataclass(frozen=True, eq=False)

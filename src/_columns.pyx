@@ -341,7 +341,8 @@ cdef class Columns:
         # a column of the usual length meets this many entries
         portion = (self._cost(columns) // max(count, 1) + 1) * (stored // self.X.n + 1) + n_rows
         n_threads = threads_for(<double> portion * count, n_threads)
-        portion = max(ENTRIES_PER_SIGNAL_CHECK // portion, n_threads)
+        # long columns meet more entries than that, since they lie in long rows
+        portion = max(ENTRIES_PER_SIGNAL_CHECK // (8 * portion), n_threads)
         while stop < count:
             start = stop
             stop = min(start + portion, count)

@@ -105,8 +105,8 @@ def test_the_change_of_form_comes_in_the_middle_of_a_path(rng):
     seen = []
 
     class Watched(engines.WarmEngine):
-        def _solve(self, *args):
-            status = super()._solve(*args)
+        def solve(self, *args):
+            status = super().solve(*args)
             seen.append(self.strategy)
             return status
 

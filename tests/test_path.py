@@ -540,6 +540,7 @@ def test_the_gram_matrix_is_built_when_many_features_have_entered(rng, monkeypat
     assert fits.df[0] <= 5 < fits.df[-1]
     for k in range(len(fits)):
         problem = problem_of(X, dense, alpha=fits.alphas[k], l1_ratio=l1_ratio)
-        assert_certified(problem, fits[k])
+        found = assert_certified(problem, fits[k])
+        assert_allclose(fits.gaps[k], float(found.gap), rtol=1e-3, atol=1e-13 * fits.null_loss)
     assert path(X, dense, precompute=False, **options).strategy == "working set"
     assert path(X, dense, max_df=3, **options).strategy == "working set"
