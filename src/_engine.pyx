@@ -227,7 +227,7 @@ cdef class Engine:
     cdef inline bint _stops(self, Py_ssize_t entries) noexcept nogil:
         # After so many entries more: whether a signal wants the fit to end.  Loops then end early,
         # and `_raise_signal` follows.
-        self.entries_read += entries
+        self.entries_read = self.entries_read + entries
         if self.entries_read > ENTRIES_PER_SIGNAL_CHECK and not self.must_stop:
             self.entries_read = 0
             self._look_at_signals()
@@ -251,7 +251,7 @@ cdef class Engine:
                                     Py_ssize_t count) noexcept nogil:
         cdef Py_ssize_t k
         for k in range(count):
-            self.entries += column_cost(self.X, chosen[k])
+            self.entries = self.entries + column_cost(self.X, chosen[k])
 
     # -- the problem of the slots --------------------------------------------------------------
 
@@ -478,7 +478,8 @@ cdef class Engine:
         if way > 0.0:
             self.hs_synced[:self.m] = self.hs[:self.m]
             self.loss = residual_sumsq(self.X, &self.v[0])
-            self.odometer += sqrt(larger(squared_way, 0.0) + 1e-13 * way) + 1e-15
+            self.odometer = (self.odometer + 1e-15
+                             + sqrt(larger(squared_way, 0.0) + 1e-13 * way))
 
     cdef void _certify(self) noexcept nogil:
         # The gap, with the support's slopes taken from the residual: what it says does not rest on

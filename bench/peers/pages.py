@@ -27,7 +27,7 @@ Our time, and other packages' as multiples of it, on synthetic and real data.
   is on, standardisation and early exits are off. *glmnet* is python-glmnet, *rglmnet* that of R.
   `bench/peers/adaptors/` shows every call.
 - **Ratio.** We and the other package are timed in turn; times and ratios are medians. A package
-  that is {no_contest:g} times slower is timed once. *over 20 s*: a solution took longer than that.
+  that is {no_contest:g} times slower is timed once. *over N s*: it was not waited for any longer.
 - **Must and aim** are what we set ourselves for *best / ours*, the best other package's time
   divided by ours. A miss stays in the table.
 
