@@ -125,6 +125,7 @@ def draw(path: Path, record, setting):
         return False
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import NullFormatter
     except ImportError:
         return False
     columns = min(3, len(panels))
@@ -141,6 +142,7 @@ def draw(path: Path, record, setting):
             ax.axhline(target, color="grey", linewidth=0.7, linestyle="--")
         ax.set_title(name, fontsize=9)
         ax.tick_params(labelsize=7)
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.grid(color="#e5e5e5", linewidth=0.5)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
