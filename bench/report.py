@@ -76,8 +76,8 @@ kernel first, against the same algorithm; then whole solutions.
 - **A gradient step on an X that stays in cache** (small, and each step of gradient descent): our
   gain is to read X once where NumPy reads it twice, which is worth nothing where the second
   reading comes from the cache. Both then run at the speed of the second-level cache.
-- **One gradient step on text, one thread**: SciPy's two products gather and scatter as we do; what
-  we save is one of two readings of the stored entries, about a seventh of the time.
+- **One gradient step on text, one thread**: SciPy's two products gather and scatter as we do, which
+  takes most of the time; what we save is one of two readings of the stored entries.
 - **A descent epoch on large dense X, r - Xw of tall X**: both wait for memory. Which of two equal
   programs is ahead by a tenth depends on the pages that its arrays were given, and changes from
   run to run.

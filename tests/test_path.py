@@ -542,5 +542,15 @@ def test_the_gram_matrix_is_built_when_many_features_have_entered(rng, monkeypat
         problem = problem_of(X, dense, alpha=fits.alphas[k], l1_ratio=l1_ratio)
         found = assert_certified(problem, fits[k])
         assert_allclose(fits.gaps[k], float(found.gap), rtol=1e-3, atol=1e-13 * fits.null_loss)
+    # what is said of a fit is not that of an engine which has only just begun
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        hasty = path(X, dense, max_iter=1, **options)
+    assert hasty.strategy == "gram"
+    assert not hasty.converged
+    for k, fit in enumerate(hasty):
+        problem = problem_of(X, dense, alpha=fit.alpha, l1_ratio=l1_ratio)
+        best = problem.certificate(fits[k].coef, fits[k].intercept)
+        assert_certified(problem, fit, reference=best, must_converge=False)
     assert path(X, dense, precompute=False, **options).strategy == "working set"
     assert path(X, dense, max_df=3, **options).strategy == "working set"
