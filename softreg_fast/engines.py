@@ -81,7 +81,7 @@ class WarmEngine:
     ) -> None:
         self.design = design
         self.penalty = scaled
-        self.most_slots = largest_gram(gram_memory)
+        self.most_slots = min(largest_gram(gram_memory), design.n_features)
         self.may_build_gram = may_build_gram
         self._solver: Any = None
         self._record: Record | None = None  # where the solver keeps no fits itself

@@ -178,7 +178,7 @@ def as_target(y: ArrayLike, n_samples: int) -> Vector:
     if len(target) != n_samples:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {n_samples}, "
-            f"y has {len(target)}."
+            f"y has {len(target)}; give one target value for each row of X."
         )
     return np.ascontiguousarray(target)
 

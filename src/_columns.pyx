@@ -17,7 +17,7 @@ from design cimport (
 )
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
-from vector cimport SR_RUNTIME_DISPATCH, index_t, sr_vector_level
+from vector cimport SR_RUNTIME_DISPATCH, axpy, index_t, sr_vector_level
 
 import numpy as np
 
@@ -389,7 +389,7 @@ cdef class Columns:
             PyErr_CheckSignals()
         for k in prange(m, num_threads=n_threads, schedule="static", nogil=True):
             for group in range(n_groups):
-                add_column(m - k, &sums[group, k * m + k], &out[k, k])
+                axpy(m - k, -1.0, &sums[group, k * m + k], 0.0, NULL, &out[k, k])
 
     def gram_entries(self, chosen):
         """The entries of a Gram matrix in the chosen rows and columns, as a new array."""
@@ -493,12 +493,6 @@ cdef void add_panels(const matrix_t* X, const Py_ssize_t* chosen, Py_ssize_t n_c
         dsyrk(b"L", b"N" if of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
               total, &order)
         at = at + every
-
-
-cdef inline void add_column(Py_ssize_t n, const double* x, double* out) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] += x[i]
 
 
 cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,

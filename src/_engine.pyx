@@ -516,10 +516,8 @@ cdef class Engine:
         #     |c_j . r| <= |c_j . r_ref| + (way from r_ref to r),
         # and where that fails, with r = sum_k beta_k q_k + rest,
         #     |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
-        # q_k . r = q_k . y - sum_j u_j (c_j . q_k) needs no pass over r, ||rest||^2 is ||r||^2 less
-        # the beta_k^2, and 1e-11 covers rounding.
         cdef Py_ssize_t i, j, k, n_open = 0, length
-        cdef double bound, middle, rest, size = 0.0
+        cdef double bound, middle, rest
         cdef double[12] beta
         for j in range(self.X.p):
             bound = self.known[j] + self.odometer
@@ -529,17 +527,7 @@ cdef class Engine:
                     n_open += 1
         if n_open == 0 or self.n_basis == 0:
             return n_open
-        for k in range(self.n_basis):
-            beta[k] = self.target_slopes[k]
-        for i in range(self.m):
-            if self.us[i] != 0.0:
-                size += fabs(self.us[i])
-                for k in range(self.n_basis):
-                    beta[k] -= self.us[i] * self.basis_slopes[self.feature[i], k]
-        rest = self.loss
-        for k in range(self.n_basis):
-            rest -= beta[k] * beta[k]
-        rest = sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + size))
+        rest = self._place_in_basis(beta)
         length = n_open
         n_open = 0
         for i in range(length):
@@ -552,6 +540,22 @@ cdef class Engine:
                 self.candidates[n_open] = j
                 n_open += 1
         return n_open
+
+    cdef double _place_in_basis(self, double* beta) noexcept nogil:
+        # beta_k = q_k . r = q_k . y - sum_j u_j (c_j . q_k), which needs no pass over r; returns a
+        # bound on ||rest||, ||rest||^2 = ||r||^2 - sum_k beta_k^2, where 1e-11 covers rounding.
+        cdef Py_ssize_t a, k
+        cdef double rest = self.loss, size = 0.0
+        for k in range(self.n_basis):
+            beta[k] = self.target_slopes[k]
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                size += fabs(self.us[a])
+                for k in range(self.n_basis):
+                    beta[k] -= self.us[a] * self.basis_slopes[self.feature[a], k]
+        for k in range(self.n_basis):
+            rest -= beta[k] * beta[k]
+        return sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + size))
 
     cdef int _scan(self, Py_ssize_t n_open) except -1:
         # Exact slopes of the candidates, into found.  When they are many, or have been so for some

@@ -184,6 +184,7 @@ def _numbers():
         ("eps", [0.0, -1.0, 1.5, NAN], rf"{finite} in \(0, 1\]"),
         ("max_dev_ratio", [-0.1, 1.1, NAN], rf"{finite} in \[0, 1\]"),
         ("max_df", [-1, NAN], f"{finite} >= 0"),
+        ("gram_memory", [-1.0, NAN, INF], f"{finite} >= 0"),
         ("max_iter", [0, -1, True, 2.5, "2", INF, 1j], "must be an integer >= 1"),
         ("n_alphas", [0, -1, True, 2.5, "2", None, INF], "must be an integer >= 1"),
     ]:
@@ -194,7 +195,7 @@ def _numbers():
                 ValueError,
                 f"^{name} {pattern}, got {re.escape(repr(value))}",
             )
-    for name in ("alpha", "l1_ratio", "tol", "eps", "max_dev_ratio", "max_df"):
+    for name in ("alpha", "l1_ratio", "tol", "eps", "max_dev_ratio", "max_df", "gram_memory"):
         for value in (True, np.True_, "1.0", 1j, {}, b"1"):
             pattern = f"^{name} must be a real number, got .*{type(value).__name__[:4]}"
             yield f"{name}={value!r}", {name: value}, TypeError, pattern

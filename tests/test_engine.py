@@ -83,7 +83,7 @@ def test_a_start_from_another_path(rng, shape):
         exact(X, y, fits)
 
 
-@pytest.mark.parametrize("gram_memory", [0.0, 100.0, 3000.0])
+@pytest.mark.parametrize("gram_memory", [0.0, 100.0, 3000.0, 1e300])
 @pytest.mark.parametrize("l1_weights", [None, "some free"])
 @pytest.mark.parametrize("shape", ["wide", "tall"])
 def test_without_memory_the_residual_form_takes_over(rng, shape, l1_weights, gram_memory):
