@@ -191,15 +191,12 @@ class WarmEngine:
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own from where the first coefficients enter.
-        l1 = self.penalty.l1
-        penalised = l1 > 0.0
-        if self.strategy != "working set" or l1_strength <= 0.0 or not penalised.any():
+        if self.strategy != "working set" or l1_strength <= 0.0:
             return
         gradient = self.design.gradient_at_zero()
         if not self.coef.any():
             self._solver.know(gradient)
-        entry = np.max(np.abs(gradient[penalised]) / l1[penalised])
-        strength = DESCENT * float(entry)
+        strength = DESCENT * self._solver.entry_strength(gradient)
         while strength * DESCENT > l1_strength:
             yield strength
             few = self._solver.count_nonzero() < FEW_NONZEROS * self.design.n_samples

@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 from softreg_fast import _columns
 
 # Below this many entries read per pass, waking a second thread costs more than it saves.
-SMALLEST_PARALLEL_WORK = 200_000
+SMALLEST_PARALLEL_WORK = 400_000
 
 _forked = False
 _counted_cores: dict[Any, int] = {}

@@ -16,12 +16,18 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, fabs, sqrt
 
 from design cimport (
-    GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope,
+    GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope,
 )
 from factor cimport (
     factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t, is_independent,
 )
-from penalty cimport duality_gap, larger, penalty_t, prox, smaller
+from penalty cimport (
+    duality_gap, larger, may_move, null_value, penalty_t, prox, smaller,
+)
+from screening cimport (
+    LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_still_open,
+    screening_t,
+)
 from vector cimport axpy
 
 import numpy as np
@@ -33,9 +39,6 @@ CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
 # The engine goes on to this gap, rounding level, whatever larger tolerance is asked for.
 cdef double EXACT = 1e-13
-
-# Residuals at which all slopes are kept to bound those at later ones.
-cdef Py_ssize_t LARGEST_BASIS = 12
 
 # Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
 cdef double OPEN_PART = 0.2
@@ -69,7 +72,7 @@ cdef class Engine:
     cdef penalty_t S                    # by slot
     cdef factor_t F                     # of the Gram matrix of the support
     cdef object columns
-    cdef const double[::1] target, l1, l2, lower, upper, start
+    cdef const double[::1] target, l1, l2, lower, upper
     cdef double[::1] u, v               # by feature; the weighted residual
     cdef double target_sumsq, last_strength
     cdef int n_threads
@@ -82,14 +85,12 @@ cdef class Engine:
     cdef double[::1] synced, hs_synced  # those for which v is the residual
     cdef double loss                    # ||y - Cu||^2 for these
     # screening
-    cdef double[::1] known              # bound on |c_j . r| less the odometer
-    cdef double odometer                # length of the way that r has come
-    cdef double[:, ::1] basis           # orthonormal residuals q_k ...
-    cdef double[:, ::1] basis_slopes    # ... and c_j . q_k, a row for each feature
-    cdef double[::1] target_slopes      # ... and y . q_k
-    cdef Py_ssize_t n_basis, largest_basis
-    cdef double[::1] scanned, found
+    cdef screening_t B
+    cdef double[:, ::1] by_feature      # what B, u and the next two are rows of
+    cdef double[::1] scanned, found     # slopes of all features, and of the candidates
     cdef Py_ssize_t[::1] candidates
+    cdef double[:, ::1] basis
+    cdef double[::1] target_slopes
     # results
     cdef Py_ssize_t[::1] kept_features
     cdef double[::1] kept_values
@@ -126,10 +127,8 @@ cdef class Engine:
         self.P.slack = self.S.slack = 1e-12
         self.kept_features, self.kept_values = np.empty(256, dtype=np.intp), np.empty(256)
         self.kept_figures = np.empty((100, 5))
-        self.start = np.clip(0.0, self.lower, self.upper)
-        self.coef = self.u = np.array(self.start)
         self.residual = self.v = np.array(target)
-        self.slot_of = np.full(p, -1, dtype=np.intp)
+        self._prepare_features()
         if self.X.kind == GRAM:
             self._reserve(p)
             self.Q = columns.entries
@@ -139,22 +138,30 @@ cdef class Engine:
             self.columns.subtract_product(self.u, self.v, n_threads)
             self.loss = residual_sumsq(self.X, &self.v[0])
             self._reserve(max(min(p, 64, most_slots), 1))
-            self._prepare_screening()
 
-    def _prepare_screening(self):
+    def _prepare_features(self):
+        # One block for all that there is by feature: large blocks get large pages.
         cdef Py_ssize_t p = self.X.p, j
         for j in range(p):
             self.entries_of_X += column_cost(self.X, j)
         # The bounds must stay cheap next to the scan that they spare.
-        self.largest_basis = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1),
-                                 LARGEST_BASIS)
-        self.basis = np.empty((self.largest_basis, self.X.n + 1))
-        self.basis_slopes = np.empty((p, self.largest_basis))
-        self.target_slopes = np.empty(self.largest_basis)
-        self.known = np.full(p, INFINITY)
-        self.scanned = np.empty(p)
-        self.found = np.empty(p)
-        self.candidates = np.empty(p, dtype=np.intp)
+        self.B.largest = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1), LARGEST_BASIS)
+        rows = np.empty((6 + self.B.largest, p))
+        self.by_feature = rows
+        self.coef = self.u = rows[0]
+        self.slot_of, self.candidates = rows[1].view(np.intp), rows[2].view(np.intp)
+        for j in range(p):
+            self.u[j] = null_value(&self.P, j)
+            self.slot_of[j] = -1
+        if self.X.kind == GRAM:
+            return
+        self.scanned, self.found = rows[3], rows[4]
+        self.basis = np.empty((self.B.largest, self.X.n + 1))
+        self.target_slopes = np.empty(self.B.largest)
+        self.B.known, self.B.slopes = &self.by_feature[5, 0], &self.by_feature[6, 0]
+        self.B.basis, self.B.target_slopes = &self.basis[0, 0], &self.target_slopes[0]
+        for j in range(p):
+            self.B.known[j] = INFINITY
 
     # -- slots ---------------------------------------------------------------------------------
 
@@ -478,8 +485,8 @@ cdef class Engine:
         if way > 0.0:
             self.hs_synced[:self.m] = self.hs[:self.m]
             self.loss = residual_sumsq(self.X, &self.v[0])
-            self.odometer = (self.odometer + 1e-15
-                             + sqrt(larger(squared_way, 0.0) + 1e-13 * way))
+            self.B.odometer = (self.B.odometer + 1e-15
+                               + sqrt(larger(squared_way, 0.0) + 1e-13 * way))
 
     cdef void _certify(self) noexcept nogil:
         # The gap, with the support's slopes taken from the residual: what it says does not rest on
@@ -505,55 +512,32 @@ cdef class Engine:
                 if self._stops(self.m):
                     return
 
-    cdef inline bint _may_violate(self, Py_ssize_t j, double low, double high) noexcept nogil:
-        # whether a slope in [low, high] could move u_j away from where it starts
-        cdef double l1 = self.P.l1_strength * self.P.l1[j]
-        return ((high > l1 and self.upper[j] > self.start[j])
-                or (low < -l1 and self.lower[j] < self.start[j]))
-
     cdef Py_ssize_t _find_open(self) noexcept nogil:
-        # Features without a slot that no bound clears, into candidates.  First
-        #     |c_j . r| <= |c_j . r_ref| + (way from r_ref to r),
-        # and where that fails, with r = sum_k beta_k q_k + rest,
-        #     |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
-        cdef Py_ssize_t i, j, k, n_open = 0, length
-        cdef double bound, middle, rest
-        cdef double[12] beta
-        for j in range(self.X.p):
-            bound = self.known[j] + self.odometer
-            if bound > self.P.l1_strength * self.P.l1[j] and self.slot_of[j] < 0:
-                if self._may_violate(j, -bound, bound):
-                    self.candidates[n_open] = j
-                    n_open += 1
-        if n_open == 0 or self.n_basis == 0:
-            return n_open
+        # Features without a slot that no bound clears, into candidates.
+        cdef double[LARGEST_BASIS] beta
+        cdef double rest
+        cdef Py_ssize_t count = screening_open(&self.B, &self.P, self.X.p, &self.slot_of[0],
+                                               &self.candidates[0])
+        if count == 0 or self.B.k == 0:
+            return count
         rest = self._place_in_basis(beta)
-        length = n_open
-        n_open = 0
-        for i in range(length):
-            j = self.candidates[i]
-            middle = 0.0
-            for k in range(self.n_basis):
-                middle += beta[k] * self.basis_slopes[j, k]
-            self.known[j] = smaller(self.known[j], fabs(middle) + rest - self.odometer)
-            if self._may_violate(j, middle - rest, middle + rest):
-                self.candidates[n_open] = j
-                n_open += 1
-        return n_open
+        return screening_still_open(&self.B, &self.P, beta, rest, &self.candidates[0], count)
 
     cdef double _place_in_basis(self, double* beta) noexcept nogil:
         # beta_k = q_k . r = q_k . y - sum_j u_j (c_j . q_k), which needs no pass over r; returns a
         # bound on ||rest||, ||rest||^2 = ||r||^2 - sum_k beta_k^2, where 1e-11 covers rounding.
         cdef Py_ssize_t a, k
         cdef double rest = self.loss, size = 0.0
-        for k in range(self.n_basis):
-            beta[k] = self.target_slopes[k]
+        cdef const double* q_slopes
+        for k in range(self.B.k):
+            beta[k] = self.B.target_slopes[k]
         for a in range(self.m):
             if self.us[a] != 0.0:
                 size += fabs(self.us[a])
-                for k in range(self.n_basis):
-                    beta[k] -= self.us[a] * self.basis_slopes[self.feature[a], k]
-        for k in range(self.n_basis):
+                q_slopes = self.B.slopes + self.feature[a] * self.B.largest
+                for k in range(self.B.k):
+                    beta[k] -= self.us[a] * q_slopes[k]
+        for k in range(self.B.k):
             rest -= beta[k] * beta[k]
         return sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + size))
 
@@ -572,39 +556,13 @@ cdef class Engine:
             self.entries = before + self.entries_of_X
             self.entries_of_candidates = 0.0
             for j in range(self.X.p):
-                self.known[j] = fabs(self.scanned[j]) - self.odometer
+                screening_know(&self.B, j, self.scanned[j])
             for k in range(n_open):
                 self.found[k] = self.scanned[self.candidates[k]]
-            self._extend_basis()
+            screening_extend(&self.B, self.X, &self.target[0], &self.v[0], &self.scanned[0])
         for k in range(n_open):
-            self.known[self.candidates[k]] = fabs(self.found[k]) - self.odometer
+            screening_know(&self.B, self.candidates[k], self.found[k])
         return 0
-
-    cdef void _extend_basis(self) noexcept nogil:
-        # the residual, made orthonormal to the basis (twice is enough), and its slopes likewise
-        cdef Py_ssize_t i, j, k, length = self.X.n + 1
-        cdef double beta, norm
-        cdef double* q
-        if self.n_basis == self.largest_basis:
-            self.n_basis = 0
-        q = &self.basis[self.n_basis, 0]
-        for i in range(length):
-            q[i] = self.v[i]
-        for _ in range(2):
-            for k in range(self.n_basis):
-                beta = residual_dot(self.X, q, &self.basis[k, 0])
-                axpy(length, beta, &self.basis[k, 0], 0.0, NULL, q)
-                for j in range(self.X.p):
-                    self.scanned[j] -= beta * self.basis_slopes[j, k]
-        norm = sqrt(residual_sumsq(self.X, q))
-        if norm <= 1e-4:    # nothing new, and rounding would be magnified
-            return
-        for i in range(length):
-            q[i] /= norm
-        for j in range(self.X.p):
-            self.basis_slopes[j, self.n_basis] = self.scanned[j] / norm
-        self.target_slopes[self.n_basis] = residual_dot(self.X, &self.target[0], q)
-        self.n_basis = self.n_basis + 1
 
     cdef Py_ssize_t _choose(self, Py_ssize_t n_open, double ahead, bint* violated) noexcept nogil:
         # Of the candidates keep those that violate optimality, and those that are expected to at
@@ -613,8 +571,8 @@ cdef class Engine:
         violated[0] = False
         for k in range(n_open):
             j = self.candidates[k]
-            if self._may_violate(j, self.found[k] / ahead, self.found[k] / ahead):
-                violated[0] = violated[0] or self._may_violate(j, self.found[k], self.found[k])
+            if may_move(&self.P, j, self.found[k] / ahead, self.found[k] / ahead):
+                violated[0] = violated[0] or may_move(&self.P, j, self.found[k], self.found[k])
                 self.candidates[n] = j
                 self.found[n] = self.found[k]
                 n += 1
@@ -690,10 +648,20 @@ cdef class Engine:
     def know(self, const double[::1] slopes):
         """The slopes of all features at the residual of u = 0, where no fit has begun."""
         cdef Py_ssize_t j
+        with nogil:
+            for j in range(self.X.p):
+                self.scanned[j] = slopes[j]
+                screening_know(&self.B, j, slopes[j])
+            screening_extend(&self.B, self.X, &self.target[0], &self.v[0], &self.scanned[0])
+
+    def entry_strength(self, const double[::1] slopes):
+        """The largest l1 strength at which a feature with its slope at u = 0 enters."""
+        cdef Py_ssize_t j
+        cdef double largest = 0.0
         for j in range(self.X.p):
-            self.scanned[j] = slopes[j]
-            self.known[j] = fabs(slopes[j])
-        self._extend_basis()
+            if self.l1[j] > 0.0:
+                largest = larger(largest, fabs(slopes[j]) / self.l1[j])
+        return largest
 
     cdef bint _set_strengths(self, double l1_strength, double l2_strength) except -1:
         # False if there is no room for the slots that are needed at once.
@@ -707,11 +675,16 @@ cdef class Engine:
 
     def _add_those_needed_at_once(self):
         # Features that L1 does not hold, and those that do not start at 0.
-        always = np.equal(np.multiply(self.l1, self.P.l1_strength), 0.0)
-        always &= np.less(self.lower, self.upper)
-        always |= np.not_equal(self.u, self.start) | np.not_equal(self.start, 0.0)
-        new = np.flatnonzero(always & np.less(self.slot_of, 0))
-        return self._add_slots(new) if len(new) else True
+        cdef Py_ssize_t j, count = 0
+        cdef double null
+        for j in range(self.X.p):
+            null = null_value(&self.P, j)
+            if self.slot_of[j] < 0 and (
+                    self.u[j] != null or null != 0.0
+                    or (self.P.l1_strength * self.l1[j] == 0.0 and self.lower[j] < self.upper[j])):
+                self.candidates[count] = j
+                count += 1
+        return self._add_slots(self.candidates[:count]) if count else True
 
     def _refactor(self):
         # The factor for another l2.  Where LAPACK cannot, `_follow_support` will do it one member
@@ -740,7 +713,7 @@ cdef class Engine:
             return
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)
-        self.known[:] = INFINITY
+        self.by_feature[5, :] = INFINITY    # nothing is known of the new residual
         for a in range(self.m):
             self.us[a] = self.synced[a] = self.u[self.feature[a]]
         if self.m:

@@ -36,6 +36,19 @@ cdef inline double clip(double x, double lower, double upper) noexcept nogil:
     return smaller(larger(x, lower), upper)
 
 
+cdef inline double null_value(const penalty_t* P, Py_ssize_t j) noexcept nogil:
+    # where u_j starts: at 0, or as near as its bounds allow
+    return clip(0.0, P.lower[j], P.upper[j])
+
+
+cdef inline bint may_move(const penalty_t* P, Py_ssize_t j, double low,
+                          double high) noexcept nogil:
+    # whether a slope in [low, high] could move u_j away from its null value
+    cdef double l1 = P.l1_strength * P.l1[j]
+    return ((high > l1 and P.upper[j] > null_value(P, j))
+            or (low < -l1 and P.lower[j] < null_value(P, j)))
+
+
 cdef inline double prox(const penalty_t* P, Py_ssize_t j, double b, double c) noexcept nogil:
     # argmin_u  c/2 u^2 - b u + phi_j(u);  c + l2_j > 0
     return clip(soft_threshold(b, P.l1_strength * P.l1[j]) / (c + P.l2_strength * P.l2[j]),
