@@ -10,6 +10,16 @@ KINDS: dict[tuple[str, str], int]
 
 def build_info() -> dict[str, Any]: ...
 def check_compressed(indptr: NDArray[Any], indices: NDArray[Any], n_minor: int) -> str: ...
+def engine_penalty(
+    norm: _F64,
+    y_norm: float,
+    n_samples: float,
+    standardize: bool,
+    l1: _F64,
+    l2: _F64,
+    lower: _F64,
+    upper: _F64,
+) -> _F64: ...
 
 @final
 class Columns:
@@ -28,7 +38,9 @@ class Columns:
     def shape(self) -> tuple[int, int]: ...
     @property
     def is_gram(self) -> bool: ...
-    def moments(self, centered: bool, n_threads: int = 1) -> tuple[_F64, _F64]: ...
+    def moments(
+        self, centered: bool, n_threads: int = 1, out: _F64 | None = None
+    ) -> tuple[_F64, _F64, _F64]: ...
     def slopes(
         self, v: _F64, out: _F64, chosen: _Index | None = None, n_threads: int = 1
     ) -> None: ...

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsyrk
 
-from softreg_fast._columns import Columns
+from softreg_fast._columns import Columns, engine_penalty
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (
     LARGEST_FOR_ONE_BLAS_THREAD,
@@ -102,14 +102,12 @@ class Design:
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
-        buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
-        raw = Columns(buffers, weight=self.weight)
-        self.center, self.norm = raw.moments(self.fit_intercept, self.n_threads)
+        self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        moments = np.empty((3, self.n_features))
+        self.center, self.norm, self._scale = moments
+        self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
+        self.columns.moments(self.fit_intercept, self.n_threads, moments)
         self._check_finite()
-        with np.errstate(divide="ignore"):
-            scale = np.where(self.norm > 0.0, 1.0 / self.norm, 0.0)
-        self._buffers = buffers
-        self.columns = Columns(buffers, self.center, scale, self.weight)
         if y is not None:
             self._set_target(y)
 
@@ -190,34 +188,20 @@ class Design:
 
     def to_engine(self, l1: Vector, l2: Vector, lower: Vector, upper: Vector) -> tuple[Vector, ...]:
         """Penalty vectors in the user's units to those of the engine (docs/mathematics.md, 5)."""
-        norm, n = self.norm, float(self.n_samples)
-        with np.errstate(all="ignore"):
-            if self.standardize:
-                l1 = l1 * (np.sqrt(n) / self.y_norm)
-                l2 = l2 * 1.0
-            else:
-                l1 = l1 * (n / self.y_norm / norm)
-                l2 = l2 * (n / norm / norm)
-            unit = norm / self.y_norm
-            lower, upper = lower * unit, upper * unit
-        # Nothing to fit in a constant column, nor where the weight leaves the range of float64.
-        excluded = ~(np.isfinite(l1) & np.isfinite(l2) & (norm > 0.0))
-        if excluded.any():
-            for vector in (l1, l2, lower, upper):
-                vector[excluded] = 0.0
-        return l1, l2, lower, upper
+        scaled = engine_penalty(
+            self.norm, self.y_norm, self.n_samples, self.standardize, l1, l2, lower, upper
+        )
+        return tuple(scaled)
 
     def to_user(
         self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector
     ) -> Vector:
         """Coefficients u of these features in the units of X, inside the user's bounds."""
-        norm = self.norm[features]
-        if norm.all() and np.isneginf(lower).all() and np.isposinf(upper).all():
-            with np.errstate(all="ignore"):
-                return u * (self.y_norm / norm)
-        lower, upper = lower[features], upper[features]
+        norm, lower, upper = self.norm[features], lower[features], upper[features]
         with np.errstate(all="ignore"):
             w = u * (self.y_norm / norm)
+            if norm.all() and np.isneginf(lower).all() and np.isposinf(upper).all():
+                return w
             # what lies on a bound of `to_engine` lies on the user's, to the last digit
             w = np.where(u <= lower * (norm / self.y_norm), lower, w)
             w = np.where(u >= upper * (norm / self.y_norm), upper, w)
@@ -313,9 +297,7 @@ class Design:
         gram = gram.astype(np.float64, copy=False)
         if self.weight is not None or self.standardize:
             return self.gram
-        with np.errstate(divide="ignore"):
-            scale = np.where(self.norm > 0.0, 1.0 / self.norm, 0.0)
-        n = self.n_samples
+        n, scale = self.n_samples, self._scale
         centered = np.abs(np.diag(gram) - self.norm**2) <= 1e-6 * self.norm**2
         offset = 0.0 if centered.all() else n * np.outer(self.center, self.center)
         gram = np.asfortranarray((gram - offset) * np.outer(scale, scale))

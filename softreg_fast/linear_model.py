@@ -107,15 +107,14 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return [None] * n_targets
 
     def _keep(self, fits: list[Solution], single: bool) -> None:
-        coef = np.array([fit.coef for fit in fits])
-        gaps = np.array([fit.gap for fit in fits])
-        intercepts = np.array([fit.intercept for fit in fits])
-        n_iter = [max(fit.n_epochs, 1) for fit in fits]
         one = single or len(fits) == 1
-        self.coef_ = coef[0] if one else coef
-        self.dual_gap_ = float(gaps[0]) if one else gaps
+        first, n_iter = fits[0], [max(fit.n_epochs, 1) for fit in fits]
+        self.coef_ = first.coef if one else np.array([fit.coef for fit in fits])
+        self.dual_gap_ = first.gap if one else np.array([fit.gap for fit in fits])
         self.n_iter_ = n_iter[0] if one else n_iter
-        self.intercept_ = float(intercepts[0]) if single else intercepts
+        self.intercept_ = (
+            first.intercept if single else np.array([fit.intercept for fit in fits])
+        )
         if not self.fit_intercept:
             self.intercept_ = 0.0
 

@@ -13,7 +13,10 @@ Vector = NDArray[np.float64]
 
 
 class PenaltyVectors(NamedTuple):
-    """sum_j l1_j |w_j| + l2_j / 2 w_j^2 with lower_j <= w_j <= upper_j; each (n_features,)."""
+    """sum_j l1_j |w_j| + l2_j / 2 w_j^2 with lower_j <= w_j <= upper_j; each (n_features,).
+
+    What is the same for all features may be one number in memory (`uniform`).
+    """
 
     l1: Vector
     l2: Vector
@@ -99,9 +102,9 @@ class Penalty:
             l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, default=1.0)
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, default=1.0)
         lower, upper = self._box(n_features)
-        excluded = np.isinf(l1) | np.isinf(l2)
-        if not excluded.any():
+        if np.isfinite(l1.max()) and np.isfinite(l2.max()):
             return PenaltyVectors(l1, l2, lower, upper)
+        excluded = np.isinf(l1) | np.isinf(l2)
         misfit = excluded & ((lower > 0.0) | (upper < 0.0))
         if misfit.any():
             j = int(np.flatnonzero(misfit)[0])
@@ -114,8 +117,8 @@ class Penalty:
 
     def _box(self, n_features: int) -> tuple[Vector, Vector]:
         if self.bounds is None:
-            low = np.full(n_features, 0.0 if self.positive else -np.inf)
-            return low, np.full(n_features, np.inf)
+            low = uniform(0.0 if self.positive else -np.inf, n_features)
+            return low, uniform(np.inf, n_features)
         lower, upper = _as_pair(self.bounds)
         low = bound_vector("lower", lower, n_features, -np.inf)
         high = bound_vector("upper", upper, n_features, np.inf)
@@ -130,6 +133,11 @@ class Penalty:
                 "number; give lower <= upper."
             )
         return low, high
+
+
+def uniform(value: float, n_features: int) -> Vector:
+    """The same number for every feature, read-only and without the memory."""
+    return np.ndarray(n_features, np.float64, np.float64(value).tobytes(), strides=(0,))
 
 
 def check_flag(name: str, value: Any) -> bool:
@@ -162,7 +170,7 @@ def check_number(
 def nonnegative_vector(name: str, value: Any, n_features: int, default: float) -> Vector:
     """A vector of numbers >= 0, inf allowed, from a number, an array or None."""
     if value is None:
-        return np.full(n_features, default)
+        return uniform(default, n_features)
     vector = _broadcast(name, value, n_features)
     if np.isnan(vector).any() or (vector < 0.0).any():
         j = int(np.flatnonzero(np.isnan(vector) | (vector < 0.0))[0])

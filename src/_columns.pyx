@@ -100,6 +100,37 @@ def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_s
     return "" if canonical else "unsorted"
 
 
+def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint standardize,
+                   const double[:] l1, const double[:] l2, const double[:] lower,
+                   const double[:] upper):
+    """Penalty vectors in the user's units to the rows of one array in those of the engine.
+
+    docs/mathematics.md, section 5.  Where there is nothing to fit (a constant column) or the
+    weight leaves the range of float64, the feature is excluded by the box [0, 0].
+    """
+    cdef Py_ssize_t j, p = norm.shape[0]
+    cdef double a, b, unit
+    scaled = np.empty((4, p))
+    cdef double[:, ::1] out = scaled
+    if not l1.shape[0] == l2.shape[0] == lower.shape[0] == upper.shape[0] == p:
+        raise ValueError("penalty must have one entry per feature")
+    with nogil:
+        for j in range(p):
+            unit = norm[j] / y_norm
+            a = sqrt(n_samples) / y_norm if standardize else n_samples / y_norm / norm[j]
+            b = 1.0 if standardize else n_samples / norm[j] / norm[j]
+            a = l1[j] * a
+            b = l2[j] * b
+            if norm[j] > 0.0 and isfinite(a) and isfinite(b):
+                out[0, j] = a
+                out[1, j] = b
+                out[2, j] = lower[j] * unit
+                out[3, j] = upper[j] * unit
+            else:
+                out[0, j] = out[1, j] = out[2, j] = out[3, j] = 0.0
+    return scaled
+
+
 cdef const void* address(array) except? NULL:
     return <const void*> <size_t> array.__array_interface__["data"][0]
 
@@ -178,13 +209,19 @@ cdef class Columns:
     def is_gram(self):
         return self.X.kind == GRAM
 
-    def moments(self, bint centered, int n_threads=1):
-        """(center, norm) of every column: the weighted mean (0 unless `centered`), and
-        sqrt(sum_i s_i (x_ij - center_j)^2), exact also where the mean is large against the spread
-        or where the squares would leave the range of float64.  NaN or infinite where X is.
+    def moments(self, bint centered, int n_threads=1, double[:, ::1] out=None):
+        """(center, norm, scale) of every column: the weighted mean (0 unless `centered`),
+        sqrt(sum_i s_i (x_ij - center_j)^2), and 1 / norm, 0 for a constant column.
+
+        The norm is exact also where the mean is large against the spread or where the squares
+        would leave the range of float64.  NaN or infinite where X is.  `out`: their rows; it may
+        hold the center and scale of this object.
         """
-        center, norm = np.zeros(self.X.p), np.empty(self.X.p)
-        cdef double[::1] m = center, d = norm
+        if out is None:
+            out = np.empty((3, self.X.p))
+        if out.shape[0] != 3 or out.shape[1] != self.X.p:
+            raise ValueError("out must be (3, n_features)")
+        cdef double[::1] m = out[0], d = out[1], f = out[2]
         cdef Py_ssize_t j, start, stop = 0
         while stop < self.X.p:
             start = stop
@@ -193,8 +230,9 @@ cdef class Columns:
                 for j in prange(start, stop, num_threads=n_threads, schedule="dynamic",
                                 chunksize=max((stop - start) // (16 * n_threads), 1)):
                     column_moments(&self.X, j, centered, &m[j], &d[j])
+                    f[j] = 1.0 / d[j] if d[j] > 0.0 else 0.0
             PyErr_CheckSignals()
-        return center, norm
+        return tuple(np.asarray(out))
 
     def slopes(self, const double[::1] v, double[::1] out, const Py_ssize_t[::1] chosen=None,
                int n_threads=1):
@@ -497,15 +535,22 @@ cdef void add_panels(const matrix_t* X, const Py_ssize_t* chosen, Py_ssize_t n_c
 
 cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,
                          double* norm) noexcept nogil:
-    # Two passes, the first about a pilot value: with it the sums lose no digits to the mean.
+    # One pass about a pilot value p, sum s (x - m)^2 = sum s (x - p)^2 - S (m - p)^2; a second
+    # where more than one digit would be lost, or squares may leave the range of float64.
     cdef Py_ssize_t stored = column_cost(X, j)
-    cdef double m = 0.0, f = 1.0
+    cdef double m = 0.0, f = 1.0, way = 0.0, sumsq
     cdef double[3] sums
     if centered:
         m = pilot(X, j)
-        entry_moments(X, j, m, 1.0, sums)
-        m += sums[0] / X.weight_sum
-    norm[0] = spread(X, j, m, 1.0, stored)
+    entry_moments(X, j, m, 1.0, sums)
+    if centered:
+        way = sums[0] / X.weight_sum
+        m += way
+    sumsq = sums[1] - way * sums[0]
+    if sumsq > 0.1 * sums[1] and 1e-200 < sumsq < 1e200:
+        norm[0] = sqrt(sumsq)
+    else:
+        norm[0] = spread(X, j, m, 1.0, stored)
     # Where squares leave the range of float64; at a larger mean so small a spread is rounding.
     if not norm[0] < 1e140 or (norm[0] <= 1e-140 and fabs(m) < 1e-120):
         f = 1e150 if norm[0] < 1.0 else 1e-160

@@ -1,6 +1,8 @@
 """The warm engine where its state is under strain: supports that change and come back, singular
 Gram matrices, no memory, scales far apart.  Judged by the independent certificate."""
 
+import warnings
+
 import numpy as np
 import oracles
 import problems
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_certified, problem_of
+from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast import Design, Penalty, engines, path, solve
 
@@ -195,7 +198,11 @@ def test_beside_plain_descent(seed, n, p, l1_ratio, density, copies, standardize
     for fit in fits:
         problem = problem_of(X, y, alpha=fit.alpha, **options)
         mine = assert_certified(problem, fit)
-        plain = solve(given_X, y, alpha=fit.alpha, solver="cd", tol=1e-8, **options)
+        with warnings.catch_warnings():
+            # among collinear columns plain descent may crawl; how near it came is what counts
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            plain = solve(given_X, y, alpha=fit.alpha, solver="cd", tol=1e-8, **options)
         theirs = problem.certificate(plain.coef, plain.intercept)
         assert mine.primal <= theirs.primal + 1e-13 * problem.null_loss
-        assert theirs.primal <= mine.primal + oracles.LD(plain.tol) + 1e-13 * problem.null_loss
+        missing = oracles.LD(max(plain.tol, plain.gap))
+        assert theirs.primal <= mine.primal + missing + 1e-13 * problem.null_loss

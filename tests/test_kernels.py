@@ -217,12 +217,16 @@ def test_moments(rng, kind, weighted, centered, magnitude):
     exact = X.astype(KINDS[kind][0]).astype(LD)
     expected_center = s @ exact / s.sum() if centered else np.zeros(7, LD)
     columns = Columns(as_kind(X, kind), weight=weight)
-    center, norm = per_thread(lambda k: np.array(columns.moments(centered, k)))
+    center, norm, scale = per_thread(lambda k: np.array(columns.moments(centered, k)))
     assert_close(center, expected_center, np.sqrt(s @ exact**2 / s.sum()), ulps=16)
     expected_norm = np.sqrt(s @ (exact - expected_center) ** 2)
     constant = [3, 4, 5, 6] if centered else [3, 6]
     expected_norm[constant] = 0.0
     assert_close(norm, expected_norm, expected_norm, ulps=256)
+    assert_array_equal(scale, np.divide(1.0, norm, out=np.zeros(7), where=norm > 0))
+    filled = np.empty((3, 7))
+    columns.moments(centered, out=filled)
+    assert_array_equal(filled, [center, norm, scale])
 
 
 @each_kind
@@ -278,7 +282,7 @@ def test_vector_leaves_of_every_length(rng, n, dtype, weighted):
     assert_close(after[:-1], v[:-1] - s * (C @ u), np.abs(v[:-1]) + s * (np.abs(C) @ abs(u)), 8)
     assert after[-1] == v[-1]
 
-    _, norm = columns.moments(False)
+    _, norm, _ = columns.moments(False)
     expected = np.sqrt(s @ X.astype(LD) ** 2)
     assert_close(norm, expected, expected, ulps=8)
     sumsq = np.sum((v[:-1].astype(LD) + v[-1]) ** 2)

@@ -26,7 +26,6 @@ def test_vectors_are_those_of_the_definition(rng, name):
     for vector in vectors:
         assert vector.shape == (p,)
         assert vector.dtype == np.float64
-        assert vector.flags.c_contiguous
 
 
 def test_defaults_are_the_lasso():
