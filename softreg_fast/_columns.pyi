@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 _F64 = NDArray[np.float64]
 _Index = NDArray[np.intp]
 
-KINDS: dict[tuple[str, str], int]
+KINDS: dict[tuple[np.dtype[Any], np.dtype[Any] | None], int]
 
 def build_info() -> dict[str, Any]: ...
 def check_compressed(indptr: NDArray[Any], indices: NDArray[Any], n_minor: int) -> str: ...

@@ -104,7 +104,9 @@ class Design:
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
         moments = np.empty((3, self.n_features))
-        self.center, self.norm, self._scale = moments
+        self.center: Vector = moments[0]
+        self.norm: Vector = moments[1]
+        self._scale: Vector = moments[2]
         self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
         self.columns.moments(self.fit_intercept, self.n_threads, moments)
         self._check_finite()
@@ -186,12 +188,10 @@ class Design:
         """What 1 in the engine's objective is worth in the user's: y_norm^2 / n_samples."""
         return float(self.y_norm * (self.y_norm / self.n_samples))
 
-    def to_engine(self, l1: Vector, l2: Vector, lower: Vector, upper: Vector) -> tuple[Vector, ...]:
-        """Penalty vectors in the user's units to those of the engine (docs/mathematics.md, 5)."""
-        scaled = engine_penalty(
-            self.norm, self.y_norm, self.n_samples, self.standardize, l1, l2, lower, upper
-        )
-        return tuple(scaled)
+    def to_engine(self, *penalty: Vector) -> tuple[Vector, ...]:
+        """l1, l2, lower, upper in units of X to those of the engine (docs/mathematics.md, 5)."""
+        n = self.n_samples
+        return tuple(engine_penalty(self.norm, self.y_norm, n, self.standardize, *penalty))
 
     def to_user(
         self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector

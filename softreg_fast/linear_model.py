@@ -74,7 +74,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             for column, alpha, start in zip(columns, alphas, starts, strict=True)
         ]
         # Kept together, so that an interrupted fit leaves the last one as it was.
-        validate_data(self, X, y, skip_check_array=True)
+        self._keep_features(X, y, design.n_features)
         self._keep(fits, single=targets.ndim == 1)
         missed = [fit for fit in fits if not fit.converged]
         if missed:
@@ -106,15 +106,21 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 return list(coef)
         return [None] * n_targets
 
+    def _keep_features(self, X: Any, y: ArrayLike, n_features: int) -> None:
+        if isinstance(X, np.ndarray) or sp.issparse(X):
+            # no names: the search for them can take as long as a small fit
+            self.n_features_in_ = n_features
+            self.__dict__.pop("feature_names_in_", None)
+        else:
+            validate_data(self, X, y, skip_check_array=True)
+
     def _keep(self, fits: list[Solution], single: bool) -> None:
         one = single or len(fits) == 1
         first, n_iter = fits[0], [max(fit.n_epochs, 1) for fit in fits]
         self.coef_ = first.coef if one else np.array([fit.coef for fit in fits])
         self.dual_gap_ = first.gap if one else np.array([fit.gap for fit in fits])
         self.n_iter_ = n_iter[0] if one else n_iter
-        self.intercept_ = (
-            first.intercept if single else np.array([fit.intercept for fit in fits])
-        )
+        self.intercept_ = first.intercept if single else np.array([fit.intercept for fit in fits])
         if not self.fit_intercept:
             self.intercept_ = 0.0
 

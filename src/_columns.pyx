@@ -54,12 +54,12 @@ cdef Py_ssize_t TILE = 128
 cdef Py_ssize_t FEWEST_MULTIPLICATIONS_FOR_BLAS = 2_000_000
 
 KINDS = {
-    ("float64", "dense"): DENSE_F64,
-    ("float32", "dense"): DENSE_F32,
-    ("float64", "int32"): CSC_F64_I32,
-    ("float64", "int64"): CSC_F64_I64,
-    ("float32", "int32"): CSC_F32_I32,
-    ("float32", "int64"): CSC_F32_I64,
+    (np.dtype(np.float64), None): DENSE_F64,
+    (np.dtype(np.float32), None): DENSE_F32,
+    (np.dtype(np.float64), np.dtype(np.int32)): CSC_F64_I32,
+    (np.dtype(np.float64), np.dtype(np.int64)): CSC_F64_I64,
+    (np.dtype(np.float32), np.dtype(np.int32)): CSC_F32_I32,
+    (np.dtype(np.float32), np.dtype(np.int64)): CSC_F32_I64,
 }
 
 
@@ -80,24 +80,30 @@ def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_s
     "unsorted" when the indices of some column are not strictly increasing, which is legal but not
     canonical; anything else is an error to report.
     """
-    cdef Py_ssize_t j, k, nnz = indices.shape[0]
-    cdef bint canonical = True
-    cdef Py_ssize_t start, stop
+    cdef Py_ssize_t j, k, n_major = indptr.shape[0] - 1, nnz = indices.shape[0]
+    cdef Py_ssize_t start = 0, n_outside = 0, n_falls = 0
     if indptr.shape[0] == 0 or indptr[0] != 0:
         return "indptr does not start with 0"
-    if indptr[indptr.shape[0] - 1] > nnz:
+    if indptr[n_major] > nnz:
         return "indptr ends beyond the stored entries"
-    for j in range(indptr.shape[0] - 1):
-        start = indptr[j]
-        stop = indptr[j + 1]
-        if stop < start or stop > nnz:
+    for j in range(n_major):
+        if not indptr[j] <= indptr[j + 1] <= nnz:
             return f"indptr decreases or leaves the stored entries at position {j + 1}"
-        for k in range(start, stop):
-            if indices[k] < 0 or indices[k] >= n_minor:
+    # sums over everything, which compilers turn into vector code
+    nnz = indptr[n_major]
+    for k in range(nnz):
+        n_outside += (indices[k] < 0) | (indices[k] >= n_minor)
+    if n_outside:
+        for k in range(nnz):
+            if not 0 <= indices[k] < n_minor:
                 return f"index {indices[k]} is outside 0..{n_minor - 1}"
-            if k > start and indices[k] <= indices[k - 1]:
-                canonical = False
-    return "" if canonical else "unsorted"
+    for k in range(1, nnz):
+        n_falls += indices[k] <= indices[k - 1]
+    for j in range(n_major):        # between two columns they may fall
+        start = indptr[j]
+        if 0 < start < indptr[j + 1] and indices[start] <= indices[start - 1]:
+            n_falls -= 1
+    return "" if n_falls == 0 else "unsorted"
 
 
 def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint standardize,
@@ -160,14 +166,14 @@ cdef class Columns:
         self.X.n = n
         self.X.p = p
         if hasattr(X, "indptr"):
-            self.X.kind = KINDS[X.data.dtype.name, X.indices.dtype.name]
+            self.X.kind = KINDS[X.data.dtype, X.indices.dtype]
             self.owners = X.data, X.indices
             self.indptr = X.indptr
             self.X.data = address(X.data)
             self.X.rows = address(X.indices)
             self.X.indptr = &self.indptr[0]
         else:
-            self.X.kind = KINDS[X.dtype.name, "dense"]
+            self.X.kind = KINDS[X.dtype, None]
             if n > 1 and X.strides[0] != X.itemsize:
                 raise ValueError("the columns of a dense X must be contiguous")
             self.owners = X

@@ -283,13 +283,13 @@ def test_objects_survive_ctrl_c(interrupted):
 # --- fork, spawn, processes, threads ----------------------------------------------------------
 
 # Large enough for two threads, small enough to be quick.
-PARALLEL_SHAPE = 4000, 150
+PARALLEL_SHAPE = 6000, 150
 
 
 def several_fits(n_threads=2):
     """The bits of what several solvers find."""
     X, y = make(*PARALLEL_SHAPE)
-    S, z = make_sparse(2000, 4500, 100)
+    S, z = make_sparse(4000, 4500, 200)
     return [
         digest(solve(X, y, alpha=1e-3, precompute=False, n_threads=n_threads)),
         digest(solve(X, y, alpha=1e-3, precompute=True, n_threads=n_threads)),
@@ -423,7 +423,7 @@ SOLVERS = {
     "conjugate gradients": (make, lambda X, y, k: solve(X, y, l2=1e-3, solver="cg", n_threads=k)),
     "Cholesky": (make, lambda X, y, k: solve(X, y, l2=1e-3, solver="cholesky", n_threads=k)),
     "dual Cholesky": (
-        lambda n, p: make(400, 1500),
+        lambda n, p: make(400, 2200),
         lambda X, y, k: solve(X, y, l2=1e-3, solver="cholesky", n_threads=k),
     ),
 }
@@ -433,7 +433,7 @@ SOLVERS = {
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_threads_change_no_bit(solver, layout):
     prepare, fit = SOLVERS[solver]
-    X, y = make_sparse(3000, 550, 900) if prepare is make_sparse else prepare(*PARALLEL_SHAPE)
+    X, y = make_sparse(3000, 1100, 900) if prepare is make_sparse else prepare(*PARALLEL_SHAPE)
     assert (X.nnz if sp.issparse(X) else X.size) > 2 * SMALLEST_PARALLEL_WORK
     if layout == "float32":
         X = X.astype(np.float32)
