@@ -16,7 +16,6 @@ NO_ROOM: int
 @final
 class Engine:
     coef: _F64
-    residual: _F64
     gap: float
     n_epochs: int
     n_newton: int

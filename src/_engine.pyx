@@ -46,6 +46,9 @@ cdef double OPEN_PART = 0.2
 # Or when as much as this part of X has been read for candidates since the last time.
 cdef double CANDIDATES_PART = 0.5
 
+# Gram arithmetic gives the gap only up to this sum of |u|, where its rounding is some 1e-14.
+cdef double LARGEST_FOR_GRAM = 10.0
+
 # A factor of no more members is built one member after the other.
 cdef Py_ssize_t FEWEST_FOR_LAPACK = 32
 
@@ -82,8 +85,10 @@ cdef class Engine:
     cdef const double[:, ::1] Q
     cdef double[:, ::1] own_Q, L, vectors
     cdef double[::1] us, hs, rhs        # coefficients, slopes
-    cdef double[::1] synced, hs_synced  # those for which v is the residual
-    cdef double loss                    # ||y - Cu||^2 for these
+    cdef double[::1] qs                 # slopes at u = 0
+    cdef double[::1] synced, hs_synced  # those up to which the odometer has counted
+    cdef double[::1] settled            # those for which v is the residual
+    cdef double loss                    # ||y - Cu||^2
     # screening
     cdef screening_t B
     cdef double[:, ::1] by_feature      # what B, u and the next two are rows of
@@ -100,7 +105,7 @@ cdef class Engine:
     cdef Py_ssize_t entries_read
     cdef bint must_stop
     cdef object signal
-    cdef readonly object coef, residual
+    cdef readonly object coef
     cdef readonly double gap
     cdef readonly Py_ssize_t n_epochs, n_newton
     cdef double entries, entries_of_X   # read so far, and all
@@ -127,11 +132,12 @@ cdef class Engine:
         self.P.slack = self.S.slack = 1e-12
         self.kept_features, self.kept_values = np.empty(256, dtype=np.intp), np.empty(256)
         self.kept_figures = np.empty((100, 5))
-        self.residual = self.v = np.array(target)
+        self.v = np.array(target)
         self._prepare_features()
         if self.X.kind == GRAM:
             self._reserve(p)
             self.Q = columns.entries
+            self.qs[:] = self.target
             self._take_slots(np.arange(p, dtype=np.intp))
             self.refresh()
         else:
@@ -186,6 +192,8 @@ cdef class Engine:
         self.hs = grown(self.hs if m else None, (capacity,))
         self.synced = grown(self.synced if m else None, (capacity,))
         self.hs_synced = grown(self.hs_synced if m else None, (capacity,))
+        self.settled = grown(self.settled if m else None, (capacity,))
+        self.qs = grown(self.qs if m else None, (capacity,))
         self.rhs = np.zeros(capacity)
         self.feature = grown(self.feature if m else None, (capacity,), np.intp)
         self.order = grown(self.order if m else None, (capacity,), np.intp)
@@ -205,7 +213,7 @@ cdef class Engine:
             self.vectors[1, m + a] = self.l2[j]
             self.vectors[2, m + a] = self.lower[j]
             self.vectors[3, m + a] = self.upper[j]
-            self.us[m + a] = self.synced[m + a] = self.u[j]
+            self.us[m + a] = self.synced[m + a] = self.settled[m + a] = self.u[j]
             self.row_of[m + a] = -1
         self.m = m + new.shape[0]
 
@@ -215,6 +223,9 @@ cdef class Engine:
         cdef Py_ssize_t count = new.shape[0], m = self.m
         if m + count > self.most_slots:
             return False
+        with nogil:
+            self._settle()
+        self._raise_signal()
         if m + count > self.capacity:
             self._reserve(min(max(2 * self.capacity, m + count), self.X.p, self.most_slots))
         self._take_slots(new)
@@ -227,6 +238,7 @@ cdef class Engine:
         Q = np.asarray(self.own_Q)
         Q[m:m + count, :m + count] = rows
         Q[:m, m:m + count] = rows[:, :m].T
+        np.asarray(self.qs)[m:m + count] = self.hs[m:m + count] + rows @ self.us[:m + count]
         return True
 
     # -- signals -------------------------------------------------------------------------------
@@ -456,56 +468,84 @@ cdef class Engine:
         cdef double fitted = 0.0
         cdef Py_ssize_t a
         for a in range(self.m):
-            fitted += self.us[a] * (self.target[a] + self.hs[a])
+            fitted += self.us[a] * (self.qs[a] + self.hs[a])
         self.loss = larger(self.target_sumsq - fitted, 0.0)
 
     # -- beyond the slots ----------------------------------------------------------------------
 
-    cdef void _sync(self) noexcept nogil:
-        # Carry the slots' coefficients over to u and the residual.  The way that it has come is
+    cdef void _advance(self) noexcept nogil:
+        # Carry the slots' coefficients over to u.  The way that the residual comes with them is
         # ||C d||, d the change of the slots, and Q d is what their slopes have lost.
         cdef Py_ssize_t a
         cdef double d, way = 0.0, squared_way = 0.0
-        if self.X.kind == GRAM:
-            for a in range(self.m):
-                self.u[a] = self.us[a]
-            self._gradient_from_gram()
-            self._loss_from_gram()
-            return
         for a in range(self.m):
             d = self.us[a] - self.synced[a]
             if d != 0.0:
                 way += fabs(d)
                 squared_way += d * (self.hs_synced[a] - self.hs[a])
-                self._count_reading(&self.feature[a], 1)
-                shift(self.X, self.feature[a], d, &self.v[0])
                 self.u[self.feature[a]] = self.synced[a] = self.us[a]
-                if self._stops(column_cost(self.X, self.feature[a])):
-                    return
         if way > 0.0:
             self.hs_synced[:self.m] = self.hs[:self.m]
-            self.loss = residual_sumsq(self.X, &self.v[0])
+            self._loss_from_gram()
             self.B.odometer = (self.B.odometer + 1e-15
                                + sqrt(larger(squared_way, 0.0) + 1e-13 * way))
 
-    cdef void _certify(self) noexcept nogil:
-        # The gap, with the support's slopes taken from the residual: what it says does not rest on
-        # Gram arithmetic.
+    cdef void _settle(self) noexcept nogil:
+        # Bring v up to date, which nothing needs while the bounds clear all other features.
         cdef Py_ssize_t a
-        if self.X.kind != GRAM:
-            for a in range(self.m):
-                if self.us[a] != 0.0:
-                    self._count_reading(&self.feature[a], 1)
-                    self.hs[a] = self.hs_synced[a] = slope(self.X, self.feature[a], &self.v[0])
-                    if self._stops(column_cost(self.X, self.feature[a])):
-                        return
+        cdef double d
+        cdef bint moved = False
+        for a in range(self.m):
+            d = self.us[a] - self.settled[a]
+            if d != 0.0:
+                moved = True
+                self._count_reading(&self.feature[a], 1)
+                shift(self.X, self.feature[a], d, &self.v[0])
+                self.settled[a] = self.us[a]
+                if self._stops(column_cost(self.X, self.feature[a])):
+                    return
+        if moved:
+            self.loss = residual_sumsq(self.X, &self.v[0])
+
+    cdef void _certify(self) noexcept nogil:
+        # The gap, with slopes afresh.
+        if self._trusts_gram():
+            self._gradient_from_gram()
+            self._loss_from_gram()
+        else:
+            self._settle()
+            self._gradient_from_residual()
+        self.hs_synced[:self.m] = self.hs[:self.m]
         self.gap = self._slot_gap()
+
+    cdef bint _trusts_gram(self) noexcept nogil:
+        # Whether Gram columns give the slopes faster than X does, and rounding in Q u, which
+        # grows with |u|, cannot be seen in the gap.
+        cdef Py_ssize_t a, cost = 0
+        cdef double size = 0.0
+        if self.X.kind == GRAM:
+            return True
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                size += fabs(self.us[a])
+                cost += column_cost(self.X, self.feature[a]) - self.m
+        return cost >= 0 and size <= LARGEST_FOR_GRAM
+
+    cdef void _gradient_from_residual(self) noexcept nogil:
+        # h of the support, afresh
+        cdef Py_ssize_t a
+        for a in range(self.m):
+            if self.us[a] != 0.0:
+                self._count_reading(&self.feature[a], 1)
+                self.hs[a] = slope(self.X, self.feature[a], &self.v[0])
+                if self._stops(column_cost(self.X, self.feature[a])):
+                    return
 
     cdef void _gradient_from_gram(self) noexcept nogil:
         # h = q - Q u, afresh
         cdef Py_ssize_t a
         for a in range(self.m):
-            self.hs[a] = self.target[a]
+            self.hs[a] = self.qs[a]
         for a in range(self.m):
             if self.us[a] != 0.0:
                 axpy(self.m, self.us[a], &self.Q[a, 0], 0.0, NULL, &self.hs[0])
@@ -545,7 +585,11 @@ cdef class Engine:
         # Exact slopes of the candidates, into found.  When they are many, or have been so for some
         # time, those of all features, and then a new member of the basis.
         cdef Py_ssize_t k, j
-        cdef double before = self.entries
+        cdef double before
+        with nogil:
+            self._settle()
+        self._raise_signal()
+        before = self.entries
         self._count_reading(&self.candidates[0], n_open)
         self.entries_of_candidates += self.entries - before
         if (n_open <= OPEN_PART * self.X.p
@@ -593,7 +637,7 @@ cdef class Engine:
     def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
         """Minimise from the present state until the gap is at rounding level, at most tol.
 
-        The status tells how it ended; sets `coef`, `residual`, `gap` and `n_epochs`.
+        The status tells how it ended; sets `coef`, `gap` and `n_epochs`.
         """
         cdef Py_ssize_t n_open, n_new
         cdef bint violated = True
@@ -605,9 +649,8 @@ cdef class Engine:
         while True:
             self._solve_slots(tol, max_iter)
             with nogil:
-                self._sync()
+                self._advance()
                 n_open = self._find_open() if self.X.kind != GRAM else 0
-            self._raise_signal()
             if n_open == 0:
                 break
             self._scan(n_open)
@@ -634,9 +677,8 @@ cdef class Engine:
         self.n_epochs = 0
         self._solve_slots(EXACT, max_iter)
         with nogil:
-            self._sync()
+            self._advance()
             n_open = self._find_open()
-        self._raise_signal()
         self.last_strength = l1_strength
         if n_open:
             self._scan(n_open)
@@ -707,6 +749,7 @@ cdef class Engine:
         cdef Py_ssize_t a
         if self.X.kind == GRAM:
             self.us[:self.m] = self.u
+            self.synced[:self.m] = self.u
             self._gradient_from_gram()
             self._raise_signal()
             self._loss_from_gram()
@@ -715,7 +758,7 @@ cdef class Engine:
         self.columns.subtract_product(self.u, self.v, self.n_threads)
         self.by_feature[5, :] = INFINITY    # nothing is known of the new residual
         for a in range(self.m):
-            self.us[a] = self.synced[a] = self.u[self.feature[a]]
+            self.us[a] = self.synced[a] = self.settled[a] = self.u[self.feature[a]]
         if self.m:
             self.columns.slopes(self.v, self.hs, self.feature[:self.m], self.n_threads)
             self.hs_synced[:] = self.hs
