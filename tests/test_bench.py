@@ -13,7 +13,7 @@ from bench import anatomy, report, run, timing
 from bench.cases import CASES, GAP_TARGETS, HEADINGS
 from bench.certificate import difference, worst_gap
 from bench.page import write_part
-from bench.peers import families, judge
+from bench.peers import families, judge, pages
 from bench.peers import run as peers
 from bench.peers.adaptors import ours as our_paths
 from bench.peers.adaptors import sklearn as sklearn_paths
@@ -258,6 +258,26 @@ def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
     drawn = (tmp_path / "images" / "gap-path.png").exists()
     assert drawn == (find_spec("matplotlib") is not None)
     assert "best / ours" in capsys.readouterr().out
+
+
+def test_what_each_family_must_reach():
+    by_name = {family.name: family for family in families.FAMILIES}
+    tiny, golub = by_name["tiny 442 x 10"], by_name["golub"]
+    assert families.levels("path", tiny) == (0.7, 1.5, "")
+    assert families.levels("fit", tiny) == (1.0, 1.5, "sklearn")
+    assert families.levels("fit", golub) == (1.5, 4, "")
+
+    def row(package, ratio):
+        levels = families.levels("fit", tiny)
+        return peers.Result(
+            "fit", "tiny", package, 1e-6, 2, *levels, seconds=1.0, ours=1.0, ratio=ratio
+        )
+
+    ours = row("ours", None)
+    slower = {"ours": ours, "glmnet": row("glmnet", 0.5), "sklearn": row("sklearn", 1.2)}
+    assert pages.cells("tiny", slower, ["sklearn", "glmnet"])[-1] == "met (against sklearn)"
+    slower["sklearn"] = row("sklearn", 0.9)
+    assert pages.cells("tiny", slower, ["sklearn", "glmnet"])[-1] == "missed (against sklearn)"
 
 
 def test_every_program_writes_its_own_part(tmp_path):

@@ -31,7 +31,8 @@ class Family:
     """Data, how much faster than the best package our path must be, and what we aim at.
 
     `make` returns X in Fortran order or CSC, and y.  Paths go down to `least` times alpha_max where
-    the fit is saturated below that.
+    the fit is saturated below that.  Single fits on data so small that they measure the overhead of
+    a call must be no slower than those of `fit_rival`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Family:
     make: Callable
     least: float = 0.0
     file: str = ""
+    fit_rival: str = ""
 
     @property
     def missing(self):
@@ -145,7 +147,7 @@ FAMILIES = [
         8,
         lambda: text(20_000, 100_000, 100, np.random.default_rng(0)),
     ),
-    Family("tiny 442 x 10", "tiny", 0.7, 1.5, tiny),
+    Family("tiny 442 x 10", "tiny", 0.7, 1.5, tiny, fit_rival="sklearn"),
     _real("riboflavin", "real, wide", 6, 15, dense("riboflavin")),
     _real("golub", "real, wide", 6, 15, dense("golub")),
     _real("arcene", "real, wide", 6, 15, dense("arcene")),
@@ -214,6 +216,14 @@ class Setting:
     problems: Callable
     must: float = np.inf
     aim: float = np.inf
+
+
+def levels(key, family):
+    """(must, aim, the only package that they are against, or nothing) of a setting and a family."""
+    if key == "fit" and family.fit_rival:
+        return 1.0, family.aim, family.fit_rival
+    setting = SETTINGS[key]
+    return min(setting.must, family.must), min(setting.aim, family.aim), ""
 
 
 SETTINGS = {

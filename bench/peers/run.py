@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from bench.peers import pages
 from bench.peers.environments import FOLDER, available, python_of, version_of
-from bench.peers.families import FAMILIES, NO_CONTEST, SETTINGS, TARGETS
+from bench.peers.families import FAMILIES, NO_CONTEST, SETTINGS, TARGETS, levels
 from bench.peers.judge import worst_gap
 from bench.peers.problem import save_data, save_setting
 from bench.report import environment
@@ -74,6 +74,7 @@ class Result:
     n_threads: int
     must: float
     aim: float
+    against: str
     tol: float | None = None
     gap: float | None = None
     seconds: float | None = None
@@ -131,7 +132,7 @@ def _seconds(worker, tol, times):
     return worker.ask(tol=tol, times=times).get("seconds")
 
 
-def measure(setting, name, problem, folder, levels, packages, options):
+def measure(setting, name, problem, folder, wanted, packages, options):
     """The Results on one problem, and {package: [(seconds, gap), ...]}."""
     save_setting(folder, problem)
     ours = Worker("ours", options.threads, options.seconds)
@@ -139,7 +140,7 @@ def measure(setting, name, problem, folder, levels, packages, options):
     results, curves = [], {"ours": points}
 
     def result(package, target, **found):
-        results.append(Result(setting, name, package, target, options.threads, *levels, **found))
+        results.append(Result(setting, name, package, target, options.threads, *wanted, **found))
         return results[-1]
 
     for target in options.targets:
@@ -248,10 +249,10 @@ def main():
             folder = Path(name)
             save_data(folder, X, y)
             for key, setting in options.settings.items():
-                levels = min(setting.must, family.must), min(setting.aim, family.aim)
+                wanted = levels(key, family)
                 for label, problem in setting.problems(family, X, y):
                     np.save(folder / "y.npy", problem.y)
-                    found = measure(key, label, problem, folder, levels, packages, options)
+                    found = measure(key, label, problem, folder, wanted, packages, options)
                     record.add(*found)
                     for row in found[0]:
                         print(line(row), flush=True)
