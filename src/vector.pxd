@@ -45,6 +45,10 @@ ctypedef fused index_t:
 # does not see that the next one follows.  Any address may be asked for.
 cdef enum: AHEAD = 256
 
+# Long sparse columns are summed in parts: rounding grows with the length of a part and with their
+# number, not with the number of entries, many of which may be the same.
+cdef enum: PART = 1024
+
 
 cdef inline double dot(Py_ssize_t n, const real_t* x, double m, const double* v) noexcept nogil:
     # (x - m) @ v
@@ -95,24 +99,29 @@ cdef inline void moments(Py_ssize_t n, const real_t* x, double m, double f, cons
 cdef inline double sparse_dot(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
                               const double* v) noexcept nogil:
     # (x - m) @ v[rows]; four sums hide the latency of the additions
-    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
-    cdef Py_ssize_t k = 0
-    if m != 0.0:
-        for k in range(nnz):
-            a += (x[k] - m) * v[rows[k]]
-        return a
-    while k + 4 <= nnz:
-        SR_FETCH(x + k + AHEAD)
-        SR_FETCH(rows + k + AHEAD)
-        a += x[k] * v[rows[k]]
-        b += x[k + 1] * v[rows[k + 1]]
-        c += x[k + 2] * v[rows[k + 2]]
-        d += x[k + 3] * v[rows[k + 3]]
-        k += 4
-    while k < nnz:
-        a += x[k] * v[rows[k]]
-        k += 1
-    return (a + c) + (b + d)
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0, total = 0.0
+    cdef Py_ssize_t k = 0, stop
+    while True:
+        stop = nnz if nnz - k <= PART else k + PART
+        if m != 0.0:
+            while k < stop:
+                a += (x[k] - m) * v[rows[k]]
+                k += 1
+        while k + 4 <= stop:
+            SR_FETCH(x + k + AHEAD)
+            SR_FETCH(rows + k + AHEAD)
+            a += x[k] * v[rows[k]]
+            b += x[k + 1] * v[rows[k + 1]]
+            c += x[k + 2] * v[rows[k + 2]]
+            d += x[k + 3] * v[rows[k + 3]]
+            k += 4
+        while k < stop:
+            a += x[k] * v[rows[k]]
+            k += 1
+        total += (a + c) + (b + d)
+        if k == nnz:
+            return total
+        a = b = c = d = 0.0
 
 
 cdef inline void sparse_axpy(Py_ssize_t nnz, double d, const real_t* x, const index_t* rows,
@@ -143,14 +152,19 @@ cdef inline void sparse_moments(Py_ssize_t nnz, const real_t* x, const index_t* 
                                 double f, const double* s, double* out) noexcept nogil:
     # out = s[rows] @ (x - m), s[rows] @ (f * (x - m)) ** 2, count_nonzero(s[rows]);
     # a weight of 0 comes before it can meet inf
-    cdef double total = 0.0, squares = 0.0, e, weight
-    cdef Py_ssize_t k, counted = 0
-    for k in range(nnz):
-        e = x[k] - m
-        weight = 1.0 if s == NULL else s[rows[k]]
-        total += weight * e
-        squares += (weight * (f * e)) * (f * e)
-        counted += weight > 0.0
-    out[0] = total
-    out[1] = squares
+    cdef double total, squares, e, weight
+    cdef Py_ssize_t k = 0, stop, counted = 0
+    out[0] = out[1] = 0.0
+    while k < nnz:
+        stop = nnz if nnz - k <= PART else k + PART
+        total = squares = 0.0
+        while k < stop:
+            e = x[k] - m
+            weight = 1.0 if s == NULL else s[rows[k]]
+            total += weight * e
+            squares += (weight * (f * e)) * (f * e)
+            counted += weight > 0.0
+            k += 1
+        out[0] += total
+        out[1] += squares
     out[2] = counted

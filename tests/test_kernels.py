@@ -4,13 +4,14 @@ This file looks at nothing but the compiled modules and Design, so that it can a
 with bounds checks.
 """
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import oracles
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
@@ -227,6 +228,28 @@ def test_moments(rng, kind, weighted, centered, magnitude):
     filled = np.empty((3, 7))
     columns.moments(centered, out=filled)
     assert_array_equal(filled, [center, norm, scale])
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_long_sparse_columns_of_equal_values(index):
+    # one running sum of so many equal numbers would be off by 1e-12
+    n, stored, value = 400_000, 300_001, 0.1
+    column = sp.csc_array((np.full(stored, value), (np.arange(stored), np.zeros(stored, int))))
+    column.resize((n, 1))
+    buffers = SimpleNamespace(
+        data=column.data,
+        indices=column.indices.astype(index),
+        indptr=column.indptr.astype(np.int64),
+        shape=(n, 1),
+    )
+    center, norm, _ = Columns(buffers).moments(True)
+    part = LD(stored) / n
+    exact = LD(value)
+    assert_allclose(center, float(exact * part), rtol=1e-14)
+    assert_allclose(norm, float(exact * np.sqrt(n * part * (1 - part))), rtol=1e-14)
+    slope = np.empty(1)
+    Columns(buffers).slopes(np.append(np.full(n, value), 0.0), slope)
+    assert_allclose(slope, float(exact**2 * stored), rtol=1e-14)
 
 
 @each_kind

@@ -90,7 +90,10 @@ def climb(worker, problem, targets, folder):
     answer = worker.ask(load=str(folder), n_threads=worker.n_threads, seconds=300.0)
     if "error" in answer:
         return {}, [], answer["error"]
-    worker.ask(tol=answer["ladder"][0])  # the first run of a process is slower than the others
+    # the first run of a process is slower than the others
+    answer |= worker.ask(tol=answer["ladder"][0])
+    if "error" in answer:
+        return {}, [], answer["error"]
     reached, points = {}, []
     for tol in answer["ladder"]:
         saved = folder / f"{worker.package}.npz"
