@@ -22,7 +22,7 @@ from factor cimport (
     factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t, is_independent,
 )
 from penalty cimport (
-    duality_gap, larger, may_move, null_value, penalty_t, prox, smaller,
+    duality_gap, kkt_distance, larger, may_move, null_value, penalty_t, prox, smaller,
 )
 from screening cimport (
     LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_still_open,
@@ -39,6 +39,9 @@ CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
 # The engine goes on to this gap, rounding level, whatever larger tolerance is asked for.
 cdef double EXACT = 1e-13
+
+# And to this distance of slopes from where the penalty wants them, where they are at most 1.
+cdef double STATIONARY = 1e-11
 
 # Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
 cdef double OPEN_PART = 0.2
@@ -444,7 +447,7 @@ cdef class Engine:
         with nogil:
             if self.F.k:
                 self._predict()
-            if self.m and not self.must_stop and self._slot_gap() <= EXACT:
+            if self.m and not self.must_stop and self._is_exact(self._slot_gap()):
                 return 0
         self._raise_signal()
         while self.m and self.n_epochs < max_iter:
@@ -456,9 +459,20 @@ cdef class Engine:
                     n_vain = 0 if gap < 0.5 * best else n_vain + 1
                     best = smaller(best, gap)
             self._raise_signal()
-            if gap <= EXACT or (n_vain >= 3 and (gap <= tol or largest <= 1e-12)):
+            if self._is_exact(gap) or (n_vain >= 3 and (gap <= tol or largest <= 1e-12)):
                 break
         return 0
+
+    cdef bint _is_exact(self, double gap) noexcept nogil:
+        # With an L2 part the gap is the square of what is missing, so that is asked too.
+        cdef Py_ssize_t a
+        if gap > EXACT:
+            return False
+        if self.S.l2_strength > 0.0:
+            for a in range(self.m):
+                if kkt_distance(&self.S, a, self.us[a], self.hs[a]) > STATIONARY:
+                    return False
+        return True
 
     cdef double _slot_gap(self) noexcept nogil:
         return duality_gap(&self.S, NULL, self.m, &self.us[0], &self.hs[0], self.loss)

@@ -15,7 +15,11 @@ def worst_gap(problem, W):
 
         P(w)   = 1/(2n) ||r||^2 + sum_j l1_j |w_j| + l2/2 ||w||^2,     l1_j = alpha l1_ratio c_j
         D(k r) = k/n y.r - k^2/(2n) ||r||^2 - k^2 l2/2 ||w||^2,
-        k      = min(1, min_j l1_j / |x_j.r / n - l2 w_j|).
+        k      = min(1, min_j l1_j / |x_j.r / n - l2 w_j|),
+
+    or with l2, if that is larger, the conjugate of the elastic net at k = 1,
+
+        D(r)   = 1/n y.r - 1/(2n) ||r||^2 - sum_j max(|x_j.r / n| - l1_j, 0)^2 / (2 l2).
 
     W is a (n_features, n_alphas) matrix, sparse or dense.
     """
@@ -32,12 +36,17 @@ def worst_gap(problem, W):
         w, alphas = W[:, batch], problem.alphas[batch]
         r = project_out(free, y - problem.X @ w)
         l1, l2 = alphas * problem.l1_ratio * weights[:, None], alphas * (1.0 - problem.l1_ratio)
-        slopes = np.abs(problem.X.T @ r / n - l2 * w)[held]
+        gradient = problem.X.T @ r / n
+        slopes = np.abs(gradient - l2 * w)[held]
         with np.errstate(divide="ignore", invalid="ignore"):
             k = np.where(slopes > l1[held], l1[held] / slopes, 1.0).min(axis=0)
         loss, l2_part = (r * r).sum(axis=0) / (2 * n), 0.5 * l2 * (w * w).sum(axis=0)
         primal = loss + (l1 * np.abs(w)).sum(axis=0) + l2_part
-        dual = k * (y * r).sum(axis=0) / n - k * k * (loss + l2_part)
+        fitted = (y * r).sum(axis=0) / n
+        dual = k * fitted - k * k * (loss + l2_part)
+        if problem.l1_ratio < 1.0:
+            excess = np.maximum(np.abs(gradient[held]) - l1[held], 0.0)
+            dual = np.maximum(dual, fitted - loss - (excess**2 / (2.0 * l2)).sum(axis=0))
         worst = max(worst, float(np.max(primal - dual)))
     return worst / float((y * y).sum() / (2 * n))
 
