@@ -53,7 +53,7 @@ cdef double CANDIDATES_PART = 0.5
 cdef double LARGEST_FOR_GRAM = 10.0
 
 # A factor of no more members is built one member after the other.
-cdef Py_ssize_t FEWEST_FOR_LAPACK = 32
+cdef Py_ssize_t FEWEST_FOR_LAPACK = 100
 
 # Entries that may be read between two looks at pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
@@ -743,8 +743,9 @@ cdef class Engine:
         return self._add_slots(self.candidates[:count]) if count else True
 
     def _refactor(self):
-        # The factor for another l2.  Where LAPACK cannot, `_follow_support` will do it one member
-        # after the other, leaving out what depends on others.
+        # The factor for another l2.  A small one, or one that LAPACK cannot make, is left to
+        # `_follow_support`, one member after the other, leaving out what depends on others; epochs
+        # from where the last alpha ended then replace the prediction, at no more cost.
         cdef Py_ssize_t i, k = self.F.k
         if k > FEWEST_FOR_LAPACK:
             members = np.asarray(self.order)[:k]

@@ -177,6 +177,16 @@ def test_one_thread_and_two(rng, layout, shape, monkeypatch):
         assert_allclose(a, b, atol=1e-10 * max(np.max(np.abs(a)), 1e-300))
 
 
+@pytest.mark.parametrize("l1_ratio", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("shape", ["tall", "wide", "square"])
+def test_elastic_nets_end_with_their_slopes_right(rng, shape, l1_ratio):
+    # with an L2 part the gap is only the square of what the coefficients lack
+    X, y = problems.SHAPES[shape](rng)
+    for fit in path(X, y, n_alphas=40, eps=1e-2, l1_ratio=l1_ratio):
+        problem = problem_of(X, y, alpha=fit.alpha, l1_ratio=l1_ratio)
+        assert problem.kkt(fit.coef, fit.intercept).max() <= 1e-10
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
