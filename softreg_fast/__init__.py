@@ -9,8 +9,11 @@ interface. Every result carries a duality gap: a proof of how far from the optim
 
 from importlib.metadata import version as _version
 
+from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
+from softreg_fast.display import CVPathDisplay, PathDisplay
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
+from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
 from softreg_fast.penalty import Penalty
 from softreg_fast.result import Path, Solution, Status
@@ -20,15 +23,21 @@ from softreg_fast.threads import effective_n_threads, show_config
 __version__ = _version("softreg_fast")
 
 __all__ = [
+    "CVPath",
+    "CVPathDisplay",
     "Design",
     "ElasticNet",
+    "ElasticNetCV",
     "Lasso",
+    "LassoCV",
     "Path",
+    "PathDisplay",
     "PathStep",
     "Penalty",
     "Ridge",
     "Solution",
     "Status",
+    "cv_path",
     "effective_n_threads",
     "enet_path",
     "gradient_descent",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -38,6 +38,15 @@ LARGEST_WITHOUT_BLAS = 500_000
 
 # Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
 SMALLEST_NORM = 1e-290
+
+
+class KnownMoments(NamedTuple):
+    """What a Design computes from X, where it is known already."""
+
+    center: Vector
+    norm: Vector
+    gram: NDArray[np.float64]  # of the engine's columns
+    gradient: Vector  # their products with the target
 
 
 class Design:
@@ -101,22 +110,46 @@ class Design:
         self.n_samples, self.n_features = self.X.shape
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
-        self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        self._set_weight(sample_weight)
+        if y is not None:
+            self._set_target(y)
+
+    def _set_weight(self, sample_weight: Any, known: KnownMoments | None = None) -> None:
+        self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
         moments = np.empty((3, self.n_features))
         self.center: Vector = moments[0]
         self.norm: Vector = moments[1]
         self._scale: Vector = moments[2]
         self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
-        self.columns.moments(self.fit_intercept, self.n_threads, moments)
-        self._check_finite()
-        if y is not None:
-            self._set_target(y)
+        if known is None:
+            self.columns.moments(self.fit_intercept, self.n_threads, moments)
+            self._check_finite()
+        else:
+            moments[:] = 0.0
+            moments[:2] = known.center, known.norm
+            np.divide(1.0, known.norm, out=self._scale, where=known.norm > 0.0)
 
     def with_target(self, y: ArrayLike) -> Design:
         """The same matrix and weights, already described, for another target."""
         other = copy.copy(self)
         other._set_target(y)
+        return other
+
+    def with_weight(self, sample_weight: Any, known: KnownMoments | None = None) -> Design:
+        """The same matrix and target under other sample weights.
+
+        Of `known` nothing is checked.
+        """
+        other = copy.copy(self)
+        for name in ("gram", "unscaled_columns"):
+            other.__dict__.pop(name, None)
+        other._set_weight(sample_weight, known)
+        if hasattr(self, "target"):
+            other._set_target(self.y)
+        if known is not None:
+            known.gradient.flags.writeable = False
+            other.gram, other._gradient = known.gram, known.gradient
         return other
 
     def _set_target(self, y: ArrayLike) -> None:

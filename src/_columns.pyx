@@ -13,7 +13,7 @@ from libc.stdint cimport int32_t, int64_t
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from design cimport (
     CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
-    entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
+    entry, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
 )
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
@@ -397,43 +397,73 @@ cdef class Columns:
         return 0
 
     def crossproduct(self, double[::1, :] out, const Py_ssize_t[::1] chosen, factor=None,
-                     bint of_samples=False, int n_threads=1):
+                     bint of_samples=False, int n_threads=1, const Py_ssize_t[::1] rows=None,
+                     const double[::1, :] extra=None):
         """The lower triangle of A'A, or of A A' `of_samples`, for the dense matrix
         A = sqrt(s) * (the engine's columns) of the chosen features, times factor_k if given.
+
+        With `rows`, for A'A and dense X only, the sum goes over these samples; `extra`,
+        (n_samples, n_extra), are then more columns of A.
 
         Panels of A go through BLAS, each thread on its own: BLAS itself should be held to one
         thread.  They are summed in a fixed number of groups, so that the result does not depend on
         the number of threads.
         """
-        cdef Py_ssize_t m = self.X.n if of_samples else chosen.shape[0]
+        cdef Py_ssize_t n_extra = 0 if extra is None else extra.shape[1]
+        cdef Py_ssize_t m = self.X.n if of_samples else chosen.shape[0] + n_extra
         cdef Py_ssize_t length = chosen.shape[0] if of_samples else self.X.n
+        cdef panels_t A
+        if rows is not None:
+            length = rows.shape[0]
         cdef Py_ssize_t width = max(min(PANEL_ENTRIES // max(m, 1), length // 8), 256)
         cdef Py_ssize_t n_panels = (length + width - 1) // width, k, group, stop = 0, start
         cdef Py_ssize_t n_groups = max(min(n_panels, min(SUM_ENTRIES // max(m * m, 1), 16)), 1)
         cdef Py_ssize_t round_ = n_groups * max(
             MULTIPLICATIONS_PER_SIGNAL_CHECK // (n_groups * width * m * m + 1), 1)
-        cdef double[::1] f = np.ones(chosen.shape[0]) if factor is None else factor
+        cdef const double[::1] f = np.ones(chosen.shape[0]) if factor is None else factor
         if self.X.kind == GRAM:
             raise TypeError("a Gram matrix has no rows")
         if out.shape[0] != m or out.shape[1] != m or f.shape[0] != chosen.shape[0]:
             raise ValueError("out must be square, with one row per chosen feature, or per sample")
         self._check_chosen(chosen)
+        if rows is not None or extra is not None:
+            self._check_rows(rows, extra, of_samples)
         out[:, :] = 0.0
         if not m or not length:
             return
+        A.X, A.n_chosen, A.n_extra, A.of_samples = &self.X, chosen.shape[0], n_extra, of_samples
+        A.length, A.width = length, width
+        A.chosen = A.rows = NULL
+        A.factor = A.extra = NULL
+        if chosen.shape[0]:
+            A.chosen, A.factor = &chosen[0], &f[0]
+        if rows is not None:
+            A.rows = &rows[0]
+        if n_extra:
+            A.extra = &extra[0, 0]
         cdef double[:, ::1] panel = np.empty((n_threads, width * m))
         cdef double[:, ::1] sums = np.zeros((n_groups, m * m))
         while stop < n_panels:
             start = stop
             stop = min(start + round_, n_panels)
             for group in prange(n_groups, num_threads=n_threads, schedule="dynamic", nogil=True):
-                add_panels(&self.X, &chosen[0], chosen.shape[0], &f[0], of_samples, width,
-                           start + group, stop, n_groups, &panel[omp_get_thread_num(), 0],
+                add_panels(&A, start + group, stop, n_groups, &panel[omp_get_thread_num(), 0],
                            &sums[group, 0])
             PyErr_CheckSignals()
         for k in prange(m, num_threads=n_threads, schedule="static", nogil=True):
             for group in range(n_groups):
                 axpy(m - k, -1.0, &sums[group, k * m + k], 0.0, NULL, &out[k, k])
+
+    def _check_rows(self, const Py_ssize_t[::1] rows, const double[::1, :] extra,
+                    bint of_samples):
+        cdef Py_ssize_t i
+        if self.X.indptr != NULL or of_samples or rows is None:
+            raise ValueError("rows and extra columns are for A'A of a dense X")
+        for i in range(rows.shape[0]):
+            if rows[i] < 0 or rows[i] >= self.X.n:
+                raise ValueError(f"sample {rows[i]} is outside 0..{self.X.n - 1}")
+        if extra is not None and extra.shape[0] != self.X.n:
+            raise ValueError("extra must have one row per sample")
 
     def gram_entries(self, chosen):
         """The entries of a Gram matrix in the chosen rows and columns, as a new array."""
@@ -511,32 +541,70 @@ cdef void multiply_tile(const matrix_t* X, const Py_ssize_t* left, Py_ssize_t n_
         row = row + d
 
 
-cdef void add_panels(const matrix_t* X, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
-                     const double* factor, bint of_samples, Py_ssize_t width, Py_ssize_t first,
-                     Py_ssize_t n_panels, Py_ssize_t every, double* panel,
-                     double* total) noexcept nogil:
+ctypedef struct panels_t:
+    # what a crossproduct is made of
+    const matrix_t* X
+    const Py_ssize_t* chosen
+    const double* factor
+    const Py_ssize_t* rows      # NULL: all
+    const double* extra
+    Py_ssize_t n_chosen, n_extra, length, width
+    bint of_samples
+
+
+cdef void add_panels(const panels_t* A, Py_ssize_t first, Py_ssize_t n_panels, Py_ssize_t every,
+                     double* panel, double* total) noexcept nogil:
     # total += A'A (of_samples: A A') of the panels first, first + every, ...: rows (columns) of A
-    cdef Py_ssize_t at = first, row = 0, column = 0, rows = X.n, columns = n_chosen, i, k
+    cdef Py_ssize_t at = first, part
     cdef int order, depth, stride
     cdef double one = 1.0
     while at < n_panels:
-        if of_samples:
-            column = at * width
-            columns = min(width, n_chosen - column)
+        part = min(A.width, A.length - at * A.width)
+        if A.of_samples:
+            order, depth, stride = <int> A.X.n, <int> part, <int> A.X.n
+            gather_columns(A, at * A.width, part, 0, A.X.n, panel)
         else:
-            row = at * width
-            rows = min(width, X.n - row)
-        for k in range(columns):
-            gather_column(X, chosen[column + k], row, rows, panel + k * rows)
-            if factor[column + k] != 1.0:
-                for i in range(rows):
-                    panel[k * rows + i] *= factor[column + k]
-        order = <int> (rows if of_samples else columns)
-        depth = <int> (columns if of_samples else rows)
-        stride = <int> rows
-        dsyrk(b"L", b"N" if of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
+            order, depth, stride = <int> (A.n_chosen + A.n_extra), <int> part, <int> part
+            gather_columns(A, 0, A.n_chosen, at * A.width, part, panel)
+            gather_extra(A, at * A.width, part, panel + A.n_chosen * part)
+        dsyrk(b"L", b"N" if A.of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
               total, &order)
         at = at + every
+
+
+cdef void gather_columns(const panels_t* A, Py_ssize_t column, Py_ssize_t columns, Py_ssize_t row,
+                         Py_ssize_t rows, double* panel) noexcept nogil:
+    # panel = sqrt(s) * (chosen columns) * factor for some rows and columns
+    cdef Py_ssize_t i, j, k
+    cdef double f
+    cdef double* out
+    for k in range(columns):
+        j = A.chosen[column + k]
+        out = panel + k * rows
+        if A.rows == NULL:
+            gather_column(A.X, j, row, rows, out)
+        else:
+            for i in range(rows):
+                out[i] = A.X.scale[j] * root_weight(A.X, A.rows[row + i]) * (
+                    entry(A.X, j * A.X.stride + A.rows[row + i]) - A.X.center[j])
+        f = A.factor[column + k]
+        if f != 1.0:
+            for i in range(rows):
+                out[i] *= f
+
+
+cdef void gather_extra(const panels_t* A, Py_ssize_t row, Py_ssize_t rows,
+                       double* panel) noexcept nogil:
+    # the same of the columns that are not X's
+    cdef Py_ssize_t i, k
+    for k in range(A.n_extra):
+        for i in range(rows):
+            panel[k * rows + i] = (root_weight(A.X, A.rows[row + i])
+                                   * A.extra[k * A.X.n + A.rows[row + i]])
+
+
+cdef inline double root_weight(const matrix_t* X, Py_ssize_t i) noexcept nogil:
+    return 1.0 if X.weight == NULL else sqrt(X.weight[i])
 
 
 cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,

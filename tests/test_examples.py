@@ -19,7 +19,8 @@ def load(name):
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
-def test_runs_as_a_script(path, capsys):
+def test_runs_as_a_script(path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(path)])
     runpy.run_path(str(path), run_name="__main__")
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) > 5

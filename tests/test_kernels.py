@@ -313,6 +313,32 @@ def test_vector_leaves_of_every_length(rng, n, dtype, weighted):
         assert_close(columns.residual_sumsq(v), sumsq, sumsq, ulps=8)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@each_weighting
+def test_crossproduct_of_some_rows_with_more_columns(rng, dtype, weighted):
+    n, p = 700, 5
+    X = np.asfortranarray(rng.standard_normal((n, p)).astype(dtype))
+    center, scale = rng.standard_normal(p), rng.uniform(0.5, 2.0, p)
+    weight = make_weights(rng, n, weighted)
+    s = np.ones(n) if weight is None else weight
+    extra = np.asfortranarray(rng.standard_normal((n, 2)))
+    columns = Columns(X, center, scale, weight)
+    chosen, rows = np.array([3, 0, 4]), np.sort(rng.permutation(n)[:611])
+    A = np.column_stack([(scale * (X.astype(LD) - center))[:, chosen], extra])[rows]
+    expected = (A.T * s[rows]) @ A
+
+    def product(n_threads):
+        out = np.empty((5, 5), order="F")
+        columns.crossproduct(out, chosen, n_threads=n_threads, rows=rows, extra=extra)
+        return np.tril(out)
+
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    assert_close(per_thread(product), np.tril(expected), size, ulps=64)
+    for bad in ({"rows": np.array([n])}, {"rows": rows, "extra": extra[1:]}, {"extra": extra}):
+        with pytest.raises(ValueError):
+            columns.crossproduct(np.empty((5, 5), order="F"), chosen, **bad)
+
+
 @each_kind
 @each_weighting
 @pytest.mark.parametrize(("p", "n_nonzero"), [(3, 3), (40, 0), (40, 5), (90, 70), (700, 600)])

@@ -1,0 +1,258 @@
+"""Pictures of paths and of cross-validation, in the style of scikit-learn's Displays.
+
+They need matplotlib and follow its style sheet, dark ones too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from softreg_fast.cv import CVPath
+from softreg_fast.result import Path
+
+Vector = NDArray[np.float64]
+
+AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
+
+# Of a label's height: the least distance between two of them.
+LABEL_SPACING = 1.1
+
+
+class PathDisplay:
+    """Coefficients along a path; the number of nonzeros stands along the top.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    top_ax_ : matplotlib Axes with the numbers of nonzeros
+    figure_ : matplotlib Figure
+    lines_ : LineCollection of the features without a label
+    labelled_ : list of Line2D, the largest coefficients
+    text_ : list of Text, their names
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import PathDisplay, path
+    >>> fits = path(*load_diabetes(return_X_y=True, as_frame=True))
+    >>> picture = PathDisplay.from_path(fits)  # doctest: +SKIP
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def from_path(cls, path: Path | CVPath, **options: Any) -> Self:
+        """Draw a Path, or that of a CVPath on all samples; options as in `plot`."""
+        return cls(path.path if isinstance(path, CVPath) else path).plot(**options)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, **options: Any) -> Self:
+        """Draw the path of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        return cls.from_path(cv_path_of(estimator), **options)
+
+    def plot(self, ax: Any = None, *, against: str = "alpha", n_labels: int = 8) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None
+            None: those of a new figure.
+        against : {"alpha", "l1", "deviance"}, default="alpha"
+            The horizontal axis: alpha falling from left to right, the L1 norm of the coefficients,
+            or the fraction of deviance explained.
+        n_labels : int, default=8
+            So many of the coefficients that are largest at the end get colour and name.
+        """
+        if against not in AXES:
+            raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
+        from matplotlib.collections import LineCollection
+
+        self.ax_, self.figure_ = axes(ax)
+        x = self._positions(against)
+        support = np.unique(self.path.coefs.indices)
+        W = self.path.coefs[support].toarray()
+        order = np.argsort(-np.abs(W[:, -1]), kind="stable") if len(x) else np.arange(0)
+        shown, rest = order[:n_labels], order[n_labels:]
+        ink = self.ax_.xaxis.label.get_color()
+        self.lines_ = LineCollection(
+            [np.column_stack([x, w]) for w in W[rest]],
+            colors=[ink],
+            linewidths=0.6,
+            alpha=max(0.15, 0.5 - 0.1 * np.log10(len(rest) + 1.0)),
+        )
+        self.ax_.add_collection(self.lines_)
+        self.labelled_ = [self.ax_.plot(x, W[k], linewidth=1.6)[0] for k in shown]
+        self.ax_.axhline(0.0, color=ink, linewidth=0.6)
+        self.ax_.autoscale_view()
+        self.ax_.set_xlabel(AXES[against])
+        self.ax_.set_ylabel("coefficient")
+        if against == "alpha":
+            falling_alphas(self.ax_, self.path.alphas)
+        self.top_ax_ = show_nonzeros(self.ax_, x, self.path.df)
+        names = self.path.feature_names
+        self.text_ = self._label([str(j) if names is None else names[j] for j in support[shown]])
+        return self
+
+    def _positions(self, against: str) -> Vector:
+        path = self.path
+        if against == "alpha":
+            return path.alphas
+        if against == "deviance":
+            return path.dev_ratio
+        return np.asarray(abs(path.coefs).sum(axis=0)).ravel()
+
+    def _label(self, names: list[str]) -> list[Any]:
+        # names beside the lines' ends, moved apart where they would overlap
+        if not names:
+            return []
+        ends = np.array([line.get_ydata()[-1] for line in self.labelled_])
+        places = spread(ends, self._height_of_a_label())
+        placed = self.ax_.get_yaxis_transform()
+        return [
+            self.ax_.text(
+                1.01,
+                place,
+                name,
+                color=line.get_color(),
+                transform=placed,
+                va="center",
+                size="small",
+            )
+            for name, place, line in zip(names, places, self.labelled_, strict=True)
+        ]
+
+    def _height_of_a_label(self) -> float:
+        from matplotlib.font_manager import FontProperties
+
+        self.figure_.draw_without_rendering()  # so that the layout is known
+        points = FontProperties(size="small").get_size_in_points()
+        pixels = points * self.figure_.dpi / 72.0
+        low, high = self.ax_.get_ylim()
+        return float(LABEL_SPACING * pixels * (high - low) / self.ax_.get_window_extent().height)
+
+
+class CVPathDisplay:
+    """Mean error over the folds with its standard error; both rules' choices as vertical lines.
+
+    Parameters
+    ----------
+    cv_path : CVPath
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    top_ax_ : matplotlib Axes with the numbers of nonzeros
+    figure_ : matplotlib Figure
+    errorbar_ : ErrorbarContainer
+    """
+
+    def __init__(self, cv_path: CVPath) -> None:
+        self.cv_path = cv_path
+
+    @classmethod
+    def from_path(cls, cv_path: CVPath, **options: Any) -> Self:
+        """Draw a CVPath; options as in `plot`."""
+        return cls(cv_path).plot(**options)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, **options: Any) -> Self:
+        """Draw the choice of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        return cls(cv_path_of(estimator)).plot(**options)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it, into the given Axes or those of a new figure."""
+        self.ax_, self.figure_ = axes(ax)
+        found, ratio = self.cv_path, self.cv_path.best_ratio
+        alphas = found.alphas[ratio]
+        mean, bars = found.mean_errors[ratio], found.standard_errors[ratio]
+        ink = self.ax_.xaxis.label.get_color()
+        self.errorbar_ = self.ax_.errorbar(
+            alphas, mean, yerr=bars, fmt="o-", markersize=3, linewidth=1.0, ecolor="0.6", capsize=2
+        )
+        for name, k, style in (("min", found.index_min, "--"), ("1se", found.index_1se, ":")):
+            text = f"{name}: alpha {alphas[k]:.4g}, {found.path.df[k]} nonzero"
+            self.ax_.axvline(alphas[k], color=ink, linestyle=style, linewidth=1.0, label=text)
+        falling_alphas(self.ax_, alphas)
+        self.ax_.set_xlabel("alpha")
+        self.ax_.set_ylabel(found.measure)
+        self.ax_.legend(fontsize="small")
+        self.top_ax_ = show_nonzeros(self.ax_, alphas, found.path.df)
+        return self
+
+
+def cv_path_of(estimator: Any) -> CVPath:
+    """The CVPath of a fitted estimator with one target."""
+    check_is_fitted(estimator)
+    found = getattr(estimator, "cv_path_", None)
+    if not isinstance(found, CVPath):
+        raise ValueError(
+            f"{type(estimator).__name__} has no single cross-validated path to draw; use a LassoCV "
+            "or ElasticNetCV fitted to one target, or one entry of its cv_path_."
+        )
+    return found
+
+
+def axes(ax: Any) -> tuple[Any, Any]:
+    """The Axes to draw into, and their Figure."""
+    if ax is not None:
+        return ax, ax.figure
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise ImportError("Pictures need matplotlib: pip install 'softreg_fast[plot]'.") from None
+    figure, ax = pyplot.subplots(figsize=(7.0, 4.5), layout="constrained")
+    return ax, figure
+
+
+def falling_alphas(ax: Any, alphas: Vector) -> None:
+    """A logarithmic axis from the largest alpha on the left to the smallest on the right."""
+    if len(alphas) > 1 and alphas[0] > alphas[-1]:
+        positive = alphas[alphas > 0.0]
+        if len(positive) == len(alphas):
+            ax.set_xscale("log")
+        ax.set_xlim(alphas[0], alphas[-1])
+
+
+def show_nonzeros(ax: Any, x: Vector, df: NDArray[np.int64]) -> Any:
+    """Axes with the numbers of nonzero coefficients along the top, at about eight places."""
+    left, right = ax.get_xlim()
+    scale = ax.xaxis.get_transform().transform
+    first, last = scale(np.array([left, right]))
+    wanted = np.linspace(float(first), float(last), 8)
+    chosen = sorted({int(np.argmin(np.abs(scale(x) - at))) for at in wanted})
+    top = ax.twiny()
+    top.set_xscale(ax.get_xscale())
+    top.set_xlim(left, right)
+    top.set_xticks([], minor=True)
+    top.set_xticks(x[chosen], [f"{df[k]}" for k in chosen])
+    top.tick_params(labelsize="small")
+    top.set_xlabel("nonzero coefficients", fontsize="small")
+    return top
+
+
+def spread(places: Vector, distance: float) -> Vector:
+    """Places in the same order, moved as little as keeps neighbours so far apart.
+
+    Isotonic regression of places[k] - k * distance, by pooling neighbours that are too near.
+    """
+    order = np.argsort(places, kind="stable")
+    pools: list[list[float]] = []  # [mean, count]
+    for k, place in enumerate(places[order]):
+        pools.append([float(place) - k * distance, 1.0])
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            mean, count = pools.pop()
+            before, n = pools[-1]
+            pools[-1] = [(before * n + mean * count) / (n + count), n + count]
+    moved = np.concatenate([np.full(int(count), mean) for mean, count in pools])
+    out = np.empty(len(places))
+    out[order] = moved + distance * np.arange(len(places))
+    return out

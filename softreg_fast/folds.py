@@ -1,0 +1,221 @@
+"""Folds as weight vectors: training designs that share X, and errors on what was left out."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+
+from softreg_fast.design import Design, KnownMoments, mirror
+from softreg_fast.engines import LARGEST_EARLY_GRAM
+from softreg_fast.result import Path
+from softreg_fast.threads import blas_threads_for
+
+Vector = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Entries of X that are taken out for predictions at a time.
+ROW_BLOCK_ENTRIES = 1 << 20
+
+# A squared error this small against the sums that it is the difference of is computed afresh from
+# residuals, and so is a training column whose spread has all but gone with the fold.
+CANCELLATION = 1e-7
+
+
+class Fold(NamedTuple):
+    """How often each sample is trained on, and the samples that are left out for the test."""
+
+    counts: Vector
+    test: Index
+
+
+def make_folds(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Fold]:
+    """What the splitter yields, checked.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test) or None
+        As in scikit-learn; None is 5 folds.
+    X, y : what is split
+    **split_options
+        For the splitter, such as groups.
+
+    Raises
+    ------
+    ValueError
+        For a fold without training or test samples, or with indices that are no samples.
+    """
+    n, folds = len(y), []
+    for k, (train, test) in enumerate(check_cv(cv).split(X, y, **split_options)):
+        train, test = _as_indices("training", train, n, k), _as_indices("test", test, n, k)
+        folds.append(Fold(np.bincount(train, minlength=n).astype(np.float64), test))
+    if not folds:
+        raise ValueError("cv yields no folds; give at least one pair (train, test).")
+    return folds
+
+
+def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
+    chosen = np.asarray(given)
+    if chosen.dtype == bool and chosen.shape == (n,):
+        chosen = np.flatnonzero(chosen)
+    if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
+        raise ValueError(
+            f"The {name} set of fold {k} has dtype {chosen.dtype} and shape {chosen.shape}; wanted "
+            "is a vector of sample indices."
+        )
+    if not chosen.size:
+        raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")
+    if chosen.min() < -n or chosen.max() >= n:
+        raise ValueError(
+            f"The {name} set of fold {k} holds sample {chosen.max()}; there are {n} samples."
+        )
+    return np.where(chosen < 0, chosen + n, chosen).astype(np.intp)
+
+
+class Training:
+    """The training designs of all folds of one Design, and the test errors of their paths."""
+
+    def __init__(self, design: Design, folds: list[Fold]) -> None:
+        self.design = design
+        self.folds = folds
+        self.weight = np.ones(design.n_samples) if design.weight is None else design.weight
+        for k, fold in enumerate(folds):
+            trained, tested = self.weight * fold.counts, self.weight[fold.test]
+            for name, weights in (("training", trained), ("test", tested)):
+                if not weights.any():
+                    raise ValueError(
+                        f"sample_weight is zero for every {name} sample of fold {k}; use other "
+                        "folds, or leave out samples without weight before they are split."
+                    )
+        self._grams = self._fold_grams()
+
+    def _fold_grams(self) -> FoldGrams | None:
+        design = self.design
+        few = design.n_features <= min(LARGEST_EARLY_GRAM, design.n_samples // 2)
+        if not few or sp.issparse(design.X) or design.is_null:
+            return None
+        for counts, test in self.folds:  # a test set must be what the training set leaves
+            left = np.ones(design.n_samples)
+            left[test] = 0.0
+            if np.unique(test).size < test.size or not np.array_equal(left, counts):
+                return None
+        return FoldGrams(design, [fold.test for fold in self.folds])
+
+    def design_of(self, k: int) -> Design:
+        """The training design of the k-th fold."""
+        weight = self.weight * self.folds[k].counts
+        known = None if self._grams is None else self._grams.training(k)
+        if known is None:
+            return self.design.with_weight(weight)
+        return self.design.with_weight(weight, known)
+
+    def errors_of(self, k: int, fits: Path) -> Vector:
+        """Weighted mean squared error at each alpha on the test samples of the k-th fold."""
+        if self._grams is not None:
+            errors = self._grams.errors(k, fits)
+            if errors is not None:
+                return errors
+        test = self.folds[k].test
+        missing = self.predictions_of(k, fits) - self.design.y[test][:, np.newaxis]
+        errors = np.average(missing**2, axis=0, weights=self.weight[test])
+        return errors
+
+    def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
+        """Predictions for the test samples of the k-th fold, (n_test, n_alphas)."""
+        return predict_rows(self.design.X, self.folds[k].test, fits.coefs, fits.intercepts)
+
+    def weight_of(self, k: int) -> Vector | None:
+        """Weights of the test samples, None where there are none."""
+        return None if self.design.weight is None else self.weight[self.folds[k].test]
+
+
+def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
+    """Predictions of several models for some rows, (n_rows, n_models); coefs as a csc_array.
+
+    Only columns with a nonzero coefficient are read, and no more than a few MiB of them copied.
+    """
+    support = np.unique(coefs.indices)
+    W = coefs[support].toarray()
+    out = np.empty((len(rows), len(intercepts)))
+    if sp.issparse(X):
+        out[:] = X[:, support].tocsr()[rows] @ W
+    else:
+        step = max(ROW_BLOCK_ENTRIES // max(support.size, 1), 1)
+        for start in range(0, len(rows), step):
+            block = rows[start : start + step]
+            out[start : start + step] = X[np.ix_(block, support)] @ W
+    return out + intercepts
+
+
+class FoldGrams:
+    """X'SX and all that goes with it for each test fold, from one pass over X.
+
+    With z the columns of the Design that all folds share (centred by all samples, of unit length)
+    and t its target, every fold has the matrix M = sum_i s_i m_i m_i', m_i = (z_i, t_i, 1), over
+    its test samples; the training samples have the sum over all less that. Nothing but columns
+    whose spread lies in the fold lose digits in the difference.
+    """
+
+    def __init__(self, design: Design, tests: list[Index]) -> None:
+        self.design = design
+        self.extra = np.ones((design.n_samples, 2), order="F")
+        self.extra[:, 0] = (design.y - design.y_mean) / design.y_norm
+        self.tests = [self._moments(test) for test in tests]
+        n_tested = sum(test.size for test in tests)
+        if n_tested == design.n_samples == np.unique(np.concatenate(tests)).size:
+            self.total = np.sum(self.tests, axis=0)
+        else:
+            self.total = self._moments(np.arange(design.n_samples))
+
+    def _moments(self, rows: Index) -> NDArray[np.float64]:
+        design = self.design
+        everything = np.arange(design.n_features, dtype=np.intp)
+        product = np.zeros((design.n_features + 2,) * 2, order="F")
+        with blas_threads_for(0):
+            design.columns.crossproduct(
+                product,
+                everything,
+                n_threads=design.n_threads,
+                rows=np.sort(rows).astype(np.intp),
+                extra=self.extra,
+            )
+        mirror(product)
+        return product
+
+    def training(self, k: int) -> KnownMoments | None:
+        """What a training design would compute from X; None where the difference is too small."""
+        design, p = self.design, self.design.n_features
+        rest = self.total - self.tests[k]
+        mean = rest[:, -1] / rest[-1, -1] if design.fit_intercept else np.zeros(p + 2)
+        centered = (rest - rest[-1, -1] * np.outer(mean, mean))[:-1, :-1]
+        spread, before = np.diag(centered), np.diag(self.total)[:-1]
+        varies = before > 0.0
+        if np.any(spread[varies] <= CANCELLATION * before[varies]):
+            return None
+        length = np.sqrt(np.where(varies, spread, 1.0))
+        centered /= np.outer(length, length)
+        stretch = np.sqrt(design.n_samples / rest[-1, -1])  # weights of mean one again
+        return KnownMoments(
+            center=design.center + mean[:p] * design.norm,
+            norm=design.norm * length[:p] * stretch,
+            gram=np.asfortranarray(centered[:p, :p]),
+            gradient=centered[:p, p].copy(),
+        )
+
+    def errors(self, k: int, fits: Path) -> Vector | None:
+        """Mean squared test errors; None where they are too small for a difference of sums."""
+        design, M = self.design, self.tests[k]
+        W = fits.coefs.toarray()
+        V = np.empty((design.n_features + 2, len(fits)))  # t - z.v - b = -(z, t, 1).(v, -1, b)
+        V[:-2] = W * (design.norm / design.y_norm)[:, np.newaxis]
+        V[-2] = -1.0
+        V[-1] = (fits.intercepts + design.center @ W - design.y_mean) / design.y_norm
+        product = M @ V
+        sumsq = np.einsum("jk,jk->k", V, product)
+        size = np.einsum("jk,j->k", V**2, np.diag(M))
+        if np.any(sumsq <= CANCELLATION * size):
+            return None
+        return np.asarray(sumsq * (design.y_norm**2 / M[-1, -1]))

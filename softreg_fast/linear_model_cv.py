@@ -1,0 +1,344 @@
+"""LassoCV and ElasticNetCV, scikit-learn's contract over cv_path."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+
+from softreg_fast.cv import CVPath, cv_path
+from softreg_fast.design import Design
+from softreg_fast.linear_model import _LinearRegressor
+from softreg_fast.path import enet_path, lasso_path
+from softreg_fast.validation import as_targets
+
+try:  # private, but what every meta-estimator outside scikit-learn asks
+    from sklearn.utils._metadata_requests import _routing_enabled
+except ImportError:  # pragma: no cover
+
+    def _routing_enabled() -> bool:
+        return False
+
+
+class ElasticNetCV(_LinearRegressor):
+    """Elastic net with alpha, and l1_ratio if several are given, chosen by cross-validation.
+
+    The objective is that of `ElasticNet`; `cv_path` says how folds are fitted and compared.
+
+    Parameters
+    ----------
+    l1_ratio : float in [0, 1] or array-like of them, default=0.5
+    eps : float, default=1e-3
+        alpha_max * eps is the smallest alpha.
+    alphas : int or array-like, default=100
+        How many alphas, evenly spaced in the logarithm, or which.
+    fit_intercept : bool, default=True
+    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
+        Work on the Gram matrix X'X. A matrix serves the fit to all samples.
+    max_iter : int, default=1000
+    tol : float, default=1e-4
+        As in `ElasticNet`.
+    cv : int, splitter, iterable or None
+        As in scikit-learn; None is 5 folds.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never written to, so never copied for that.
+    verbose : bool or int, default=0
+        Show one bar over folds and alphas on standard error (needs tqdm), if that is a terminal.
+    n_jobs : int or None
+        Number of threads, if n_threads is None.
+    positive : bool, default=False
+    random_state, selection
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    l1_weights, l2_weights, bounds, standardize, n_threads
+        As in `ElasticNet`.
+    rule : {"min", "1se"}, default="min"
+        "1se": the largest alpha whose error is within one standard error of the smallest.
+    scoring : str, callable or None
+        A scikit-learn scorer instead of the mean squared error.
+    criterion : {"aic", "aicc", "bic", "ebic"} or None
+        Choose by an information criterion instead of folds.
+    alpha_per_target : bool, default=False
+        Fit the columns of a y with several as so many models, each with an alpha of its own.
+        False: such a y is an error, as in scikit-learn.
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_ : float, or ndarray (n_targets,) if alpha_per_target
+    coef_, intercept_, dual_gap_, n_iter_
+        Of the model fitted to all samples, as in `ElasticNet`.
+    alphas_ : ndarray (n_alphas,) or (n_l1_ratios, n_alphas)
+    mse_path_ : ndarray (n_l1_ratios, n_alphas, n_folds), without n_l1_ratios if that is 1
+        Errors on the test samples; minus the scores if `scoring` is given.
+    coef_path_ : csc_array (n_features, n_alphas)
+        Coefficients of the path on all samples, at l1_ratio_.
+    cv_path_ : CVPath
+        All the rest: both rules, the folds' paths, out-of-fold predictions.
+        With alpha_per_target these three are lists with one entry per target.
+    n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import ElasticNetCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0], rule="1se").fit(X, y)
+    >>> model.l1_ratio_
+    1.0
+    """
+
+    path = staticmethod(enet_path)
+
+    def __init__(
+        self,
+        *,
+        l1_ratio: Any = 0.5,
+        eps: float = 1e-3,
+        alphas: Any = 100,
+        fit_intercept: bool = True,
+        precompute: Any = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        cv: Any = None,
+        copy_X: bool = True,
+        verbose: bool | int = 0,
+        n_jobs: int | None = None,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: ArrayLike | None = None,
+        l2_weights: ArrayLike | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        rule: str = "min",
+        scoring: Any = None,
+        criterion: str | None = None,
+        alpha_per_target: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.l1_ratio = l1_ratio
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.tol = tol
+        self.cv = cv
+        self.copy_X = copy_X
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.rule = rule
+        self.scoring = scoring
+        self.criterion = criterion
+        self.alpha_per_target = alpha_per_target
+        self.n_threads = n_threads
+
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
+        """Choose alpha by cross-validation, then fit the model to all samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,), or (n_samples, n_targets) if alpha_per_target
+        sample_weight : array-like (n_samples,), number or None
+            Weights of training and test samples.
+        **params
+            For the splitter: with metadata routing what it requests, otherwise `groups`.
+
+        Returns
+        -------
+        self
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; "
+                "give one target value for each row of X."
+            )
+        if self.selection not in ("cyclic", "random"):
+            raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}.")
+        check_random_state(self.random_state)
+        split = self._split_options(sample_weight, params)
+        threads = self.n_jobs if self.n_threads is None else self.n_threads
+        design = Design(
+            X,
+            sample_weight=sample_weight,
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+            n_threads=threads,
+        )
+        targets = self._targets(y)
+        found = [self._search(design.with_target(t), X, split) for t in np.atleast_2d(targets.T)]
+        self._keep_features(X, y, design.n_features)
+        self._keep([fits.path[fits.index] for fits in found], single=targets.ndim == 1)
+        self._keep_search(found, single=targets.ndim == 1)
+        return self
+
+    def _split_options(self, sample_weight: Any, params: dict[str, Any]) -> dict[str, Any]:
+        if _routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            return dict(routed.splitter.split)
+        unknown = sorted(set(params) - {"groups"})
+        if unknown:
+            raise ValueError(
+                f"[sample_weight, groups] are the only metadata that fit takes without metadata "
+                f"routing; got {unknown}. See sklearn.set_config(enable_metadata_routing=True)."
+            )
+        return params
+
+    def _targets(self, y: ArrayLike) -> NDArray[np.float64]:
+        targets = as_targets(y)
+        if self.alpha_per_target and targets.ndim == 2:
+            return targets
+        if targets.ndim > 1 and targets.shape[1] > 1:
+            raise ValueError(
+                f"For multi-task outputs, use MultiTask{type(self).__name__}, or "
+                "alpha_per_target=True for independent models."
+            )
+        return np.asarray(column_or_1d(targets, warn=True))
+
+    def _search(self, design: Design, X: Any, split: dict[str, Any]) -> CVPath:
+        counted = isinstance(self.alphas, numbers.Integral)
+        if counted and np.any(np.equal(self.l1_ratio, 0.0)):
+            raise ValueError(
+                "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
+                "grid by providing your estimator with the appropriate `alphas=` argument."
+            )
+        folds = None
+        if self.criterion is None:
+            folds = list(check_cv(self.cv).split(X, design.y, **split))
+        return cv_path(
+            design,
+            alphas=self.alphas,
+            eps=self.eps,
+            l1_ratio=self.l1_ratio,
+            l1_weights=self.l1_weights,
+            l2_weights=self.l2_weights,
+            positive=self.positive,
+            bounds=self.bounds,
+            cv=folds,
+            scoring=self.scoring,
+            criterion=self.criterion,
+            rule=self.rule,
+            precompute=self.precompute,
+            tol=self.tol,
+            max_iter=self._most_iterations,
+            progress=bool(self.verbose),
+        )
+
+    def _keep_search(self, found: list[CVPath], single: bool) -> None:
+        grids, errors = [], []
+        for fits in found:
+            one_grid = len(fits.l1_ratios) == 1 or not isinstance(self.alphas, numbers.Integral)
+            grids.append(fits.alphas[0] if one_grid else fits.alphas)
+            errors.append(fits.errors[0] if len(fits.l1_ratios) == 1 else fits.errors)
+        self.alpha_ = found[0].alpha if single else np.array([fits.alpha for fits in found])
+        self.l1_ratio_ = (
+            found[0].l1_ratio if single else np.array([fits.l1_ratio for fits in found])
+        )
+        self.alphas_ = grids[0] if single else np.array(grids)
+        self.mse_path_ = errors[0] if single else np.array(errors)
+        self.cv_path_ = found[0] if single else found
+        self.coef_path_ = found[0].path.coefs if single else [fits.path.coefs for fits in found]
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What the splitter may be given; see scikit-learn's guide to metadata routing."""
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = bool(self.alpha_per_target)
+        return tags
+
+
+class LassoCV(ElasticNetCV):
+    """Lasso with alpha chosen by cross-validation.
+
+    Parameters and attributes are those of `ElasticNetCV` with l1_ratio=1 (there is no
+    `l1_ratio_`).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import LassoCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = LassoCV(cv=10).fit(X, y)
+    >>> round(model.score(X, y), 2)
+    0.51
+    """
+
+    path = staticmethod(lasso_path)
+
+    def __init__(
+        self,
+        *,
+        eps: float = 1e-3,
+        alphas: Any = 100,
+        fit_intercept: bool = True,
+        precompute: Any = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        copy_X: bool = True,
+        cv: Any = None,
+        verbose: bool | int = False,
+        n_jobs: int | None = None,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: ArrayLike | None = None,
+        l2_weights: ArrayLike | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        rule: str = "min",
+        scoring: Any = None,
+        criterion: str | None = None,
+        alpha_per_target: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            l1_ratio=1.0,
+            eps=eps,
+            alphas=alphas,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            max_iter=max_iter,
+            tol=tol,
+            cv=cv,
+            copy_X=copy_X,
+            verbose=verbose,
+            n_jobs=n_jobs,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+            l1_weights=l1_weights,
+            l2_weights=l2_weights,
+            bounds=bounds,
+            standardize=standardize,
+            rule=rule,
+            scoring=scoring,
+            criterion=criterion,
+            alpha_per_target=alpha_per_target,
+            n_threads=n_threads,
+        )
+
+    def _keep_search(self, found: list[CVPath], single: bool) -> None:
+        super()._keep_search(found, single)
+        del self.l1_ratio_

@@ -1,0 +1,465 @@
+"""Cross-validation: every fold certified on its own samples, errors as scikit-learn finds them."""
+
+import sys
+import warnings
+from math import comb
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import problems
+import pytest
+import scipy.sparse as sp
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import assert_certified, problem_of
+from sklearn import linear_model as theirs
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+from sklearn.utils.estimator_checks import check_estimator
+
+from softreg_fast import CVPath, Design, ElasticNetCV, LassoCV, cv_path, folds, path
+
+LAYOUTS = {
+    "tall": (60, 7, 1.0),
+    "wide": (30, 45, 1.0),
+    "sparse": (50, 30, 0.2),
+}
+
+
+def fitted_as_far_as_it_goes(model, X, y, **options):
+    """Their coefficients are right to the root of the gap: only many more epochs bring 1e-8."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.set_params(tol=1e-20, max_iter=20_000).fit(X, y, **options)
+
+
+@pytest.fixture(params=LAYOUTS)
+def data(request, rng):
+    n, p, density = LAYOUTS[request.param]
+    X, y = problems.make_data(rng, n, p, density=density)
+    return (sp.csc_array(X) if density < 1 else np.asfortranarray(X)), y
+
+
+def dense(X):
+    return X.toarray() if sp.issparse(X) else X
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_errors_are_those_of_scikit_learn(rng, data, weighted, fit_intercept):
+    X, y = data
+    options = {"cv": KFold(4, shuffle=True, random_state=0), "fit_intercept": fit_intercept}
+    weight = rng.uniform(0.2, 2.0, len(y)) if weighted else None
+    # a dense copy: without an intercept they write weights into X
+    given = dense(X).copy() if weighted else X
+    model = LassoCV(eps=0.02, alphas=12, **options).fit(X, y, sample_weight=weight)
+    problem = problem_of(X, y, alpha=1.0, sample_weight=weight, fit_intercept=fit_intercept)
+    assert_allclose(model.alphas_, problem.alpha_max() * np.geomspace(1, 0.02, 12), rtol=1e-10)
+    options["alphas"] = model.alphas_
+    expected = fitted_as_far_as_it_goes(theirs.LassoCV(**options), given, y, sample_weight=weight)
+    assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-8)
+    assert model.alpha_ == pytest.approx(expected.alpha_, rel=1e-10)
+    assert_allclose(model.predict(X), expected.predict(dense(X)), rtol=1e-5, atol=1e-5)
+    assert not hasattr(model, "l1_ratio_")
+
+
+def test_a_grid_of_ratios(data):
+    X, y = data
+    options = {"l1_ratio": [0.3, 0.7, 1.0], "alphas": np.geomspace(1.0, 0.01, 8), "cv": 3}
+    expected = fitted_as_far_as_it_goes(theirs.ElasticNetCV(**options), X, y)
+    model = ElasticNetCV(**options).fit(X, y)
+    assert_allclose(model.alphas_, expected.alphas_, rtol=1e-10)
+    assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-8)
+    assert (model.alpha_, model.l1_ratio_) == pytest.approx((expected.alpha_, expected.l1_ratio_))
+    assert model.mse_path_.shape == (3, 8, 3)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_every_fold_is_certified_on_its_samples(rng, data, standardize):
+    X, y = data
+    weight = rng.uniform(0.2, 2.0, len(y))
+    l1_weights = rng.uniform(0.5, 2.0, X.shape[1])
+    options = {"l1_weights": l1_weights, "standardize": standardize}
+    splits = list(KFold(3).split(y))
+    found = cv_path(X, y, n_alphas=6, eps=0.02, cv=splits, sample_weight=weight, **options)
+    for fits, (train, test) in zip(found.fold_paths, splits, strict=True):
+        for fit in fits:
+            problem = problem_of(
+                dense(X)[train], y[train], alpha=fit.alpha, sample_weight=weight[train], **options
+            )
+            assert_certified(problem, fit)
+        missing = (fits.predict(dense(X)[test]) - y[test][:, np.newaxis]) ** 2
+        k = next(k for k, other in enumerate(found.fold_paths) if other is fits)
+        expected = np.average(missing, axis=0, weights=weight[test])
+        assert_allclose(found.errors[0, :, k], expected, rtol=1e-9)
+    for fit in found.path:
+        problem = problem_of(X, y, alpha=fit.alpha, sample_weight=weight, **options)
+        assert_certified(problem, fit)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_grams_of_folds_from_one_pass(rng, weighted, fit_intercept, offset):
+    X, y = problems.make_data(rng, 300, 9, offset=offset if fit_intercept else 0.0)
+    y += offset
+    weight = rng.integers(0, 3, 300).astype(float) if weighted else None
+    design = Design(np.asfortranarray(X), y, weight, fit_intercept=fit_intercept)
+    for cv in (KFold(4, shuffle=True, random_state=1), ShuffleSplit(3, random_state=0)):
+        made = folds.make_folds(cv, X, y)
+        training = folds.Training(design, made)
+        assert training._grams is not None
+        for k, fold in enumerate(made):
+            quick = training.design_of(k)
+            plain = design.with_weight(training.weight * fold.counts)
+            assert_allclose(quick.center, plain.center, rtol=1e-12, atol=1e-12)
+            assert_allclose(quick.norm, plain.norm, rtol=1e-11)
+            assert_allclose(quick.gram, plain.gram, atol=1e-11)
+            assert_allclose(quick.gradient_at_zero(), plain.gradient_at_zero(), atol=1e-10)
+            fits = path(plain, n_alphas=5, eps=0.01)
+            errors = training._grams.errors(k, fits)
+            predicted = training.predictions_of(k, fits)
+            missing = (predicted - y[fold.test][:, np.newaxis]) ** 2
+            expected = np.average(missing, axis=0, weights=training.weight[fold.test])
+            assert_allclose(errors, expected, rtol=1e-8)
+
+
+def test_small_errors_come_from_residuals(rng):
+    # y is a column, so that errors are 1e-12 of what they are a difference of
+    X = np.asfortranarray(rng.standard_normal((100, 5)))
+    y = X[:, 2] + 3.0
+    found = cv_path(X, y, alphas=[1e-7], cv=4)
+    splits = list(KFold(4).split(y))
+    for k, (train, test) in enumerate(splits):
+        fit = path(X[train], y[train], alphas=[1e-7])
+        expected = np.mean((fit.predict(X[test])[:, 0] - y[test]) ** 2)
+        assert found.errors[0, 0, k] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_column_that_is_constant_but_in_one_fold(rng):
+    X = rng.standard_normal((80, 6))
+    X[:, 3] = 0.0
+    X[:20, 3] = rng.standard_normal(20)
+    y = X @ rng.standard_normal(6)
+    found = cv_path(np.asfortranarray(X), y, n_alphas=5, cv=4)
+    assert not found.fold_paths[0].coefs[[3]].toarray().any()
+    for k, (train, _) in enumerate(KFold(4).split(y)):
+        for fit in found.fold_paths[k]:
+            assert_certified(problem_of(X[train], y[train], alpha=fit.alpha), fit)
+
+
+def test_a_target_that_is_constant_in_training(rng):
+    X = rng.standard_normal((40, 6))
+    y = np.zeros(40)
+    y[:10] = rng.standard_normal(10)
+    found = cv_path(X, y, n_alphas=5, cv=4)
+    assert not found.fold_paths[0].coefs.toarray().any()
+    assert_allclose(found.errors[0, :, 0], np.mean(y[:10] ** 2))
+
+
+def test_samples_drawn_several_times_count_so_often(rng):
+    X, y = problems.make_data(rng, 30, 8)
+    drawn = rng.integers(0, 30, 30)
+    left = np.setdiff1d(np.arange(30), drawn)
+    found = cv_path(X, y, n_alphas=5, cv=[(drawn, left)])
+    for fit in found.fold_paths[0]:
+        assert_certified(problem_of(X[drawn], y[drawn], alpha=fit.alpha), fit)
+
+
+def test_order_of_samples_does_not_matter(rng, data):
+    X, y = data
+    order = rng.permutation(len(y))
+    place = np.argsort(order)
+    splits = list(KFold(3).split(y))
+    moved = [(place[train], place[test]) for train, test in splits]
+    here = cv_path(X, y, n_alphas=6, eps=0.05, cv=splits)
+    there = cv_path(X[order], y[order], n_alphas=6, eps=0.05, cv=moved)
+    assert_allclose(here.errors, there.errors, rtol=1e-8)
+    assert_allclose(here.predictions[order], there.predictions, rtol=1e-7, atol=1e-7)
+
+
+def test_the_rules(rng):
+    X, y = problems.make_data(rng, 80, 20, noise=2.0)
+    found = cv_path(X, y, n_alphas=30, cv=5)
+    mean, spread = found.errors[0].mean(axis=1), found.errors[0].std(axis=1, ddof=1) / np.sqrt(5)
+    assert_allclose(found.mean_errors[0], mean)
+    assert_allclose(found.standard_errors[0], spread)
+    k = int(np.argmin(mean))
+    assert found.index == found.index_min == k
+    first = next(i for i in range(30) if mean[i] <= mean[k] + spread[k])
+    assert found.index_1se == first <= k
+    sparse = cv_path(X, y, n_alphas=30, cv=5, rule="1se")
+    assert sparse.index == first
+    assert sparse.alpha == found.alphas[0, first]
+    table = str(found)
+    assert "min" in table
+    assert "1se" in table
+    assert f"{found.alpha:.6g}" in table
+    one = cv_path(X, y, n_alphas=5, cv=[(np.arange(60), np.arange(60, 80))], rule="1se")
+    assert one.index == one.index_min
+
+
+def test_predictions_out_of_fold(data):
+    X, y = data
+    found = cv_path(X, y, n_alphas=8, eps=0.02, cv=4)
+    for fits, (_, test) in zip(found.fold_paths, KFold(4).split(y), strict=True):
+        expected = fits[found.index].predict(dense(X)[test])
+        assert_allclose(found.predictions[test], expected, rtol=1e-10)
+    half = np.arange(len(y) // 2)
+    rest = np.arange(len(y) // 2, len(y))
+    found = cv_path(X, y, n_alphas=5, cv=[(half, rest)])
+    assert np.isnan(found.predictions[half]).all()
+    assert np.isfinite(found.predictions[rest]).all()
+    assert_allclose(found.predict(X), found.path[found.index].predict(X))
+
+
+def test_scoring(rng):
+    X, y = problems.make_data(rng, 40, 10)
+    weight = rng.uniform(0.5, 2.0, 40)
+    found = cv_path(X, y, n_alphas=6, cv=3, scoring="neg_mean_absolute_error", sample_weight=weight)
+    for k, (_, test) in enumerate(KFold(3).split(y)):
+        predicted = found.fold_paths[k].predict(X[test])
+        for i in range(6):
+            expected = mean_absolute_error(y[test], predicted[:, i], sample_weight=weight[test])
+            assert found.errors[0, i, k] == pytest.approx(expected)
+
+    def seen(model, X_test, y_test):
+        assert X_test.shape == (len(y_test), 10)
+        return -np.abs(model.predict(X_test) - y_test).max()
+
+    worst = cv_path(X, y, n_alphas=6, cv=3, scoring=seen)
+    predicted = worst.fold_paths[0].predict(X[:14])
+    assert_allclose(worst.errors[0, :, 0], np.abs(predicted - y[:14, np.newaxis]).max(axis=0))
+    with pytest.raises(ValueError, match="scoring"):
+        cv_path(X, y, scoring="no such score")
+
+
+def test_groups(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    groups = rng.integers(0, 8, 40)
+    splits = list(GroupKFold(3).split(X, y, groups))
+    expected = cv_path(X, y, n_alphas=5, cv=splits)
+    found = cv_path(X, y, n_alphas=5, cv=GroupKFold(3), groups=groups)
+    assert_array_equal(found.errors, expected.errors)
+    model = LassoCV(alphas=5, cv=GroupKFold(3)).fit(X, y, groups=groups)
+    assert_allclose(model.mse_path_, expected.errors[0], rtol=1e-3)
+    with pytest.raises(ValueError, match="groups"):
+        cv_path(X, y, cv=GroupKFold(3))
+    with pytest.raises(ValueError, match="metadata"):
+        model.fit(X, y, colours=groups)
+
+
+def test_metadata_routing(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    groups = rng.integers(0, 8, 40)
+    expected = LassoCV(alphas=5, cv=list(GroupKFold(3).split(X, y, groups))).fit(X, y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        splitter = GroupKFold(3).set_split_request(groups=True)
+        model = LassoCV(alphas=5, cv=splitter).fit(X, y, groups=groups)
+    assert_array_equal(model.mse_path_, expected.mse_path_)
+
+
+BAD_FOLDS = {
+    "no samples in training": ([(np.array([], int), np.arange(5))], "training set of fold 0"),
+    "no samples in a test": (
+        [(np.arange(5), np.arange(5, 10)), (np.arange(5), np.array([], int))],
+        "test set of fold 1",
+    ),
+    "no such sample": ([(np.arange(5), np.array([10]))], "test set of fold 0 holds sample 10"),
+    "numbers": ([(np.arange(5.0), np.arange(5))], "training set of fold 0 has dtype float64"),
+    "no folds": ([], "no folds"),
+    "more folds than samples": (11, "Cannot have number of splits"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FOLDS)
+def test_bad_folds(rng, case):
+    cv, message = BAD_FOLDS[case]
+    X, y = problems.make_data(rng, 10, 4)
+    with pytest.raises(ValueError, match=message):
+        cv_path(X, y, cv=cv)
+
+
+def test_folds_without_weight(rng):
+    X, y = problems.make_data(rng, 12, 4)
+    weight = np.ones(12)
+    weight[4:8] = 0.0
+    with pytest.raises(ValueError, match="every test sample of fold 1"):
+        cv_path(X, y, cv=3, sample_weight=weight)
+    with pytest.raises(ValueError, match="every training sample of fold 0"):
+        cv_path(X, y, cv=[(np.arange(4, 8), np.arange(4))], sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": "2se"}, "rule must be one of"),
+        ({"criterion": "cp"}, "criterion must be one of"),
+        ({"criterion": "aic", "scoring": "r2"}, "not by both"),
+        ({"l1_ratio": [0.5, 1.5]}, "l1_ratio must be"),
+        ({"l1_ratio": []}, "l1_ratio must be"),
+        ({"alphas": [1.0, -1.0]}, "alphas"),
+        ({"alphas": [1.0, np.nan]}, "alphas"),
+        ({"tol": -1.0}, "tol"),
+    ],
+)
+def test_bad_options(rng, options, message):
+    X, y = problems.make_data(rng, 12, 4)
+    with pytest.raises(ValueError, match=message):
+        cv_path(X, y, **options)
+
+
+def test_alphas_in_any_order_and_repeated(rng):
+    X, y = problems.make_data(rng, 30, 5)
+    found = cv_path(X, y, alphas=[0.1, 1.0, 0.1, 0.5], cv=3)
+    assert_array_equal(found.alphas[0], [1.0, 0.5, 0.1, 0.1])
+    assert_allclose(found.errors[0, 2], found.errors[0, 3], rtol=1e-10)
+
+
+def test_nothing_of_the_callers_is_changed(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    weight = rng.uniform(0.5, 2.0, 40)
+    X, copies = np.asfortranarray(X), (X.copy(), y.copy(), weight.copy())
+    for array in (X, y, weight):
+        array.flags.writeable = False
+    LassoCV(alphas=5).fit(X, y, sample_weight=weight)
+    for given, kept in zip((X, y, weight), copies, strict=True):
+        assert_array_equal(given, kept)
+
+
+def test_a_design_may_be_given(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    design = Design(X, y)
+    assert_array_equal(cv_path(design, cv=3).errors, cv_path(X, y, cv=3).errors)
+
+
+def test_every_target_has_its_own_alpha(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    Y = np.column_stack([y, rng.standard_normal(40), y[::-1]])
+    model = ElasticNetCV(l1_ratio=[0.5, 1.0], alphas=8, alpha_per_target=True).fit(X, Y)
+    assert model.coef_.shape == (3, 6)
+    for k in range(3):
+        one = ElasticNetCV(l1_ratio=[0.5, 1.0], alphas=8).fit(X, Y[:, k])
+        assert model.alpha_[k] == one.alpha_
+        assert model.l1_ratio_[k] == one.l1_ratio_
+        assert_array_equal(model.coef_[k], one.coef_)
+        assert_array_equal(model.mse_path_[k], one.mse_path_)
+    with pytest.raises(ValueError, match="For multi-task outputs, use MultiTaskElasticNetCV"):
+        ElasticNetCV().fit(X, Y)
+    with pytest.warns(DataConversionWarning):
+        ElasticNetCV(alphas=3).fit(X, Y[:, :1])
+
+
+def test_frames_and_clones(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    model = clone(LassoCV(alphas=7, rule="1se", l1_weights=np.arange(1.0, 7.0))).fit(frame, y)
+    assert list(model.feature_names_in_) == list("abcdef")
+    assert list(model.cv_path_.path.feature_names) == list("abcdef")
+    assert isinstance(model.cv_path_, CVPath)
+    assert model.coef_path_.shape == (6, 7)
+    assert_array_equal(model.coef_path_[:, [model.cv_path_.index]].toarray()[:, 0], model.coef_)
+    assert model.alpha_ == model.cv_path_.alpha
+
+
+@pytest.mark.parametrize("criterion", ["aic", "aicc", "bic", "ebic"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_information_criteria(rng, data, criterion, weighted):
+    X, y = data
+    n, p = X.shape
+    weight = rng.integers(0, 3, n).astype(float) if weighted else np.ones(n)
+    used = weight > 0
+    found = cv_path(X, y, n_alphas=10, eps=0.1, criterion=criterion, sample_weight=weight)
+    assert found.errors.shape == (1, 10, 1)
+    for k, fit in enumerate(found.path):
+        residual = y[used] - dense(X)[used] @ fit.coef - fit.intercept
+        m, d = used.sum(), np.count_nonzero(fit.coef) + 1
+        asked = {
+            "aic": 2 * d,
+            "aicc": 2 * d + 2 * d * (d + 1) / (m - d - 1),
+            "bic": np.log(m) * d,
+            "ebic": np.log(m) * d + 2 * np.log(float(comb(p, d - 1))),
+        }[criterion]
+        expected = m * np.log(np.average(residual**2, weights=weight[used])) + asked
+        if d >= m - 1:
+            expected = np.inf
+        assert found.errors[0, k, 0] == pytest.approx(expected, rel=1e-9)
+    assert found.index == np.argmin(found.errors[0, :, 0])
+    model = LassoCV(alphas=10, eps=0.1, criterion=criterion, tol=1e-6)
+    model.fit(X, y, sample_weight=weight)
+    assert model.alpha_ == found.alpha
+
+
+def test_degrees_of_freedom_of_an_elastic_net(rng):
+    # d fitted / d y, summed, by small changes of y, at a support that these do not change
+    X, y = problems.make_data(rng, 30, 6)
+    alpha, ratio, h = 0.3, 0.5, 1e-5
+
+    def fitted(y):
+        return path(X, y, alphas=[alpha], l1_ratio=ratio, tol=1e-12).predict(X)[:, 0]
+
+    slope = [
+        (fitted(y + h * e)[i] - fitted(y - h * e)[i]) / (2 * h) for i, e in enumerate(np.eye(30))
+    ]
+    found = cv_path(X, y, alphas=[alpha], l1_ratio=ratio, criterion="aic")
+    residual = y - found.path.predict(X)[:, 0]
+    d = (found.errors[0, 0, 0] - 30 * np.log(np.mean(residual**2))) / 2
+    assert d == pytest.approx(np.sum(slope), rel=1e-5)
+
+
+def test_zero_ratio_wants_alphas(rng):
+    X, y = problems.make_data(rng, 30, 4)
+    with pytest.raises(ValueError, match="not supported for l1_ratio=0"):
+        ElasticNetCV(l1_ratio=0.0).fit(X, y)
+    model = ElasticNetCV(l1_ratio=[0.0, 0.5], alphas=[1.0, 0.1, 0.01]).fit(X, y)
+    assert model.alphas_.shape == (3,)
+
+
+@pytest.mark.parametrize("model", [LassoCV(alphas=10, cv=3), ElasticNetCV(alphas=10, cv=3)])
+def test_check_estimator(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_estimator(model)
+
+
+def test_threads_change_nothing(rng, monkeypatch):
+    monkeypatch.setattr("softreg_fast.threads.SMALLEST_PARALLEL_WORK", 1)
+    for n, p in ((300, 12), (40, 200)):
+        X, y = problems.make_data(rng, n, p)
+        one, two = (cv_path(X, y, cv=3, n_alphas=20, n_threads=k) for k in (1, 2))
+        assert_allclose(one.errors, two.errors, rtol=1e-12)
+        assert_array_equal(one.path.df, two.path.df)
+
+
+def test_progress(rng, monkeypatch):
+    X, y = problems.make_data(rng, 30, 4)
+    seen = []
+
+    class Bar:
+        def __init__(self, total, **_):
+            self.total = total
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            seen.append((self.total, self.n))
+
+        n = 0
+
+        def update(self):
+            self.n += 1
+
+        def set_postfix_str(self, text, refresh):
+            assert "gap" in text
+
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
+    cv_path(X, y, cv=3, n_alphas=4, progress=True)
+    assert seen == []  # standard error is no terminal
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    cv_path(X, y, cv=3, n_alphas=4, progress=True)
+    assert seen == [(16, 16)]
