@@ -259,6 +259,15 @@ def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
     assert drawn == (find_spec("matplotlib") is not None)
     assert "best / ours" in capsys.readouterr().out
 
+    # a page that is written again says what the machine was like when it was measured
+    about = json.loads(results.read_text())["about"]
+    later = about | {"load at the start": 98765.0}
+    monkeypatch.setattr(peers, "environment", lambda *_: later)
+    monkeypatch.setattr("sys.argv", [*command, "--only", "no such family"])
+    peers.main()
+    assert "98765" not in page.read_text()
+    assert "little, alpha_max/10" in page.read_text()
+
 
 def test_what_each_family_must_reach():
     by_name = {family.name: family for family in families.FAMILIES}

@@ -185,13 +185,14 @@ class Record:
     """All results so far, in a JSON file; those of another machine or version are dropped."""
 
     def __init__(self, path, about):
-        self.path, self.about, self.rows, self.curves = path, about, {}, {}
+        self.path, self.rows, self.curves = path, {}, {}
+        self.about = self.now = about  # when the last was measured, and now
         if path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
             if _lasting(kept["about"]) == _lasting(about):
                 for row in kept["rows"]:
                     self._take(Result(**row))
-                self.curves = kept["curves"]
+                self.curves, self.about = kept["curves"], kept["about"]
 
     def _take(self, row):
         key = (row.setting, row.problem, row.package, row.target, row.n_threads)
@@ -199,6 +200,7 @@ class Record:
 
     def add(self, results, curves):
         """Take in what was found on one problem, and save."""
+        self.about = self.now
         for row in results:
             self._take(row)
         self.curves.setdefault(f"{results[0].setting}: {results[0].problem}", {}).update(curves)
