@@ -269,6 +269,20 @@ def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
     assert "little, alpha_max/10" in page.read_text()
 
 
+@pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix, sp.csc_array])
+@pytest.mark.parametrize("setting", families.SETTINGS)
+def test_every_setting_has_problems_for_every_layout(setting, layout):
+    given = small_problem(layout)
+    family = families.Family("little", "tiny", 1, 2, None)
+    made = list(families.SETTINGS[setting].problems(family, given.X, given.y))
+    assert len(made) == (3 if setting == "fit" else 1)
+    for name, problem in made:
+        assert name.startswith("little")
+        assert len(problem.alphas) == (1 if setting == "fit" else 100)
+        assert judge.worst_gap(problem, np.zeros((60, len(problem.alphas)))) > 0.0
+        assert (problem.l1_weights is not None) == (setting == "weighted")
+
+
 def test_what_each_family_must_reach():
     by_name = {family.name: family for family in families.FAMILIES}
     tiny, golub = by_name["tiny 442 x 10"], by_name["golub"]
