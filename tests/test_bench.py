@@ -276,11 +276,11 @@ def test_every_setting_has_problems_for_every_layout(setting, layout):
     family = families.Family("little", "tiny", 1, 2, None)
     made = list(families.SETTINGS[setting].problems(family, given.X, given.y))
     assert len(made) == (3 if setting == "fit" else 1)
-    for name, problem in made:
+    for name, made_of in made:
         assert name.startswith("little")
-        assert len(problem.alphas) == (1 if setting == "fit" else 100)
-        assert judge.worst_gap(problem, np.zeros((60, len(problem.alphas)))) > 0.0
-        assert (problem.l1_weights is not None) == (setting == "weighted")
+        assert len(made_of.alphas) == (1 if setting == "fit" else 100)
+        assert judge.worst_gap(made_of, np.zeros((60, len(made_of.alphas)))) > 0.0
+        assert (made_of.l1_weights is not None) == (setting == "weighted")
 
 
 def test_what_each_family_must_reach():
