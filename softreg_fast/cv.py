@@ -19,7 +19,7 @@ from sklearn.metrics import check_scoring
 from softreg_fast.criteria import CRITERIA, information
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
-from softreg_fast.folds import Training, make_folds, predict_rows
+from softreg_fast.folds import Training, make_folds, pairs_of, predict_rows
 from softreg_fast.path import (
     PathStep,
     alpha_grid,
@@ -256,7 +256,8 @@ def cv_path(
     else:
         rows = design.X if isinstance(X, Design) else X
         options = {} if groups is None else {"groups": groups}
-        training = Training(design, make_folds(cv, rows, design.y, **options))
+        pairs = pairs_of(cv, rows, design.y, **options)
+        training = Training(design, make_folds(pairs, design.n_samples))
         n_fits = grid.n_fits * len(training.folds) + len(grid.alphas[0])
         with _bar(n_fits, progress) as bar:
             of_folds = precompute if isinstance(precompute, bool | str) else "auto"
@@ -270,7 +271,7 @@ def cv_path(
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.n_samples, np.nan),
-        measure=criterion or ("mean squared error" if scoring is None else f"-{scoring}"),
+        measure=criterion or ("mean squared error" if scoring is None else f"-{_name_of(scoring)}"),
         rule=rule,
         seconds=time.perf_counter() - began,
     )
@@ -382,10 +383,25 @@ def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
         rows = design.X.tocsr()[test] if sp.issparse(design.X) else design.X[test]
         options = {}
     predictions = training.predictions_of(k, fits)
-    scores = [scorer(_Known(column), rows, design.y[test], **options) for column in predictions.T]
+    y, scores = design.y[test], np.empty(len(fits))
+    try:
+        for i, column in enumerate(predictions.T):
+            scores[i] = scorer(_Known(column), rows, y, **options)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"scoring={_name_of(scoring)} failed on fold {k}: {error}; wanted is a scorer for "
+            "regression that gives one number."
+        ) from error
     if not np.isfinite(scores).all():
-        raise ValueError(f"scoring={scoring!r} is not finite on fold {k}; use larger test sets.")
-    return -np.asarray(scores, dtype=np.float64)
+        raise ValueError(
+            f"scoring={_name_of(scoring)} gives {scores[~np.isfinite(scores)][0]} on the "
+            f"{len(test)} test samples of fold {k}; use larger test sets or another scorer."
+        )
+    return -scores
+
+
+def _name_of(scoring: Any) -> str:
+    return str(getattr(scoring, "__name__", scoring))
 
 
 def _predict_out_of_fold(training: Training, found: CVPath) -> None:

@@ -52,7 +52,10 @@ class PathDisplay:
     @classmethod
     def from_path(cls, path: Path | CVPath, **options: Any) -> Self:
         """Draw a Path, or that of a CVPath on all samples; options as in `plot`."""
-        return cls(path.path if isinstance(path, CVPath) else path).plot(**options)
+        path = path.path if isinstance(path, CVPath) else path
+        if not isinstance(path, Path):
+            raise TypeError(f"path must be a Path or a CVPath, got {type(path).__name__}.")
+        return cls(path).plot(**options)
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
@@ -74,6 +77,8 @@ class PathDisplay:
         """
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
+        if not isinstance(n_labels, int | np.integer) or n_labels < 0:
+            raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
         from matplotlib.collections import LineCollection
 
         self.ax_, self.figure_ = axes(ax)
@@ -161,6 +166,8 @@ class CVPathDisplay:
     @classmethod
     def from_path(cls, cv_path: CVPath, **options: Any) -> Self:
         """Draw a CVPath; options as in `plot`."""
+        if not isinstance(cv_path, CVPath):
+            raise TypeError(f"cv_path must be a CVPath, got {type(cv_path).__name__}.")
         return cls(cv_path).plot(**options)
 
     @classmethod

@@ -32,8 +32,8 @@ class Fold(NamedTuple):
     test: Index
 
 
-def make_folds(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Fold]:
-    """What the splitter yields, checked.
+def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
+    """(train, test) of every fold.
 
     Parameters
     ----------
@@ -46,10 +46,26 @@ def make_folds(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Fold]:
     Raises
     ------
     ValueError
+        If an iterable yields anything but pairs.
+    """
+    if np.iterable(cv) and not isinstance(cv, str) and not hasattr(cv, "split"):
+        cv = list(cv)
+        for k, pair in enumerate(cv):
+            if not np.iterable(pair) or len(pair) != 2:
+                raise ValueError(f"Fold {k} is {pair!r}; wanted is a pair (train, test).")
+    return list(check_cv(cv).split(X, y, **split_options))
+
+
+def make_folds(pairs: list[Any], n: int) -> list[Fold]:
+    """Folds of n samples from pairs of indices or masks, checked.
+
+    Raises
+    ------
+    ValueError
         For a fold without training or test samples, or with indices that are no samples.
     """
-    n, folds = len(y), []
-    for k, (train, test) in enumerate(check_cv(cv).split(X, y, **split_options)):
+    folds = []
+    for k, (train, test) in enumerate(pairs):
         train, test = _as_indices("training", train, n, k), _as_indices("test", test, n, k)
         folds.append(Fold(np.bincount(train, minlength=n).astype(np.float64), test))
     if not folds:

@@ -51,18 +51,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         self
         """
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None; "
-                "give one target value for each row of X."
-            )
-        design = Design(
-            X,
-            sample_weight=sample_weight,
-            fit_intercept=self.fit_intercept,
-            standardize=self.standardize,
-            n_threads=self.n_threads,
-        )
+        design = self._design(X, y, sample_weight, self.n_threads)
         targets = as_targets(y)
         if targets.ndim > 2:
             raise ValueError(f"y has shape {targets.shape}; wanted is a vector or a matrix.")
@@ -86,6 +75,23 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f" for {len(missed)} of {len(fits)} targets" if len(fits) > 1 else "",
             )
         return self
+
+    def _design(
+        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
+    ) -> Design:
+        # the Design of X for all targets
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; "
+                "give one target value for each row of X."
+            )
+        return Design(
+            X,
+            sample_weight=sample_weight,
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+            n_threads=n_threads,
+        )
 
     @property
     def _most_iterations(self) -> int:
@@ -150,6 +156,14 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def order_of_descent(selection: str, random_state: Any) -> Any:
+    """The generator that selection="random" asks for, None for "cyclic"."""
+    if selection not in ("cyclic", "random"):
+        raise ValueError(f"selection must be 'cyclic' or 'random', got {selection!r}.")
+    rng = check_random_state(random_state)
+    return rng if selection == "random" else None
 
 
 class ElasticNet(_LinearRegressor):
@@ -257,9 +271,7 @@ class ElasticNet(_LinearRegressor):
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
-        if self.selection not in ("cyclic", "random"):
-            raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}.")
-        rng = check_random_state(self.random_state) if self.selection == "random" else None
+        rng = order_of_descent(self.selection, self.random_state)
         penalty = Penalty(
             alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
         )

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -17,7 +17,8 @@ from sklearn.utils.metadata_routing import (
 
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
-from softreg_fast.linear_model import _LinearRegressor
+from softreg_fast.folds import pairs_of
+from softreg_fast.linear_model import _LinearRegressor, order_of_descent
 from softreg_fast.path import enet_path, lasso_path
 from softreg_fast.validation import as_targets
 
@@ -166,23 +167,10 @@ class ElasticNetCV(_LinearRegressor):
         -------
         self
         """
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None; "
-                "give one target value for each row of X."
-            )
-        if self.selection not in ("cyclic", "random"):
-            raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}.")
-        check_random_state(self.random_state)
+        order_of_descent(self.selection, self.random_state)  # raises if they mean nothing
         split = self._split_options(sample_weight, params)
-        threads = self.n_jobs if self.n_threads is None else self.n_threads
-        design = Design(
-            X,
-            sample_weight=sample_weight,
-            fit_intercept=self.fit_intercept,
-            standardize=self.standardize,
-            n_threads=threads,
-        )
+        n_threads = self.n_jobs if self.n_threads is None else self.n_threads
+        design = self._design(X, y, sample_weight, n_threads)
         targets = self._targets(y)
         found = [self._search(design.with_target(t), X, split) for t in np.atleast_2d(targets.T)]
         self._keep_features(X, y, design.n_features)
@@ -220,9 +208,7 @@ class ElasticNetCV(_LinearRegressor):
                 "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
                 "grid by providing your estimator with the appropriate `alphas=` argument."
             )
-        folds = None
-        if self.criterion is None:
-            folds = list(check_cv(self.cv).split(X, design.y, **split))
+        pairs = None if self.criterion else pairs_of(self.cv, X, design.y, **split)
         return cv_path(
             design,
             alphas=self.alphas,
@@ -232,7 +218,7 @@ class ElasticNetCV(_LinearRegressor):
             l2_weights=self.l2_weights,
             positive=self.positive,
             bounds=self.bounds,
-            cv=folds,
+            cv=pairs,
             scoring=self.scoring,
             criterion=self.criterion,
             rule=self.rule,

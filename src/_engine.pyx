@@ -95,6 +95,7 @@ cdef class Engine:
     # screening
     cdef screening_t B
     cdef double[:, ::1] by_feature      # what B, u and the next two are rows of
+    cdef double[::1] known              # what B knows
     cdef double[::1] scanned, found     # slopes of all features, and of the candidates
     cdef Py_ssize_t[::1] candidates
     cdef double[:, ::1] basis
@@ -164,13 +165,12 @@ cdef class Engine:
             self.slot_of[j] = -1
         if self.X.kind == GRAM:
             return
-        self.scanned, self.found = rows[3], rows[4]
+        self.scanned, self.found, self.known = rows[3], rows[4], rows[5]
         self.basis = np.empty((self.B.largest, self.X.n + 1))
         self.target_slopes = np.empty(self.B.largest)
-        self.B.known, self.B.slopes = &self.by_feature[5, 0], &self.by_feature[6, 0]
+        self.B.known, self.B.slopes = &self.known[0], &self.by_feature[6, 0]
         self.B.basis, self.B.target_slopes = &self.basis[0, 0], &self.target_slopes[0]
-        for j in range(p):
-            self.B.known[j] = INFINITY
+        self.known[:] = INFINITY
 
     # -- slots ---------------------------------------------------------------------------------
 
@@ -771,7 +771,7 @@ cdef class Engine:
             return
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)
-        self.by_feature[5, :] = INFINITY    # nothing is known of the new residual
+        self.known[:] = INFINITY    # nothing, of the new residual
         for a in range(self.m):
             self.us[a] = self.synced[a] = self.settled[a] = self.u[self.feature[a]]
         if self.m:

@@ -109,7 +109,7 @@ def test_grams_of_folds_from_one_pass(rng, weighted, fit_intercept, offset):
     weight = rng.integers(0, 3, 300).astype(float) if weighted else None
     design = Design(np.asfortranarray(X), y, weight, fit_intercept=fit_intercept)
     for cv in (KFold(4, shuffle=True, random_state=1), ShuffleSplit(3, random_state=0)):
-        made = folds.make_folds(cv, X, y)
+        made = folds.make_folds(folds.pairs_of(cv, X, y), 300)
         training = folds.Training(design, made)
         assert training._grams is not None
         for k, fold in enumerate(made):
@@ -233,8 +233,15 @@ def test_scoring(rng):
     worst = cv_path(X, y, n_alphas=6, cv=3, scoring=seen)
     predicted = worst.fold_paths[0].predict(X[:14])
     assert_allclose(worst.errors[0, :, 0], np.abs(predicted - y[:14, np.newaxis]).max(axis=0))
+    assert worst.measure == "-seen"
     with pytest.raises(ValueError, match="scoring"):
         cv_path(X, y, scoring="no such score")
+    with pytest.raises(ValueError, match="scoring=accuracy failed on fold 0"):
+        cv_path(X, y, scoring="accuracy")
+    with pytest.raises(ValueError, match="scoring=<lambda> failed on fold 0"):
+        cv_path(X, y, scoring=lambda *_: "good")
+    with pytest.raises(ValueError, match="scoring=<lambda> gives nan on the 10 test samples"):
+        cv_path(X, y, cv=4, scoring=lambda *_: np.nan)
 
 
 def test_groups(rng):
@@ -271,6 +278,8 @@ BAD_FOLDS = {
     "no such sample": ([(np.arange(5), np.array([10]))], "test set of fold 0 holds sample 10"),
     "numbers": ([(np.arange(5.0), np.arange(5))], "training set of fold 0 has dtype float64"),
     "no folds": ([], "no folds"),
+    "half a pair": ([(np.arange(5),)], "Fold 0 is .*; wanted is a pair"),
+    "a number": ([3], "Fold 0 is 3; wanted is a pair"),
     "more folds than samples": (11, "Cannot have number of splits"),
 }
 

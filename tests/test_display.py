@@ -146,6 +146,13 @@ def test_small_and_empty_paths():
 def test_what_cannot_be_drawn(diabetes):
     with pytest.raises(ValueError, match="against"):
         PathDisplay.from_estimator(diabetes, against="lambda")
+    for n_labels in (-1, "all"):
+        with pytest.raises(ValueError, match="n_labels must be an integer >= 0"):
+            PathDisplay.from_estimator(diabetes, n_labels=n_labels)
+    with pytest.raises(TypeError, match="must be a Path or a CVPath, got int"):
+        PathDisplay.from_path(3)
+    with pytest.raises(TypeError, match="must be a CVPath, got Path"):
+        CVPathDisplay.from_path(diabetes.cv_path_.path)
     X, y = load_diabetes(return_X_y=True)
     several = LassoCV(alphas=3, alpha_per_target=True).fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="cv_path_"):

@@ -37,8 +37,8 @@ Where we are not as far ahead as we want, and why:
 
 - *Tall data*: our path and scikit-learn's both are little more than one BLAS `syrk` (see "Our paths
   from inside"), from which no package can be several times faster.
-- *Fits and paths on tiny data* are a few microseconds of arithmetic; the rest is Python that checks
-  and describes the input. python-glmnet checks less.
+- *Fits and paths on tiny data* are little arithmetic and much Python that checks and describes the
+  input. python-glmnet checks less.
 - *The looser target*: we always go on to rounding level, others stop where they are told to.
 
 Repeat it with
