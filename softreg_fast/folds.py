@@ -51,7 +51,7 @@ def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
     if np.iterable(cv) and not isinstance(cv, str) and not hasattr(cv, "split"):
         cv = list(cv)
         for k, pair in enumerate(cv):
-            if not np.iterable(pair) or len(pair) != 2:
+            if not hasattr(pair, "__len__") or len(pair) != 2:
                 raise ValueError(f"Fold {k} is {pair!r}; wanted is a pair (train, test).")
     return list(check_cv(cv).split(X, y, **split_options))
 
