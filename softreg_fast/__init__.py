@@ -18,6 +18,7 @@ from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
 from softreg_fast.penalty import Penalty
 from softreg_fast.result import Path, Solution, Status
 from softreg_fast.ridge import gradient_descent
+from softreg_fast.ridge_cv import RidgeCV
 from softreg_fast.threads import effective_n_threads, show_config
 
 __version__ = _version("softreg_fast")
@@ -35,6 +36,7 @@ __all__ = [
     "PathStep",
     "Penalty",
     "Ridge",
+    "RidgeCV",
     "Solution",
     "Status",
     "cv_path",

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import check_scoring
 
 from softreg_fast.criteria import CRITERIA, information
 from softreg_fast.design import Design
@@ -30,6 +27,7 @@ from softreg_fast.path import (
 )
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.result import Path
+from softreg_fast.scoring import name_of, scores_of
 
 Vector = NDArray[np.float64]
 Tell = Callable[[PathStep], None]
@@ -271,7 +269,7 @@ def cv_path(
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.n_samples, np.nan),
-        measure=criterion or ("mean squared error" if scoring is None else f"-{_name_of(scoring)}"),
+        measure=criterion or ("mean squared error" if scoring is None else f"-{name_of(scoring)}"),
         rule=rule,
         seconds=time.perf_counter() - began,
     )
@@ -357,51 +355,15 @@ def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
     return np.array([check_number("l1_ratio", r, low=0.0, high=1.0) for r in given.tolist()])
 
 
-class _Known(RegressorMixin, BaseEstimator):
-    """A model that has made its predictions."""
-
-    def __init__(self, predictions: Any = None) -> None:
-        self.predictions = predictions
-
-    def fit(self, X: Any, y: Any) -> _Known:
-        return self
-
-    def predict(self, X: Any) -> Any:
-        return self.predictions
-
-
 def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
     # the errors of a path on the k-th fold, or minus its scores
     if scoring is None:
         return training.errors_of(k, fits)
-    design, test = training.design, training.folds[k].test
-    scorer = check_scoring(_Known(), scoring=scoring)
-    weight = training.weight_of(k)
+    test, weight = training.folds[k].test, training.weight_of(k)
     options = {} if weight is None else {"sample_weight": weight}
-    rows = np.empty((len(test), 0))
-    if callable(scoring) and not hasattr(scoring, "_score_func"):  # may want to see them
-        rows = design.X.tocsr()[test] if sp.issparse(design.X) else design.X[test]
-        options = {}
     predictions = training.predictions_of(k, fits)
-    y, scores = design.y[test], np.empty(len(fits))
-    try:
-        for i, column in enumerate(predictions.T):
-            scores[i] = scorer(_Known(column), rows, y, **options)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"scoring={_name_of(scoring)} failed on fold {k}: {error}; wanted is a scorer for "
-            "regression that gives one number."
-        ) from error
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            f"scoring={_name_of(scoring)} gives {scores[~np.isfinite(scores)][0]} on the "
-            f"{len(test)} test samples of fold {k}; use larger test sets or another scorer."
-        )
-    return -scores
-
-
-def _name_of(scoring: Any) -> str:
-    return str(getattr(scoring, "__name__", scoring))
+    y = training.design.y[test]
+    return -scores_of(scoring, training.design, test, y, predictions, f"fold {k}", **options)
 
 
 def _predict_out_of_fold(training: Training, found: CVPath) -> None:

@@ -347,6 +347,14 @@ class Lasso(ElasticNet):
         )
 
 
+def ridge_strengths(
+    weights: NDArray[np.float64], alpha: float, design: Design
+) -> NDArray[np.float64]:
+    """1/(2S) of alpha * weights; an infinite weight excludes also at alpha = 0."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isinf(weights), np.inf, weights * (alpha / design.weight_sum))
+
+
 class Ridge(_LinearRegressor):
     """Linear regression with an L2 penalty, weighted per coefficient as wished.
 
@@ -431,9 +439,7 @@ class Ridge(_LinearRegressor):
     ) -> Solution:
         Penalty(alpha)  # raises if it is no number >= 0
         weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
-        # 1/(2S) of the objective above; an infinite weight excludes also at alpha = 0
-        with np.errstate(invalid="ignore"):
-            l2 = np.where(np.isinf(weights), np.inf, weights * (float(alpha) / design.weight_sum))
+        l2 = ridge_strengths(weights, float(alpha), design)
         penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
         return solve_design(
             design,

@@ -9,25 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
 from softreg_fast.folds import pairs_of
 from softreg_fast.linear_model import _LinearRegressor, order_of_descent
 from softreg_fast.path import enet_path, lasso_path
+from softreg_fast.routing import routed
 from softreg_fast.validation import as_targets
-
-try:  # private, but what every meta-estimator outside scikit-learn asks
-    from sklearn.utils._metadata_requests import _routing_enabled
-except ImportError:  # pragma: no cover
-
-    def _routing_enabled() -> bool:
-        return False
 
 
 class ElasticNetCV(_LinearRegressor):
@@ -168,7 +158,7 @@ class ElasticNetCV(_LinearRegressor):
         self
         """
         order_of_descent(self.selection, self.random_state)  # raises if they mean nothing
-        split = self._split_options(sample_weight, params)
+        split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
         design = self._design(X, y, sample_weight, n_threads)
         targets = self._targets(y)
@@ -177,18 +167,6 @@ class ElasticNetCV(_LinearRegressor):
         self._keep([fits.path[fits.index] for fits in found], single=targets.ndim == 1)
         self._keep_search(found, single=targets.ndim == 1)
         return self
-
-    def _split_options(self, sample_weight: Any, params: dict[str, Any]) -> dict[str, Any]:
-        if _routing_enabled():
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
-            return dict(routed.splitter.split)
-        unknown = sorted(set(params) - {"groups"})
-        if unknown:
-            raise ValueError(
-                f"[sample_weight, groups] are the only metadata that fit takes without metadata "
-                f"routing; got {unknown}. See sklearn.set_config(enable_metadata_routing=True)."
-            )
-        return params
 
     def _targets(self, y: ArrayLike) -> NDArray[np.float64]:
         targets = as_targets(y)

@@ -68,7 +68,7 @@ def test_errors_are_those_of_scikit_learn(rng, data, weighted, fit_intercept):
 
 def test_a_grid_of_ratios(data):
     X, y = data
-    options = {"l1_ratio": [0.3, 0.7, 1.0], "alphas": np.geomspace(1.0, 0.01, 8), "cv": 3}
+    options = {"l1_ratio": [0.3, 0.7, 1.0], "alphas": np.geomspace(1.0, 0.05, 8), "cv": 3}
     expected = fitted_as_far_as_it_goes(theirs.ElasticNetCV(**options), X, y)
     model = ElasticNetCV(**options).fit(X, y)
     assert_allclose(model.alphas_, expected.alphas_, rtol=1e-10)
@@ -240,7 +240,7 @@ def test_scoring(rng):
         cv_path(X, y, scoring="accuracy")
     with pytest.raises(ValueError, match="scoring=<lambda> failed on fold 0"):
         cv_path(X, y, scoring=lambda *_: "good")
-    with pytest.raises(ValueError, match="scoring=<lambda> gives nan on the 10 test samples"):
+    with pytest.raises(ValueError, match=r"scoring=<lambda> gives nan on fold 0 \(10 test samples"):
         cv_path(X, y, cv=4, scoring=lambda *_: np.nan)
 
 

@@ -1,0 +1,328 @@
+"""RidgeCV, scikit-learn's contract: all alphas from one decomposition, leave-one-out or folds."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import get_scorer
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+
+from softreg_fast.cv import RULES
+from softreg_fast.design import Design
+from softreg_fast.folds import Training, make_folds, pairs_of
+from softreg_fast.linear_model import _LinearRegressor, ridge_strengths
+from softreg_fast.path import solve_design
+from softreg_fast.penalty import Penalty, check_number, nonnegative_vector
+from softreg_fast.routing import routed
+from softreg_fast.scoring import scores_of
+from softreg_fast.spectrum import RidgeSpectrum, ridge_spectrum
+from softreg_fast.validation import as_targets
+
+Vector = NDArray[np.float64]
+
+
+class RidgeCV(_LinearRegressor):
+    """Ridge with alpha chosen by leaving out each sample in turn, or by folds.
+
+    Minimises the objective of `Ridge`. One eigendecomposition serves all alphas, and the error on
+    a sample left out follows from the fit to all samples (`softreg_fast.spectrum`).
+
+    Parameters
+    ----------
+    alphas : array-like (n_alphas,) or float, default=(0.1, 1.0, 10.0)
+        All positive; with `cv` also 0.
+    fit_intercept : bool, default=True
+    scoring : str, callable or None
+        A scikit-learn scorer, which gets the sample weights. None: minus the mean squared error
+        (times the weights); with `cv`, R squared.
+    cv : int, splitter, iterable of (train, test) or None
+        None leaves out each sample in turn.
+    gcv_mode : {None, "auto", "svd", "eigen"}
+        Accepted for compatibility: eigenvalues of the smaller of X'X and XX' serve every shape.
+    store_cv_results : bool, default=False
+        Keep `cv_results_`; not with `cv`.
+    alpha_per_target : bool, default=False
+        Choose an alpha for each target.
+    rule : {"min", "1se"}, default="min"
+        "1se": the largest alpha whose score is within one standard error of the best, over samples
+        (if scoring is None) or over folds.
+    l2_weights : array-like (n_features,) or None
+        0: not penalised; inf: excluded; None: all 1.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance; coefficients stay in the units of X.
+    n_threads : int or None
+
+    Attributes
+    ----------
+    alpha_ : float or ndarray (n_targets,) if alpha_per_target
+    best_score_ : float or ndarray (n_targets,)
+        The score at alpha_.
+    scores_ : ndarray (n_alphas,) or (n_targets, n_alphas)
+        All scores, in the order of `alphas`.
+    cv_results_ : ndarray (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
+        Squared errors, weighted, of each sample left out; with `scoring` the predictions.
+    coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, sparse_coef_
+        As in `Ridge`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From fit, for input that cannot be fitted or scored.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import RidgeCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RidgeCV(alphas=[1e-3, 1e-2, 1e-1, 1.0]).fit(X, y)
+    >>> model.alpha_, round(model.score(X, y), 3)
+    (0.01, 0.517)
+    """
+
+    def __init__(
+        self,
+        alphas: Any = (0.1, 1.0, 10.0),
+        *,
+        fit_intercept: bool = True,
+        scoring: Any = None,
+        cv: Any = None,
+        gcv_mode: str | None = None,
+        store_cv_results: bool = False,
+        alpha_per_target: bool = False,
+        rule: str = "min",
+        l2_weights: ArrayLike | None = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.scoring = scoring
+        self.cv = cv
+        self.gcv_mode = gcv_mode
+        self.store_cv_results = store_cv_results
+        self.alpha_per_target = alpha_per_target
+        self.rule = rule
+        self.l2_weights = l2_weights
+        self.standardize = standardize
+        self.n_threads = n_threads
+
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
+        """Choose alpha, then fit the model to all samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like (n_samples,), number or None
+        **params
+            For scorer and splitter, with metadata routing; without it `groups` for the splitter.
+
+        Returns
+        -------
+        self
+        """
+        self._check_options()
+        split, score = routed(self, sample_weight, params)
+        alphas = self._checked_alphas()
+        design = self._design(X, y, sample_weight, self.n_threads)
+        given = as_targets(y)
+        if given.ndim > 2:
+            raise ValueError(f"y has shape {given.shape}; wanted is a vector or a matrix.")
+        targets = [design.with_target(t) for t in given.reshape(len(given), -1).T]
+        weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
+        spectrum = ridge_spectrum(targets[0], weights)
+        together = not self.alpha_per_target or len(targets) == 1
+        search = _Search(design, targets, alphas, self.scoring, score, together)
+        if self.cv is None:
+            search.leave_one_out(spectrum, self.store_cv_results)
+        else:
+            search.over_folds(pairs_of(self.cv, X, given, **split), weights)
+        chosen = search.chosen(self.rule)
+        self._keep_features(X, y, design.n_features)
+        fits = [
+            self._fit_to_all(spectrum, target, weights, alphas[k])
+            for target, k in zip(targets, np.broadcast_to(chosen, len(targets)), strict=True)
+        ]
+        self._keep(fits, single=given.ndim == 1)
+        self._keep_search(search, chosen, given)
+        return self
+
+    def _check_options(self) -> None:
+        if self.rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
+        if self.gcv_mode not in (None, "auto", "svd", "eigen"):
+            raise ValueError(
+                f"gcv_mode must be None, 'auto', 'svd' or 'eigen', got {self.gcv_mode!r}."
+            )
+        if self.cv is not None and self.store_cv_results:
+            raise ValueError("cv!=None and store_cv_results=True are incompatible")
+        if self.rule == "1se" and self.cv is None and self.scoring is not None:
+            raise ValueError(
+                "rule='1se' needs several scores; leaving out single samples gives them with "
+                "scoring=None only. Give cv for a standard error over folds."
+            )
+
+    def _checked_alphas(self) -> Vector:
+        given = np.atleast_1d(np.asarray(self.alphas))
+        if given.ndim != 1 or not given.size:
+            raise ValueError(f"alphas must be a number or a vector, got shape {given.shape}.")
+        strict = self.cv is None
+        return np.array(
+            [
+                check_number(f"alphas[{k}]", alpha, low=0.0, low_open=strict)
+                for k, alpha in enumerate(given.tolist())
+            ]
+        )
+
+    def _fit_to_all(
+        self, spectrum: RidgeSpectrum, target: Design, weights: Vector, alpha: float
+    ) -> Any:
+        # from the solution by eigenvalues, which has only to be certified
+        return solve_design(
+            target,
+            Penalty(l2=ridge_strengths(weights, alpha, target)),
+            solver="auto",
+            precompute="auto",
+            tol=1e-10,
+            max_iter=100_000,
+            coef_init=spectrum.coef(target, alpha) if alpha > 0.0 else None,
+        )
+
+    def _keep_search(
+        self, search: _Search, chosen: NDArray[np.intp], given: NDArray[np.float64]
+    ) -> None:
+        alphas, best = search.alphas[chosen], search.scores[np.arange(len(chosen)), chosen]
+        one = search.together
+        self.alpha_ = float(alphas[0]) if one else alphas
+        self.best_score_ = float(best[0]) if one else best
+        self.scores_ = search.scores[0] if one else search.scores
+        if self.store_cv_results:
+            kept = search.by_sample
+            self.cv_results_ = kept[0] if given.ndim == 1 else kept.transpose(1, 0, 2)
+        else:
+            self.__dict__.pop("cv_results_", None)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What scorer and splitter may be given; see scikit-learn's guide to metadata routing."""
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        router.add(
+            scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score")
+        )
+        return router.add(
+            splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
+
+    def _scorer(self) -> Any:
+        if self.scoring is None:
+            return get_scorer("r2").set_score_request(sample_weight=True)
+        return get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
+
+
+class _Search:
+    """Scores of all alphas, of all targets together or of each.
+
+    Attributes
+    ----------
+    scores, spread : ndarray (n_choices, n_alphas)
+        Means over folds or samples, and their standard errors; n_choices is 1 if `together`.
+    by_sample : ndarray (n_targets, n_samples, n_alphas)
+        Squared errors or predictions of samples left out, if they were to be kept.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        targets: list[Design],
+        alphas: Vector,
+        scoring: Any,
+        score_params: dict[str, Any],
+        together: bool,
+    ) -> None:
+        self.design = design
+        self.targets = targets
+        self.alphas = alphas
+        self.scoring = scoring
+        self.score_params = score_params
+        self.together = together
+        self.by_sample = np.empty((len(targets), 0, len(alphas)))
+        shape = (1 if together else len(targets), len(alphas))
+        self.scores, self.spread = np.empty(shape), np.zeros(shape)
+
+    def chosen(self, rule: str) -> NDArray[np.intp]:
+        """Index of the alpha that the rule chooses, (n_choices,)."""
+        best = np.argmax(self.scores, axis=1)
+        if rule == "1se":
+            each = np.arange(len(best))
+            enough = self.scores[each, best] - self.spread[each, best]
+            within = self.scores >= enough[:, np.newaxis]
+            best = np.argmax(np.where(within, self.alphas, -np.inf), axis=1)
+        return np.asarray(best)
+
+    def leave_one_out(self, spectrum: RidgeSpectrum, keep: bool) -> None:
+        """Leave out each sample in turn."""
+        n = self.design.n_samples
+        if n == 1:
+            raise ValueError("X has n_samples=1; at least 2 are needed to leave one out.")
+        if self.scoring is not None or keep:
+            self.by_sample = np.empty((len(self.targets), n, len(self.alphas)))
+        sums = np.zeros((2, *self.scores.shape))  # of the samples' losses and their squares
+        y = np.array([target.y for target in self.targets])
+        for rows, errors in spectrum.left_out(self.targets, self.alphas):
+            if self.scoring is not None:
+                self.by_sample[:, rows] = y[:, rows, np.newaxis] - errors
+                continue
+            losses = errors**2 * self._weight(rows)[:, np.newaxis]
+            if keep:
+                self.by_sample[:, rows] = losses
+            losses = losses.mean(axis=0, keepdims=True) if self.together else losses
+            sums += losses.sum(axis=1), (losses**2).sum(axis=1)
+        if self.scoring is not None:
+            self.scores = self._scores(np.arange(n), self.by_sample, "the samples left out")
+            return
+        self.scores = -sums[0] / n
+        variance = np.maximum(sums[1] / n - self.scores**2, 0.0) * (n / max(n - 1, 1))
+        self.spread = np.sqrt(variance / n)
+
+    def _weight(self, rows: slice) -> Vector:
+        # sample weights as given
+        if self.design.weight is None:
+            return np.full(rows.stop - rows.start, self.design.weight_sum / self.design.n_samples)
+        unit = self.design.weight_sum / self.design.n_samples
+        return np.asarray(self.design.weight[rows] * unit)
+
+    def over_folds(self, pairs: list[Any], l2_weights: Vector) -> None:
+        """Train on some samples, test on others."""
+        folds = make_folds(pairs, self.design.n_samples)
+        training = Training(self.targets[0], folds)
+        unit = self.design.weight_sum / self.design.n_samples  # of the weights that Training has
+        scores = []
+        for k, fold in enumerate(folds):
+            first = training.design_of(k)
+            targets = [first, *(first.with_target(t.y) for t in self.targets[1:])]
+            spectrum = ridge_spectrum(first, l2_weights / unit)
+            predicted = [spectrum.predictions(t, fold.test, self.alphas) for t in targets]
+            scores.append(self._scores(fold.test, np.array(predicted), f"fold {k}"))
+        self.scores = np.mean(scores, axis=0)
+        if len(folds) > 1:
+            self.spread = np.std(scores, axis=0, ddof=1) / np.sqrt(len(folds))
+
+    def _scores(self, rows: NDArray[np.intp], predicted: Any, where: str) -> NDArray[np.float64]:
+        # by the scorer, of predictions (n_targets, n_rows, n_alphas)
+        y = np.array([target.y[rows] for target in self.targets])
+        n = self.design.n_samples
+        options = {k: np.broadcast_to(np.asarray(v), n)[rows] for k, v in self.score_params.items()}
+        if len(y) > 1 and self.together:
+            groups = [(y.T, predicted.transpose(1, 0, 2))]
+        else:
+            groups = list(zip(y, predicted, strict=True))
+        scoring = "r2" if self.scoring is None else self.scoring
+        return np.array(
+            [
+                scores_of(scoring, self.design, rows, true, guessed, where, **options)
+                for true, guessed in groups
+            ]
+        )

@@ -1,0 +1,82 @@
+"""Scores of predictions that have been made already, by scikit-learn's scorers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import check_scoring
+
+from softreg_fast.design import Design
+
+Vector = NDArray[np.float64]
+
+
+class _Known(RegressorMixin, BaseEstimator):
+    """A model that has made its predictions."""
+
+    def __init__(self, predictions: Any = None) -> None:
+        self.predictions = predictions
+
+    def fit(self, X: Any, y: Any) -> _Known:
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return self.predictions
+
+
+def scores_of(
+    scoring: Any,
+    design: Design,
+    rows: NDArray[np.intp],
+    y: NDArray[np.float64],
+    predictions: NDArray[np.float64],
+    where: str,
+    **score_params: Any,
+) -> Vector:
+    """Scores of several models on some samples.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        A scikit-learn scorer. One that is no function of predictions gets these rows of X.
+    y : ndarray (n_rows,) or (n_rows, n_targets)
+    predictions : ndarray (..., n_models), otherwise as y
+    where : str
+        Which samples these are, for messages.
+    **score_params
+        For the scorer, such as sample_weight.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the scorer fails or gives anything but a finite number.
+    """
+    scorer = check_scoring(_Known(), scoring=scoring)
+    X = np.empty((len(rows), 0))
+    if callable(scoring) and not hasattr(scoring, "_score_func"):  # may want to see them
+        X = design.X.tocsr()[rows] if sp.issparse(design.X) else design.X[rows]
+        score_params = {}
+    scores = np.empty(predictions.shape[-1])
+    try:
+        for k in range(len(scores)):
+            scores[k] = scorer(_Known(predictions[..., k]), X, y, **score_params)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"scoring={name_of(scoring)} failed on {where}: {error}; wanted is a scorer for "
+            "regression that gives one number."
+        ) from error
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"scoring={name_of(scoring)} gives {scores[~np.isfinite(scores)][0]} on {where} "
+            f"({len(rows)} test samples); use larger test sets or another scorer."
+        )
+    return scores
+
+
+def name_of(scoring: Any) -> str:
+    """What a scorer is called."""
+    return str(getattr(scoring, "__name__", scoring))
