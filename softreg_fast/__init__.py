@@ -16,6 +16,7 @@ from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
 from softreg_fast.penalty import Penalty
+from softreg_fast.relaxed import RelaxedPath, relaxed_path
 from softreg_fast.result import Path, Solution, Status
 from softreg_fast.ridge import gradient_descent
 from softreg_fast.ridge_cv import RidgeCV
@@ -35,6 +36,7 @@ __all__ = [
     "PathDisplay",
     "PathStep",
     "Penalty",
+    "RelaxedPath",
     "Ridge",
     "RidgeCV",
     "Solution",
@@ -45,6 +47,7 @@ __all__ = [
     "gradient_descent",
     "lasso_path",
     "path",
+    "relaxed_path",
     "show_config",
     "solve",
 ]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import numbers
-import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +15,25 @@ from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
 from softreg_fast.folds import Training, make_folds, pairs_of, predict_rows
 from softreg_fast.path import (
-    PathStep,
+    PathRun,
     alpha_grid,
     as_alphas,
     as_design,
     check_options,
-    path,
+    warn_of_missed,
 )
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
+from softreg_fast.relaxed import as_gammas, relax_fits
 from softreg_fast.result import Path
 from softreg_fast.scoring import name_of, scores_of
+from softreg_fast.watch import Watcher, watching
 
 Vector = NDArray[np.float64]
-Tell = Callable[[PathStep], None]
 
 RULES = ("min", "1se")
+
+# Alphas between two looks at the errors, when the folds go along the grid together.
+ALPHAS_AT_ONCE = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,13 +44,16 @@ class CVPath:
     ----------
     alphas : ndarray (n_l1_ratios, n_alphas), falling
     l1_ratios : ndarray (n_l1_ratios,)
-    errors : ndarray (n_l1_ratios, n_alphas, n_folds)
+    gammas : ndarray (n_gammas,), falling
+        What `relax` asked for: how much of the Lasso is in the fits; 1 alone without.
+    errors_by_gamma : ndarray (n_gammas, n_l1_ratios, n_alphas, n_folds)
         Mean squared error on the test samples of each fold, weighted by sample_weight; with
-        `scoring`, minus the score. With `criterion` its value, as that of one fold.
+        `scoring`, minus the score. With `criterion` its value, as that of one fold. NaN where the
+        grid was left early.
     path : Path
-        All samples, at the l1_ratio with the smallest mean error.
+        All samples, at the gamma and l1_ratio with the smallest mean error.
     fold_paths : list of Path
-        The training samples of each fold, at the same l1_ratio; empty with `criterion`.
+        The training samples of each fold, at the same; empty with `criterion`.
     predictions : ndarray (n_samples,)
         Out of fold, at the chosen alpha: the prediction by the model that was not trained with the
         sample, the mean where several were not, NaN where none was.
@@ -62,7 +66,8 @@ class CVPath:
 
     alphas: NDArray[np.float64]
     l1_ratios: Vector
-    errors: NDArray[np.float64]
+    gammas: Vector
+    errors_by_gamma: NDArray[np.float64]
     path: Path
     fold_paths: list[Path]
     predictions: Vector
@@ -71,32 +76,49 @@ class CVPath:
     seconds: float
 
     @property
+    def gamma(self) -> float:
+        """The gamma with the smallest mean error: 1 is the Lasso, 0 its fully relaxed form."""
+        return float(self.gammas[best_of(self.errors_by_gamma)[0]])
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """errors_by_gamma at that gamma, (n_l1_ratios, n_alphas, n_folds)."""
+        return np.asarray(self.errors_by_gamma[best_of(self.errors_by_gamma)[0]])
+
+    @property
     def mean_errors(self) -> NDArray[np.float64]:
-        """Mean of the errors over the folds, (n_l1_ratios, n_alphas)."""
+        """Mean of `errors` over the folds, (n_l1_ratios, n_alphas)."""
         return np.asarray(self.errors.mean(axis=-1))
 
     @property
     def standard_errors(self) -> NDArray[np.float64]:
         """Standard error of that mean, 0 with one fold; (n_l1_ratios, n_alphas)."""
-        n_folds = self.errors.shape[-1]
+        errors = self.errors
+        n_folds = errors.shape[-1]
         if n_folds == 1:
-            return np.zeros(self.errors.shape[:-1])
-        return np.asarray(self.errors.std(axis=-1, ddof=1) / np.sqrt(n_folds))
+            return np.zeros(errors.shape[:-1])
+        return np.asarray(errors.std(axis=-1, ddof=1) / np.sqrt(n_folds))
 
     @property
     def best_ratio(self) -> int:
         """Index of the l1_ratio with the smallest mean error."""
-        return best_of(self.errors)[0]
+        return best_of(self.errors_by_gamma)[1]
+
+    @property
+    def curve(self) -> tuple[Vector, Vector]:
+        """Mean error and its standard error along `path`, each (n_alphas,)."""
+        part = self.best_ratio, slice(len(self.path))
+        return self.mean_errors[part], self.standard_errors[part]
 
     @property
     def index_min(self) -> int:
         """Index of the alpha with the smallest mean error."""
-        return best_of(self.errors)[1]
+        return best_of(self.errors_by_gamma)[2]
 
     @property
     def index_1se(self) -> int:
         """Index of the largest alpha whose mean error is within one standard error of that."""
-        mean, spread = self.mean_errors[self.best_ratio], self.standard_errors[self.best_ratio]
+        mean, spread = self.curve
         k = self.index_min
         return int(np.argmax(mean <= mean[k] + spread[k]))
 
@@ -108,7 +130,7 @@ class CVPath:
     @property
     def alpha(self) -> float:
         """The alpha that the rule chooses."""
-        return float(self.alphas[self.best_ratio, self.index])
+        return float(self.path.alphas[self.index])
 
     @property
     def l1_ratio(self) -> float:
@@ -120,7 +142,7 @@ class CVPath:
         return self.path[self.index].predict(X)
 
     def __repr__(self) -> str:
-        n_ratios, n_alphas, n_folds = self.errors.shape
+        _, n_ratios, n_alphas, n_folds = self.errors_by_gamma.shape
         ratios = f"{n_ratios} l1_ratios x " if n_ratios > 1 else ""
         return (
             f"CVPath({ratios}{n_alphas} alphas x {n_folds} folds, alpha={self.alpha:.6g} by rule "
@@ -128,11 +150,12 @@ class CVPath:
         )
 
     def __str__(self) -> str:
-        mean, spread = self.mean_errors[self.best_ratio], self.standard_errors[self.best_ratio]
+        mean, spread = self.curve
         ratio = f", l1_ratio {self.l1_ratio:g}" if len(self.l1_ratios) > 1 else ""
+        gamma = f", gamma {self.gamma:g}" if len(self.gammas) > 1 else ""
         lines = [
             repr(self),
-            f"measure: {self.measure}{ratio}",
+            f"measure: {self.measure}{ratio}{gamma}",
             f"{'':>4} {'alpha':>12} {'index':>6} {'measure':>12} {'SE':>10} {'nonzero':>8}",
         ]
         for name, k in (("min", self.index_min), ("1se", self.index_1se)):
@@ -143,11 +166,11 @@ class CVPath:
         return "\n".join(lines)
 
 
-def best_of(errors: NDArray[np.float64]) -> tuple[int, int]:
-    """(l1_ratio, alpha) with the smallest mean error, the largest alpha where several have it."""
+def best_of(errors: NDArray[np.float64]) -> tuple[int, int, int]:
+    """(gamma, l1_ratio, alpha) with the smallest mean error, the first where several have it."""
     mean = errors.mean(axis=-1)
-    ratio, k = np.unravel_index(int(np.argmin(mean)), mean.shape)
-    return int(ratio), int(k)
+    gamma, ratio, k = np.unravel_index(int(np.nanargmin(mean)), mean.shape)
+    return int(gamma), int(ratio), int(k)
 
 
 def cv_path(
@@ -170,6 +193,8 @@ def cv_path(
     scoring: Any = None,
     criterion: str | None = None,
     rule: str = "min",
+    relax: bool | ArrayLike = False,
+    patience: int | None = None,
     solver: str = "auto",
     precompute: bool | str | ArrayLike = "auto",
     tol: float = 1e-6,
@@ -177,6 +202,7 @@ def cv_path(
     gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
     progress: bool = False,
+    watcher: Watcher | None = None,
 ) -> CVPath:
     """Choose alpha, and l1_ratio if there are several, by the errors on samples left out.
 
@@ -202,9 +228,18 @@ def cv_path(
         formulas.
     rule : {"min", "1se"}, default="min"
         "min": the smallest mean error. "1se": the largest alpha whose mean error exceeds that by at
-        most its standard error, at the same l1_ratio.
+        most its standard error, at the same l1_ratio and gamma.
+    relax : bool or array-like of gammas in [0, 1], default=False
+        Also try blends of the Lasso fits with unpenalised fits on their supports (`relaxed_path`):
+        True tries gamma 1, 3/4, 1/2, 1/4 and 0.
+    patience : int or None
+        Leave the grid of an l1_ratio after so many alphas without a smaller mean error. The folds
+        then go along the grid together, so that their engines are in memory at the same time.
     progress : bool, default=False
         One bar over folds and alphas on standard error (needs tqdm), if that is a terminal.
+    watcher : callable or None
+        Called after every fit with the name of its path and a `PathStep`; a true return value ends
+        that path.
 
     Returns
     -------
@@ -229,43 +264,43 @@ def cv_path(
     5
     """
     began = time.perf_counter()
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}; got {rule!r}.")
-    if criterion is not None and criterion not in CRITERIA:
-        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}.")
-    if criterion is not None and scoring is not None:
-        raise ValueError("Choose by scoring, on folds, or by a criterion, without; not by both.")
+    _check_choice(rule, criterion, scoring, relax, patience)
     check_options(tol, max_iter, gram_memory)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
-    words = {
-        "l1_weights": l1_weights,
-        "l2_weights": l2_weights,
-        "positive": positive,
-        "bounds": bounds,
-    }
-    how = {"solver": solver, "tol": tol, "max_iter": max_iter, "gram_memory": gram_memory}
-    count = n_alphas if alphas is None else alphas
-    grid = _Grid.of(design, as_ratios(l1_ratio), count, eps, words, how)
-    if criterion is not None:
-        training = None
-        with _bar(grid.n_fits, progress) as bar:
-            errors, wholes = _by_criterion(design, grid, criterion, precompute, _teller(bar))
-        whole, fold_paths = wholes[best_of(errors)[0]], list[Path]()
-    else:
+    search = Search(
+        design,
+        l1_ratios=as_ratios(l1_ratio),
+        gammas=as_gammas(relax),
+        alphas=n_alphas if alphas is None else alphas,
+        eps=eps,
+        penalty={
+            "l1_weights": l1_weights,
+            "l2_weights": l2_weights,
+            "positive": positive,
+            "bounds": bounds,
+        },
+        options={"solver": solver, "tol": tol, "max_iter": max_iter, "gram_memory": gram_memory},
+    )
+    training = None
+    if criterion is None:
         rows = design.X if isinstance(X, Design) else X
-        options = {} if groups is None else {"groups": groups}
-        pairs = pairs_of(cv, rows, design.y, **options)
+        groups_given = {} if groups is None else {"groups": groups}
+        pairs = pairs_of(cv, rows, design.y, **groups_given)
         training = Training(design, make_folds(pairs, design.n_samples))
-        n_fits = grid.n_fits * len(training.folds) + len(grid.alphas[0])
-        with _bar(n_fits, progress) as bar:
-            of_folds = precompute if isinstance(precompute, bool | str) else "auto"
-            errors, paths = _by_folds(training, grid, scoring, of_folds, _teller(bar))
-            best = best_of(errors)[0]
-            whole, fold_paths = grid.fit(design, best, precompute, _teller(bar)), paths[best]
+    n_paths = 1 if training is None else len(training.folds)
+    total = n_paths * search.alphas.size + (0 if training is None else search.alphas.shape[1])
+    with watching(total, progress, watcher) as teller:
+        if training is None:
+            errors, whole = search.by_criterion(str(criterion), precompute, teller)
+            fold_paths: list[Path] = []
+        else:
+            errors, fold_paths = search.over_folds(training, scoring, precompute, patience, teller)
+            whole = search.whole(errors, precompute, teller)
     found = CVPath(
-        alphas=grid.alphas,
-        l1_ratios=grid.l1_ratios,
-        errors=errors,
+        alphas=search.alphas,
+        l1_ratios=search.l1_ratios,
+        gammas=search.gammas,
+        errors_by_gamma=errors,
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.n_samples, np.nan),
@@ -278,73 +313,139 @@ def cv_path(
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Every l1_ratio with its alphas, and what all fits have in common."""
+def _check_choice(rule: str, criterion: Any, scoring: Any, relax: Any, patience: Any) -> None:
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}; got {rule!r}.")
+    if criterion is not None and criterion not in CRITERIA:
+        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}.")
+    if criterion is not None and scoring is not None:
+        raise ValueError("Choose by scoring, on folds, or by a criterion, without; not by both.")
+    if criterion is not None and (len(as_gammas(relax)) > 1 or patience is not None):
+        raise ValueError("relax and patience need folds; leave them out, or leave criterion out.")
+    if patience is not None:
+        whole = isinstance(patience, numbers.Integral) and not isinstance(patience, bool)
+        if not whole or patience < 1:
+            raise ValueError(f"patience must be an integer >= 1 or None, got {patience!r}.")
 
-    l1_ratios: Vector
-    alphas: NDArray[np.float64]
-    penalties: list[PenaltyVectors]
-    words: dict[str, Any]
-    how: dict[str, Any]
 
-    @classmethod
-    def of(
-        cls,
+class Search:
+    """The grid of gammas, l1_ratios and alphas, and all fits on it.
+
+    Attributes
+    ----------
+    alphas : ndarray (n_l1_ratios, n_alphas)
+    """
+
+    def __init__(
+        self,
         design: Design,
         l1_ratios: Vector,
+        gammas: Vector,
         alphas: Any,
         eps: float,
-        words: dict[str, Any],
-        how: dict[str, Any],
-    ) -> _Grid:
-        penalties, grids = [], []
-        for ratio in l1_ratios.tolist():
-            vectors = Penalty(1.0, ratio, **words).vectors(design.n_features)
-            penalties.append(PenaltyVectors(*design.to_engine(*vectors)))
-            if isinstance(alphas, numbers.Integral):
-                grids.append(alpha_grid(design, penalties[-1], ratio, int(alphas), eps))
-            else:
-                grids.append(as_alphas(alphas))
-        return cls(l1_ratios, np.array(grids), penalties, words, how)
+        penalty: dict[str, Any],
+        options: dict[str, Any],
+    ) -> None:
+        self.design = design
+        self.l1_ratios = l1_ratios
+        self.gammas = gammas
+        self.options = options
+        self.penalties = [Penalty(1.0, ratio, **penalty) for ratio in l1_ratios.tolist()]
+        self.vectors = [each.vectors(design.n_features) for each in self.penalties]
+        if isinstance(alphas, numbers.Integral):
+            scaled = [PenaltyVectors(*design.to_engine(*vectors)) for vectors in self.vectors]
+            grids = [
+                alpha_grid(design, vectors, ratio, int(alphas), eps)
+                for vectors, ratio in zip(scaled, l1_ratios.tolist(), strict=True)
+            ]
+        else:
+            grids = [as_alphas(alphas)] * len(l1_ratios)
+        self.alphas = np.array(grids)
 
-    @property
-    def n_fits(self) -> int:
-        return self.alphas.size
-
-    def fit(self, design: Design, ratio: int, precompute: Any, tell: Tell | None) -> Path:
-        """The path at the l1_ratio with this index."""
-        options = {**self.words, **self.how, "precompute": precompute, "callback": tell}
-        return path(
-            design, alphas=self.alphas[ratio], l1_ratio=float(self.l1_ratios[ratio]), **options
+    def run(self, design: Design, ratio: int, precompute: Any) -> PathRun:
+        """The path of the l1_ratio with this index, still to be fitted."""
+        known = self.vectors[ratio], PenaltyVectors(*design.to_engine(*self.vectors[ratio]))
+        return PathRun(
+            design,
+            self.penalties[ratio],
+            self.alphas[ratio],
+            precompute=precompute,
+            known=known,
+            **self.options,
         )
 
+    def by_criterion(
+        self, criterion: str, precompute: Any, teller: Any
+    ) -> tuple[NDArray[np.float64], Path]:
+        """Values of a criterion as errors of one fold, and the path at the best l1_ratio."""
+        errors, paths = np.full((1, *self.alphas.shape, 1), np.nan), []
+        for ratio, vectors in enumerate(self.vectors):
+            run = self.run(self.design, ratio, precompute)
+            run.advance(len(run.alphas), teller(self._name("all samples", ratio)))
+            fits = self.blends(run)[0]
+            scaled = PenaltyVectors(*self.design.to_engine(*vectors))
+            values = information(criterion, fits, self.design, scaled, self.l1_ratios[ratio])
+            errors[0, ratio, : len(fits), 0] = values
+            paths.append(fits)
+        return errors, paths[best_of(errors)[1]]
 
-def _by_criterion(
-    design: Design, grid: _Grid, criterion: str, precompute: Any, tell: Tell | None
-) -> tuple[NDArray[np.float64], list[Path]]:
-    # values of the criterion as errors of one fold, and the path at each l1_ratio
-    errors, paths = np.empty((*grid.alphas.shape, 1)), []
-    for k, (ratio, penalty) in enumerate(zip(grid.l1_ratios, grid.penalties, strict=True)):
-        paths.append(grid.fit(design, k, precompute, tell))
-        errors[k, :, 0] = information(criterion, paths[-1], design, penalty, float(ratio))
-    return errors, paths
+    def over_folds(
+        self,
+        training: Training,
+        scoring: Any,
+        precompute: Any,
+        patience: int | None,
+        teller: Any,
+    ) -> tuple[NDArray[np.float64], list[Path]]:
+        """Errors on the test samples, and the folds' paths where they are smallest."""
+        n_folds, n_alphas = len(training.folds), self.alphas.shape[1]
+        errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
+        of_folds = precompute if isinstance(precompute, bool | str) else "auto"
+        # one fold after the other, or all along the grid together
+        groups = [[k] for k in range(n_folds)] if patience is None else [list(range(n_folds))]
+        block = n_alphas if patience is None else ALPHAS_AT_ONCE
+        paths: list[list[list[Path]]] = [[] for _ in self.l1_ratios]
+        for group in groups:
+            designs = {k: training.design_of(k) for k in group}
+            for ratio, found in enumerate(paths):
+                runs = {k: self.run(design, ratio, of_folds) for k, design in designs.items()}
+                for start in range(0, n_alphas, block):
+                    part = errors[:, ratio, start : start + block]
+                    for k, run in runs.items():
+                        run.advance(block, teller(self._name(f"fold {k}", ratio)))
+                        for gamma, fits in enumerate(self.blends(run, start)):
+                            part[gamma, : len(fits), k] = _errors(training, k, fits, scoring)
+                    if patience is not None and _is_stale(errors[:, ratio], patience):
+                        break
+                found.extend(self.blends(run) for run in runs.values())
+        gamma, ratio, _ = best_of(errors)
+        return errors, [blends[gamma] for blends in paths[ratio]]
 
+    def whole(self, errors: NDArray[np.float64], precompute: Any, teller: Any) -> Path:
+        """All samples at the gamma and l1_ratio with the smallest errors, as far as folds went."""
+        gamma, ratio, best = best_of(errors)
+        reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
+        run = self.run(self.design, ratio, precompute)
+        run.advance(reached, teller(self._name("all samples", ratio)))
+        run.advance(max(best + 1 - run.position, 0))  # were it stopped before
+        return self.blends(run)[gamma]
 
-def _by_folds(
-    training: Training, grid: _Grid, scoring: Any, precompute: Any, tell: Tell | None
-) -> tuple[NDArray[np.float64], list[list[Path]]]:
-    # errors on the test samples, and for each l1_ratio the paths of all folds
-    n_folds = len(training.folds)
-    errors = np.empty((*grid.alphas.shape, n_folds))
-    paths: list[list[Path]] = [[] for _ in grid.l1_ratios]
-    for k in range(n_folds):
-        design = training.design_of(k)
-        for ratio in range(len(grid.l1_ratios)):
-            fits = grid.fit(design, ratio, precompute, tell)
-            errors[ratio, :, k] = _errors(training, k, fits, scoring)
-            paths[ratio].append(fits)
-    return errors, paths
+    def blends(self, run: PathRun, start: int = 0) -> list[Path]:
+        """The fits of a run at every gamma, from a position on."""
+        fits = run.path()
+        if start:
+            fits = fits.part(slice(start, None))
+        elif run.position:
+            warn_of_missed(fits, run.max_iter)
+        if len(self.gammas) == 1 and self.gammas[0] == 1.0:
+            return [fits]
+        penalty = self.penalties[0]
+        relaxed = relax_fits(run.design, fits, penalty.positive, penalty.bounds)
+        return [relaxed.at(gamma) for gamma in self.gammas.tolist()]
+
+    def _name(self, part: str, ratio: int) -> str:
+        many = len(self.l1_ratios) > 1
+        return f"{part}, l1_ratio {self.l1_ratios[ratio]:g}" if many else part
 
 
 def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
@@ -379,26 +480,8 @@ def _predict_out_of_fold(training: Training, found: CVPath) -> None:
     found.predictions[tested] = total[tested] / times[tested]
 
 
-def _bar(total: int, progress: bool) -> AbstractContextManager[Any]:
-    if not progress or not sys.stderr.isatty():
-        return nullcontext()
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError(
-            "progress=True needs tqdm: pip install 'softreg_fast[progress]', or leave it out."
-        ) from None
-    bar: AbstractContextManager[Any] = tqdm(total=total, unit="fit")
-    return bar
-
-
-def _teller(bar: Any) -> Tell | None:
-    # a callback that moves the bar
-    if bar is None:
-        return None
-
-    def tell(step: PathStep) -> None:
-        bar.set_postfix_str(f"gap {step.gap:.0e}, {step.df} nonzero", refresh=False)
-        bar.update()
-
-    return tell
+def _is_stale(errors: NDArray[np.float64], patience: int) -> bool:
+    # whether the last alphas brought no smaller mean error; errors (n_gammas, n_alphas, n_folds)
+    mean = np.nanmin(errors.mean(axis=-1), axis=0, initial=np.inf)
+    reached = np.flatnonzero(np.isfinite(mean))
+    return bool(reached.size and reached[-1] - int(np.argmin(mean)) >= patience)

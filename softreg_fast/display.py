@@ -178,9 +178,8 @@ class CVPathDisplay:
     def plot(self, ax: Any = None) -> Self:
         """Draw it, into the given Axes or those of a new figure."""
         self.ax_, self.figure_ = axes(ax)
-        found, ratio = self.cv_path, self.cv_path.best_ratio
-        alphas = found.alphas[ratio]
-        mean, bars = found.mean_errors[ratio], found.standard_errors[ratio]
+        found, alphas = self.cv_path, self.cv_path.path.alphas
+        mean, bars = found.curve
         ink = self.ax_.xaxis.label.get_color()
         self.errorbar_ = self.ax_.errorbar(
             alphas, mean, yerr=bars, fmt="o-", markersize=3, linewidth=1.0, ecolor="0.6", capsize=2

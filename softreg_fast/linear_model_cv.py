@@ -18,9 +18,10 @@ from softreg_fast.linear_model import _LinearRegressor, order_of_descent
 from softreg_fast.path import enet_path, lasso_path
 from softreg_fast.routing import routed
 from softreg_fast.validation import as_targets
+from softreg_fast.watch import CallbackSupportMixin, tasks_of, with_callbacks
 
 
-class ElasticNetCV(_LinearRegressor):
+class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     """Elastic net with alpha, and l1_ratio if several are given, chosen by cross-validation.
 
     The objective is that of `ElasticNet`; `cv_path` says how folds are fitted and compared.
@@ -57,6 +58,10 @@ class ElasticNetCV(_LinearRegressor):
         A scikit-learn scorer instead of the mean squared error.
     criterion : {"aic", "aicc", "bic", "ebic"} or None
         Choose by an information criterion instead of folds.
+    relax : bool or array-like of gammas, default=False
+        Also try blends with unpenalised fits on the supports, as `cv_path` does.
+    patience : int or None
+        Leave the grid after so many alphas without a smaller mean error; `mse_path_` is NaN there.
     alpha_per_target : bool, default=False
         Fit the columns of a y with several as so many models, each with an alpha of its own.
         False: such a y is an error, as in scikit-learn.
@@ -69,6 +74,8 @@ class ElasticNetCV(_LinearRegressor):
     alphas_ : ndarray (n_alphas,) or (n_l1_ratios, n_alphas)
     mse_path_ : ndarray (n_l1_ratios, n_alphas, n_folds), without n_l1_ratios if that is 1
         Errors on the test samples; minus the scores if `scoring` is given.
+    gamma_ : float, or ndarray (n_targets,) if alpha_per_target; only with relax
+        1 is the Lasso, 0 the unpenalised fit on its support.
     coef_path_ : csc_array (n_features, n_alphas)
         Coefficients of the path on all samples, at l1_ratio_.
     cv_path_ : CVPath
@@ -112,6 +119,8 @@ class ElasticNetCV(_LinearRegressor):
         rule: str = "min",
         scoring: Any = None,
         criterion: str | None = None,
+        relax: bool | ArrayLike = False,
+        patience: int | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -136,9 +145,12 @@ class ElasticNetCV(_LinearRegressor):
         self.rule = rule
         self.scoring = scoring
         self.criterion = criterion
+        self.relax = relax
+        self.patience = patience
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
@@ -162,7 +174,7 @@ class ElasticNetCV(_LinearRegressor):
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
         design = self._design(X, y, sample_weight, n_threads)
         targets = self._targets(y)
-        found = [self._search(design.with_target(t), X, split) for t in np.atleast_2d(targets.T)]
+        found = self._searches(design, targets, X, y, split)
         self._keep_features(X, y, design.n_features)
         self._keep([fits.path[fits.index] for fits in found], single=targets.ndim == 1)
         self._keep_search(found, single=targets.ndim == 1)
@@ -179,14 +191,29 @@ class ElasticNetCV(_LinearRegressor):
             )
         return np.asarray(column_or_1d(targets, warn=True))
 
-    def _search(self, design: Design, X: Any, split: dict[str, Any]) -> CVPath:
+    def _searches(
+        self, design: Design, targets: NDArray[np.float64], X: Any, y: Any, split: dict[str, Any]
+    ) -> list[CVPath]:
+        # one for each target
+        each = [design.with_target(t) for t in np.atleast_2d(targets.T)]
+        pairs = None if self.criterion else [pairs_of(self.cv, X, t.y, **split) for t in each]
+        n_paths = np.size(self.l1_ratio) * (1 if pairs is None else len(pairs[0])) + 1
+        tasks = tasks_of(self, X, y, len(each) * n_paths)
+        found = []
+        for k, target in enumerate(each):
+            tell = None if tasks is None else tasks.teller(f"target {k}, " if len(each) > 1 else "")
+            found.append(self._search(target, None if pairs is None else pairs[k], tell))
+        if tasks is not None:
+            tasks.end()
+        return found
+
+    def _search(self, design: Design, pairs: list[Any] | None, watcher: Any) -> CVPath:
         counted = isinstance(self.alphas, numbers.Integral)
         if counted and np.any(np.equal(self.l1_ratio, 0.0)):
             raise ValueError(
                 "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
                 "grid by providing your estimator with the appropriate `alphas=` argument."
             )
-        pairs = None if self.criterion else pairs_of(self.cv, X, design.y, **split)
         return cv_path(
             design,
             alphas=self.alphas,
@@ -200,10 +227,13 @@ class ElasticNetCV(_LinearRegressor):
             scoring=self.scoring,
             criterion=self.criterion,
             rule=self.rule,
+            relax=self.relax,
+            patience=self.patience,
             precompute=self.precompute,
             tol=self.tol,
             max_iter=self._most_iterations,
             progress=bool(self.verbose),
+            watcher=watcher,
         )
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
@@ -216,6 +246,10 @@ class ElasticNetCV(_LinearRegressor):
         self.l1_ratio_ = (
             found[0].l1_ratio if single else np.array([fits.l1_ratio for fits in found])
         )
+        if self.relax is not False:
+            self.gamma_ = found[0].gamma if single else np.array([fits.gamma for fits in found])
+        else:
+            self.__dict__.pop("gamma_", None)
         self.alphas_ = grids[0] if single else np.array(grids)
         self.mse_path_ = errors[0] if single else np.array(errors)
         self.cv_path_ = found[0] if single else found
@@ -274,6 +308,8 @@ class LassoCV(ElasticNetCV):
         rule: str = "min",
         scoring: Any = None,
         criterion: str | None = None,
+        relax: bool | ArrayLike = False,
+        patience: int | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -299,6 +335,8 @@ class LassoCV(ElasticNetCV):
             rule=rule,
             scoring=scoring,
             criterion=criterion,
+            relax=relax,
+            patience=patience,
             alpha_per_target=alpha_per_target,
             n_threads=n_threads,
         )

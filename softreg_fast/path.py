@@ -225,38 +225,126 @@ def path(
     began = time.perf_counter()
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
     check_options(tol, max_iter, gram_memory)
+    stops = _stops(max_dev_ratio, max_df, callback)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    if isinstance(alphas, numbers.Integral):  # scikit-learn's newer way
+        alphas, n_alphas = None, alphas
+    vectors = penalty.vectors(design.n_features)
+    scaled = PenaltyVectors(*design.to_engine(*vectors))
+    grid = (
+        alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else as_alphas(alphas)
+    )
+    run = PathRun(
+        design,
+        penalty,
+        grid,
+        solver,
+        precompute,
+        tol,
+        max_iter,
+        gram_memory,
+        coef_init,
+        known=(vectors, scaled),
+        began=began,
+    )
+    run.advance(len(grid), stops)
+    fits = run.path()
+    warn_of_missed(fits, max_iter)
+    return fits
+
+
+def _stops(
+    max_dev_ratio: float | None,
+    max_df: int | None,
+    callback: Callable[[PathStep], bool | None] | None,
+) -> Callable[[PathStep], bool | None] | None:
+    # one callback for all reasons to stop
     if max_dev_ratio is not None:
         check_number("max_dev_ratio", max_dev_ratio, low=0.0, high=1.0)
     if max_df is not None:
         check_number("max_df", max_df, low=0.0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function of a PathStep or None, got {callback!r}.")
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
-    vectors = penalty.vectors(design.n_features)
-    scaled = PenaltyVectors(*design.to_engine(*vectors))
-    if isinstance(alphas, numbers.Integral):  # scikit-learn's newer way
-        alphas, n_alphas = None, alphas
-    grid = (
-        alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else as_alphas(alphas)
-    )
-    if l1_ratio == 0.0:  # no L1 part, whatever its weights
-        scaled = scaled._replace(l1=np.zeros(design.n_features))
-    engine = make_engine(
-        design, scaled, solver, precompute, coef_init, len(grid), gram_memory=gram_memory
-    )
-    watched = callback is not None or max_dev_ratio is not None or max_df is not None
-    for k, alpha in enumerate(grid.tolist()):
-        engine.keep(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
-        if not watched:
-            continue
-        step = _step(design, vectors, engine, tol, k, len(grid), alpha)
-        if (
+    if max_dev_ratio is None and max_df is None:
+        return callback
+
+    def stops(step: PathStep) -> bool:
+        return bool(
             (callback is not None and callback(step))
             or (max_dev_ratio is not None and step.dev_ratio >= max_dev_ratio)
             or (max_df is not None and step.df >= max_df)
-        ):
-            break
-    return _gather_path(design, vectors, engine, grid, tol, max_iter, began)
+        )
+
+    return stops
+
+
+class PathRun:
+    """A path on its way: an engine, a grid, and how far it has come.
+
+    `known` are the vectors of the penalty in the user's units and in the engine's, if the caller
+    has them.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        penalty: Penalty,
+        alphas: Vector,
+        solver: str,
+        precompute: Any,
+        tol: float,
+        max_iter: int,
+        gram_memory: float,
+        coef_init: ArrayLike | None = None,
+        known: tuple[PenaltyVectors, PenaltyVectors] | None = None,
+        began: float | None = None,
+    ) -> None:
+        self.began = time.perf_counter() if began is None else began
+        self.design = design
+        self.alphas = alphas
+        self.l1_ratio = penalty.l1_ratio
+        self.tol = tol
+        self.max_iter = max_iter
+        self.position = 0
+        if known is None:
+            vectors = penalty.vectors(design.n_features)
+            known = vectors, PenaltyVectors(*design.to_engine(*vectors))
+        self.vectors, scaled = known
+        if self.l1_ratio == 0.0:  # no L1 part, whatever its weights
+            scaled = scaled._replace(l1=np.zeros(design.n_features))
+        self.engine = make_engine(
+            design, scaled, solver, precompute, coef_init, len(alphas), gram_memory=gram_memory
+        )
+
+    def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
+        """Fit the next n alphas; fewer if `tell` returns something true."""
+        engine, l1_ratio, tol, max_iter = self.engine, self.l1_ratio, self.tol, self.max_iter
+        for alpha in self.alphas[self.position : self.position + n].tolist():
+            engine.keep(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
+            self.position += 1
+            if tell is not None and tell(self._step(alpha)):
+                break
+
+    def _step(self, alpha: float) -> PathStep:
+        # what a callback is told about the fit that the engine has kept last
+        design, engine, unit = self.design, self.engine, self.design.objective_unit
+        df = engine.count_nonzero() + len(design.fixed(self.vectors.lower, self.vectors.upper))
+        dev_ratio = float(_dev_ratio(design, engine.residual_sumsq))
+        return PathStep(
+            self.position - 1,
+            len(self.alphas),
+            alpha,
+            df,
+            dev_ratio,
+            engine.gap * unit,
+            self.tol * unit,
+        )
+
+    def path(self) -> Path:
+        """All fits so far."""
+        return _gather_path(
+            self.design, self.vectors, self.engine, self.alphas, self.tol, self.began
+        )
 
 
 def lasso_path(
@@ -525,22 +613,6 @@ def _dev_ratio(design: Design, residual_sumsq: Any) -> Any:
     return 1.0 - residual_sumsq / whole if whole else 0.0 * residual_sumsq
 
 
-def _step(
-    design: Design,
-    vectors: PenaltyVectors,
-    engine: Engine,
-    tol: float,
-    k: int,
-    n_alphas: int,
-    alpha: float,
-) -> PathStep:
-    # what a callback is told about the fit that the engine has kept last
-    unit = design.objective_unit
-    df = engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper))
-    dev_ratio = float(_dev_ratio(design, engine.residual_sumsq))
-    return PathStep(k, n_alphas, alpha, df, dev_ratio, engine.gap * unit, tol * unit)
-
-
 def _coefficients(
     design: Design, vectors: PenaltyVectors, kept: Kept
 ) -> tuple[NDArray[np.int64], NDArray[np.intp], Vector]:
@@ -568,7 +640,6 @@ def _gather_path(
     engine: Engine,
     alphas: Vector,
     tol: float,
-    max_iter: int,
     began: float,
 ) -> Path:
     unit, kept = design.objective_unit, engine.kept()
@@ -581,7 +652,7 @@ def _gather_path(
         (w, features, np.append(0, np.cumsum(df))), shape=(design.n_features, len(df))
     )
     coefs.sort_indices()
-    found = Path(
+    return Path(
         alphas=alphas[: len(gaps)],
         coefs=coefs,
         intercepts=np.subtract(design.y_mean, offsets, dtype=np.float64),
@@ -596,14 +667,17 @@ def _gather_path(
         strategy=engine.strategy,
         feature_names=design.feature_names,
     )
-    missed = np.flatnonzero(found.status)
+
+
+def warn_of_missed(fits: Path, max_iter: int) -> None:
+    """One ConvergenceWarning if a path missed the tolerance somewhere."""
+    missed = np.flatnonzero(fits.status)
     if missed.size:
-        worst = found.alphas[missed][np.argmax(found.gaps[missed])]
-        where = f" at {missed.size} of {len(found)} alphas, worst at alpha={worst:.6g}"
+        worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
+        where = f" at {missed.size} of {len(fits)} alphas, worst at alpha={worst:.6g}"
         warn_not_converged(
-            found.gaps[missed], found.tols[missed], found.status[missed], max_iter, where
+            fits.gaps[missed], fits.tols[missed], fits.status[missed], max_iter, where
         )
-    return found
 
 
 def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:

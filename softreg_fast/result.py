@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -157,6 +157,12 @@ class Path:
             strategy=self.strategy,
             feature_names=self.feature_names,
         )
+
+    def part(self, chosen: slice) -> Path:
+        """The models at these positions as a path of their own."""
+        by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
+        parts = {name: getattr(self, name)[chosen] for name in by_alpha}
+        return replace(self, coefs=self.coefs[:, chosen], **parts)
 
     @property
     def converged(self) -> bool:

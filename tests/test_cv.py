@@ -472,3 +472,95 @@ def test_progress(rng, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     cv_path(X, y, cv=3, n_alphas=4, progress=True)
     assert seen == [(16, 16)]
+
+
+def test_patience_leaves_the_grid_early(rng):
+    X, y = problems.make_data(rng, 60, 20, noise=3.0)
+    whole = cv_path(X, y, n_alphas=60, eps=1e-4, l1_ratio=[0.5, 1.0])
+    found = cv_path(X, y, n_alphas=60, eps=1e-4, l1_ratio=[0.5, 1.0], patience=8)
+    fitted = ~np.isnan(found.errors)
+    assert_allclose(found.errors[fitted], whole.errors[fitted], rtol=1e-9)
+    for ratio in range(2):
+        mean = whole.mean_errors[ratio]
+        reached = np.flatnonzero(fitted[ratio].all(axis=-1))[-1]
+        assert np.array_equal(fitted[ratio].any(axis=-1), np.arange(60) <= reached)
+        if reached < 59:
+            assert reached - np.argmin(mean[: reached + 1]) >= 8
+    best = found.best_ratio
+    assert len(found.path) == np.flatnonzero(fitted[best].all(axis=-1))[-1] + 1
+    assert {len(fits) for fits in found.fold_paths} == {len(found.path)}
+    assert found.mean_errors[best, found.index_min] == np.nanmin(found.mean_errors)
+    assert np.isfinite(found.predictions).all()
+    model = LassoCV(alphas=60, eps=1e-4, patience=8).fit(X, y)
+    assert np.isnan(model.mse_path_).any()
+    assert model.alpha_ == model.alphas_[np.nanargmin(model.mse_path_.mean(axis=-1))]
+    for wrong in (0, 2.5, True):
+        with pytest.raises(ValueError, match="patience must be an integer >= 1"):
+            cv_path(X, y, patience=wrong)
+
+
+def test_a_watcher_sees_every_fit_and_ends_paths(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    seen = []
+    cv_path(X, y, cv=2, n_alphas=7, watcher=lambda name, step: seen.append((name, step.position)))
+    names = ["fold 0", "fold 1", "all samples"]
+    assert seen == [(name, k) for name in names for k in range(7)]
+    found = cv_path(X, y, cv=2, n_alphas=7, watcher=lambda _, step: step.position == 3)
+    assert np.isnan(found.errors[0, 4:]).all()
+    assert len(found.path) == 4
+
+
+class Recorder:
+    """A callback that keeps the names of the tasks that it is told of."""
+
+    def __init__(self, stop_at=None):
+        self.begun, self.ended, self.stop_at = [], [], stop_at
+        self.alive = 0
+
+    def setup(self, estimator, context):
+        self.alive += 1
+
+    def teardown(self, estimator, context):
+        self.alive -= 1
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context, *, metadata=None):
+        self.ended.append(context.task_name)
+        return context.task_name == "alpha" and context.task_id == self.stop_at
+
+
+@pytest.mark.skipif(not hasattr(LassoCV, "set_callbacks"), reason="scikit-learn before 1.9")
+def test_callbacks_of_scikit_learn(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    recorder = Recorder()
+    LassoCV(cv=2, alphas=5).set_callbacks(recorder).fit(X, y)
+    paths = ["fold 0", "fold 1", "all samples"]
+    assert recorder.begun == ["fit"] + [t for path in paths for t in [path] + 5 * ["alpha"]]
+    assert recorder.ended == [t for path in paths for t in 5 * ["alpha"] + [path]] + ["fit"]
+    assert recorder.alive == 0
+    stopping = Recorder(stop_at=2)
+    model = LassoCV(cv=2, alphas=5).set_callbacks(stopping).fit(X, y)
+    assert np.isnan(model.mse_path_[3:]).all()
+    with pytest.raises(ValueError, match="rule must be"):
+        LassoCV(rule="max").set_callbacks(recorder).fit(X, y)
+    assert recorder.alive == 0
+    for options in ({"alpha_per_target": True}, {"patience": 2}, {"criterion": "bic"}):
+        other = Recorder()
+        Y = np.column_stack([y, -y]) if "alpha_per_target" in options else y
+        LassoCV(cv=2, alphas=5, **options).set_callbacks(other).fit(X, Y)
+        assert sorted(other.begun) == sorted(other.ended)
+        assert other.begun[0] == other.ended[-1] == "fit"
+
+
+@pytest.mark.skipif(not hasattr(LassoCV, "set_callbacks"), reason="scikit-learn before 1.9")
+def test_the_progress_bar_of_scikit_learn(rng, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    X, y = problems.make_data(rng, 40, 6)
+    ElasticNetCV(cv=2, alphas=5, l1_ratio=[0.5, 1.0]).set_callbacks(ProgressBar()).fit(X, y)
+    shown = capsys.readouterr().out
+    assert "fold 1, l1_ratio 1" in shown
+    assert "100%" in shown

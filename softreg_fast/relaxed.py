@@ -1,0 +1,230 @@
+"""The relaxed Lasso: unpenalised fits on the supports of a path, blended with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from softreg_fast.design import Design
+from softreg_fast.factor import solver_of
+from softreg_fast.folds import predict_rows
+from softreg_fast.path import as_design, path, solve_design
+from softreg_fast.penalty import Penalty, check_number
+from softreg_fast.result import Path
+from softreg_fast.threads import blas_threads_for
+
+Vector = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# How much of the Lasso is left in the blends that cross-validation compares, as in glmnet.
+GAMMAS = (1.0, 0.75, 0.5, 0.25, 0.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RelaxedPath:
+    """A path, and at each alpha the fit without penalty on the features that it selects.
+
+    Attributes
+    ----------
+    path : Path
+    refits : Path
+        The same alphas. `gaps` are the distances of the loss from its least value on the support.
+    overlap : ndarray (n_alphas,)
+        Residuals of path times residuals of refits, as a share of the null deviance.
+    """
+
+    path: Path
+    refits: Path
+    overlap: Vector
+
+    def at(self, gamma: float) -> Path:
+        """gamma times the path plus (1 - gamma) times the refits: 1 is the Lasso, 0 the refits.
+
+        `gaps` are the larger of those of the two.
+        """
+        gamma = check_number("gamma", gamma, low=0.0, high=1.0)
+        if gamma in (0.0, 1.0):
+            return self.path if gamma else self.refits
+        rest = 1.0 - gamma
+        unexplained = (
+            gamma**2 * (1.0 - self.path.dev_ratio)
+            + 2.0 * gamma * rest * self.overlap
+            + rest**2 * (1.0 - self.refits.dev_ratio)
+        )
+        coefs = sp.csc_array(gamma * self.path.coefs + rest * self.refits.coefs)
+        coefs.eliminate_zeros()
+        return dataclasses.replace(
+            self.path,
+            coefs=coefs,
+            intercepts=gamma * self.path.intercepts + rest * self.refits.intercepts,
+            gaps=np.maximum(self.path.gaps, self.refits.gaps),
+            dev_ratio=1.0 - unexplained,
+            df=np.diff(coefs.indptr).astype(np.int64),
+        )
+
+    def __repr__(self) -> str:
+        return f"RelaxedPath(refits of {self.path!r})"
+
+
+def relaxed_path(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    n_threads: int | None = None,
+    **options: Any,
+) -> RelaxedPath:
+    """`path`, and the relaxed fits that belong to it.
+
+    At each alpha the features with nonzero coefficients are fitted again without L1 and L2, inside
+    the bounds. Where these features are linearly dependent the refit is the one of least norm (of
+    columns of unit length).
+
+    Parameters
+    ----------
+    X, y, positive, bounds, sample_weight, fit_intercept, standardize, n_threads, **options
+        As in `path`.
+
+    Returns
+    -------
+    RelaxedPath
+
+    References
+    ----------
+    Meinshausen (2007), "Relaxed Lasso", Computational Statistics & Data Analysis 52; in the form of
+    a blend: Hastie, Tibshirani, Tibshirani (2020), "Best subset, forward stepwise or Lasso?",
+    Statistical Science 35.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import relaxed_path
+    >>> fits = relaxed_path(*load_diabetes(return_X_y=True), n_alphas=20)
+    >>> bool((fits.refits.dev_ratio >= fits.path.dev_ratio).all())
+    True
+    """
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    fits = path(design, positive=positive, bounds=bounds, **options)
+    return relax_fits(design, fits, positive, bounds)
+
+
+def relax_fits(
+    design: Design, fits: Path, positive: bool = False, bounds: Any = None
+) -> RelaxedPath:
+    """The relaxed fits of a path on this Design."""
+    if positive or bounds is not None:
+        found = _bounded(design, fits, positive, bounds)
+    else:
+        found = _least_squares(design, fits)
+    coefs = sp.csc_array(
+        (np.concatenate([[], *found.coefs]), fits.coefs.indices, fits.coefs.indptr),
+        shape=fits.coefs.shape,
+    )
+    offsets = design.center @ coefs
+    refits = dataclasses.replace(
+        fits,
+        coefs=coefs,
+        intercepts=np.asarray(design.y_mean - offsets),
+        gaps=np.array(found.gaps) * design.objective_unit,
+        dev_ratio=1.0 - np.array(found.unexplained),
+        df=np.array([np.count_nonzero(w) for w in found.coefs], np.int64),
+    )
+    return RelaxedPath(fits, refits, np.array(found.overlap))
+
+
+class _Refits(NamedTuple):
+    """For each alpha: coefficients on the support in the units of X, and figures as shares."""
+
+    coefs: list[Vector]
+    gaps: list[float]
+    unexplained: list[float]
+    overlap: list[float]
+
+
+def _supports(fits: Path) -> list[Index]:
+    indptr = fits.coefs.indptr
+    return [fits.coefs.indices[indptr[k] : indptr[k + 1]] for k in range(len(fits))]
+
+
+def _least_squares(design: Design, fits: Path) -> _Refits:
+    # from the Gram matrix of all features that are ever selected
+    features = np.unique(fits.coefs.indices).astype(np.intp)
+    gram = design.crossproduct(features)
+    slopes = design.gradient_at_zero()[features]
+    unit = design.y_norm / np.where(design.norm[features] > 0.0, design.norm[features], 1.0)
+    found, last = _Refits([], [], [], []), np.array([-1])
+    for support in _supports(fits):
+        if not np.array_equal(support, last):
+            last, place = support, np.searchsorted(features, support)
+            with blas_threads_for(place.size):
+                u, gap = _newton(gram[np.ix_(place, place)], slopes[place])
+            # ||t - Cu||^2 = t.t - u.C't; this residual is orthogonal to the support
+            unexplained = max(design.target_sumsq - float(u @ slopes[place]), 0.0)
+            w = u * unit[place]
+        found.coefs.append(w)
+        found.gaps.append(gap)
+        found.unexplained.append(unexplained)
+        found.overlap.append(unexplained)
+    return found
+
+
+def _newton(gram: NDArray[np.float64], slopes: Vector) -> tuple[Vector, float]:
+    # argmin 1/2 u'Gu - slopes.u in two steps, and how far it is from the minimum
+    if not slopes.size:
+        return np.zeros(0), 0.0
+    solve = solver_of(gram)
+    u = solve(slopes)
+    u = u + solve(slopes - gram @ u)
+    rest = slopes - gram @ u
+    return u, max(0.5 * float(rest @ solve(rest)), 0.0)
+
+
+def _bounded(design: Design, fits: Path, positive: bool, bounds: Any) -> _Refits:
+    # by the engine, with all other features excluded
+    found, last = _Refits([], [], [], []), np.array([-1])
+    rows = np.arange(design.n_samples)
+    weight = np.ones(design.n_samples) if design.weight is None else design.weight
+    for k, support in enumerate(_supports(fits)):
+        if not np.array_equal(support, last):
+            last, excluded = support, np.full(design.n_features, np.inf)
+            excluded[support] = 0.0
+            fit = solve_design(
+                design,
+                Penalty(l1=excluded, positive=positive, bounds=bounds),
+                solver="auto",
+                precompute="auto",
+                tol=1e-10,
+                max_iter=100_000,
+                coef_init=fits[k].coef,
+            )
+            refit = sp.csc_array(fit.coef[:, np.newaxis])
+            residual = (
+                design.y - predict_rows(design.X, rows, refit, np.array([fit.intercept]))[:, 0]
+            )
+        lasso = predict_rows(design.X, rows, fits.coefs[:, [k]], fits.intercepts[[k]])[:, 0]
+        product = float(weight @ (residual * (design.y - lasso)))
+        found.coefs.append(fit.coef[support])
+        found.gaps.append(fit.gap / design.objective_unit)
+        found.unexplained.append(1.0 - fit.dev_ratio)
+        found.overlap.append(product / design.y_norm**2 if not design.is_null else 0.0)
+    return found
+
+
+def as_gammas(relax: Any) -> Vector:
+    """The gammas that `relax` asks for, falling: 1 alone for False, GAMMAS for True, or its own."""
+    if isinstance(relax, bool | np.bool_):
+        return np.array(GAMMAS if relax else [1.0])
+    given = np.atleast_1d(np.asarray(relax))
+    if given.ndim != 1 or not given.size:
+        raise ValueError(f"relax must be True, False or gammas in [0, 1], got {relax!r}.")
+    gammas = [check_number("relax", g, low=0.0, high=1.0) for g in given.tolist()]
+    return np.unique(gammas)[::-1]

@@ -1,0 +1,121 @@
+"""Who is told how a search goes: a bar of tqdm, and scikit-learn's callbacks (1.9 and later)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from softreg_fast.path import PathStep
+
+__all__ = ["CallbackSupportMixin", "FitTasks", "Watcher", "tasks_of", "watching", "with_callbacks"]
+
+Tell = Callable[[PathStep], bool | None]
+Watcher = Callable[[str, PathStep], bool | None]
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+    HAS_CALLBACKS = True
+except ImportError:  # scikit-learn < 1.9
+    HAS_CALLBACKS = False
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in where scikit-learn has no callbacks."""
+
+    def with_callbacks(method: Any) -> Any:
+        """The method itself."""
+        return method
+
+
+@contextmanager
+def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[Any]:
+    """A function from the name of a path to the callback for it, None if nobody watches.
+
+    Parameters
+    ----------
+    total : int
+        How many fits there will be.
+    progress : bool
+        Show a bar on standard error, if that is a terminal.
+    watcher : callable or None
+        Called with the path's name and the PathStep; a true return value ends the path.
+    """
+    with _bar(total, progress) as bar:
+
+        def teller(name: str) -> Tell | None:
+            if bar is None and watcher is None:
+                return None
+
+            def tell(step: PathStep) -> bool | None:
+                if bar is not None:
+                    bar.set_postfix_str(f"gap {step.gap:.0e}, {step.df} nonzero", refresh=False)
+                    bar.update()
+                return None if watcher is None else watcher(name, step)
+
+            return tell
+
+        yield teller
+
+
+def _bar(total: int, progress: bool) -> AbstractContextManager[Any]:
+    if not progress or not sys.stderr.isatty():
+        return nullcontext()
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError(
+            "progress=True needs tqdm: pip install 'softreg_fast[progress]', or leave it out."
+        ) from None
+    bar: AbstractContextManager[Any] = tqdm(total=total, unit="fit")
+    return bar
+
+
+class FitTasks:
+    """The tasks of a fit as scikit-learn's callbacks see them: the fit, its paths, their alphas.
+
+    A hook at the end of an alpha that returns True ends that path.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, n_paths: int) -> None:
+        self.estimator = estimator
+        self.data = {"X": X, "y": y}
+        self.running: dict[str, Any] = {}
+        self.root = estimator._init_callback_context(max_subtasks=n_paths)
+        self.root.call_on_fit_task_begin(estimator=estimator, **self.data)
+
+    def teller(self, prefix: str) -> Watcher:
+        """A watcher that gives paths names with this prefix."""
+        return lambda name, step: self.tell(prefix + name, step)
+
+    def tell(self, name: str, step: PathStep) -> bool:
+        """A fit has been made on the path of this name."""
+        if name not in self.running:
+            path = self.root.subcontext(task_name=name, max_subtasks=step.n_alphas)
+            path.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+            self.running[name] = path
+        metadata = {"alpha": step.alpha, "gap": step.gap, "n_nonzero": step.df}
+        told = {"estimator": self.estimator, **self.data, "metadata": metadata}
+        alpha = self.running[name].subcontext(task_name="alpha")
+        alpha.call_on_fit_task_begin(**told)
+        stop = bool(alpha.call_on_fit_task_end(**told))
+        if stop or step.position == step.n_alphas - 1:
+            self._end(name)
+        return stop
+
+    def end(self) -> None:
+        """The fit is done, with all its paths."""
+        for name in list(self.running):
+            self._end(name)
+        self.root.call_on_fit_task_end(estimator=self.estimator, **self.data)
+
+    def _end(self, name: str) -> None:
+        path = self.running.pop(name)
+        path.call_on_fit_task_end(estimator=self.estimator, **self.data)
+
+
+def tasks_of(estimator: Any, X: Any, y: Any, n_paths: int) -> FitTasks | None:
+    """FitTasks if the estimator has callbacks, or is fitted by one that has."""
+    wanted = hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
+    return FitTasks(estimator, X, y, n_paths) if HAS_CALLBACKS and wanted else None
