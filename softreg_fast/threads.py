@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 import platform
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -12,6 +13,7 @@ import joblib
 import numpy
 import scipy
 import sklearn
+from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
 from softreg_fast import _columns
@@ -48,7 +50,8 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
 
     Returns
     -------
-    int, at least 1; always 1 in a process made by fork() and in a build without OpenMP.
+    int, at least 1; always 1 in a process made by fork() and in a build without OpenMP, and, unless
+    a number is asked for, in the threads of a joblib.Parallel, which keeps the cores busy itself.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
         if n_threads == 0:
             raise ValueError("n_threads=0 has no meaning; use None or -1 for every core")
     built = _columns.build_info()
-    if _forked or not built["openmp"]:
+    if _forked or not built["openmp"] or (n_threads is None and _in_thread_of_joblib()):
         return 1
     cores = _cores()
     available = min(cores, built["max_threads"])
@@ -74,6 +77,12 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
     if work is not None:
         wanted = min(wanted, max(work // SMALLEST_PARALLEL_WORK, 1))
     return max(int(wanted), 1)
+
+
+def _in_thread_of_joblib() -> bool:
+    if threading.current_thread() is threading.main_thread():
+        return False
+    return bool(get_active_backend()[0].nesting_level)
 
 
 def _cores() -> int:

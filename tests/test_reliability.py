@@ -783,3 +783,14 @@ if __name__ == "__main__":
     faulthandler.dump_traceback_later(float(longest), exit=True)
     SCRIPTS[script](*rest)
     faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_inside_joblib_no_more_threads_than_cores(backend):
+    cores = joblib.cpu_count()
+    parallel = joblib.Parallel(n_jobs=cores, backend=backend)
+    found = parallel(joblib.delayed(effective_n_threads)() for _ in range(2 * cores))
+    assert cores * max(found) <= cores
+    asked = parallel(joblib.delayed(effective_n_threads)(2) for _ in range(2))
+    assert asked == [2 if OPENMP else 1] * 2  # who asks for a number gets it
+    assert effective_n_threads() == effective_n_threads(-1)
