@@ -10,30 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.criteria import CRITERIA, information
+from softreg_fast.criteria import CRITERIA
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
 from softreg_fast.folds import Training, make_folds, pairs_of, predict_rows
-from softreg_fast.path import (
-    PathRun,
-    alpha_grid,
-    as_alphas,
-    as_design,
-    check_options,
-    warn_of_missed,
-)
-from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
-from softreg_fast.relaxed import as_gammas, relax_fits
+from softreg_fast.path import as_design, check_options
+from softreg_fast.penalty import check_number
+from softreg_fast.relaxed import as_gammas
 from softreg_fast.result import Path
-from softreg_fast.scoring import name_of, scores_of
+from softreg_fast.scoring import name_of
+from softreg_fast.search import Search, best_of
 from softreg_fast.watch import Watcher, watching
 
 Vector = NDArray[np.float64]
 
 RULES = ("min", "1se")
-
-# Alphas between two looks at the errors, when the folds go along the grid together.
-ALPHAS_AT_ONCE = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,13 +155,6 @@ class CVPath:
                 f"{spread[k]:>10.4g} {self.path.df[k]:>8}"
             )
         return "\n".join(lines)
-
-
-def best_of(errors: NDArray[np.float64]) -> tuple[int, int, int]:
-    """(gamma, l1_ratio, alpha) with the smallest mean error, the first where several have it."""
-    mean = errors.mean(axis=-1)
-    gamma, ratio, k = np.unravel_index(int(np.nanargmin(mean)), mean.shape)
-    return int(gamma), int(ratio), int(k)
 
 
 def cv_path(
@@ -328,143 +312,12 @@ def _check_choice(rule: str, criterion: Any, scoring: Any, relax: Any, patience:
             raise ValueError(f"patience must be an integer >= 1 or None, got {patience!r}.")
 
 
-class Search:
-    """The grid of gammas, l1_ratios and alphas, and all fits on it.
-
-    Attributes
-    ----------
-    alphas : ndarray (n_l1_ratios, n_alphas)
-    """
-
-    def __init__(
-        self,
-        design: Design,
-        l1_ratios: Vector,
-        gammas: Vector,
-        alphas: Any,
-        eps: float,
-        penalty: dict[str, Any],
-        options: dict[str, Any],
-    ) -> None:
-        self.design = design
-        self.l1_ratios = l1_ratios
-        self.gammas = gammas
-        self.options = options
-        self.penalties = [Penalty(1.0, ratio, **penalty) for ratio in l1_ratios.tolist()]
-        self.vectors = [each.vectors(design.n_features) for each in self.penalties]
-        if isinstance(alphas, numbers.Integral):
-            scaled = [PenaltyVectors(*design.to_engine(*vectors)) for vectors in self.vectors]
-            grids = [
-                alpha_grid(design, vectors, ratio, int(alphas), eps)
-                for vectors, ratio in zip(scaled, l1_ratios.tolist(), strict=True)
-            ]
-        else:
-            grids = [as_alphas(alphas)] * len(l1_ratios)
-        self.alphas = np.array(grids)
-
-    def run(self, design: Design, ratio: int, precompute: Any) -> PathRun:
-        """The path of the l1_ratio with this index, still to be fitted."""
-        known = self.vectors[ratio], PenaltyVectors(*design.to_engine(*self.vectors[ratio]))
-        return PathRun(
-            design,
-            self.penalties[ratio],
-            self.alphas[ratio],
-            precompute=precompute,
-            known=known,
-            **self.options,
-        )
-
-    def by_criterion(
-        self, criterion: str, precompute: Any, teller: Any
-    ) -> tuple[NDArray[np.float64], Path]:
-        """Values of a criterion as errors of one fold, and the path at the best l1_ratio."""
-        errors, paths = np.full((1, *self.alphas.shape, 1), np.nan), []
-        for ratio, vectors in enumerate(self.vectors):
-            run = self.run(self.design, ratio, precompute)
-            run.advance(len(run.alphas), teller(self._name("all samples", ratio)))
-            fits = self.blends(run)[0]
-            scaled = PenaltyVectors(*self.design.to_engine(*vectors))
-            values = information(criterion, fits, self.design, scaled, self.l1_ratios[ratio])
-            errors[0, ratio, : len(fits), 0] = values
-            paths.append(fits)
-        return errors, paths[best_of(errors)[1]]
-
-    def over_folds(
-        self,
-        training: Training,
-        scoring: Any,
-        precompute: Any,
-        patience: int | None,
-        teller: Any,
-    ) -> tuple[NDArray[np.float64], list[Path]]:
-        """Errors on the test samples, and the folds' paths where they are smallest."""
-        n_folds, n_alphas = len(training.folds), self.alphas.shape[1]
-        errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
-        of_folds = precompute if isinstance(precompute, bool | str) else "auto"
-        # one fold after the other, or all along the grid together
-        groups = [[k] for k in range(n_folds)] if patience is None else [list(range(n_folds))]
-        block = n_alphas if patience is None else ALPHAS_AT_ONCE
-        paths: list[list[list[Path]]] = [[] for _ in self.l1_ratios]
-        for group in groups:
-            designs = {k: training.design_of(k) for k in group}
-            for ratio, found in enumerate(paths):
-                runs = {k: self.run(design, ratio, of_folds) for k, design in designs.items()}
-                for start in range(0, n_alphas, block):
-                    part = errors[:, ratio, start : start + block]
-                    for k, run in runs.items():
-                        run.advance(block, teller(self._name(f"fold {k}", ratio)))
-                        for gamma, fits in enumerate(self.blends(run, start)):
-                            part[gamma, : len(fits), k] = _errors(training, k, fits, scoring)
-                    if patience is not None and _is_stale(errors[:, ratio], patience):
-                        break
-                found.extend(self.blends(run) for run in runs.values())
-        gamma, ratio, _ = best_of(errors)
-        return errors, [blends[gamma] for blends in paths[ratio]]
-
-    def whole(self, errors: NDArray[np.float64], precompute: Any, teller: Any) -> Path:
-        """All samples at the gamma and l1_ratio with the smallest errors, as far as folds went."""
-        gamma, ratio, best = best_of(errors)
-        reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
-        run = self.run(self.design, ratio, precompute)
-        run.advance(reached, teller(self._name("all samples", ratio)))
-        run.advance(max(best + 1 - run.position, 0))  # were it stopped before
-        return self.blends(run)[gamma]
-
-    def blends(self, run: PathRun, start: int = 0) -> list[Path]:
-        """The fits of a run at every gamma, from a position on."""
-        fits = run.path()
-        if start:
-            fits = fits.part(slice(start, None))
-        elif run.position:
-            warn_of_missed(fits, run.max_iter)
-        if len(self.gammas) == 1 and self.gammas[0] == 1.0:
-            return [fits]
-        penalty = self.penalties[0]
-        relaxed = relax_fits(run.design, fits, penalty.positive, penalty.bounds)
-        return [relaxed.at(gamma) for gamma in self.gammas.tolist()]
-
-    def _name(self, part: str, ratio: int) -> str:
-        many = len(self.l1_ratios) > 1
-        return f"{part}, l1_ratio {self.l1_ratios[ratio]:g}" if many else part
-
-
 def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
     """One l1_ratio or several, checked."""
     given = np.atleast_1d(np.asarray(l1_ratio))
     if given.ndim != 1 or not given.size:
         raise ValueError(f"l1_ratio must be a number or a vector, got shape {given.shape}.")
     return np.array([check_number("l1_ratio", r, low=0.0, high=1.0) for r in given.tolist()])
-
-
-def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
-    # the errors of a path on the k-th fold, or minus its scores
-    if scoring is None:
-        return training.errors_of(k, fits)
-    test, weight = training.folds[k].test, training.weight_of(k)
-    options = {} if weight is None else {"sample_weight": weight}
-    predictions = training.predictions_of(k, fits)
-    y = training.design.y[test]
-    return -scores_of(scoring, training.design, test, y, predictions, f"fold {k}", **options)
 
 
 def _predict_out_of_fold(training: Training, found: CVPath) -> None:
@@ -478,10 +331,3 @@ def _predict_out_of_fold(training: Training, found: CVPath) -> None:
         np.add.at(times, fold.test, 1.0)
     tested = times > 0.0
     found.predictions[tested] = total[tested] / times[tested]
-
-
-def _is_stale(errors: NDArray[np.float64], patience: int) -> bool:
-    # whether the last alphas brought no smaller mean error; errors (n_gammas, n_alphas, n_folds)
-    mean = np.nanmin(errors.mean(axis=-1), axis=0, initial=np.inf)
-    reached = np.flatnonzero(np.isfinite(mean))
-    return bool(reached.size and reached[-1] - int(np.argmin(mean)) >= patience)

@@ -83,6 +83,8 @@ class Design:
         The engine's columns, for the compiled modules.
     unscaled_columns : Columns
         The same, centred but in the units of X.
+    n_threads, most_threads : int
+        For one pass over X; for all there is to do.
     target : ndarray (n_samples + 1,)
         The engine's residual at w = 0.
 
@@ -109,6 +111,7 @@ class Design:
         self.X = as_columns(X)
         self.n_samples, self.n_features = self.X.shape
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
+        self.most_threads = effective_n_threads(n_threads)
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
         self._set_weight(sample_weight)
@@ -129,6 +132,12 @@ class Design:
             moments[:] = 0.0
             moments[:2] = known.center, known.norm
             np.divide(1.0, known.norm, out=self._scale, where=known.norm > 0.0)
+
+    def with_threads(self, n_threads: int) -> Design:
+        """The same for no more than so many threads."""
+        other = copy.copy(self)
+        other.n_threads = min(self.n_threads, n_threads)
+        return other
 
     def with_target(self, y: ArrayLike) -> Design:
         """The same matrix and weights, already described, for another target."""

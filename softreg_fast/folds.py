@@ -120,13 +120,12 @@ class Training:
                 return None
         return FoldGrams(design, [fold.test for fold in self.folds])
 
-    def design_of(self, k: int) -> Design:
-        """The training design of the k-th fold."""
+    def design_of(self, k: int, n_threads: int | None = None) -> Design:
+        """The training design of the k-th fold, for no more than so many threads."""
         weight = self.weight * self.folds[k].counts
         known = None if self._grams is None else self._grams.training(k)
-        if known is None:
-            return self.design.with_weight(weight)
-        return self.design.with_weight(weight, known)
+        design = self.design if n_threads is None else self.design.with_threads(n_threads)
+        return design.with_weight(weight, known)
 
     def errors_of(self, k: int, fits: Path) -> Vector:
         """Weighted mean squared error at each alpha on the test samples of the k-th fold."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 from typing import Any
 
 from softreg_fast.path import PathStep
@@ -43,16 +44,18 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
         Called with the path's name and the PathStep; a true return value ends the path.
     """
     with _bar(total, progress) as bar:
+        one_at_a_time = Lock()  # paths may come from several threads
 
         def teller(name: str) -> Tell | None:
             if bar is None and watcher is None:
                 return None
 
             def tell(step: PathStep) -> bool | None:
-                if bar is not None:
-                    bar.set_postfix_str(f"gap {step.gap:.0e}, {step.df} nonzero", refresh=False)
-                    bar.update()
-                return None if watcher is None else watcher(name, step)
+                with one_at_a_time:
+                    if bar is not None:
+                        bar.set_postfix_str(f"gap {step.gap:.0e}, {step.df} nonzero", refresh=False)
+                        bar.update()
+                    return None if watcher is None else watcher(name, step)
 
             return tell
 
