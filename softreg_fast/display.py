@@ -131,6 +131,7 @@ class PathDisplay:
                 transform=placed,
                 va="center",
                 size="small",
+                parse_math=False,
             )
             for name, place, line in zip(names, places, self.labelled_, strict=True)
         ]
