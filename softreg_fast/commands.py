@@ -390,7 +390,7 @@ def _setting_facts(request: FitRequest, found: _Found, settings: dict[str, Any])
     alphas = found.path.alphas
     facts = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
     if len(alphas) == 1:
-        facts = {"alpha": f"{alphas[0]!r}"}
+        facts = {"alpha": repr(float(alphas[0]))}
     for name, value in request.settings.items():
         facts[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
     for name in ("l1_weights", "l2_weights"):

@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures
 
 from softreg_fast.cv import cv_path
-from softreg_fast.files import InputError, check_writable, write_whole
+from softreg_fast.files import InputError, check_writable, reason, write_whole
 from softreg_fast.path import path, solve
 from softreg_fast.report_page import Report, page
 from softreg_fast.report_pictures import check_pictures
@@ -257,10 +257,8 @@ def _race_lines(timings: list[Timing]) -> list[str]:
 
 
 def run(report: str | None = None) -> None:
-    """Print the demonstration, and write its report, if not elsewhere to a temporary folder."""
-    if report is not None:
-        check_writable(report)
-        check_pictures()
+    """Print the demonstration, and write its report, where not said to a temporary folder."""
+    file = _place_of_report(report)
     problem = load_problem()
     fits = path(problem.X, problem.y, standardize=True, eps=EPS, tol=WORST_GAP / 2)
     n, p = problem.X.shape
@@ -274,7 +272,7 @@ def run(report: str | None = None) -> None:
         certificate_lines(fits),
         _ridge_lines(problem),
         _time_lines(problem, fits.alphas),
-        _report_lines(problem, report),
+        _report_lines(problem, file),
     ]
     print("\n\n".join("\n".join(section) for section in sections))
 
@@ -316,21 +314,35 @@ def _ridge_lines(problem: Problem) -> list[str]:
     ]
 
 
-def _report_lines(problem: Problem, file: str | None) -> list[str]:
+def _place_of_report(given: str | None) -> str | None:
+    """Where to write the report; None where pictures cannot be drawn and nobody asked for them."""
+    if given is not None:
+        check_writable(given)
+        check_pictures()
+        return given
     try:
         check_pictures()
+        return os.path.join(tempfile.mkdtemp(prefix="softreg_fast_"), "report.html")
     except InputError:
+        return None
+    except OSError as error:
+        raise InputError(
+            f"cannot make a temporary folder: {reason(error)}; say with --report where to write"
+        ) from None
+
+
+def _report_lines(problem: Problem, file: str | None) -> list[str]:
+    if file is None:
         return [
             "REPORT of a cross-validation, a page with pictures: left out, for it needs matplotlib",
             "(pip install 'softreg_fast[plot]').",
         ]
-    if file is None:
-        file = os.path.join(tempfile.mkdtemp(prefix="softreg_fast_"), "report.html")
     report = cross_validated(problem)
     write_whole(file, page(report))
     return [
-        f"REPORT of a cross-validation, whose rule of one standard error chooses "
-        f"{report.model.df} features; open in a browser:",
+        f"REPORT of a cross-validation, which chooses {report.model.df} features by the rule of "
+        "one standard error.",
+        "Open it in a browser:",
         f"  {file}",
     ]
 

@@ -5,6 +5,7 @@ The same fit gives the same page, byte by byte.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -21,6 +22,8 @@ from softreg_fast.threads import config
 Vector = NDArray[np.float64]
 
 MOST_ROWS = 100  # of the table of coefficients
+
+ROUNDING = 1e-15  # a gap below this share of P0 is a rounding error and proves no more
 
 HOW_IT_ENDED = {
     Status.CONVERGED: "converged",
@@ -85,8 +88,11 @@ def page(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>\n<p>{escape(_in_words(report))}</p>\n"
     yield _figures(report)
     yield from _choice(report)
+    yield '<div class="pair">\n<section>\n'
     yield from _coefficients(report)
+    yield "</section>\n<section>\n"
     yield from _certificate(report)
+    yield "</section>\n</div>\n"
     yield from _origin(report)
     yield "</main>\n</body>\n</html>\n"
 
@@ -114,14 +120,22 @@ def _in_words(report: Report) -> str:
     }
     return words + (
         f" On rows left out, by {n_folds}-fold cross-validation, its mean squared error is "
-        f"{error:.4g} ± {spread:.2g}; the mean alone has {2 * model.null_loss:.4g}. This alpha was "
-        f"chosen because {why[search.rule]}."
+        f"{_give_or_take(error, spread)}; without features it is {2 * model.null_loss:.4g}. This "
+        f"alpha was chosen because {why[search.rule]}."
     )
 
 
 def _error_at(search: CVPath, k: int) -> tuple[float, float]:
     ratio = search.best_ratio
     return float(search.mean_errors[ratio, k]), float(search.standard_errors[ratio, k])
+
+
+def _give_or_take(value: float, spread: float) -> str:
+    # the value as precisely as its spread says, which has three digits
+    if not spread or not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.4g} ± {spread:.3g}"
+    decimals = max(2 - math.floor(math.log10(spread)), 0)
+    return f"{value:.{decimals}f} ± {spread:.{decimals}f}"
 
 
 def _figures(report: Report) -> str:
@@ -133,8 +147,8 @@ def _figures(report: Report) -> str:
     ]
     if report.search is not None:
         error, spread = _error_at(report.search, report.k)
-        figures.append(("error on rows left out", f"{error:.4g} ± {spread:.2g}"))
-    figures.append(("proven within", f"{model.relative_gap:.1e} P0"))
+        figures.append(("error on rows left out", _give_or_take(error, spread)))
+    figures.append(("proven within", f"{_proven(model):.1e} P0"))
     tiles = "".join(
         f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>\n" for name, value in figures
     )
@@ -150,10 +164,11 @@ def _choice(report: Report) -> Iterator[str]:
     if report.search is not None:
         pictures.append((errors_picture(report.search), _ABOUT_ERRORS))
     if len(report.path) > 1:
-        pictures.append((path_picture(report.path, report.k, report.label), _ABOUT_PATH))
+        drawn = path_picture(report.path, report.k, report.label, report.deviation)
+        pictures.append((drawn, _ABOUT_PATH))
     if pictures:
         yield f"<h2>{'The choice of alpha' if report.search else 'The path'}</h2>\n"
-        yield '<div class="pictures">\n'
+        yield '<div class="pair">\n'
         for svg, caption in pictures:
             yield f"<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>\n"
         yield "</div>\n"
@@ -214,10 +229,9 @@ def _certificate(report: Report) -> Iterator[str]:
     model = report.model
     yield "<h2>Certificate</h2>\n"
     yield (
-        "<p>The objective of this model is within "
-        f"{model.gap:.2e} of its minimum, {model.relative_gap:.1e} of P0, which is the loss "
-        "without features. That is proven, not estimated: no coefficients whatever do better by "
-        "more. The proof is the duality gap, computed afresh at the end of the fit.</p>\n"
+        f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 is "
+        "the loss without features. That is proven, not estimated: no coefficients whatever do "
+        "better by more. The proof is the duality gap, computed afresh at the end of the fit.</p>\n"
     )
     facts = {
         "duality gap": f"{model.gap:.3e}",
@@ -227,10 +241,14 @@ def _certificate(report: Report) -> Iterator[str]:
         "end of the fit": HOW_IT_ENDED[model.status],
     }
     if len(report.path) > 1:
-        facts["largest gap / P0 of the path"] = _worst([report.path])
+        facts["largest on the path"] = _worst([report.path])
     if report.search is not None:
-        facts["largest gap / P0 of all fits to folds"] = _worst(report.search.fold_paths)
+        facts["largest on the folds"] = _worst(report.search.fold_paths)
     yield _facts(facts)
+
+
+def _proven(model: Solution) -> float:
+    return max(model.relative_gap, ROUNDING)
 
 
 def _worst(paths: Iterable[Path]) -> str:
@@ -294,8 +312,8 @@ _ABOUT_ERRORS = (
 )
 
 _ABOUT_PATH = (
-    "Every line is a coefficient. The broken line marks the model of this page; the largest at the "
-    "right end have their names."
+    "Every line is a feature: its coefficient times its standard deviation, for every alpha. The "
+    "broken line marks the model of this page; the largest there have their names."
 )
 
 _HEAD = """<!DOCTYPE html>
@@ -345,11 +363,11 @@ p { max-width: 46rem; margin: .5rem 0 1rem; }
 }
 dt { color: var(--quiet); font-size: .875rem; }
 dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
-.pictures, .columns {
+.pair, .columns {
   display: grid; gap: 1rem 2rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least)), 1fr));
 }
-.pictures { --least: 26rem; }
+.pair { --least: 26rem; }
 .columns { --least: 18rem; }
 figure { margin: 0; break-inside: avoid; max-width: 42rem; }
 figcaption { color: var(--quiet); font-size: .875rem; }
@@ -361,16 +379,27 @@ thead th { color: var(--quiet); font-size: .875rem; vertical-align: bottom; }
 th:first-child { text-align: left; }
 tr { break-inside: avoid; }
 .numbers td, .numbers thead th { overflow-wrap: normal; }
-.bar { width: 14rem; min-width: 5rem; padding-right: 0; }
+.numbers th:first-child { min-width: 6.5rem; }
+.bar { width: 12rem; min-width: 5rem; padding-right: 0; }
 .bar i { display: block; height: .7rem; margin-left: 50%; background: var(--line-1); }
 .bar i.less { margin-left: auto; margin-right: 50%; background: var(--line-2); }
 .facts th, .facts td { text-align: left; vertical-align: top; }
-.facts th { color: var(--quiet); }
+.facts th { color: var(--quiet); white-space: nowrap; }
 pre {
   background: var(--panel); border-radius: .5rem; padding: .75rem 1rem; margin: .5rem 0 1rem;
   white-space: pre-wrap;
 }
 code { font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
-@media (max-width: 36rem) { .numbers { width: 100%; } .bar { width: 30%; min-width: 3rem; } }
-@media print { main { max-width: none; padding: 0; } .bar i { print-color-adjust: exact; } }
+@media (max-width: 36rem) {
+  .numbers { width: 100%; font-size: .875rem; }
+  .numbers th, .numbers td { padding-right: .4rem; }
+  .numbers th:first-child { min-width: 5.5rem; }
+  .bar { width: 25%; min-width: 3rem; }
+}
+@media print {
+  html { font-size: 80%; }
+  main { max-width: none; padding: 0; }
+  .pair { grid-template-columns: 1fr 1fr; }
+  .figures div, .bar i { print-color-adjust: exact; }
+}
 """

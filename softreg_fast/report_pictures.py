@@ -12,6 +12,8 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from softreg_fast.cv import CVPath
 from softreg_fast.display import CVPathDisplay, PathDisplay
@@ -57,11 +59,17 @@ def errors_picture(found: CVPath) -> str:
     return _svg("errors", "Errors on the rows left out", lambda ax: _draw_errors(found, ax))
 
 
-def path_picture(path: Path, k: int, label: Callable[[int], str]) -> str:
-    """The coefficients along a path, the k-th alpha marked, as SVG."""
+def path_picture(
+    path: Path, k: int, label: Callable[[int], str], deviation: NDArray[np.float64]
+) -> str:
+    """The coefficients along a path per standard deviation, the k-th alpha marked, as SVG."""
     names = [_shortened(label(j)) for j in range(path.coefs.shape[0])]
-    named = dataclasses.replace(path, feature_names=np.array(names, dtype=object))
-    return _svg("path", "Coefficients along the path", lambda ax: _draw_path(named, k, ax))
+    shown = dataclasses.replace(
+        path,
+        coefs=sp.csc_array(sp.diags_array(deviation) @ path.coefs),
+        feature_names=np.array(names, dtype=object),
+    )
+    return _svg("path", "Coefficients along the path", lambda ax: _draw_path(shown, k, ax))
 
 
 def _shortened(name: str) -> str:
@@ -73,8 +81,8 @@ def _draw_errors(found: CVPath, ax: Any) -> None:
 
 
 def _draw_path(path: Path, k: int, ax: Any) -> None:
-    picture = PathDisplay.from_path(path, ax=ax)
-    ax.axvline(path.alphas[k], color=INK, linestyle="--", linewidth=1.0)
+    picture = PathDisplay.from_path(path, ax=ax, mark=k)
+    ax.set_ylabel("coefficient per st.dev.")
     if len(picture.lines_.get_segments()) > MOST_LINES:
         picture.lines_.set(rasterized=True, color="0.5")
 
@@ -91,6 +99,7 @@ def _style(name: str) -> Iterator[None]:
         "axes.prop_cycle": cycler(color=LINES),
         "axes.spines.right": False,
         "figure.facecolor": "none",
+        "font.size": 11.0,
         "legend.edgecolor": FAINT,
         "legend.facecolor": PAPER,
         "svg.fonttype": "none",
@@ -127,7 +136,7 @@ def _for_page(svg: str, title: str) -> str:
 def _tag_for_page(tag: str) -> str:
     if tag.startswith("<g "):
         tag = re.sub(' id="[^"]*"', "", tag)  # two pictures would share it
-    tag = re.sub(r"'DejaVu Sans'[^;\"]*", "sans-serif", tag)
+    tag = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", tag)
     return re.sub("#[0-9a-f]{6}", lambda colour: _variable(colour[0]), tag)
 
 
