@@ -83,6 +83,11 @@ class Report:
 
 def page(report: Report) -> Iterator[str]:
     """The pieces of the page."""
+    for piece in _pieces(report):  # the name of a file may be no UTF-8
+        yield piece.encode("utf-8", "backslashreplace").decode()
+
+
+def _pieces(report: Report) -> Iterator[str]:
     title = f"{report.kind} for {report.target}"
     yield _HEAD.format(title=escape(title), style=_STYLE)
     yield f"<h1>{escape(title)}</h1>\n<p>{escape(_in_words(report))}</p>\n"

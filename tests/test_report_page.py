@@ -180,6 +180,16 @@ def test_its_command_gives_the_same_page_again():
     assert Path("report.html").read_bytes() == Path("first.html").read_bytes()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes there")
+def test_a_file_whose_name_is_no_text():
+    write_table()
+    name = os.fsdecode(b"data\xff<i>.csv")
+    os.rename("data.csv", name)
+    assert main(["fit", name, "--target", "<price>", "--report", "report.html"]) == 0
+    read = Parsed(Path("report.html").read_text(encoding="utf-8"))
+    assert read.fact("file") == "data\\udcff<i>.csv"
+
+
 def test_without_cross_validation():
     write_table()
     read = Parsed(fit("--select", "dev=0.5"))
