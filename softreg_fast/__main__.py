@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -11,7 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from softreg_fast import __version__, show_config
-from softreg_fast.commands import PROGRAM, FitRequest, fit, predict
+from softreg_fast.commands import PROGRAM, FitRequest, Folds, fit, predict
+from softreg_fast.cv import RULES
 from softreg_fast.files import InputError, reason
 from softreg_fast.tables import TABLE_FORMATS, Roles, as_names
 
@@ -20,6 +22,7 @@ examples:
   softreg_fast demo
   softreg_fast fit houses.csv --target price
   softreg_fast fit houses.csv --target price --standardize --select dev=0.6 --model model.json
+  softreg_fast fit houses.csv --target price --standardize --cv 10 --rule 1se --report report.html
   softreg_fast predict model.json new_houses.csv --output predictions.csv
 
 softreg_fast COMMAND --help tells more; python -m softreg_fast does the same.
@@ -28,13 +31,14 @@ softreg_fast COMMAND --help tells more; python -m softreg_fast does the same.
 FIT_EXAMPLES = """\
 files: text tables with a header (.csv .tsv .txt .dat, also with .gz), Parquet (.parquet .pq),
 NumPy archives (.npz with X and y, or a scipy.sparse matrix), svmlight (.svm .svmlight .libsvm,
-also with .gz). Nothing is written unless --coefficients or --model says where.
+also with .gz). Nothing is written unless --coefficients, --model or --report says where.
 
 examples:
   softreg_fast fit houses.csv --target price --ignore street,city
   softreg_fast fit houses.csv --target price --alpha 0.1 --l1-ratio 0.5 --coefficients coef.csv
   softreg_fast fit words.svmlight --select dev=0.5 --model model.json
   softreg_fast fit matrix.npz --target y.npy --penalty-weights weights.csv
+  softreg_fast fit houses.csv --target price --cv 10 --rule 1se --report report.html
 """
 
 PREDICT_EXAMPLES = """\
@@ -75,7 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal cannot show is no error
             sys.stdout.reconfigure(errors="backslashreplace")
-        arguments = build_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        arguments = build_parser().parse_args(words)
+        arguments.command_line = shlex.join([PROGRAM, *words])
         arguments.run(arguments)
         sys.stdout.flush()
     except SystemExit as stop:
@@ -118,6 +124,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="show what it does, on data that come with it")
+    demo.add_argument(
+        "--report", metavar="OUT.html", help="where its report goes (default: a temporary folder)"
+    )
     demo.set_defaults(run=_demo)
     fit = commands.add_parser(
         "fit",
@@ -127,6 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_data_options(fit)
     _add_penalty_options(fit)
+    _add_search_options(fit)
     _add_output_options(fit)
     fit.set_defaults(run=_fit)
     predict = commands.add_parser(
@@ -206,6 +216,29 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--threads", metavar="N", type=_threads, help="default: all cores")
 
 
+def _add_search_options(parser: argparse.ArgumentParser) -> None:
+    search = parser.add_argument_group("cross-validation")
+    search.add_argument(
+        "--cv",
+        metavar="K",
+        type=_folds,
+        help="choose the model of the path by its errors on K folds",
+    )
+    search.add_argument(
+        "--rule",
+        choices=RULES,
+        help="min: the smallest error (default); 1se: the largest strength whose error is within "
+        "one standard error of that",
+    )
+    search.add_argument(
+        "--seed",
+        metavar="N",
+        type=_seed,
+        help="of the shuffle that deals the rows out to the folds, for rows are often sorted "
+        "(default 0); none: K blocks of rows in the order of the file, as for series in time",
+    )
+
+
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -222,6 +255,12 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--coefficients", metavar="OUT.csv", help="write the coefficients, for a spreadsheet"
     )
     output.add_argument("--model", metavar="OUT.json", help="write the model, for predict")
+    output.add_argument(
+        "--report",
+        metavar="OUT.html",
+        help="write one page with pictures, coefficients, certificate and settings (needs "
+        "matplotlib)",
+    )
 
 
 def _add_predict_options(parser: argparse.ArgumentParser) -> None:
@@ -279,6 +318,20 @@ def _count(text: str) -> int:
     return value
 
 
+def _folds(text: str) -> int:
+    if (value := _integer(text)) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not >= 2")
+    return value
+
+
+def _seed(text: str) -> int | str:
+    if text == "none":
+        return text
+    if not 0 <= (value := _integer(text)) < 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 0 to {2**32 - 1}, or none")
+    return value
+
+
 def _threads(text: str) -> int:
     if (value := _integer(text)) == 0:
         raise argparse.ArgumentTypeError("0 has no meaning; -1 is all cores")
@@ -310,7 +363,7 @@ def _selection(text: str) -> tuple[str, float]:
 def _demo(arguments: argparse.Namespace) -> None:
     from softreg_fast.demo import run
 
-    run()
+    run(arguments.report)
 
 
 def _fit(arguments: argparse.Namespace) -> None:
@@ -337,10 +390,13 @@ def _fit(arguments: argparse.Namespace) -> None:
         },
         penalty_weights=arguments.penalty_weights,
         n_threads=arguments.threads,
+        folds=_folds_of(arguments),
         select=arguments.select,
         rows=arguments.rows,
         coefficients=arguments.coefficients,
         model=arguments.model,
+        report=arguments.report,
+        command=arguments.command_line,
     )
     print("\n".join(fit(request)))
 
@@ -354,6 +410,25 @@ def _check_fit(arguments: argparse.Namespace) -> None:
         )
     if arguments.alpha is not None and arguments.select is not None:
         raise InputError("--select chooses from a path; leave it out, or --alpha")
+    if arguments.cv is None:
+        _check_no_search(arguments)
+    elif arguments.alpha is not None:
+        raise InputError("--cv chooses from a path; leave it out, or --alpha")
+    elif arguments.select is not None:
+        raise InputError("--cv and --select both choose from the path; leave one of them out")
+
+
+def _check_no_search(arguments: argparse.Namespace) -> None:
+    for option, value in (("--rule", arguments.rule), ("--seed", arguments.seed)):
+        if value is not None:
+            raise InputError(f"{option} is for cross-validation; say --cv K too, such as --cv 10")
+
+
+def _folds_of(arguments: argparse.Namespace) -> Folds | None:
+    if arguments.cv is None:
+        return None
+    seed = None if arguments.seed == "none" else arguments.seed or 0
+    return Folds(arguments.cv, arguments.rule or "min", seed)
 
 
 def _predict(arguments: argparse.Namespace) -> None:

@@ -8,13 +8,15 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold
 
-from softreg_fast import Design, __version__, path
+from softreg_fast import CVPath, Design, __version__, cv_path, path
 from softreg_fast.files import (
     InputError,
     Model,
@@ -24,13 +26,37 @@ from softreg_fast.files import (
     read_model,
     write_whole,
 )
-from softreg_fast.report import certificate_lines, coefficient_lines, well_explained
+from softreg_fast.report_page import Report, page
+from softreg_fast.report_pictures import check_pictures
 from softreg_fast.result import Path
+from softreg_fast.summary import certificate_lines, coefficient_lines, well_explained
 from softreg_fast.tables import Roles, Table, read_penalty_weights, read_table
 
 PROGRAM = "softreg_fast"
 
 Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """How alpha is chosen by cross-validation.
+
+    Attributes
+    ----------
+    n_folds : int
+    rule : {"min", "1se"}
+    seed : int or None
+        Of the shuffle; None: blocks of rows in their order.
+    """
+
+    n_folds: int
+    rule: str
+    seed: int | None
+
+    @property
+    def splitter(self) -> KFold:
+        """scikit-learn's, which makes them."""
+        return KFold(self.n_folds, shuffle=self.seed is not None, random_state=self.seed)
 
 
 @dataclass(frozen=True)
@@ -48,12 +74,16 @@ class FitRequest:
     penalty_weights : str or None
         Name of a file.
     n_threads : int or None
+    folds : Folds or None
+        They choose the model shown and written.
     select : (str, float) or None
-        ("dev", fraction), ("alpha", strength) or ("index", number): the model shown and written.
+        ("dev", fraction), ("alpha", strength) or ("index", number): so does this, without folds.
     rows : int
         Lines of the path to show.
-    coefficients, model : str or None
+    coefficients, model, report : str or None
         Names of the files to write.
+    command : str
+        The command line.
     """
 
     file: str
@@ -66,10 +96,18 @@ class FitRequest:
     settings: dict[str, Any]
     penalty_weights: str | None
     n_threads: int | None
+    folds: Folds | None
     select: tuple[str, float] | None
     rows: int
     coefficients: str | None
     model: str | None
+    report: str | None
+    command: str
+
+    @property
+    def chooses(self) -> bool:
+        """Whether one model of the path is asked for."""
+        return self.select is not None or self.folds is not None
 
 
 def fit(request: FitRequest) -> list[str]:
@@ -82,24 +120,16 @@ def fit(request: FitRequest) -> list[str]:
     _check_outputs(request)
     table = read_table(request.file, request.roles, request.file_format, request.delimiter)
     weights = _penalty_weights(request, table)
-    design, fits = _fit_path(table, weights, request)
-    k = _selected(fits, request.select)
-    settings = {
-        "data": os.path.basename(request.file),
-        "n_samples": design.n_samples,
-        "sample_weights": request.roles.weights,
-        **request.settings,
-        **_described(weights, table),
-    }
-    kept = fits if request.select is None else only(fits, k)
-    written = _write(request, Model(kept, request.roles.target, table.first_index, settings))
-    deviation = design.norm / np.sqrt(design.n_samples)
+    found = _found(table, weights, request)
+    written = _write(request, found, _settings(request, found, weights))
+    fits, k = found.path, found.k
     return [
-        f"{request.file}: {design.n_samples} rows, {design.n_features} features",
+        f"{request.file}: {found.design.n_samples} rows, {found.design.n_features} features",
         fits.table(rows=request.rows),
         "",
+        *([str(found.search), ""] if found.search else []),
         *_headline(fits, k, request),
-        *coefficient_lines(fits, k, deviation, table.label),
+        *coefficient_lines(fits, k, found.deviation, table.label),
         "",
         *certificate_lines(fits),
         *written,
@@ -153,11 +183,21 @@ def _prediction_rows(fits: Path, X: Any, alpha: float | None) -> Iterator[Sequen
 
 def _check_outputs(request: FitRequest) -> None:
     read = [request.file, request.roles.target, request.roles.weights, request.penalty_weights]
-    outputs = [name for name in (request.coefficients, request.model) if name is not None]
-    for name in outputs:
+    outputs = {
+        "--coefficients": request.coefficients,
+        "--model": request.model,
+        "--report": request.report,
+    }
+    taken: dict[str, str] = {}
+    for option, name in outputs.items():
+        if name is None:
+            continue
         check_writable(name, read)
-    if len({os.path.realpath(name) for name in outputs}) < len(outputs):
-        raise InputError("--coefficients and --model name the same file; give two names")
+        first = taken.setdefault(os.path.realpath(name), option)
+        if first != option:
+            raise InputError(f"{first} and {option} name the same file; give two names")
+    if request.report is not None:
+        check_pictures()
 
 
 def _penalty_weights(request: FitRequest, table: Table) -> dict[str, Any]:
@@ -183,22 +223,65 @@ def _described(weights: dict[str, Any], table: Table) -> dict[str, Any]:
     }
 
 
-def _fit_path(table: Table, weights: dict[str, Any], request: FitRequest) -> tuple[Design, Path]:
-    options = dict(request.settings)
+def _settings(request: FitRequest, found: _Found, weights: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": os.path.basename(request.file),
+        "n_samples": found.design.n_samples,
+        "sample_weights": request.roles.weights,
+        **request.settings,
+        **({"cross_validation": dataclasses.asdict(request.folds)} if request.folds else {}),
+        **_described(weights, found.table),
+    }
+
+
+class _Found(NamedTuple):
+    """A path, how it was searched if it was, and the index of the model to show."""
+
+    table: Table
+    design: Design
+    path: Path
+    search: CVPath | None
+    k: int
+
+    @property
+    def deviation(self) -> Vector:
+        deviation: Vector = self.design.norm / np.sqrt(self.design.n_samples)
+        return deviation
+
+
+def _found(table: Table, weights: dict[str, Any], request: FitRequest) -> _Found:
+    options = {**request.settings, **weights, "alphas": request.alphas}
     how = {name: options.pop(name) for name in ("fit_intercept", "standardize")}
     if request.alphas is None:
         options |= {"n_alphas": request.n_alphas, "eps": request.eps}
+    _check_folds(request, table)
+    search = None
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
             design = Design(table.X, table.y, table.weights, n_threads=request.n_threads, **how)
-            fits = path(design, alphas=request.alphas, **weights, **options)
+            if request.folds is None:
+                fits = path(design, **options)
+            else:
+                folds = {"cv": request.folds.splitter, "rule": request.folds.rule}
+                search = cv_path(design, **folds, **options)
+                fits = search.path
     except (ValueError, TypeError) as error:
         raise InputError(f"{request.file}: {error}") from error
-    for warning in caught:
-        _note(str(warning.message))
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        _note(text)
     names = None if table.names is None else np.array(table.names, dtype=object)
-    return design, dataclasses.replace(fits, feature_names=names)
+    fits = dataclasses.replace(fits, feature_names=names)
+    return _Found(table, design, fits, search, _selected(fits, search, request.select))
+
+
+def _check_folds(request: FitRequest, table: Table) -> None:
+    n = table.X.shape[0]
+    if request.folds is not None and request.folds.n_folds > n:
+        raise InputError(
+            f"--cv {request.folds.n_folds}: {request.file} has {n} rows; wanted is a number of "
+            f"folds from 2 to {n}"
+        )
 
 
 def _note(text: str) -> None:
@@ -213,7 +296,9 @@ def only(fits: Path, k: int) -> Path:
     return dataclasses.replace(fits, coefs=fits.coefs[:, [k]].tocsc(), **parts)
 
 
-def _selected(fits: Path, select: tuple[str, float] | None) -> int:
+def _selected(fits: Path, search: CVPath | None, select: tuple[str, float] | None) -> int:
+    if search is not None:
+        return search.index
     if select is None:
         return well_explained(fits)
     kind, value = select
@@ -243,24 +328,82 @@ def _headline(fits: Path, k: int, request: FitRequest) -> list[str]:
         f"{100 * fits.dev_ratio[k]:.2f} % of the deviance explained"
     ]
     if len(fits) > 1:
-        why = (
-            "as selected"
-            if request.select
-            else ("the first to reach 90 % of what the path explains; --select chooses another")
-        )
-        lines.append(f"(index {k} of the path, {why})")
+        lines.append(f"(index {k} of the path, {_why(request)})")
     return lines
 
 
-def _write(request: FitRequest, model: Model) -> list[str]:
+def _why(request: FitRequest) -> str:
+    if request.folds is not None:
+        return f"by {request.folds.n_folds}-fold cross-validation, rule {request.folds.rule}"
+    if request.select is not None:
+        return "as selected"
+    return "the first to reach 90 % of what the path explains; --select chooses another"
+
+
+def _write(request: FitRequest, found: _Found, settings: dict[str, Any]) -> list[str]:
     lines = []
+    kept = only(found.path, found.k) if request.chooses else found.path
+    model = Model(kept, request.roles.target, found.table.first_index, settings)
     if request.coefficients is not None:
         write_whole(request.coefficients, csv_lines(_coefficient_rows(model)))
         lines.append(f"coefficients written to {request.coefficients}")
     if request.model is not None:
         write_whole(request.model, model_text(model, __version__))
         lines.append(f"model written to {request.model}")
+    if request.report is not None:
+        write_whole(request.report, page(_report(request, found, settings)))
+        lines.append(f"report written to {request.report}")
     return ["", *lines] if lines else []
+
+
+def _report(request: FitRequest, found: _Found, settings: dict[str, Any]) -> Report:
+    return Report(
+        path=found.path,
+        k=found.k,
+        search=found.search,
+        deviation=found.deviation,
+        label=found.table.label,
+        l1_ratio=request.settings["l1_ratio"],
+        source=settings["data"],
+        target=request.roles.target or "y",
+        data=_data_facts(request, found),
+        settings=_setting_facts(request, found, settings),
+        command=request.command,
+    )
+
+
+def _data_facts(request: FitRequest, found: _Found) -> dict[str, str]:
+    X = found.table.X
+    form = f"sparse, {X.nnz} entries" if sp.issparse(X) else "dense"
+    return {
+        "file": request.file,
+        "rows": str(found.design.n_samples),
+        "features": f"{found.design.n_features}, {form}, {X.dtype}",
+        "target": request.roles.target or "as the file has it",
+        "sample weights": request.roles.weights or "none",
+        "left out": ", ".join(request.roles.ignore) or "no column",
+        "missing values": "none: a file with any is refused",
+    }
+
+
+def _setting_facts(request: FitRequest, found: _Found, settings: dict[str, Any]) -> dict[str, str]:
+    alphas = found.path.alphas
+    facts = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
+    if len(alphas) == 1:
+        facts = {"alpha": repr(float(alphas[0]))}
+    for name, value in request.settings.items():
+        facts[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    for name in ("l1_weights", "l2_weights"):
+        if name in settings:
+            facts[name] = f"{request.penalty_weights}: {len(settings[name])} other than 1"
+    if (folds := request.folds) is not None:
+        dealt = "in the order of the rows" if folds.seed is None else f"shuffled, seed {folds.seed}"
+        facts["folds"] = f"{folds.n_folds}, {dealt}"
+        facts["rule"] = folds.rule
+    if len(alphas) > 1:
+        facts["chosen"] = f"index {found.k} of the path, {_why(request)}"
+    facts["threads"] = str(found.design.n_threads)
+    return facts
 
 
 def _coefficient_rows(model: Model) -> Iterator[Sequence[object]]:

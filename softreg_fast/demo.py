@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -11,11 +13,16 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge as ScikitRidge
 from sklearn.linear_model import lasso_path as scikit_lasso_path
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures
 
+from softreg_fast.cv import cv_path
+from softreg_fast.files import InputError, check_writable, reason, write_whole
 from softreg_fast.path import path, solve
-from softreg_fast.report import aligned, certificate_lines, coefficient_lines, well_explained
+from softreg_fast.report_page import Report, page
+from softreg_fast.report_pictures import check_pictures
 from softreg_fast.result import Path
+from softreg_fast.summary import aligned, certificate_lines, coefficient_lines, well_explained
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -32,6 +39,10 @@ EVERY = 10
 # Strength of the ridge, and the weight of a measurement against 1 for a square or a product.
 RIDGE_ALPHA = 1.0
 LIGHT = 0.01
+
+# Folds of the cross-validation that the report shows, and the seed of their shuffle.
+FOLDS = 10
+SEED = 0
 
 # The blood measurements, which scikit-learn calls s1 to s6.
 BLOOD = {"s1": "tc", "s2": "ldl", "s3": "hdl", "s4": "tch", "s5": "ltg", "s6": "glucose"}
@@ -245,8 +256,9 @@ def _race_lines(timings: list[Timing]) -> list[str]:
 # What is printed.
 
 
-def run() -> None:
-    """Print the demonstration."""
+def run(report: str | None = None) -> None:
+    """Print the demonstration, and write its report, where not said to a temporary folder."""
+    file = _place_of_report(report)
     problem = load_problem()
     fits = path(problem.X, problem.y, standardize=True, eps=EPS, tol=WORST_GAP / 2)
     n, p = problem.X.shape
@@ -260,6 +272,7 @@ def run() -> None:
         certificate_lines(fits),
         _ridge_lines(problem),
         _time_lines(problem, fits.alphas),
+        _report_lines(problem, file),
     ]
     print("\n\n".join("\n".join(section) for section in sections))
 
@@ -299,3 +312,64 @@ def _ridge_lines(problem: Problem) -> list[str]:
         "so that it speaks first. Sums of |effect of one standard deviation|:",
         *(f"  {line}" for line in aligned(rows)),
     ]
+
+
+def _place_of_report(given: str | None) -> str | None:
+    """Where to write the report; None where pictures cannot be drawn and nobody asked for them."""
+    if given is not None:
+        check_writable(given)
+        check_pictures()
+        return given
+    try:
+        check_pictures()
+        return os.path.join(tempfile.mkdtemp(prefix="softreg_fast_"), "report.html")
+    except InputError:
+        return None
+    except OSError as error:
+        raise InputError(
+            f"cannot make a temporary folder: {reason(error)}; say with --report where to write"
+        ) from None
+
+
+def _report_lines(problem: Problem, file: str | None) -> list[str]:
+    if file is None:
+        return [
+            "REPORT of a cross-validation, a page with pictures: left out, for it needs matplotlib",
+            "(pip install 'softreg_fast[plot]').",
+        ]
+    report = cross_validated(problem)
+    write_whole(file, page(report))
+    return [
+        f"REPORT of a cross-validation, which chooses {report.model.df} features by the rule of "
+        "one standard error.",
+        "Open it in a browser:",
+        f"  {file}",
+    ]
+
+
+def cross_validated(problem: Problem) -> Report:
+    """The search for alpha on folds of the patients, ready to be made a page."""
+    folds = KFold(FOLDS, shuffle=True, random_state=SEED)
+    search = cv_path(
+        problem.X, problem.y, standardize=True, eps=EPS, tol=WORST_GAP / 2, cv=folds, rule="1se"
+    )
+    n, p = problem.X.shape
+    return Report(
+        path=search.path,
+        k=search.index,
+        search=search,
+        deviation=problem.deviation,
+        label=problem.names.__getitem__,
+        l1_ratio=1.0,
+        source="scikit-learn's diabetes data",
+        target="the progress of diabetes within a year",
+        data={"rows": f"{n} patients", "features": f"{p}: measurements, squares and products"},
+        settings={
+            "alphas": f"{len(search.path)}, down to {EPS:g} of the largest",
+            "standardize": "yes",
+            "tol": f"{WORST_GAP / 2:g}",
+            "folds": f"{FOLDS}, shuffled, seed {SEED}",
+            "rule": search.rule,
+        },
+        command="softreg_fast demo --report report.html",
+    )

@@ -62,7 +62,9 @@ class PathDisplay:
         """Draw the path of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
         return cls.from_path(cv_path_of(estimator), **options)
 
-    def plot(self, ax: Any = None, *, against: str = "alpha", n_labels: int = 8) -> Self:
+    def plot(
+        self, ax: Any = None, *, against: str = "alpha", n_labels: int = 8, mark: int | None = None
+    ) -> Self:
         """Draw it.
 
         Parameters
@@ -74,18 +76,26 @@ class PathDisplay:
             or the fraction of deviance explained.
         n_labels : int, default=8
             So many of the coefficients that are largest at the end get colour and name.
+        mark : int or None
+            Index of an alpha that gets a vertical line; the largest that are not 0 there are then
+            those with a name.
         """
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
         if not isinstance(n_labels, int | np.integer) or n_labels < 0:
             raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
+        if mark is not None and not -len(self.path) <= mark < len(self.path):
+            raise ValueError(f"mark must be an index of the {len(self.path)} alphas, got {mark!r}.")
         from matplotlib.collections import LineCollection
 
         self.ax_, self.figure_ = axes(ax)
         x = self._positions(against)
         support = np.unique(self.path.coefs.indices)
         W = self.path.coefs[support].toarray()
-        order = np.argsort(-np.abs(W[:, -1]), kind="stable") if len(x) else np.arange(0)
+        at = -1 if mark is None else mark
+        if mark is not None:
+            n_labels = min(n_labels, int(self.path.df[mark]))
+        order = np.lexsort((-np.abs(W[:, -1]), -np.abs(W[:, at]))) if len(x) else np.arange(0)
         shown, rest = order[:n_labels], order[n_labels:]
         ink = self.ax_.xaxis.label.get_color()
         self.lines_ = LineCollection(
@@ -97,6 +107,8 @@ class PathDisplay:
         self.ax_.add_collection(self.lines_)
         self.labelled_ = [self.ax_.plot(x, W[k], linewidth=1.6)[0] for k in shown]
         self.ax_.axhline(0.0, color=ink, linewidth=0.6)
+        if mark is not None:
+            self.ax_.axvline(x[mark], color=ink, linestyle="--", linewidth=1.0)
         self.ax_.autoscale_view()
         self.ax_.set_xlabel(AXES[against])
         self.ax_.set_ylabel("coefficient")
@@ -131,6 +143,7 @@ class PathDisplay:
                 transform=placed,
                 va="center",
                 size="small",
+                parse_math=False,
             )
             for name, place, line in zip(names, places, self.labelled_, strict=True)
         ]

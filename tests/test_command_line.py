@@ -7,15 +7,17 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import dump_svmlight_file
+from sklearn.model_selection import KFold
 
 import softreg_fast
-from softreg_fast import commands, demo, path, solve
+from softreg_fast import commands, cv_path, demo, path, solve
 from softreg_fast.__main__ import main
 from softreg_fast.files import InputError, check_writable, read_model, write_whole
 
@@ -201,6 +203,49 @@ def test_select(call, select, index):
     kept = read_model("m").path
     assert kept.alphas.tolist() == [fits.alphas[index]]
     np.testing.assert_array_equal(kept[0].coef, fits[index].coef)
+
+
+@pytest.mark.parametrize(
+    ("options", "rule", "cv"),
+    [
+        ((), "min", KFold(5, shuffle=True, random_state=0)),
+        (("--rule", "1se"), "1se", KFold(5, shuffle=True, random_state=0)),
+        (("--seed", 3), "min", KFold(5, shuffle=True, random_state=3)),
+        (("--seed", "none"), "min", KFold(5)),
+    ],
+)
+def test_cross_validation(call, options, rule, cv):
+    X, y = write_table()
+    fit = ("fit", "data.csv", "--target", "price", "--l1-ratio", 0.5, "--standardize")
+    code, out, err = call(*fit, "--cv", 5, *options, "--model", "m.json", "--coefficients", "c.csv")
+    assert (code, err) == (0, "")
+    found = cv_path(X, y, cv=cv, rule=rule, l1_ratio=0.5, standardize=True)
+    assert "\n".join(str(found).splitlines()[1:]) in out  # without the time that it took
+    assert f"(index {found.index} of the path, by 5-fold cross-validation, rule {rule})" in out
+    model = read_model("m.json")
+    assert model.path.alphas.tolist() == [found.alpha]
+    np.testing.assert_array_equal(model.path[0].coef, found.path[found.index].coef)
+    expected = {"n_folds": 5, "rule": rule, "seed": cv.random_state}
+    assert model.settings["cross_validation"] == expected
+    assert text_of("c.csv").startswith("feature,coefficient\n(intercept),")
+    call("predict", "m.json", "data.csv", "--output", "out.csv")
+    np.testing.assert_allclose(read_numbers("out.csv")[1][:, 0], found.predict(X), rtol=1e-12)
+
+
+def test_cross_validation_on_given_strengths(call):
+    X, y = write_table()
+    alphas = ("--alphas", "1,0.1,0.01")
+    assert call("fit", "data.csv", "--target", "price", "--cv", 30, *alphas, "--model", "m")[0] == 0
+    found = cv_path(X, y, cv=KFold(30, shuffle=True, random_state=0), alphas=[1.0, 0.1, 0.01])
+    assert read_model("m").path.alphas.tolist() == [found.alpha]
+
+
+def test_more_folds_than_rows(fails):
+    write_table()
+    said = fails("fit", "data.csv", "--target", "price", "--cv", 31)
+    assert said.endswith(
+        "--cv 31: data.csv has 30 rows; wanted is a number of folds from 2 to 30\n"
+    )
 
 
 def test_sample_weights_and_ignored_columns(call):
@@ -729,6 +774,15 @@ USAGE_ERRORS = [
     (("fit", "data.csv", "--select", "best"), "'best' is not dev="),
     (("fit", "data.csv", "--select", "dev=2"), "'2' is not a number"),
     (("fit", "data.csv", "--format", "xls"), "xls"),
+    (("fit", "data.csv", "--cv", "1"), "'1' is not >= 2"),
+    (("fit", "data.csv", "--cv", "five"), "'five' is not a whole number"),
+    (("fit", "data.csv", "--cv", "5", "--rule", "2se"), "2se"),
+    (("fit", "data.csv", "--cv", "5", "--seed", "-1"), "'-1' is not from 0 to"),
+    (("fit", "data.csv", "--cv", "5", "--alpha", "1"), "leave it out, or --alpha"),
+    (("fit", "data.csv", "--cv", "5", "--select", "dev=0.5"), "--cv and --select"),
+    (("fit", "data.csv", "--rule", "1se"), "--rule is for cross-validation; say --cv K"),
+    (("fit", "data.csv", "--seed", "0"), "--seed is for cross-validation"),
+    (("fit", "data.csv", "--seed", "none"), "--seed is for cross-validation"),
     (("predict", "m.json"), "FILE"),
 ]
 
@@ -756,11 +810,15 @@ def test_outputs_are_checked_before_the_fit(fails, monkeypatch):
     monkeypatch.setattr(commands, "path", None)
     os.mkdir("folder")
     fit = ("fit", "data.csv", "--target", "price")
-    for option in ("--model", "--coefficients"):
+    for option in ("--model", "--coefficients", "--report"):
         assert "no folder" in fails(*fit, option, os.path.join("nowhere", "out"))
         assert "it is a folder" in fails(*fit, option, "folder")
         assert "is read" in fails(*fit, option, "data.csv")
     assert "same file" in fails(*fit, "--model", "out", "--coefficients", "./out")
+    assert "--model and --report" in fails(*fit, "--model", "out", "--report", "./out")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = fails(*fit, "--report", "report.html")
+    assert "pip install 'softreg_fast[plot]', or leave out --report" in said
     assert files() == ["data.csv", "folder"]
 
 
@@ -909,13 +967,15 @@ def test_names_that_the_terminal_cannot_show():
 
 
 def test_the_demonstration():
-    done = process("demo")
+    done = process("demo", env={**os.environ, "TMPDIR": "."})
     assert (done.returncode, done.stderr) == (0, "")
     out = done.stdout
     assert max(map(len, out.splitlines())) <= 100
     assert len(out.splitlines()) < 60
     assert len(re.findall(r"^ +\d+ +\d+ +[\d.]+ +[\d.]+ +[\d.e+-]+$", out, re.M)) == 13
     assert "bmi * ltg" in out
+    if find_spec("matplotlib") is not None:
+        assert text_of(out.splitlines()[-1].strip()).startswith("<!DOCTYPE html>")
     certified = float(re.search(r"within (\S+) P0 of its minimum", out)[1])
     assert certified <= demo.WORST_GAP
     raced = re.findall(r" (softreg_fast|scikit-learn|NumPy) +(\S+) +([\d.]+) ms(.*)$", out, re.M)
@@ -927,6 +987,21 @@ def test_the_demonstration():
         ratio = float(theirs[2]) / float(ours[2])
         assert word == ("faster" if ratio >= 1.0 else "slower")
         assert float(factor) == pytest.approx(max(ratio, 1.0 / ratio), rel=0.1)
+
+
+def test_the_demonstration_without_matplotlib(call, fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "matplotlib" in fails("demo", "--report", "report.html")
+    monkeypatch.setattr(demo, "race", lambda problem, alphas: [])
+    code, out, err = call("demo")
+    assert (code, err) == (0, "")
+    assert out.endswith("needs matplotlib\n(pip install 'softreg_fast[plot]').\n")
+    assert files() == []
+
+
+def test_the_demonstration_writes_where_it_is_told(call, fails):
+    pytest.importorskip("matplotlib")
+    assert "no folder" in fails("demo", "--report", "nowhere/report.html")
 
 
 def test_the_referee_of_the_demonstration():

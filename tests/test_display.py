@@ -1,5 +1,6 @@
 """Pictures: what they show, legible with ten and with 20,000 features, in light and in dark."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -116,6 +117,23 @@ def test_the_curve_of_errors(diabetes, genes):
         assert picture.ax_.get_ylabel() == "mean squared error"
         assert_legible(picture.figure_, picture.ax_, [])
     assert CVPathDisplay.from_estimator(diabetes).cv_path is diabetes.cv_path_
+
+
+def test_a_marked_alpha(diabetes):
+    fits = diabetes.cv_path_.path
+    k = diabetes.cv_path_.index_1se
+    picture = PathDisplay.from_estimator(diabetes, mark=k)
+    assert {text.get_text() for text in picture.text_} == {name for name, _ in fits[k].selected()}
+    assert fits.alphas[k] in [line.get_xdata()[0] for line in picture.ax_.lines]
+    assert len(PathDisplay.from_estimator(diabetes, mark=0).text_) == 0
+    assert len(PathDisplay.from_estimator(diabetes, mark=-1, n_labels=3).text_) == 3
+    with pytest.raises(ValueError, match="mark must be an index of the 30 alphas, got 30"):
+        PathDisplay.from_estimator(diabetes, mark=30)
+
+
+def test_names_are_not_mathematics(diabetes):
+    fits = dataclasses.replace(diabetes.cv_path_.path, feature_names=np.array(["$\\frac{a$"] * 10))
+    pixels(PathDisplay.from_path(fits).figure_)
 
 
 def test_numbers_of_nonzeros_stand_along_the_top(diabetes):

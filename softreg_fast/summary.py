@@ -27,9 +27,9 @@ def coefficient_lines(
     The effect is the change of the prediction when the feature grows by one standard deviation.
     """
     coef = path[k].coef
-    support = np.flatnonzero(coef)
     effect = coef * deviation
-    shown = support[np.argsort(-np.abs(effect[support]), kind="stable")][:most]
+    support = largest_first(coef, effect)
+    shown = support[:most]
     names = [label(int(j)) for j in shown]
     width = min(max(map(len, ["(intercept)", "feature", *names])), 48)
     lines = [f"  {'feature':<{width}} {'coefficient':>12} {'per st.dev.':>12}"]
@@ -41,6 +41,12 @@ def coefficient_lines(
     if len(support) > most:
         lines.append(f"  and {len(support) - most} more")
     return [*lines, f"  {'(intercept)':<{width}} {path.intercepts[k]:>12.5g}"]
+
+
+def largest_first(coef: NDArray[np.float64], effect: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The features with a coefficient, those with the largest effect first."""
+    support = np.flatnonzero(coef)
+    return support[np.argsort(-np.abs(effect[support]), kind="stable")]
 
 
 def certificate_lines(path: Path) -> list[str]:
