@@ -288,14 +288,6 @@ def _note(text: str) -> None:
     print(f"{PROGRAM}: warning: {' '.join(text.split())}", file=sys.stderr)
 
 
-def only(fits: Path, k: int) -> Path:
-    """The path of the k-th alpha alone."""
-    columns = slice(k, k + 1)
-    per_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
-    parts = {name: getattr(fits, name)[columns] for name in per_alpha}
-    return dataclasses.replace(fits, coefs=fits.coefs[:, [k]].tocsc(), **parts)
-
-
 def _selected(fits: Path, search: CVPath | None, select: tuple[str, float] | None) -> int:
     if search is not None:
         return search.index
@@ -342,7 +334,7 @@ def _why(request: FitRequest) -> str:
 
 def _write(request: FitRequest, found: _Found, settings: dict[str, Any]) -> list[str]:
     lines = []
-    kept = only(found.path, found.k) if request.chooses else found.path
+    kept = found.path.part(slice(found.k, found.k + 1)) if request.chooses else found.path
     model = Model(kept, request.roles.target, found.table.first_index, settings)
     if request.coefficients is not None:
         write_whole(request.coefficients, csv_lines(_coefficient_rows(model)))
