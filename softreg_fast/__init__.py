@@ -18,6 +18,7 @@ from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
 from softreg_fast.penalty import Penalty
 from softreg_fast.result import Path, Solution, Status
 from softreg_fast.ridge import gradient_descent
+from softreg_fast.stability import StabilityPath, stability_path
 from softreg_fast.threads import effective_n_threads, show_config
 
 __version__ = _version("softreg_fast")
@@ -36,6 +37,7 @@ __all__ = [
     "Penalty",
     "Ridge",
     "Solution",
+    "StabilityPath",
     "Status",
     "cv_path",
     "effective_n_threads",
@@ -45,4 +47,5 @@ __all__ = [
     "path",
     "show_config",
     "solve",
+    "stability_path",
 ]

@@ -250,7 +250,7 @@ def cv_path(
     grid = _Grid.of(design, as_ratios(l1_ratio), count, eps, words, how)
     if criterion is not None:
         training = None
-        with _bar(grid.n_fits, progress) as bar:
+        with progress_bar(grid.n_fits, progress) as bar:
             errors, wholes = _by_criterion(design, grid, criterion, precompute, _teller(bar))
         whole, fold_paths = wholes[best_of(errors)[0]], list[Path]()
     else:
@@ -259,7 +259,7 @@ def cv_path(
         pairs = pairs_of(cv, rows, design.y, **options)
         training = Training(design, make_folds(pairs, design.n_samples))
         n_fits = grid.n_fits * len(training.folds) + len(grid.alphas[0])
-        with _bar(n_fits, progress) as bar:
+        with progress_bar(n_fits, progress) as bar:
             of_folds = precompute if isinstance(precompute, bool | str) else "auto"
             errors, paths = _by_folds(training, grid, scoring, of_folds, _teller(bar))
             best = best_of(errors)[0]
@@ -417,7 +417,8 @@ def _predict_out_of_fold(training: Training, found: CVPath) -> None:
     found.predictions[tested] = total[tested] / times[tested]
 
 
-def _bar(total: int, progress: bool) -> AbstractContextManager[Any]:
+def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractContextManager[Any]:
+    """A bar on standard error, or None in its place."""
     if not progress or not sys.stderr.isatty():
         return nullcontext()
     try:
@@ -426,7 +427,7 @@ def _bar(total: int, progress: bool) -> AbstractContextManager[Any]:
         raise ImportError(
             "progress=True needs tqdm: pip install 'softreg_fast[progress]', or leave it out."
         ) from None
-    bar: AbstractContextManager[Any] = tqdm(total=total, unit="fit")
+    bar: AbstractContextManager[Any] = tqdm(total=total, unit=unit)
     return bar
 
 
