@@ -11,7 +11,8 @@ from importlib.metadata import version as _version
 
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
-from softreg_fast.display import CVPathDisplay, PathDisplay
+from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
+from softreg_fast.feature_selection import StabilitySelector
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
@@ -37,7 +38,9 @@ __all__ = [
     "Penalty",
     "Ridge",
     "Solution",
+    "StabilityDisplay",
     "StabilityPath",
+    "StabilitySelector",
     "Status",
     "cv_path",
     "effective_n_threads",
