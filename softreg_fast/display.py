@@ -20,7 +20,7 @@ Vector = NDArray[np.float64]
 AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
 
 # Of a label's height: the least distance between two of them.
-LABEL_SPACING = 1.1
+LABEL_SPACING = 1.2
 
 
 class PathDisplay:
@@ -193,9 +193,13 @@ class StabilityDisplay:
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
         """Draw what a fitted StabilitySelector found; options as in `plot`."""
         check_is_fitted(estimator)
-        return cls.from_path(getattr(estimator, "stability_path_", None), **options)
+        if not hasattr(estimator, "stability_path_"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no stability path; use a StabilitySelector."
+            )
+        return cls.from_path(estimator.stability_path_, **options)
 
-    def plot(self, ax: Any = None, *, threshold: float | None = None, n_labels: int = 12) -> Self:
+    def plot(self, ax: Any = None, *, threshold: float | None = None, n_labels: int = 10) -> Self:
         """Draw it.
 
         Parameters
@@ -204,7 +208,7 @@ class StabilityDisplay:
             None: those of a new figure.
         threshold : float in (0, 1] or None
             None: that of the path.
-        n_labels : int, default=12
+        n_labels : int, default=10
             So many of the selected features at most get colour and name.
         """
         check_n_labels(n_labels)
@@ -212,20 +216,21 @@ class StabilityDisplay:
         level = found.threshold if threshold is None else threshold
         shown = found.support(level)[:n_labels]
         rest = np.setdiff1d(found.frequencies.indices, shown)
+        entered = np.asarray(found.frequencies.sum(axis=0)).ravel()
+        n_drawn = int(np.argmax(entered)) + 1  # as far as there is anything new
+        x, frequencies = found.alphas[:n_drawn], found.frequencies[:, :n_drawn]
         self.ax_, self.figure_ = axes(ax)
-        self.lines_ = background_lines(self.ax_, found.alphas, found.frequencies[rest].toarray())
-        self.labelled_ = [
-            self.ax_.plot(found.alphas, row, linewidth=1.6)[0]
-            for row in found.frequencies[shown].toarray()
-        ]
+        self.lines_ = background_lines(self.ax_, x, frequencies[rest].toarray())
+        rows = frequencies[shown].toarray()
+        self.labelled_ = [self.ax_.plot(x, row, linewidth=1.6)[0] for row in rows]
         ink = self.ax_.xaxis.label.get_color()
         self.ax_.axhline(level, color=ink, linestyle="--", linewidth=1.0)
         self.ax_.set_ylim(0.0, 1.02)
         self.ax_.set_xlabel("alpha")
         self.ax_.set_ylabel(f"frequency among {found.n_subsamples} subsamples")
-        falling_alphas(self.ax_, found.alphas)
-        entered = np.rint(np.asarray(found.frequencies.sum(axis=0)).ravel()).astype(np.int64)
-        self.top_ax_ = show_nonzeros(self.ax_, found.alphas, entered, "features entered, mean")
+        falling_alphas(self.ax_, x)
+        counts = np.rint(entered[:n_drawn]).astype(np.int64)
+        self.top_ax_ = show_nonzeros(self.ax_, x, counts, "features entered, mean")
         names = found.feature_names
         shown_names = [str(j) if names is None else names[j] for j in shown]
         self.text_ = label_ends(self.ax_, self.labelled_, shown_names, top=1.0)

@@ -248,6 +248,7 @@ def stability_path(
         "l2_weights": l2_weights,
         "positive": positive,
         "bounds": bounds,
+        "precompute": False,  # of the few that enter, columns cost less than the whole matrix
         "max_df": entries.max_selected + np.count_nonzero(always_in(vectors)),
         "tol": tol,
         "max_iter": max_iter,
