@@ -96,11 +96,12 @@ class StabilityPath:
     def expected_false(self, threshold: float | None = None) -> float:
         """A bound on the expected number of false features among the selected ones.
 
-        mean_selected^2 / ((2 threshold - 1) n_candidates). It holds for the selected features that
-        enter a subsample's path with a probability of at most mean_selected / n_candidates, that of
-        drawing lots. These are all the features without influence if they are exchangeable and the
-        path finds those with influence no worse than lots would. Samples must be independent, and
-        the subsamples complementary pairs; without pairs it holds in the limit of many subsamples.
+        mean_selected^2 / ((2 threshold - 1) n_candidates). It counts the selected features that
+        enter a subsample's path with a probability of at most mean_selected / n_candidates, as if
+        lots were drawn. Those are all the features without influence if they are exchangeable and
+        enter no more often than the others; strongly correlated features break that. Samples must
+        be independent and the subsamples complementary pairs; without pairs the bound holds in the
+        limit of many subsamples. docs/mathematics.md, section 11, has the proof.
 
         Raises
         ------
