@@ -11,7 +11,8 @@ from importlib.metadata import version as _version
 
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
-from softreg_fast.display import CVPathDisplay, PathDisplay
+from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
+from softreg_fast.feature_selection import StabilitySelector
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
@@ -20,6 +21,7 @@ from softreg_fast.relaxed import RelaxedPath, relaxed_path
 from softreg_fast.result import Path, Solution, Status
 from softreg_fast.ridge import gradient_descent
 from softreg_fast.ridge_cv import RidgeCV
+from softreg_fast.stability import StabilityPath, stability_path
 from softreg_fast.threads import effective_n_threads, show_config
 
 __version__ = _version("softreg_fast")
@@ -40,6 +42,9 @@ __all__ = [
     "Ridge",
     "RidgeCV",
     "Solution",
+    "StabilityDisplay",
+    "StabilityPath",
+    "StabilitySelector",
     "Status",
     "cv_path",
     "effective_n_threads",
@@ -50,4 +55,5 @@ __all__ = [
     "relaxed_path",
     "show_config",
     "solve",
+    "stability_path",
 ]

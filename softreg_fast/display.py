@@ -1,4 +1,4 @@
-"""Pictures of paths and of cross-validation, in the style of scikit-learn's Displays.
+"""Pictures of paths, cross-validation and stability, in the style of scikit-learn's Displays.
 
 They need matplotlib and follow its style sheet, dark ones too.
 """
@@ -13,13 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.cv import CVPath
 from softreg_fast.result import Path
+from softreg_fast.stability import StabilityPath
 
 Vector = NDArray[np.float64]
 
 AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
 
 # Of a label's height: the least distance between two of them.
-LABEL_SPACING = 1.1
+LABEL_SPACING = 1.2
 
 
 class PathDisplay:
@@ -82,12 +83,9 @@ class PathDisplay:
         """
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
-        if not isinstance(n_labels, int | np.integer) or n_labels < 0:
-            raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
+        check_n_labels(n_labels)
         if mark is not None and not -len(self.path) <= mark < len(self.path):
             raise ValueError(f"mark must be an index of the {len(self.path)} alphas, got {mark!r}.")
-        from matplotlib.collections import LineCollection
-
         self.ax_, self.figure_ = axes(ax)
         x = self._positions(against)
         support = np.unique(self.path.coefs.indices)
@@ -98,13 +96,7 @@ class PathDisplay:
         order = np.lexsort((-np.abs(W[:, -1]), -np.abs(W[:, at]))) if len(x) else np.arange(0)
         shown, rest = order[:n_labels], order[n_labels:]
         ink = self.ax_.xaxis.label.get_color()
-        self.lines_ = LineCollection(
-            [np.column_stack([x, w]) for w in W[rest]],
-            colors=[ink],
-            linewidths=0.6,
-            alpha=max(0.15, 0.5 - 0.1 * np.log10(len(rest) + 1.0)),
-        )
-        self.ax_.add_collection(self.lines_)
+        self.lines_ = background_lines(self.ax_, x, W[rest])
         self.labelled_ = [self.ax_.plot(x, W[k], linewidth=1.6)[0] for k in shown]
         self.ax_.axhline(0.0, color=ink, linewidth=0.6)
         if mark is not None:
@@ -116,7 +108,8 @@ class PathDisplay:
             falling_alphas(self.ax_, self.path.alphas)
         self.top_ax_ = show_nonzeros(self.ax_, x, self.path.df)
         names = self.path.feature_names
-        self.text_ = self._label([str(j) if names is None else names[j] for j in support[shown]])
+        shown_names = [str(j) if names is None else names[j] for j in support[shown]]
+        self.text_ = label_ends(self.ax_, self.labelled_, shown_names)
         return self
 
     def _positions(self, against: str) -> Vector:
@@ -126,36 +119,6 @@ class PathDisplay:
         if against == "deviance":
             return path.dev_ratio
         return np.asarray(abs(path.coefs).sum(axis=0)).ravel()
-
-    def _label(self, names: list[str]) -> list[Any]:
-        # names beside the lines' ends, moved apart where they would overlap
-        if not names:
-            return []
-        ends = np.array([line.get_ydata()[-1] for line in self.labelled_])
-        places = spread(ends, self._height_of_a_label())
-        placed = self.ax_.get_yaxis_transform()
-        return [
-            self.ax_.text(
-                1.01,
-                place,
-                name,
-                color=line.get_color(),
-                transform=placed,
-                va="center",
-                size="small",
-                parse_math=False,
-            )
-            for name, place, line in zip(names, places, self.labelled_, strict=True)
-        ]
-
-    def _height_of_a_label(self) -> float:
-        from matplotlib.font_manager import FontProperties
-
-        self.figure_.draw_without_rendering()  # so that the layout is known
-        points = FontProperties(size="small").get_size_in_points()
-        pixels = points * self.figure_.dpi / 72.0
-        low, high = self.ax_.get_ylim()
-        return float(LABEL_SPACING * pixels * (high - low) / self.ax_.get_window_extent().height)
 
 
 class CVPathDisplay:
@@ -208,6 +171,83 @@ class CVPathDisplay:
         return self
 
 
+class StabilityDisplay:
+    """Frequencies along the path: the selected features coloured and named, the threshold dashed.
+
+    Parameters
+    ----------
+    stability_path : StabilityPath
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    top_ax_ : matplotlib Axes with the mean numbers of features that have entered
+    figure_ : matplotlib Figure
+    lines_ : LineCollection of the features without a label
+    labelled_ : list of Line2D, the selected features
+    text_ : list of Text, their names
+    """
+
+    def __init__(self, stability_path: StabilityPath) -> None:
+        self.stability_path = stability_path
+
+    @classmethod
+    def from_path(cls, stability_path: StabilityPath, **options: Any) -> Self:
+        """Draw a StabilityPath; options as in `plot`."""
+        if not isinstance(stability_path, StabilityPath):
+            raise TypeError(
+                f"stability_path must be a StabilityPath, got {type(stability_path).__name__}."
+            )
+        return cls(stability_path).plot(**options)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, **options: Any) -> Self:
+        """Draw what a fitted StabilitySelector found; options as in `plot`."""
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "stability_path_"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no stability path; use a StabilitySelector."
+            )
+        return cls.from_path(estimator.stability_path_, **options)
+
+    def plot(self, ax: Any = None, *, threshold: float | None = None, n_labels: int = 10) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None
+            None: those of a new figure.
+        threshold : float in (0, 1] or None
+            None: that of the path.
+        n_labels : int, default=10
+            So many of the selected features at most get colour and name.
+        """
+        check_n_labels(n_labels)
+        found = self.stability_path
+        level = found.threshold if threshold is None else threshold
+        shown = found.support(level)[:n_labels]
+        rest = np.setdiff1d(found.frequencies.indices, shown)
+        entered = np.asarray(found.frequencies.sum(axis=0)).ravel()
+        n_drawn = int(np.argmax(entered)) + 1  # as far as there is anything new
+        x, frequencies = found.alphas[:n_drawn], found.frequencies[:, :n_drawn]
+        self.ax_, self.figure_ = axes(ax)
+        self.lines_ = background_lines(self.ax_, x, frequencies[rest].toarray())
+        rows = frequencies[shown].toarray()
+        self.labelled_ = [self.ax_.plot(x, row, linewidth=1.6)[0] for row in rows]
+        ink = self.ax_.xaxis.label.get_color()
+        self.ax_.axhline(level, color=ink, linestyle="--", linewidth=1.0)
+        self.ax_.set_ylim(0.0, 1.02)
+        self.ax_.set_xlabel("alpha")
+        self.ax_.set_ylabel(f"frequency among {found.n_subsamples} subsamples")
+        falling_alphas(self.ax_, x)
+        counts = np.rint(entered[:n_drawn]).astype(np.int64)
+        self.top_ax_ = show_nonzeros(self.ax_, x, counts, "features entered, mean")
+        names = found.feature_names
+        shown_names = [str(j) if names is None else names[j] for j in shown]
+        self.text_ = label_ends(self.ax_, self.labelled_, shown_names, top=1.0)
+        return self
+
+
 def cv_path_of(estimator: Any) -> CVPath:
     """The CVPath of a fitted estimator with one target."""
     check_is_fitted(estimator)
@@ -232,6 +272,59 @@ def axes(ax: Any) -> tuple[Any, Any]:
     return ax, figure
 
 
+def check_n_labels(n_labels: Any) -> None:
+    """An error for what is no number of labels."""
+    if not isinstance(n_labels, int | np.integer) or n_labels < 0:
+        raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
+
+
+def background_lines(ax: Any, x: Vector, rows: NDArray[np.float64]) -> Any:
+    """A thin line for each row, the fainter the more there are."""
+    from matplotlib.collections import LineCollection
+
+    lines = LineCollection(
+        [np.column_stack([x, row]) for row in rows],
+        colors=[ax.xaxis.label.get_color()],
+        linewidths=0.6,
+        alpha=max(0.15, 0.5 - 0.1 * np.log10(len(rows) + 1.0)),
+    )
+    ax.add_collection(lines)
+    return lines
+
+
+def label_ends(ax: Any, lines: list[Any], names: list[str], top: float = np.inf) -> list[Any]:
+    """Names beside the lines' ends, moved apart where they would overlap, none above top."""
+    if not names:
+        return []
+    ends = np.array([line.get_ydata()[-1] for line in lines])
+    places = spread(ends, height_of_a_label(ax), top)
+    placed = ax.get_yaxis_transform()
+    return [
+        ax.text(
+            1.01,
+            place,
+            name,
+            color=line.get_color(),
+            transform=placed,
+            va="center",
+            size="small",
+            parse_math=False,
+        )
+        for name, place, line in zip(names, places, lines, strict=True)
+    ]
+
+
+def height_of_a_label(ax: Any) -> float:
+    """What neighbouring labels keep apart, in the units of the vertical axis."""
+    from matplotlib.font_manager import FontProperties
+
+    ax.figure.draw_without_rendering()  # so that the layout is known
+    points = FontProperties(size="small").get_size_in_points()
+    pixels = points * ax.figure.dpi / 72.0
+    low, high = ax.get_ylim()
+    return float(LABEL_SPACING * pixels * (high - low) / ax.get_window_extent().height)
+
+
 def falling_alphas(ax: Any, alphas: Vector) -> None:
     """A logarithmic axis from the largest alpha on the left to the smallest on the right."""
     if len(alphas) > 1 and alphas[0] > alphas[-1]:
@@ -241,7 +334,9 @@ def falling_alphas(ax: Any, alphas: Vector) -> None:
         ax.set_xlim(alphas[0], alphas[-1])
 
 
-def show_nonzeros(ax: Any, x: Vector, df: NDArray[np.int64]) -> Any:
+def show_nonzeros(
+    ax: Any, x: Vector, df: NDArray[np.int64], label: str = "nonzero coefficients"
+) -> Any:
     """Axes with the numbers of nonzero coefficients along the top, at about eight places."""
     left, right = ax.get_xlim()
     scale = ax.xaxis.get_transform().transform
@@ -254,14 +349,15 @@ def show_nonzeros(ax: Any, x: Vector, df: NDArray[np.int64]) -> Any:
     top.set_xticks([], minor=True)
     top.set_xticks(x[chosen], [f"{df[k]}" for k in chosen])
     top.tick_params(labelsize="small")
-    top.set_xlabel("nonzero coefficients", fontsize="small")
+    top.set_xlabel(label, fontsize="small")
     return top
 
 
-def spread(places: Vector, distance: float) -> Vector:
-    """Places in the same order, moved as little as keeps neighbours so far apart.
+def spread(places: Vector, distance: float, top: float = np.inf) -> Vector:
+    """Places in the same order, moved as little as keeps neighbours so far apart, none above top.
 
-    Isotonic regression of places[k] - k * distance, by pooling neighbours that are too near.
+    Isotonic regression of places[k] - k * distance, by pooling neighbours that are too near; the
+    top is one upper bound for all of these.
     """
     order = np.argsort(places, kind="stable")
     pools: list[list[float]] = []  # [mean, count]
@@ -272,6 +368,7 @@ def spread(places: Vector, distance: float) -> Vector:
             before, n = pools[-1]
             pools[-1] = [(before * n + mean * count) / (n + count), n + count]
     moved = np.concatenate([np.full(int(count), mean) for mean, count in pools])
+    moved = np.minimum(moved, top - (len(places) - 1) * distance)
     out = np.empty(len(places))
     out[order] = moved + distance * np.arange(len(places))
     return out

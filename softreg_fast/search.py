@@ -17,7 +17,7 @@ from softreg_fast.penalty import Penalty, PenaltyVectors
 from softreg_fast.relaxed import relax_fits
 from softreg_fast.result import Path
 from softreg_fast.scoring import scores_of
-from softreg_fast.workers import SMALLEST_PATH, Workers
+from softreg_fast.workers import Workers, workers_for
 
 Vector = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ class Search:
         n_folds = len(training.folds)
         errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
         of_folds = precompute if isinstance(precompute, bool | str) else "auto"
-        crew = Workers(self._n_workers(n_folds))
+        crew = Workers(workers_for(self.design, n_folds))
         folds = [
             _FoldSearch(self, training, k, errors[..., k], scoring, of_folds, teller, crew)
             for k in range(n_folds)
@@ -113,10 +113,6 @@ class Search:
         for fits in paths:
             warn_of_missed(fits, self.options["max_iter"])
         return errors, paths
-
-    def _n_workers(self, n_folds: int) -> int:
-        large = self.design.n_entries >= SMALLEST_PATH
-        return min(n_folds, self.design.most_threads) if large else 1
 
     def _together(
         self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
@@ -198,7 +194,7 @@ class _FoldSearch:
     def begin(self, ratio: int) -> None:
         """Prepare the path of an l1_ratio."""
         if self._design is None:
-            share = max(self.search.design.n_threads // self.crew.n_workers, 1)
+            share = self.crew.share(self.search.design)
             self._design = self.training.design_of(self.k, share)
         self._ratio = ratio
         self._run = self.search.run(self._design, ratio, self.precompute)

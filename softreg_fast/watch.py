@@ -10,7 +10,15 @@ from typing import Any
 
 from softreg_fast.path import PathStep
 
-__all__ = ["CallbackSupportMixin", "FitTasks", "Watcher", "tasks_of", "watching", "with_callbacks"]
+__all__ = [
+    "CallbackSupportMixin",
+    "FitTasks",
+    "Watcher",
+    "progress_bar",
+    "tasks_of",
+    "watching",
+    "with_callbacks",
+]
 
 Tell = Callable[[PathStep], bool | None]
 Watcher = Callable[[str, PathStep], bool | None]
@@ -43,7 +51,7 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
     watcher : callable or None
         Called with the path's name and the PathStep; a true return value ends the path.
     """
-    with _bar(total, progress) as bar:
+    with progress_bar(total, progress) as bar:
         one_at_a_time = Lock()  # paths may come from several threads
 
         def teller(name: str) -> Tell | None:
@@ -62,7 +70,8 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
         yield teller
 
 
-def _bar(total: int, progress: bool) -> AbstractContextManager[Any]:
+def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractContextManager[Any]:
+    """A bar on standard error, or None in its place."""
     if not progress or not sys.stderr.isatty():
         return nullcontext()
     try:
@@ -71,7 +80,7 @@ def _bar(total: int, progress: bool) -> AbstractContextManager[Any]:
         raise ImportError(
             "progress=True needs tqdm: pip install 'softreg_fast[progress]', or leave it out."
         ) from None
-    bar: AbstractContextManager[Any] = tqdm(total=total, unit="fit")
+    bar: AbstractContextManager[Any] = tqdm(total=total, unit=unit)
     return bar
 
 

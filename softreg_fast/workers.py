@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any, TypeVar
 
+from softreg_fast.design import Design
 from softreg_fast.threads import blas_threads_for
 
 Item = TypeVar("Item")
@@ -14,6 +15,11 @@ Result = TypeVar("Result")
 
 # A thread of its own for a path pays from so many entries of X on.
 SMALLEST_PATH = 20_000
+
+
+def workers_for(design: Design, n_tasks: int) -> int:
+    """How many workers so many paths on this matrix deserve."""
+    return min(n_tasks, design.most_threads) if design.n_entries >= SMALLEST_PATH else 1
 
 
 class Workers:
@@ -28,6 +34,10 @@ class Workers:
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self.stopped = Event()
+
+    def share(self, design: Design) -> int:
+        """Threads for one pass over X by each worker."""
+        return max(design.n_threads // self.n_workers, 1)
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """The results of all tasks, in order; the first error if there is one."""

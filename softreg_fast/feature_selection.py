@@ -1,0 +1,147 @@
+"""StabilitySelector, scikit-learn's contract over stability_path."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from softreg_fast.stability import StabilityPath, stability_path
+from softreg_fast.validation import as_targets
+
+
+class StabilitySelector(SelectorMixin, BaseEstimator):
+    """Keep the features that enter the path in most subsamples.
+
+    Parameters
+    ----------
+    threshold : float in (0.5, 1], default=0.75
+        The share of subsamples that a feature must enter in.
+    max_selected : int or None
+        So many features enter in a subsample. None: as many as keep the bound on the expected
+        number of false features at 1.
+    n_subsamples : int, default=100
+    fraction : float in (0, 1], default=0.5
+    complementary : bool, default=True
+    alphas : int or array-like, default=100
+        How many alphas, evenly spaced in the logarithm, or which.
+    eps : float, default=1e-2
+        The smallest alpha is so many times the largest.
+    random_state : int, RandomState or None
+        Draws the subsamples.
+    l1_ratio, l1_weights, l2_weights, positive, bounds, fit_intercept, standardize, tol, n_threads
+        As in `stability_path`, which says more on those above, too.
+    verbose : bool or int, default=0
+        Show a bar over subsamples on standard error (needs tqdm), if that is a terminal.
+
+    Attributes
+    ----------
+    frequencies_ : ndarray (n_features,)
+        The share of subsamples in which each feature entered.
+    expected_false_ : float
+        The bound on the expected number of false features among those kept; NaN where there is
+        none, for fractions above 1/2.
+    stability_path_ : StabilityPath
+        All the rest: frequencies at every alpha, the names selected at other thresholds.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X had names
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import StabilitySelector
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> selector = StabilitySelector(random_state=0).fit(X, y)
+    >>> selector.get_feature_names_out().tolist()
+    ['bmi', 's5']
+    """
+
+    def __init__(
+        self,
+        *,
+        threshold: float = 0.75,
+        max_selected: int | None = None,
+        n_subsamples: int = 100,
+        fraction: float = 0.5,
+        complementary: bool = True,
+        alphas: Any = 100,
+        eps: float = 1e-2,
+        l1_ratio: float = 1.0,
+        l1_weights: ArrayLike | None = None,
+        l2_weights: ArrayLike | None = None,
+        positive: bool = False,
+        bounds: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        tol: float = 1e-6,
+        random_state: Any = None,
+        verbose: bool | int = 0,
+        n_threads: int | None = None,
+    ) -> None:
+        self.threshold = threshold
+        self.max_selected = max_selected
+        self.n_subsamples = n_subsamples
+        self.fraction = fraction
+        self.complementary = complementary
+        self.alphas = alphas
+        self.eps = eps
+        self.l1_ratio = l1_ratio
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.positive = positive
+        self.bounds = bounds
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.tol = tol
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Count how often each feature enters.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,)
+        sample_weight : array-like (n_samples,), number or None
+            Weights in the fits; samples of weight 0 are never drawn, all others equally often. So a
+            weight of 2 is not the same as the sample twice.
+
+        Returns
+        -------
+        self
+        """
+        if y is None:
+            raise ValueError(
+                "StabilitySelector requires y to be passed, but the target y is None; give one "
+                "target value for each row of X."
+            )
+        options = self.get_params()
+        found = stability_path(
+            X,
+            column_or_1d(as_targets(y), warn=True),
+            sample_weight=sample_weight,
+            progress=bool(options.pop("verbose")),
+            **options,
+        )
+        validate_data(self, X, skip_check_array=True)
+        self.stability_path_: StabilityPath = found
+        self.frequencies_ = found.max_frequencies
+        self.expected_false_ = found.expected_false() if found.fraction <= 0.5 else np.nan
+        return self
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
+        check_is_fitted(self)
+        return np.asarray(self.frequencies_ >= self.stability_path_.threshold)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        return tags
