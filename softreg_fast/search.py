@@ -199,7 +199,7 @@ class _FoldSearch:
         self._ratio = ratio
         self._run = self.search.run(self._design, ratio, self.precompute)
         name = self.search.name_of(f"fold {self.k}", ratio)
-        self._tell = self.crew.watched(self.teller(name))
+        self._tell = self.teller(name)
 
     def advance(self, n: int) -> None:
         """Fit the next n alphas and test them."""

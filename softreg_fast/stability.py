@@ -252,7 +252,7 @@ def stability_path(
             part = part_of(design.with_threads(crew.share(design)), rows)
             # of the few that enter, Gram columns cost less than the whole matrix
             run = PathRun(part, penalty, grid, "auto", False, tol, max_iter, gram_memory)
-            run.advance(len(grid), crew.watched(lambda step: step.df >= most))
+            run.advance(len(grid), lambda step: bool(step.df >= most))
             with one_at_a_time:
                 entries.add(run.path(), part.norm)
                 if bar is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from softreg_fast._columns import end_when
 from softreg_fast.design import Design
 from softreg_fast.threads import blas_threads_for
 
@@ -27,13 +27,13 @@ class Workers:
 
     Attributes
     ----------
-    stopped : Event
-        Set when a task has failed or Ctrl-C was pressed: tasks under way should end soon.
+    reasons_to_end : list of BaseException
+        What has made a task fail, or Ctrl-C; the loops of the other tasks then end.
     """
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
-        self.stopped = Event()
+        self.reasons_to_end: list[BaseException] = []
 
     def share(self, design: Design) -> int:
         """Threads for one pass over X by each worker."""
@@ -43,23 +43,15 @@ class Workers:
         """The results of all tasks, in order; the first error if there is one."""
         if self.n_workers == 1:
             return [task(item) for item in items]
-        pool = ThreadPoolExecutor(self.n_workers, thread_name_prefix="softreg_fast")
+        pool = ThreadPoolExecutor(
+            self.n_workers, "softreg_fast", initializer=end_when, initargs=(self.reasons_to_end,)
+        )
         try:
             with blas_threads_for(0):
                 running = [pool.submit(task, item) for item in items]
                 return [each.result() for each in running]
-        except BaseException:
-            self.stopped.set()
+        except BaseException as error:
+            self.reasons_to_end.append(error)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def watched(self, tell: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-        """A callback for `path` that also ends it when the workers are to stop."""
-        if self.n_workers == 1:
-            return tell
-
-        def told(step: Any) -> bool:
-            return bool(self.stopped.is_set() or (tell is not None and tell(step)))
-
-        return told

@@ -7,7 +7,6 @@ between calls, so a path is a Python loop of `solve` with falling strengths.
 """
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, sqrt
 
 from design cimport (
@@ -15,6 +14,7 @@ from design cimport (
     subtract_product,
 )
 from penalty cimport duality_gap, kkt_distance, larger, penalty_t, prox
+from signals cimport check_signals
 
 import numpy as np
 
@@ -229,7 +229,7 @@ cdef class CoordinateDescent:
                         largest = larger(largest, epoch(
                             self.X, &self.P, &self.curvature_view[0], &chosen[0], start, stop,
                             &self.u[0], &self.v[0]))
-                    PyErr_CheckSignals()
+                    check_signals()
                 self.n_epochs += 1
                 if largest <= rounding:
                     break

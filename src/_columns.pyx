@@ -4,7 +4,6 @@ A `Columns` describes a matrix to all kernels; it copies nothing and keeps what 
 """
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, prange
 from libc.math cimport fabs, isfinite, sqrt
@@ -17,6 +16,7 @@ from design cimport (
 )
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
+from signals cimport PyObject, PyThreadState_GetDict, check_signals
 from vector cimport SR_RUNTIME_DISPATCH, axpy, index_t, sr_vector_level
 
 import numpy as np
@@ -72,6 +72,13 @@ def build_info():
         "runtime_dispatch": bool(SR_RUNTIME_DISPATCH),
         "checked": bool(SR_CHECKED),
     }
+
+
+def end_when(list reasons):
+    """From now on this thread's loops end with KeyboardInterrupt when something is in the list."""
+    cdef PyObject* state = PyThreadState_GetDict()
+    if state != NULL:
+        (<dict> state)["softreg_fast.end_when"] = reasons
 
 
 def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):
@@ -237,7 +244,7 @@ cdef class Columns:
                                 chunksize=max((stop - start) // (16 * n_threads), 1)):
                     column_moments(&self.X, j, centered, &m[j], &d[j])
                     f[j] = 1.0 / d[j] if d[j] > 0.0 else 0.0
-            PyErr_CheckSignals()
+            check_signals()
         return tuple(np.asarray(out))
 
     def slopes(self, const double[::1] v, double[::1] out, const Py_ssize_t[::1] chosen=None,
@@ -260,13 +267,13 @@ cdef class Columns:
                 stop = self._block_end(start)
                 with nogil:
                     slopes(&self.X, &v[0], NULL, start, stop, &out[0], n_threads)
-                PyErr_CheckSignals()
+                check_signals()
         while stop < count:
             start = stop
             stop = self._block_end_of(chosen, start)
             with nogil:
                 slopes(&self.X, &v[0], which, start, stop, &out[0], n_threads)
-            PyErr_CheckSignals()
+            check_signals()
 
     def subtract_product(self, const double[::1] u, double[::1] v, int n_threads=1):
         """v -= s (X u), with X the engine's columns; those with u_j = 0 are not read."""
@@ -345,7 +352,7 @@ cdef class Columns:
                 for k in prange(start, stop, schedule="dynamic"):
                     scatter_column(&self.X, scattered[k], others, n_others, stride, mine,
                                    &out[0, 0] + k * step)
-            PyErr_CheckSignals()
+            check_signals()
         return 0
 
     cdef int _gram_by_blas(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
@@ -367,7 +374,7 @@ cdef class Columns:
                     multiply_tile(&self.X, &rows[0], n_rows, &columns[tile * TILE],
                                   min(TILE, count - tile * TILE), depth,
                                   &panels[omp_get_thread_num(), 0], &out[0, tile * TILE])
-                PyErr_CheckSignals()
+                check_signals()
         return 0
 
     cdef int _gram_by_rows(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
@@ -393,7 +400,7 @@ cdef class Columns:
             for k in prange(start, stop, num_threads=n_threads, schedule="dynamic", nogil=True):
                 multiply_by_rows(&self.X, &R, &rows[0], min(k, n_rows) if lower else 0, n_rows,
                                  columns[k], &out[0, k])
-            PyErr_CheckSignals()
+            check_signals()
         return 0
 
     def crossproduct(self, double[::1, :] out, const Py_ssize_t[::1] chosen, factor=None,
@@ -449,7 +456,7 @@ cdef class Columns:
             for group in prange(n_groups, num_threads=n_threads, schedule="dynamic", nogil=True):
                 add_panels(&A, start + group, stop, n_groups, &panel[omp_get_thread_num(), 0],
                            &sums[group, 0])
-            PyErr_CheckSignals()
+            check_signals()
         for k in prange(m, num_threads=n_threads, schedule="static", nogil=True):
             for group in range(n_groups):
                 axpy(m - k, -1.0, &sums[group, k * m + k], 0.0, NULL, &out[k, k])

@@ -12,7 +12,6 @@ need a look at all.  With a Gram matrix of all features every feature has a slot
 import contextlib
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, fabs, sqrt
 
 from design cimport (
@@ -28,6 +27,7 @@ from screening cimport (
     LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_still_open,
     screening_t,
 )
+from signals cimport check_signals
 from vector cimport axpy
 
 import numpy as np
@@ -258,7 +258,7 @@ cdef class Engine:
     cdef void _look_at_signals(self) noexcept with gil:
         # A function of its own: one that takes the GIL anywhere takes it at its end, too.
         try:
-            PyErr_CheckSignals()
+            check_signals()
         except BaseException as error:
             self.signal = error
             self.must_stop = True

@@ -9,7 +9,6 @@ fits into the cache and gives its part of the residual and of all x_j . r.
 """
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcpy, memset
@@ -19,6 +18,7 @@ from design cimport (
     residual_sumsq, rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
 )
 from penalty cimport penalty_t, prox
+from signals cimport check_signals
 
 import numpy as np
 
@@ -245,7 +245,7 @@ cdef class GradientUpdates:
                 along = step_by_features(self.X, &self.P, &self.ridge[0], &self.target[0], &at,
                                          1.0 / step, momentum, self.n_groups, self.n_threads)
         self.n_steps += 1
-        PyErr_CheckSignals()
+        check_signals()
         return along
 
 

@@ -30,11 +30,14 @@ from softreg_fast import (
     ElasticNet,
     Lasso,
     Ridge,
+    RidgeCV,
+    cv_path,
     effective_n_threads,
     enet_path,
     gradient_descent,
     path,
     solve,
+    stability_path,
 )
 from softreg_fast._columns import Columns, build_info
 from softreg_fast.threads import SMALLEST_PARALLEL_WORK
@@ -135,6 +138,22 @@ def endless_fits():
         X, y = slow(500, 4000)
         return lambda: path(X, y, n_alphas=10**5, eps=1e-6, tol=1e-12)
 
+    def folds():
+        X, y = slow(500, 4000)
+        return lambda: cv_path(X, y, n_alphas=10**5, eps=1e-6, tol=1e-12)
+
+    def endless_folds():
+        X, y = slow()
+        return lambda: cv_path(X, y, alphas=[1e-9], solver="cd", **endless)
+
+    def subsamples():
+        X, y = slow(500, 4000)
+        return lambda: stability_path(X, y, n_subsamples=1000)
+
+    def ridge_of_all_alphas():
+        X, y = make(8000, 1000)
+        return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50), cv=5).fit(X, y)
+
     def accelerated():
         X, y = slow()
         return lambda: solve(X, y, alpha=1e-9, solver="gradient", **endless)
@@ -188,6 +207,10 @@ def endless_fits():
         "warm sparse path": warm_sparse_path,
         "elastic-net path": elastic_net_path,
         "path": along_a_path,
+        "folds": folds,
+        "endless folds": endless_folds,
+        "subsamples": subsamples,
+        "ridge of all alphas": ridge_of_all_alphas,
         "accelerated gradient": accelerated,
         "gradient descent": plain_gradient,
         "conjugate gradients": conjugate_gradients,

@@ -1,0 +1,27 @@
+"""When a long loop must end: Ctrl-C, and threads of ours that are told to stop.
+
+Only the main thread sees signals.  Another one has a list in the dictionary of its thread state
+(`end_when` in _columns.pyx); something in it means that the thread's work is not wanted any more.
+"""
+
+from cpython.exc cimport PyErr_CheckSignals
+
+
+cdef extern from "Python.h":
+    ctypedef struct PyObject
+    PyObject* PyThreadState_GetDict()
+    PyObject* PyDict_GetItemString(PyObject* table, const char* key)
+    Py_ssize_t PyList_GET_SIZE(PyObject* items)
+
+
+cdef inline int check_signals() except -1:
+    """KeyboardInterrupt if this thread is to end."""
+    cdef PyObject* state
+    cdef PyObject* reasons = NULL
+    PyErr_CheckSignals()
+    state = PyThreadState_GetDict()
+    if state != NULL:
+        reasons = PyDict_GetItemString(state, b"softreg_fast.end_when")
+    if reasons != NULL and PyList_GET_SIZE(reasons) > 0:
+        raise KeyboardInterrupt("the other threads of this fit have stopped")
+    return 0
