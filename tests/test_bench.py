@@ -13,7 +13,7 @@ from bench import anatomy, report, run, timing
 from bench.cases import CASES, GAP_TARGETS, HEADINGS
 from bench.certificate import difference, worst_gap
 from bench.page import write_part
-from bench.peers import families, judge, pages
+from bench.peers import contest, families, judge, pages
 from bench.peers import run as peers
 from bench.peers.adaptors import ours as our_paths
 from bench.peers.adaptors import sklearn as sklearn_paths
@@ -206,10 +206,10 @@ def small_problem(layout, **options):
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_paths_are_judged_with_their_intercept(layout, setting):
     given = small_problem(layout, **SETTINGS[setting])
-    ours = sp.csc_matrix(our_paths.path(our_paths.prepare(given, 1), 1e-6))
+    ours = sp.csc_matrix(our_paths.solve(our_paths.prepare(given, 1), 1e-6))
     assert judge.worst_gap(given, ours) < 1e-9
     if given.l1_weights is None:
-        theirs = sklearn_paths.path(sklearn_paths.prepare(given, 1), 1e-12)
+        theirs = sklearn_paths.solve(sklearn_paths.prepare(given, 1), 1e-12)
         assert judge.worst_gap(given, sp.csc_matrix(theirs)) < 1e-9
     # a w that is not optimal, with the best intercept and unpenalised coefficients for it
     w = ours[:, [3]].toarray()[:, 0] * 1.1
@@ -247,7 +247,7 @@ def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
     command = ["run", "--packages", "sklearn", "--targets", "1e-3", "--repeat", "1"]
     command += ["--settings", "path,fit", "--json", str(results), "--markdown", str(page)]
     monkeypatch.setattr("sys.argv", command)
-    monkeypatch.setattr(peers, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(contest, "REST_SECONDS", 0.0)
     monkeypatch.setattr(peers, "version_of", lambda package: "1")
     peers.main()
     rows = json.loads(results.read_text())["rows"]
