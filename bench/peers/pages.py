@@ -68,7 +68,7 @@ def write(path, record):
         lines += [f"### {title}", "", *rows, ""]
     for setting in SETTINGS:
         picture = path.parent / "images" / f"gap-{setting}.png"
-        if draw(picture, panels_of(record, setting), ORDER):
+        if draw(picture, panels_of(record, setting), ORDER, TARGETS):
             lines += [
                 f"### Time and gap: {SETTINGS[setting].title}",
                 "",
@@ -135,7 +135,7 @@ def panels_of(record, setting):
     return {k.removeprefix(prefix): v for k, v in record.curves.items() if k.startswith(prefix)}
 
 
-def draw(path: Path, panels, packages):
+def draw(path: Path, panels, packages, targets):
     """A panel for every problem: gap against time.
 
     False if there is nothing to draw, or nothing to draw with.
@@ -157,7 +157,7 @@ def draw(path: Path, panels, packages):
             if points:
                 style = {"color": "black", "zorder": 5} if package == "ours" else {"color": f"C{k}"}
                 ax.loglog(*zip(*points, strict=True), "o-", label=package, markersize=4, **style)
-        for target in TARGETS:
+        for target in targets:
             ax.axhline(target, color="grey", linewidth=0.7, linestyle="--")
         ax.set_title(name, fontsize=9)
         ax.tick_params(labelsize=7)

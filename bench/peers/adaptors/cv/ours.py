@@ -8,9 +8,13 @@ from softreg_fast import LassoCV
 LADDER = [1e-6]
 
 
+def split_of(problem):
+    """The folds as scikit-learn takes them."""
+    return PredefinedSplit(problem.fold_of)
+
+
 def prepare(problem, n_threads):
-    split = PredefinedSplit(problem.fold_of)
-    return problem, LassoCV(alphas=problem.alphas, cv=split, n_threads=n_threads)
+    return problem, LassoCV(alphas=problem.alphas, cv=split_of(problem), n_threads=n_threads)
 
 
 def fit(prepared, tol):
