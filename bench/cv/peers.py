@@ -70,8 +70,8 @@ def folded(family, X, y):
     return replace(grid(Problem(X, y, None), max(0.01, family.least)), n_folds=N_FOLDS)
 
 
-def measure(name, problem, folder, rivals, options):
-    """Our Row and the rivals', and the panel with {package: [(seconds, gap)]}."""
+def measure(name, problem, folder, rivals, options, tell):
+    """Our Row and the rivals', each told when it is there, and all points of their panel."""
     ours = Worker("ours", options.threads, options.seconds, "cv.ours")
     mine = Row(name, "ours", options.threads)
     choice = first_choice(ours, mine, problem, folder)
@@ -80,29 +80,26 @@ def measure(name, problem, folder, rivals, options):
         mine.gap = worst_of_all(problem, options.threads)
         # the first run of a process is slower than the others
         mine.seconds = ours.ask(tol=mine.tol).get("seconds")
-        rows += [beside(ours, choice, row, problem, folder, options) for row in blank(mine, rivals)]
+    tell(mine)
+    for rival in rivals if choice else ():
+        rows.append(Row(name, rival, mine.n_threads, ours=mine.seconds))
+        beside(ours, choice, rows[-1], problem, folder, options)
+        tell(rows[-1])
     ours.close()
     points = {row.package: [(row.seconds, row.gap)] for row in rows if row.seconds}
     return rows, {name: points}
 
 
-def blank(mine, rivals):
-    """A Row for every rival, beside our own."""
-    return [Row(mine.problem, rival, mine.n_threads, ours=mine.seconds) for rival in rivals]
-
-
 def beside(ours, choice, row, problem, folder, options):
-    """The rival's Row: what it chooses, and its time beside ours."""
+    """Fill a rival's Row: what it chooses, and its time beside ours."""
     rival = Worker(RIVALS[row.package], row.n_threads, options.seconds, f"cv.{row.package}")
     its = first_choice(rival, row, problem, folder)
     if its:
         row.difference = float(np.max(np.abs(its.errors / choice.errors - 1.0)))
-        slow = row.seconds > 1.0
-        once = (row.ours, row.seconds) if slow else None
+        once = (row.ours, row.seconds) if row.seconds > 1.0 else None
         contenders = (ours, our_cv.LADDER[0]), (rival, row.tol)
         fill(row, duel(contenders, options.repeat, options.seconds, once))
     rival.close()
-    return row
 
 
 def first_choice(worker, row, problem, folder):

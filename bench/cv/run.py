@@ -41,13 +41,16 @@ def measure(family, rows, figures, rivals, options):
         save_data(folder, X, y)
         save_setting(folder, problem)
         if "peers" in options.parts:
-            found, points = peers.measure(family.name, problem, folder, rivals, options)
-            rows.add(found, points)
-            print(*map(peers.line, found), sep="\n", flush=True)
+            rows.add(*peers.measure(family.name, problem, folder, rivals, options, told(peers)))
         if "own" in options.parts:
-            found = list(own.figures(family, problem, folder))
-            figures.add(found)
-            print(*map(own.line, found), sep="\n", flush=True)
+            for figure in own.figures(family, problem, folder):
+                figures.add([figure])
+                told(own)(figure)
+
+
+def told(part):
+    """A function that prints a line."""
+    return lambda row: print(part.line(row), flush=True)
 
 
 def main():
