@@ -98,7 +98,9 @@ def beside(ours, choice, row, problem, folder, options):
         row.difference = float(np.max(np.abs(its.errors / choice.errors - 1.0)))
         once = (row.ours, row.seconds) if row.seconds > 1.0 else None
         contenders = (ours, our_cv.LADDER[0]), (rival, row.tol)
-        fill(row, duel(contenders, options.repeat, options.seconds, once))
+        pairs = duel(contenders, options.repeat, options.seconds, once)
+        fill(row, pairs)
+        row.note = "" if pairs else f"over {options.seconds:g} s"
     rival.close()
 
 
