@@ -425,6 +425,11 @@ def test_what_cross_validation_must_reach():
     assert "9, missed" in last
     found["ours"].gap = 1e-3
     assert "6, missed: our gap" in cv_pages.times({"little": found})[-1]
+    found["ours"].gap = 1e-9
+    found["sklearn"] = replace(row("sklearn", None), least=12.0)
+    assert "| over 12, met |" in cv_pages.times({"little": found})[-1]
+    found["sklearn"].least = 4.0
+    assert "| over 4, met | over 4, not known |" in cv_pages.times({"little": found})[-1]
     assert "- | - |" in cv_pages.times({"little": {"ours": found["ours"]}})[-1]
     figure = own.Figure("one / two", "little", 3.0, "3 s / 1 s", must=4.0, aim=2.0)
     assert cv_pages.units([figure])[-1].endswith("| 4 | 2 | met |")

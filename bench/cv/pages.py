@@ -112,8 +112,9 @@ def times(problems):
         cells = [problem, ours.note or time, gap_text(ours.gap)]
         cells += [multiple(found.get(name)) for name in names]
         exact = ours.gap is not None and ours.gap <= MOST
-        sklearn = [row for row in compared if row.package.startswith("sklearn")]
-        lines.append([*cells, best_of(compared, BEST, exact), best_of(sklearn, SKLEARN, exact)])
+        rivals = [row for row in found.values() if row is not ours]
+        sklearn = [row for row in rivals if row.package.startswith("sklearn")]
+        lines.append([*cells, best_of(rivals, BEST, exact), best_of(sklearn, SKLEARN, exact)])
     return table(heads, lines)
 
 
@@ -154,11 +155,15 @@ def multiple(row):
 
 
 def best_of(rows, levels, exact):
-    """The smallest ratio and what it is worth."""
-    if not rows:
+    """The smallest ratio and what it is worth; the least it can be if that package was given up."""
+    ratios = [(row.ratio or row.least, row.ratio is None) for row in rows if row.ratio or row.least]
+    if not ratios:
         return "-"
-    best = min(row.ratio for row in rows)
-    return f"{report.shortened(best)}, {judged(best, *levels) if exact else 'missed: our gap'}"
+    best, given_up = min(ratios)
+    verdict = judged(best, *levels) if exact else "missed: our gap"
+    if given_up and verdict == "missed":
+        verdict = "not known"
+    return f"{'over ' if given_up else ''}{report.shortened(best)}, {verdict}"
 
 
 def judged(value, must, aim):

@@ -42,7 +42,8 @@ class Row:
     """What a package chose on one problem, how exactly, and its times beside ours, in seconds.
 
     Our gap is the worst on the paths of all samples and of every fold, a rival's that of the model
-    it chose.  `difference` is the largest relative one between its mean errors and ours.
+    it chose.  `difference` is the largest relative one between its mean errors and ours.  A rival
+    that was given up is at least `least` times slower.
     """
 
     problem: str
@@ -55,6 +56,7 @@ class Row:
     seconds: float | None = None
     ours: float | None = None
     ratio: float | None = None
+    least: float | None = None
     quartiles: tuple = ()
     pairs: int = 0
     note: str = ""
@@ -100,7 +102,9 @@ def beside(ours, choice, row, problem, folder, options):
         contenders = (ours, our_cv.LADDER[0]), (rival, row.tol)
         pairs = duel(contenders, options.repeat, options.seconds, once)
         fill(row, pairs)
-        row.note = "" if pairs else f"over {options.seconds:g} s"
+        row.note = "" if pairs else rival.too_slow
+    if row.note == rival.too_slow and row.ours:
+        row.least = options.seconds / row.ours
     rival.close()
 
 

@@ -41,15 +41,20 @@ class Worker:
             start_new_session=True,
         )
 
+    @property
+    def too_slow(self):
+        """The error of a solution that was given up."""
+        return f"over {self.seconds:g} s"
+
     def ask(self, seconds=None, **request):
         """The answer to a request; an error if there is none in time."""
         if self.process.poll() is not None:
             return {"error": "the process has ended"}
         print(json.dumps(request), file=self.process.stdin, flush=True)
-        ready, _, _ = select.select([self.process.stdout], [], [], seconds or self.seconds)
-        if not ready:
+        most = seconds or self.seconds
+        if not select.select([self.process.stdout], [], [], most)[0]:
             self.close()
-            return {"error": f"over {self.seconds:g} s"}
+            return {"error": f"over {most:g} s"}
         line = self.process.stdout.readline()
         return json.loads(line) if line else {"error": "the process has ended"}
 
