@@ -171,7 +171,12 @@ def draw(path: Path, panels, packages, targets):
     for ax in axes[: len(panels)]:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles, loc="outside upper center", ncols=len(handles))
+    figure.legend(
+        handles.values(),
+        handles,
+        loc="outside upper center",
+        ncols=min(len(handles), 2 * columns + 1),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
     print(f"wrote {path}")
