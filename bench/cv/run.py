@@ -26,7 +26,7 @@ def parsed():
     parser.add_argument("--packages", default="", help=f"some of {','.join(RIVALS)}; default: all")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5, help="how often both are timed in turn")
-    parser.add_argument("--seconds", type=float, default=20.0, help="longest run waited for")
+    parser.add_argument("--seconds", type=float, default=12.0, help="longest run waited for")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "cv")
     parser.add_argument("--markdown", type=Path, help="such as docs/benchmarks.md")
     return parser.parse_args()
