@@ -8,6 +8,7 @@
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make sdist-check  tests of what an installation from the source archive gives
 #   make bench-peers  measure beside other packages
+#   make bench-cv  measure cross-validation beside other packages, and from inside
 #   make bench-anatomy  measure our paths from inside
 #   make clean     delete what was built         make distclean delete .venv as well
 #
@@ -29,8 +30,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test bench bench-peers bench-anatomy lint format types checked serial clang sdist-check oldest \
-	clean distclean
+.PHONY: build demo test bench bench-peers bench-cv bench-anatomy lint format types checked \
+	serial clang sdist-check oldest clean distclean
 
 build: $(stamp)-build $(stamp)-install
 
@@ -46,6 +47,9 @@ bench: build $(stamp)-bench
 # Makes the packages' environments under build/peers the first time.
 bench-peers: build $(stamp)-bench
 	$(python) -m bench.peers.run $(ARGS)
+
+bench-cv: build $(stamp)-bench
+	$(python) -m bench.cv.run $(ARGS)
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)

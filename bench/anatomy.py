@@ -60,22 +60,33 @@ def memory_of(problem):
     return peak
 
 
-def time_of(problem, n_threads):
+def path_of(problem):
+    """Our path as a function of the number of threads."""
+    return lambda n_threads: path(problem.X, problem.y, alphas=problem.alphas, n_threads=n_threads)
+
+
+def time_of(task, n_threads):
+    """Seconds of a function of the number of threads, after a rest."""
     with threadpool_limits(n_threads):
         time.sleep(REST_SECONDS)
         began = time.perf_counter()
-        path(problem.X, problem.y, alphas=problem.alphas, n_threads=n_threads)
+        task(n_threads)
         return time.perf_counter() - began
 
 
-def threads_of(problem, most_seconds=20.0):
-    """Median seconds with one and with two threads, and the median ratio."""
-    time_of(problem, 2)
+def in_turn(first, second, most_seconds=20.0):
+    """Medians of what two timers tell in turn, and of first / second."""
+    second()
     began, pairs = time.perf_counter(), []
     while len(pairs) < 9 and (len(pairs) < 3 or time.perf_counter() - began < most_seconds):
-        pairs.append((time_of(problem, 1), time_of(problem, 2)))
-    one, two = np.transpose(pairs)
-    return np.median(one), np.median(two), np.median(one / two)
+        pairs.append((first(), second()))
+    a, b = np.transpose(pairs)
+    return np.median(a), np.median(b), np.median(a / b)
+
+
+def threads_of(task, most_seconds=20.0):
+    """Median seconds with one and with two threads, and the median ratio."""
+    return in_turn(lambda: time_of(task, 1), lambda: time_of(task, 2), most_seconds)
 
 
 def size_of(X):
@@ -88,7 +99,7 @@ def family_row(family):
     problem = grid(Problem(X, y, None), max(0.01, family.least))
     n_reads, strategy, df = reads_of(problem)
     memory, size = memory_of(problem), size_of(X)
-    one, two, ratio = threads_of(problem)
+    one, two, ratio = threads_of(path_of(problem))
     cells = [family.name, strategy, f"{df:,}", f"{n_reads:.1f}", f"{size / 2**20:,.1f} MiB"]
     cells += [f"{memory / 2**20:,.1f} MiB", f"{memory / size:.2f}"]
     return [*cells, report.seconds(one), report.seconds(two), report.shortened(ratio)]
@@ -116,7 +127,7 @@ def growth_row(name, problems):
     times = []
     for X, y in problems:
         problem = grid(Problem(X, y, None), 0.01)
-        times.append(threads_of(problem, most_seconds=5.0)[1])
+        times.append(threads_of(path_of(problem), most_seconds=5.0)[1])
     factors_ = [report.shortened(b / a) for a, b in pairwise(times)]
     return [name, *map(report.seconds, times), ", ".join(factors_)]
 
@@ -125,15 +136,11 @@ def syrk_row():
     """A tall path beside one BLAS syrk of the same X, with two threads each."""
     X, y = next(f for f in FAMILIES if f.name.startswith("tall")).make()
     problem = grid(Problem(X, y, None), 0.01)
-    pairs = []
-    for _ in range(7):
-        with threadpool_limits(2):
-            time.sleep(REST_SECONDS)
-            began = time.perf_counter()
-            dsyrk(1.0, X, trans=1, lower=1)
-            pairs.append((time.perf_counter() - began, time_of(problem, 2)))
-    syrk, ours = np.transpose(pairs)
-    return np.median(syrk), np.median(ours), np.median(ours / syrk)
+    ours, syrk, ratio = in_turn(
+        lambda: time_of(path_of(problem), 2),
+        lambda: time_of(lambda _: dsyrk(1.0, X, trans=1, lower=1), 2),
+    )
+    return syrk, ours, ratio
 
 
 def show(heads, rows):

@@ -1,7 +1,7 @@
 """docs/benchmarks.md: each program writes its own part and leaves the others' alone."""
 
 HEAD = "# Benchmarks\n\nEach part of this page was written by the program that measured it.\n"
-PARTS = ("peers", "anatomy", "kernels")
+PARTS = ("peers", "cv", "anatomy", "kernels")
 
 
 def write_part(path, part, text):

@@ -8,16 +8,24 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from oracles import problem_of
+from sklearn.model_selection import KFold
 
 from bench import anatomy, report, run, timing
 from bench.cases import CASES, GAP_TARGETS, HEADINGS
 from bench.certificate import difference, worst_gap
+from bench.cv import own
+from bench.cv import pages as cv_pages
+from bench.cv import peers as cv_peers
+from bench.cv import run as cv_run
 from bench.page import write_part
-from bench.peers import families, judge, pages
+from bench.peers import contest, families, judge, pages
 from bench.peers import run as peers
 from bench.peers.adaptors import ours as our_paths
 from bench.peers.adaptors import sklearn as sklearn_paths
-from bench.peers.problem import Problem, load, save_data, save_setting
+from bench.peers.adaptors.cv import ours as our_cv
+from bench.peers.adaptors.cv import sklearn as sklearn_cv
+from bench.peers.adaptors.cv import sklearn_jobs
+from bench.peers.problem import SEED, Choice, Problem, load, save_data, save_setting
 from bench.problems import RECIPES, problem
 from bench.solvers import Solver, Task, ours
 
@@ -206,10 +214,10 @@ def small_problem(layout, **options):
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_paths_are_judged_with_their_intercept(layout, setting):
     given = small_problem(layout, **SETTINGS[setting])
-    ours = sp.csc_matrix(our_paths.path(our_paths.prepare(given, 1), 1e-6))
+    ours = sp.csc_matrix(our_paths.solve(our_paths.prepare(given, 1), 1e-6))
     assert judge.worst_gap(given, ours) < 1e-9
     if given.l1_weights is None:
-        theirs = sklearn_paths.path(sklearn_paths.prepare(given, 1), 1e-12)
+        theirs = sklearn_paths.solve(sklearn_paths.prepare(given, 1), 1e-12)
         assert judge.worst_gap(given, sp.csc_matrix(theirs)) < 1e-9
     # a w that is not optimal, with the best intercept and unpenalised coefficients for it
     w = ours[:, [3]].toarray()[:, 0] * 1.1
@@ -231,13 +239,14 @@ def test_paths_are_judged_with_their_intercept(layout, setting):
 
 @pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
 def test_a_problem_survives_its_way_to_the_worker(tmp_path, layout):
-    given = small_problem(layout, **SETTINGS["some free"])
+    given = replace(small_problem(layout, **SETTINGS["some free"]), n_folds=4)
     save_data(tmp_path, given.X, given.y)
     save_setting(tmp_path, given)
     found = load(tmp_path)
     assert difference(found.X @ found.l1_weights, given.X @ given.l1_weights) == 0.0
     for name in ("y", "alphas", "l1_weights"):
         assert difference(getattr(found, name), getattr(given, name)) == 0.0
+    assert difference(found.fold_of, given.fold_of) == 0.0
 
 
 def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
@@ -247,7 +256,7 @@ def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
     command = ["run", "--packages", "sklearn", "--targets", "1e-3", "--repeat", "1"]
     command += ["--settings", "path,fit", "--json", str(results), "--markdown", str(page)]
     monkeypatch.setattr("sys.argv", command)
-    monkeypatch.setattr(peers, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(contest, "REST_SECONDS", 0.0)
     monkeypatch.setattr(peers, "version_of", lambda package: "1")
     peers.main()
     rows = json.loads(results.read_text())["rows"]
@@ -317,3 +326,112 @@ def test_anatomy_of_a_path():
     cells = anatomy.family_row(families.Family("little", "tiny", 1, 2, families.tiny))
     assert cells[:3] == ["little", "gram", "8"]
     assert float(cells[3]) == 1.0
+
+
+# ---------------------------------------------------------------------------------------------
+# Cross-validation
+
+
+def test_folds_are_those_of_scikit_learn():
+    folds = replace(small_problem(np.asfortranarray), n_folds=3).fold_of
+    theirs = KFold(3, shuffle=True, random_state=SEED).split(folds)
+    for k, (_, test) in enumerate(theirs):
+        assert np.flatnonzero(folds == k).tolist() == test.tolist()
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
+def test_everybody_answers_the_same_question(tmp_path, layout):
+    given = replace(small_problem(layout), n_folds=5)
+    ours = our_cv.solve(our_cv.prepare(given, 1), 1e-6)
+    for adaptor in (sklearn_cv, sklearn_jobs):
+        adaptor.solve(adaptor.prepare(given, 2), 1e-12).save(tmp_path / "choice.npz")
+        theirs = Choice.load(tmp_path / "choice.npz")
+        assert theirs.alpha == pytest.approx(ours.alpha)
+        assert difference(theirs.coef, ours.coef) < 1e-6
+        assert difference(theirs.errors, ours.errors) < 1e-6
+    assert cv_peers.worst_of_all(given, 1) < 1e-9
+
+
+def test_the_choice_has_the_smallest_error():
+    coefs = np.arange(6.0).reshape(2, 3)
+    for given in (coefs, sp.csc_matrix(coefs)):
+        found = Choice.of(np.array([3.0, 2.0, 1.0]), given, np.array([5.0, 4.0, 6.0]))
+        assert found.alpha == 2.0
+        assert found.coef.tolist() == [1.0, 4.0]
+
+
+def little_families():
+    rng = np.random.default_rng(0)
+    return [
+        families.Family(
+            "little", "wide", 1, 2, families.synthetic(lambda g: g.normal(size=(20, 40)))
+        ),
+        families.Family(
+            "slim", "tall", 1, 2, lambda: families.with_target(rng.normal(size=(99, 5)), rng)
+        ),
+        families.Family("lost", "wide", 1, 2, None, file="no such file"),
+    ]
+
+
+def test_cross_validation_beside_each_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cv_run, "FAMILIES", little_families())
+    for module in (contest, anatomy):
+        monkeypatch.setattr(module, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(cv_run, "version_of", lambda package: "1")
+    page = tmp_path / "page.md"
+    command = ["run", "--packages", "sklearn,sklearn_jobs", "--repeat", "1"]
+    command += ["--folder", str(tmp_path / "cv"), "--markdown", str(page)]
+    monkeypatch.setattr("sys.argv", command)
+    cv_run.main()
+    rows = json.loads((tmp_path / "cv" / "peers.json").read_text())["rows"]
+    assert [row["package"] for row in rows] == 2 * ["ours", "sklearn", "sklearn_jobs"]
+    for row in rows:
+        assert not row["note"]
+        assert row["gap"] <= (1e-6 if row["package"] == "ours" else 1e-2)
+        assert row["package"] == "ours" or (row["ratio"] > 0 and row["difference"] < 0.1)
+    figures = json.loads((tmp_path / "cv" / "own.json").read_text())["rows"]
+    names = {(figure["problem"], figure["name"].split()[0]) for figure in figures}
+    assert names >= {("little", "one"), ("slim", "one"), ("slim", "LassoCV"), ("slim", "10")}
+    text = page.read_text()
+    for word in ("make bench-cv", "scikit-learn / ours", "one syrk of X"):
+        assert word in text
+    assert (tmp_path / "images" / "cv.png").exists() == (find_spec("matplotlib") is not None)
+    assert "lost: left out" in capsys.readouterr().out
+
+
+def test_a_package_that_takes_too_long_is_given_up(tmp_path):
+    given = replace(small_problem(np.asfortranarray), n_folds=3)
+    save_data(tmp_path, given.X, given.y)
+    save_setting(tmp_path, given)
+    row = cv_peers.Row("little", "sklearn", 1)
+    worker = contest.Worker("sklearn", 1, 1e-9, "cv.sklearn")
+    assert cv_peers.first_choice(worker, row, given, tmp_path) is None
+    assert row.note == "over 1e-09 s"
+    assert worker.process.poll() is not None
+    assert "over" in cv_pages.multiple(row)
+
+
+def test_what_cross_validation_must_reach():
+    def row(package, ratio):
+        return cv_peers.Row("little", package, 2, gap=1e-9, ours=1.0, ratio=ratio)
+
+    found = {
+        "ours": row("ours", None),
+        "sklearn": row("sklearn", 9.0),
+        "adelie": row("adelie", 6.0),
+    }
+    last = cv_pages.times({"little": found})[-1]
+    assert "6, aim met" in last
+    assert "9, missed" in last
+    found["ours"].gap = 1e-3
+    assert "6, missed: our gap" in cv_pages.times({"little": found})[-1]
+    found["ours"].gap = 1e-9
+    found["sklearn"] = replace(row("sklearn", None), least=12.0)
+    assert "| over 12, met |" in cv_pages.times({"little": found})[-1]
+    found["sklearn"].least = 4.0
+    assert "| over 4, met | over 4, not known |" in cv_pages.times({"little": found})[-1]
+    assert "- | - |" in cv_pages.times({"little": {"ours": found["ours"]}})[-1]
+    figure = own.Figure("one / two", "little", 3.0, "3 s / 1 s", must=4.0, aim=2.0)
+    assert cv_pages.units([figure])[-1].endswith("| 4 | 2 | met |")
+    assert cv_pages.units([replace(figure, value=1.9)])[-1].endswith("| aim met |")
+    assert cv_pages.units([replace(figure, value=4.1)])[-1].endswith("| missed |")

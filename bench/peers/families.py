@@ -17,9 +17,6 @@ from bench.problems import text
 # Worst gaps, relative to the objective at w = 0, for which times are compared.
 TARGETS = (1e-6, 1e-3)
 
-# A package so many times slower than we is timed only once.
-NO_CONTEST = 30.0
-
 ROOT = Path(__file__).resolve().parents[2]
 
 # Real data; problems whose file is not there are left out, and said to be.

@@ -7,8 +7,9 @@ import numpy as np
 
 from bench import report
 from bench.page import write_part
+from bench.peers.contest import NO_CONTEST
 from bench.peers.environments import HOME, R_HOME
-from bench.peers.families import NO_CONTEST, SETTINGS, TARGETS
+from bench.peers.families import SETTINGS, TARGETS
 
 ORDER = [*HOME, *R_HOME]
 
@@ -67,7 +68,7 @@ def write(path, record):
         lines += [f"### {title}", "", *rows, ""]
     for setting in SETTINGS:
         picture = path.parent / "images" / f"gap-{setting}.png"
-        if draw(picture, record, setting):
+        if draw(picture, panels_of(record, setting), ORDER, TARGETS):
             lines += [
                 f"### Time and gap: {SETTINGS[setting].title}",
                 "",
@@ -128,13 +129,17 @@ def _multiple(row):
     return row.note or "-" if row.ratio is None else report.shortened(row.ratio)
 
 
-def draw(path: Path, record, setting):
-    """A panel for every problem of a setting: gap against time.
+def panels_of(record, setting):
+    """{problem: {package: points}} of a setting."""
+    prefix = f"{setting}: "
+    return {k.removeprefix(prefix): v for k, v in record.curves.items() if k.startswith(prefix)}
+
+
+def draw(path: Path, panels, packages, targets):
+    """A panel for every problem: gap against time.
 
     False if there is nothing to draw, or nothing to draw with.
     """
-    prefix = f"{setting}: "
-    panels = {k.removeprefix(prefix): v for k, v in record.curves.items() if k.startswith(prefix)}
     if not panels:
         return False
     try:
@@ -147,12 +152,12 @@ def draw(path: Path, record, setting):
     figure = Figure(figsize=(3.6 * columns, 0.6 + 2.6 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for ax, (name, curves) in zip(axes, panels.items(), strict=False):
-        for k, package in enumerate(ORDER):
+        for k, package in enumerate(packages):
             points = [(s, max(gap, 1e-16)) for s, gap in curves.get(package, [])]
             if points:
                 style = {"color": "black", "zorder": 5} if package == "ours" else {"color": f"C{k}"}
                 ax.loglog(*zip(*points, strict=True), "o-", label=package, markersize=4, **style)
-        for target in TARGETS:
+        for target in targets:
             ax.axhline(target, color="grey", linewidth=0.7, linestyle="--")
         ax.set_title(name, fontsize=9)
         ax.tick_params(labelsize=7)
@@ -166,7 +171,12 @@ def draw(path: Path, record, setting):
     for ax in axes[: len(panels)]:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles, loc="outside upper center", ncols=len(handles))
+    figure.legend(
+        handles.values(),
+        handles,
+        loc="outside upper center",
+        ncols=min(len(handles), 2 * columns + 1),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
     print(f"wrote {path}")

@@ -5,62 +5,22 @@ meets the target; then it and we are timed in turn, each in a process of its own
 """
 
 import argparse
-import json
-import math
 import re
-import select
-import subprocess
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
 from bench.peers import pages
-from bench.peers.environments import FOLDER, available, python_of, version_of
-from bench.peers.families import FAMILIES, NO_CONTEST, SETTINGS, TARGETS, levels
+from bench.peers.contest import Worker, duel, fill
+from bench.peers.environments import FOLDER, available, version_of
+from bench.peers.families import FAMILIES, SETTINGS, TARGETS, levels
 from bench.peers.judge import worst_gap
 from bench.peers.problem import save_data, save_setting
+from bench.peers.record import Record
 from bench.report import environment
-from bench.timing import LEAST_SECONDS, REST_SECONDS
-
-
-class Worker:
-    """A package in a process of its own, given up after so many seconds without an answer."""
-
-    def __init__(self, package, n_threads, seconds):
-        self.package, self.n_threads, self.seconds = package, n_threads, seconds
-        script = Path(__file__).with_name("worker.py")
-        threads = {
-            name: str(n_threads)
-            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-        }
-        self.process = subprocess.Popen(
-            ["env", *(f"{k}={v}" for k, v in threads.items()), python_of(package), script, package],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def ask(self, seconds=None, **request):
-        """The answer to a request; an error if there is none in time."""
-        if self.process.poll() is not None:
-            return {"error": "the process has ended"}
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        ready, _, _ = select.select([self.process.stdout], [], [], seconds or self.seconds)
-        if not ready:
-            self.close()
-            return {"error": f"over {self.seconds:g} s"}
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {"error": "the process has ended"}
-
-    def close(self):
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
 
 
 @dataclass
@@ -83,6 +43,11 @@ class Result:
     quartiles: tuple = ()
     pairs: int = 0
     note: str = ""
+
+    @property
+    def key(self):
+        """What a later result replaces."""
+        return self.setting, self.problem, self.package, self.target, self.n_threads
 
 
 def climb(worker, problem, targets, folder):
@@ -110,33 +75,8 @@ def climb(worker, problem, targets, folder):
     return reached, points, "" if reached else f"gap {points[-1][1]:.0e} at the strictest tolerance"
 
 
-def duel(ours, rival, my_tol, its_tol, repeats, most_seconds):
-    """Pairs of times (ours, rival), taken in turn."""
-    contenders = [(ours, my_tol), (rival, its_tol)]
-    times = [_seconds(worker, tol, 1) for worker, tol in contenders]
-    if None in times:
-        return []
-    counts = [max(1, math.ceil(LEAST_SECONDS / seconds)) for seconds in times]
-    pairs, began = [], time.perf_counter()
-    while len(pairs) < repeats:
-        pair = [_seconds(*who, count) for who, count in zip(contenders, counts, strict=True)]
-        if None in pair:
-            break
-        pairs.append(pair)
-        if pair[1] > NO_CONTEST * pair[0] and pair[1] > 1.0:
-            break
-        if len(pairs) >= 3 and time.perf_counter() - began > most_seconds:
-            break
-    return pairs
-
-
-def _seconds(worker, tol, times):
-    time.sleep(REST_SECONDS)
-    return worker.ask(tol=tol, times=times).get("seconds")
-
-
 def measure(setting, name, problem, folder, wanted, packages, options):
-    """The Results on one problem, and {package: [(seconds, gap), ...]}."""
+    """The Results on one problem, and its panel with {package: [(seconds, gap), ...]}."""
     save_setting(folder, problem)
     ours = Worker("ours", options.threads, options.seconds)
     mine, points, note = climb(ours, problem, options.targets, folder)
@@ -156,19 +96,11 @@ def measure(setting, name, problem, folder, wanted, packages, options):
             row = result(package, target, note=note)
             if target in its and target in mine:
                 row.tol, row.gap = its[target]
-                pairs = duel(ours, rival, mine[target][0], row.tol, options.repeat, options.seconds)
-                _fill(row, pairs)
+                contenders = (ours, mine[target][0]), (rival, row.tol)
+                fill(row, duel(contenders, options.repeat, options.seconds))
         rival.close()
     ours.close()
-    return results, curves
-
-
-def _fill(row, pairs):
-    if pairs:
-        ours, its = np.transpose(pairs)
-        row.ours, row.seconds = float(np.median(ours)), float(np.median(its))
-        low, row.ratio, high = np.quantile(its / ours, (0.25, 0.5, 0.75)).tolist()
-        row.quartiles, row.pairs = (low, high), len(pairs)
+    return results, {f"{setting}: {name}": curves}
 
 
 def line(row):
@@ -179,40 +111,6 @@ def line(row):
     if row.ratio is not None:
         parts.append(f"{row.seconds:9.4f} s, ours {row.ours:8.5f} s, {row.ratio:6.2f}x")
     return "  ".join([*parts, row.note])
-
-
-class Record:
-    """All results so far, in a JSON file; those of another machine or version are dropped."""
-
-    def __init__(self, path, about):
-        self.path, self.rows, self.curves = path, {}, {}
-        self.about = self.now = about  # when the last was measured, and now
-        if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if _lasting(kept["about"]) == _lasting(about):
-                for row in kept["rows"]:
-                    self._take(Result(**row))
-                self.curves, self.about = kept["curves"], kept["about"]
-
-    def _take(self, row):
-        key = (row.setting, row.problem, row.package, row.target, row.n_threads)
-        self.rows[key] = row
-
-    def add(self, results, curves):
-        """Take in what was found on one problem, and save."""
-        self.about = self.now
-        for row in results:
-            self._take(row)
-        self.curves.setdefault(f"{results[0].setting}: {results[0].problem}", {}).update(curves)
-        kept = {"about": self.about, "rows": [asdict(r) for r in self.rows.values()]}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**kept, "curves": self.curves}, indent=1)
-        self.path.write_text(text + "\n", encoding="utf-8")
-
-
-def _lasting(about):
-    passing = {"command", "date", "load at the start", "threads", "blas"}
-    return {name: value for name, value in about.items() if name not in passing}
 
 
 def parsed():
@@ -242,7 +140,7 @@ def main():
     packages = [name for name in options.packages.split(",") if name] or rivals
     about = environment("make bench-peers", [options.threads])
     about |= {package: version_of(package) for package in rivals}
-    record = Record(options.json, about)
+    record = Record(options.json, about, Result)
     for family in FAMILIES:
         if not re.search(options.only, family.name):
             continue

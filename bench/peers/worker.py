@@ -2,7 +2,7 @@
 
     {"load": FOLDER, "n_threads": 2}   read the problem; answers {"ladder": [...]}
     {"tol": 1e-6, "times": 3, "save": FILE}   solve, so often; answers {"seconds": ...} of once,
-                                              and saves the coefficients
+                                              and saves the coefficients, or the choice
 
 A request that fails answers {"error": ...}.
 """
@@ -18,12 +18,20 @@ from pathlib import Path
 import scipy.sparse as sp
 
 
-def clock(path, prepared, tol, times):
-    """(coefficients, seconds of one path) of an adaptor that does not time itself."""
+def clock(solve, prepared, tol, times):
+    """(what is found, seconds for it once) of an adaptor that does not time itself."""
     began = time.perf_counter()
     for _ in range(times):
-        W = path(prepared, tol)
-    return W, (time.perf_counter() - began) / times
+        found = solve(prepared, tol)
+    return found, (time.perf_counter() - began) / times
+
+
+def save(found, path):
+    """A choice, or the coefficients of a path as a sparse matrix."""
+    if hasattr(found, "save"):
+        found.save(path)
+    else:
+        sp.save_npz(path, sp.csc_matrix(found), compressed=False)
 
 
 def main():
@@ -32,7 +40,7 @@ def main():
     os.dup2(2, 1)  # what the packages print must not get between the answers
     # its own folder would hide the packages that adaptors are named after
     sys.path[0] = str(Path(__file__).resolve().parents[2])
-    load = importlib.import_module("bench.peers.problem").load
+    problem = importlib.import_module("bench.peers.problem")
     adaptor = importlib.import_module(f"bench.peers.adaptors.{sys.argv[1]}")
     prepared = None
     for line in sys.stdin:
@@ -40,15 +48,15 @@ def main():
         try:
             if "load" in request:
                 began = time.perf_counter()
-                prepared = adaptor.prepare(load(request["load"]), request["n_threads"])
+                prepared = adaptor.prepare(problem.load(request["load"]), request["n_threads"])
                 seconds = time.perf_counter() - began
                 answer = {"ladder": adaptor.LADDER, "seconds": seconds}
             else:
-                timed = getattr(adaptor, "timed", None) or partial(clock, adaptor.path)
-                W, seconds = timed(prepared, request["tol"], request.get("times", 1))
+                timed = getattr(adaptor, "timed", None) or partial(clock, adaptor.solve)
+                found, seconds = timed(prepared, request["tol"], request.get("times", 1))
                 answer = {"seconds": seconds}
                 if request.get("save"):
-                    sp.save_npz(request["save"], sp.csc_matrix(W), compressed=False)
+                    save(found, request["save"])
         except NotImplementedError as error:
             answer = {"error": str(error)}
         except Exception as error:

@@ -2,7 +2,7 @@
 
     LADDER                      tolerances to try, loosest first
     prepare(problem, n_threads)  whatever the package likes best, and compilation: not timed
-    path(prepared, tol)         coefficients (n_features, n_alphas), with an intercept fitted
+    solve(prepared, tol)        coefficients (n_features, n_alphas), with an intercept fitted
 
 or, instead of the last, where the package does not run in Python
 

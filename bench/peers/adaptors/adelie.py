@@ -16,7 +16,7 @@ def prepare(problem, n_threads):
     return problem, matrix, np.asarray(problem.y, dtype=np.float64), n_threads
 
 
-def path(prepared, tol):
+def solve(prepared, tol):
     problem, matrix, y, n_threads = prepared
     state = adelie.grpnet(
         matrix,

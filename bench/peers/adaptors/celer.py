@@ -15,7 +15,7 @@ def prepare(problem, n_threads):
     return problem
 
 
-def path(problem, tol):
+def solve(problem, tol):
     X, y = problem.X, problem.y - problem.y.mean()
     means = np.asarray(X.mean(axis=0), dtype=X.dtype).ravel()
     options = {"alphas": problem.alphas, "tol": tol, "max_iter": 100, "prune": True}

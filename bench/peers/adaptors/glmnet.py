@@ -12,7 +12,7 @@ def prepare(problem, n_threads):
     return problem
 
 
-def path(problem, tol):
+def solve(problem, tol):
     alphas, weights = problem.alphas, problem.l1_weights
     if weights is not None:
         # it scales the weights to a sum of n_features

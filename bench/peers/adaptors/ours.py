@@ -11,7 +11,7 @@ def prepare(problem, n_threads):
     return problem, n_threads
 
 
-def path(prepared, tol):
+def solve(prepared, tol):
     problem, n_threads = prepared
     options = {"l1_ratio": problem.l1_ratio, "tol": tol, "n_threads": n_threads}
     if problem.l1_weights is not None:

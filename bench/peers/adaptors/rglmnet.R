@@ -1,5 +1,6 @@
 # R's glmnet for rglmnet.py.  Standard input: the folder of the problem, then lines "tol times".
 # Answers: "ready", then the seconds of one path, its coefficients being in coef_{p,i,x}.bin.
+# Where there are folds, it is cv.glmnet; mean squared errors are in errors.bin.
 suppressMessages({
   library(Matrix)
   library(glmnet)
@@ -23,15 +24,25 @@ y <- numbers("y")
 lambda <- numbers("lambda")
 factors <- numbers("factors")
 ratio <- numbers("ratio")
+given <- list(X, y, alpha = ratio, lambda = lambda, standardize = FALSE, penalty.factor = factors,
+              maxit = 1e8)
+solve <- glmnet
+if (file.exists(file.path(folder, "folds.bin"))) {
+  given$foldid <- numbers("folds", "integer")
+  solve <- cv.glmnet
+}
 cat("ready\n")
 while (length(line <- readLines(input, 1)) == 1) {
   request <- as.numeric(strsplit(line, " ")[[1]])
   began <- proc.time()[["elapsed"]]
   for (k in seq_len(request[2])) {
-    fit <- glmnet(X, y, alpha = ratio, lambda = lambda, standardize = FALSE, thresh = request[1],
-                  penalty.factor = factors, maxit = 1e8)
+    fit <- do.call(solve, c(given, thresh = request[1]))
   }
   seconds <- (proc.time()[["elapsed"]] - began) / request[2]
+  if (!is.null(given$foldid)) {
+    writeBin(fit$cvm, file.path(folder, "errors.bin"))
+    fit <- fit$glmnet.fit
+  }
   for (part in c("p", "i", "x")) {
     writeBin(slot(fit$beta, part), file.path(folder, paste0("coef_", part, ".bin")))
   }

@@ -1,4 +1,7 @@
-"""R's glmnet, in a process of R's own that times itself; data and coefficients go through files."""
+"""R's glmnet, in a process of R's own that times itself; data and coefficients go through files.
+
+With folds it is cv.glmnet.
+"""
 
 import subprocess
 import tempfile
@@ -16,7 +19,7 @@ class Prepared:
     """The problem's shape, the folder of its files, and the process that has read them."""
 
     shape: tuple
-    n_alphas: int
+    alphas: np.ndarray
     folder: tempfile.TemporaryDirectory
     process: subprocess.Popen
 
@@ -35,6 +38,8 @@ def prepare(problem, n_threads):
         "factors": weights,
         "ratio": np.array([problem.l1_ratio]),
     }
+    if problem.n_folds:
+        files["folds"] = problem.fold_of.astype(np.int32) + 1
     if problem.is_sparse:
         files |= {"indptr": X.indptr.astype(np.int32), "indices": X.indices.astype(np.int32)}
         files["data"] = X.data.astype(np.float64)
@@ -48,7 +53,7 @@ def prepare(problem, n_threads):
         stdout=subprocess.PIPE,
         text=True,
     )
-    prepared = Prepared(X.shape, len(problem.alphas), folder, process)
+    prepared = Prepared(X.shape, problem.alphas, folder, process)
     if _ask(prepared, folder.name) != ["ready"]:
         raise RuntimeError("Rscript has not read the problem")
     return prepared
@@ -57,13 +62,18 @@ def prepare(problem, n_threads):
 def timed(prepared, tol, times):
     """(coefficients, seconds of one path by R's clock)."""
     answer = _ask(prepared, f"{tol} {times}")
-    if len(answer) != 2 or int(answer[1]) != prepared.n_alphas:
+    if len(answer) != 2 or int(answer[1]) != len(prepared.alphas):
         raise RuntimeError(f"glmnet stopped early: {answer}")
     names = {"p": np.int32, "i": np.int32, "x": np.float64}
     folder = Path(prepared.folder.name)
     parts = {name: np.fromfile(folder / f"coef_{name}.bin", kind) for name, kind in names.items()}
-    shape = prepared.shape[1], prepared.n_alphas
+    shape = prepared.shape[1], len(prepared.alphas)
     return sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape), float(answer[0])
+
+
+def errors_of(prepared):
+    """Mean squared errors at all alphas."""
+    return np.fromfile(Path(prepared.folder.name) / "errors.bin")
 
 
 def _ask(prepared, line):

@@ -13,11 +13,11 @@ LADDER = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8]
 
 def prepare(problem, n_threads):
     warnings.simplefilter("ignore")
-    path(replace(problem, alphas=problem.alphas[:2]), 1e-2)  # compiles
+    solve(replace(problem, alphas=problem.alphas[:2]), 1e-2)  # compiles
     return problem
 
 
-def path(problem, tol):
+def solve(problem, tol):
     X, y, alphas = problem.X, problem.y, problem.alphas
     solver = AndersonCD(tol=tol * alphas[0], fit_intercept=True, max_iter=100, warm_start=True)
     W = np.zeros((X.shape[1], len(alphas)))

@@ -14,7 +14,7 @@ def prepare(problem, n_threads):
     return problem
 
 
-def path(problem, tol):
+def solve(problem, tol):
     X, y = problem.X, problem.y
     options = {"l1_ratio": problem.l1_ratio, "tol": tol, "max_iter": 100_000}
     if len(problem.alphas) == 1:

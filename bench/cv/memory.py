@@ -1,0 +1,50 @@
+"""Bytes that LassoCV takes beyond a problem at its peak: python -m bench.cv.memory FOLDER.
+
+Prints nothing where there is no /proc.
+"""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from bench.peers.adaptors.cv import ours as our_cv
+from bench.peers.problem import Problem, load
+
+N_THREADS = 2
+
+
+def kibibytes(name):
+    """An entry of the process's status, such as VmHWM, its largest resident set."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise KeyError(name)
+
+
+def warm_up():
+    """Whatever is loaded and allocated once in a process."""
+    rng = np.random.default_rng(0)
+    X, alphas = np.asfortranarray(rng.standard_normal((50, 200))), np.geomspace(0.5, 0.1, 5)
+    small = Problem(X, X[:, 0] + rng.standard_normal(50), alphas, n_folds=5)
+    our_cv.solve(our_cv.prepare(small, N_THREADS), our_cv.LADDER[0])
+
+
+def main():
+    """Measure."""
+    problem = load(sys.argv[1])
+    warm_up()
+    prepared = our_cv.prepare(problem, N_THREADS)
+    try:
+        with suppress(PermissionError):  # then it is the largest since the process began
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        before = kibibytes("VmRSS")
+    except (FileNotFoundError, KeyError):
+        return
+    our_cv.fit(prepared, our_cv.LADDER[0])
+    print(1024 * (kibibytes("VmHWM") - before))
+
+
+if __name__ == "__main__":
+    main()
