@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.criteria import CRITERIA
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
-from softreg_fast.folds import Training, make_folds, pairs_of, predict_rows
+from softreg_fast.folds import Training, make_folds, pairs_of, predict_by
 from softreg_fast.path import as_design, check_options
 from softreg_fast.penalty import check_number
 from softreg_fast.relaxed import as_gammas
@@ -278,8 +278,9 @@ def cv_path(
             errors, whole = search.by_criterion(str(criterion), precompute, teller)
             fold_paths: list[Path] = []
         else:
-            errors, fold_paths = search.over_folds(training, scoring, precompute, patience, teller)
-            whole = search.whole(errors, precompute, teller)
+            errors, fold_paths, whole = search.over_folds(
+                training, scoring, precompute, patience, teller
+            )
     found = CVPath(
         alphas=search.alphas,
         l1_ratios=search.l1_ratios,
@@ -325,9 +326,7 @@ def _predict_out_of_fold(training: Training, found: CVPath) -> None:
     times = np.zeros(training.design.n_samples)
     k = found.index
     for fold, fits in zip(training.folds, found.fold_paths, strict=True):
-        coef, intercept = fits.coefs[:, [k]], fits.intercepts[[k]]
-        predicted = predict_rows(training.design.X, fold.test, coef, intercept)
-        np.add.at(total, fold.test, predicted[:, 0])
+        np.add.at(total, fold.test, predict_by(training.design.X, fold.test, fits, k))
         np.add.at(times, fold.test, 1.0)
     tested = times > 0.0
     found.predictions[tested] = total[tested] / times[tested]

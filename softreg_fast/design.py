@@ -276,6 +276,15 @@ class Design:
             mirror(gram)
         return gram
 
+    @property
+    def has_gram(self) -> bool:
+        """Whether `gram` has been computed."""
+        return "gram" in self.__dict__
+
+    def know_gram(self, gram: NDArray[np.float64]) -> None:
+        """`gram` as somebody else has computed it."""
+        self.__dict__["gram"] = gram
+
     def crossproduct(
         self,
         chosen: NDArray[np.intp],

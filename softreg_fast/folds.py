@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from softreg_fast.threads import blas_threads_for
 Vector = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Entries of X that are taken out for predictions at a time.
-ROW_BLOCK_ENTRIES = 1 << 20
+# Entries of X, or predictions, at a time.
+BLOCK_ENTRIES = 1 << 17
 
 # A squared error this small against the sums that it is the difference of is computed afresh from
 # residuals, and so is a training column whose spread has all but gone with the fold.
@@ -134,9 +135,13 @@ class Training:
             if errors is not None:
                 return errors
         test = self.folds[k].test
-        missing = self.predictions_of(k, fits) - self.design.y[test][:, np.newaxis]
-        errors = np.average(missing**2, axis=0, weights=self.weight[test])
-        return errors
+        y, weight = self.design.y[test], self.weight[test]
+        total = np.zeros(len(fits))
+        for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts):
+            predicted -= y[part, np.newaxis]
+            np.square(predicted, out=predicted)
+            total += weight[part] @ predicted
+        return np.asarray(total / weight.sum())
 
     def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
         """Predictions for the test samples of the k-th fold, (n_test, n_alphas)."""
@@ -148,21 +153,41 @@ class Training:
 
 
 def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-    """Predictions of several models for some rows, (n_rows, n_models); coefs as a csc_array.
+    """Predictions of several models for some rows, (n_rows, n_models); coefs as a csc_array."""
+    out = np.empty((len(rows), len(intercepts)))
+    for part, predicted in row_blocks(X, rows, coefs, intercepts):
+        out[part] = predicted
+    return out
 
-    Only columns with a nonzero coefficient are read, and no more than a few MiB of them copied.
+
+def row_blocks(
+    X: Any, rows: Index, coefs: Any, intercepts: Vector
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """The same in blocks of rows that a cache holds, each with its place among the rows.
+
+    Only columns with a nonzero coefficient are read, and no more than a few MiB of dense ones
+    copied.
     """
     support = np.unique(coefs.indices)
     W = coefs[support].toarray()
-    out = np.empty((len(rows), len(intercepts)))
-    if sp.issparse(X):
-        out[:] = X[:, support].tocsr()[rows] @ W
-    else:
-        step = max(ROW_BLOCK_ENTRIES // max(support.size, 1), 1)
-        for start in range(0, len(rows), step):
-            block = rows[start : start + step]
-            out[start : start + step] = X[np.ix_(block, support)] @ W
-    return out + intercepts
+    chosen = X[:, support].tocsr()[rows] if sp.issparse(X) else None
+    width = len(intercepts) if sp.issparse(X) else max(support.size, len(intercepts))
+    step = max(BLOCK_ENTRIES // max(width, 1), 1)
+    for start in range(0, len(rows), step):
+        part = slice(start, min(start + step, len(rows)))
+        # by columns, as X lies in memory
+        block = X.T[np.ix_(support, rows[part])].T if chosen is None else chosen[part]
+        predicted = block @ W
+        predicted += intercepts
+        yield part, predicted
+
+
+def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
+    """Predictions of the k-th model of a path for some rows, (n_rows,)."""
+    members = slice(fits.coefs.indptr[k], fits.coefs.indptr[k + 1])
+    support, w = fits.coefs.indices[members], fits.coefs.data[members]
+    product = (X[:, support] @ w)[rows] if sp.issparse(X) else w @ X.T[np.ix_(support, rows)]
+    return np.asarray(product + fits.intercepts[k])
 
 
 class FoldGrams:
@@ -179,11 +204,14 @@ class FoldGrams:
         self.extra = np.ones((design.n_samples, 2), order="F")
         self.extra[:, 0] = (design.y - design.y_mean) / design.y_norm
         self.tests = [self._moments(test) for test in tests]
-        n_tested = sum(test.size for test in tests)
-        if n_tested == design.n_samples == np.unique(np.concatenate(tests)).size:
+        times = np.bincount(np.concatenate(tests), minlength=design.n_samples)
+        if np.all(times == 1):
             self.total = np.sum(self.tests, axis=0)
         else:
             self.total = self._moments(np.arange(design.n_samples))
+        if not design.has_gram:  # for the fit to all samples
+            p = design.n_features
+            design.know_gram(self.total[:p, :p].copy(order="F"))
 
     def _moments(self, rows: Index) -> NDArray[np.float64]:
         design = self.design

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -94,8 +95,9 @@ class Search:
         precompute: Any,
         patience: int | None,
         teller: Any,
-    ) -> tuple[NDArray[np.float64], list[Path]]:
-        """Errors on the test samples, and the folds' paths where they are smallest."""
+    ) -> tuple[NDArray[np.float64], list[Path], Path]:
+        """Errors on the test samples; the folds' paths and that of all samples where they are
+        smallest."""
         n_folds = len(training.folds)
         errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
         of_folds = precompute if isinstance(precompute, bool | str) else "auto"
@@ -104,15 +106,21 @@ class Search:
             _FoldSearch(self, training, k, errors[..., k], scoring, of_folds, teller, crew)
             for k in range(n_folds)
         ]
-        if patience is None:
-            crew.map(_FoldSearch.run, folds)
-        else:
+        whole = None
+        if patience is not None:
             self._together(folds, errors, patience, crew)
+        elif len(self.l1_ratios) > 1:
+            crew.map(_FoldSearch.run, folds)
+        else:  # all samples beside the folds
+            whole = self.run(self.design.with_threads(crew.share(self.design)), 0, precompute)
+            n, tell = len(whole.alphas), teller(self.name_of("all samples", 0))
+            jobs: list[Callable[[], None]] = [fold.run for fold in folds]
+            crew.map(lambda job: job(), [*jobs, partial(whole.advance, n, tell)])
         gamma, ratio, _ = best_of(errors)
         paths = [fold.blends[ratio][gamma] for fold in folds]
         for fits in paths:
             warn_of_missed(fits, self.options["max_iter"])
-        return errors, paths
+        return errors, paths, self._whole(errors, whole, precompute, teller)
 
     def _together(
         self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
@@ -126,12 +134,15 @@ class Search:
                     break
             crew.map(_FoldSearch.end, folds)
 
-    def whole(self, errors: NDArray[np.float64], precompute: Any, teller: Any) -> Path:
-        """All samples at the gamma and l1_ratio with the smallest errors, as far as folds went."""
+    def _whole(
+        self, errors: NDArray[np.float64], run: PathRun | None, precompute: Any, teller: Any
+    ) -> Path:
+        # all samples at the gamma and l1_ratio with the smallest errors, as far as the folds went
         gamma, ratio, best = best_of(errors)
-        reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
-        run = self.run(self.design, ratio, precompute)
-        run.advance(reached, teller(self.name_of("all samples", ratio)))
+        if run is None:
+            reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
+            run = self.run(self.design, ratio, precompute)
+            run.advance(reached, teller(self.name_of("all samples", ratio)))
         run.advance(max(best + 1 - run.position, 0))  # were it stopped before
         fits = self.blends(run)[gamma]
         warn_of_missed(fits, run.max_iter)

@@ -13,8 +13,9 @@ from softreg_fast.threads import blas_threads_for
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# A thread of its own for a path pays from so many entries of X on.
-SMALLEST_PATH = 20_000
+# A thread of its own for a path pays from so many entries of X on: below, alphas take so little
+# time that the threads wait for each other's GIL.
+SMALLEST_PATH = 1_000_000
 
 
 def workers_for(design: Design, n_tasks: int) -> int:
