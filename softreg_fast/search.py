@@ -115,7 +115,8 @@ class Search:
             whole = self.run(self.design.with_threads(crew.share(self.design)), 0, precompute)
             n, tell = len(whole.alphas), teller(self.name_of("all samples", 0))
             jobs: list[Callable[[], None]] = [fold.run for fold in folds]
-            crew.map(lambda job: job(), [*jobs, partial(whole.advance, n, tell)])
+            jobs.append(partial(whole.advance, n, tell))
+            crew.map(_do, jobs)
         gamma, ratio, _ = best_of(errors)
         paths = [fold.blends[ratio][gamma] for fold in folds]
         for fits in paths:
@@ -161,6 +162,10 @@ class Search:
     def name_of(self, part: str, ratio: int) -> str:
         many = len(self.l1_ratios) > 1
         return f"{part}, l1_ratio {self.l1_ratios[ratio]:g}" if many else part
+
+
+def _do(job: Callable[[], None]) -> None:
+    job()
 
 
 class _FoldSearch:
