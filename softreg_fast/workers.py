@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Lock
+from typing import TypeVar, cast
 
 from softreg_fast._columns import end_when
 from softreg_fast.design import Design
@@ -24,17 +25,17 @@ def workers_for(design: Design, n_tasks: int) -> int:
 
 
 class Workers:
-    """Threads for tasks that do not depend on each other; one worker is the calling thread.
+    """Threads for tasks that do not depend on each other; the calling thread is one of them.
 
     Attributes
     ----------
-    reasons_to_end : list of BaseException
+    errors : list of BaseException
         What has made a task fail, or Ctrl-C; the loops of the other tasks then end.
     """
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
-        self.reasons_to_end: list[BaseException] = []
+        self.errors: list[BaseException] = []
 
     def share(self, design: Design) -> int:
         """Threads for one pass over X by each worker."""
@@ -44,15 +45,33 @@ class Workers:
         """The results of all tasks, in order; the first error if there is one."""
         if self.n_workers == 1:
             return [task(item) for item in items]
-        pool = ThreadPoolExecutor(
-            self.n_workers, "softreg_fast", initializer=end_when, initargs=(self.reasons_to_end,)
-        )
-        try:
-            with blas_threads_for(0):
-                running = [pool.submit(task, item) for item in items]
-                return [each.result() for each in running]
-        except BaseException as error:
-            self.reasons_to_end.append(error)
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        found: dict[int, Result] = {}
+        waiting, one_at_a_time = enumerate(items), Lock()
+
+        def work() -> None:
+            end_when(self.errors)
+            try:
+                while not self.errors:
+                    with one_at_a_time:
+                        k, item = next(waiting, (-1, None))
+                    if k < 0:
+                        return
+                    found[k] = task(cast(Item, item))
+            except BaseException as error:
+                self.errors.append(error)
+            finally:
+                end_when(None)
+
+        pool = ThreadPoolExecutor(self.n_workers - 1, "softreg_fast")
+        with blas_threads_for(0):
+            try:
+                others = [pool.submit(work) for _ in range(self.n_workers - 1)]
+                work()
+                if not self.errors:
+                    wait(others)
+            except KeyboardInterrupt as error:
+                self.errors.append(error)
+        pool.shutdown(wait=False)
+        if self.errors:
+            raise self.errors[0]
+        return [found[k] for k in range(len(found))]

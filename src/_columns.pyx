@@ -75,10 +75,13 @@ def build_info():
 
 
 def end_when(list reasons):
-    """From now on this thread's loops end with KeyboardInterrupt when something is in the list."""
+    """From now on this thread's loops end with KeyboardInterrupt when something is in the list.
+
+    None: they do not end any more.
+    """
     cdef PyObject* state = PyThreadState_GetDict()
     if state != NULL:
-        (<dict> state)["softreg_fast.end_when"] = reasons
+        (<dict> state)["softreg_fast.end_when"] = [] if reasons is None else reasons
 
 
 def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):

@@ -29,6 +29,7 @@ Our time, and other packages' as multiples of it, on synthetic and real data.
   `bench/peers/adaptors/` shows every call.
 - **Ratio.** We and the other package are timed in turn; times and ratios are medians. A package
   that is {no_contest:g} times slower is timed once. *over N s*: it was not waited for any longer.
+  Where no other package got there, our time is that of one run.
 - **Must and aim** are what we set ourselves for *best / ours*, the best other package's time
   divided by ours, for the stricter target. A miss stays in the table. Single fits on tiny data,
   where the overhead of a call is all there is, are held against scikit-learn, which has the same
@@ -89,10 +90,13 @@ def tables(record):
 
     for (k, threads, target), rows in groupby(sorted(record.rows.values(), key=kind), key=kind):
         title = list(SETTINGS.values())[k].title
-        yield f"{title}: gap <= {target:g}, {-threads} thread(s)", list(table(list(rows)))
+        yield (
+            f"{title}: gap <= {target:g}, {-threads} thread(s)",
+            list(table(list(rows), record.curves)),
+        )
 
 
-def table(rows):
+def table(rows, curves):
     """Lines: our time and gap, the others' as multiples of it, the verdict."""
     packages = [name for name in ORDER if any(row.package == name for row in rows)]
     others = [name for name in packages if name != "ours"]
@@ -101,16 +105,19 @@ def table(rows):
     yield "| --- |" + " ---: |" * (len(heads) - 2) + " --- |"
     for problem in dict.fromkeys(row.problem for row in rows):
         found = {row.package: row for row in rows if row.problem == problem}
-        yield "| " + " | ".join(cells(problem, found, others)) + " |"
+        points = curves.get(f"{rows[0].setting}: {problem}", {}).get("ours", [])
+        yield "| " + " | ".join(cells(problem, found, others, points)) + " |"
 
 
-def cells(problem, found, others):
-    """The texts of one line."""
+def cells(problem, found, others, points=()):
+    """The texts of one line; `points` are (seconds, gap) of ours alone."""
     ours = found["ours"]
+    alone = [seconds for seconds, gap in points if gap <= ours.target]
     compared = [row for row in found.values() if row.ratio is not None]
     rivals = [row for row in compared if ours.against in ("", row.package)]
     best = min((row.ratio for row in rivals), default=None)
-    time = report.seconds(float(np.median([r.ours for r in compared]))) if compared else ours.note
+    ours_seconds = [row.ours for row in compared] or alone[:1]
+    time = report.seconds(float(np.median(ours_seconds))) if ours_seconds else ours.note
     gap = "-" if ours.gap is None else f"{max(ours.gap, 0.0):.0e}"
     theirs = [_multiple(found.get(name)) for name in others]
     if best is None:
