@@ -12,6 +12,7 @@ from importlib.metadata import version as _version
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
 from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
+from softreg_fast.drop_in import patch_sklearn, unpatch_sklearn
 from softreg_fast.feature_selection import StabilitySelector
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
@@ -51,9 +52,11 @@ __all__ = [
     "enet_path",
     "gradient_descent",
     "lasso_path",
+    "patch_sklearn",
     "path",
     "relaxed_path",
     "show_config",
     "solve",
     "stability_path",
+    "unpatch_sklearn",
 ]

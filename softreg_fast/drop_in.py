@@ -1,0 +1,77 @@
+"""patch_sklearn(): scikit-learn's names for our estimators, in programs that are not changed."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import sklearn.linear_model
+
+from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
+from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
+from softreg_fast.path import enet_path, lasso_path
+from softreg_fast.ridge_cv import RidgeCV
+
+OURS: dict[str, Any] = {
+    "ElasticNet": ElasticNet,
+    "ElasticNetCV": ElasticNetCV,
+    "Lasso": Lasso,
+    "LassoCV": LassoCV,
+    "Ridge": Ridge,
+    "RidgeCV": RidgeCV,
+    "enet_path": enet_path,
+    "lasso_path": lasso_path,
+}
+THEIRS: dict[str, Any] = {name: getattr(sklearn.linear_model, name) for name in OURS}
+
+# (a module's global variables, name in there, name in OURS) of what has been replaced
+_replaced: list[tuple[dict[str, Any], str, str]] = []
+
+
+def patch_sklearn() -> list[str]:
+    """Let `sklearn.linear_model` give our estimators, in the whole process.
+
+    Names that other modules had imported from there before are replaced among those modules'
+    global variables, too. What cannot be reached stays scikit-learn's: objects that exist already,
+    subclasses, and names inside functions, classes and containers. So patch first, import then.
+    scikit-learn's own modules keep their classes, since these build on each other in private ways.
+    To patch again is to reach what was imported since.
+
+    Returns
+    -------
+    list of str
+        The names that are ours now.
+
+    Examples
+    --------
+    >>> import softreg_fast
+    >>> _ = softreg_fast.patch_sklearn()
+    >>> from sklearn.linear_model import Lasso
+    >>> Lasso is softreg_fast.Lasso
+    True
+    >>> softreg_fast.unpatch_sklearn()
+    """
+    known = {id(value): name for name, value in THEIRS.items()}
+    for module_name, module in list(sys.modules.items()):
+        package = module_name.partition(".")[0]
+        private = package == "sklearn" and module is not sklearn.linear_model
+        if package == "softreg_fast" or private or not isinstance(module, ModuleType):
+            continue
+        names = vars(module)
+        for key, value in list(names.items()):
+            if id(value) in known:
+                names[key] = OURS[known[id(value)]]
+                _replaced.append((names, key, known[id(value)]))
+    return sorted(OURS)
+
+
+def unpatch_sklearn() -> None:
+    """Take `patch_sklearn` back wherever it has replaced something.
+
+    What was imported from scikit-learn in the meantime, by name, stays ours.
+    """
+    while _replaced:
+        names, key, name = _replaced.pop()
+        if names.get(key) is OURS[name]:
+            names[key] = THEIRS[name]
