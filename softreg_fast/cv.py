@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,15 +67,19 @@ class CVPath:
     rule: str
     seconds: float
 
+    @cached_property
+    def _best(self) -> tuple[int, int, int]:
+        return best_of(self.errors_by_gamma)
+
     @property
     def gamma(self) -> float:
         """The gamma with the smallest mean error: 1 is the Lasso, 0 its fully relaxed form."""
-        return float(self.gammas[best_of(self.errors_by_gamma)[0]])
+        return float(self.gammas[self._best[0]])
 
     @property
     def errors(self) -> NDArray[np.float64]:
         """errors_by_gamma at that gamma, (n_l1_ratios, n_alphas, n_folds)."""
-        return np.asarray(self.errors_by_gamma[best_of(self.errors_by_gamma)[0]])
+        return np.asarray(self.errors_by_gamma[self._best[0]])
 
     @property
     def mean_errors(self) -> NDArray[np.float64]:
@@ -93,7 +98,7 @@ class CVPath:
     @property
     def best_ratio(self) -> int:
         """Index of the l1_ratio with the smallest mean error."""
-        return best_of(self.errors_by_gamma)[1]
+        return self._best[1]
 
     @property
     def curve(self) -> tuple[Vector, Vector]:
@@ -104,7 +109,7 @@ class CVPath:
     @property
     def index_min(self) -> int:
         """Index of the alpha with the smallest mean error."""
-        return best_of(self.errors_by_gamma)[2]
+        return self._best[2]
 
     @property
     def index_1se(self) -> int:

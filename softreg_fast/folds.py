@@ -203,12 +203,13 @@ class FoldGrams:
         self.design = design
         self.extra = np.ones((design.n_samples, 2), order="F")
         self.extra[:, 0] = (design.y - design.y_mean) / design.y_norm
-        self.tests = [self._moments(test) for test in tests]
         times = np.bincount(np.concatenate(tests), minlength=design.n_samples)
-        if np.all(times == 1):
-            self.total = np.sum(self.tests, axis=0)
-        else:
-            self.total = self._moments(np.arange(design.n_samples))
+        with blas_threads_for(0):
+            self.tests = [self._moments(test) for test in tests]
+            if np.all(times == 1):
+                self.total = np.sum(self.tests, axis=0)
+            else:
+                self.total = self._moments(np.arange(design.n_samples))
         if not design.has_gram:  # for the fit to all samples
             p = design.n_features
             design.know_gram(self.total[:p, :p].copy(order="F"))
@@ -217,14 +218,13 @@ class FoldGrams:
         design = self.design
         everything = np.arange(design.n_features, dtype=np.intp)
         product = np.zeros((design.n_features + 2,) * 2, order="F")
-        with blas_threads_for(0):
-            design.columns.crossproduct(
-                product,
-                everything,
-                n_threads=design.n_threads,
-                rows=np.sort(rows).astype(np.intp),
-                extra=self.extra,
-            )
+        design.columns.crossproduct(
+            product,
+            everything,
+            n_threads=design.n_threads,
+            rows=np.sort(rows).astype(np.intp),
+            extra=self.extra,
+        )
         mirror(product)
         return product
 

@@ -106,22 +106,25 @@ class Search:
             _FoldSearch(self, training, k, errors[..., k], scoring, of_folds, teller, crew)
             for k in range(n_folds)
         ]
-        whole = None
+        runs: list[PathRun] = []  # on all samples, beside the folds
+
+        def fit_whole() -> None:
+            design = self.design.with_threads(crew.share(self.design))
+            runs.append(self.run(design, 0, precompute))
+            runs[0].advance(self.alphas.size, teller(self.name_of("all samples", 0)))
+
+        jobs: list[Callable[[], None]] = [fold.run for fold in folds]
         if patience is not None:
             self._together(folds, errors, patience, crew)
         elif len(self.l1_ratios) > 1:
-            crew.map(_FoldSearch.run, folds)
-        else:  # all samples beside the folds
-            whole = self.run(self.design.with_threads(crew.share(self.design)), 0, precompute)
-            n, tell = len(whole.alphas), teller(self.name_of("all samples", 0))
-            jobs: list[Callable[[], None]] = [fold.run for fold in folds]
-            jobs.append(partial(whole.advance, n, tell))
             crew.map(_do, jobs)
+        else:
+            crew.map(_do, [*jobs, fit_whole])
         gamma, ratio, _ = best_of(errors)
         paths = [fold.blends[ratio][gamma] for fold in folds]
         for fits in paths:
             warn_of_missed(fits, self.options["max_iter"])
-        return errors, paths, self._whole(errors, whole, precompute, teller)
+        return errors, paths, self._whole(errors, runs, precompute, teller)
 
     def _together(
         self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
@@ -136,14 +139,15 @@ class Search:
             crew.map(_FoldSearch.end, folds)
 
     def _whole(
-        self, errors: NDArray[np.float64], run: PathRun | None, precompute: Any, teller: Any
+        self, errors: NDArray[np.float64], runs: list[PathRun], precompute: Any, teller: Any
     ) -> Path:
         # all samples at the gamma and l1_ratio with the smallest errors, as far as the folds went
         gamma, ratio, best = best_of(errors)
-        if run is None:
+        if not runs:
             reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
-            run = self.run(self.design, ratio, precompute)
-            run.advance(reached, teller(self.name_of("all samples", ratio)))
+            runs.append(self.run(self.design, ratio, precompute))
+            runs[0].advance(reached, teller(self.name_of("all samples", ratio)))
+        run = runs[0]
         run.advance(max(best + 1 - run.position, 0))  # were it stopped before
         fits = self.blends(run)[gamma]
         warn_of_missed(fits, run.max_iter)

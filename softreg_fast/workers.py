@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 # A thread of its own for a path pays from so many entries of X on: below, alphas take so little
 # time that the threads wait for each other's GIL.
-SMALLEST_PATH = 1_000_000
+SMALLEST_PATH = 400_000
 
 
 def workers_for(design: Design, n_tasks: int) -> int:

@@ -189,7 +189,6 @@ cdef class Engine:
         if square:
             self.own_Q = grown(self.own_Q if m else None, (capacity, capacity))
             self.Q = self.own_Q
-        self.L = grown(self.L if m else None, (capacity, capacity))
         self.vectors = grown(self.vectors if m else None, (4, capacity))
         self.us = grown(self.us if m else None, (capacity,))
         self.hs = grown(self.hs if m else None, (capacity,))
@@ -202,9 +201,23 @@ cdef class Engine:
         self.order = grown(self.order if m else None, (capacity,), np.intp)
         self.row_of = grown(self.row_of if m else None, (capacity,), np.intp)
         self.capacity = capacity
-        self.F.L, self.F.stride, self.F.order = &self.L[0, 0], capacity, &self.order[0]
+        self.F.order = &self.order[0]
+        self._reserve_factor()
         self.S.l1, self.S.l2 = &self.vectors[0, 0], &self.vectors[1, 0]
         self.S.lower, self.S.upper = &self.vectors[2, 0], &self.vectors[3, 0]
+
+    def _reserve_factor(self):
+        # room for as many members as there can be: without L2 their columns are independent
+        cdef Py_ssize_t k = self.F.k, most = self.capacity
+        if self.P.l2_strength == 0.0:
+            most = min(most, self.X.n)
+        if most <= self.F.most:
+            return
+        L = np.zeros((most + 1, most))
+        if k:
+            L[:k, :k] = np.asarray(self.L)[:k, :k]
+        self.L = L
+        self.F.L, self.F.stride, self.F.most = &self.L[0, 0], most, most
 
     def _take_slots(self, const Py_ssize_t[::1] new):
         cdef Py_ssize_t a, j, m = self.m
@@ -726,6 +739,7 @@ cdef class Engine:
         self.P.l1_strength = self.S.l1_strength = l1_strength
         self.P.l2_strength = self.S.l2_strength = l2_strength
         if another_diagonal:
+            self._reserve_factor()
             self._refactor()
         return self.X.kind == GRAM or not fresh or self._add_those_needed_at_once()
 

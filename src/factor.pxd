@@ -13,6 +13,7 @@ ctypedef struct factor_t:
     double* L               # row i at L + i * stride
     Py_ssize_t stride
     Py_ssize_t k            # members
+    Py_ssize_t most         # and how many there is room for, with one more row for a column tried
     Py_ssize_t* order       # order[i]: the member of row i
 
 
@@ -23,7 +24,8 @@ cdef inline bint is_independent(double rest, double diagonal) noexcept nogil:
 
 cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal,
                                Py_ssize_t member) noexcept nogil:
-    # q_row[order[i]]: its product with each member.  False if it depends on those there are.
+    # q_row[order[i]]: its product with each member.  False if it depends on those there are, or by
+    # rounding seems not to when they are as many as can be independent.
     cdef double* row = F.L + F.k * F.stride
     cdef const double* other
     cdef double rest
@@ -32,7 +34,7 @@ cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal
         other = F.L + i * F.stride
         row[i] = (q_row[F.order[i]] - dot(i, other, 0.0, row)) / other[i]
     rest = diagonal - dot(F.k, row, 0.0, row)
-    if not is_independent(rest, diagonal):
+    if F.k == F.most or not is_independent(rest, diagonal):
         return False
     row[F.k] = sqrt(rest)
     F.order[F.k] = member
