@@ -6,6 +6,7 @@
 #   make types     type checks                   make format    apply the formatting
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
+#   make sklearn-tests  scikit-learn's own tests of linear models, on ours
 #   make sdist-check  tests of what an installation from the source archive gives
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
@@ -30,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test bench bench-peers bench-cv bench-anatomy lint format types checked \
+.PHONY: build demo test sklearn-tests bench bench-peers bench-cv bench-anatomy lint format types checked \
 	serial clang sdist-check oldest clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -53,6 +54,9 @@ bench-cv: build $(stamp)-bench
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)
+
+sklearn-tests: build $(stamp)-test
+	$(python) tools/sklearn_tests.py $(ARGS)
 
 lint: $(stamp)-dev
 	$(python) -m ruff check

@@ -357,8 +357,8 @@ class Design:
         fits = np.allclose(gram[:, -1], entry[0], rtol=1e-5, atol=1e-5)
         if not fits or not np.allclose(np.diag(gram), self.curvature, rtol=1e-5, atol=1e-5):
             raise ValueError(
-                "precompute is not the Gram matrix X'X of this X: its diagonal or its last column "
-                "differs. Pass X.T @ X of the same X, or precompute=True."
+                "The Gram matrix given as precompute did not pass validation: its diagonal or its "
+                "last column is not that of X'X. Pass X.T @ X of the same X, or precompute=True."
             )
         return gram
 

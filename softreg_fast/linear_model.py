@@ -268,6 +268,29 @@ class ElasticNet(_LinearRegressor):
         self.standardize = standardize
         self.n_threads = n_threads
 
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        check_input: bool = True,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like (n_samples,), number or None
+        check_input : bool, default=True
+            Accepted for compatibility: input is always checked.
+
+        Returns
+        -------
+        self
+        """
+        return super().fit(X, y, sample_weight)
+
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
@@ -347,6 +370,17 @@ class Lasso(ElasticNet):
         )
 
 
+# scikit-learn's solvers that are not ours
+NEAREST_SOLVER = {
+    "svd": "cholesky",
+    "lsqr": "cg",
+    "sparse_cg": "cg",
+    "sag": "auto",
+    "saga": "auto",
+    "lbfgs": "auto",
+}
+
+
 def ridge_strengths(
     weights: NDArray[np.float64], alpha: float, design: Design
 ) -> NDArray[np.float64]:
@@ -374,8 +408,10 @@ class Ridge(_LinearRegressor):
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
         units of the objective above. "cholesky" ends at rounding level whatever tol.
     solver : {"auto", "cholesky", "cd", "gradient", "cg"}, default="auto"
-        "cholesky" factorises the smaller of X'X and XX'; "cd" is coordinate descent, "gradient"
-        accelerated gradient, "cg" conjugate gradients. "auto": "cd" with bounds, else "cholesky"
+        scikit-learn's other names stand for what is nearest: "svd" for "cholesky", "lsqr" and
+        "sparse_cg" for "cg", "sag", "saga" and "lbfgs" for "auto". "cholesky" factorises the
+        smaller of X'X and XX'; "cd" is coordinate descent, "gradient" accelerated gradient, "cg"
+        conjugate gradients. "auto": "cd" with bounds, else "cholesky"
         while the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
     random_state : ignored, for compatibility
@@ -444,7 +480,7 @@ class Ridge(_LinearRegressor):
         return solve_design(
             design,
             penalty,
-            solver=self.solver,
+            solver=NEAREST_SOLVER.get(self.solver, self.solver),
             precompute="auto",
             tol=self.tol,
             max_iter=self._most_iterations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 import sys
 import time
@@ -253,6 +254,9 @@ def path(
     return fits
 
 
+PATH_OPTIONS = frozenset(inspect.signature(path).parameters)
+
+
 def _stops(
     max_dev_ratio: float | None,
     max_df: int | None,
@@ -429,6 +433,9 @@ def enet_path(
             "Please supply a grid by providing your estimator with the appropriate `alphas=` "
             "argument."
         )
+    unknown = sorted(set(params) - PATH_OPTIONS - {"random_state", "selection"})
+    if unknown:
+        raise ValueError(f"Unexpected parameters in params: {', '.join(unknown)}.")
     options = {"tol": 1e-4, "max_iter": 1000, "fit_intercept": False, **params}
     for name in ("random_state", "selection"):  # the order of descent is cyclic here
         options.pop(name, None)
@@ -537,6 +544,10 @@ def as_alphas(alphas: ArrayLike) -> Vector:
     """A user's grid, checked and in falling order."""
     given = np.asarray(alphas)
     if given.dtype.kind not in "fiu":
+        for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
+            if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real):
+                kind = type(alpha).__name__
+                raise TypeError(f"alphas[{k}] must be an instance of float, not {kind}.")
         raise TypeError(f"alphas must be real numbers, got dtype {given.dtype}.")
     grid = given.astype(np.float64)
     if grid.ndim != 1 or not grid.size:
@@ -547,7 +558,7 @@ def as_alphas(alphas: ArrayLike) -> Vector:
     bad = ~np.isfinite(grid) | (grid < 0.0)
     if bad.any():
         k = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"alphas[{k}] is {grid[k]}; every alpha must be finite and >= 0.")
+        raise ValueError(f"alphas[{k}] == {given[k]}, must be >= 0.0 and finite.")
     return np.sort(grid)[::-1]
 
 
@@ -560,7 +571,7 @@ def alpha_grid(
         raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
     largest = alpha_max(design, scaled, l1_ratio)
     if not largest > np.finfo(np.float64).tiny:  # nothing to explain, or nothing penalised
-        largest = np.finfo(np.float64).resolution
+        return np.full(int(n_alphas), np.finfo(np.float64).resolution)
     grid = np.geomspace(largest, largest * eps, int(n_alphas))
     grid[0] = largest
     return grid

@@ -83,7 +83,9 @@ class RidgeEngine(_CertifiedEngine):
         ridge = l2_strength * self.penalty.l2[self.free]
         self.gap = self.state.certify(l1_strength, l2_strength)
         self.n_epochs = 0
-        if self.gap <= tol or not self.free.size:
+        # that zero meets the tolerance is no reason not to make an exact factor
+        enough = tol if self.strategy == "cg" or self.coef.any() else 0.0
+        if self.gap <= enough or not self.free.size:
             return CONVERGED if self.gap <= tol else STALLED
         if self.strategy == "cg":
             return self._iterate(ridge, l1_strength, l2_strength, tol, max_iter)

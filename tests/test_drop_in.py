@@ -4,8 +4,10 @@ import subprocess
 import sys
 from types import ModuleType
 
+import problems
 import pytest
 import sklearn.linear_model
+from numpy.testing import assert_allclose, assert_array_equal
 
 import softreg_fast
 from softreg_fast import patch_sklearn, unpatch_sklearn
@@ -97,3 +99,16 @@ def test_usage(arguments, status, capsys):
     assert main(arguments) == status
     assert "usage: python -m softreg_fast.patch" in capsys.readouterr().out
     assert sklearn.linear_model.Lasso is THEIRS["Lasso"]
+
+
+def test_words_of_scikit_learn_are_understood(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    plain = softreg_fast.Ridge(0.5).fit(X, y).coef_
+    for solver in ("svd", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"):
+        assert_allclose(softreg_fast.Ridge(0.5, solver=solver, tol=1e-12).fit(X, y).coef_, plain)
+    unchecked = softreg_fast.Lasso(0.1).fit(X, y, check_input=False)
+    assert_array_equal(unchecked.coef_, softreg_fast.Lasso(0.1).fit(X, y).coef_)
+    for path in (softreg_fast.lasso_path, softreg_fast.enet_path):
+        with pytest.raises(ValueError, match="Unexpected parameters in params: normalize"):
+            path(X, y, normalize=True)
+        path(X, y, alphas=3, selection="cyclic", random_state=0)
