@@ -310,7 +310,8 @@ def _check_choice(rule: str, criterion: Any, scoring: Any, relax: Any, patience:
         raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}.")
     if criterion is not None and scoring is not None:
         raise ValueError("Choose by scoring, on folds, or by a criterion, without; not by both.")
-    if criterion is not None and (len(as_gammas(relax)) > 1 or patience is not None):
+    blends = not np.array_equal(as_gammas(relax), [1.0])
+    if criterion is not None and (blends or patience is not None):
         raise ValueError("relax and patience need folds; leave them out, or leave criterion out.")
     if patience is not None:
         whole = isinstance(patience, numbers.Integral) and not isinstance(patience, bool)

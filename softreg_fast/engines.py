@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast._cd import CoordinateDescent
+from softreg_fast._cd import MAX_ITER, CoordinateDescent
 from softreg_fast._columns import Columns
 from softreg_fast._engine import NO_ROOM
 from softreg_fast._engine import Engine as GramSpaceEngine
@@ -45,6 +45,11 @@ FAST_DESCENT = 0.5
 FEW_NONZEROS = 0.02
 STEEP_DESCENT = 0.3
 SAMPLES_FOR_STEEP_DESCENT = 10
+
+# An elastic net with an l1 strength this much smaller than the last gets so many epochs before it
+# is begun again as from a cold start: among many wrong slots descent can take thousands.
+FAR = 0.05
+EPOCHS_FROM_AFAR = 300
 
 
 class Engine(Protocol):
@@ -92,6 +97,7 @@ class WarmEngine:
         self._earlier_reads = 0.0 if gram is None else 1.0
         self._begin(gram)
         self._cold = True
+        self._last = 0.0  # l1 strength of the fit that the engine is at; infinite if unknown
 
     def _begin(self, gram: NDArray[np.float64] | None) -> None:
         design = self.design
@@ -166,6 +172,7 @@ class WarmEngine:
         self._solver.coef[:] = u
         self._solver.refresh()
         self._cold = not u.any()
+        self._last = np.inf
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Minimise from the present state; the status tells how it ended."""
@@ -174,13 +181,27 @@ class WarmEngine:
             for strength in self._descent(l1_strength):
                 if self._solver.approach(strength, l2_strength, max_iter) == NO_ROOM:
                     break
+            self._last = 0.0
+        far = self._is_far(l1_strength, l2_strength)
+        self._last = l1_strength
         if self.may_build_gram:
             self._build_gram_if_dense()
-        status: int = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
+        most = min(max_iter, EPOCHS_FROM_AFAR) if far else max_iter
+        status: int = self._solver.solve(l1_strength, l2_strength, tol, most)
+        if far and status == MAX_ITER:
+            self.start(np.clip(0.0, self.penalty.lower, self.penalty.upper))
+            self._cold = True
+            return self.solve(l1_strength, l2_strength, tol, max_iter)
         if status == NO_ROOM:
             self._go_on_without_gram()
             status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
         return status
+
+    def _is_far(self, l1_strength: float, l2_strength: float) -> bool:
+        # whether an elastic net may be found sooner from zero than from where the engine is
+        if l2_strength == 0.0 or self.strategy != "working set":
+            return False
+        return l1_strength < FAR * self._last
 
     def _go_on_without_gram(self) -> None:
         reached = self.coef

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -240,8 +241,8 @@ def check_writable(path: str, inputs: Iterable[str | None] = ()) -> None:
 def write_whole(path: str, pieces: Iterable[str]) -> None:
     """Write a text file whole or not at all: beside its place first, then moved there."""
     place = os.path.realpath(path)
-    folder, name = os.path.split(place)
-    beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
+    folder = os.path.dirname(place)
+    beside = os.path.join(folder, f".softreg.{secrets.token_hex(8)}.part")
     if os.path.exists(place) and not os.path.isfile(place):
         beside = place  # a device or a pipe is written to, never replaced
     try:
@@ -252,6 +253,8 @@ def write_whole(path: str, pieces: Iterable[str]) -> None:
                 if beside != place:
                     os.fsync(file.fileno())
             if beside != place:
+                if os.path.exists(place):
+                    shutil.copymode(place, beside)
                 os.replace(beside, place)
         finally:
             if beside != place and os.path.exists(beside):

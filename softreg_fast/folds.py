@@ -87,7 +87,8 @@ def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
         raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")
     if chosen.min() < -n or chosen.max() >= n:
         raise ValueError(
-            f"The {name} set of fold {k} holds sample {chosen.max()}; there are {n} samples."
+            f"The {name} set of fold {k} holds sample "
+            f"{chosen.max() if chosen.max() >= n else chosen.min()}; there are {n} samples."
         )
     return np.where(chosen < 0, chosen + n, chosen).astype(np.intp)
 

@@ -196,8 +196,10 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     ) -> list[CVPath]:
         # one for each target
         each = [design.with_target(t) for t in np.atleast_2d(targets.T)]
-        pairs = None if self.criterion else [pairs_of(self.cv, X, t.y, **split) for t in each]
-        n_paths = np.size(self.l1_ratio) * (1 if pairs is None else len(pairs[0])) + 1
+        cv = self.cv if hasattr(self.cv, "split") or not np.iterable(self.cv) else list(self.cv)
+        pairs = None if self.criterion else [pairs_of(cv, X, t.y, **split) for t in each]
+        n_ratios = np.size(self.l1_ratio)
+        n_paths = n_ratios if pairs is None else n_ratios * len(pairs[0]) + 1
         tasks = tasks_of(self, X, y, len(each) * n_paths)
         found = []
         for k, target in enumerate(each):
@@ -259,7 +261,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         """What the splitter may be given; see scikit-learn's guide to metadata routing."""
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
+        splitter = self.cv if hasattr(self.cv, "split") else check_cv()  # reads no iterator
+        return router.add(splitter=splitter, method_mapping=mapping)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

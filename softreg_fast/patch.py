@@ -6,6 +6,7 @@ python -m softreg_fast.patch -m MODULE [ARGUMENTS]
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 
@@ -25,7 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
         sys.argv = given[1:]
         runpy.run_module(given[1], run_name="__main__", alter_sys=True)
     else:
+        if not os.path.isfile(given[0]):
+            print(f"there is no file {given[0]}\n{USAGE}", file=sys.stderr)
+            return 2
         sys.argv = given
+        sys.path[0] = os.path.dirname(os.path.realpath(given[0]))  # as Python itself does
         runpy.run_path(given[0], run_name="__main__")
     return 0
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._cd import CoordinateDescent
+from softreg_fast._columns import look_at_signals
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY, Engine, make_engine
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
@@ -310,6 +311,7 @@ class PathRun:
         self.tol = tol
         self.max_iter = max_iter
         self.position = 0
+        self.stopped = False  # by the callback
         if known is None:
             vectors = penalty.vectors(design.n_features)
             known = vectors, PenaltyVectors(*design.to_engine(*vectors))
@@ -324,9 +326,11 @@ class PathRun:
         """Fit the next n alphas; fewer if `tell` returns something true."""
         engine, l1_ratio, tol, max_iter = self.engine, self.l1_ratio, self.tol, self.max_iter
         for alpha in self.alphas[self.position : self.position + n].tolist():
+            look_at_signals()
             engine.keep(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
             self.position += 1
             if tell is not None and tell(self._step(alpha)):
+                self.stopped = True
                 break
 
     def _step(self, alpha: float) -> PathStep:

@@ -135,10 +135,11 @@ def relax_fits(
         coefs=coefs,
         intercepts=np.asarray(design.y_mean - offsets),
         gaps=np.array(found.gaps) * design.objective_unit,
-        dev_ratio=1.0 - np.array(found.unexplained),
+        dev_ratio=np.zeros(len(fits)) if design.is_null else 1.0 - np.array(found.unexplained),
         df=np.array([np.count_nonzero(w) for w in found.coefs], np.int64),
     )
-    return RelaxedPath(fits, refits, np.array(found.overlap))
+    overlap = np.ones(len(fits)) if design.is_null else np.array(found.overlap)
+    return RelaxedPath(fits, refits, overlap)
 
 
 class _Refits(NamedTuple):

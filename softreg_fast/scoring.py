@@ -64,10 +64,11 @@ def scores_of(
     try:
         for k in range(len(scores)):
             scores[k] = scorer(_Known(predictions[..., k]), X, y, **score_params)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
+    except (AttributeError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"scoring={name_of(scoring)} failed on {where}: {error}; wanted is a scorer for "
-            "regression that gives one number."
+            "regression that gives one number. It sees predictions, but no coefficients."
         ) from error
     if not np.isfinite(scores).all():
         raise ValueError(

@@ -134,7 +134,7 @@ class Search:
             crew.map(partial(_FoldSearch.begin, ratio=ratio), folds)
             for _ in range(0, len(alphas), ALPHAS_AT_ONCE):
                 crew.map(lambda fold: fold.advance(ALPHAS_AT_ONCE), folds)
-                if _is_stale(errors[:, ratio], patience):
+                if _is_stale(errors[:, ratio], patience) or any(f.stopped for f in folds):
                     break
             crew.map(_FoldSearch.end, folds)
 
@@ -220,6 +220,11 @@ class _FoldSearch:
         self._run = self.search.run(self._design, ratio, self.precompute)
         name = self.search.name_of(f"fold {self.k}", ratio)
         self._tell = self.teller(name)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a watcher has ended the path under way."""
+        return self._run.stopped
 
     def advance(self, n: int) -> None:
         """Fit the next n alphas and test them."""

@@ -23,7 +23,6 @@ SMALLEST_PARALLEL_WORK = 400_000
 
 _forked = False
 _counted_cores: dict[Any, int] = {}
-_controllers: dict[str, ThreadpoolController] = {}
 
 
 def _after_fork_in_child() -> None:
@@ -102,15 +101,37 @@ def blas_threads_for(size: int) -> AbstractContextManager[Any]:
     """A context in which BLAS and LAPACK use one thread if matrices have so few rows.
 
     For calls that come from threads of ours, and for work so small that waking others costs more.
-    The setting is that of the whole process: when several threads of a program fit at once, another
-    one may change it, and results then differ by rounding.
+    The setting is that of the whole process, from the first that enters to the last that leaves:
+    when several threads of a program fit at once, results may differ by rounding.
     """
-    if size > LARGEST_FOR_ONE_BLAS_THREAD:
-        return nullcontext()
-    if "blas" not in _controllers:  # looking through all loaded libraries takes milliseconds
-        _controllers["blas"] = ThreadpoolController().select(user_api="blas")
-    limited: AbstractContextManager[Any] = _controllers["blas"].limit(limits=1)
-    return limited
+    return nullcontext() if size > LARGEST_FOR_ONE_BLAS_THREAD else _one_blas_thread
+
+
+class _OneBlasThread:
+    """A context that any number of threads may be in at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+        self._libraries: ThreadpoolController | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                if self._libraries is None:  # looking through all of them takes milliseconds
+                    self._libraries = ThreadpoolController().select(user_api="blas")
+                self._limit = self._libraries.limit(limits=1)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def config() -> dict[str, Any]:

@@ -49,8 +49,9 @@ class Workers:
         waiting, one_at_a_time = enumerate(items), Lock()
 
         def work() -> None:
-            end_when(self.errors)
+            former = None
             try:
+                former = end_when(self.errors)
                 while not self.errors:
                     with one_at_a_time:
                         k, item = next(waiting, (-1, None))
@@ -60,18 +61,18 @@ class Workers:
             except BaseException as error:
                 self.errors.append(error)
             finally:
-                end_when(None)
+                end_when(former)
 
-        pool = ThreadPoolExecutor(self.n_workers - 1, "softreg_fast")
-        with blas_threads_for(0):
+        with (
+            blas_threads_for(0),
+            ThreadPoolExecutor(self.n_workers - 1, "softreg_fast") as pool,  # waits for its threads
+        ):
             try:
                 others = [pool.submit(work) for _ in range(self.n_workers - 1)]
                 work()
-                if not self.errors:
-                    wait(others)
+                wait(others)
             except KeyboardInterrupt as error:
                 self.errors.append(error)
-        pool.shutdown(wait=False)
         if self.errors:
             raise self.errors[0]
         return [found[k] for k in range(len(found))]

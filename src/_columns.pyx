@@ -77,11 +77,20 @@ def build_info():
 def end_when(list reasons):
     """From now on this thread's loops end with KeyboardInterrupt when something is in the list.
 
-    None: they do not end any more.
+    None: they do not end any more.  Returns what was noted before.
     """
     cdef PyObject* state = PyThreadState_GetDict()
-    if state != NULL:
-        (<dict> state)["softreg_fast.end_when"] = [] if reasons is None else reasons
+    if state == NULL:
+        return None
+    table = <dict> state
+    former = table.get("softreg_fast.end_when")
+    table["softreg_fast.end_when"] = [] if reasons is None else reasons
+    return former
+
+
+def look_at_signals():
+    """KeyboardInterrupt if this thread is to end."""
+    check_signals()
 
 
 def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):

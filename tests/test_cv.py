@@ -20,7 +20,7 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.utils.estimator_checks import check_estimator
 
-from softreg_fast import CVPath, Design, ElasticNetCV, LassoCV, cv_path, folds, path
+from softreg_fast import CVPath, Design, ElasticNet, ElasticNetCV, LassoCV, cv_path, folds, path
 
 LAYOUTS = {
     "tall": (60, 7, 1.0),
@@ -564,3 +564,60 @@ def test_the_progress_bar_of_scikit_learn(rng, capsys):
     shown = capsys.readouterr().out
     assert "fold 1, l1_ratio 1" in shown
     assert "100%" in shown
+
+
+def test_a_watcher_ends_paths_along_the_grid_together(rng):
+    X, y = problems.make_data(rng, 60, 8)
+    told = []
+
+    def watcher(name, step):
+        told.append(name)
+        return name == "fold 0" and step.position >= 2
+
+    found = cv_path(X, y, n_alphas=40, patience=50, watcher=watcher)
+    assert told.count("fold 0") == 3
+    assert found.index_min <= 2
+    if hasattr(LassoCV, "set_callbacks"):
+        stopping = Recorder(stop_at=2)
+        LassoCV(alphas=30, patience=10).set_callbacks(stopping).fit(X, y)
+        assert sorted(stopping.begun) == sorted(stopping.ended)
+
+
+def test_an_iterator_serves_every_target(rng):
+    X, y = problems.make_data(rng, 40, 5)
+    Y = np.column_stack([y, y[::-1]])
+    options = {"alphas": 5, "alpha_per_target": True}
+    found = LassoCV(cv=KFold(3).split(X), **options).fit(X, Y)
+    assert_array_equal(found.mse_path_, LassoCV(cv=3, **options).fit(X, Y).mse_path_)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = LassoCV(cv=KFold(3).split(X), alphas=5).fit(X, y, sample_weight=np.ones(40))
+    assert_array_equal(routed.mse_path_, LassoCV(cv=3, alphas=5).fit(X, y).mse_path_)
+
+
+def test_errors_of_scorers_with_another_constructor(rng):
+    class Odd(ValueError):
+        def __init__(self, *, code):
+            super().__init__(f"code {code}")
+
+    def odd(*_):
+        raise Odd(code=3)
+
+    X, y = problems.make_data(rng, 30, 4)
+    with pytest.raises(ValueError, match="failed on fold 0: code 3"):
+        cv_path(X, y, scoring=odd)
+    with pytest.raises(ValueError, match="sees predictions, but no coefficients"):
+        cv_path(X, y, scoring=lambda model, X, y: model.coef_.sum())
+
+
+@pytest.mark.parametrize("l1_ratio", [0.9, 0.5])
+def test_alphas_far_apart(rng, l1_ratio):
+    # from a fit at a large alpha descent to a small one can take thousands of epochs
+    X = rng.normal(size=(40, 200))
+    y = X[:, :3].sum(axis=1) + rng.normal(size=40)
+    fits = path(X, y, alphas=[1.0, 1e-4], l1_ratio=l1_ratio, max_iter=1000)
+    assert fits.converged
+    assert fits.relative_gaps.max() < 1e-9
+    model = ElasticNet(alpha=1.0, l1_ratio=l1_ratio, warm_start=True).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(alpha=1e-4).fit(X, y)

@@ -94,6 +94,16 @@ def test_scripts_run_unchanged(tmp_path, as_module):
     assert ran.stdout.strip() == expected
 
 
+def test_scripts_find_their_neighbours(tmp_path):
+    (tmp_path / "neighbour.py").write_text("print('here')")
+    (tmp_path / "script.py").write_text("import neighbour")
+    command = [sys.executable, "-m", "softreg_fast.patch", str(tmp_path / "script.py")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.strip() == "here"
+    missing = subprocess.run([*command[:-1], "no.py"], capture_output=True, text=True, timeout=60)
+    assert (missing.returncode, missing.stderr.splitlines()[0]) == (2, "there is no file no.py")
+
+
 @pytest.mark.parametrize(("arguments", "status"), [([], 2), (["-m"], 2), (["--help"], 0)])
 def test_usage(arguments, status, capsys):
     assert main(arguments) == status

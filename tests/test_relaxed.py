@@ -98,6 +98,10 @@ def test_a_path_without_features(rng):
     assert found.refits.intercepts[0] == pytest.approx(y.mean())
     constant = relaxed_path(X, np.ones(20), n_alphas=3)
     assert_array_equal(constant.at(0.5).df, 0)
+    for bounded in (False, True):
+        found = relaxed_path(X, np.ones(20), n_alphas=3, positive=bounded)
+        for gamma in (0.0, 0.5, 1.0):
+            assert_array_equal(found.at(gamma).dev_ratio, 0.0)
 
 
 def test_cross_validation_tries_every_gamma(rng, data):
@@ -146,5 +150,6 @@ def test_bad_gammas(rng):
     for relax, message in (([0.5, 2.0], "relax must be a finite number in"), ([], "relax must be")):
         with pytest.raises(ValueError, match=message):
             cv_path(X, y, relax=relax)
-    with pytest.raises(ValueError, match="relax and patience need folds"):
-        cv_path(X, y, relax=True, criterion="bic")
+    for relax in (True, 0.0, [0.25]):
+        with pytest.raises(ValueError, match="relax and patience need folds"):
+            cv_path(X, y, relax=relax, criterion="bic")

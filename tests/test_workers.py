@@ -2,12 +2,15 @@
 
 import threading
 
+import joblib
 import problems
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_info
 
 from softreg_fast import Design, cv_path, solve, stability_path
-from softreg_fast._columns import build_info
+from softreg_fast._columns import build_info, end_when
+from softreg_fast.threads import blas_threads_for
 from softreg_fast.workers import SMALLEST_PATH, Workers, workers_for
 
 needs_threads = pytest.mark.skipif(not build_info()["openmp"], reason="one thread only")
@@ -92,3 +95,82 @@ def test_an_error_ends_the_other_tasks(rng):
         crew.map(task, range(2))
     assert ended.wait(10.0)
     solve(X, y, alpha=1.0, solver="cd")  # here nothing is to end
+
+
+def test_blas_gets_its_threads_back(rng):
+    def threads():
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    before = threads()
+    X, y = problems.make_data(rng, 300, 40)
+    fit = joblib.delayed(lambda n: cv_path(X[:n], y[:n], n_alphas=5))
+    joblib.Parallel(3, prefer="threads")(fit(n) for n in range(100, 300, 10))
+    assert threads() == before
+
+    def task(k):
+        with blas_threads_for(0):
+            if k == 0:
+                raise ValueError("no more")
+            solve(X, y, alpha=1e-9, solver="cd", tol=0.0, max_iter=10**9)
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="no more"):
+            Workers(2).map(task, range(2))
+        assert threads() == before
+
+
+def test_ctrl_c_between_two_steps_leaves_no_note(rng, monkeypatch):
+    X, y = problems.make_data(rng, 300, 300)
+    for position in (1, 2):
+        calls = []
+
+        def interrupted(reasons, position=position, calls=calls):
+            found = end_when(reasons)
+            if threading.current_thread() is threading.main_thread():
+                calls.append(reasons)
+                if len(calls) == position:
+                    raise KeyboardInterrupt
+            return found
+
+        monkeypatch.setattr("softreg_fast.workers.end_when", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Workers(2).map(lambda k: k, range(4))
+        solve(X, y, alpha=1.0, solver="cd")  # here nothing is to end
+
+
+def test_workers_among_workers(rng):
+    X, y = problems.make_data(rng, 300, 300)
+    started, ended = threading.Event(), threading.Event()
+
+    def task(k):
+        if k == 0:
+            started.wait(10.0)
+            raise ValueError("no more")
+        Workers(2).map(lambda k: k, range(3))
+        started.set()
+        try:
+            solve(X, y, alpha=1e-9, solver="cd", tol=0.0, max_iter=10**9)
+        except KeyboardInterrupt:
+            ended.set()
+
+    with pytest.raises(ValueError, match="no more"):
+        Workers(2).map(task, range(2))
+    assert ended.is_set()  # the others are waited for
+
+
+@pytest.mark.usefixtures("many_workers")
+@needs_threads
+def test_nobody_is_told_of_a_fit_that_has_failed(rng):
+    X, y = problems.make_data(rng, 200, 100)
+    told = []
+
+    def watcher(name, step):
+        told.append(name)
+        if len(told) == 7:
+            raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        cv_path(X, y, cv=4, n_threads=2, watcher=watcher)
+    count = len(told)
+    solve(X, y, alpha=1.0)
+    assert len(told) == count <= 20
