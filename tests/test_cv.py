@@ -21,6 +21,7 @@ from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.utils.estimator_checks import check_estimator
 
 from softreg_fast import CVPath, Design, ElasticNet, ElasticNetCV, LassoCV, cv_path, folds, path
+from softreg_fast.search import ALPHAS_AT_ONCE
 
 LAYOUTS = {
     "tall": (60, 7, 1.0),
@@ -474,6 +475,34 @@ def test_progress(rng, monkeypatch):
     assert seen == [(16, 16)]
 
 
+def test_one_standard_error(rng):
+    X, y = problems.make_data(rng, 60, 12, noise=3.0)
+    found = cv_path(X, y, rule="1se", l1_ratio=[0.5, 1.0], cv=6)
+    mean = found.errors.mean(axis=-1)
+    ratio, k = np.unravel_index(np.argmin(mean), mean.shape)
+    spread = found.errors[ratio, k].std(ddof=1) / np.sqrt(6)
+    within = np.flatnonzero(mean[ratio] <= mean[ratio, k] + spread)
+    assert (found.best_ratio, found.index_min, found.index) == (ratio, k, within[0])
+    assert found.alpha == found.alphas[ratio].max() * (
+        found.alphas[ratio, within[0]] / found.alphas[ratio, 0]
+    )
+
+
+def test_spread_that_lies_in_one_fold(rng):
+    # of such a column a difference of sums keeps no digits
+    X, y = problems.make_data(rng, 60, 4)
+    X[:, 0] = 1e-6 * rng.standard_normal(60)
+    y += 1e6 * X[:, 0]
+    X[:20, 0] = 1e4 * rng.standard_normal(20)
+    alphas = np.geomspace(1e-3, 1e-7, 4)
+    found = cv_path(X, y, cv=3, alphas=alphas)
+    for k, test in enumerate(np.split(np.arange(60), 3)):
+        rest = np.delete(np.arange(60), test)
+        fits = path(X[rest], y[rest], alphas=alphas)
+        expected = ((y[test, np.newaxis] - fits.predict(X[test])) ** 2).mean(axis=0)
+        assert_allclose(found.errors[0, :, k], expected, rtol=1e-6)
+
+
 def test_patience_leaves_the_grid_early(rng):
     X, y = problems.make_data(rng, 60, 20, noise=3.0)
     whole = cv_path(X, y, n_alphas=60, eps=1e-4, l1_ratio=[0.5, 1.0])
@@ -485,7 +514,7 @@ def test_patience_leaves_the_grid_early(rng):
         reached = np.flatnonzero(fitted[ratio].all(axis=-1))[-1]
         assert np.array_equal(fitted[ratio].any(axis=-1), np.arange(60) <= reached)
         if reached < 59:
-            assert reached - np.argmin(mean[: reached + 1]) >= 8
+            assert 8 <= reached - np.argmin(mean[: reached + 1]) < 8 + ALPHAS_AT_ONCE
     best = found.best_ratio
     assert len(found.path) == np.flatnonzero(fitted[best].all(axis=-1))[-1] + 1
     assert {len(fits) for fits in found.fold_paths} == {len(found.path)}
