@@ -187,6 +187,17 @@ def test_elastic_nets_end_with_their_slopes_right(rng, shape, l1_ratio):
         assert problem.kkt(fit.coef, fit.intercept).max() <= 1e-10
 
 
+def test_a_gap_that_is_met_before_the_slopes_are_right():
+    # rare: here an engine that looks at the gap alone ends with slopes that are off by 3e-7
+    rng = np.random.default_rng(0)
+    problems.make_data(rng, 60, 300)  # the draw after this one
+    X, y = problems.make_data(rng, 40, 200)
+    X += 9.0 * rng.standard_normal((40, 1))
+    for fit in path(X, y, n_alphas=25, eps=1e-2, l1_ratio=0.1):
+        problem = problem_of(X, y, alpha=fit.alpha, l1_ratio=0.1)
+        assert problem.kkt(fit.coef, fit.intercept).max() <= 1e-10
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
