@@ -1022,3 +1022,19 @@ def test_the_referee_of_the_demonstration():
     ridge = solve(problem.X, problem.y, alpha=3.0, l1_ratio=0, l2_weights=weights, standardize=True)
     gap = demo.relative_gap(problem, ridge.coef * problem.deviation, 0.0, 3.0 * weights)
     assert abs(gap) <= 1e-12
+
+
+def test_a_file_written_again_keeps_its_permissions(tmp_path):
+    place = tmp_path / "model.json"
+    place.write_text("old")
+    place.chmod(0o600)
+    write_whole(str(place), ["new"])
+    assert place.read_text() == "new"
+    if os.name == "posix":
+        assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_names_as_long_as_a_folder_allows(tmp_path):
+    place = tmp_path / ("名" * 83 + ".json")  # 254 bytes
+    write_whole(str(place), ["new"])
+    assert [each.name for each in tmp_path.iterdir()] == [place.name]
