@@ -36,7 +36,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 build: $(stamp)-build $(stamp)-install
 
-demo: build
+demo: build $(stamp)-plot
 	$(python) -m softreg_fast demo $(ARGS)
 
 test: build $(stamp)-test
@@ -100,7 +100,7 @@ $(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
 	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(stamp)-test $(stamp)-bench $(stamp)-dev: $(stamp)-%: $(stamp)-environment
+$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-dev: $(stamp)-%: $(stamp)-environment
 	$(python) tools/install.py $*
 	@touch $@
 

@@ -225,6 +225,8 @@ def as_gammas(relax: Any) -> Vector:
     if isinstance(relax, bool | np.bool_):
         return np.array(GAMMAS if relax else [1.0])
     given = np.atleast_1d(np.asarray(relax))
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"relax must be True, False or gammas in [0, 1], got {relax!r}.")
     if given.ndim != 1 or not given.size:
         raise ValueError(f"relax must be True, False or gammas in [0, 1], got {relax!r}.")
     gammas = [check_number("relax", g, low=0.0, high=1.0) for g in given.tolist()]

@@ -12,6 +12,7 @@ Another alpha then only rescales: u_P = diag(omega_P)^-1/2 V (Lambda + alpha)^-1
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,7 +32,7 @@ Index = NDArray[np.intp]
 SMALLEST_FREEDOM = 1e-10
 
 
-class RidgeSpectrum:
+class RidgeSpectrum(ABC):
     """What all alphas share; made by `ridge_spectrum`.
 
     Attributes
@@ -54,18 +55,19 @@ class RidgeSpectrum:
         with blas_threads_for(min(penalised.size + free.size, design.n_samples)):
             self._decompose()
 
+    @abstractmethod
     def _decompose(self) -> None:
-        raise NotImplementedError
+        """Find eigenvalues and what goes with them."""
 
+    @abstractmethod
     def _parts(self, target: Design, alphas: Vector) -> Iterator[tuple[Index, Matrix]]:
-        # features and their coefficients u at each alpha, until all are given
-        raise NotImplementedError
+        """Features and their coefficients u at each alpha, until all are given."""
 
+    @abstractmethod
     def _left_out(
         self, targets: list[Design], alphas: Vector
     ) -> Iterator[tuple[slice, list[Matrix], Matrix]]:
-        # rows, their residuals for each target and 1 - h_ii, at each alpha, until all are given
-        raise NotImplementedError
+        """Rows, residuals for each target and 1 - h_ii, at each alpha, until all are given."""
 
     def _shares(self, alphas: Vector) -> Matrix:
         # (Lambda + alpha)^-1, (rank, n_alphas); 0 where that is infinite but for rounding

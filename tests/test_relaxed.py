@@ -150,6 +150,10 @@ def test_bad_gammas(rng):
     for relax, message in (([0.5, 2.0], "relax must be a finite number in"), ([], "relax must be")):
         with pytest.raises(ValueError, match=message):
             cv_path(X, y, relax=relax)
+    with pytest.raises(
+        TypeError, match=r"relax must be True, False or gammas in \[0, 1\], got 'yes'"
+    ):
+        cv_path(X, y, relax="yes")
     for relax in (True, 0.0, [0.25]):
         with pytest.raises(ValueError, match="relax and patience need folds"):
             cv_path(X, y, relax=relax, criterion="bic")
