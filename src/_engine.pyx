@@ -24,8 +24,8 @@ from penalty cimport (
     duality_gap, kkt_distance, larger, may_move, null_value, penalty_t, prox, smaller,
 )
 from screening cimport (
-    LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_still_open,
-    screening_t,
+    LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_skip,
+    screening_still_open, screening_t,
 )
 from signals cimport check_signals
 from vector cimport axpy
@@ -232,6 +232,8 @@ cdef class Engine:
             self.us[m + a] = self.synced[m + a] = self.settled[m + a] = self.u[j]
             self.row_of[m + a] = -1
         self.m = m + new.shape[0]
+        if self.X.kind != GRAM:
+            screening_skip(&self.B, &new[0], new.shape[0])
 
     def _add_slots(self, const Py_ssize_t[::1] new):
         # Slots for the given features, with their slopes and their Gram columns; False if they
@@ -583,8 +585,7 @@ cdef class Engine:
         # Features without a slot that no bound clears, into candidates.
         cdef double[LARGEST_BASIS] beta
         cdef double rest
-        cdef Py_ssize_t count = screening_open(&self.B, &self.P, self.X.p, &self.slot_of[0],
-                                               &self.candidates[0])
+        cdef Py_ssize_t count = screening_open(&self.B, &self.P, self.X.p, &self.candidates[0])
         if count == 0 or self.B.k == 0:
             return count
         rest = self._place_in_basis(beta)
@@ -628,6 +629,7 @@ cdef class Engine:
             self.entries_of_candidates = 0.0
             for j in range(self.X.p):
                 screening_know(&self.B, j, self.scanned[j])
+            screening_skip(&self.B, &self.feature[0], self.m)
             for k in range(n_open):
                 self.found[k] = self.scanned[self.candidates[k]]
             screening_extend(&self.B, self.X, &self.target[0], &self.v[0], &self.scanned[0])
@@ -715,12 +717,13 @@ cdef class Engine:
         return CONVERGED
 
     def know(self, const double[::1] slopes):
-        """The slopes of all features at the residual of u = 0, where no fit has begun."""
+        """The slopes of all features at the residual of u = 0, where the coefficients are."""
         cdef Py_ssize_t j
         with nogil:
             for j in range(self.X.p):
                 self.scanned[j] = slopes[j]
                 screening_know(&self.B, j, slopes[j])
+            screening_skip(&self.B, &self.feature[0], self.m)
             screening_extend(&self.B, self.X, &self.target[0], &self.v[0], &self.scanned[0])
 
     def entry_strength(self, const double[::1] slopes):
@@ -786,6 +789,7 @@ cdef class Engine:
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)
         self.known[:] = INFINITY    # nothing, of the new residual
+        screening_skip(&self.B, &self.feature[0], self.m)
         for a in range(self.m):
             self.us[a] = self.synced[a] = self.settled[a] = self.u[self.feature[a]]
         if self.m:

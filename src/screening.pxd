@@ -8,7 +8,7 @@ and where that fails, with r = sum_k beta_k q_k + rest and the q_k orthonormal,
 docs/mathematics.md, section 9.
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 
 from design cimport matrix_t, residual_dot, residual_sumsq
 from penalty cimport may_move, penalty_t, smaller
@@ -18,7 +18,7 @@ from vector cimport axpy
 cdef enum: LARGEST_BASIS = 12
 
 ctypedef struct screening_t:
-    double* known           # by feature, |c_j . r_ref| less the odometer at r_ref
+    double* known           # by feature, |c_j . r_ref| less the odometer at r_ref; -inf with a slot
     double odometer         # length of the way that r has come
     double* basis           # the q_k, n + 1 entries each
     double* slopes          # c_j . q_k, `largest` entries for each feature
@@ -31,33 +31,55 @@ cdef inline void screening_know(screening_t* B, Py_ssize_t j, double z) noexcept
     B.known[j] = fabs(z) - B.odometer
 
 
+cdef inline void screening_skip(screening_t* B, const Py_ssize_t* features,
+                                Py_ssize_t count) noexcept nogil:
+    # these have slots
+    cdef Py_ssize_t a
+    for a in range(count):
+        B.known[features[a]] = -INFINITY
+
+
 cdef inline Py_ssize_t screening_open(const screening_t* B, const penalty_t* P, Py_ssize_t p,
-                                      const Py_ssize_t* slot_of,
                                       Py_ssize_t* candidates) noexcept nogil:
     # features without a slot that the first bound does not clear
-    cdef Py_ssize_t j, count = 0
+    cdef Py_ssize_t i, j, count = 0, kept = 0
     cdef double bound
-    for j in range(p):
+    for j in range(p):      # without a branch, that processors would mispredict
+        candidates[count] = j
+        count += B.known[j] + B.odometer > P.l1_strength * P.l1[j]
+    for i in range(count):
+        j = candidates[i]
         bound = B.known[j] + B.odometer
-        if bound > P.l1_strength * P.l1[j] and slot_of[j] < 0 and may_move(P, j, -bound, bound):
-            candidates[count] = j
-            count += 1
-    return count
+        candidates[kept] = j
+        kept += may_move(P, j, -bound, bound)
+    return kept
+
+
+cdef inline double in_basis(Py_ssize_t n, const double* beta,
+                            const double* q_slopes) noexcept nogil:
+    # sum_k beta_k (c_j . q_k), in three sums that do not wait for each other
+    cdef double a = 0.0, b = 0.0, c = 0.0
+    cdef Py_ssize_t k = 0
+    while k + 3 <= n:
+        a += beta[k] * q_slopes[k]
+        b += beta[k + 1] * q_slopes[k + 1]
+        c += beta[k + 2] * q_slopes[k + 2]
+        k += 3
+    while k < n:
+        a += beta[k] * q_slopes[k]
+        k += 1
+    return a + b + c
 
 
 cdef inline Py_ssize_t screening_still_open(screening_t* B, const penalty_t* P, const double* beta,
                                             double rest, Py_ssize_t* candidates,
                                             Py_ssize_t count) noexcept nogil:
     # those of the candidates that the second bound does not clear either
-    cdef Py_ssize_t i, j, k, kept = 0
+    cdef Py_ssize_t i, j, kept = 0
     cdef double middle
-    cdef const double* q_slopes
     for i in range(count):
         j = candidates[i]
-        q_slopes = B.slopes + j * B.largest
-        middle = 0.0
-        for k in range(B.k):
-            middle += beta[k] * q_slopes[k]
+        middle = in_basis(B.k, beta, B.slopes + j * B.largest)
         B.known[j] = smaller(B.known[j], fabs(middle) + rest - B.odometer)
         if may_move(P, j, middle - rest, middle + rest):
             candidates[kept] = j
