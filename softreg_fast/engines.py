@@ -197,6 +197,16 @@ class WarmEngine:
             status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
         return status
 
+    @property
+    def goes_along(self) -> bool:
+        """Whether the compiled solver can go along a grid by itself."""
+        return self.strategy == "gram" and self._record is None
+
+    def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:
+        """`solve` and `keep` for one alpha after another, each in less time than a call takes."""
+        self._solver.solve_along(alphas, l1_ratio, tol, max_iter)
+        self._cold = False
+
     def _is_far(self, l1_strength: float, l2_strength: float) -> bool:
         # whether an elastic net may be found sooner from zero than from where the engine is
         if l2_strength == 0.0 or self.strategy != "working set":

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from softreg_fast._cd import CoordinateDescent
 from softreg_fast._columns import look_at_signals
 from softreg_fast.design import Design
-from softreg_fast.engines import GRAM_MEMORY, Engine, make_engine
+from softreg_fast.engines import GRAM_MEMORY, Engine, WarmEngine, make_engine
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
 from softreg_fast.result import Path, Solution, Status
@@ -325,7 +325,12 @@ class PathRun:
     def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
         """Fit the next n alphas; fewer if `tell` returns something true."""
         engine, l1_ratio, tol, max_iter = self.engine, self.l1_ratio, self.tol, self.max_iter
-        for alpha in self.alphas[self.position : self.position + n].tolist():
+        alphas = self.alphas[self.position : self.position + n]
+        if tell is None and isinstance(engine, WarmEngine) and engine.goes_along:
+            engine.solve_along(alphas, l1_ratio, tol, max_iter)
+            self.position += len(alphas)
+            return
+        for alpha in alphas.tolist():
             look_at_signals()
             engine.keep(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
             self.position += 1

@@ -663,7 +663,20 @@ cdef class Engine:
 
     # -- the way in ----------------------------------------------------------------------------
 
-    def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
+    def solve_along(self, const double[:] alphas, double l1_ratio, double tol,
+                    Py_ssize_t max_iter):
+        """`solve` and `keep` for one alpha after another; only with a Gram matrix, where there is
+        always room."""
+        cdef Py_ssize_t k
+        if self.X.kind != GRAM:
+            raise TypeError("solve_along() wants a Gram matrix of all features")
+        for k in range(alphas.shape[0]):
+            check_signals()
+            self.keep(self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), tol,
+                                 max_iter))
+
+    cpdef int solve(self, double l1_strength, double l2_strength, double tol,
+                    Py_ssize_t max_iter) except -1:
         """Minimise from the present state until the gap is at rounding level, at most tol.
 
         The status tells how it ended; sets `coef`, `gap` and `n_epochs`.
@@ -802,7 +815,7 @@ cdef class Engine:
         """||y - C u||_s^2"""
         return self.loss
 
-    def keep(self, int status):
+    cpdef int keep(self, int status) except -1:
         """Append what was found to that of earlier calls."""
         cdef Py_ssize_t a, k = self.n_kept_values
         if k + self.m > self.kept_features.shape[0]:
@@ -822,6 +835,7 @@ cdef class Engine:
         figures[4] = status
         self.n_kept_values = k
         self.n_kept += 1
+        return 0
 
     def _make_room(self, Py_ssize_t n_values, Py_ssize_t n_fits):
         self.kept_features = np.resize(self.kept_features, n_values)

@@ -463,6 +463,17 @@ def test_callback(rng):
     assert len(path(X, y, n_alphas=6, callback=lambda step: step.position == 2)) == 3
 
 
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("shape", [(60, 8), (30, 50)])
+def test_watched_paths_are_the_same(rng, shape, l1_ratio):
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    alone = path(X, y, l1_ratio=l1_ratio, precompute=True)
+    watched = path(X, y, l1_ratio=l1_ratio, precompute=True, callback=lambda step: None)
+    assert np.array_equal(alone.coefs.toarray(), watched.coefs.toarray())
+    for name in ("gaps", "n_epochs", "status", "dev_ratio"):
+        assert np.array_equal(getattr(alone, name), getattr(watched, name))
+
+
 def test_callback_may_raise(rng):
     X, y = problems.make_data(rng, 40, 15)
 
