@@ -1,4 +1,4 @@
-"""The solver for benchopt in examples/benchopt: alone, and run by benchopt where it is installed."""
+"""The solver in examples/benchopt: alone, and run by benchopt where that is installed."""
 
 import runpy
 import shutil
