@@ -219,8 +219,9 @@ def check_wheel(wheel):
     wanted |= {f"softreg_fast/{file.stem}{suffix}" for file in (ROOT / "src").glob("_*.pyx")}
     others = {name for name in held if not re.match(r"softreg_fast-[^/]*\.dist-info/", name)}
     grafted = {name for name in others if re.fullmatch(r"softreg_fast\.libs/libgomp[^/]*", name)}
-    if wanted != others - grafted:
-        sys.exit(f"the wheel lacks {wanted - others}, and has {others - grafted - wanted} too many")
+    missing, surplus = sorted(wanted - others), sorted(others - grafted - wanted)
+    if missing or surplus:
+        sys.exit(f"the wheel lacks {missing}, and has too many: {surplus}")
     if len(grafted) != 1:
         sys.exit(f"the wheel should bring one OpenMP library, not {len(grafted)}")
     for name in ("LICENSE", "LICENSE-wheels.txt"):
