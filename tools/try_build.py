@@ -196,6 +196,7 @@ def try_wheel(arguments):
         check_wheel(wheel)
         run(sys.executable, "-m", "twine", "check", "--strict", wheel)
         python = fresh_environment(Path(folder, "venv"))
+        (python.parent / "env").symlink_to(shutil.which("env"))  # bench starts packages by it
         alone = {**required, "PATH": str(python.parent)}
         place = {"cwd": folder, "env": {**os.environ, **alone}}
         wanted = f"softreg_fast[test] @ {wheel.as_uri()}"
