@@ -7,6 +7,7 @@
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make sklearn-tests  scikit-learn's own tests of linear models, on ours
+#   make plain     kernel tests, scalar loops    make wheel     build and try a wheel for Linux
 #   make sdist-check  tests of what an installation from the source archive gives
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
@@ -32,7 +33,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test sklearn-tests bench bench-peers bench-cv bench-anatomy lint format types checked \
-	serial clang sdist-check oldest clean distclean
+	serial clang plain sdist-check oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
 
@@ -72,7 +73,7 @@ types: build $(stamp)-dev
 	$(python) -m mypy.stubtest softreg_fast --mypy-config-file pyproject.toml \
 		$(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
 
-checked serial clang: $(stamp)-test
+checked serial clang plain: $(stamp)-test
 	$(python) tools/try_build.py $@ $(ARGS)
 
 sdist-check: $(stamp)-dev
@@ -80,6 +81,9 @@ sdist-check: $(stamp)-dev
 
 oldest: $(stamp)-build
 	$(python) tools/try_build.py oldest $(ARGS)
+
+wheel: $(stamp)-build $(stamp)-wheel
+	$(python) tools/try_build.py wheel $(ARGS)
 
 # --- the steps behind the targets -------------------------------------------------------------
 
@@ -100,7 +104,7 @@ $(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
 	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-dev: $(stamp)-%: $(stamp)-environment
+$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
 	$(python) tools/install.py $*
 	@touch $@
 

@@ -79,8 +79,8 @@ OPENMP_MISSING = """
 
 def optimisation_flags(kind):
     """Flags that every build gets; `kind` is the compiler type as setuptools names it."""
-    if kind == "msvc":  # untested
-        return ["/Od" if CHECKED else "/O2"]
+    if kind == "msvc":  # untested; optimisation and NDEBUG are what setuptools asks for anyway
+        return ["/Od", "/UNDEBUG"] if CHECKED else ["/O2"]
     # -fopenmp-simd obeys "omp simd" and needs no run-time library.  The last two let gcc
     # vectorise sqrt and comparisons; unlike -ffast-math they leave inf, nan and denormals alone.
     level = ["-O1", "-UNDEBUG"] if CHECKED else ["-O3", "-g0", "-DNDEBUG"]
@@ -102,7 +102,7 @@ def optimisation_flags(kind):
 
 def openmp_candidates(kind):
     """Pairs (compile flags, link flags) that may switch OpenMP on, the likeliest first."""
-    if kind == "msvc":  # untested
+    if kind == "msvc":  # untested; OpenMP 2.0, which is all that Cython's prange writes here
         return [(["/openmp"], [])]
     candidates = [(["-fopenmp"], ["-fopenmp"])]
     if sys.platform == "darwin":  # Apple clang has the pragma but no library; untested

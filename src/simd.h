@@ -2,9 +2,10 @@
  *
  * Every sum is accumulated in float64 whatever the type of the data, in sixteen fixed lanes, so a
  * result depends neither on the number of threads nor on the alignment of the data.  The lanes are
- * written with the vector extension of gcc and clang; other compilers get the same loops in scalar
- * form.  On x86-64 Linux with glibc three versions of each leaf are built and the loader picks the
- * one that the processor can run (ifunc); elsewhere only the portable one exists.
+ * written with the vector extension of gcc and clang; other compilers (and all of them where
+ * SOFTREG_PLAIN_C is defined) get the same loops in scalar form.  On x86-64 Linux with glibc three
+ * versions of each leaf are built and the loader picks the one that the processor can run (ifunc);
+ * elsewhere only the portable one exists.
  */
 #ifndef SOFTREG_SIMD_H
 #define SOFTREG_SIMD_H
@@ -37,7 +38,7 @@
 #endif
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(SOFTREG_PLAIN_C)
 #define SR_VECTOR_EXTENSION 1
 typedef double sr_f64x8 __attribute__((vector_size(64), aligned(8), may_alias));
 typedef float sr_f32x8 __attribute__((vector_size(32), aligned(4), may_alias));

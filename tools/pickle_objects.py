@@ -1,0 +1,46 @@
+"""Pickle small fitted objects of this version, for the versions to come.
+
+    python tools/pickle_objects.py
+
+writes tests/data/pickles-VERSION.pickle, which tests/test_old_pickles.py loads ever after.  Run it
+once before a release, with the oldest supported packages, for pickles travel from old packages to
+new ones only; `make oldest` leaves an environment with them:
+
+    build/oldest/bin/python tools/pickle_objects.py
+
+The file of a version that was released is never written again.
+"""
+
+import pickle
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+TESTS = Path(__file__).parent.parent / "tests"
+PACKAGES = ("softreg_fast", "numpy", "scipy", "scikit-learn")
+
+
+def main():
+    sys.path.insert(0, str(TESTS))
+    import pickled
+
+    X, y = pickled.make_data()
+    objects = pickled.make_objects(X, y)
+    versions = {name: version(name) for name in PACKAGES}
+    held = {
+        "versions": {"python": platform.python_version()} | versions,
+        "X": X,
+        "y": y,
+        # each object in bytes of its own: one that cannot be loaded does not take the others along
+        "objects": {name: pickle.dumps(thing, protocol=4) for name, thing in objects.items()},
+        "answers": {name: pickled.answer(thing, X) for name, thing in objects.items()},
+    }
+    place = TESTS / "data" / f"pickles-{versions['softreg_fast']}.pickle"
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(pickle.dumps(held, protocol=4))
+    print(f"{place}: {len(objects)} objects, {place.stat().st_size} bytes, {versions}")
+
+
+if __name__ == "__main__":
+    main()
