@@ -10,8 +10,6 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t
 
-import numpy as np
-
 cdef extern from "prox.h" nogil:
     void sr_prox_elastic_net_f64(Py_ssize_t n, double* z, const double* t, const double* s,
                                  double l1_ratio) noexcept
@@ -232,11 +230,11 @@ cdef void prox_of_group(Py_ssize_t n, real_t* z, const real_t* t, Py_ssize_t ste
 cdef double norm_after(Py_ssize_t n, const real_t* z, const real_t* t, Py_ssize_t step,
                        double strength, double high, double low) noexcept nogil:
     # Newton on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, which is all but linear, between bounds
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t j
     cdef double r, q, a, total, slope, new
     low = low if low > 0.0 else 0.0
     r = low
-    for k in range(MOST_STEPS):
+    for _ in range(MOST_STEPS):
         total = slope = 0.0
         for j in range(n):
             a = r + strength * t[step * j]

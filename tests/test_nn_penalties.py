@@ -1,10 +1,10 @@
 """Penalties of networks: proximal steps against brute force, both forms, optimality, layouts."""
 
 import numpy as np
+import oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import oracles
 from softreg_fast.nn import (
     L1,
     L2,

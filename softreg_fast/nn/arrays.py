@@ -1,4 +1,4 @@
-"""NumPy arrays and PyTorch tensors under one set of names; PyTorch is imported by those who use it."""
+"""NumPy arrays and PyTorch tensors under one set of names, without importing PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Penalties that make whole groups of weights zero: neurons, filters, heads, or what a user names."""
+"""Penalties that make whole groups of weights zero: neurons, filters, heads, any others."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class GroupLasso(Penalty):
     strength : float >= 0
     groups : int or integer array of the shape of w, default=0
         An axis: one group for each index along it. 0 is the axis of neurons, filters and gates in
-        PyTorch (in Keras it is the last, -1); 1 that of inputs. An array gives every weight the number
-        of its group, -1 none.
+        PyTorch (in Keras it is the last, -1); 1 that of inputs. An array gives every weight the
+        number of its group, -1 none.
     size : int, default=1
         So many neighbouring indices along the axis make one group, such as the rows of a head.
     group_weights : array (n_groups,) or None
@@ -115,7 +115,7 @@ class SparseGroupLasso(GroupLasso):
     l1_ratio : float in [0, 1], default=0.5
     """
 
-    l1_ratio: float = 0.5  # type: ignore[assignment,misc]
+    l1_ratio: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,8 +1,9 @@
 """Penalties on the weights of networks: values, proximal steps, distances from optimality.
 
-Each works on NumPy arrays and on PyTorch tensors of any shape, and returns the same kind. Float64 and
-float32 in main memory go to the compiled kernels; everything else, such as tensors on a GPU, through
-the vectorised form below, which gives the same to rounding. docs/neural.md derives the formulas.
+Each works on NumPy arrays and on PyTorch tensors of any shape, and returns the same kind. Float64
+and float32 in main memory go to the compiled kernels; everything else, such as tensors on a GPU,
+through the vectorised form below, which gives the same to rounding. docs/neural.md derives the
+formulas.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class Elementwise(Penalty):
             x,
             flat_as(t, z),
             self.rule(scale),
-            None if self.weights is None else flat_as(self.weights, z, whole=True),
+            self.weights_as(z),
             n_threads_for(x.size),
         )
         return out
@@ -130,6 +131,10 @@ class Elementwise(Penalty):
     def rule(self, scale: float = 1.0) -> tuple[str, float, float, bool]:
         """What the kernels are told."""
         return self.kind, self.strength * scale, self.shape, self.positive
+
+    def weights_as(self, w: Array) -> Any:
+        """The weights as a vector for the kernels, None where all are 1."""
+        return None if self.weights is None else flat_as(self.weights, w, whole=True)
 
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
         xp = namespace(w)
@@ -142,7 +147,9 @@ class Elementwise(Penalty):
     def _strengths(self, w: Array, scale: float) -> Array:
         xp = namespace(w)
         one = xp.ones_like(w)
-        return one * (self.strength * scale) * (1.0 if self.weights is None else like(self.weights, w))
+        return (
+            one * (self.strength * scale) * (1.0 if self.weights is None else like(self.weights, w))
+        )
 
     @abstractmethod
     def _omega(self, xp: Any, size: Array, s: Array) -> Array:
@@ -214,10 +221,10 @@ class NonNegative(ElasticNet):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MCP(Elementwise):
-    """The minimax concave penalty: strength |w| - w^2 / (2 gamma) up to |w| = gamma * strength, then flat.
+    """The minimax concave penalty, strength |w| - w^2 / (2 gamma) up to |w| = gamma * strength.
 
-    Large weights are not shrunk at all. With gamma <= a step the proximal problem is concave, and the
-    step is a hard threshold.
+    Large weights are not shrunk at all. With gamma <= a step the proximal problem is concave, and
+    the step is a hard threshold.
 
     Parameters
     ----------
@@ -256,7 +263,9 @@ class MCP(Elementwise):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SCAD(Elementwise):
-    """Smoothly clipped absolute deviation: slope strength up to |w| = strength, 0 from a * strength on.
+    """Smoothly clipped absolute deviation.
+
+    Its slope is strength up to |w| = strength, and falls to 0 at |w| = a * strength.
 
     Parameters
     ----------
@@ -304,8 +313,8 @@ class LHalf(Elementwise):
 
     References
     ----------
-    Xu, Chang, Xu, Zhang (2012), "L1/2 regularization: a thresholding representation theory and a fast
-    solver".
+    Xu, Chang, Xu, Zhang (2012), "L1/2 regularization: a thresholding representation theory and a
+    fast solver".
     """
 
     kind: ClassVar[str] = "l_half"
