@@ -184,7 +184,7 @@ def group_prox(real_t[::1] z, const real_t[::1] t, const int64_t[::1] starts,
                const double[::1] strengths, int n_threads=1):
     """z becomes the proximal point of sum_g strengths_g ||x_g||_2, in the metric of the steps.
 
-    Group g holds the weights from starts[g] to starts[g + 1].  t: one for each weight or one in all.
+    Group g holds the weights from starts[g] to starts[g + 1].  t: one for each weight, or one.
     """
     cdef Py_ssize_t g, n_groups = starts.shape[0] - 1
     cdef Py_ssize_t step = 0 if t.shape[0] == 1 else 1

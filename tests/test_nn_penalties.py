@@ -1,5 +1,7 @@
 """Penalties of networks: proximal steps against brute force, both forms, optimality, layouts."""
 
+import sys
+
 import numpy as np
 import oracles
 import pytest
@@ -267,3 +269,17 @@ def test_group_weights(rng, array):
 def test_bad_penalties(make, wanted):
     with pytest.raises((ValueError, TypeError), match=wanted):
         make()
+
+
+def test_without_torch(monkeypatch):
+    import softreg_fast.nn as nn
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in nn.FROM_TORCH:
+        monkeypatch.delitem(vars(nn), name, raising=False)
+        monkeypatch.delitem(sys.modules, f"softreg_fast.nn.{nn.FROM_TORCH[name]}", raising=False)
+        assert name in dir(nn)
+        with pytest.raises(ModuleNotFoundError, match="needs PyTorch: pip install"):
+            getattr(nn, name)
+    with pytest.raises(AttributeError, match="no attribute 'nobody'"):
+        nn.nobody  # noqa: B018

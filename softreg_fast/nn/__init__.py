@@ -27,12 +27,12 @@ __all__ = [
     "LHalf",
     "NonNegative",
     "Penalty",
-    "ProxAdamW",
-    "Proximal",
     "SparseGroupLasso",
-    "attach",
-    "param_groups",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *FROM_TORCH])
 
 
 def __getattr__(name: str) -> Any:
