@@ -353,3 +353,27 @@ def accelerated_gradient(C, s, target, ridge, penalty, w, step, count):
 def _proximal_step(C, s, target, ridge, penalty, z, step):
     slope = C.T @ (s * (target - C @ z)) - ridge * z
     return prox(z / step + slope, 1 / LD(step), *penalty)
+
+
+def mcp(x, strength, gamma):
+    """The minimax concave penalty: the integral of max(strength - x / gamma, 0) from 0 to |x|."""
+    size = np.minimum(np.abs(x), gamma * strength)
+    return strength * size - size**2 / (2.0 * gamma)
+
+
+def scad(x, strength, a):
+    """SCAD: the integral of strength up to strength, then of max(a strength - x, 0) / (a - 1)."""
+    first = np.minimum(np.abs(x), strength)
+    second = np.clip(np.abs(x), strength, a * strength)
+    area = ((a - 1.0) * strength) ** 2 - (a * strength - second) ** 2
+    return strength * first + area / (2.0 * (a - 1.0))
+
+
+def group_distance(x, gradient, group_strength, l1_strength):
+    """Distance of -gradient from the subdifferential of s ||x||_2 + l ||x||_1 at x."""
+    size = np.linalg.norm(x)
+    soft = np.sign(gradient) * np.maximum(np.abs(gradient) - l1_strength, 0.0)
+    if size == 0.0:
+        return max(np.linalg.norm(soft) - group_strength, 0.0)
+    slopes = gradient + group_strength * x / size + l1_strength * np.sign(x)
+    return np.linalg.norm(np.where(x == 0.0, soft, slopes))

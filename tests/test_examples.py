@@ -20,6 +20,8 @@ def load(name):
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_runs_as_a_script(path, capsys, monkeypatch):
+    if path.name.startswith("torch"):
+        pytest.importorskip("torch")
     monkeypatch.setattr("sys.argv", [str(path)])
     runpy.run_path(str(path), run_name="__main__")
     printed = capsys.readouterr()
@@ -104,3 +106,16 @@ def test_sparse_truth_claims(capsys):
     certificate = problem.certificate(final.coef, final.intercept)
     assert certificate.gap <= 1.01 * final.gap + 1e-15 * problem.null_loss
     assert f"at most {final.gap:.1e} above" in printed
+
+
+# --- torch_sparse_dense.py --------------------------------------------------------------------
+
+
+def test_a_network_finds_its_inputs():
+    torch = pytest.importorskip("torch")
+    example = load("torch_sparse_dense.py")
+    _, dense_error = example["train"](0.0)
+    model, error = example["train"](example["STRENGTH"])
+    assert torch.nonzero((model[0].weight != 0).any(0))[:, 0].tolist() == [0, 1, 2]
+    assert int((model[2].weight != 0).sum()) < 32
+    assert error < dense_error

@@ -1,0 +1,50 @@
+"""Sparse training of neural networks: the penalties of regression on the weights of layers.
+
+What is listed under FROM_TORCH needs PyTorch (`pip install softreg_fast[torch]`), which is imported
+when one of these names is first used.
+"""
+
+import importlib
+from typing import Any
+
+from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
+from softreg_fast.nn.penalties import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative, Penalty
+
+FROM_TORCH = {
+    "Proximal": "proximal",
+    "attach": "proximal",
+    "ProxAdamW": "optimizers",
+    "param_groups": "optimizers",
+}
+
+__all__ = [
+    "L1",
+    "L2",
+    "MCP",
+    "SCAD",
+    "ElasticNet",
+    "GroupLasso",
+    "LHalf",
+    "NonNegative",
+    "Penalty",
+    "SparseGroupLasso",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *FROM_TORCH])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in FROM_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        found = getattr(importlib.import_module(f"{__name__}.{FROM_TORCH[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs PyTorch: pip install 'softreg_fast[torch]'", name="torch"
+        ) from error
+    globals()[name] = found
+    return found

@@ -1,0 +1,255 @@
+"""Penalties that make whole groups of weights zero: neurons, filters, heads, any others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from softreg_fast import _prox
+from softreg_fast.nn.arrays import (
+    Array,
+    as_numpy,
+    is_in_memory,
+    like,
+    n_threads_for,
+    namespace,
+    soft,
+)
+from softreg_fast.nn.penalties import Penalty, check_in
+
+# Newton steps on the norms of groups in the vectorised form.
+MOST_STEPS = 60
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroupLasso(Penalty):
+    """strength * sum_g c_g ||w_g||_2: whole groups of weights become zero together.
+
+    Parameters
+    ----------
+    strength : float >= 0
+    groups : int or integer array of the shape of w, default=0
+        An axis: one group for each index along it. 0 is the axis of neurons, filters and gates in
+        PyTorch (in Keras it is the last, -1); 1 that of inputs. An array gives every weight the
+        number of its group, -1 none.
+    size : int, default=1
+        So many neighbouring indices along the axis make one group, such as the rows of a head.
+    group_weights : array (n_groups,) or None
+        c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
+        are treated alike (Yuan and Lin 2006).
+    """
+
+    groups: Any = 0
+    size: int = 1
+    group_weights: Array = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_in("size", self.size, 1.0)
+
+    @property
+    def l1_ratio(self) -> float:
+        """The part of the strength that acts on single weights."""
+        return 0.0
+
+    def value(self, w: Array) -> float:
+        xp, layout = namespace(w), _Layout(self, w)
+        norms = xp.sqrt(layout.sums(w * w))
+        thin = self.strength * self.l1_ratio * float(xp.abs(layout.grouped(w)).sum())
+        return float((layout.strengths(1.0) * norms).sum()) + thin
+
+    def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
+        thin = self.strength * scale * self.l1_ratio
+        if is_in_memory(z) and not np.ndim(self.groups):
+            return self._prox_compiled(z, t, scale)
+        xp, layout = namespace(z), _Layout(self, z)
+        t = xp.zeros_like(z) + t
+        if thin:
+            z = xp.where(layout.member(z), soft(xp, z, t * thin), z)
+        return layout.prox(xp, z, t, scale) + 0.0
+
+    def _prox_compiled(self, z: Array, t: Array, scale: float) -> Array:
+        layout = _Layout(self, z)
+        x = np.ascontiguousarray(layout.rows(as_numpy(z)))
+        x = x.copy() if np.shares_memory(x, as_numpy(z)) else x
+        steps = np.broadcast_to(as_numpy(t), z.shape) if np.ndim(t) else t
+        if np.ndim(t):
+            steps = np.ascontiguousarray(layout.rows(steps), dtype=x.dtype).ravel()
+        else:
+            steps = np.array([t], x.dtype)
+        thin = self.strength * scale * self.l1_ratio
+        n_threads = n_threads_for(x.size)
+        if thin:
+            _prox.prox(x.ravel(), steps, ("elastic_net", thin, 1.0, False), None, n_threads)
+        starts = np.arange(0, x.size + 1, max(x.shape[1], 1), dtype=np.int64)
+        strengths = np.asarray(as_numpy(layout.strengths(scale)), np.float64)
+        _prox.group_prox(x.ravel(), steps, starts, strengths, n_threads)
+        return like(layout.from_rows(x), z)
+
+    def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
+        xp, layout = namespace(w), _Layout(self, w)
+        thin = self.strength * scale * self.l1_ratio
+        norms, strengths = xp.sqrt(layout.sums(w * w)), layout.strengths(scale)
+        safe = xp.where(norms > 0, norms, xp.ones_like(norms))
+        slopes = gradient + w * layout.spread(strengths / safe) + thin * xp.sign(w)
+        slopes = xp.where(w == 0, soft(xp, gradient, thin), slopes)
+        inside = xp.sqrt(layout.sums(slopes * slopes))
+        outer = soft(xp, gradient, thin)
+        at_zero = xp.clip(xp.sqrt(layout.sums(outer * outer)) - strengths, 0, None)
+        return xp.where(norms > 0, inside, at_zero)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SparseGroupLasso(GroupLasso):
+    """strength * [(1 - l1_ratio) sum_g c_g ||w_g||_2 + l1_ratio sum_j |w_j|].
+
+    Groups vanish together, and single weights within those that are left (Simon, Friedman, Hastie,
+    Tibshirani 2013). The proximal step is soft-thresholding followed by that of the groups.
+
+    Parameters
+    ----------
+    strength, groups, size, group_weights
+        As in `GroupLasso`.
+    l1_ratio : float in [0, 1], default=0.5
+    """
+
+    l1_ratio: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_in("l1_ratio", self.l1_ratio, 0.0, 1.0)
+
+
+class _Layout:
+    # Where the groups of a penalty lie among weights of some shape.
+    def __init__(self, penalty: GroupLasso, w: Array) -> None:
+        self.penalty = penalty
+        self.like = w
+        self.xp = namespace(w)
+        self.labels = None
+        if np.ndim(penalty.groups):
+            labels = np.asarray(as_numpy(penalty.groups))
+            if labels.shape != tuple(w.shape) or labels.dtype.kind not in "iu":
+                raise ValueError(
+                    f"groups is {labels.dtype} of shape {labels.shape}; wanted are integers of the "
+                    f"shape of the weights, {tuple(w.shape)}."
+                )
+            self.n_groups = int(labels.max(initial=-1)) + 1
+            self.labels = labels.ravel()
+            counts = np.bincount(self.labels[self.labels >= 0], minlength=self.n_groups)
+            self.counts = counts.astype(np.float64)
+            return
+        axis = int(penalty.groups)
+        if not -w.ndim <= axis < w.ndim:
+            raise ValueError(f"groups={axis} names no axis of weights with shape {tuple(w.shape)}.")
+        self.axis = axis
+        self.n_groups, rest = divmod(w.shape[axis], penalty.size)
+        if rest:
+            raise ValueError(
+                f"size={penalty.size} does not divide the {w.shape[axis]} indices of axis {axis}."
+            )
+        entries = int(np.prod(w.shape))
+        self.counts = np.full(self.n_groups, entries / max(self.n_groups, 1))
+
+    def strengths(self, scale: float) -> Array:
+        """Of all groups."""
+        given = self.penalty.group_weights
+        weights = np.sqrt(self.counts) if given is None else np.asarray(as_numpy(given), np.float64)
+        if weights.shape != (self.n_groups,) or not (weights >= 0.0).all():
+            raise ValueError(
+                f"group_weights has shape {weights.shape}; wanted are {self.n_groups} numbers >= 0."
+            )
+        ratio = 1.0 - self.penalty.l1_ratio
+        return like(weights * (self.penalty.strength * scale * ratio), self.like)
+
+    def rows(self, x: Array) -> Array:
+        """(n_groups, weights in each) of an axis layout."""
+        return namespace(x).moveaxis(x, self.axis, 0).reshape(self.n_groups, -1)
+
+    def from_rows(self, rows: Any) -> Any:
+        """The same numbers as an array of the shape of the weights."""
+        shape = tuple(self.like.shape)
+        axis = self.axis % len(shape)
+        moved = (shape[axis], *shape[:axis], *shape[axis + 1 :])
+        return np.ascontiguousarray(np.moveaxis(rows.reshape(moved), 0, axis))
+
+    def member(self, x: Array) -> Array:
+        """Which weights belong to a group."""
+        if self.labels is None:
+            return self.xp.ones_like(x) > 0
+        return like((self.labels >= 0).reshape(x.shape).astype(np.float64), x) > 0
+
+    def grouped(self, x: Array) -> Array:
+        """x with 0 where there is no group."""
+        return self.xp.where(self.member(x), x, self.xp.zeros_like(x))
+
+    def sums(self, x: Array) -> Array:
+        """Sums over each group."""
+        if self.labels is None:
+            return self.rows(x).sum(1)
+        inside = self.labels >= 0
+        if isinstance(x, np.ndarray):
+            values = x.ravel()[inside]
+            return np.bincount(self.labels[inside], values, self.n_groups).astype(x.dtype)
+        total = x.new_zeros(self.n_groups)
+        index = self.xp.as_tensor(self.labels[inside], device=x.device)
+        return total.index_add(0, index, x.reshape(-1)[self.xp.as_tensor(inside, device=x.device)])
+
+    def spread(self, values: Array) -> Array:
+        """The number of its group for every weight; 1 without."""
+        if self.labels is None:
+            shape = tuple(self.like.shape)
+            axis = self.axis % len(shape)
+            repeated = (
+                values.repeat(self.penalty.size)
+                if isinstance(values, np.ndarray)
+                else values.repeat_interleave(self.penalty.size)
+            )
+            return repeated.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+        inside = self.labels >= 0
+        if isinstance(values, np.ndarray):
+            out = np.ones(self.labels.size, values.dtype)
+            out[inside] = values[self.labels[inside]]
+            return out.reshape(self.like.shape)
+        out = values.new_ones(self.labels.size)
+        mask = self.xp.as_tensor(inside, device=values.device)
+        out[mask] = values[self.xp.as_tensor(self.labels[inside], device=values.device)]
+        return out.reshape(self.like.shape)
+
+    def prox(self, xp: Any, z: Array, t: Array, scale: float) -> Array:
+        """x_j = z_j r_g / (r_g + s_g t_j), r_g = ||x_g||; 0 where ||z_g / t_g|| <= s_g."""
+        s = self.strengths(scale)
+        member = self.member(z)
+        wanted = self.grouped(z)
+        safe_t = xp.where(t > 0, t, xp.ones_like(t))
+        far = xp.full_like(z, float("inf"))
+        ratio = xp.where(wanted == 0, xp.zeros_like(z), xp.where(t > 0, wanted / safe_t, far))
+        zero = xp.sqrt(self.sums(ratio * ratio)) <= s
+        size = xp.sqrt(self.sums(wanted * wanted))
+        zero = zero & (size > 0) | (size == 0)
+        r = self._norms(xp, wanted, t, s, xp.where(zero, xp.ones_like(size), size))
+        spread = self.spread(r)
+        x = wanted * (spread / (spread + self.spread(s) * t))
+        x = xp.where(self.spread(xp.where(zero, r * 0, r * 0 + 1)) > 0, x, xp.zeros_like(x))
+        return xp.where(member, x, z)
+
+    def _norms(self, xp: Any, z: Array, t: Array, s: Array, size: Array) -> Array:
+        # Newton on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, kept between bounds
+        low, high = size * 0, size
+        r = high
+        for _ in range(MOST_STEPS):
+            a = self.spread(r) + self.spread(s) * t
+            q = z / xp.where(a > 0, a, xp.ones_like(a))
+            total = self.sums(q * q)
+            slope = self.sums(q * q / xp.where(a > 0, a, xp.ones_like(a)))
+            low = xp.where(total > 1, r, low)
+            high = xp.where(total > 1, high, r)
+            safe = xp.where(slope > 0, slope, xp.ones_like(slope))
+            new = r + (xp.sqrt(total) - 1) * total / safe
+            new = xp.where((new >= low) & (new <= high), new, 0.5 * (low + high))
+            if bool((xp.abs(new - r) <= 4e-16 * new).all()):
+                return new
+            r = new
+        return r

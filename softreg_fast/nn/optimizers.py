@@ -1,0 +1,202 @@
+"""ProxAdamW: AdamW whose step ends with the proximal step, in one pass over the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from softreg_fast import _prox
+from softreg_fast.nn.arrays import n_threads_for
+from softreg_fast.nn.penalties import Elementwise, Penalty
+from softreg_fast.nn.rules import Rules, parameters_of, targets_of
+
+NOTHING = ("nothing", 0.0, 0.0, False)
+
+
+def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
+    """Parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    rules : dict
+        As in `attach`.
+    """
+    targets = targets_of(model, rules)
+    penalised = {id(target.parameter) for target in targets}
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [target.parameter for target in targets if target.penalty is penalty],
+            "penalty": penalty,
+        }
+        for penalty in dict.fromkeys(target.penalty for target in targets)
+    ]
+    rest = [p for _, p, _ in parameters_of(model) if id(p) not in penalised]
+    return [*groups, {"params": rest}] if rest else groups
+
+
+class ProxAdamW(Optimizer):
+    """AdamW with a proximal step in its metric: loss + strength * Omega(w), with exact zeros.
+
+    The update of `torch.optim.AdamW` and, with t_j = lr / (sqrt(v_j) + eps), the proximal step of
+    `attach`. Weights in main memory are read and written once for both, by a compiled loop on
+    several threads; others take the same steps in PyTorch.
+
+    Parameters
+    ----------
+    params : iterable of parameters, or of groups
+        Groups may have a "penalty" of their own (`param_groups`).
+    lr, betas, eps, weight_decay, amsgrad
+        As in `torch.optim.AdamW`; weight_decay=0 by default, since an L2 penalty is at hand.
+    penalty : Penalty or None
+        For groups without one of their own.
+    strength_scale : float, default=1.0
+        Multiplies the strengths; schedules may change it in the groups.
+
+    Notes
+    -----
+    `state_dict` holds tensors and numbers only, under the names of AdamW; penalties are given again
+    when training goes on. See Loshchilov and Hutter (2019) and Yun, Lozano, Yang (2021).
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        penalty: Penalty | None = None,
+        strength_scale: float = 1.0,
+    ) -> None:
+        for name, value, high in (
+            ("lr", lr, float("inf")),
+            ("betas[0]", betas[0], 1.0),
+            ("betas[1]", betas[1], 1.0),
+            ("eps", eps, float("inf")),
+            ("weight_decay", weight_decay, float("inf")),
+            ("strength_scale", strength_scale, float("inf")),
+        ):
+            if not 0.0 <= value < high:
+                raise ValueError(f"{name} must be >= 0 and < {high:g}, got {value!r}.")
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "penalty": penalty,
+            "strength_scale": strength_scale,
+        }
+        super().__init__(params, defaults)
+        for group in self.param_groups:
+            if group["penalty"] is not None and not isinstance(group["penalty"], Penalty):
+                raise TypeError(f"penalty must be a Penalty or None, got {group['penalty']!r}.")
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step by the gradients; the loss of the closure, if there is one."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._update(group, parameter)
+        return loss
+
+    def _update(self, group: dict[str, Any], parameter: torch.Tensor) -> None:
+        gradient = parameter.grad
+        assert gradient is not None
+        if gradient.is_sparse or parameter.is_complex():
+            raise ValueError("ProxAdamW takes real weights with dense gradients.")
+        state = self.state[parameter]
+        if not state:
+            state["step"] = torch.tensor(0.0)
+            for name in ("exp_avg", "exp_avg_sq", *["max_exp_avg_sq"] * group["amsgrad"]):
+                state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        state["step"] += 1
+        fits = (
+            parameter.device.type == "cpu"
+            and parameter.dtype in (torch.float32, torch.float64)
+            and parameter.is_contiguous()
+            and gradient.dtype == parameter.dtype
+        )
+        if fits:
+            _fused(group, parameter, gradient.contiguous(), state)
+        else:
+            _stepwise(group, parameter, gradient, state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As of every optimiser, without the penalties."""
+        found: dict[str, Any] = super().state_dict()
+        for group in found["param_groups"]:
+            group.pop("penalty", None)
+        return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As of every optimiser; the penalties stay those that were given."""
+        penalties = [group["penalty"] for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        for group, penalty in zip(self.param_groups, penalties, strict=True):
+            group["penalty"] = penalty
+            group.setdefault("strength_scale", 1.0)
+
+
+def _fused(
+    group: dict[str, Any], parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any]
+) -> None:
+    penalty, scale = group["penalty"], float(group["strength_scale"])
+    single = isinstance(penalty, Elementwise)
+    steps = None if single or penalty is None else torch.empty_like(parameter)
+    _prox.adamw(
+        flat(parameter),
+        flat(gradient),
+        flat(state["exp_avg"]),
+        flat(state["exp_avg_sq"]),
+        flat(state["max_exp_avg_sq"]) if group["amsgrad"] else None,
+        (
+            float(group["lr"]),
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            int(state["step"]),
+        ),
+        penalty.rule(scale) if single else NOTHING,
+        penalty.weights_as(parameter) if single else None,
+        None if steps is None else flat(steps),
+        n_threads_for(parameter.numel()),
+    )
+    if steps is not None:
+        parameter.copy_(penalty.prox(parameter.detach(), steps, scale))
+
+
+def flat(x: torch.Tensor) -> Any:
+    """The memory of a contiguous tensor as a NumPy vector."""
+    return x.detach().numpy().reshape(-1)
+
+
+def _stepwise(
+    group: dict[str, Any], parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any]
+) -> None:
+    # the same in PyTorch, in float32 where the weights have fewer digits
+    beta1, beta2 = group["betas"]
+    k, lr = float(state["step"]), float(group["lr"])
+    m, v = state["exp_avg"], state["exp_avg_sq"]
+    m.lerp_(gradient, 1.0 - beta1)
+    v.mul_(beta2).addcmul_(gradient, gradient, value=1.0 - beta2)
+    if group["amsgrad"]:
+        v = torch.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+    wide = torch.promote_types(parameter.dtype, torch.float32)
+    t = lr / (v.to(wide).sqrt() / (1.0 - beta2**k) ** 0.5 + group["eps"])
+    z = parameter.to(wide) * (1.0 - lr * group["weight_decay"]) - t * m.to(wide) / (1.0 - beta1**k)
+    if group["penalty"] is not None:
+        z = group["penalty"].prox(z, t, float(group["strength_scale"]))
+    parameter.copy_(z)

@@ -1,0 +1,77 @@
+"""The metric of PyTorch's optimisers: how far a unit of gradient moves each weight in the long run.
+
+A proximal step solves the declared objective only in the metric of the gradient step before it.
+With steps t_j that are too long or too short against those of the gradient, another strength is
+solved for, and with Adam another one for every weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch.optim import SGD, Adam, AdamW, NAdam, Optimizer
+
+from softreg_fast.nn.optimizers import ProxAdamW
+
+
+class Moment(NamedTuple):
+    """Steps lr / (sqrt(v) / c2 + eps), as Adam and its kin take them."""
+
+    v: torch.Tensor
+    lr: float
+    eps: float
+    c2: float
+
+    def steps(self) -> torch.Tensor:
+        """One for each weight."""
+        v = self.v if self.v.dtype in (torch.float32, torch.float64) else self.v.float()
+        return self.lr / (v.sqrt() / self.c2 + self.eps)
+
+
+EXACT: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, NAdam)
+
+
+def check_metric(optimizer: Optimizer, metric: str) -> None:
+    """That the metric of this optimiser is known.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    if metric not in ("adaptive", "decoupled"):
+        raise ValueError(f"metric must be 'adaptive' or 'decoupled', got {metric!r}.")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be a torch.optim.Optimizer, got {optimizer!r}.")
+    if isinstance(optimizer, ProxAdamW):
+        raise ValueError(
+            "ProxAdamW takes proximal steps itself: give it param_groups(model, rules)."
+        )
+    if metric == "adaptive" and not isinstance(optimizer, EXACT):
+        names = ", ".join(cls.__name__ for cls in EXACT)
+        raise ValueError(
+            f"The metric of {type(optimizer).__name__} is not known; exact are {names}. With "
+            "metric='decoupled' the steps are the learning rate for every weight, which solves "
+            "another problem than the declared one."
+        )
+    if any(group.get("maximize") for group in optimizer.param_groups):
+        raise ValueError("maximize=True and a penalty contradict each other; minimise the loss.")
+
+
+def step_of(
+    optimizer: Optimizer, group: dict[str, Any], parameter: torch.Tensor, metric: str
+) -> float | Moment | None:
+    """The steps of the update that has just been made; None where there was none."""
+    lr = float(group["lr"])
+    if metric == "decoupled":
+        return lr
+    if isinstance(optimizer, SGD):
+        momentum, dampening = float(group["momentum"]), float(group["dampening"])
+        # the buffer sums up to (1 - dampening) / (1 - momentum) times the gradient
+        return lr * (1.0 - dampening) / (1.0 - momentum) if momentum else lr
+    state = optimizer.state.get(parameter)
+    if not state:
+        return None
+    v = state["max_exp_avg_sq" if group.get("amsgrad") else "exp_avg_sq"]
+    c2 = (1.0 - group["betas"][1] ** float(state["step"])) ** 0.5
+    return Moment(v, lr, float(group["eps"]), c2)

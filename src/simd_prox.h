@@ -1,0 +1,119 @@
+/* The leaves of proximal steps and of Adam, once for each type of weights.  Included by prox.h with
+ * SR_T (the type) and SR_NAME (its suffix).
+ *
+ * All work on a block that lies in cache: z is what a gradient step has given and becomes the
+ * proximal point, t the step of every coordinate, s the strength of its penalty.  docs/neural.md,
+ * "Proximal steps", has the formulas.
+ */
+
+/* soft_threshold(z, u) without a branch; +0.0 for every zero, NaN for NaN */
+static inline SR_T SR_NAME(sr_soft)(SR_T z, SR_T u)
+{
+    const SR_T above = z - u, below = z + u;
+    return ((above < 0 ? 0 : above) + (below > 0 ? 0 : below)) + (SR_T)0;
+}
+
+/* t is 0 where nothing moves, and may be as large as a float holds: products then are infinite, and
+ * the results below are still right. */
+
+SR_LEAF void SR_NAME(sr_prox_elastic_net)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
+                                          SR_T l1_ratio)
+{
+    const SR_T l2_ratio = 1 - l1_ratio;
+    ptrdiff_t i;
+    if (l2_ratio == 0) {
+        for (i = 0; i < n; i++)
+            z[i] = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
+    } else {
+        for (i = 0; i < n; i++) {
+            const SR_T u = t[i] * s[i];
+            z[i] = SR_NAME(sr_soft)(z[i], u * l1_ratio) / (1 + u * l2_ratio) + (SR_T)0;
+        }
+    }
+}
+
+/* Of s |x| - x^2 / (2 gamma), constant from |x| = gamma s on.  For t >= gamma the objective is concave
+ * below: only 0 and z are left. */
+SR_LEAF void SR_NAME(sr_prox_mcp)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T gamma)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; i++) {
+        const SR_T size = SR_ABS(z[i]), soft = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
+        const SR_T convex = size <= gamma * s[i] ? soft / (1 - t[i] / gamma) : z[i];
+        const SR_T jump = size <= s[i] * SR_SQRT(t[i] * gamma) ? 0 : z[i];
+        z[i] = (t[i] < gamma ? convex : jump) + (SR_T)0;
+    }
+}
+
+/* SCAD of Fan and Li, with slope s up to |x| = s and slope 0 from |x| = a s on. */
+SR_LEAF void SR_NAME(sr_prox_scad)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T a)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; i++) {
+        const SR_T u = t[i], b = s[i], size = SR_ABS(z[i]);
+        const SR_T soft = SR_NAME(sr_soft)(z[i], u * b);
+        const SR_T shifted = z[i] > 0 ? a * b * u : -a * b * u;
+        const SR_T middle = ((a - 1) * z[i] - shifted) / (a - 1 - u);
+        const SR_T convex = size <= b * (1 + u) ? soft : size <= a * b ? middle : z[i];
+        const SR_T half = size <= b * (a + 1 + u) / 2 ? soft : z[i];
+        const SR_T jump = size <= b * SR_SQRT(u * (a + 1)) ? 0 : z[i];
+        z[i] = (u < a - 1 ? convex : u <= a + 1 ? half : jump) + (SR_T)0;
+    }
+}
+
+/* Of s sqrt|x|: 0 up to 3/2 (t s)^(2/3), above it the largest root of a cubic, by Viete's formula.  Xu,
+ * Chang, Xu, Zhang (2012). */
+static void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; i++) {
+        const double u = (double)t[i] * (double)s[i], size = SR_ABS(z[i]), third = cbrt(u);
+        double x = z[i];
+        if (size <= 1.5 * third * third)
+            x = 0.0;
+        else if (u > 0.0)
+            x *= 2.0 / 3.0
+                 * (1.0 + cos(2.0 / 3.0 * (3.141592653589793 - acos(u / 4.0 * pow(size / 3.0, -1.5)))));
+        z[i] = (SR_T)x + (SR_T)0;
+    }
+}
+
+SR_LEAF void SR_NAME(sr_clip_below)(ptrdiff_t n, SR_T *z)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; i++)
+        z[i] = z[i] < 0 ? 0 : z[i];
+}
+
+/* The steps of Adam's metric from its second moment. */
+SR_LEAF void SR_NAME(sr_adam_steps)(ptrdiff_t n, const SR_T *v, SR_T lr, SR_T eps, SR_T c2, SR_T *t)
+{
+    const SR_T scale = 1 / c2;
+    ptrdiff_t i;
+    for (i = 0; i < n; i++)
+        t[i] = lr / (SR_SQRT(v[i]) * scale + eps);
+}
+
+/* One step of AdamW, and the step size t of every coordinate.  c1 = 1 - beta1^k and c2 =
+ * sqrt(1 - beta2^k) correct the bias; `most` (NULL without) holds AMSGrad's largest v. */
+SR_LEAF void SR_NAME(sr_adamw)(ptrdiff_t n, SR_T *w, const SR_T *g, SR_T *m, SR_T *v, SR_T *most,
+                               SR_T lr, SR_T beta1, SR_T beta2, SR_T eps, SR_T keep, SR_T c1, SR_T c2,
+                               SR_T *t)
+{
+    const SR_T rest1 = 1 - beta1, rest2 = 1 - beta2, scale = 1 / c2, unbias = 1 / c1;
+    ptrdiff_t i;
+    for (i = 0; i < n; i++) {
+        m[i] = m[i] + rest1 * (g[i] - m[i]);
+        v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
+    }
+    if (most != NULL)
+        for (i = 0; i < n; i++)
+            most[i] = v[i] > most[i] ? v[i] : most[i];
+    {
+        const SR_T *of = most != NULL ? most : v;
+        for (i = 0; i < n; i++) {
+            t[i] = lr / (SR_SQRT(of[i]) * scale + eps);
+            w[i] = w[i] * keep - t[i] * (m[i] * unbias);
+        }
+    }
+}
