@@ -176,7 +176,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         targets = self._targets(y)
         found = self._searches(design, targets, X, y, split)
         self._keep_features(X, y, design.n_features)
-        self._keep([fits.path[fits.index] for fits in found], single=targets.ndim == 1)
+        fits = [fits.path[fits.index] for fits in found]
+        self._keep(fits, single=targets.ndim == 1, dtype=design.X.dtype)
         self._keep_search(found, single=targets.ndim == 1)
         return self
 

@@ -208,8 +208,8 @@ def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple
     weights = np.array(np.broadcast_to(given, (n_samples,)) if given.ndim == 0 else given, float)
     if weights.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}, X has {n_samples} samples; "
-            f"wanted is one weight for each, shape ({n_samples},)."
+            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}, "
+            f"X has {n_samples} samples; wanted is one weight for each, shape ({n_samples},)."
         )
     if not np.isfinite(weights).all():
         raise ValueError("sample_weight contains NaN or infinity; every weight must be finite.")

@@ -348,7 +348,7 @@ def test_warm_start(Estimator, data):
     warm = Estimator(**params, warm_start=True).fit(X, y)
     assert_array_equal(warm.coef_, cold.coef_)
     first = warm.coef_
-    assert warm.fit(X, y).n_iter_ == 1  # it is there already
+    assert warm.fit(X, y).n_iter_ == 0  # it is there already
     assert_allclose(warm.coef_, first, rtol=1e-12)
     warm.set_params(alpha=2 * params["alpha"]).fit(X, y)
     target = Estimator(**{**params, "alpha": 2 * params["alpha"]}).fit(X, y)
@@ -357,17 +357,38 @@ def test_warm_start(Estimator, data):
     assert_array_equal(warm.set_params(**params).fit(X[:, :5], y).coef_.shape, (5,))
     several = warm.fit(X[:, :5], np.c_[y, -y])
     assert several.coef_.shape == (2, 5)
-    assert several.fit(X[:, :5], np.c_[y, -y]).n_iter_ == [1, 1]
+    assert several.fit(X[:, :5], np.c_[y, -y]).n_iter_ == [0, 0]
 
 
-def test_float32_is_not_rounded_further(data):
+@each_estimator
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("columns", [None, 2])
+def test_float32_is_rounded_at_the_end(Estimator, sparse, columns, data):
     X, y = data
+    y = y if columns is None else np.c_[y, -y]
     X32 = X.astype(np.float32)
-    for Estimator in ESTIMATORS:
-        single = Estimator(alpha=0.1, **TIGHT).fit(X32, y)
-        double = Estimator(alpha=0.1, **TIGHT).fit(X32.astype(np.float64), y)
-        assert_allclose(single.coef_, double.coef_, rtol=1e-6, atol=1e-7)
-        assert single.coef_.dtype == np.float64
+    X64 = X32.astype(np.float64)
+    if sparse:
+        X32, X64 = sp.csr_array(X32), sp.csr_array(X64)
+    single = Estimator(alpha=0.1, **TIGHT).fit(X32, y)
+    double = Estimator(alpha=0.1, **TIGHT).fit(X64, y)
+    for name in ("coef_", "intercept_"):
+        assert getattr(single, name).dtype == np.float32
+        assert getattr(double, name).dtype == np.float64
+        # half a unit in the last place, and what the order of sums makes of the doubles
+        assert_allclose(getattr(single, name), getattr(double, name), rtol=6.1e-8, atol=1e-9)
+    assert_array_equal(single.coef_ != 0.0, double.coef_ != 0.0)
+    assert single.predict(X32).dtype == np.float32
+    assert single.predict(X64).dtype == double.predict(X32).dtype == np.float64
+
+
+def test_what_float32_cannot_hold_stays_float64(data):
+    X, y = data
+    for scale in (1e40, 1e-50):
+        model = Lasso(0.1 * scale, tol=1e-10).fit(X.astype(np.float32), scale * y)
+        assert model.coef_.dtype == np.float64
+        assert np.isfinite(model.coef_).all()
+        assert model.coef_.any()
 
 
 # --- weights, bounds, standardisation ---------------------------------------------------------
