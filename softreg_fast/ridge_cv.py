@@ -119,7 +119,8 @@ class RidgeCV(_LinearRegressor):
         y : array-like (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like (n_samples,), number or None
         **params
-            For scorer and splitter, with metadata routing; without it `groups` for the splitter.
+            For scorer and splitter, with metadata routing; without it `groups` for the splitter, if
+            `cv` is an object with a method `split`.
 
         Returns
         -------
