@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softreg_fast.design import Design
@@ -240,6 +241,7 @@ class ElasticNet(_LinearRegressor):
     """
 
     path = staticmethod(enet_path)
+    __metadata_request__fit = {"check_input": UNUSED}  # noqa: RUF012
 
     def __init__(
         self,

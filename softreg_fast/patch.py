@@ -3,9 +3,9 @@
 python -m softreg_fast.patch SCRIPT [ARGUMENTS]
 python -m softreg_fast.patch -m MODULE [ARGUMENTS]
 
-SCRIPT may also be a folder or a zip file with a __main__.py. Arguments, exit status and tracebacks are
-those of the program. Processes that it starts afresh (joblib's loky, multiprocessing's spawn) see
-scikit-learn's estimators; `patch_sklearn` says how to change that.
+SCRIPT may also be a folder or a zip file with a __main__.py. Arguments, exit status and tracebacks
+are those of the program. Processes that it starts afresh (joblib's loky, multiprocessing's spawn)
+see scikit-learn's estimators; `patch_sklearn` says how to change that.
 """
 
 from __future__ import annotations

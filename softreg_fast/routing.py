@@ -19,8 +19,8 @@ def routed(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the splitter and the scorer of a fit with these parameters get.
 
-    Without metadata routing a splitter gets `groups`, the scorer `sample_weight`. A number of folds,
-    or None, or given folds have no use for groups.
+    Without metadata routing a splitter gets `groups`, the scorer `sample_weight`. A number of
+    folds, None and given folds have no use for groups.
 
     Raises
     ------

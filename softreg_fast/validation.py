@@ -31,7 +31,10 @@ def as_columns(X: Any) -> Any:
     if sp.issparse(X):
         return _as_csc(X)
     if not (_is_plain(X) and X.ndim == 2):
-        X = as_real("X", X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
+        X = as_real("X", X, accept_sparse=["csc", "csr", "coo"], **options)
+        if sp.issparse(X):  # a frame of sparse columns
+            return _as_csc(X)
     contiguous = X.flags.f_contiguous or (X.strides[0] == X.itemsize and X.strides[1] >= 0)
     if contiguous and X.strides[1] % X.itemsize == 0 and X.flags.aligned:
         return X

@@ -47,7 +47,8 @@ def concerns_us(item):
     if models:
         return any(one in OURS.values() for one in models)
     functions = [item.function, *filter(isfunction, parameters)]
-    return any(one in OURS.values() for one in functions) or any(name in OURS for function in functions for name in names_in(function))
+    names = set().union(*map(names_in, functions))
+    return not names.isdisjoint(OURS) or any(one in OURS.values() for one in functions)
 
 
 def names_in(function, depth=1):
