@@ -256,12 +256,10 @@ def test_groups(rng):
     assert_allclose(model.mse_path_, expected.errors[0], rtol=1e-3)
     with pytest.raises(ValueError, match="groups"):
         cv_path(X, y, cv=GroupKFold(3))
-    with pytest.raises(ValueError, match="Passing colours to LassoCV[.]fit is only supported if"):
+    with pytest.raises(ValueError, match="Passing colours to LassoCV"):
         model.fit(X, y, colours=groups)
     for cv in (None, 3, splits):  # nothing there would look at groups
-        with pytest.raises(
-            ValueError, match="Passing groups to LassoCV[.]fit is only supported if"
-        ):
+        with pytest.raises(ValueError, match="Passing groups to LassoCV"):
             LassoCV(cv=cv).fit(X, y, groups=groups)
 
 
