@@ -43,7 +43,7 @@ SIGNAL = np.array([2.0, 0.0, -1.5, 1.0, 0.0, 3.0, 0.0, 0.0, 1.5, 0.0])
 SEARCHES = {
     "lasso": LassoCV(alphas=30, tol=TOL),
     "lasso, 1se": LassoCV(alphas=30, tol=TOL, rule="1se"),
-    "lasso, relaxed": LassoCV(alphas=30, tol=TOL, relax=[0.0, 0.5, 1.0]),
+    "lasso, relaxed": LassoCV(alphas=30, tol=TOL, relax=[0.25, 1.0]),
     "lasso, gram": LassoCV(alphas=30, tol=TOL, precompute=True),
     "elastic net": ElasticNetCV(alphas=30, l1_ratio=[0.3, 0.8, 1.0], tol=TOL),
     "elastic net, standardized": ElasticNetCV(alphas=30, standardize=True, tol=TOL),
