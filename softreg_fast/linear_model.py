@@ -14,7 +14,9 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softreg_fast.design import Design
+from softreg_fast.engines import ridge_solver
 from softreg_fast.path import (
+    check_options,
     enet_path,
     lasso_path,
     rounded,
@@ -391,6 +393,9 @@ NEAREST_SOLVER = {
     "saga": "auto",
     "lbfgs": "auto",
 }
+# Below, rounding may keep conjugate gradients from the gap.
+SMALLEST_CG_TOL = 1e-14
+
 PURE_L2 = ("cholesky", "cg", "svd", "lsqr", "sparse_cg")
 
 
@@ -419,7 +424,8 @@ class Ridge(_LinearRegressor):
         Largest number of iterations; None: 100,000.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
-        units of the objective above. "cholesky" ends at rounding level whatever tol.
+        units of the objective above. "cholesky" ends at rounding level whatever tol; to "cg" tol^2
+        (or 1e-14) is said instead, for coefficients as exact as scikit-learn's at the same tol.
     solver : {"auto", "cholesky", "cd", "gradient", "cg"}, default="auto"
         scikit-learn's other names are understood: "svd" stands for "cholesky", "lsqr", "sparse_cg",
         "sag", "saga" and "lbfgs" for "auto". "cholesky" factorises the smaller of X'X and XX'; "cd"
@@ -492,17 +498,22 @@ class Ridge(_LinearRegressor):
         weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
         l2 = ridge_strengths(weights, float(alpha), design)
         penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
-        if self.solver in PURE_L2 and not penalty.vectors(design.n_features).is_ridge:
+        pure_l2 = penalty.vectors(design.n_features).is_ridge
+        if self.solver in PURE_L2 and not pure_l2:
             raise ValueError(
                 f"solver={self.solver!r} does not support positive=True or bounds; use 'auto', "
                 "'cd', 'gradient' or, as in scikit-learn, 'lbfgs'."
             )
+        if solver == "auto" and pure_l2:
+            solver = ridge_solver(design)
+        check_options(self.tol, self._most_iterations)
         return solve_design(
             design,
             penalty,
             solver=solver,
             precompute="auto",
-            tol=self.tol,
+            # scikit-learn's tol is for a residual, the gap is like its square
+            tol=min(self.tol, max(self.tol**2, SMALLEST_CG_TOL)) if solver == "cg" else self.tol,
             max_iter=self._most_iterations,
             coef_init=coef_init,
         )

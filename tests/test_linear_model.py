@@ -738,3 +738,30 @@ def test_one_warning_names_this_line(Estimator, data):
         assert np.max(model.dual_gap_) * len(y) > 1e-12 * np.sum((y - y.mean()) ** 2)
         assert f"{np.max(model.dual_gap_):.6e}" in str(caught[0].message)
     assert "3 of 3 targets" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("shape", [(300, 60), (60, 120)])
+def test_conjugate_gradients_are_as_exact_as_those_of_sklearn(shape, rng, monkeypatch):
+    # at the same, default tol; also where "auto" chooses them
+    X, y = make_data(rng, *shape)
+    exact = Ridge(solver="cholesky").fit(X, y).coef_
+    error = np.linalg.norm(linear_model.Ridge(solver="sparse_cg").fit(X, y).coef_ - exact)
+    monkeypatch.setattr("softreg_fast.engines.LARGEST_AUTO_FACTOR", 10)
+    for solver in ("cg", "auto"):
+        model = Ridge(solver=solver).fit(X, y)
+        assert model.solver_ == "cg"
+        assert 0.0 < np.linalg.norm(model.coef_ - exact) < 10.0 * error
+
+
+def test_solvers_that_bounds_are_not_for(data):
+    X, y = data
+    for solver in ("svd", "cholesky", "lsqr", "sparse_cg", "cg"):
+        with pytest.raises(ValueError, match=f"solver='{solver}' does not support positive"):
+            Ridge(solver=solver, positive=True).fit(X, y)
+    for solver in ("auto", "lbfgs", "sag"):
+        model = Ridge(solver=solver, positive=True).fit(X, y)
+        assert model.solver_ == ("cd" if solver == "auto" else solver)
+    with pytest.raises(
+        ValueError, match="Number of targets and number of penalties do not corresp"
+    ):
+        Ridge([1.0, 2.0]).fit(X, np.c_[y, y, y])
