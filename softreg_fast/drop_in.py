@@ -35,8 +35,22 @@ def patch_sklearn() -> list[str]:
     Names that other modules had imported from there before are replaced among those modules'
     global variables, too. What cannot be reached stays scikit-learn's: objects that exist already,
     subclasses, and names inside functions, classes and containers. So patch first, import then.
-    scikit-learn's own modules keep their classes, since these build on each other in private ways.
-    To patch again is to reach what was imported since.
+    scikit-learn's own modules keep their classes, since these build on each other in private ways;
+    what is imported later from one of those (`sklearn.linear_model._coordinate_descent`) is
+    scikit-learn's, too. To patch again is to reach what was imported since.
+
+    Ours are no subclasses of scikit-learn's: `isinstance(model, Lasso)` is true of models made by
+    the `Lasso` that the name stands for at that time. Pickles name the class that made the model,
+    and are loaded as such with or without the patch.
+
+    Other processes are patched if they are forked. Those that start afresh are not, but any pool
+    takes this function as its initializer:
+
+        ProcessPoolExecutor(initializer=patch_sklearn)
+        joblib.parallel_config(backend="loky", initializer=patch_sklearn)
+
+    Models, and functions sent by cloudpickle, come to them as ours without it; it is for modules
+    that they import themselves.
 
     Returns
     -------

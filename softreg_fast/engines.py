@@ -290,8 +290,7 @@ def make_engine(
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
     if solver == "auto" and scaled.is_ridge:
-        smaller_side = min(design.n_samples, design.n_features)
-        solver = "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
+        solver = ridge_solver(design)
     start = None
     if coef_init is not None:
         start = np.clip(design.from_user(coef_init), scaled.lower, scaled.upper)
@@ -320,6 +319,12 @@ def make_engine(
     if start is not None:
         engine.start(start)
     return engine
+
+
+def ridge_solver(design: Design) -> str:
+    """What "auto" is for a pure L2 problem."""
+    smaller_side = min(design.n_samples, design.n_features)
+    return "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
 
 
 def largest_gram(gram_memory: float) -> int:

@@ -10,10 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softreg_fast.design import Design
-from softreg_fast.path import enet_path, lasso_path, solve_design, warn_not_converged
+from softreg_fast.engines import ridge_solver
+from softreg_fast.path import (
+    check_options,
+    enet_path,
+    lasso_path,
+    rounded,
+    solve_design,
+    warn_not_converged,
+)
 from softreg_fast.penalty import Penalty, nonnegative_vector
 from softreg_fast.result import Solution
 from softreg_fast.validation import as_targets, check_sparse
@@ -22,7 +31,7 @@ from softreg_fast.validation import as_targets, check_sparse
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """What the estimators share: several targets as several fits on one Design, and predict."""
 
-    coef_: NDArray[np.float64]
+    coef_: NDArray[Any]
     intercept_: Any
     dual_gap_: Any
     n_iter_: Any
@@ -64,7 +73,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ]
         # Kept together, so that an interrupted fit leaves the last one as it was.
         self._keep_features(X, y, design.n_features)
-        self._keep(fits, single=targets.ndim == 1)
+        self._keep(fits, single=targets.ndim == 1, dtype=design.X.dtype)
         missed = [fit for fit in fits if not fit.converged]
         if missed:
             warn_not_converged(
@@ -120,18 +129,20 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         else:
             validate_data(self, X, y, skip_check_array=True)
 
-    def _keep(self, fits: list[Solution], single: bool) -> None:
+    def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
         one = single or len(fits) == 1
-        first, n_iter = fits[0], [max(fit.n_epochs, 1) for fit in fits]
-        self.coef_ = first.coef if one else np.array([fit.coef for fit in fits])
+        fewest = 0 if getattr(self, "warm_start", False) else 1
+        first, n_iter = fits[0], [max(fit.n_epochs, fewest) for fit in fits]
+        self.coef_ = rounded(first.coef if one else np.array([fit.coef for fit in fits]), dtype)
         self.dual_gap_ = first.gap if one else np.array([fit.gap for fit in fits])
         self.n_iter_ = n_iter[0] if one else n_iter
-        self.intercept_ = first.intercept if single else np.array([fit.intercept for fit in fits])
+        intercepts = rounded(np.array([fit.intercept for fit in fits]), dtype)
+        self.intercept_ = intercepts[0] if single else intercepts
         if not self.fit_intercept:
             self.intercept_ = 0.0
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """X @ coef_.T + intercept_.
+    def predict(self, X: Any) -> NDArray[Any]:
+        """X @ coef_.T + intercept_, float32 if X and coef_ are.
 
         Parameters
         ----------
@@ -145,7 +156,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_sparse(X)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
         product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
-        return np.asarray(product + self.intercept_, dtype=np.float64)
+        return np.asarray(product + self.intercept_)
 
     @property
     def sparse_coef_(self) -> Any:
@@ -206,10 +217,12 @@ class ElasticNet(_LinearRegressor):
     Attributes
     ----------
     coef_ : ndarray (n_features,) or (n_targets, n_features)
+        As exact for float32 data as for float64, then rounded to float32, as scikit-learn's are.
     intercept_ : float or ndarray (n_targets,)
     dual_gap_ : float or ndarray (n_targets,)
         The objective is at most this far above its minimum; valid for all of the above.
     n_iter_ : int or list of int
+        Epochs; 0 if warm_start began at the solution.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X had names
     sparse_coef_ : csr_matrix
@@ -230,6 +243,7 @@ class ElasticNet(_LinearRegressor):
     """
 
     path = staticmethod(enet_path)
+    __metadata_request__fit = {"check_input": UNUSED}  # noqa: RUF012
 
     def __init__(
         self,
@@ -373,12 +387,16 @@ class Lasso(ElasticNet):
 # scikit-learn's solvers that are not ours
 NEAREST_SOLVER = {
     "svd": "cholesky",
-    "lsqr": "cg",
-    "sparse_cg": "cg",
+    "lsqr": "auto",
+    "sparse_cg": "auto",
     "sag": "auto",
     "saga": "auto",
     "lbfgs": "auto",
 }
+# Below, rounding may keep conjugate gradients from the gap.
+SMALLEST_CG_TOL = 1e-14
+
+PURE_L2 = ("cholesky", "cg", "svd", "lsqr", "sparse_cg")
 
 
 def ridge_strengths(
@@ -406,13 +424,13 @@ class Ridge(_LinearRegressor):
         Largest number of iterations; None: 100,000.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
-        units of the objective above. "cholesky" ends at rounding level whatever tol.
+        units of the objective above. "cholesky" ends at rounding level whatever tol; to "cg" tol^2
+        (or 1e-14) is said instead, for coefficients as exact as scikit-learn's at the same tol.
     solver : {"auto", "cholesky", "cd", "gradient", "cg"}, default="auto"
-        scikit-learn's other names stand for what is nearest: "svd" for "cholesky", "lsqr" and
-        "sparse_cg" for "cg", "sag", "saga" and "lbfgs" for "auto". "cholesky" factorises the
-        smaller of X'X and XX'; "cd" is coordinate descent, "gradient" accelerated gradient, "cg"
-        conjugate gradients. "auto": "cd" with bounds, else "cholesky"
-        while the smaller side of X is at most 3000, else "cg".
+        scikit-learn's other names are understood: "svd" stands for "cholesky", "lsqr", "sparse_cg",
+        "sag", "saga" and "lbfgs" for "auto". "cholesky" factorises the smaller of X'X and XX'; "cd"
+        is coordinate descent, "gradient" accelerated gradient, "cg" conjugate gradients. "auto":
+        "cd" with bounds, else "cholesky" while the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
     random_state : ignored, for compatibility
     l2_weights : array-like (n_features,) or None
@@ -429,6 +447,8 @@ class Ridge(_LinearRegressor):
     dual_gap_ : float or ndarray (n_targets,)
         Duality gap in the units of 1/(2S) times the objective above, as for the Lasso.
     n_iter_ : int or list of int
+    solver_ : str
+        `solver`, or what "auto" chose.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
 
     Examples
@@ -474,18 +494,34 @@ class Ridge(_LinearRegressor):
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
         Penalty(alpha)  # raises if it is no number >= 0
+        solver = NEAREST_SOLVER.get(self.solver, self.solver)
         weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
         l2 = ridge_strengths(weights, float(alpha), design)
         penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
+        pure_l2 = penalty.vectors(design.n_features).is_ridge
+        if self.solver in PURE_L2 and not pure_l2:
+            raise ValueError(
+                f"solver={self.solver!r} does not support positive=True or bounds; use 'auto', "
+                "'cd', 'gradient' or, as in scikit-learn, 'lbfgs'."
+            )
+        if solver == "auto" and pure_l2:
+            solver = ridge_solver(design)
+        check_options(self.tol, self._most_iterations)
         return solve_design(
             design,
             penalty,
-            solver=NEAREST_SOLVER.get(self.solver, self.solver),
+            solver=solver,
             precompute="auto",
-            tol=self.tol,
+            # scikit-learn's tol is for a residual, the gap is like its square
+            tol=min(self.tol, max(self.tol**2, SMALLEST_CG_TOL)) if solver == "cg" else self.tol,
             max_iter=self._most_iterations,
             coef_init=coef_init,
         )
+
+    def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
+        super()._keep(fits, single, dtype)
+        chosen = fits[0].strategy if fits[0].strategy in PURE_L2 else "cd"
+        self.solver_ = chosen if self.solver == "auto" else self.solver
 
     def _alphas(self, n_targets: int) -> list[Any]:
         alphas = np.asarray(self.alpha)
@@ -493,7 +529,8 @@ class Ridge(_LinearRegressor):
             return [alphas.item()] * n_targets
         if alphas.shape not in ((1,), (n_targets,)):
             raise ValueError(
-                f"alpha has shape {alphas.shape}; wanted is one number, or one for each of the "
-                f"{n_targets} targets in y."
+                f"Number of targets and number of penalties do not correspond: {len(alphas)} != "
+                f"{n_targets}. alpha has shape {alphas.shape}; wanted is one number, or one for "
+                f"each of the {n_targets} targets in y."
             )
         return list(np.broadcast_to(alphas, n_targets))

@@ -31,8 +31,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
     eps : float, default=1e-3
         alpha_max * eps is the smallest alpha.
-    alphas : int or array-like, default=100
-        How many alphas, evenly spaced in the logarithm, or which.
+    alphas : int, array-like or None, default=100
+        How many alphas, evenly spaced in the logarithm, or which. None: 100.
     fit_intercept : bool, default=True
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
         Work on the Gram matrix X'X. A matrix serves the fit to all samples.
@@ -52,6 +52,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Accepted for compatibility; the optimum does not depend on the order of descent.
     l1_weights, l2_weights, bounds, standardize, n_threads
         As in `ElasticNet`.
+    n_alphas : int or None
+        How many alphas, where `alphas` says nothing of which: the word of scikit-learn before 1.9.
     rule : {"min", "1se"}, default="min"
         "1se": the largest alpha whose error is within one standard error of the smallest.
     scoring : str, callable or None
@@ -123,6 +125,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         patience: int | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
+        n_alphas: int | None = None,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -149,6 +152,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.patience = patience
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
+        self.n_alphas = n_alphas
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
@@ -163,7 +167,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         sample_weight : array-like (n_samples,), number or None
             Weights of training and test samples.
         **params
-            For the splitter: with metadata routing what it requests, otherwise `groups`.
+            For the splitter: with metadata routing what it requests, otherwise `groups`, if `cv` is
+            an object with a method `split`.
 
         Returns
         -------
@@ -176,7 +181,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         targets = self._targets(y)
         found = self._searches(design, targets, X, y, split)
         self._keep_features(X, y, design.n_features)
-        self._keep([fits.path[fits.index] for fits in found], single=targets.ndim == 1)
+        fits = [fits.path[fits.index] for fits in found]
+        self._keep(fits, single=targets.ndim == 1, dtype=design.X.dtype)
         self._keep_search(found, single=targets.ndim == 1)
         return self
 
@@ -209,16 +215,28 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             tasks.end()
         return found
 
+    @property
+    def _counted(self) -> bool:
+        return isinstance(self._alphas_or_number, numbers.Integral)
+
+    @property
+    def _alphas_or_number(self) -> Any:
+        # n_alphas has a say only where alphas are not given one by one
+        if self.alphas is None or (
+            self.n_alphas is not None and isinstance(self.alphas, numbers.Integral)
+        ):
+            return 100 if self.n_alphas is None else self.n_alphas
+        return self.alphas
+
     def _search(self, design: Design, pairs: list[Any] | None, watcher: Any) -> CVPath:
-        counted = isinstance(self.alphas, numbers.Integral)
-        if counted and np.any(np.equal(self.l1_ratio, 0.0)):
+        if self._counted and np.any(np.equal(self.l1_ratio, 0.0)):
             raise ValueError(
                 "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
                 "grid by providing your estimator with the appropriate `alphas=` argument."
             )
         return cv_path(
             design,
-            alphas=self.alphas,
+            alphas=self._alphas_or_number,
             eps=self.eps,
             l1_ratio=self.l1_ratio,
             l1_weights=self.l1_weights,
@@ -241,7 +259,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         grids, errors = [], []
         for fits in found:
-            one_grid = len(fits.l1_ratios) == 1 or not isinstance(self.alphas, numbers.Integral)
+            one_grid = len(fits.l1_ratios) == 1 or not self._counted
             grids.append(fits.alphas[0] if one_grid else fits.alphas)
             errors.append(fits.errors[0] if len(fits.l1_ratios) == 1 else fits.errors)
         self.alpha_ = found[0].alpha if single else np.array([fits.alpha for fits in found])
@@ -315,6 +333,7 @@ class LassoCV(ElasticNetCV):
         patience: int | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
+        n_alphas: int | None = None,
     ) -> None:
         super().__init__(
             l1_ratio=1.0,
@@ -342,6 +361,7 @@ class LassoCV(ElasticNetCV):
             patience=patience,
             alpha_per_target=alpha_per_target,
             n_threads=n_threads,
+            n_alphas=n_alphas,
         )
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:

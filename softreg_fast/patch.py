@@ -2,6 +2,10 @@
 
 python -m softreg_fast.patch SCRIPT [ARGUMENTS]
 python -m softreg_fast.patch -m MODULE [ARGUMENTS]
+
+SCRIPT may also be a folder or a zip file with a __main__.py. Arguments, exit status and tracebacks
+are those of the program. Processes that it starts afresh (joblib's loky, multiprocessing's spawn)
+see scikit-learn's estimators; `patch_sklearn` says how to change that.
 """
 
 from __future__ import annotations
@@ -9,6 +13,8 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import zipfile
+from types import TracebackType
 
 from softreg_fast.drop_in import patch_sklearn
 
@@ -21,18 +27,41 @@ def main(arguments: list[str] | None = None) -> int:
     if not given or given[0] in ("-h", "--help") or given == ["-m"]:
         print(USAGE)
         return 0 if given[:1] in (["-h"], ["--help"]) else 2
+    if given[0] != "-m" and not os.path.exists(given[0]):
+        print(f"there is no file {given[0]}\n{USAGE}", file=sys.stderr)
+        return 2
     patch_sklearn()
+    _leave_us_out_of_tracebacks()
     if given[0] == "-m":
         sys.argv = given[1:]
         runpy.run_module(given[1], run_name="__main__", alter_sys=True)
     else:
-        if not os.path.isfile(given[0]):
-            print(f"there is no file {given[0]}\n{USAGE}", file=sys.stderr)
-            return 2
         sys.argv = given
-        sys.path[0] = os.path.dirname(os.path.realpath(given[0]))  # as Python itself does
+        _put_on_path(given[0])
         runpy.run_path(given[0], run_name="__main__")
     return 0
+
+
+def _put_on_path(script: str) -> None:
+    # as Python itself does; runpy does it for folders and zip files
+    if not sys.flags.safe_path:
+        del sys.path[0]
+        if os.path.isfile(script) and not zipfile.is_zipfile(script):
+            sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
+
+
+def _leave_us_out_of_tracebacks() -> None:
+    show = sys.excepthook
+    ours = {__file__, runpy.run_path.__code__.co_filename}
+
+    def show_program(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        while trace is not None and trace.tb_frame.f_code.co_filename in ours:
+            trace = trace.tb_next
+        show(kind, error.with_traceback(trace), trace)
+
+    sys.excepthook = show_program
 
 
 if __name__ == "__main__":

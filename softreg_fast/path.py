@@ -432,7 +432,7 @@ def enet_path(
     Returns
     -------
     alphas : ndarray (n_alphas,)
-    coefs : ndarray (n_features, n_alphas)
+    coefs : ndarray (n_features, n_alphas), of the precision of X
     dual_gaps : ndarray (n_alphas,), in the units of the objective
     n_iters : ndarray (n_alphas,), if return_n_iter
     """
@@ -462,7 +462,9 @@ def enet_path(
     )
     if verbose:
         print(fits)
-    returned: tuple[NDArray[Any], ...] = (fits.alphas, fits.coefs.toarray(), fits.gaps)
+    dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+    coefs = rounded(fits.coefs.toarray(), dtype)
+    returned: tuple[NDArray[Any], ...] = (fits.alphas, coefs, fits.gaps)
     return (*returned, fits.n_epochs) if return_n_iter else returned
 
 
@@ -551,6 +553,11 @@ def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -
 
 def as_alphas(alphas: ArrayLike) -> Vector:
     """A user's grid, checked and in falling order."""
+    return np.sort(checked_alphas(alphas))[::-1]
+
+
+def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
+    """A user's alphas, in their order, or an error that names the first that is none."""
     given = np.asarray(alphas)
     if given.dtype.kind not in "fiu":
         for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
@@ -564,11 +571,11 @@ def as_alphas(alphas: ArrayLike) -> Vector:
             f"alphas must be a vector of at least one number, got shape {grid.shape}; for one "
             "alpha use [alpha]."
         )
-    bad = ~np.isfinite(grid) | (grid < 0.0)
+    bad = ~np.isfinite(grid) | ((grid <= 0.0) if positive else (grid < 0.0))
     if bad.any():
-        k = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"alphas[{k}] == {given[k]}, must be >= 0.0 and finite.")
-    return np.sort(grid)[::-1]
+        k, wanted = int(np.flatnonzero(bad)[0]), "> 0.0" if positive else ">= 0.0"
+        raise ValueError(f"alphas[{k}] == {given[k]}, must be {wanted} and finite.")
+    return grid
 
 
 def alpha_grid(
@@ -620,6 +627,14 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
     if not penalised.any():
         return float(np.max(np.abs(gradient), initial=0.0) * design.objective_unit)
     return float(np.max(np.abs(gradient[counted]) / l1[counted], initial=0.0) / l1_ratio)
+
+
+def rounded(values: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
+    """The values in the precision of the data, if that can hold them."""
+    with np.errstate(over="ignore", under="ignore"):
+        result = values.astype(dtype, copy=False)
+    lost = ~np.isfinite(result) | ((result == 0.0) & (values != 0.0))
+    return values if lost.any() else result
 
 
 def null_loss(design: Design) -> float:

@@ -81,11 +81,12 @@ class RidgeEngine(_CertifiedEngine):
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Correct u by (C'C + diag(lambda))^-1 of the gradient until the gap is at most tol."""
         ridge = l2_strength * self.penalty.l2[self.free]
-        self.gap = self.state.certify(l1_strength, l2_strength)
         self.n_epochs = 0
-        # that zero meets the tolerance is no reason not to make an exact factor
-        enough = tol if self.strategy == "cg" or self.coef.any() else 0.0
-        if self.gap <= enough or not self.free.size:
+        # That zero meets the tolerance is no reason not to make an exact factor; and to certify is
+        # to solve for what is not penalised, but not with the least norm.
+        exact = self.strategy == "cholesky" and self.free.size > 0 and not self.coef.any()
+        self.gap = np.inf if exact else self.state.certify(l1_strength, l2_strength)
+        if self.gap <= tol or not self.free.size:
             return CONVERGED if self.gap <= tol else STALLED
         if self.strategy == "cg":
             return self._iterate(ridge, l1_strength, l2_strength, tol, max_iter)
@@ -93,10 +94,10 @@ class RidgeEngine(_CertifiedEngine):
             return self._refine(ridge, l1_strength, l2_strength, tol)
 
     def _refine(self, ridge: Vector, l1_strength: float, l2_strength: float, tol: float) -> int:
-        for correct in self._factorisations(ridge):
+        for improve in self._factorisations(ridge):
             for _ in range(MOST_REFINEMENTS):
                 best, before = self.gap, self.coef.copy()
-                self.coef[self.free] += correct(self._gradient(ridge))
+                improve()
                 self.n_epochs += 1
                 self.gap = self.state.certify(l1_strength, l2_strength)
                 if self.gap <= tol:
@@ -109,61 +110,88 @@ class RidgeEngine(_CertifiedEngine):
         return STALLED
 
     def _gradient(self, ridge: Vector) -> Vector:
+        if not self.coef.any():  # may not have been certified
+            return self.design.gradient_at_zero()[self.free]
         gradient: Vector = self.state.gradient[self.free] - ridge * self.coef[self.free]
         return gradient
 
-    def _factorisations(self, ridge: Vector) -> Iterator[Callable[[Any], Any]]:
-        # Cholesky first; where that fails or cannot reach the tolerance, the correction of least
-        # norm by eigenvalues.
+    def _factorisations(self, ridge: Vector) -> Iterator[Callable[[], None]]:
+        # Cholesky first; where that fails or cannot reach the tolerance, the solution of least
+        # norm: in the units of X, as the limit of vanishing penalties is, or else in the engine's.
         wide = self.free.size > self.design.n_samples
-        if wide and not ridge.any():
-            yield self._least_squares()
-            return
-        with suppress(np.linalg.LinAlgError):
-            yield self._dual(ridge) if wide else cholesky(self._gram(ridge))
-        if not wide:
-            yield least_norm(self._gram(ridge))
+        way = self._by_samples if wide else self._by_features
+        if ridge.any() or not wide:
+            with suppress(np.linalg.LinAlgError):
+                yield way(ridge, cholesky)
+        if not ridge.any() and not self.design.standardize:
+            norm = self.design.norm[self.free]
+            yield way(ridge, least_norm, (norm / norm.max(initial=np.finfo(float).tiny)) ** 2)
+        yield way(ridge, least_norm)
 
-    def _gram(self, ridge: Vector) -> NDArray[np.float64]:
+    def _by_features(
+        self,
+        ridge: Vector,
+        factorise: Callable[[Any], Callable[[Any], Any]],
+        metric: Vector | float = 1.0,
+    ) -> Callable[[], None]:
+        # u += R (R G R)^+ R e with R^2 = metric, G = C'C + diag(lambda) and e the gradient
+        root = np.sqrt(np.broadcast_to(metric, self.free.size))
         gram = self.design.gram
         if self.free.size < gram.shape[0]:
             gram = gram[np.ix_(self.free, self.free)]
         gram = gram.copy(order="F")
         gram[np.diag_indices_from(gram)] += ridge
-        return gram
+        if np.ndim(metric):
+            gram *= np.outer(root, root)
+        inverse = factorise(gram)
+
+        def improve() -> None:
+            self.coef[self.free] += root * inverse(root * self._gradient(ridge))
+
+        return improve
+
+    def _by_samples(
+        self,
+        ridge: Vector,
+        factorise: Callable[[Any], Callable[[Any], Any]],
+        metric: Vector | float = 1.0,
+    ) -> Callable[[], None]:
+        # With P the penalised features, U the others and delta the smallest lambda, we seek the
+        # residual delta a, whose a stays of the size of u_P where delta is next to nothing:
+        #     delta a + C_P u_P + C_U u_U = y,   u_P = delta / lambda_P C_P' a,   C_U' a = 0,
+        # by M = (delta I + C_P diag(delta / lambda_P) C_P')^-1.  With nothing penalised P is all,
+        # delta is 0, and the metric stands for delta / lambda.
+        penalised, others = np.flatnonzero(ridge > 0.0), np.flatnonzero(ridge == 0.0)
+        if penalised.size:
+            delta = ridge[penalised].min()
+            share = delta / ridge[penalised]
+        else:
+            penalised, others, delta = others, penalised, 0.0
+            share = np.broadcast_to(metric, self.free.size)
+        kernel = self._kernel(penalised, np.sqrt(share))
+        kernel[np.diag_indices_from(kernel)] += delta
+        M = factorise(kernel)
+        C_U = self._panel(others)
+        M_U = M(C_U) if others.size else C_U
+        solve_U = least_norm(C_U.T @ M_U)
+        y = self._without_weight(self.design.target)
+        a, u = np.zeros(len(y)), np.zeros(self.free.size)
+
+        def improve() -> None:
+            change = M(y - delta * a - self._product(u))
+            if others.size:
+                change_U = solve_U(C_U.T @ (change + a))
+                change -= M_U @ change_U
+                u[others] += change_U
+            a[:] += change
+            u[penalised] = share * self._transposed_product(a)[penalised]
+            self.coef[self.free] = u
+
+        return improve
 
     def _kernel(self, chosen: NDArray[np.intp], factor: Vector) -> NDArray[np.float64]:
         # sqrt(s) C_P diag(factor)^2 C_P' sqrt(s) for the chosen features P, (n, n)
         return self.design.crossproduct(self.free[chosen], factor, of_samples=True)
-
-    def _dual(self, ridge: Vector) -> Callable[[Any], Any]:
-        # With t = C d the fitted change, P the penalised features and U the others:
-        #     d_P = (e_P - C_P' t) / lambda_P,   t = M (C_P (e_P / lambda_P) + C_U d_U),
-        #     M = (I + C_P diag(1/lambda_P) C_P')^-1,   C_U' t = e_U.
-        penalised, others = np.flatnonzero(ridge > 0.0), np.flatnonzero(ridge == 0.0)
-        kernel = self._kernel(penalised, 1.0 / np.sqrt(ridge[penalised]))
-        kernel[np.diag_indices_from(kernel)] += 1.0
-        M = cholesky(kernel)
-        C_U = self._panel(others)
-        M_U = M(C_U) if others.size else C_U
-        solve_U = least_norm(C_U.T @ M_U)
-
-        def correct(e: Vector) -> Vector:
-            d = np.zeros(self.free.size)
-            d[penalised] = e[penalised] / ridge[penalised]
-            t = M(self._product(d))
-            d[others] = solve_U(e[others] - C_U.T @ t)
-            t += M_U @ d[others]
-            d[penalised] -= self._transposed_product(t)[penalised] / ridge[penalised]
-            return d
-
-        return correct
-
-    def _least_squares(self) -> Callable[[Any], Any]:
-        # Nothing is penalised and p > n: (C'C)^+ e = C' K^+ K^+ C e with K = C C'.
-        everything = np.arange(self.free.size)
-        inverse = least_norm(self._kernel(everything, np.ones(self.free.size)))
-        return lambda e: self._transposed_product(inverse(inverse(self._product(e))))
 
     def _panel(self, chosen: NDArray[np.intp]) -> NDArray[np.float64]:
         # sqrt(s) C for the chosen free features
@@ -184,11 +212,13 @@ class RidgeEngine(_CertifiedEngine):
 
     def _product(self, d: Vector) -> Vector:
         # sqrt(s) C d
-        v = self._residual_of(d)
+        return -self._without_weight(self._residual_of(d))
+
+    def _without_weight(self, v: Vector) -> Vector:
+        # sqrt(s) r of the weighted residual v of r
         root = self._root_weight()
         with np.errstate(invalid="ignore", divide="ignore"):
-            fitted = -np.where(root > 0.0, v[:-1] / root + root * v[-1], 0.0)
-        return np.asarray(fitted)
+            return np.asarray(np.where(root > 0.0, v[:-1] / root + root * v[-1], 0.0))
 
     def _transposed_product(self, t: Vector) -> Vector:
         # C' sqrt(s) t

@@ -13,8 +13,8 @@ from softreg_fast.cv import RULES
 from softreg_fast.design import Design
 from softreg_fast.folds import Training, make_folds, pairs_of
 from softreg_fast.linear_model import _LinearRegressor, ridge_strengths
-from softreg_fast.path import solve_design
-from softreg_fast.penalty import Penalty, check_number, nonnegative_vector
+from softreg_fast.path import checked_alphas, solve_design
+from softreg_fast.penalty import Penalty, nonnegative_vector
 from softreg_fast.routing import routed
 from softreg_fast.scoring import scores_of
 from softreg_fast.spectrum import RidgeSpectrum, ridge_spectrum
@@ -119,7 +119,8 @@ class RidgeCV(_LinearRegressor):
         y : array-like (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like (n_samples,), number or None
         **params
-            For scorer and splitter, with metadata routing; without it `groups` for the splitter.
+            For scorer and splitter, with metadata routing; without it `groups` for the splitter, if
+            `cv` is an object with a method `split`.
 
         Returns
         -------
@@ -147,7 +148,7 @@ class RidgeCV(_LinearRegressor):
             self._fit_to_all(spectrum, target, weights, alphas[k])
             for target, k in zip(targets, np.broadcast_to(chosen, len(targets)), strict=True)
         ]
-        self._keep(fits, single=given.ndim == 1)
+        self._keep(fits, single=given.ndim == 1, dtype=design.X.dtype)
         self._keep_search(search, chosen, given)
         return self
 
@@ -167,16 +168,8 @@ class RidgeCV(_LinearRegressor):
             )
 
     def _checked_alphas(self) -> Vector:
-        given = np.atleast_1d(np.asarray(self.alphas))
-        if given.ndim != 1 or not given.size:
-            raise ValueError(f"alphas must be a number or a vector, got shape {given.shape}.")
-        strict = self.cv is None
-        return np.array(
-            [
-                check_number(f"alphas[{k}]", alpha, low=0.0, low_open=strict)
-                for k, alpha in enumerate(given.tolist())
-            ]
-        )
+        single = np.ndim(self.alphas) == 0
+        return checked_alphas([self.alphas] if single else self.alphas, positive=self.cv is None)
 
     def _fit_to_all(
         self, spectrum: RidgeSpectrum, target: Design, weights: Vector, alpha: float

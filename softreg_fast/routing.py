@@ -19,7 +19,8 @@ def routed(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the splitter and the scorer of a fit with these parameters get.
 
-    Without metadata routing the splitter gets `groups`, the scorer `sample_weight`.
+    Without metadata routing a splitter gets `groups`, the scorer `sample_weight`. A number of
+    folds, None and given folds have no use for groups.
 
     Raises
     ------
@@ -31,11 +32,13 @@ def routed(
     if _routing_enabled():
         found = process_routing(estimator, "fit", **params)
         return dict(found.splitter.split), dict(found.get("scorer", {}).get("score", {}))
-    unknown = sorted(set(params) - {"groups", "sample_weight"})
+    taken = {"sample_weight", "groups"} if hasattr(estimator.cv, "split") else {"sample_weight"}
+    unknown = sorted(set(params) - taken)
     if unknown:
         raise ValueError(
-            "[sample_weight, groups] are the only metadata that fit takes without metadata "
-            f"routing; got {unknown}. See sklearn.set_config(enable_metadata_routing=True)."
+            f"Passing {', '.join(unknown)} to {type(estimator).__name__}.fit is only supported if "
+            "enable_metadata_routing=True (see sklearn.set_config). Without metadata routing fit "
+            "takes sample_weight and, where cv is a splitter such as GroupKFold(), groups."
         )
     split = {name: value for name, value in params.items() if name == "groups"}
     return split, {name: value for name, value in params.items() if name == "sample_weight"}

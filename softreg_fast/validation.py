@@ -31,7 +31,10 @@ def as_columns(X: Any) -> Any:
     if sp.issparse(X):
         return _as_csc(X)
     if not (_is_plain(X) and X.ndim == 2):
-        X = as_real("X", X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
+        X = as_real("X", X, accept_sparse=["csc", "csr", "coo"], **options)
+        if sp.issparse(X):  # a frame of sparse columns
+            return _as_csc(X)
     contiguous = X.flags.f_contiguous or (X.strides[0] == X.itemsize and X.strides[1] >= 0)
     if contiguous and X.strides[1] % X.itemsize == 0 and X.flags.aligned:
         return X
@@ -208,8 +211,8 @@ def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple
     weights = np.array(np.broadcast_to(given, (n_samples,)) if given.ndim == 0 else given, float)
     if weights.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}, X has {n_samples} samples; "
-            f"wanted is one weight for each, shape ({n_samples},)."
+            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}, "
+            f"X has {n_samples} samples; wanted is one weight for each, shape ({n_samples},)."
         )
     if not np.isfinite(weights).all():
         raise ValueError("sample_weight contains NaN or infinity; every weight must be finite.")

@@ -256,8 +256,11 @@ def test_groups(rng):
     assert_allclose(model.mse_path_, expected.errors[0], rtol=1e-3)
     with pytest.raises(ValueError, match="groups"):
         cv_path(X, y, cv=GroupKFold(3))
-    with pytest.raises(ValueError, match="metadata"):
+    with pytest.raises(ValueError, match="Passing colours to LassoCV"):
         model.fit(X, y, colours=groups)
+    for cv in (None, 3, splits):  # nothing there would look at groups
+        with pytest.raises(ValueError, match="Passing groups to LassoCV"):
+            LassoCV(cv=cv).fit(X, y, groups=groups)
 
 
 def test_metadata_routing(rng):
@@ -426,6 +429,18 @@ def test_zero_ratio_wants_alphas(rng):
         ElasticNetCV(l1_ratio=0.0).fit(X, y)
     model = ElasticNetCV(l1_ratio=[0.0, 0.5], alphas=[1.0, 0.1, 0.01]).fit(X, y)
     assert model.alphas_.shape == (3,)
+
+
+def test_numbers_of_alphas(rng):
+    X, y = problems.make_data(rng, 30, 4)
+    for number in ({"n_alphas": 7}, {"n_alphas": 7, "alphas": None}, {"alphas": 7}):
+        model = ElasticNetCV(l1_ratio=[0.5, 1.0], cv=3, **number).fit(X, y)
+        assert model.alphas_.shape == (2, 7)
+        assert LassoCV(cv=3, **number).fit(X, y).alphas_.shape == (7,)
+        with pytest.raises(ValueError, match="not supported for l1_ratio=0"):
+            ElasticNetCV(l1_ratio=0.0, **number).fit(X, y)
+    assert LassoCV(alphas=None, cv=3).fit(X, y).alphas_.shape == (100,)
+    assert_array_equal(LassoCV(alphas=[0.1, 1.0], n_alphas=9, cv=3).fit(X, y).alphas_, [1.0, 0.1])
 
 
 @pytest.mark.parametrize("model", [LassoCV(alphas=10, cv=3), ElasticNetCV(alphas=10, cv=3)])

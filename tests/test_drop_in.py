@@ -1,13 +1,20 @@
 """patch_sklearn(): programs that say scikit-learn and get ours."""
 
+import multiprocessing
+import pickle
 import subprocess
 import sys
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
 from types import ModuleType
 
+import joblib
 import problems
 import pytest
 import sklearn.linear_model
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import linear_model
+from sklearn.base import clone
 
 import softreg_fast
 from softreg_fast import patch_sklearn, unpatch_sklearn
@@ -83,6 +90,86 @@ def test_scikit_learn_keeps_its_own(program):
     assert issubclass(_coordinate_descent.MultiTaskLasso, THEIRS["ElasticNet"])
 
 
+def test_modules_that_are_asked_later():
+    patch_sklearn()
+    assert linear_model.Lasso is softreg_fast.Lasso  # from sklearn import linear_model
+    everything = {}
+    exec("from sklearn.linear_model import *", everything)
+    assert everything["RidgeCV"] is softreg_fast.RidgeCV
+    assert everything["LinearRegression"] is linear_model.LinearRegression
+
+
+def test_models_know_what_they_are(rng):
+    X, y = problems.make_data(rng, 30, 4)
+    before = linear_model.Lasso(0.1).fit(X, y)
+    patch_sklearn()
+    under = linear_model.Lasso(0.1).fit(X, y)
+    assert isinstance(under, linear_model.Lasso)
+    assert not isinstance(before, linear_model.Lasso)  # as patch_sklearn says
+    copies = [[copy(model) for copy in (clone, there_and_back)] for model in (before, under)]
+    unpatch_sklearn()
+    copies += [[there_and_back(before)], [there_and_back(under)]]
+    for model, same in zip([before, under] * 2, copies, strict=True):
+        assert all(type(copy) is type(model) for copy in same)
+        assert_array_equal(same[-1].coef_, model.coef_)
+    assert not isinstance(under, linear_model.Lasso)
+
+
+def there_and_back(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def test_pickles_need_no_patch(tmp_path, rng):
+    X, y = problems.make_data(rng, 30, 4)
+    patch_sklearn()
+    joblib.dump(linear_model.ElasticNetCV(cv=3).fit(X, y), tmp_path / "model")
+    code = "import joblib; print(type(joblib.load('model')).__module__)"
+    assert run(tmp_path, "-c", code).stdout.strip() == "softreg_fast.linear_model_cv"
+
+
+WORK = """
+from sklearn.linear_model import Lasso
+
+def module_of_lasso(_):
+    return Lasso.__module__
+"""
+THEIR_MODULE = "sklearn.linear_model._coordinate_descent"
+OUR_MODULE = "softreg_fast.linear_model"
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A module that workers import themselves."""
+    (tmp_path / "work_of_lasso.py").write_text(WORK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "work_of_lasso", raising=False)
+    import work_of_lasso
+
+    yield work_of_lasso.module_of_lasso
+    del sys.modules["work_of_lasso"]
+
+
+@pytest.mark.parametrize("initializer", [None, patch_sklearn])
+def test_spawned_workers_are_patched_by_an_initializer(work, initializer):
+    patch_sklearn()
+    assert work(0) == OUR_MODULE
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=initializer) as pool:
+        assert list(pool.map(work, [0])) == [OUR_MODULE if initializer else THEIR_MODULE]
+
+
+def test_workers_of_loky_are_patched_by_an_initializer(work):
+    patch_sklearn()
+    with joblib.parallel_config(backend="loky", initializer=patch_sklearn):
+        found = joblib.Parallel(n_jobs=2)(joblib.delayed(work)(k) for k in range(4))
+    assert found == [OUR_MODULE] * 4
+
+
+def run(folder, *arguments):
+    command = [sys.executable, "-W", "error", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
 @pytest.mark.parametrize("as_module", [False, True])
 def test_scripts_run_unchanged(tmp_path, as_module):
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -102,6 +189,68 @@ def test_scripts_find_their_neighbours(tmp_path):
     assert ran.stdout.strip() == "here"
     missing = subprocess.run([*command[:-1], "no.py"], capture_output=True, text=True, timeout=60)
     assert (missing.returncode, missing.stderr.splitlines()[0]) == (2, "there is no file no.py")
+
+
+FAILING = """
+import atexit
+import sys
+
+def fail(kind):
+    raise kind
+
+if __name__ == "__main__":
+    atexit.register(lambda: print("the end", fail.__name__))
+    fail({"exit": SystemExit(7), "words": SystemExit("no"), "error": KeyError(1)}[sys.argv[1]])
+"""
+
+
+@pytest.mark.parametrize("how", ["exit", "words", "error"])
+@pytest.mark.parametrize("as_module", [False, True])
+def test_programs_end_as_they_do_without_us(tmp_path, as_module, how):
+    (tmp_path / "failing.py").write_text(FAILING)
+    program = ["-m", "failing"] if as_module else ["failing.py"]
+    ours = run(tmp_path, "-m", "softreg_fast.patch", *program, how)
+    alone = run(tmp_path, *program, how)
+    assert (ours.returncode, ours.stdout) == (alone.returncode, alone.stdout)
+    if not as_module:  # Python shows its own frames there
+        shown = alone.stderr.replace(str(tmp_path) + "/", "")
+        assert ours.stderr.replace(str(tmp_path) + "/", "") == shown
+    assert "runpy" not in ours.stderr
+    assert "softreg_fast" not in ours.stderr
+
+
+def test_a_module_that_is_not_there(tmp_path):
+    ran = run(tmp_path, "-m", "softreg_fast.patch", "-m", "no_such_module")
+    assert ran.stderr.strip() == "ImportError: No module named no_such_module"
+    assert ran.returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_folders_and_zip_files_are_programs(tmp_path, kind):
+    program = "import sys, inside; from sklearn.linear_model import Lasso; print(Lasso.__module__)"
+    files = {"__main__.py": program, "inside.py": ""}
+    if kind == "zip":
+        with zipfile.ZipFile(tmp_path / "program", "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+    else:
+        (tmp_path / "program").mkdir()
+        for name, text in files.items():
+            (tmp_path / "program" / name).write_text(text)
+    ran = run(tmp_path, "-m", "softreg_fast.patch", "program")
+    assert (ran.stdout.strip(), ran.stderr) == (OUR_MODULE, "")
+
+
+@pytest.mark.parametrize("options", [[], ["-P"]])
+def test_the_search_path_is_that_of_the_script(tmp_path, options):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "script.py").write_text("import sys; print(sys.path)")
+    (ours, alone) = (
+        run(tmp_path, *options, *how, "there/script.py")
+        for how in (["-m", "softreg_fast.patch"], [])
+    )
+    assert ours.stdout == alone.stdout
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 2), (["-m"], 2), (["--help"], 0)])

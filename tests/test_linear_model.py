@@ -348,7 +348,7 @@ def test_warm_start(Estimator, data):
     warm = Estimator(**params, warm_start=True).fit(X, y)
     assert_array_equal(warm.coef_, cold.coef_)
     first = warm.coef_
-    assert warm.fit(X, y).n_iter_ == 1  # it is there already
+    assert warm.fit(X, y).n_iter_ == 0  # it is there already
     assert_allclose(warm.coef_, first, rtol=1e-12)
     warm.set_params(alpha=2 * params["alpha"]).fit(X, y)
     target = Estimator(**{**params, "alpha": 2 * params["alpha"]}).fit(X, y)
@@ -357,17 +357,38 @@ def test_warm_start(Estimator, data):
     assert_array_equal(warm.set_params(**params).fit(X[:, :5], y).coef_.shape, (5,))
     several = warm.fit(X[:, :5], np.c_[y, -y])
     assert several.coef_.shape == (2, 5)
-    assert several.fit(X[:, :5], np.c_[y, -y]).n_iter_ == [1, 1]
+    assert several.fit(X[:, :5], np.c_[y, -y]).n_iter_ == [0, 0]
 
 
-def test_float32_is_not_rounded_further(data):
+@each_estimator
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("columns", [None, 2])
+def test_float32_is_rounded_at_the_end(Estimator, sparse, columns, data):
     X, y = data
+    y = y if columns is None else np.c_[y, -y]
     X32 = X.astype(np.float32)
-    for Estimator in ESTIMATORS:
-        single = Estimator(alpha=0.1, **TIGHT).fit(X32, y)
-        double = Estimator(alpha=0.1, **TIGHT).fit(X32.astype(np.float64), y)
-        assert_allclose(single.coef_, double.coef_, rtol=1e-6, atol=1e-7)
-        assert single.coef_.dtype == np.float64
+    X64 = X32.astype(np.float64)
+    if sparse:
+        X32, X64 = sp.csr_array(X32), sp.csr_array(X64)
+    single = Estimator(alpha=0.1, **TIGHT).fit(X32, y)
+    double = Estimator(alpha=0.1, **TIGHT).fit(X64, y)
+    for name in ("coef_", "intercept_"):
+        assert getattr(single, name).dtype == np.float32
+        assert getattr(double, name).dtype == np.float64
+        # half a unit in the last place, and what the order of sums makes of the doubles
+        assert_allclose(getattr(single, name), getattr(double, name), rtol=6.1e-8, atol=1e-9)
+    assert_array_equal(single.coef_ != 0.0, double.coef_ != 0.0)
+    assert single.predict(X32).dtype == np.float32
+    assert single.predict(X64).dtype == double.predict(X32).dtype == np.float64
+
+
+def test_what_float32_cannot_hold_stays_float64(data):
+    X, y = data
+    for scale in (1e40, 1e-50):
+        model = Lasso(0.1 * scale, tol=1e-10).fit(X.astype(np.float32), scale * y)
+        assert model.coef_.dtype == np.float64
+        assert np.isfinite(model.coef_).all()
+        assert model.coef_.any()
 
 
 # --- weights, bounds, standardisation ---------------------------------------------------------
@@ -717,3 +738,30 @@ def test_one_warning_names_this_line(Estimator, data):
         assert np.max(model.dual_gap_) * len(y) > 1e-12 * np.sum((y - y.mean()) ** 2)
         assert f"{np.max(model.dual_gap_):.6e}" in str(caught[0].message)
     assert "3 of 3 targets" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("shape", [(300, 60), (60, 120)])
+def test_conjugate_gradients_are_as_exact_as_those_of_sklearn(shape, rng, monkeypatch):
+    # at the same, default tol; also where "auto" chooses them
+    X, y = make_data(rng, *shape)
+    exact = Ridge(solver="cholesky").fit(X, y).coef_
+    error = np.linalg.norm(linear_model.Ridge(solver="sparse_cg").fit(X, y).coef_ - exact)
+    monkeypatch.setattr("softreg_fast.engines.LARGEST_AUTO_FACTOR", 10)
+    for solver in ("cg", "auto"):
+        model = Ridge(solver=solver).fit(X, y)
+        assert model.solver_ == "cg"
+        assert 0.0 < np.linalg.norm(model.coef_ - exact) < 10.0 * error
+
+
+def test_solvers_that_bounds_are_not_for(data):
+    X, y = data
+    for solver in ("svd", "cholesky", "lsqr", "sparse_cg", "cg"):
+        with pytest.raises(ValueError, match=f"solver='{solver}' does not support positive"):
+            Ridge(solver=solver, positive=True).fit(X, y)
+    for solver in ("auto", "lbfgs", "sag"):
+        model = Ridge(solver=solver, positive=True).fit(X, y)
+        assert model.solver_ == ("cd" if solver == "auto" else solver)
+    with pytest.raises(
+        ValueError, match="Number of targets and number of penalties do not corresp"
+    ):
+        Ridge([1.0, 2.0]).fit(X, np.c_[y, y, y])

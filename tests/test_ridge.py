@@ -6,6 +6,7 @@ import numpy as np
 import oracles
 import problems
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD, assert_certified, problem_of
 from sklearn.exceptions import ConvergenceWarning
@@ -240,3 +241,44 @@ def test_gradient_descent_details(rng):
     ):
         with pytest.raises(ValueError):
             gradient_descent(X, y, **wrong)
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("shape", [(12, 30), (30, 12), (30, 33)])
+def test_without_a_penalty_the_norm_is_least(shape, sparse, fit_intercept, rng):
+    # in the units of X, whatever those are; one column in three is the sum of two others
+    X = rng.standard_normal(shape) * rng.uniform(0.1, 5.0, shape[1])
+    X[:, ::3] = X[:, 1::3] + X[:, [-1]]
+    y = rng.standard_normal(shape[0])
+    options = {"alpha": 0.0, "fit_intercept": fit_intercept, "tol": 1e-12}
+    model = Ridge(**options).fit(sp.csr_array(X) if sparse else X, y)
+    assert_allclose(model.coef_, least_norm(X, y, fit_intercept), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [1e-300, 1e-100, 1e-16])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_vanishing_penalty_on_more_features_than_samples(fit_intercept, alpha, rng):
+    X = rng.standard_normal((12, 30)) * rng.uniform(0.1, 5.0, 30)
+    y = rng.standard_normal(12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # no gap can certify this
+        model = Ridge(alpha, fit_intercept=fit_intercept, tol=1e-12).fit(X, y)
+    assert_allclose(model.coef_, least_norm(X, y, fit_intercept), rtol=1e-7, atol=1e-9)
+
+
+def least_norm(X, y, fit_intercept):
+    """The shortest of all w with the least squares."""
+    if fit_intercept:
+        X, y = X - X.mean(axis=0), y - y.mean()
+    return np.linalg.lstsq(X, y, rcond=1e-12)[0]
+
+
+@pytest.mark.parametrize("shape", [(12, 30), (30, 12)])
+def test_factorisations_are_exact_whatever_tol(shape, rng):
+    # at this alpha coefficients of zero meet the tolerance, too
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    expected = X.T @ np.linalg.solve(X @ X.T + 1e6 * np.eye(len(y)), y)
+    for start in (None, np.zeros(shape[1])):
+        fit = solve(X, y, l1=0.0, l2=1e6 / len(y), fit_intercept=False, tol=0.1, coef_init=start)
+        assert_allclose(fit.coef, expected, rtol=1e-9)

@@ -192,9 +192,9 @@ def test_metadata_routing(rng):
 
 
 BAD = {
-    "alpha 0": ({"alphas": [1.0, 0.0]}, ValueError, r"alphas\[1\] must be a finite number > 0"),
-    "no alphas": ({"alphas": []}, ValueError, "alphas must be a number or a vector"),
-    "words": ({"alphas": ["a"]}, TypeError, r"alphas\[0\] must be a real number"),
+    "alpha 0": ({"alphas": [1.0, 0.0]}, ValueError, r"alphas\[1\] == 0.0, must be > 0.0"),
+    "no alphas": ({"alphas": []}, ValueError, "alphas must be a vector of at least one number"),
+    "words": ({"alphas": ["a"]}, TypeError, r"alphas\[0\] must be an instance of float, not str"),
     "a rule": ({"rule": "max"}, ValueError, "rule must be one of min, 1se"),
     "a mode": ({"gcv_mode": "qr"}, ValueError, "gcv_mode must be"),
     "both": ({"cv": 3, "store_cv_results": True}, ValueError, "incompatible"),

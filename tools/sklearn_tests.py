@@ -2,22 +2,28 @@
 
     python tools/sklearn_tests.py [PYTEST ARGUMENTS]
 
-They run as installed, with our classes under scikit-learn's names (`patch_sklearn`).  What
-tests/sklearn_exceptions.txt names may fail, each for the reason given there; an exception that
-nothing needs any more is an error.
+They run as installed, with our classes under scikit-learn's names (`patch_sklearn`); tests that
+name none of ours are left out.  What tests/sklearn_exceptions.txt names may fail, each for the
+reason given there; an exception that nothing needs any more is an error.
 """
 
 import sys
 from fnmatch import fnmatchcase
+from inspect import isclass, isfunction
 from pathlib import Path
+from types import CodeType
 
 import pytest
+from sklearn.base import BaseEstimator
 
 from softreg_fast import patch_sklearn
+from softreg_fast.drop_in import OURS
 
 MODULES = [
     "sklearn.linear_model.tests.test_coordinate_descent",
     "sklearn.linear_model.tests.test_sparse_coordinate_descent",
+    "sklearn.linear_model.tests.test_common",
+    "sklearn.linear_model.tests.test_ridge",
 ]
 EXCEPTIONS = Path(__file__).parent.parent / "tests" / "sklearn_exceptions.txt"
 
@@ -33,15 +39,43 @@ def exceptions():
     return found
 
 
+def concerns_us(item):
+    """Whether a test is of one of our classes: of one among its parameters, if there are any."""
+    parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
+    classes = [value if isclass(value) else type(value) for value in parameters]
+    models = [one for one in classes if issubclass(one, BaseEstimator)]
+    if models:
+        return any(one in OURS.values() for one in models)
+    functions = [item.function, *filter(isfunction, parameters)]
+    names = set().union(*map(names_in, functions))
+    return not names.isdisjoint(OURS) or any(one in OURS.values() for one in functions)
+
+
+def names_in(function, depth=1):
+    """Names that a test uses, also through functions of its own module."""
+    codes, names = [function.__code__], set()
+    for code in codes:
+        names |= set(code.co_names)
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    for name in list(names) if depth else []:
+        helper = function.__globals__.get(name)
+        if isfunction(helper) and helper.__module__ == function.__module__:
+            names |= names_in(helper, depth - 1)
+    return names
+
+
 class Contract:
-    """Marks the exceptions, and sees which of them are needed."""
+    """Leaves out what is not ours, marks the exceptions, and sees which of them are needed."""
 
     def __init__(self):
         self.reasons = exceptions()
         self.needed = set()
 
-    def pytest_collection_modifyitems(self, items):
+    def pytest_collection_modifyitems(self, config, items):
         """Let the exceptions fail."""
+        others = [item for item in items if not concerns_us(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if concerns_us(item)]
         for item in items:
             for pattern, reason in self.reasons.items():
                 if fnmatchcase(item.name, pattern):
@@ -59,8 +93,9 @@ def main():
     patch_sklearn()
     contract = Contract()
     chosen = sys.argv[1:]
-    arguments = ["-q", "-p", "no:cacheprovider", "-W", "ignore", *chosen, "--pyargs", *MODULES]
-    status = pytest.main(arguments, plugins=[contract])
+    # not the settings of our own tests
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
+    status = pytest.main([*options, *chosen, "--pyargs", *MODULES], plugins=[contract])
     unneeded = [] if chosen else sorted(set(contract.reasons) - contract.needed)
     for pattern in unneeded:
         print(f"not needed any more: {pattern}  ({contract.reasons[pattern]})")
