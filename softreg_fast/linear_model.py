@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Self
 
 import numpy as np
@@ -41,6 +42,14 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     fit_intercept: bool
     standardize: bool
     n_threads: int | None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # parameters that are newer than a pickle have their defaults
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {
+            each.name: each.default for each in parameters if each.default is not each.empty
+        }
+        super().__setstate__({**defaults, **state})
 
     def fit(
         self,
