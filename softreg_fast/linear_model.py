@@ -33,6 +33,8 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     standardize: bool
     n_threads: int | None
 
+    _design_type = Design
+
     def fit(
         self,
         X: Any,
@@ -85,7 +87,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
                 "give one target value for each row of X."
             )
-        return Design(
+        return self._design_type(
             X,
             sample_weight=sample_weight,
             fit_intercept=self.fit_intercept,

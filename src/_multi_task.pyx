@@ -18,7 +18,7 @@ from design cimport (
     slopes_of_block,
 )
 from penalty cimport larger, may_move, penalty_t, prox, smaller
-from rows cimport largest_distance, row_norm, rows_gap, rows_t
+from rows cimport largest_distance, row_distance, row_norm, rows_gap, rows_t
 from screening cimport LARGEST_BASIS, screening_open, screening_t
 from signals cimport check_signals
 from vector cimport axpy
@@ -58,7 +58,12 @@ cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 # Entries that a thread must have to read to be worth waking.
 cdef double ENTRIES_PER_THREAD = 50_000.0
 
+# Epochs of plain descent between two looks at the gap, and how many of them are extrapolated from.
 cdef Py_ssize_t EPOCHS_PER_GAP = 10
+cdef Py_ssize_t EXTRAPOLATED = 5
+
+# Unpenalised features that are solved for together.
+cdef Py_ssize_t LARGEST_BLOCK = 2_000
 
 
 cdef int threads_for(double entries, int n_threads) noexcept:
@@ -108,6 +113,14 @@ cdef inline double row_prox(const penalty_t* P, Py_ssize_t j, double* b, Py_ssiz
     for t in range(n_tasks):
         b[t] *= f
     return new
+
+
+def slopes_of_rows(columns, const double[:, ::1] V, double[:, ::1] out, int n_threads=1):
+    """out[t, j] = c_j . V[t] for weighted residuals V (n_tasks, n_samples + 1)."""
+    cdef const matrix_t* X = matrix_of(columns)
+    if V.shape[1] != X.n + (X.kind != GRAM) or out.shape[0] != V.shape[0] or out.shape[1] != X.p:
+        raise ValueError("V and out must have one row per task and fit the columns")
+    slopes_of_tasks(X, V, NULL, X.p, out, 0, n_threads)
 
 
 @cython.final
@@ -691,12 +704,6 @@ cdef class RowEngine:
         if m:
             slopes_of_tasks(self.X, self.v, &self.feature[0], m, self.hs, 0, self.n_threads)
             np.asarray(self.hs_synced)[:, :m] = np.asarray(self.hs)[:, :m]
-            self._qs_afresh()
-
-    def _qs_afresh(self):
-        # q = h + Q u would lose what is not in a slot yet; so from the targets
-        slopes_of_tasks(self.X, self.target.copy(), &self.feature[0], self.m, self.qs, 0,
-                        self.n_threads)
 
     @property
     def residual_sumsq(self):
@@ -734,3 +741,247 @@ cdef class RowEngine:
     def n_slots(self):
         """Features whose Gram columns are kept."""
         return self.m
+
+
+@cython.final
+cdef class RowDescent:
+    """Block coordinate descent on the residuals, for when Gram columns find no room.
+
+    Among the features that matter it is accelerated by extrapolation from a few epochs to where
+    they lead (Anderson 1965; for coordinate descent Bertrand and Massias 2021): where columns are
+    correlated descent alone goes the same way in ever smaller steps.
+
+    Parameters
+    ----------
+    columns : Columns (not a Gram matrix)
+    target : (n_tasks, n_samples + 1) weighted residuals of U = 0
+    target_sumsq : ||Y||_s^2
+    curvature : (n_features,) ||c_j||_s^2
+    penalty : (l1, l2, lower, upper) as for `RowEngine`
+    """
+
+    cdef const matrix_t* X
+    cdef penalty_t P
+    cdef object columns, unpenalised, block_inverse
+    cdef const double[:, ::1] target
+    cdef const double[::1] curvature, l1, l2, lower, upper
+    cdef double[:, ::1] u, v, g
+    cdef double[::1] row
+    cdef double target_sumsq
+    cdef Py_ssize_t n_tasks
+    cdef int n_threads
+    cdef readonly object coef, residual, gradient
+    cdef readonly double gap
+    cdef readonly Py_ssize_t n_epochs
+
+    def __init__(self, columns, target, double target_sumsq, curvature, penalty, int n_threads=1):
+        self.X = matrix_of(columns)
+        self.columns = columns
+        self.target = target
+        self.target_sumsq = target_sumsq
+        self.curvature = curvature
+        self.l1, self.l2, self.lower, self.upper = penalty
+        self.n_threads = n_threads
+        self.n_tasks = self.target.shape[0]
+        p = self.X.p
+        if any(len(a) != p for a in (curvature, *penalty)):
+            raise ValueError("curvature and penalty must have one entry per feature")
+        if self.X.kind == GRAM or self.target.shape[1] != self.X.n + 1 or not self.n_tasks:
+            raise ValueError("the targets do not fit the columns")
+        self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
+        self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
+        self.P.slack = 1e-12
+        self.row = np.empty(self.n_tasks)
+        self.coef = self.u = np.zeros((self.n_tasks, p))
+        self.gradient = self.g = np.zeros((self.n_tasks, p))
+        self.residual = self.v = np.array(target)
+
+    def refresh(self):
+        """Compute the residuals afresh, free of what many updates rounded off."""
+        self.v[:] = self.target
+        for t in range(self.n_tasks):
+            self.columns.subtract_product(self.u[t], self.v[t], self.n_threads)
+
+    @property
+    def residual_sumsq(self):
+        """||Y - C U||_s^2"""
+        return sumsq_of_tasks(self.X, self.v)
+
+    def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
+        """Minimise from the present coefficients until gap <= tol; the status tells how it ended.
+
+        Sets `coef`, `residual`, `gradient`, `gap` (for all features) and `n_epochs`.
+        """
+        cdef double last_gap = INFINITY
+        cdef bint moved = True
+        self.P.l1_strength, self.P.l2_strength = l1_strength, l2_strength
+        self._find_unpenalised()
+        self.refresh()
+        self.n_epochs = 0
+        while True:
+            self._solve_unpenalised()
+            slopes_of_tasks(self.X, self.v, NULL, self.X.p, self.g, 0, self.n_threads)
+            self.gap = self._gap_of(None)
+            if self.gap <= tol:
+                return CONVERGED
+            if self.n_epochs >= max_iter:
+                return MAX_ITER
+            if not moved and not self.gap < 0.9 * last_gap:
+                return STALLED
+            last_gap = self.gap
+            moved = self._descend(self._working_set(), max(0.3 * tol, 0.03 * self.gap), max_iter)
+
+    cdef rows_t _rows(self) noexcept nogil:
+        cdef rows_t R
+        R.n_tasks, R.stride, R.m = self.n_tasks, self.X.p, self.X.p
+        R.u, R.z = &self.u[0, 0], &self.g[0, 0]
+        return R
+
+    def _gap_of(self, chosen):
+        # the duality gap, of the problem restricted to the chosen features if there are any
+        cdef rows_t R = self._rows()
+        cdef penalty_t P = self.P
+        cdef double[::1, :] part
+        cdef double[:, ::1] u, z
+        cdef const Py_ssize_t[::1] features
+        if chosen is None:
+            return rows_gap(&self.P, &R, self.residual_sumsq)
+        features = chosen
+        u, z = np.ascontiguousarray(self.coef[:, chosen]), np.empty((self.n_tasks, len(chosen)))
+        slopes_of_tasks(self.X, self.v, &features[0], features.shape[0], z, 0, self.n_threads)
+        vectors = np.empty((len(chosen), 4), order="F")
+        vectors[:, 0], vectors[:, 1] = np.take(self.l1, chosen), np.take(self.l2, chosen)
+        vectors[:, 2], vectors[:, 3] = np.take(self.lower, chosen), np.take(self.upper, chosen)
+        part = vectors
+        P.l1, P.l2, P.lower, P.upper = &part[0, 0], &part[0, 1], &part[0, 2], &part[0, 3]
+        R.stride = R.m = len(chosen)
+        R.u, R.z = &u[0, 0], &z[0, 0]
+        return rows_gap(&P, &R, self.residual_sumsq)
+
+    def _working_set(self):
+        # The support and the features that violate optimality most, no more of these than twice
+        # the support (at least 100): the set doubles until it holds the solution's support.
+        cdef rows_t R = self._rows()
+        cdef double[::1] distance = np.empty(self.X.p)
+        cdef Py_ssize_t j
+        for j in range(self.X.p):
+            distance[j] = row_distance(&self.P, &R, j)
+        support = self.coef.any(axis=0)
+        violators = np.flatnonzero(np.greater(distance, 0.0) & ~support)
+        room = max(100, 2 * np.count_nonzero(support))
+        if len(violators) > room:
+            violators = violators[np.argpartition(np.take(distance, violators), -room)[-room:]]
+        support[violators] = True
+        return np.flatnonzero(support)
+
+    def _descend(self, const Py_ssize_t[::1] chosen, double tol, Py_ssize_t max_iter):
+        # Epochs over the chosen features until their own gap is below tol; False when the last
+        # one moved nothing that float64 can tell.
+        cdef double largest = 0.0
+        cdef double rounding = 1e-31 * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
+        which = np.asarray(chosen)
+        if not chosen.shape[0]:
+            return False
+        while self.n_epochs < max_iter:
+            iterates = [self.coef[:, which]]
+            for _ in range(min(EPOCHS_PER_GAP, max_iter - self.n_epochs)):
+                largest = self._epoch(chosen)
+                iterates.append(self.coef[:, which])
+                if largest <= rounding:
+                    break
+            if largest > rounding:
+                self._extrapolate(which, iterates[-EXTRAPOLATED - 1:])
+            self._solve_unpenalised()
+            if self._gap_of(which) <= tol:
+                return True
+            if largest <= rounding:
+                return False
+        return True
+
+    cdef double _epoch(self, const Py_ssize_t[::1] chosen) except -1.0:
+        # one pass over the chosen features; the largest ||c_j||^2 (change of u_j)^2
+        cdef double largest = 0.0
+        cdef Py_ssize_t start, cost, stop = 0
+        while stop < chosen.shape[0]:
+            start = stop
+            cost = 0
+            while stop < chosen.shape[0] and cost < ENTRIES_PER_SIGNAL_CHECK:
+                cost += self.n_tasks * column_cost(self.X, chosen[stop])
+                stop += 1
+            with nogil:
+                largest = larger(largest, self._pass(&chosen[start], stop - start))
+            check_signals()
+        self.n_epochs += 1
+        return largest
+
+    cdef double _pass(self, const Py_ssize_t* chosen, Py_ssize_t count) noexcept nogil:
+        cdef Py_ssize_t k, j, t
+        cdef double d, c, largest = 0.0
+        for k in range(count):
+            j = chosen[k]
+            c = self.curvature[j]
+            if c + self.P.l2_strength * self.l2[j] == 0.0:
+                continue
+            for t in range(self.n_tasks):
+                self.row[t] = slope(self.X, j, &self.v[t, 0]) + c * self.u[t, j]
+            row_prox(&self.P, j, &self.row[0], self.n_tasks, c)
+            for t in range(self.n_tasks):
+                d = self.row[t] - self.u[t, j]
+                if d != 0.0:
+                    self.u[t, j] = self.row[t]
+                    shift(self.X, j, d, &self.v[t, 0])
+                    largest = larger(largest, c * d * d)
+        return largest
+
+    def _extrapolate(self, which, iterates):
+        # Go to sum_k f_k U_k, with sum_k f_k = 1 and sum_k f_k (U_k - U_k-1) smallest, if the
+        # objective is smaller there.
+        moves = np.diff(np.array(iterates), axis=0).reshape(len(iterates) - 1, -1)
+        products = moves @ moves.T
+        products.flat[::len(products) + 1] += 1e-12 * np.trace(products)
+        try:
+            f = np.linalg.solve(products, np.ones(len(products)))
+        except np.linalg.LinAlgError:
+            return
+        if not np.isfinite(f).all() or f.sum() == 0.0:
+            return
+        before, coef, residual = self._objective(), self.coef.copy(), self.residual.copy()
+        self.coef[:, which] = np.tensordot(f / f.sum(), np.array(iterates[1:]), 1)
+        self.refresh()
+        if not self._objective() < before:
+            self.coef[:] = coef
+            self.residual[:] = residual
+
+    def _objective(self):
+        sizes = lengths(self.coef)
+        return (0.5 * self.residual_sumsq + self.P.l1_strength * np.dot(self.l1, sizes)
+                + 0.5 * self.P.l2_strength * np.dot(self.l2, np.square(sizes)))
+
+    def _find_unpenalised(self):
+        l1 = self.P.l1_strength * np.asarray(self.l1)
+        l2 = self.P.l2_strength * np.asarray(self.l2)
+        U = np.flatnonzero((l1 == 0.0) & (l2 == 0.0) & (np.asarray(self.upper) > 0.0))
+        if self.unpenalised is None or not np.array_equal(U, self.unpenalised):
+            self.unpenalised, self.block_inverse = U, None
+
+    def _solve_unpenalised(self):
+        # Minimise exactly over the features that nothing penalises: without this their slopes
+        # never reach the zero that a finite dual value needs.
+        cdef const Py_ssize_t[::1] U = self.unpenalised
+        cdef double[:, ::1] z = np.empty((self.n_tasks, U.shape[0]))
+        cdef Py_ssize_t k, t
+        if not 0 < U.shape[0] <= LARGEST_BLOCK:
+            return
+        if self.block_inverse is None:
+            block = np.empty((len(U), len(U)), order="F")
+            self.columns.gram_block(U, U, block, self.n_threads)
+            self.block_inverse = solver_of(block)
+        for _ in range(10):
+            slopes_of_tasks(self.X, self.v, &U[0], U.shape[0], z, 0, self.n_threads)
+            if np.max(np.abs(z)) <= 0.01 * self.P.slack:
+                return
+            D = self.block_inverse(np.asarray(z).T).T
+            self.coef[:, self.unpenalised] += D
+            for t in range(self.n_tasks):
+                for k in range(U.shape[0]):
+                    shift(self.X, U[k], D[t, k], &self.v[t, 0])
