@@ -731,12 +731,13 @@ def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: 
     worst = int(np.argmax(gaps))
     if np.all(np.equal(status, Status.STALLED)):
         advice = "Float64 allows no further progress: raise tol"
-    else:
-        advice = f"Increase max_iter (now {max_iter}), raise tol"
+    else:  # scikit-learn's words
+        advice = "You might want to increase the number of iterations "
+        advice += f"(max_iter, now {max_iter}), raise tol"
     warnings.warn(
-        f"Objective did not converge{where}. Duality gap: {gaps[worst]:.6e}, tolerance: "
-        f"{tols[worst]:.6e}. {advice}, or use a larger alpha; features that are nearly copies of "
-        "each other make convergence slow.",
+        f"Objective did not converge{where}. {advice}, or use a larger alpha; features that are "
+        "nearly copies of each other make convergence slow. Duality gap: "
+        f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}.",
         ConvergenceWarning,
         stacklevel=_level_of_caller(),
     )

@@ -787,7 +787,7 @@ def test_one_warning_for_each_call(call):
     message = str(caught[0].message)
     assert "Objective did not converge" in message
     assert "Duality gap" in message
-    assert "Increase max_iter (now 1)" in message
+    assert "increase the number of iterations (max_iter, now 1)" in message
     assert caught[0].filename == __file__
 
 
