@@ -17,17 +17,24 @@ Vector = NDArray[np.float64]
 
 # What is added to the diagonal, whose entries are 1 and more, where the Hessian is singular to
 # float64; a hundred times more until it is not.
-SMALLEST_RIDGE = 1e-12
+SMALLEST_RIDGE = 1e-11
 
 _inverse_from_factor = get_lapack_funcs("potri", dtype=np.float64)
 
+
+# A pivot this small beside the diagonal entry that it began with is rounding.
+SMALLEST_PIVOT = 1e-12
+SMALLEST_SCALED_PIVOT = 1e-14  # of the second matrix, which is small where rows are
 
 # A step is taken whole where the objective rises at its end by no more than this part of how fast
 # it falls at its beginning.
 LARGEST_RISE = 0.1
 
-# Halvings of the interval in which the objective is smallest along a direction.
-HALVINGS = 30
+# The length of a shortened step, to so many of its digits.
+STEP_ACCURACY = 1e-14
+
+# A row that such a step leaves so much shorter has arrived at 0.
+ARRIVED = 1e-8
 
 
 class Rows(NamedTuple):
@@ -69,7 +76,8 @@ def newton_step(gram: Matrix, members: NDArray[np.intp], at: Rows) -> tuple[Matr
     """New rows for `members`, where the objective is smaller, and what all slopes lose by that.
 
     The Newton step.  Rows that it takes past 0 end there, if the objective falls; otherwise the
-    step is shortened to where the objective is smallest on the way.
+    step is shortened to where the objective is smallest on the way.  Where columns depend on each
+    other the step leads far along what leaves the fit as it is, and that is where a row is 0.
 
     Parameters
     ----------
@@ -92,7 +100,11 @@ def newton_step(gram: Matrix, members: NDArray[np.intp], at: Rows) -> tuple[Matr
                 return new, way
         way = D @ gram
         t = _length(at, D, way[:, members])
-    return at.U + t * D, t * way
+        if t == 1.0:
+            return at.U + D, way
+        new = at.U + t * D
+        new[:, (lengths(new) <= ARRIVED * lengths(at.U)) & (at.l1 > 0.0)] = 0.0
+        return new, (new - at.U) @ gram
 
 
 def _length(at: Rows, D: Matrix, way: Matrix) -> float:
@@ -108,7 +120,7 @@ def _length(at: Rows, D: Matrix, way: Matrix) -> float:
     if rise(1.0) <= LARGEST_RISE * abs(rise(0.0)):
         return 1.0
     low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
+    while high - low > STEP_ACCURACY * high and high > 1e-300:
         middle = 0.5 * (low + high)
         low, high = (low, middle) if rise(middle) > 0.0 else (middle, high)
     return low
@@ -153,12 +165,20 @@ def newton_direction(
                 more = max(100.0 * more, SMALLEST_RIDGE)
 
 
+def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
+    # its Cholesky factor; LinAlgError if a pivot is so small beside its diagonal entry
+    L = lower_factor(matrix)
+    if np.any(np.diag(L) ** 2 <= smallest * np.diag(matrix)):
+        raise np.linalg.LinAlgError("singular to float64")
+    return L
+
+
 def _direction(
     gram: Matrix, U: Matrix, downhill: Matrix, ridge: Vector, curvature: Vector
 ) -> Matrix:
     K = gram.copy()
     K.flat[:: len(K) + 1] += ridge + curvature
-    L = lower_factor(K)
+    L = _independent_factor(K, SMALLEST_PIVOT)
     curved = np.flatnonzero(curvature)
     if not curved.size:
         return np.asarray(cho_solve((L, True), downhill.T, check_finite=False).T)
@@ -171,7 +191,8 @@ def _direction(
     middle = -(E.T @ E) * part
     middle.flat[:: curved.size + 1] += 1.0
     along = (E * X[:, curved]).sum(axis=0)
-    y = cho_solve((lower_factor(middle), True), along, check_finite=False)
+    factor = _independent_factor(middle, SMALLEST_SCALED_PIVOT)
+    y = cho_solve((factor, True), along, check_finite=False)
     X += (E * y) @ inverse[curved]
     return np.asarray(X)
 

@@ -47,10 +47,13 @@ cdef double LARGEST_FOR_GRAM = 10.0
 
 # A row whose penalty is this much more curved than the loss is left to descent: two derivatives
 # tell nothing so near the kink at 0.
-cdef double LARGEST_CURVATURE = 1e8
+cdef double LARGEST_CURVATURE = 1e6
 
 # Epochs after which a Newton step is made though rows still come and go.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 10
+
+# Rounds of epochs and a Newton step that bring nothing while rows come and go; a third where not.
+cdef Py_ssize_t MOST_IN_VAIN = 60
 
 # Entries that are read, or multiplied, between two looks at pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
@@ -359,27 +362,31 @@ cdef class RowEngine:
     def _solve_slots(self, double tol, Py_ssize_t max_iter):
         # Epochs until rows neither come nor go, then a Newton step, until the gap is at rounding
         # level or cannot be made smaller.
-        cdef Py_ssize_t flips, n_vain = 0
+        cdef Py_ssize_t flips, n_before, n_vain = 0
         cdef double gap, distance, largest = INFINITY, best = INFINITY
+        cdef bint changes
         if not self.m:
             return
         self._newton()      # on an unchanged support the first step towards another alpha
-        while True:
-            gap, distance = self._slot_gap(), self._distance()
-            if gap <= EXACT and distance <= STATIONARY:
-                return
-            n_vain = 0 if distance < 0.5 * best else n_vain + 1
-            best = smaller(best, distance)
-            if n_vain >= 3 and (gap <= tol or largest <= 1e-12):
-                return
-            flips = 1
-            while flips:
-                if self.n_epochs >= max_iter:
-                    return
+        gap, distance = self._slot_gap(), self._distance()
+        while not (gap <= EXACT and distance <= STATIONARY) and self.n_epochs < max_iter:
+            flips, changes = 1, False
+            while flips and self.n_epochs < max_iter:
                 flips = self._epoch(&largest)
+                changes = changes or flips
                 if self.n_epochs % EPOCHS_PER_NEWTON == 0:
                     break
+            n_before = self.count_nonzero()
             self._newton()
+            changes = changes or self.count_nonzero() != n_before
+            gap, distance = self._slot_gap(), self._distance()
+            if distance < 0.5 * best:
+                n_vain = 0
+            else:       # while rows come and go there is more to hope for
+                n_vain += 1 if changes else MOST_IN_VAIN // 3
+            best = smaller(best, distance)
+            if n_vain >= MOST_IN_VAIN and (gap <= tol or largest <= 1e-12):
+                return
 
     cdef void _loss_from_gram(self) noexcept nogil:
         # ||Y - CU||^2 = ||Y||^2 - sum_t u_t.(q_t + h_t)
