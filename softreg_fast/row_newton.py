@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,39 +74,67 @@ def lengths(U: Matrix) -> Vector:
     return np.asarray(np.sqrt(np.square(U).sum(axis=0)))
 
 
-def newton_step(gram: Matrix, members: NDArray[np.intp], at: Rows) -> tuple[Matrix, Matrix]:
-    """New rows for `members`, where the objective is smaller, and what all slopes lose by that.
+class NewtonSteps:
+    """Newton steps that keep the factors of the Hessian while these serve.
 
-    The Newton step.  Rows that it takes past 0 end there, if the objective falls; otherwise the
-    step is shortened to where the objective is smallest on the way.  Where columns depend on each
-    other the step leads far along what leaves the fit as it is, and that is where a row is 0.
-
-    Parameters
-    ----------
-    gram : ndarray (k, m)
-        Products of the members' columns with those of all slots.
-    members : ndarray (k,)
-
-    Returns
-    -------
-    ndarray (n_tasks, k), ndarray (n_tasks, m)
+    A step with factors from nearby costs a few products with them where new factors cost as much
+    as some twenty such steps, and near the optimum each still brings a digit or two.
     """
-    with blas_threads_for(len(gram)):
-        D = newton_direction(gram[:, members], at.U, at.downhill, at.ridge, at.curvature)
-        new = at.U + D
-        passed = ((at.U * new).sum(axis=0) <= 0.0) & (at.l1 > 0.0)
-        if passed.any():
-            new[:, passed] = 0.0
-            way = (new - at.U) @ gram
-            if at.change(new, way[:, members]) < 0.0:
-                return new, way
-        way = D @ gram
-        t = _length(at, D, way[:, members])
-        if t == 1.0:
-            return at.U + D, way
-        new = at.U + t * D
-        new[:, (lengths(new) <= ARRIVED * lengths(at.U)) & (at.l1 > 0.0)] = 0.0
-        return new, (new - at.U) @ gram
+
+    def __init__(self) -> None:
+        self._members: NDArray[np.intp] = np.empty(0, np.intp)
+        self._solve: Callable[[Matrix], Matrix] | None = None
+
+    def step(
+        self, gram: Matrix, members: NDArray[np.intp], at: Rows, fresh: bool = True
+    ) -> tuple[Matrix, Matrix]:
+        """New rows for `members`, where the objective is smaller, and what all slopes lose by that.
+
+        The Newton step.  Rows that it takes past 0 end there, if the objective falls; otherwise the
+        step is shortened to where the objective is smallest on the way.  Where columns depend on
+        each other the step leads far along what leaves the fit as it is, and that is where a row
+        is 0.
+
+        Parameters
+        ----------
+        gram : ndarray (k, m)
+            Products of the members' columns with those of all slots.
+        members : ndarray (k,)
+        at : Rows
+            The members' rows.
+        fresh : bool
+            Factors of their own for this step; otherwise those of the last step with the same
+            members do.
+
+        Returns
+        -------
+        ndarray (n_tasks, k), ndarray (n_tasks, m)
+        """
+        with _blas_threads(len(gram)):
+            if fresh or self._solve is None or not np.array_equal(members, self._members):
+                self._solve = hessian_solver(gram[:, members], at.U, at.ridge, at.curvature)
+                self._members = members
+            D = self._solve(at.downhill)
+            new = at.U + D
+            passed = ((at.U * new).sum(axis=0) <= 0.0) & (at.l1 > 0.0)
+            if passed.any():
+                new[:, passed] = 0.0
+                way = (new - at.U) @ gram
+                if at.change(new, way[:, members]) < 0.0:
+                    return new, way
+            way = D @ gram
+            t = _length(at, D, way[:, members])
+            if t == 1.0:
+                return at.U + D, way
+            new = at.U + t * D
+            new[:, (lengths(new) <= ARRIVED * lengths(at.U)) & (at.l1 > 0.0)] = 0.0
+            return new, (new - at.U) @ gram
+
+
+def _blas_threads(size: int) -> AbstractContextManager[Any]:
+    # One for what takes a few hundredths of a second at most: several wait for each other, spinning,
+    # as soon as anybody else wants a core.
+    return blas_threads_for(size if size > LARGEST_AT_ONCE else 0)
 
 
 def _length(at: Rows, D: Matrix, way: Matrix) -> float:
@@ -126,10 +156,10 @@ def _length(at: Rows, D: Matrix, way: Matrix) -> float:
     return low
 
 
-def newton_direction(
-    gram: Matrix, U: Matrix, downhill: Matrix, ridge: Vector, curvature: Vector
-) -> Matrix:
-    """D with Hessian D = downhill, for the smooth function that the objective is on these rows.
+def hessian_solver(
+    gram: Matrix, U: Matrix, ridge: Vector, curvature: Vector
+) -> Callable[[Matrix], Matrix]:
+    """G -> D with Hessian D = G, for the smooth function that the objective is on these rows.
 
     With Q the Gram matrix, e_a the direction u_a / ||u_a|| of row a and c_a its curvature
     l1_a / ||u_a||, the Hessian takes D to
@@ -137,32 +167,54 @@ def newton_direction(
         (Q + diag(ridge + c)) D' - [ c_a e_a (e_a . d_a) ]_a.
 
     The first part is the same for every task and the second has one number for each row, so that
-    with K = Q + diag(ridge + c) and G = (e_a . e_b)_ab (Sherman, Morrison and Woodbury)
+    with K = Q + diag(ridge + c) and F = (e_a . e_b)_ab (Sherman, Morrison and Woodbury)
 
-        D' = X + K^-1 [ y_a e_a ]_a,    X = K^-1 downhill',
-        (diag(1/c) - G * K^-1) y = [ e_a . x_a ]_a,         * entry by entry:
+        D' = X + K^-1 [ y_a e_a ]_a,    X = K^-1 G',
+        (diag(1/c) - F * K^-1) y = [ e_a . x_a ]_a,         * entry by entry:
 
     two factorisations of the size of the support, whatever the number of tasks.
 
     Parameters
     ----------
     gram : ndarray (k, k)
-    U, downhill : ndarray (n_tasks, k)
-        The rows, and minus the gradient.
+    U : ndarray (n_tasks, k)
+        The rows; G and D have this shape too.
     ridge, curvature : ndarray (k,)
         Both >= 0; 0 in curvature where the penalty has none.
-
-    Returns
-    -------
-    ndarray (n_tasks, k)
     """
     more = 0.0
-    with blas_threads_for(len(gram)):
+    with _blas_threads(len(gram)):
         while True:
             try:
-                return _direction(gram, U, downhill, ridge + more, curvature)
+                return _solver(gram, U, ridge + more, curvature)
             except np.linalg.LinAlgError:
                 more = max(100.0 * more, SMALLEST_RIDGE)
+
+
+def _solver(
+    gram: Matrix, U: Matrix, ridge: Vector, curvature: Vector
+) -> Callable[[Matrix], Matrix]:
+    K = gram.copy()
+    K.flat[:: len(K) + 1] += ridge + curvature
+    L = _independent_factor(K, SMALLEST_PIVOT)
+    curved = np.flatnonzero(curvature)
+    if not curved.size:
+        return lambda G: np.asarray(cho_solve((L, True), G.T, check_finite=False).T)
+    inverse = _inverse(L)
+    # scaled by sqrt(c) on both sides: eigenvalues in (0, 1]
+    E = U[:, curved] * (np.sqrt(curvature[curved]) / lengths(U[:, curved]))
+    part = inverse if curved.size == len(K) else inverse[np.ix_(curved, curved)]
+    middle = -(E.T @ E) * part
+    middle.flat[:: curved.size + 1] += 1.0
+    factor = _independent_factor(middle, SMALLEST_SCALED_PIVOT)
+
+    def solve(G: Matrix) -> Matrix:
+        X = G @ inverse
+        along = (E * X[:, curved]).sum(axis=0)
+        y = cho_solve((factor, True), along, check_finite=False)
+        return np.asarray(X + (E * y) @ inverse[curved])
+
+    return solve
 
 
 def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
@@ -171,30 +223,6 @@ def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
     if np.any(np.diag(L) ** 2 <= smallest * np.diag(matrix)):
         raise np.linalg.LinAlgError("singular to float64")
     return L
-
-
-def _direction(
-    gram: Matrix, U: Matrix, downhill: Matrix, ridge: Vector, curvature: Vector
-) -> Matrix:
-    K = gram.copy()
-    K.flat[:: len(K) + 1] += ridge + curvature
-    L = _independent_factor(K, SMALLEST_PIVOT)
-    curved = np.flatnonzero(curvature)
-    if not curved.size:
-        return np.asarray(cho_solve((L, True), downhill.T, check_finite=False).T)
-    inverse = _inverse(L)
-    X = downhill @ inverse
-    # scaled by sqrt(c) on both sides: eigenvalues in (0, 1]
-    root = np.sqrt(curvature[curved])
-    E = U[:, curved] * (root / np.sqrt(np.square(U[:, curved]).sum(axis=0)))
-    part = inverse if curved.size == len(K) else inverse[np.ix_(curved, curved)]
-    middle = -(E.T @ E) * part
-    middle.flat[:: curved.size + 1] += 1.0
-    along = (E * X[:, curved]).sum(axis=0)
-    factor = _independent_factor(middle, SMALLEST_SCALED_PIVOT)
-    y = cho_solve((factor, True), along, check_finite=False)
-    X += (E * y) @ inverse[curved]
-    return np.asarray(X)
 
 
 def _inverse(L: Matrix) -> Matrix:

@@ -26,7 +26,7 @@ from vector cimport axpy
 import numpy as np
 
 from softreg_fast.factor import solver_of
-from softreg_fast.row_newton import Rows, lengths, newton_step
+from softreg_fast.row_newton import NewtonSteps, Rows, lengths
 from softreg_fast.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
@@ -52,7 +52,11 @@ cdef double LARGEST_CURVATURE = 1e6
 # Epochs after which a Newton step is made though rows still come and go.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 10
 
-# Rounds of epochs and a Newton step that bring nothing while rows come and go; a third where not.
+# A step that leaves more than this of the distance asks for another factorisation.
+cdef double SLOW = 0.1
+
+# Rounds of epochs and a Newton step that bring nothing while rows come and go; three where
+# they do not.
 cdef Py_ssize_t MOST_IN_VAIN = 60
 
 # Entries that are read, or multiplied, between two looks at pending signals.
@@ -173,6 +177,7 @@ cdef class RowEngine:
     cdef double[:, ::1] basis, basis_slopes
     cdef double[::1] target_slopes
     # results
+    cdef object newton
     cdef list fits
     cdef readonly object coef
     cdef readonly double gap
@@ -201,6 +206,7 @@ cdef class RowEngine:
         self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
         self.P.slack = self.S.slack = 1e-12
         self.fits = []
+        self.newton = NewtonSteps()
         self.row = np.empty(self.n_tasks)
         self.coef = self.u = np.zeros((self.n_tasks, p))
         self.slot_of = np.full(p, -1)
@@ -345,7 +351,7 @@ cdef class RowEngine:
         cdef rows_t R = self._rows()
         return largest_distance(&self.S, &R)
 
-    def _newton(self):
+    def _newton(self, bint fresh):
         # A Newton step on the rows that are not 0, and on those that L1 does not hold.
         cdef Py_ssize_t m = self.m
         U, H = np.asarray(self.us)[:, :m], np.asarray(self.hs)[:, :m]
@@ -355,7 +361,7 @@ cdef class RowEngine:
         if A.size:
             self.n_newton += 1
             at = Rows(U[:, A], H[:, A], l1[A], self.S.l2_strength * l2[A])
-            U[:, A], way = newton_step(np.asarray(self.Q)[A, :m], A, at)
+            U[:, A], way = self.newton.step(np.asarray(self.Q)[A, :m], A, at, fresh)
             H -= way
             check_signals()
 
@@ -363,12 +369,13 @@ cdef class RowEngine:
         # Epochs until rows neither come nor go, then a Newton step, until the gap is at rounding
         # level or cannot be made smaller.
         cdef Py_ssize_t flips, n_before, n_vain = 0
-        cdef double gap, distance, largest = INFINITY, best = INFINITY
+        cdef double gap, distance, last, largest = INFINITY, best = INFINITY
         cdef bint changes
         if not self.m:
             return
-        self._newton()      # on an unchanged support the first step towards another alpha
+        self._newton(False)     # on an unchanged support the first step towards another alpha
         gap, distance = self._slot_gap(), self._distance()
+        last = INFINITY
         while not (gap <= EXACT and distance <= STATIONARY) and self.n_epochs < max_iter:
             flips, changes = 1, False
             while flips and self.n_epochs < max_iter:
@@ -377,7 +384,8 @@ cdef class RowEngine:
                 if self.n_epochs % EPOCHS_PER_NEWTON == 0:
                     break
             n_before = self.count_nonzero()
-            self._newton()
+            self._newton(distance > SLOW * last)
+            last = distance
             changes = changes or self.count_nonzero() != n_before
             gap, distance = self._slot_gap(), self._distance()
             if distance < 0.5 * best:
