@@ -195,9 +195,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         # a design for each model to be chosen, and whether there is only one
         return [design.with_target(t) for t in np.atleast_2d(targets.T)], targets.ndim == 1
 
-    def _searches(
-        self, each: list[Design], X: Any, y: Any, split: dict[str, Any]
-    ) -> list[CVPath]:
+    def _searches(self, each: list[Design], X: Any, y: Any, split: dict[str, Any]) -> list[CVPath]:
         # one for each model
         cv = self.cv if hasattr(self.cv, "split") or not np.iterable(self.cv) else list(self.cv)
         pairs = None if self.criterion else [pairs_of(cv, X, t.y, **split) for t in each]

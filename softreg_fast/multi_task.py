@@ -33,8 +33,8 @@ class MultiTaskElasticNet(ElasticNet):
 
     With w_j the coefficients of feature j for all tasks and S the sum of the sample weights s,
 
-        1/(2S) sum_i s_i ||y_i - W x_i - b||^2
-        + alpha * sum_j [ l1_ratio * l1_weights_j ||w_j|| + (1 - l1_ratio) / 2 * l2_weights_j ||w_j||^2 ]
+        1/(2S) sum_i s_i ||y_i - W x_i - b||^2 + alpha * sum_j [
+            l1_ratio * l1_weights_j ||w_j|| + (1 - l1_ratio) / 2 * l2_weights_j ||w_j||^2 ]
 
     is minimised, which is scikit-learn's objective where all weights are 1. A feature is in the
     models of all tasks or in none.

@@ -450,10 +450,10 @@ def enet_path(
             raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1).")
         described = ("sample_weight", "fit_intercept", "standardize", "n_threads")
         given = {name: options.pop(name) for name in described if name in options}
-        X, y = MultiTaskDesign(X, y, **given), None
+        X = MultiTaskDesign(X, y, **given)
     fits = path(
         X,
-        y,
+        None if several else y,
         l1_ratio=l1_ratio,
         eps=eps,
         n_alphas=n_alphas,

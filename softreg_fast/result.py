@@ -85,7 +85,7 @@ class Solution:
 
     def predict(self, X: Any) -> Vector:
         """X w + b, (n_samples,) or (n_samples, n_tasks)."""
-        return _product(X, self.coef.T) + self.intercept
+        return np.asarray(_product(X, self.coef.T) + self.intercept)
 
     def selected(self) -> list[tuple[Any, Any]]:
         """(name or index, coefficient or those of all tasks) of the nonzero ones, the largest
@@ -198,7 +198,7 @@ class Path:
         if alpha is None:
             return _product(X, self.coefs) + self.intercepts
         coef, intercept = self._at(alpha)
-        return _product(X, coef.T) + intercept
+        return np.asarray(_product(X, coef.T) + intercept)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Nonzero features of the k-th model and their coefficients, (df,)."""

@@ -132,8 +132,8 @@ class NewtonSteps:
 
 
 def _blas_threads(size: int) -> AbstractContextManager[Any]:
-    # One for what takes a few hundredths of a second at most: several wait for each other, spinning,
-    # as soon as anybody else wants a core.
+    # One for what takes a few hundredths of a second at most: several wait for each other,
+    # spinning, as soon as anybody else wants a core.
     return blas_threads_for(size if size > LARGEST_AT_ONCE else 0)
 
 

@@ -452,13 +452,12 @@ cdef class RowEngine:
     def _certify(self):
         # The gap, with slopes afresh.
         m = self.m
-        us, hs = np.asarray(self.us)[:, :m], np.asarray(self.hs)[:, :m]
         if self._trusts_gram():
             self._slopes_from_gram()
         else:
             self._settle()
             self._slopes_from_residual()
-        np.asarray(self.hs_synced)[:, :m] = hs
+        np.asarray(self.hs_synced)[:, :m] = np.asarray(self.hs)[:, :m]
         self.gap = self._slot_gap()
 
     def _trusts_gram(self):
@@ -555,7 +554,6 @@ cdef class RowEngine:
         # many, or have been so for some time, those of all features, and then a new member of the
         # basis.
         cdef double before
-        cdef Py_ssize_t k
         self._settle()
         chosen = np.asarray(self.candidates)[:n_open]
         found = np.asarray(self.found)[:, :n_open]
@@ -580,7 +578,7 @@ cdef class RowEngine:
     def _know_all(self):
         # The residuals behind v, with the slopes that `scanned` holds, are a new reference, and,
         # made orthonormal to the basis (twice is enough), its new member.
-        cdef Py_ssize_t k, t, length = self.X.n + 1
+        cdef Py_ssize_t k
         cdef double beta, norm
         cdef double[::1] q
         Z = np.asarray(self.scanned)

@@ -1,4 +1,4 @@
-"""The penalty of whole rows, phi_j(u) = l1_j ||u||_2 + l2_j / 2 ||u||_2^2, one number for each task.
+"""The penalty of whole rows, phi_j(u) = l1_j ||u||_2 + l2_j / 2 ||u||_2^2, one number per task.
 
 It depends on the length of a row only, so that prox, conjugate and dual scaling are those of
 penalty.pxd at lengths (docs/mathematics.md, section 12).  Row a of U (n_tasks, stride) are the
@@ -31,8 +31,8 @@ cdef inline double row_norm(const double* x, Py_ssize_t stride, Py_ssize_t n_tas
 cdef inline double smooth_rest(const penalty_t* P, const rows_t* R, Py_ssize_t a) noexcept nogil:
     # ||z_a - l2_a u_a||
     cdef double e, l2 = P.l2_strength * P.l2[a], total = 0.0
-    cdef Py_ssize_t t, k = a
-    for t in range(R.n_tasks):
+    cdef Py_ssize_t _t, k = a
+    for _t in range(R.n_tasks):
         e = R.z[k] - l2 * R.u[k]
         total += e * e
         k += R.stride
@@ -43,13 +43,13 @@ cdef inline double row_distance(const penalty_t* P, const rows_t* R, Py_ssize_t 
     # distance of z_a to the subdifferential of phi_a at u_a; 0 for every row at the optimum
     cdef double norm = row_norm(R.u + a, R.stride, R.n_tasks)
     cdef double f, e, total = 0.0
-    cdef Py_ssize_t t, k = a
+    cdef Py_ssize_t _t, k = a
     if P.lower[a] == P.upper[a]:
         return 0.0
     if norm == 0.0:
         return larger(row_norm(R.z + a, R.stride, R.n_tasks) - P.l1_strength * P.l1[a], 0.0)
     f = P.l2_strength * P.l2[a] + P.l1_strength * P.l1[a] / norm
-    for t in range(R.n_tasks):
+    for _t in range(R.n_tasks):
         e = R.z[k] - f * R.u[k]
         total += e * e
         k += R.stride

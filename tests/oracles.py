@@ -260,7 +260,7 @@ class RowProblem(Problem):
             rho = rho - self.mean(rho)
         limited = ~self.excluded & (self.l1 > 0)
         z = self.slopes(rho)
-        scalings = [LD(1)]
+        scalings = [LD(0), LD(1)]
         for point in (z, z - self.l2[:, None] * w):
             lengths = np.sqrt((point[limited] ** 2).sum(axis=1))
             beyond = lengths > self.l1[limited]
