@@ -110,7 +110,7 @@ class NewtonSteps:
         -------
         ndarray (n_tasks, k), ndarray (n_tasks, m)
         """
-        with _blas_threads(len(gram)):
+        with blas_threads_of_steps(len(gram)):
             if fresh or self._solve is None or not np.array_equal(members, self._members):
                 self._solve = hessian_solver(gram[:, members], at.U, at.ridge, at.curvature)
                 self._members = members
@@ -131,9 +131,12 @@ class NewtonSteps:
             return new, (new - at.U) @ gram
 
 
-def _blas_threads(size: int) -> AbstractContextManager[Any]:
-    # One for what takes a few hundredths of a second at most: several wait for each other,
-    # spinning, as soon as anybody else wants a core.
+def blas_threads_of_steps(size: int) -> AbstractContextManager[Any]:
+    """The context for Newton steps on so many rows.
+
+    One thread for what takes a few hundredths of a second at most: several wait for each other,
+    spinning, as soon as anybody else wants a core.
+    """
     return blas_threads_for(size if size > LARGEST_AT_ONCE else 0)
 
 
@@ -183,12 +186,11 @@ def hessian_solver(
         Both >= 0; 0 in curvature where the penalty has none.
     """
     more = 0.0
-    with _blas_threads(len(gram)):
-        while True:
-            try:
-                return _solver(gram, U, ridge + more, curvature)
-            except np.linalg.LinAlgError:
-                more = max(100.0 * more, SMALLEST_RIDGE)
+    while True:
+        try:
+            return _solver(gram, U, ridge + more, curvature)
+        except np.linalg.LinAlgError:
+            more = max(100.0 * more, SMALLEST_RIDGE)
 
 
 def _solver(

@@ -26,7 +26,7 @@ from vector cimport axpy
 import numpy as np
 
 from softreg_fast.factor import solver_of
-from softreg_fast.row_newton import NewtonSteps, Rows, lengths
+from softreg_fast.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
 from softreg_fast.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
@@ -49,8 +49,14 @@ cdef double LARGEST_FOR_GRAM = 10.0
 # tell nothing so near the kink at 0.
 cdef double LARGEST_CURVATURE = 1e6
 
-# Epochs after which a Newton step is made though rows still come and go.
+# Epochs after which a Newton step is made though rows still come and go; and how many, of so many
+# multiplications at most, are cheaper than the call of one.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 10
+cdef Py_ssize_t CHEAP_EPOCHS = 30
+cdef Py_ssize_t CHEAP = 50_000
+
+# Factors of so few rows cost no more than a step does.
+cdef Py_ssize_t FEW_ROWS = 40
 
 # A step that leaves more than this of the distance asks for another factorisation.
 cdef double SLOW = 0.1
@@ -182,6 +188,7 @@ cdef class RowEngine:
     cdef readonly object coef
     cdef readonly double gap
     cdef readonly Py_ssize_t n_epochs, n_newton
+    cdef double distance                # of slopes from where the penalty wants them
     cdef double entries, entries_of_X   # read so far, and all
     cdef double entries_of_candidates   # read for candidates since the last look at all features
 
@@ -343,14 +350,6 @@ cdef class RowEngine:
         R.u, R.z = &self.us[0, 0], &self.hs[0, 0]
         return R
 
-    cdef double _slot_gap(self) noexcept nogil:
-        cdef rows_t R = self._rows()
-        return rows_gap(&self.S, &R, self.loss)
-
-    cdef double _distance(self) noexcept nogil:
-        cdef rows_t R = self._rows()
-        return largest_distance(&self.S, &R)
-
     def _newton(self, bint fresh):
         # A Newton step on the rows that are not 0, and on those that L1 does not hold.
         cdef Py_ssize_t m = self.m
@@ -361,40 +360,65 @@ cdef class RowEngine:
         if A.size:
             self.n_newton += 1
             at = Rows(U[:, A], H[:, A], l1[A], self.S.l2_strength * l2[A])
+            fresh = fresh or A.size <= FEW_ROWS
             U[:, A], way = self.newton.step(np.asarray(self.Q)[A, :m], A, at, fresh)
             H -= way
             check_signals()
 
+    cdef bint _has_cheap_epochs(self) noexcept nogil:
+        return CHEAP_EPOCHS * self.m * self.m * self.n_tasks < CHEAP
+
+    cdef bint _epochs(self, Py_ssize_t max_iter, double* largest) except -1:
+        # Epochs until rows neither come nor go, or for some time, or while they are cheap; whether
+        # any did.
+        cdef Py_ssize_t flips, count = 0, cost = self.m * self.m * self.n_tasks
+        cdef Py_ssize_t most = CHEAP_EPOCHS if self._has_cheap_epochs() else EPOCHS_PER_NEWTON
+        cdef bint changes = False
+        while self.n_epochs < max_iter:
+            flips = self._epoch(largest)
+            changes = changes or flips
+            count += 1
+            if largest[0] <= 1e-14 or count == most or not flips and count * cost >= CHEAP:
+                break
+        return changes
+
     def _solve_slots(self, double tol, Py_ssize_t max_iter):
-        # Epochs until rows neither come nor go, then a Newton step, until the gap is at rounding
-        # level or cannot be made smaller.
-        cdef Py_ssize_t flips, n_before, n_vain = 0
-        cdef double gap, distance, last, largest = INFINITY, best = INFINITY
+        if self.m:      # to set threads once is cheaper than for every step
+            with blas_threads_of_steps(self.m):
+                self._iterate(tol, max_iter)
+
+    def _iterate(self, double tol, Py_ssize_t max_iter):
+        # Epochs and Newton steps in turn until the gap is at rounding level or cannot be made
+        # smaller.
+        cdef Py_ssize_t n_before, n_vain = 0
+        cdef double last = INFINITY, largest = INFINITY, best = INFINITY
         cdef bint changes
-        if not self.m:
-            return
-        self._newton(False)     # on an unchanged support the first step towards another alpha
-        gap, distance = self._slot_gap(), self._distance()
-        last = INFINITY
-        while not (gap <= EXACT and distance <= STATIONARY) and self.n_epochs < max_iter:
-            flips, changes = 1, False
-            while flips and self.n_epochs < max_iter:
-                flips = self._epoch(&largest)
-                changes = changes or flips
-                if self.n_epochs % EPOCHS_PER_NEWTON == 0:
-                    break
+        if not self._has_cheap_epochs():
+            self._newton(False)     # on an unchanged support the first step towards another alpha
+        while not self._is_exact() and self.n_epochs < max_iter:
+            changes = self._epochs(max_iter, &largest)
+            if self._is_exact():
+                return
             n_before = self.count_nonzero()
-            self._newton(distance > SLOW * last)
-            last = distance
+            self._newton(self.distance > SLOW * last)
+            last = self.distance
             changes = changes or self.count_nonzero() != n_before
-            gap, distance = self._slot_gap(), self._distance()
-            if distance < 0.5 * best:
+            if self._is_exact():
+                return
+            if self.distance < 0.5 * best:
                 n_vain = 0
             else:       # while rows come and go there is more to hope for
                 n_vain += 1 if changes else MOST_IN_VAIN // 3
-            best = smaller(best, distance)
-            if n_vain >= MOST_IN_VAIN and (gap <= tol or largest <= 1e-12):
+            best = smaller(best, self.distance)
+            if n_vain >= MOST_IN_VAIN and (self.gap <= tol or largest <= 1e-12):
                 return
+
+    cdef bint _is_exact(self) noexcept nogil:
+        # sets the gap and the distance of the slots
+        cdef rows_t R = self._rows()
+        self.gap = rows_gap(&self.S, &R, self.loss)
+        self.distance = largest_distance(&self.S, &R)
+        return self.gap <= EXACT and self.distance <= STATIONARY
 
     cdef void _loss_from_gram(self) noexcept nogil:
         # ||Y - CU||^2 = ||Y||^2 - sum_t u_t.(q_t + h_t)
@@ -458,7 +482,7 @@ cdef class RowEngine:
             self._settle()
             self._slopes_from_residual()
         np.asarray(self.hs_synced)[:, :m] = np.asarray(self.hs)[:, :m]
-        self.gap = self._slot_gap()
+        self._is_exact()
 
     def _trusts_gram(self):
         # Whether Gram columns give the slopes faster than X does, and rounding in Q U, which grows
