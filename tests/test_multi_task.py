@@ -685,8 +685,10 @@ def test_the_words_of_sklearn(data):
         MultiTaskLasso(1e-3, max_iter=1, tol=1e-12).fit(X, Y)
 
 
-def test_warm_start_ends_where_a_cold_one_does(data):
-    X, Y = data
+@pytest.mark.parametrize("p", [20, 80])
+def test_warm_start_ends_where_a_cold_one_does(p, rng):
+    X, _ = problems.make_data(rng, 50, p)
+    Y = tasks_of(rng, X, 4)
     options = in_units({"alpha": 0.02}, X, Y)
     model = MultiTaskLasso(5 * options["alpha"], warm_start=True, **TIGHT).fit(X, Y)
     warm = model.set_params(**options).fit(X, Y)
