@@ -21,6 +21,10 @@ Vector = NDArray[np.float64]
 # float64; a hundred times more until it is not.
 SMALLEST_RIDGE = 1e-11
 
+# LAPACK needs a tenth of a second for an inverse of this size; beyond, columns come in pieces, for
+# three times the work.
+LARGEST_INVERSE_AT_ONCE = 1600
+
 _inverse_from_factor = get_lapack_funcs("potri", dtype=np.float64)
 
 
@@ -230,7 +234,7 @@ def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
 def _inverse(L: Matrix) -> Matrix:
     # (L L')^-1, in pieces between which Ctrl-C is seen where it takes long
     size = len(L)
-    if size <= LARGEST_AT_ONCE:
+    if size <= LARGEST_INVERSE_AT_ONCE:
         lower, _ = _inverse_from_factor(L, lower=1)
         return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
     inverse = np.empty((size, size))

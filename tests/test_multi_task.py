@@ -449,6 +449,17 @@ def test_the_hessian_is_inverted(n_tasks, k, rng):
     assert_allclose(D.T.ravel(), expected, rtol=1e-8, atol=1e-10)
 
 
+def test_large_hessians_are_inverted_in_pieces(rng, monkeypatch):
+    monkeypatch.setattr("softreg_fast.row_newton.LARGEST_INVERSE_AT_ONCE", 5)
+    monkeypatch.setattr("softreg_fast.row_newton.LARGEST_PRODUCT", 800)
+    C = rng.standard_normal((30, 20))
+    U, G = rng.standard_normal((2, 3, 20))
+    ridge, curvature = rng.random((2, 20))
+    D = hessian_solver(C.T @ C, U, ridge, curvature)(G)
+    expected = np.linalg.solve(hessian(C.T @ C, U, ridge, curvature), G.T.ravel())
+    assert_allclose(D.T.ravel(), expected, rtol=1e-8, atol=1e-10)
+
+
 def objective_of_rows(gram, at, U):
     """The objective at U, up to a constant, where the slopes at `at.U` are `at.Z`."""
     D = U - at.U
