@@ -16,6 +16,12 @@ from softreg_fast.drop_in import patch_sklearn, unpatch_sklearn
 from softreg_fast.feature_selection import StabilitySelector
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
+from softreg_fast.multi_task import (
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+)
 from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
 from softreg_fast.penalty import Penalty
 from softreg_fast.relaxed import RelaxedPath, relaxed_path
@@ -35,6 +41,10 @@ __all__ = [
     "ElasticNetCV",
     "Lasso",
     "LassoCV",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "Path",
     "PathDisplay",
     "PathStep",

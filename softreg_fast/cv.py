@@ -46,7 +46,7 @@ class CVPath:
         All samples, at the gamma and l1_ratio with the smallest mean error.
     fold_paths : list of Path
         The training samples of each fold, at the same; empty with `criterion`.
-    predictions : ndarray (n_samples,)
+    predictions : ndarray (n_samples,) or (n_samples, n_tasks)
         Out of fold, at the chosen alpha: the prediction by the model that was not trained with the
         sample, the mean where several were not, NaN where none was.
     measure : str
@@ -293,7 +293,7 @@ def cv_path(
         errors_by_gamma=errors,
         path=whole,
         fold_paths=fold_paths,
-        predictions=np.full(design.n_samples, np.nan),
+        predictions=np.full(design.y.shape, np.nan),
         measure=criterion or ("mean squared error" if scoring is None else f"-{name_of(scoring)}"),
         rule=rule,
         seconds=time.perf_counter() - began,
@@ -328,11 +328,11 @@ def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
 
 
 def _predict_out_of_fold(training: Training, found: CVPath) -> None:
-    total = np.zeros(training.design.n_samples)
-    times = np.zeros(training.design.n_samples)
+    total = np.zeros(training.design.y.shape)
+    times = np.zeros((training.design.n_samples, *(1,) * (total.ndim - 1)))
     k = found.index
     for fold, fits in zip(training.folds, found.fold_paths, strict=True):
         np.add.at(total, fold.test, predict_by(training.design.X, fold.test, fits, k))
         np.add.at(times, fold.test, 1.0)
-    tested = times > 0.0
+    tested = times.ravel() > 0.0
     found.predictions[tested] = total[tested] / times[tested]

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsyrk
 
 from softreg_fast._columns import Columns, engine_penalty
+from softreg_fast._multi_task import slopes_of_rows
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (
     LARGEST_FOR_ONE_BLAS_THREAD,
@@ -23,6 +24,7 @@ from softreg_fast.validation import (
     as_columns,
     as_start,
     as_target,
+    as_task_targets,
     as_weights,
     check_finite,
     feature_names_of,
@@ -184,6 +186,9 @@ class Design:
         if self.fit_intercept:
             mean = self.target.sum() / self.n_samples
             self.target[:-1] -= mean if self.weight is None else self.weight * mean
+        self._check_unit(largest)
+
+    def _check_unit(self, largest: float) -> None:
         if not np.isfinite(self.objective_unit):
             raise ValueError(
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
@@ -367,6 +372,72 @@ class Design:
         if self._gradient is None:
             gradient = np.empty(self.n_features)
             self.columns.slopes(self.target, gradient, None, self.n_threads)
+            gradient.flags.writeable = False
+            self._gradient = gradient
+        return self._gradient
+
+
+class MultiTaskDesign(Design):
+    """A Design whose target has several columns, the tasks, which share one scale.
+
+    Parameters are those of `Design`, with y an array-like (n_samples, n_tasks). The engine's
+    targets are `(Y - y_mean) / y_norm` with y_norm the norm of the whole centred matrix, so that
+    the tasks weigh as they do in the objective.
+
+    Attributes
+    ----------
+    n_tasks : int
+    y : ndarray (n_samples, n_tasks)
+    y_mean : ndarray (n_tasks,)
+    y_norm : float
+    target : ndarray (n_tasks, n_samples + 1)
+        The engine's residuals at W = 0.
+
+    The rest is as in `Design`.
+    """
+
+    def _set_target(self, y: ArrayLike) -> None:
+        self._gradient = None
+        self.y = as_task_targets(y, self.n_samples)
+        self.n_tasks = self.y.shape[1]
+        s = 1.0 if self.weight is None else self.weight[:, np.newaxis]
+        self.y_mean: Any = np.zeros(self.n_tasks)
+        if self.fit_intercept:
+            # about a sample that counts first: the mean of what is left loses no digits
+            pilot = self.y[0 if self.weight is None else int(np.argmax(self.weight))]
+            self.y_mean = pilot + (s * (self.y - pilot)).sum(axis=0) / self.n_samples
+        centered = self.y - self.y_mean
+        counted = centered if self.weight is None else centered[self.weight > 0.0]
+        largest = float(np.abs(counted).max())
+        self.is_null = largest < SMALLEST_NORM
+        with np.errstate(under="ignore"):
+            shrunk = centered if self.is_null else centered / largest
+            norm = 1.0 if self.is_null else float(np.sqrt((s * shrunk**2).sum()))
+            self.y_norm = 1.0 if self.is_null else largest * norm
+            self.target = np.zeros((self.n_tasks, self.n_samples + 1))
+            self.target[:, :-1] = (s * (shrunk / norm)).T
+        if self.fit_intercept:
+            mean = self.target.sum(axis=1, keepdims=True) / self.n_samples
+            self.target[:, :-1] -= mean if self.weight is None else mean * self.weight
+        self._check_unit(largest)
+
+    def to_user(
+        self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector
+    ) -> Vector:
+        """Rows u (n_rows, n_tasks) of these features in the units of X."""
+        with np.errstate(all="ignore"):
+            w = u * (self.y_norm / self.norm[features])[:, np.newaxis]
+        return np.where(u == 0.0, 0.0, w)
+
+    def from_user(self, w: ArrayLike) -> Vector:
+        """Coefficients (n_tasks, n_features) in the units of X in those of the engine."""
+        return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
+
+    def gradient_at_zero(self) -> Vector:
+        """Y'X of the engine's columns and targets (n_tasks, n_features), read-only."""
+        if self._gradient is None:
+            gradient = np.empty((self.n_tasks, self.n_features))
+            slopes_of_rows(self.columns, self.target, gradient, self.n_threads)
             gradient.flags.writeable = False
             self._gradient = gradient
         return self._gradient

@@ -10,6 +10,12 @@ import sklearn.linear_model
 
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
+from softreg_fast.multi_task import (
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+)
 from softreg_fast.path import enet_path, lasso_path
 from softreg_fast.ridge_cv import RidgeCV
 
@@ -18,6 +24,10 @@ OURS: dict[str, Any] = {
     "ElasticNetCV": ElasticNetCV,
     "Lasso": Lasso,
     "LassoCV": LassoCV,
+    "MultiTaskElasticNet": MultiTaskElasticNet,
+    "MultiTaskElasticNetCV": MultiTaskElasticNetCV,
+    "MultiTaskLasso": MultiTaskLasso,
+    "MultiTaskLassoCV": MultiTaskLassoCV,
     "Ridge": Ridge,
     "RidgeCV": RidgeCV,
     "enet_path": enet_path,

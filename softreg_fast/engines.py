@@ -12,7 +12,8 @@ from softreg_fast._cd import MAX_ITER, CoordinateDescent
 from softreg_fast._columns import Columns
 from softreg_fast._engine import NO_ROOM
 from softreg_fast._engine import Engine as GramSpaceEngine
-from softreg_fast.design import Design
+from softreg_fast._multi_task import RowDescent, RowEngine
+from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept, Record, joined
 from softreg_fast.ridge import GradientEngine, RidgeEngine
@@ -79,6 +80,8 @@ class Engine(Protocol):
 class WarmEngine:
     """The Gram-space engine, and plain coordinate descent once it has no more room."""
 
+    _solver_type: Any = GramSpaceEngine
+
     def __init__(
         self,
         design: Design,
@@ -104,7 +107,7 @@ class WarmEngine:
         columns = design.columns if gram is None else Columns.gram(gram)
         target = design.target if gram is None else design.gradient_at_zero()
         self.strategy = "working set" if gram is None else "gram"
-        self._solver = GramSpaceEngine(
+        self._solver = self._solver_type(
             columns, target, design.target_sumsq, self.penalty, design.n_threads, self.most_slots
         )
 
@@ -200,7 +203,7 @@ class WarmEngine:
     @property
     def goes_along(self) -> bool:
         """Whether the compiled solver can go along a grid by itself."""
-        return self.strategy == "gram" and self._record is None
+        return self.strategy == "gram" and isinstance(self._solver, GramSpaceEngine)
 
     def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:
         """`solve` and `keep` for one alpha after another, each in less time than a call takes."""
@@ -218,10 +221,13 @@ class WarmEngine:
         self._earlier = [self.kept()]
         self._earlier_reads = self.n_reads
         self.strategy = "residual"
-        self._solver = plain_descent(self.design, self.penalty)
+        self._solver = self._plain_solver()
         self._record = Record()
         self._solver.coef[:] = reached
         self.may_build_gram = False
+
+    def _plain_solver(self) -> Any:
+        return plain_descent(self.design, self.penalty)
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own from where the first coefficients enter.
@@ -259,6 +265,23 @@ class PlainEngine(WarmEngine):
         self._cold = False
 
 
+class MultiTaskEngine(WarmEngine):
+    """The same for rows of coefficients, on a MultiTaskDesign."""
+
+    _solver_type = RowEngine
+
+    def _plain_solver(self) -> RowDescent:
+        design = self.design
+        return RowDescent(
+            design.columns,
+            design.target,
+            design.target_sumsq,
+            design.curvature,
+            self.penalty,
+            design.n_threads,
+        )
+
+
 def plain_descent(
     design: Design,
     scaled: PenaltyVectors,
@@ -289,7 +312,10 @@ def make_engine(
     """The solver that fits the problem, started from coef_init."""
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
-    if solver == "auto" and scaled.is_ridge:
+    multi_task = isinstance(design, MultiTaskDesign)
+    if multi_task:
+        check_for_rows(scaled, solver)
+    if solver == "auto" and scaled.is_ridge and not multi_task:
         solver = ridge_solver(design)
     start = None
     if coef_init is not None:
@@ -313,7 +339,8 @@ def make_engine(
         if warm:
             few = design.n_features <= min(design.n_samples, LARGEST_AUTO_GRAM, room)
             later = gram is None and n_alphas > 1 and few and isinstance(precompute, str)
-            engine = WarmEngine(design, scaled, gram, later, gram_memory)
+            warm_engine = MultiTaskEngine if multi_task else WarmEngine
+            engine = warm_engine(design, scaled, gram, later, gram_memory)
         else:
             engine = PlainEngine(design, scaled, gram, rng)
     if start is not None:
@@ -325,6 +352,18 @@ def ridge_solver(design: Design) -> str:
     """What "auto" is for a pure L2 problem."""
     smaller_side = min(design.n_samples, design.n_features)
     return "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
+
+
+def check_for_rows(scaled: PenaltyVectors, solver: str) -> None:
+    """ValueError for what a fit of several tasks at once does not offer."""
+    if solver != "auto":
+        raise ValueError(f"Several tasks are fitted by solver='auto' only; got {solver!r}.")
+    free = np.isneginf(scaled.lower) & np.isposinf(scaled.upper)
+    if not np.all(free | ((scaled.lower == 0.0) & (scaled.upper == 0.0))):
+        raise ValueError(
+            "positive and bounds are not for several tasks at once: their penalty sees the length "
+            "of a row only; leave them out, or fit the tasks one by one."
+        )
 
 
 def largest_gram(gram_memory: float) -> int:

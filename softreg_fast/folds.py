@@ -137,16 +137,21 @@ class Training:
                 return errors
         test = self.folds[k].test
         y, weight = self.design.y[test], self.weight[test]
-        total = np.zeros(len(fits))
-        for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts):
-            predicted -= y[part, np.newaxis]
+        n_tasks = y[:1].size
+        total = np.zeros(len(fits) * n_tasks)
+        for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
+            each = predicted.reshape(len(predicted), -1, n_tasks)
+            each -= y[part].reshape(-1, 1, n_tasks)
             np.square(predicted, out=predicted)
             total += weight[part] @ predicted
-        return np.asarray(total / weight.sum())
+        return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
     def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
-        """Predictions for the test samples of the k-th fold, (n_test, n_alphas)."""
-        return predict_rows(self.design.X, self.folds[k].test, fits.coefs, fits.intercepts)
+        """Predictions for the test samples of the k-th fold, (n_test, n_alphas); with several tasks
+        (n_test, n_tasks, n_alphas)."""
+        test = self.folds[k].test
+        found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
+        return np.moveaxis(found.reshape(len(test), *fits.intercepts.shape), 1, -1)
 
     def weight_of(self, k: int) -> Vector | None:
         """Weights of the test samples, None where there are none."""
@@ -184,10 +189,9 @@ def row_blocks(
 
 
 def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
-    """Predictions of the k-th model of a path for some rows, (n_rows,)."""
-    members = slice(fits.coefs.indptr[k], fits.coefs.indptr[k + 1])
-    support, w = fits.coefs.indices[members], fits.coefs.data[members]
-    product = (X[:, support] @ w)[rows] if sp.issparse(X) else w @ X.T[np.ix_(support, rows)]
+    """Predictions of the k-th model of a path for some rows, (n_rows,) or (n_rows, n_tasks)."""
+    support, w = fits.support_of(k)
+    product = (X[:, support] @ w)[rows] if sp.issparse(X) else (w.T @ X.T[np.ix_(support, rows)]).T
     return np.asarray(product + fits.intercepts[k])
 
 
@@ -202,8 +206,10 @@ class FoldGrams:
 
     def __init__(self, design: Design, tests: list[Index]) -> None:
         self.design = design
-        self.extra = np.ones((design.n_samples, 2), order="F")
-        self.extra[:, 0] = (design.y - design.y_mean) / design.y_norm
+        targets = (design.y - design.y_mean) / design.y_norm
+        self.n_targets = targets[:1].size
+        self.extra = np.ones((design.n_samples, self.n_targets + 1), order="F")
+        self.extra[:, :-1] = targets.reshape(-1, self.n_targets)
         times = np.bincount(np.concatenate(tests), minlength=design.n_samples)
         with blas_threads_for(0):
             self.tests = [self._moments(test) for test in tests]
@@ -218,7 +224,7 @@ class FoldGrams:
     def _moments(self, rows: Index) -> NDArray[np.float64]:
         design = self.design
         everything = np.arange(design.n_features, dtype=np.intp)
-        product = np.zeros((design.n_features + 2,) * 2, order="F")
+        product = np.zeros((design.n_features + self.extra.shape[1],) * 2, order="F")
         design.columns.crossproduct(
             product,
             everything,
@@ -233,9 +239,10 @@ class FoldGrams:
         """What a training design would compute from X; None where the difference is too small."""
         design, p = self.design, self.design.n_features
         rest = self.total - self.tests[k]
-        mean = rest[:, -1] / rest[-1, -1] if design.fit_intercept else np.zeros(p + 2)
+        mean = rest[:, -1] / rest[-1, -1] if design.fit_intercept else np.zeros(len(rest))
         centered = (rest - rest[-1, -1] * np.outer(mean, mean))[:-1, :-1]
-        spread, before = np.diag(centered), np.diag(self.total)[:-1]
+        spread, before = np.diag(centered).copy(), np.diag(self.total)[:-1].copy()
+        spread[p:], before[p:] = spread[p:].sum(), before[p:].sum()  # targets share one scale
         varies = before > 0.0
         if np.any(spread[varies] <= CANCELLATION * before[varies]):
             return None
@@ -246,20 +253,22 @@ class FoldGrams:
             center=design.center + mean[:p] * design.norm,
             norm=design.norm * length[:p] * stretch,
             gram=np.asfortranarray(centered[:p, :p]),
-            gradient=centered[:p, p].copy(),
+            gradient=centered[p:, :p].reshape(*np.shape(design.y_mean), p).copy(),
         )
 
     def errors(self, k: int, fits: Path) -> Vector | None:
         """Mean squared test errors; None where they are too small for a difference of sums."""
-        design, M = self.design, self.tests[k]
+        design, M, p = self.design, self.tests[k], self.design.n_features
         W = fits.coefs.toarray()
-        V = np.empty((design.n_features + 2, len(fits)))  # t - z.v - b = -(z, t, 1).(v, -1, b)
-        V[:-2] = W * (design.norm / design.y_norm)[:, np.newaxis]
-        V[-2] = -1.0
-        V[-1] = (fits.intercepts + design.center @ W - design.y_mean) / design.y_norm
+        V = np.empty((len(M), W.shape[1]))  # t - z.v - b = -(z, t, 1).(v, -1, b)
+        V[:p] = W * (design.norm / design.y_norm)[:, np.newaxis]
+        V[p:-1] = np.tile(-np.eye(self.n_targets), len(fits))
+        offsets = fits.intercepts - design.y_mean
+        V[-1] = (offsets.ravel() + design.center @ W) / design.y_norm
         product = M @ V
         sumsq = np.einsum("jk,jk->k", V, product)
         size = np.einsum("jk,j->k", V**2, np.diag(M))
         if np.any(sumsq <= CANCELLATION * size):
             return None
-        return np.asarray(sumsq * (design.y_norm**2 / M[-1, -1]))
+        each = sumsq.reshape(-1, self.n_targets).mean(axis=1)
+        return np.asarray(each * (design.y_norm**2 / M[-1, -1]))

@@ -43,6 +43,8 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     standardize: bool
     n_threads: int | None
 
+    _design_type = Design
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         # parameters that are newer than a pickle have their defaults
         parameters = inspect.signature(type(self).__init__).parameters.values()
@@ -103,7 +105,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
                 "give one target value for each row of X."
             )
-        return Design(
+        return self._design_type(
             X,
             sample_weight=sample_weight,
             fit_intercept=self.fit_intercept,

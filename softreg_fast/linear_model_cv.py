@@ -178,12 +178,12 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
         design = self._design(X, y, sample_weight, n_threads)
-        targets = self._targets(y)
-        found = self._searches(design, targets, X, y, split)
+        models, single = self._models(design, self._targets(y))
+        found = self._searches(models, X, y, split)
         self._keep_features(X, y, design.n_features)
         fits = [fits.path[fits.index] for fits in found]
-        self._keep(fits, single=targets.ndim == 1, dtype=design.X.dtype)
-        self._keep_search(found, single=targets.ndim == 1)
+        self._keep(fits, single, dtype=design.X.dtype)
+        self._keep_search(found, single)
         return self
 
     def _targets(self, y: ArrayLike) -> NDArray[np.float64]:
@@ -197,11 +197,12 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             )
         return np.asarray(column_or_1d(targets, warn=True))
 
-    def _searches(
-        self, design: Design, targets: NDArray[np.float64], X: Any, y: Any, split: dict[str, Any]
-    ) -> list[CVPath]:
-        # one for each target
-        each = [design.with_target(t) for t in np.atleast_2d(targets.T)]
+    def _models(self, design: Design, targets: NDArray[np.float64]) -> tuple[list[Design], bool]:
+        # a design for each model to be chosen, and whether there is only one
+        return [design.with_target(t) for t in np.atleast_2d(targets.T)], targets.ndim == 1
+
+    def _searches(self, each: list[Design], X: Any, y: Any, split: dict[str, Any]) -> list[CVPath]:
+        # one for each model
         cv = self.cv if hasattr(self.cv, "split") or not np.iterable(self.cv) else list(self.cv)
         pairs = None if self.criterion else [pairs_of(cv, X, t.y, **split) for t in each]
         n_ratios = np.size(self.l1_ratio)

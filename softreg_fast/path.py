@@ -17,11 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._cd import CoordinateDescent
 from softreg_fast._columns import look_at_signals
-from softreg_fast.design import Design
+from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, Engine, WarmEngine, make_engine
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
-from softreg_fast.result import Path, Solution, Status
+from softreg_fast.result import MultiTaskPath, Path, Solution, Status
 
 Vector = NDArray[np.float64]
 
@@ -418,9 +418,10 @@ def enet_path(
     Parameters
     ----------
     X : array-like or sparse (n_samples, n_features)
-    y : array-like (n_samples,)
+    y : array-like (n_samples,) or (n_samples, n_tasks)
+        The columns of a matrix are fitted together, as `MultiTaskElasticNet` does.
     l1_ratio, eps, n_alphas, alphas, precompute, coef_init, positive
-        As in `path`.
+        As in `path`; positive is not for several tasks.
     Xy, copy_X, check_input
         Accepted for compatibility. X'y is cheap, X is never written, input is always checked.
     verbose : bool or int
@@ -432,7 +433,7 @@ def enet_path(
     Returns
     -------
     alphas : ndarray (n_alphas,)
-    coefs : ndarray (n_features, n_alphas), of the precision of X
+    coefs : ndarray (n_features, n_alphas) or (n_tasks, n_features, n_alphas), of the precision of X
     dual_gaps : ndarray (n_alphas,), in the units of the objective
     n_iters : ndarray (n_alphas,), if return_n_iter
     """
@@ -448,9 +449,17 @@ def enet_path(
     options = {"tol": 1e-4, "max_iter": 1000, "fit_intercept": False, **params}
     for name in ("random_state", "selection"):  # the order of descent is cyclic here
         options.pop(name, None)
+    dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+    several = not isinstance(X, Design) and np.ndim(y) == 2
+    if several:
+        if positive:
+            raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1).")
+        described = ("sample_weight", "fit_intercept", "standardize", "n_threads")
+        given = {name: options.pop(name) for name in described if name in options}
+        X = MultiTaskDesign(X, y, **given)
     fits = path(
         X,
-        y,
+        None if several else y,
         l1_ratio=l1_ratio,
         eps=eps,
         n_alphas=n_alphas,
@@ -462,8 +471,9 @@ def enet_path(
     )
     if verbose:
         print(fits)
-    dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
     coefs = rounded(fits.coefs.toarray(), dtype)
+    if several:
+        coefs = coefs.reshape(len(coefs), len(fits), -1).transpose(2, 0, 1)
     returned: tuple[NDArray[Any], ...] = (fits.alphas, coefs, fits.gaps)
     return (*returned, fits.n_epochs) if return_n_iter else returned
 
@@ -523,13 +533,14 @@ def solve_design(
     status = engine.solve(*penalty.strengths, tol, max_iter)
     engine.keep(status)
     _, features, w = _coefficients(design, vectors, engine.kept())
-    coef = np.zeros(design.n_features)
+    coef = np.zeros((design.n_features, *w.shape[1:]))
     coef[features] = w
+    intercept = design.y_mean - design.center[features] @ w
     outright = penalty.l1 is not None or penalty.l2 is not None
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
-        coef=coef,
-        intercept=float(design.y_mean - design.center[features] @ w),
+        coef=coef.T,
+        intercept=intercept if np.ndim(intercept) else float(intercept),
         gap=engine.gap * design.objective_unit,
         tol=tol * design.objective_unit,
         null_loss=null_loss(design),
@@ -605,23 +616,14 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
     penalised = l1 > 0.0
     start = np.clip(0.0, lower, upper)
     untouched = ~penalised & (lower < upper)
-    gradient = design.gradient_at_zero()
+    gradient = _sizes(design.gradient_at_zero())
     if untouched.any() or start.any():
         frozen = scaled._replace(
             lower=np.where(penalised, start, lower), upper=np.where(penalised, start, upper)
         )
-        null = CoordinateDescent(
-            design.columns,
-            design.target,
-            design.target_sumsq,
-            design.curvature,
-            frozen,
-            design.n_threads,
-        )
         # Ridge-only features: their strength at an alpha near the answer.
         guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
-        null.solve(0.0, guess * (1.0 - l1_ratio), 1e-10, 10_000)
-        gradient = null.gradient
+        gradient = _sizes(_gradient_without_l1(design, frozen, guess * (1.0 - l1_ratio)))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     counted = penalised & allowed
     if not penalised.any():
@@ -635,6 +637,28 @@ def rounded(values: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
         result = values.astype(dtype, copy=False)
     lost = ~np.isfinite(result) | ((result == 0.0) & (values != 0.0))
     return values if lost.any() else result
+
+
+def _gradient_without_l1(design: Design, penalty: PenaltyVectors, l2_strength: float) -> Vector:
+    # X'r at the optimum without L1, where several tasks have nothing to do with each other
+    gradients = []
+    for target in np.atleast_2d(design.target):
+        null = CoordinateDescent(
+            design.columns,
+            target,
+            design.columns.residual_sumsq(target),
+            design.curvature,
+            penalty,
+            design.n_threads,
+        )
+        null.solve(0.0, l2_strength, 1e-10, 10_000)
+        gradients.append(null.gradient)
+    return np.array(gradients) if design.target.ndim > 1 else gradients[0]
+
+
+def _sizes(gradient: Vector) -> Vector:
+    # what the L1 part sees of the slopes of several tasks: their length
+    return gradient if gradient.ndim == 1 else np.asarray(np.sqrt(np.square(gradient).sum(axis=0)))
 
 
 def null_loss(design: Design) -> float:
@@ -680,17 +704,23 @@ def _gather_path(
     unit, kept = design.objective_unit, engine.kept()
     df, features, w = _coefficients(design, vectors, kept)
     _, gaps, sumsq, n_epochs, status = kept.figures.T
+    kind, each = (Path, df) if w.ndim == 1 else (MultiTaskPath, np.repeat(df, w.shape[1]))
+    if w.ndim > 1:  # the columns of one alpha, one for each task, then those of the next
+        ends = np.cumsum(df)[:-1]
+        features = np.concatenate([np.tile(f, w.shape[1]) for f in np.split(features, ends)])
+        w = np.concatenate([part.T.ravel() for part in np.split(w, ends)])
     offsets = np.bincount(
-        np.repeat(np.arange(len(df)), df), w * design.center[features], minlength=len(df)
+        np.repeat(np.arange(len(each)), each), w * design.center[features], minlength=len(each)
     )
     coefs = sp.csc_array(
-        (w, features, np.append(0, np.cumsum(df))), shape=(design.n_features, len(df))
+        (w, features, np.append(0, np.cumsum(each))), shape=(design.n_features, len(each))
     )
     coefs.sort_indices()
-    return Path(
+    intercepts = offsets.reshape(len(df), *np.shape(design.y_mean))
+    return kind(
         alphas=alphas[: len(gaps)],
         coefs=coefs,
-        intercepts=np.subtract(design.y_mean, offsets, dtype=np.float64),
+        intercepts=np.subtract(design.y_mean, intercepts, dtype=np.float64),
         gaps=gaps * unit,
         tols=np.full(len(gaps), tol * unit),
         n_epochs=n_epochs.astype(np.int64),
@@ -720,12 +750,13 @@ def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: 
     worst = int(np.argmax(gaps))
     if np.all(np.equal(status, Status.STALLED)):
         advice = "Float64 allows no further progress: raise tol"
-    else:
-        advice = f"Increase max_iter (now {max_iter}), raise tol"
+    else:  # scikit-learn's words
+        advice = "You might want to increase the number of iterations "
+        advice += f"(max_iter, now {max_iter}), raise tol"
     warnings.warn(
-        f"Objective did not converge{where}. Duality gap: {gaps[worst]:.6e}, tolerance: "
-        f"{tols[worst]:.6e}. {advice}, or use a larger alpha; features that are nearly copies of "
-        "each other make convergence slow.",
+        f"Objective did not converge{where}. {advice}, or use a larger alpha; features that are "
+        "nearly copies of each other make convergence slow. Duality gap: "
+        f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}.",
         ConvergenceWarning,
         stacklevel=_level_of_caller(),
     )

@@ -14,7 +14,8 @@ class Kept(NamedTuple):
     """Fits one after the other.
 
     `figures` has a row for each: nonzeros, gap, ||y - C u||^2, epochs, status. The features and
-    coefficients of the first fit come first, then those of the second, ...
+    coefficients of the first fit come first, then those of the second, ... `values` has a column
+    for each task where there are several.
     """
 
     features: NDArray[np.intp]
@@ -32,9 +33,10 @@ class Record:
 
     def keep(self, solver: Any, status: int) -> None:
         """Append what the solver has found."""
-        features = np.flatnonzero(solver.coef)
+        by_feature = solver.coef.T  # (n_features,), or with a column for each task
+        features = np.flatnonzero(by_feature.reshape(len(by_feature), -1).any(axis=1))
         self.features.append(features)
-        self.values.append(solver.coef[features])
+        self.values.append(by_feature[features])
         self.figures.append(
             (len(features), solver.gap, solver.residual_sumsq, solver.n_epochs, status)
         )
@@ -56,5 +58,6 @@ def joined(parts: list[Kept]) -> Kept:
     """One after the other."""
     if len(parts) == 1:
         return parts[0]
-    empty = Kept(np.empty(0, np.intp), np.empty(0), np.empty((0, 5)))
-    return Kept(*map(np.concatenate, zip(empty, *parts, strict=True)))
+    if not parts:
+        return Kept(np.empty(0, np.intp), np.empty(0), np.empty((0, 5)))
+    return Kept(*map(np.concatenate, zip(*parts, strict=True)))

@@ -36,8 +36,8 @@ class Solution:
     ----------
     alpha : float
         The strength; NaN when the vectors l1 and l2 were given outright.
-    coef : ndarray (n_features,), in the units of X
-    intercept : float
+    coef : ndarray (n_features,) or (n_tasks, n_features), in the units of X
+    intercept : float or ndarray (n_tasks,)
     gap : float
         Duality gap, in the units of the objective 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + penalty:
         the objective is at most this far above its minimum.
@@ -51,7 +51,7 @@ class Solution:
     dev_ratio : float
         1 - loss / null_loss, the fraction of deviance explained (R squared).
     df : int
-        Number of nonzero coefficients.
+        Number of nonzero coefficients; of features with one, where there are several tasks.
     seconds : float
     strategy : str
         How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
@@ -61,7 +61,7 @@ class Solution:
 
     alpha: float
     coef: Vector
-    intercept: float
+    intercept: Any
     gap: float
     tol: float
     null_loss: float
@@ -84,19 +84,22 @@ class Solution:
         return _relative(self.gap, self.null_loss)
 
     def predict(self, X: Any) -> Vector:
-        """X w + b, (n_samples,)."""
-        return _product(X, self.coef) + self.intercept
+        """X w + b, (n_samples,) or (n_samples, n_tasks)."""
+        return np.asarray(_product(X, self.coef.T) + self.intercept)
 
-    def selected(self) -> list[tuple[Any, float]]:
-        """(name or index, coefficient) of the nonzero ones, the largest first."""
-        support = np.flatnonzero(self.coef)
-        support = support[np.argsort(-np.abs(self.coef[support]), kind="stable")]
-        names = range(len(self.coef)) if self.feature_names is None else self.feature_names
-        return [(names[j], float(self.coef[j])) for j in support]
+    def selected(self) -> list[tuple[Any, Any]]:
+        """(name or index, coefficient or those of all tasks) of the nonzero ones, the largest
+        first."""
+        coef = self.coef.T
+        sizes = np.abs(coef) if coef.ndim == 1 else np.sqrt(np.square(coef).sum(axis=1))
+        support = np.flatnonzero(sizes)
+        support = support[np.argsort(-sizes[support], kind="stable")]
+        names = range(len(coef)) if self.feature_names is None else self.feature_names
+        return [(names[j], float(coef[j]) if coef.ndim == 1 else coef[j]) for j in support]
 
     def __repr__(self) -> str:
         return (
-            f"Solution(alpha={self.alpha:.6g}: {self.df} of {len(self.coef)} coefficients, "
+            f"Solution(alpha={self.alpha:.6g}: {self.df} of {len(self.coef.T)} coefficients, "
             f"{100 * self.dev_ratio:.2f} % of deviance, relative gap {self.relative_gap:.1e}, "
             f"{self.status.name.lower()})"
         )
@@ -145,7 +148,7 @@ class Path:
         return Solution(
             alpha=float(self.alphas[k]),
             coef=self._column(k),
-            intercept=float(self.intercepts[k]),
+            intercept=self._intercept(k),
             gap=float(self.gaps[k]),
             tol=float(self.tols[k]),
             null_loss=self.null_loss,
@@ -162,7 +165,10 @@ class Path:
         """The models at these positions as a path of their own."""
         by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
         parts = {name: getattr(self, name)[chosen] for name in by_alpha}
-        return replace(self, coefs=self.coefs[:, chosen], **parts)
+        return replace(self, coefs=self.coefs[:, self._columns_of(chosen)], **parts)
+
+    def _columns_of(self, chosen: slice) -> slice:
+        return chosen
 
     @property
     def converged(self) -> bool:
@@ -192,15 +198,23 @@ class Path:
         if alpha is None:
             return _product(X, self.coefs) + self.intercepts
         coef, intercept = self._at(alpha)
-        return _product(X, coef) + intercept
+        return np.asarray(_product(X, coef.T) + intercept)
+
+    def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
+        """Nonzero features of the k-th model and their coefficients, (df,)."""
+        part = slice(self.coefs.indptr[k], self.coefs.indptr[k + 1])
+        return self.coefs.indices[part], self.coefs.data[part]
 
     def _column(self, k: int) -> Vector:
-        dense = np.zeros(self.coefs.shape[0])
-        start, stop = self.coefs.indptr[k], self.coefs.indptr[k + 1]
-        dense[self.coefs.indices[start:stop]] = self.coefs.data[start:stop]
-        return dense
+        features, w = self.support_of(k)
+        dense = np.zeros((self.coefs.shape[0], *w.shape[1:]))
+        dense[features] = w
+        return dense.T
 
-    def _at(self, alpha: float) -> tuple[Vector, float]:
+    def _intercept(self, k: int) -> Any:
+        return float(self.intercepts[k])
+
+    def _at(self, alpha: float) -> tuple[Vector, Any]:
         if not len(self) or not self.alphas[-1] <= alpha <= self.alphas[0]:
             span = f"{self.alphas[-1]:.6g} to {self.alphas[0]:.6g}" if len(self) else "empty"
             raise ValueError(
@@ -208,11 +222,11 @@ class Path:
             )
         right = int(np.searchsorted(-self.alphas, -alpha))
         if self.alphas[right] == alpha:
-            return self._column(right), float(self.intercepts[right])
+            return self._column(right), self._intercept(right)
         left = right - 1
         t = (self.alphas[left] - alpha) / (self.alphas[left] - self.alphas[right])
         coef = (1 - t) * self._column(left) + t * self._column(right)
-        return coef, float((1 - t) * self.intercepts[left] + t * self.intercepts[right])
+        return coef, (1 - t) * self._intercept(left) + t * self._intercept(right)
 
     def __repr__(self) -> str:
         state = (
@@ -246,6 +260,46 @@ class Path:
                 f"{self.alphas[k]:>12.6g} {gap:>9.1e}{mark}"
             )
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MultiTaskPath(Path):
+    """Fitted models of several tasks along falling alphas.
+
+    Attributes are those of `Path`, but for
+
+    coefs : csc_array (n_features, n_alphas * n_tasks), in the units of X
+        The n_tasks columns of the first alpha, then those of the second, ...
+    intercepts : ndarray (n_alphas, n_tasks)
+    df : ndarray (n_alphas,)
+        Features that are nonzero.
+    """
+
+    @property
+    def n_tasks(self) -> int:
+        """Columns of y."""
+        return int(self.intercepts.shape[1])
+
+    def predict(self, X: Any, alpha: float | None = None) -> NDArray[np.float64]:
+        """Predictions for every alpha, (n_samples, n_tasks, n_alphas), or for one."""
+        if alpha is not None:
+            return super().predict(X, alpha)
+        predicted = _product(X, self.coefs).reshape(-1, *self.intercepts.shape) + self.intercepts
+        return np.moveaxis(predicted, 1, 2)
+
+    def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
+        """Nonzero features of the k-th model and their coefficients, (df, n_tasks)."""
+        first, last = k * self.n_tasks, (k + 1) * self.n_tasks
+        start, stop = self.coefs.indptr[[first, last]]
+        w = self.coefs.data[start:stop].reshape(self.n_tasks, -1).T
+        return self.coefs.indices[start : start + len(w)], w
+
+    def _columns_of(self, chosen: slice) -> slice:
+        start, stop, _ = chosen.indices(len(self))
+        return slice(start * self.n_tasks, stop * self.n_tasks)
+
+    def _intercept(self, k: int) -> Any:
+        return self.intercepts[k]
 
 
 def _relative(gap: float, null_loss: float) -> float:

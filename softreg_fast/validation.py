@@ -186,15 +186,31 @@ def as_target(y: ArrayLike, n_samples: int) -> Vector:
     return np.ascontiguousarray(target)
 
 
-def as_start(coef_init: ArrayLike, n_features: int) -> Vector:
-    """Initial coefficients as a finite float64 vector with one value per feature."""
-    start = np.asarray(coef_init)
+def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
+    """y as a finite float64 matrix with a row per sample and a column per task."""
+    targets = as_targets(y)
+    if targets.ndim != 2 or not targets.shape[1]:
+        raise ValueError(
+            f"y has shape {targets.shape}; wanted is a matrix ({n_samples}, n_tasks) with one "
+            "column for each task."
+        )
+    if len(targets) != n_samples:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_samples}, "
+            f"y has {len(targets)}; give one row of targets for each row of X."
+        )
+    return targets
+
+
+def as_start(coef_init: ArrayLike, n_features: int, *n_tasks: int) -> Vector:
+    """Initial coefficients as a finite float64 array, one value per feature (and task)."""
+    start, wanted = np.asarray(coef_init), (*n_tasks, n_features)
     if start.dtype.kind not in "fiub":
         raise TypeError(f"coef_init must hold real numbers, got dtype {start.dtype}.")
-    if start.shape != (n_features,):
+    if start.shape != wanted:
+        each = "each feature and task" if n_tasks else "each feature"
         raise ValueError(
-            f"coef_init has shape {start.shape}; X wants one number for each feature, shape "
-            f"({n_features},)."
+            f"coef_init has shape {start.shape}; X wants one number for {each}, shape {wanted}."
         )
     if not np.isfinite(start).all():
         raise ValueError("coef_init contains NaN or infinity; start from finite numbers.")

@@ -211,6 +211,103 @@ class Problem:
         yield min(inside(free & (np.abs(e) > self.l1), np.abs(e)), largest)
 
 
+@dataclass(frozen=True, eq=False)
+class RowProblem(Problem):
+    """Several targets y_i in R^T: minimise over W (p, T) and b
+
+        J(W, b) = 1/(2S) sum_i s_i ||y_i - W'x_i - b||^2 + sum_j l1_j ||w_j|| + l2_j/2 ||w_j||^2,
+
+    w_j the rows of W.  lower_j = upper_j = 0 excludes a feature, otherwise both are infinite.
+    """
+
+    @property
+    def null_loss(self):
+        return (self.s @ self.y_centered**2).sum() / (2 * self.s.sum())
+
+    @property
+    def excluded(self):
+        return self.upper == 0.0
+
+    def loss(self, w, b):
+        return (self.s @ self.residual(w, b) ** 2).sum() / (2 * self.s.sum())
+
+    def penalty(self, w):
+        lengths = np.sqrt((np.asarray(w, LD) ** 2).sum(axis=1))
+        return self.l1 @ lengths + self.l2 @ lengths**2 / 2
+
+    def is_feasible(self, w):
+        return not np.any(w[self.excluded])
+
+    def slopes(self, rho):
+        """X'(s rho) / S, a row for each feature."""
+        return self.X_centered.T @ (self.s[:, None] * rho) / self.s.sum()
+
+    def dual(self, rho):
+        """A lower bound on J, as for one target: max_u [z.u - l1 ||u|| - l2/2 ||u||^2] is
+        (||z|| - l1)_+^2 / (2 l2)."""
+        first = (self.s @ (self.y_centered * rho - rho**2 / 2)).sum() / self.s.sum()
+        beyond = np.sqrt((self.slopes(rho) ** 2).sum(axis=1)) - self.l1
+        beyond = np.where(self.excluded | (beyond < self._slack(rho)), 0, np.maximum(beyond, 0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return first - np.where(beyond > 0, beyond**2 / (2 * self.l2), 0).sum()
+
+    def certificate(self, w, b):
+        rho = self.residual(w, b)
+        rho = rho - self.mean(rho)
+        basis = orthonormal_basis(self.X_centered[:, self.unpenalised], self.s)
+        for _ in range(2):
+            rho = rho - basis @ (basis.T @ (self.s[:, None] * rho))
+            rho = rho - self.mean(rho)
+        limited = ~self.excluded & (self.l1 > 0)
+        z = self.slopes(rho)
+        scalings = [LD(0), LD(1)]
+        for point in (z, z - self.l2[:, None] * w):
+            lengths = np.sqrt((point[limited] ** 2).sum(axis=1))
+            beyond = lengths > self.l1[limited]
+            scalings.append(np.min(self.l1[limited][beyond] / lengths[beyond], initial=LD(1)))
+        dual = max(self.dual(k * rho) for k in scalings)
+        return Certificate(self.objective(w, b), dual, self.kkt(w, b))
+
+    def kkt(self, w, b):
+        """How far z_j is from the subdifferential: l2 w + l1 w/||w||, or a ball where w = 0."""
+        w = np.asarray(w, LD)
+        e = self.slopes(self.residual(w, b)) - self.l2[:, None] * w
+        lengths = np.sqrt((w**2).sum(axis=1))
+        moved = lengths > 0
+        unit = w / np.where(moved, lengths, 1)[:, None]
+        inside = np.maximum(np.sqrt((e**2).sum(axis=1)) - self.l1, 0)
+        across = np.sqrt(((e - self.l1[:, None] * unit) ** 2).sum(axis=1))
+        distance = np.where(self.excluded, 0, np.where(moved, across, inside))
+        unit = self.norms * np.sqrt((self.s @ self.y_centered**2).sum()) / self.s.sum()
+        return distance / np.where(unit > 0, unit, 1)
+
+    def alpha_max(self, l1_weights=1.0):
+        lengths = np.sqrt((self.slopes(self.y_centered) ** 2).sum(axis=1))
+        return float(np.max(lengths / l1_weights))
+
+    def _slack(self, rho):
+        share = np.where(self.unpenalised, RANK, 100 * np.finfo(LD).eps)
+        return share * self.norms * np.sqrt((self.s @ rho**2).sum()) / self.s.sum()
+
+
+def row_problem_of(X, Y, **options):
+    """The RowProblem behind `MultiTaskElasticNet` with these options of `problem_of`."""
+    return RowProblem(**vars(problem_of(X, Y, **options)))
+
+
+def block_descent(C, s, target, l1, l2, U, epochs):
+    """Epochs of block coordinate descent on min 1/2 ||target - C U||_s^2 + penalty of the rows."""
+    U = np.array(U, LD)
+    for _ in range(epochs):
+        for j in range(len(U)):
+            r = target - C @ U
+            c = s @ C[:, j] ** 2
+            b = C[:, j] @ (s[:, None] * r) + c * U[j]
+            length = np.sqrt(b @ b)
+            U[j] = b * max(1 - l1[j] / length, 0) / (c + l2[j]) if length > 0 else 0
+    return U
+
+
 def orthonormal_basis(A, s):
     """Columns that span those of A, orthonormal in the weights s (Gram-Schmidt, twice)."""
     basis = []

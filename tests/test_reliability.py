@@ -40,6 +40,7 @@ from softreg_fast import (
     stability_path,
 )
 from softreg_fast._columns import Columns, build_info
+from softreg_fast.design import MultiTaskDesign
 from softreg_fast.threads import SMALLEST_PARALLEL_WORK
 
 OPENMP = build_info()["openmp"]
@@ -138,6 +139,13 @@ def endless_fits():
         X, y = slow(500, 4000)
         return lambda: path(X, y, n_alphas=10**5, eps=1e-6, tol=1e-12)
 
+    def tasks(X, y, **options):
+        design = MultiTaskDesign(X, y[:, np.newaxis] + np.random.default_rng(0).random((len(y), 4)))
+        return lambda: path(design, eps=1e-5, n_alphas=10**5, tol=1e-12, **options)
+
+    def tasks_on_the_residuals():
+        return tasks(*slow(500, 4000), precompute=False, gram_memory=16.0, max_iter=10**9)
+
     def folds():
         X, y = slow(500, 4000)
         return lambda: cv_path(X, y, n_alphas=10**5, eps=1e-6, tol=1e-12)
@@ -207,6 +215,9 @@ def endless_fits():
         "warm sparse path": warm_sparse_path,
         "elastic-net path": elastic_net_path,
         "path": along_a_path,
+        "several tasks": lambda: tasks(*slow(500, 4000)),
+        "several tasks on the Gram matrix": lambda: tasks(*make(4000, 1200), precompute=True),
+        "several tasks on the residuals": tasks_on_the_residuals,
         "folds": folds,
         "endless folds": endless_folds,
         "subsamples": subsamples,
@@ -787,7 +798,7 @@ def test_one_warning_for_each_call(call):
     message = str(caught[0].message)
     assert "Objective did not converge" in message
     assert "Duality gap" in message
-    assert "Increase max_iter (now 1)" in message
+    assert "increase the number of iterations (max_iter, now 1)" in message
     assert caught[0].filename == __file__
 
 
