@@ -133,7 +133,7 @@ class MultiTaskElasticNet(ElasticNet):
         self.standardize = standardize
         self.n_threads = n_threads
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         X: Any,
         y: ArrayLike,
