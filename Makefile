@@ -13,6 +13,7 @@
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
 #   make bench-anatomy  measure our paths from inside
+#   make bench-nn  measure steps of sparse training beside PyTorch
 #   make clean     delete what was built         make distclean delete .venv as well
 #
 # PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
@@ -33,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test nn-tests sklearn-tests bench bench-peers bench-cv bench-anatomy lint format \
+.PHONY: build demo test nn-tests sklearn-tests bench bench-peers bench-cv bench-anatomy bench-nn lint format \
 	types checked serial clang plain sdist-check oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -53,6 +54,10 @@ bench-peers: build $(stamp)-bench
 
 bench-cv: build $(stamp)-bench
 	$(python) -m bench.cv.run $(ARGS)
+
+bench-nn: build $(stamp)-bench
+	$(python) -m pip install --quiet "$(TORCH)"
+	$(python) -m bench.nn.step $(ARGS)
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)

@@ -1,0 +1,87 @@
+"""One optimiser step with L1 on ten tensors of a million float32 weights: ours, and PyTorch's.
+
+    python -m bench.nn.step            (needs PyTorch)
+
+Median seconds, each way in its turn in one process, so that all see the same machine. What a step
+of ours does beyond PyTorch's fused Adam is the proximal step in Adam's metric.
+"""
+
+import platform
+import time
+
+import numpy as np
+import torch
+
+from bench.report import seconds
+from softreg_fast.nn import L1, ProxAdamW, attach
+from softreg_fast.threads import effective_n_threads
+
+N_TENSORS, N_WEIGHTS, ROUNDS = 10, 1_000_000, 15
+LR, STRENGTH = 1e-3, 1e-3
+
+
+def parameters():
+    """Fresh weights with gradients."""
+    torch.manual_seed(0)
+    made = [torch.nn.Parameter(torch.randn(1000, N_WEIGHTS // 1000)) for _ in range(N_TENSORS)]
+    for each in made:
+        each.grad = torch.randn_like(each)
+    return made
+
+
+def torch_prox(optimizer):
+    """The proximal step of L1 in Adam's metric, with as few passes as PyTorch's operators need."""
+    with torch.no_grad():
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                state = optimizer.state[p]
+                c2 = (1.0 - group["betas"][1] ** float(state["step"])) ** 0.5
+                t = state["exp_avg_sq"].sqrt().div_(c2).add_(group["eps"]).reciprocal_()
+                t.mul_(LR * STRENGTH)
+                p.sub_(torch.minimum(torch.maximum(p, -t), t))
+
+
+def ways():
+    """{name: a function that takes one step}"""
+    fused = torch.optim.Adam(parameters(), lr=LR, fused=True)
+    with_prox = torch.optim.Adam(parameters(), lr=LR, fused=True)
+    default = torch.optim.Adam(parameters(), lr=LR)
+    weights = parameters()
+    model = torch.nn.ParameterList(weights)
+    hooked = torch.optim.Adam(weights, lr=LR, fused=True)
+    attach(model, hooked, {"*": L1(strength=STRENGTH)})
+    ours = ProxAdamW(parameters(), lr=LR, penalty=L1(strength=STRENGTH))
+
+    def both(optimizer):
+        optimizer.step()
+        torch_prox(optimizer)
+
+    return {
+        "ProxAdamW": ours.step,
+        "torch fused Adam, attach": hooked.step,
+        "torch fused Adam, PyTorch prox": lambda: both(with_prox),
+        "torch default Adam, PyTorch prox": lambda: both(default),
+        "torch fused Adam alone": fused.step,
+    }
+
+
+def main():
+    candidates = ways()
+    times = {name: [] for name in candidates}
+    for _ in range(ROUNDS):
+        for name, step in candidates.items():
+            began = time.perf_counter()
+            step()
+            times[name].append(time.perf_counter() - began)
+    ours = np.array(times["ProxAdamW"][2:])
+    print(
+        f"{platform.processor() or platform.machine()}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads of torch, {effective_n_threads()} of ours"
+    )
+    for name, taken in times.items():
+        ratio = np.median(np.array(taken[2:]) / ours)
+        print(f"{name:<34} {seconds(np.median(taken[2:])):>9}   {ratio:5.2f} x ours")
+
+
+if __name__ == "__main__":
+    main()
