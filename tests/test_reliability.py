@@ -1,19 +1,15 @@
 """Signals, forks, threads, memory: what must go on working around a fit.
 
-What could hang, crash or disturb other tests runs in a process of its own, which is this file run
-as a script with the name of one of the functions under "scripts" below.
+What could hang, crash or disturb other tests runs in a process of its own (children.py).
 """
 
-import faulthandler
 import json
 import mmap
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -21,6 +17,16 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from children import (
+    digest,
+    in_child,
+    latency_of,
+    main,
+    make,
+    make_sparse,
+    resident,
+    run_script,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -48,47 +54,6 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork() here"
 
 # A quarter of a second is promised; a busy machine may need longer to run a thread at all.
 LONGEST_LATENCY = 1.0
-
-
-def run_script(name, *arguments, timeout=60, **environment):
-    """What a script of this file prints, as JSON."""
-    command = [sys.executable, __file__, name, str(timeout - 5), *map(str, arguments)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def make(n, p, seed=0, correlation=0.0):
-    """Columns in Fortran order, neighbours alike, and a target that some of them make."""
-    rng = np.random.default_rng(seed)
-    X = rng.random((p, n)).T - 0.5
-    if correlation:
-        for j in range(1, p):
-            X[:, j] += correlation * (X[:, j - 1] - X[:, j])
-    w = np.where(rng.random(p) < 0.1, rng.standard_normal(p), 0.0)
-    return X, X @ w + 0.1 * rng.standard_normal(n)
-
-
-def make_sparse(n, p, per_column=20, seed=0):
-    """The same with about so many entries in every column, as CSC."""
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(0, n, p * per_column)
-    columns = np.repeat(np.arange(p), per_column)
-    X = sp.csc_array((rng.standard_normal(p * per_column), (rows, columns)), shape=(n, p))
-    return X, X @ rng.standard_normal(p) + 0.1 * rng.standard_normal(n)
-
-
-def digest(fit):
-    """Every bit of a result."""
-    values = (fit.coef, fit.intercept, fit.gap) if hasattr(fit, "coef") else (fit,)
-    return b"".join(np.asarray(value).tobytes() for value in values)
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------
@@ -227,26 +192,6 @@ def endless_fits():
 INTERRUPTED = list(endless_fits())
 
 
-def latency_of(call, delay):
-    """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
-    sent = []
-
-    def send():
-        time.sleep(delay)
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        while True:
-            call()
-    except KeyboardInterrupt:
-        latency = time.monotonic() - sent[0]
-    sender.join()
-    return latency
-
-
 def reuse_after_interrupts():
     """Estimators and a Design, interrupted and used again."""
     X, y = make(400, 60)
@@ -288,7 +233,7 @@ def script_interrupt():
 
 @pytest.fixture(scope="module")
 def interrupted():
-    return run_script("interrupt", timeout=110)
+    return run_script(__file__, "interrupt", timeout=110)
 
 
 @pytest.mark.parametrize("name", INTERRUPTED)
@@ -323,25 +268,6 @@ def several_fits(n_threads=2):
     ]
 
 
-def in_child(work, limit=10):
-    """Whether work() is true in a child made by fork(), or "hangs" after so many seconds."""
-    pid = os.fork()
-    if pid == 0:
-        status = 2
-        try:
-            status = 0 if work() else 1
-        finally:
-            os._exit(status)
-    for _ in range(int(limit / 0.02)):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.02)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return "hangs"
-
-
 def script_fork():
     """fork() after a parallel fit: a child, its child, a pool, and the parent again."""
     warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: threads and fork
@@ -361,7 +287,7 @@ def script_fork():
 
 @needs_fork
 def test_fork_after_a_parallel_fit():
-    found = run_script("fork")
+    found = run_script(__file__, "fork")
     assert found == dict.fromkeys(("child", "grandchild", "pool", "parent"), True)
 
 
@@ -388,7 +314,7 @@ def script_processes():
 
 
 def test_fits_in_other_processes():
-    found = run_script("processes", timeout=110)
+    found = run_script(__file__, "processes", timeout=110)
     assert {"spawn", "loky", "here"} <= found.keys()
     assert all(found.values()), found
 
@@ -501,7 +427,7 @@ def test_number_of_threads():
 def test_limits_of_others_are_respected():
     with threadpool_limits(limits=1, user_api="openmp"):
         assert effective_n_threads() == 1
-    assert run_script("threads", OMP_NUM_THREADS="1") == [1, 1, 3 if OPENMP else 1]
+    assert run_script(__file__, "threads", OMP_NUM_THREADS="1") == [1, 1, 3 if OPENMP else 1]
 
 
 def script_threads():
@@ -554,18 +480,12 @@ def csc_buffers(X):
 
 
 def test_denormals_live():
-    found = run_script("denormals")
+    found = run_script(__file__, "denormals")
     assert len(found) == 6
     assert all(found.values()), found
 
 
 # --- memory -----------------------------------------------------------------------------------
-
-
-def resident():
-    """Resident memory of this process in MiB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
 
 
 def script_leaks():
@@ -608,7 +528,7 @@ def script_leaks():
 
 @linux_only
 def test_fits_leave_no_memory_behind():
-    grown = run_script("leaks", OPENBLAS_NUM_THREADS="1")
+    grown = run_script(__file__, "leaks", OPENBLAS_NUM_THREADS="1")
     # a vector of 1000 numbers lost at every fit would be 1.5 MiB
     assert max(grown.values()) < 0.5, grown
 
@@ -651,7 +571,7 @@ def peak_resident():
 
 @linux_only
 def test_columns_are_not_copied():
-    added = run_script("peak")
+    added = run_script(__file__, "peak")
     assert max(added.values()) < 0.2, added
 
 
@@ -758,7 +678,7 @@ def script_offsets():
 
 @linux_only
 def test_offsets_beyond_32_bits():
-    found = run_script("offsets")
+    found = run_script(__file__, "offsets")
     if found == "no address space":
         pytest.skip(found)
     assert found == "right"
@@ -797,17 +717,6 @@ def test_a_warning_knows_when_more_iterations_are_no_use():
         solve(X, y, alpha=1e-3, tol=0.0)
 
 
-SCRIPTS = {name[7:]: work for name, work in list(globals().items()) if name.startswith("script_")}
-
-if __name__ == "__main__":
-    script, longest, *rest = sys.argv[1:]
-    # Should it hang: where, and an exit status.
-    faulthandler.enable()
-    faulthandler.dump_traceback_later(float(longest), exit=True)
-    SCRIPTS[script](*rest)
-    faulthandler.cancel_dump_traceback_later()
-
-
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_inside_joblib_no_more_threads_than_cores(backend):
     cores = joblib.cpu_count()
@@ -817,3 +726,7 @@ def test_inside_joblib_no_more_threads_than_cores(backend):
     asked = parallel(joblib.delayed(effective_n_threads)(2) for _ in range(2))
     assert asked == [2 if OPENMP else 1] * 2  # who asks for a number gets it
     assert effective_n_threads() == effective_n_threads(-1)
+
+
+if __name__ == "__main__":
+    main(globals())
