@@ -6,6 +6,8 @@
 #   make types     type checks                   make format    apply the formatting
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
+#   make stress    slow tests of reliability     make fuzz      malformed matrices and files
+#   make sanitize  kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make sklearn-tests  scikit-learn's own tests of linear models, on ours
 #   make sdist-check  tests of what an installation from the source archive gives
 #   make bench-peers  measure beside other packages
@@ -32,7 +34,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test sklearn-tests bench bench-peers bench-cv bench-anatomy lint format types checked \
-	serial clang sdist-check oldest clean distclean
+	serial clang sanitize sdist-check oldest stress fuzz clean distclean
 
 build: $(stamp)-build $(stamp)-install
 
@@ -72,7 +74,13 @@ types: build $(stamp)-dev
 	$(python) -m mypy.stubtest softreg_fast --mypy-config-file pyproject.toml \
 		$(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
 
-checked serial clang: $(stamp)-test
+stress: build $(stamp)-test
+	$(python) -m pytest -m stress $(ARGS)
+
+fuzz: build $(stamp)-test
+	$(python) tests/fuzz.py $(ARGS)
+
+checked serial clang sanitize: $(stamp)-test
 	$(python) tools/try_build.py $@ $(ARGS)
 
 sdist-check: $(stamp)-dev

@@ -88,8 +88,8 @@ def latency_of(call, delay):
         os.kill(os.getpid(), signal.SIGINT)
 
     sender = threading.Thread(target=send)
-    sender.start()
     try:
+        sender.start()
         while True:
             call()
     except KeyboardInterrupt:

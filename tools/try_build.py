@@ -5,6 +5,7 @@
     checked   bounds-checked kernels, C assertions on
     serial    without OpenMP
     clang     with clang instead of the usual compiler
+    sanitize  with AddressSanitizer and UndefinedBehaviorSanitizer (gcc)
     sdist     from the source archive, in a clean environment, as a user would get it
     oldest    with the oldest supported numpy, scipy and scikit-learn
 
@@ -13,6 +14,7 @@ before it is certain that every compiled module comes from the build that is to 
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -57,16 +59,33 @@ if openmp == "require" and not parallel:
 
 @dataclass(frozen=True)
 class Variant:
-    """A way of building in the source tree: extra environment and the tests that matter."""
+    """A way of building in the source tree: extra environment and the tests that matter.
+
+    `preload` names libraries of the compiler that must be in the process of the tests first.
+    """
 
     environment: dict = field(default_factory=dict)
     tests: tuple = ()
+    preload: tuple = ()
 
+
+SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 
 VARIANTS = {
     "checked": Variant({"SOFTREG_CHECKED": "1"}, ("tests/test_kernels.py",)),
     "serial": Variant({"SOFTREG_OPENMP": "off"}),
     "clang": Variant({"CC": "clang"}, ("tests/test_kernels.py",)),
+    "sanitize": Variant(
+        {
+            "CFLAGS": f"-O1 -g1 -fno-omit-frame-pointer {SANITIZERS}",
+            "LDFLAGS": SANITIZERS,
+            # CPython itself does not free everything at its end
+            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        },
+        ("tests/test_kernels.py",),
+        ("libasan.so", "libubsan.so"),
+    ),
 }
 
 
@@ -106,7 +125,18 @@ def try_variant(name, arguments):
     run(sys.executable, "setup.py", "--quiet", *build, *metadata, cwd=ROOT, env=environment)
     # Libraries on PYTHONPATH come before an editable install.
     paths = {"PYTHONPATH": str(library), **variant.environment}
+    if variant.preload:
+        paths["LD_PRELOAD"] = " ".join(library_of_gcc(name) for name in variant.preload)
     run_tests(sys.executable, library, arguments or variant.tests, paths)
+
+
+def library_of_gcc(name):
+    """Where gcc keeps one of its libraries."""
+    command = [*shlex.split(os.environ.get("CC", "gcc")), f"-print-file-name={name}"]
+    place = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if not Path(place).is_absolute():
+        sys.exit(f"{command[0]} has no {name}; install gcc and its sanitizers")
+    return place
 
 
 def forget_modules(library):
