@@ -35,6 +35,7 @@ from softreg_fast import (
     Design,
     ElasticNet,
     Lasso,
+    LassoCV,
     Ridge,
     RidgeCV,
     cv_path,
@@ -42,6 +43,7 @@ from softreg_fast import (
     enet_path,
     gradient_descent,
     path,
+    relaxed_path,
     solve,
     stability_path,
 )
@@ -52,8 +54,13 @@ OPENMP = build_info()["openmp"]
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork() here")
 
-# A quarter of a second is promised; a busy machine may need longer to run a thread at all.
-LONGEST_LATENCY = 1.0
+# What is promised. A busy machine may need longer to run a thread at all: what came late is tried
+# again at the same moment, and is wrong if it always comes late there.
+LONGEST_LATENCY = 0.25
+TRIES = 4
+
+# LAPACK's eigenvalues are one call that nothing can end.
+LONGEST_OF_LAPACK = {"eigenvalues, p = 1000": 3.0, "eigenvalues, n = 1000 < p": 3.0}
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------
@@ -119,6 +126,22 @@ def endless_fits():
         X, y = make(8000, 1000)
         return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50), cv=5).fit(X, y)
 
+    def eigenvalues():
+        X, y = make(1200, 1000)
+        return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50)).fit(X, y)
+
+    def eigenvalues_of_samples():
+        X, y = make(1000, 3000)
+        return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50)).fit(X, y)
+
+    def relaxed():
+        X, y = slow(500, 4000)
+        return lambda: relaxed_path(X, y, n_alphas=1000, eps=1e-3, tol=1e-10)
+
+    def estimator():
+        X, y = slow(500, 4000)
+        return lambda: LassoCV(alphas=10**4, eps=1e-5, tol=1e-12).fit(X, y)
+
     def accelerated():
         X, y = slow()
         return lambda: solve(X, y, alpha=1e-9, solver="gradient", **endless)
@@ -176,6 +199,10 @@ def endless_fits():
         "endless folds": endless_folds,
         "subsamples": subsamples,
         "ridge of all alphas": ridge_of_all_alphas,
+        "eigenvalues, p = 1000": eigenvalues,
+        "eigenvalues, n = 1000 < p": eigenvalues_of_samples,
+        "relaxed path": relaxed,
+        "LassoCV": estimator,
         "accelerated gradient": accelerated,
         "gradient descent": plain_gradient,
         "conjugate gradients": conjugate_gradients,
@@ -214,8 +241,22 @@ def reuse_after_interrupts():
     return "as they were"
 
 
-def script_interrupt():
-    """The latencies of every case, in seconds, and whether fits are right afterwards."""
+def shortest_latency(call, delay, promised):
+    """`latency_of`, the shortest of a few tries unless the first is short enough."""
+    latency = latency_of(call, delay)
+    for _ in range(TRIES - 1):
+        if latency <= promised:
+            break
+        latency = min(latency, latency_of(call, delay))
+    return latency
+
+
+def script_interrupt(n_moments=None):
+    """The latencies of every case, in seconds, and whether fits are right afterwards.
+
+    At two moments, or at so many, evenly spread over two seconds.
+    """
+    delays = (0.1, 0.35) if n_moments is None else np.linspace(0.005, 2.0, int(n_moments))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & switch it off
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = make(3000, 300, seed=1)
@@ -223,7 +264,8 @@ def script_interrupt():
     latencies, right = {}, {}
     for name, case in endless_fits().items():
         call = case()
-        latencies[name] = [latency_of(call, delay) for delay in (0.1, 0.35)]
+        longest = LONGEST_OF_LAPACK.get(name, LONGEST_LATENCY)
+        latencies[name] = [shortest_latency(call, delay, longest) for delay in delays]
         right[name] = digest(solve(X, y, alpha=1e-3)) == expected
         del call
         print(name, [f"{1000 * latency:.1f} ms" for latency in latencies[name]], flush=True)
@@ -240,8 +282,23 @@ def interrupted():
 def test_ctrl_c_ends_a_fit(interrupted, name):
     latencies = interrupted["latencies"][name]
     print(name, [f"{1000 * latency:.1f} ms" for latency in latencies])
-    assert max(latencies) < LONGEST_LATENCY
+    assert max(latencies) < LONGEST_OF_LAPACK.get(name, LONGEST_LATENCY)
     assert interrupted["right"][name]
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(600)
+def test_ctrl_c_at_any_moment():
+    found = run_script(__file__, "interrupt", 12, timeout=590)
+    longest = {name: max(latencies) for name, latencies in found["latencies"].items()}
+    print({name: f"{1000 * latency:.0f} ms" for name, latency in longest.items()})
+    late = {
+        name: latency
+        for name, latency in longest.items()
+        if latency > LONGEST_OF_LAPACK.get(name, LONGEST_LATENCY)
+    }
+    assert not late
+    assert all(found["right"].values())
 
 
 def test_objects_survive_ctrl_c(interrupted):
