@@ -15,7 +15,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -78,24 +77,26 @@ def resident():
         return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
 
 
+# A process of its own: a call that holds the GIL would hold up a thread that sends the signal.
+SENDER = """
+import os, sys, time
+time.sleep(float(sys.argv[2]))
+print(time.monotonic(), flush=True)
+os.kill(int(sys.argv[1]), 2)
+"""
+
+
 def latency_of(call, delay):
     """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
-    sent = []
-
-    def send():
-        time.sleep(delay)
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    sender = threading.Thread(target=send)
+    command = [sys.executable, "-S", "-c", SENDER, str(os.getpid()), str(delay)]
+    sender = None
     try:
-        sender.start()
+        sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         while True:
             call()
     except KeyboardInterrupt:
-        latency = time.monotonic() - sent[0]
-    sender.join()
-    return latency
+        ended = time.monotonic()
+    return ended - float(sender.communicate()[0])
 
 
 def in_child(work, limit=10):
