@@ -77,6 +77,23 @@ def resident():
         return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
 
 
+def forget_the_peak():
+    """Let `peak_resident` begin again with what is in use now: that, in MiB."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    return resident()
+
+
+def peak_resident():
+    """Peak resident memory of this process in MiB since that was forgotten.
+
+    (getrusage would count what the parent had before this program began in its place.)
+    """
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 # A process of its own: a call that holds the GIL would hold up a thread that sends the signal.
 SENDER = """
 import os, sys, time

@@ -8,7 +8,15 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from children import main, make, make_sparse, resident, run_script
+from children import (
+    forget_the_peak,
+    main,
+    make,
+    make_sparse,
+    peak_resident,
+    resident,
+    run_script,
+)
 from numpy.testing import assert_allclose
 
 from softreg_fast import (
@@ -78,12 +86,9 @@ def script_peak(layout, fit):
     FITS[fit](*make(300, 60))
     X, y = LAYOUTS[layout]()
     held = X.data.nbytes + X.indices.nbytes if sp.issparse(X) else X.nbytes
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # getrusage counts from what is in use now
-    before = resident()
+    before = forget_the_peak()
     FITS[fit](X, y)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([peak - before, held / 2**20, 8 * X.shape[1] ** 2 / 2**20]))
+    print(json.dumps([peak_resident() - before, held / 2**20, 8 * X.shape[1] ** 2 / 2**20]))
 
 
 @pytest.mark.parametrize("fit", FITS)

@@ -19,11 +19,13 @@ import pytest
 import scipy.sparse as sp
 from children import (
     digest,
+    forget_the_peak,
     in_child,
     latency_of,
     main,
     make,
     make_sparse,
+    peak_resident,
     resident,
     run_script,
 )
@@ -254,9 +256,9 @@ def shortest_latency(call, delay, promised):
 def script_interrupt(n_moments=None):
     """The latencies of every case, in seconds, and whether fits are right afterwards.
 
-    At two moments, or at so many, evenly spread over two seconds.
+    At two moments, or at so many, evenly spread over 1.2 seconds.
     """
-    delays = (0.1, 0.35) if n_moments is None else np.linspace(0.005, 2.0, int(n_moments))
+    delays = (0.1, 0.35) if n_moments is None else np.linspace(0.02, 1.2, int(n_moments))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & switch it off
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = make(3000, 300, seed=1)
@@ -289,7 +291,7 @@ def test_ctrl_c_ends_a_fit(interrupted, name):
 @pytest.mark.stress
 @pytest.mark.timeout(600)
 def test_ctrl_c_at_any_moment():
-    found = run_script(__file__, "interrupt", 12, timeout=590)
+    found = run_script(__file__, "interrupt", 6, timeout=590)
     longest = {name: max(latencies) for name, latencies in found["latencies"].items()}
     print({name: f"{1000 * latency:.0f} ms" for name, latency in longest.items()})
     late = {
@@ -611,19 +613,10 @@ def script_peak():
     }
     added = {}
     for name, (call, unit) in calls.items():
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # the peak starts again from what is in use
-        before = resident()
+        before = forget_the_peak()
         call()
         added[name] = (peak_resident() - before) / unit
     print(json.dumps(added))
-
-
-def peak_resident():
-    """Peak resident memory of this process in MiB since it was last cleared."""
-    with open("/proc/self/status") as file:
-        (line,) = (line for line in file if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 @linux_only
