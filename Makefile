@@ -6,6 +6,8 @@
 #   make types     type checks                   make format    apply the formatting
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
+#   make stress    slow tests of reliability     make fuzz      malformed matrices and files
+#   make sanitize  kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make sklearn-tests  scikit-learn's own tests of linear models, on ours
 #   make plain     kernel tests, scalar loops    make wheel     build and try a wheel for Linux
 #   make nn-tests  tests of networks, with PyTorch
@@ -34,8 +36,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test nn-tests sklearn-tests bench bench-peers bench-cv bench-anatomy bench-nn lint format \
-	types checked serial clang plain sdist-check oldest wheel clean distclean
+.PHONY: build demo test stress fuzz nn-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
+	bench-nn lint format types checked serial clang plain sanitize sdist-check oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
 
@@ -87,7 +89,13 @@ types: build $(stamp)-dev
 	$(python) -m mypy.stubtest softreg_fast --mypy-config-file pyproject.toml \
 		--ignore-unused-allowlist $(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
 
-checked serial clang plain: $(stamp)-test
+stress: build $(stamp)-test
+	$(python) -m pytest -m stress $(ARGS)
+
+fuzz: build $(stamp)-test
+	$(python) tests/fuzz.py $(ARGS)
+
+checked serial clang plain sanitize: $(stamp)-test
 	$(python) tools/try_build.py $@ $(ARGS)
 
 sdist-check: $(stamp)-dev

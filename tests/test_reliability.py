@@ -1,19 +1,15 @@
 """Signals, forks, threads, memory: what must go on working around a fit.
 
-What could hang, crash or disturb other tests runs in a process of its own, which is this file run
-as a script with the name of one of the functions under "scripts" below.
+What could hang, crash or disturb other tests runs in a process of its own (children.py).
 """
 
-import faulthandler
 import json
 import mmap
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -21,6 +17,18 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from children import (
+    digest,
+    forget_the_peak,
+    in_child,
+    latency_of,
+    main,
+    make,
+    make_sparse,
+    peak_resident,
+    resident,
+    run_script,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -29,6 +37,7 @@ from softreg_fast import (
     Design,
     ElasticNet,
     Lasso,
+    LassoCV,
     Ridge,
     RidgeCV,
     cv_path,
@@ -36,6 +45,7 @@ from softreg_fast import (
     enet_path,
     gradient_descent,
     path,
+    relaxed_path,
     solve,
     stability_path,
 )
@@ -47,49 +57,13 @@ OPENMP = build_info()["openmp"]
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork() here")
 
-# A quarter of a second is promised; a busy machine may need longer to run a thread at all.
-LONGEST_LATENCY = 1.0
+# What is promised. A busy machine may need longer to run a thread at all: what came late is tried
+# again at the same moment, and is wrong if it always comes late there.
+LONGEST_LATENCY = 0.25
+TRIES = 4
 
-
-def run_script(name, *arguments, timeout=60, **environment):
-    """What a script of this file prints, as JSON."""
-    command = [sys.executable, __file__, name, str(timeout - 5), *map(str, arguments)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def make(n, p, seed=0, correlation=0.0):
-    """Columns in Fortran order, neighbours alike, and a target that some of them make."""
-    rng = np.random.default_rng(seed)
-    X = rng.random((p, n)).T - 0.5
-    if correlation:
-        for j in range(1, p):
-            X[:, j] += correlation * (X[:, j - 1] - X[:, j])
-    w = np.where(rng.random(p) < 0.1, rng.standard_normal(p), 0.0)
-    return X, X @ w + 0.1 * rng.standard_normal(n)
-
-
-def make_sparse(n, p, per_column=20, seed=0):
-    """The same with about so many entries in every column, as CSC."""
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(0, n, p * per_column)
-    columns = np.repeat(np.arange(p), per_column)
-    X = sp.csc_array((rng.standard_normal(p * per_column), (rows, columns)), shape=(n, p))
-    return X, X @ rng.standard_normal(p) + 0.1 * rng.standard_normal(n)
-
-
-def digest(fit):
-    """Every bit of a result."""
-    values = (fit.coef, fit.intercept, fit.gap) if hasattr(fit, "coef") else (fit,)
-    return b"".join(np.asarray(value).tobytes() for value in values)
+# LAPACK's eigenvalues are one call that nothing can end.
+LONGEST_OF_LAPACK = {"eigenvalues, p = 1000": 1.0, "eigenvalues, n = 1000 < p": 1.0}
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------
@@ -162,6 +136,22 @@ def endless_fits():
         X, y = make(8000, 1000)
         return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50), cv=5).fit(X, y)
 
+    def eigenvalues():
+        X, y = make(1200, 1000)
+        return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50)).fit(X, y)
+
+    def eigenvalues_of_samples():
+        X, y = make(1000, 3000)
+        return lambda: RidgeCV(np.geomspace(1e-3, 1e3, 50)).fit(X, y)
+
+    def relaxed():
+        X, y = slow(500, 4000)
+        return lambda: relaxed_path(X, y, n_alphas=1000, eps=1e-3, tol=1e-10)
+
+    def estimator():
+        X, y = slow(500, 4000)
+        return lambda: LassoCV(alphas=10**4, eps=1e-5, tol=1e-12).fit(X, y)
+
     def accelerated():
         X, y = slow()
         return lambda: solve(X, y, alpha=1e-9, solver="gradient", **endless)
@@ -222,6 +212,10 @@ def endless_fits():
         "endless folds": endless_folds,
         "subsamples": subsamples,
         "ridge of all alphas": ridge_of_all_alphas,
+        "eigenvalues, p = 1000": eigenvalues,
+        "eigenvalues, n = 1000 < p": eigenvalues_of_samples,
+        "relaxed path": relaxed,
+        "LassoCV": estimator,
         "accelerated gradient": accelerated,
         "gradient descent": plain_gradient,
         "conjugate gradients": conjugate_gradients,
@@ -236,26 +230,6 @@ def endless_fits():
 
 
 INTERRUPTED = list(endless_fits())
-
-
-def latency_of(call, delay):
-    """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
-    sent = []
-
-    def send():
-        time.sleep(delay)
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        while True:
-            call()
-    except KeyboardInterrupt:
-        latency = time.monotonic() - sent[0]
-    sender.join()
-    return latency
 
 
 def reuse_after_interrupts():
@@ -280,8 +254,22 @@ def reuse_after_interrupts():
     return "as they were"
 
 
-def script_interrupt():
-    """The latencies of every case, in seconds, and whether fits are right afterwards."""
+def shortest_latency(call, delay, promised):
+    """`latency_of`, the shortest of a few tries unless the first is short enough."""
+    latency = latency_of(call, delay)
+    for _ in range(TRIES - 1):
+        if latency <= promised:
+            break
+        latency = min(latency, latency_of(call, delay))
+    return latency
+
+
+def script_interrupt(n_moments=None):
+    """The latencies of every case, in seconds, and whether fits are right afterwards.
+
+    At two moments, or at so many, evenly spread over 1.2 seconds.
+    """
+    delays = (0.1, 0.35) if n_moments is None else np.linspace(0.02, 1.2, int(n_moments))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & switch it off
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = make(3000, 300, seed=1)
@@ -289,7 +277,8 @@ def script_interrupt():
     latencies, right = {}, {}
     for name, case in endless_fits().items():
         call = case()
-        latencies[name] = [latency_of(call, delay) for delay in (0.1, 0.35)]
+        longest = LONGEST_OF_LAPACK.get(name, LONGEST_LATENCY)
+        latencies[name] = [shortest_latency(call, delay, longest) for delay in delays]
         right[name] = digest(solve(X, y, alpha=1e-3)) == expected
         del call
         print(name, [f"{1000 * latency:.1f} ms" for latency in latencies[name]], flush=True)
@@ -299,15 +288,30 @@ def script_interrupt():
 
 @pytest.fixture(scope="module")
 def interrupted():
-    return run_script("interrupt", timeout=110)
+    return run_script(__file__, "interrupt", timeout=110)
 
 
 @pytest.mark.parametrize("name", INTERRUPTED)
 def test_ctrl_c_ends_a_fit(interrupted, name):
     latencies = interrupted["latencies"][name]
     print(name, [f"{1000 * latency:.1f} ms" for latency in latencies])
-    assert max(latencies) < LONGEST_LATENCY
+    assert max(latencies) < LONGEST_OF_LAPACK.get(name, LONGEST_LATENCY)
     assert interrupted["right"][name]
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(600)
+def test_ctrl_c_at_any_moment():
+    found = run_script(__file__, "interrupt", 6, timeout=590)
+    longest = {name: max(latencies) for name, latencies in found["latencies"].items()}
+    print({name: f"{1000 * latency:.0f} ms" for name, latency in longest.items()})
+    late = {
+        name: latency
+        for name, latency in longest.items()
+        if latency > LONGEST_OF_LAPACK.get(name, LONGEST_LATENCY)
+    }
+    assert not late
+    assert all(found["right"].values())
 
 
 def test_objects_survive_ctrl_c(interrupted):
@@ -334,25 +338,6 @@ def several_fits(n_threads=2):
     ]
 
 
-def in_child(work, limit=10):
-    """Whether work() is true in a child made by fork(), or "hangs" after so many seconds."""
-    pid = os.fork()
-    if pid == 0:
-        status = 2
-        try:
-            status = 0 if work() else 1
-        finally:
-            os._exit(status)
-    for _ in range(int(limit / 0.02)):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.02)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return "hangs"
-
-
 def script_fork():
     """fork() after a parallel fit: a child, its child, a pool, and the parent again."""
     warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: threads and fork
@@ -372,7 +357,7 @@ def script_fork():
 
 @needs_fork
 def test_fork_after_a_parallel_fit():
-    found = run_script("fork")
+    found = run_script(__file__, "fork")
     assert found == dict.fromkeys(("child", "grandchild", "pool", "parent"), True)
 
 
@@ -399,7 +384,7 @@ def script_processes():
 
 
 def test_fits_in_other_processes():
-    found = run_script("processes", timeout=110)
+    found = run_script(__file__, "processes", timeout=110)
     assert {"spawn", "loky", "here"} <= found.keys()
     assert all(found.values()), found
 
@@ -512,7 +497,7 @@ def test_number_of_threads():
 def test_limits_of_others_are_respected():
     with threadpool_limits(limits=1, user_api="openmp"):
         assert effective_n_threads() == 1
-    assert run_script("threads", OMP_NUM_THREADS="1") == [1, 1, 3 if OPENMP else 1]
+    assert run_script(__file__, "threads", OMP_NUM_THREADS="1") == [1, 1, 3 if OPENMP else 1]
 
 
 def script_threads():
@@ -565,18 +550,12 @@ def csc_buffers(X):
 
 
 def test_denormals_live():
-    found = run_script("denormals")
+    found = run_script(__file__, "denormals")
     assert len(found) == 6
     assert all(found.values()), found
 
 
 # --- memory -----------------------------------------------------------------------------------
-
-
-def resident():
-    """Resident memory of this process in MiB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
 
 
 def script_leaks():
@@ -619,7 +598,7 @@ def script_leaks():
 
 @linux_only
 def test_fits_leave_no_memory_behind():
-    grown = run_script("leaks", OPENBLAS_NUM_THREADS="1")
+    grown = run_script(__file__, "leaks", OPENBLAS_NUM_THREADS="1")
     # a vector of 1000 numbers lost at every fit would be 1.5 MiB
     assert max(grown.values()) < 0.5, grown
 
@@ -645,24 +624,15 @@ def script_peak():
     }
     added = {}
     for name, (call, unit) in calls.items():
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # the peak starts again from what is in use
-        before = resident()
+        before = forget_the_peak()
         call()
         added[name] = (peak_resident() - before) / unit
     print(json.dumps(added))
 
 
-def peak_resident():
-    """Peak resident memory of this process in MiB since it was last cleared."""
-    with open("/proc/self/status") as file:
-        (line,) = (line for line in file if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
-
-
 @linux_only
 def test_columns_are_not_copied():
-    added = run_script("peak")
+    added = run_script(__file__, "peak")
     assert max(added.values()) < 0.2, added
 
 
@@ -769,10 +739,38 @@ def script_offsets():
 
 @linux_only
 def test_offsets_beyond_32_bits():
-    found = run_script("offsets")
+    found = run_script(__file__, "offsets")
     if found == "no address space":
         pytest.skip(found)
     assert found == "right"
+
+
+def script_whole_fits():
+    """Fits on a float32 matrix of more than 2^31 entries, all 0 but in a few columns."""
+    n, p = 2**15, 2**16 + 8
+    X = np.frombuffer(reserved(4 * n * p), np.float32).reshape(p, n).T
+    assert X.size > 2**31
+    chosen = np.array([0, 2**15, 2**16 + 1, p - 1])
+    rng = np.random.default_rng(0)
+    X[:, chosen] = rng.standard_normal((n, 4))
+    y = X[:, chosen] @ [3.0, -2.0, 0.1, 1.0] + rng.standard_normal(n)
+    small = np.asfortranarray(X[:, chosen])
+    for fit in (
+        lambda X: solve(X, y, alpha=0.2, tol=1e-10).coef,
+        lambda X: Lasso(alpha=0.2, tol=1e-10).fit(X, y).coef_,
+        lambda X: path(X, y, n_alphas=5, eps=0.1, tol=1e-10).coefs.toarray(),
+    ):
+        found = fit(X)
+        assert_allclose(found[chosen], fit(small), rtol=1e-8, atol=1e-10)
+        assert np.count_nonzero(found) == np.count_nonzero(found[chosen])
+    # pages that were only read are the one page of zeros
+    print(json.dumps(resident()))
+
+
+@linux_only
+@pytest.mark.stress
+def test_whole_fits_beyond_32_bits():
+    assert run_script(__file__, "whole_fits", timeout=110) < 2000.0
 
 
 # --- warnings ---------------------------------------------------------------------------------
@@ -808,17 +806,6 @@ def test_a_warning_knows_when_more_iterations_are_no_use():
         solve(X, y, alpha=1e-3, tol=0.0)
 
 
-SCRIPTS = {name[7:]: work for name, work in list(globals().items()) if name.startswith("script_")}
-
-if __name__ == "__main__":
-    script, longest, *rest = sys.argv[1:]
-    # Should it hang: where, and an exit status.
-    faulthandler.enable()
-    faulthandler.dump_traceback_later(float(longest), exit=True)
-    SCRIPTS[script](*rest)
-    faulthandler.cancel_dump_traceback_later()
-
-
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_inside_joblib_no_more_threads_than_cores(backend):
     cores = joblib.cpu_count()
@@ -828,3 +815,7 @@ def test_inside_joblib_no_more_threads_than_cores(backend):
     asked = parallel(joblib.delayed(effective_n_threads)(2) for _ in range(2))
     assert asked == [2 if OPENMP else 1] * 2  # who asks for a number gets it
     assert effective_n_threads() == effective_n_threads(-1)
+
+
+if __name__ == "__main__":
+    main(globals())

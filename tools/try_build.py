@@ -6,6 +6,7 @@
     serial    without OpenMP
     clang     with clang instead of the usual compiler
     plain     with the scalar loops that other compilers than gcc and clang get
+    sanitize  with AddressSanitizer and UndefinedBehaviorSanitizer (gcc)
     sdist     from the source archive, in a clean environment, as a user would get it
     oldest    with the oldest supported numpy, scipy and scikit-learn
     wheel     the Linux wheel that others can install, in an environment without a compiler;
@@ -17,6 +18,7 @@ before it is certain that every compiled module comes from the build that is to 
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -63,17 +65,60 @@ if openmp == "require" and not parallel:
 
 @dataclass(frozen=True)
 class Variant:
-    """A way of building in the source tree: extra environment and the tests that matter."""
+    """A way of building in the source tree: extra environment and the tests that matter.
+
+    `preload` names libraries of the compiler that must be in the process of the tests first.
+    """
 
     environment: dict = field(default_factory=dict)
     tests: tuple = ()
+    preload: tuple = ()
 
+
+KERNEL_TESTS = ("tests/test_kernels.py", "tests/test_nn_penalties.py")
+
+# What compiled code can change; the rest sees the same numbers.
+NUMERIC_TESTS = (
+    *KERNEL_TESTS,
+    *(
+        f"tests/test_{name}.py"
+        for name in (
+            "cv",
+            "engine",
+            "factor",
+            "linear_model",
+            "metamorphic",
+            "multi_task",
+            "path",
+            "properties",
+            "reliability",
+            "relaxed",
+            "ridge",
+            "ridge_cv",
+            "stability",
+            "workers",
+        )
+    ),
+)
+
+SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 
 VARIANTS = {
-    "checked": Variant({"SOFTREG_CHECKED": "1"}, ("tests/test_kernels.py",)),
-    "serial": Variant({"SOFTREG_OPENMP": "off"}),
-    "clang": Variant({"CC": "clang"}, ("tests/test_kernels.py",)),
-    "plain": Variant({"CFLAGS": "-DSOFTREG_PLAIN_C"}, ("tests/test_kernels.py",)),
+    "checked": Variant({"SOFTREG_CHECKED": "1"}, KERNEL_TESTS),
+    "serial": Variant({"SOFTREG_OPENMP": "off"}, NUMERIC_TESTS),
+    "clang": Variant({"CC": "clang"}, KERNEL_TESTS),
+    "plain": Variant({"CFLAGS": "-DSOFTREG_PLAIN_C"}, KERNEL_TESTS),
+    "sanitize": Variant(
+        {
+            "CFLAGS": f"-O1 -g1 -fno-omit-frame-pointer {SANITIZERS}",
+            "LDFLAGS": SANITIZERS,
+            # CPython itself does not free everything at its end
+            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        },
+        KERNEL_TESTS,
+        ("libasan.so", "libubsan.so"),
+    ),
 }
 
 
@@ -113,12 +158,23 @@ def try_variant(name, arguments):
     run(sys.executable, "setup.py", "--quiet", *build, *metadata, cwd=ROOT, env=environment)
     # Libraries on PYTHONPATH come before an editable install.
     paths = {"PYTHONPATH": str(library), **variant.environment}
+    if variant.preload:
+        paths["LD_PRELOAD"] = " ".join(library_of_gcc(name) for name in variant.preload)
     run_tests(sys.executable, library, arguments or variant.tests, paths)
+
+
+def library_of_gcc(name):
+    """Where gcc keeps one of its libraries."""
+    command = [*shlex.split(os.environ.get("CC", "gcc")), f"-print-file-name={name}"]
+    place = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if not Path(place).is_absolute():
+        sys.exit(f"{command[0]} has no {name}; install gcc and its sanitizers")
+    return place
 
 
 def forget_modules(library):
     """Delete the Python files of an earlier build: setuptools would keep what src has lost."""
-    for module in (library / "softreg_fast").glob("*.py*"):
+    for module in (library / "softreg_fast").rglob("*.py*"):
         if module.is_file() and module.suffix in (".py", ".pyi"):
             module.unlink()
 
@@ -212,8 +268,8 @@ def check_wheel(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if name[-1] != "/"}
     wanted = {
-        f"softreg_fast/{file.name}"
-        for file in (ROOT / "softreg_fast").iterdir()
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "softreg_fast").rglob("*")
         if file.suffix in (".py", ".pyi") or file.name == "py.typed"
     }
     suffix = sysconfig.get_config_var("EXT_SUFFIX")

@@ -1,0 +1,213 @@
+"""Memory: what fits need beyond X, that they give it back, and what happens when there is none."""
+
+import json
+import resource
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from children import (
+    forget_the_peak,
+    main,
+    make,
+    make_sparse,
+    peak_resident,
+    resident,
+    run_script,
+)
+from numpy.testing import assert_allclose
+
+from softreg_fast import (
+    ElasticNet,
+    Lasso,
+    LassoCV,
+    Ridge,
+    RidgeCV,
+    cv_path,
+    path,
+    relaxed_path,
+    solve,
+    stability_path,
+)
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+    pytest.mark.stress,
+]
+
+FITS = {
+    "solve": lambda X, y: solve(X, y, alpha=0.05),
+    "path": lambda X, y: path(X, y, eps=0.03),
+    "cv_path": lambda X, y: cv_path(X, y, cv=5, eps=0.1),
+    "Lasso": lambda X, y: Lasso(alpha=0.05).fit(X, y),
+    "ElasticNet": lambda X, y: ElasticNet(alpha=0.05).fit(X, y),
+    "Ridge": lambda X, y: Ridge().fit(X, y),
+    "LassoCV": lambda X, y: LassoCV(cv=5, eps=0.1).fit(X, y),
+    "RidgeCV": lambda X, y: RidgeCV(np.geomspace(1e-3, 1e3, 10)).fit(X, y),
+    "relaxed_path": lambda X, y: relaxed_path(X, y, eps=0.1),
+    "stability_path": lambda X, y: stability_path(X, y, n_subsamples=10, random_state=0),
+}
+
+# --- the peak ---------------------------------------------------------------------------------
+
+N, P = 16_000, 400  # 49 MiB
+
+
+def sparse_data():
+    """Columns of unit variance, 60 MiB of them, and a target that 30 make."""
+    X, _ = make_sparse(20_000, 4000, 1000)
+    X *= np.sqrt(20.0)
+    noise = np.random.default_rng(1).standard_normal(20_000)
+    return X, np.asarray(X[:, :30].sum(axis=1)).ravel() + noise
+
+
+LAYOUTS = {
+    "F order": lambda: make(N, P),
+    "C order": lambda: (lambda X, y: (np.ascontiguousarray(X), y))(*make(N, P)),
+    "float32": lambda: (lambda X, y: (X.astype(np.float32), y))(*make(2 * N, P)),
+    "csc": sparse_data,
+    "csr": lambda: (lambda X, y: (X.tocsr(), y))(*sparse_data()),
+}
+# How much of X may come on top of it: another format is one copy as CSC, and folds read a sparse
+# X by rows as well.
+COPIES = {"F order": 0.0, "C order": 1.0, "float32": 0.0, "csc": 0.0, "csr": 1.0}
+BY_ROWS = {"cv_path", "LassoCV"}
+# Of dense X: matrices of n_features^2 for the Gram matrix, its factor and what LAPACK works with.
+SQUARES = {"path": 3, "cv_path": 3, "LassoCV": 3, "Ridge": 4, "RidgeCV": 6}
+# What does not depend on X: stacks of threads, buffers of BLAS, panels of 8 MiB, vectors.
+REST = 40.0
+
+
+def script_peak(layout, fit):
+    """(MiB that a fit adds to the resident memory, MiB of X, MiB of n_features^2 numbers)."""
+    warnings.simplefilter("ignore")
+    FITS[fit](*make(300, 60))
+    X, y = LAYOUTS[layout]()
+    held = X.data.nbytes + X.indices.nbytes if sp.issparse(X) else X.nbytes
+    before = forget_the_peak()
+    FITS[fit](X, y)
+    print(json.dumps([peak_resident() - before, held / 2**20, 8 * X.shape[1] ** 2 / 2**20]))
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_peak(layout, fit):
+    if fit == "RidgeCV" and layout in ("csc", "csr"):
+        pytest.skip("one factorisation of 4000 features takes half a minute")
+    squares = 0 if layout in ("csc", "csr") else SQUARES.get(fit, 0)
+    added, held, square = run_script(__file__, "peak", layout, fit, timeout=110)
+    copies = COPIES[layout] + (1.0 if fit in BY_ROWS and layout in ("csc", "csr") else 0.0)
+    limit = 1.05 * copies * held + squares * square + REST
+    print(f"{layout}, {fit}: X {held:.0f} MiB, added {added:.1f}, limit {limit:.1f}")
+    assert added < limit
+
+
+# --- over time --------------------------------------------------------------------------------
+
+
+def script_repeated(fit, sparse):
+    """MiB by which the process grows in 300 fits, once it has warmed up."""
+    warnings.simplefilter("ignore")
+    X, y = make_sparse(300, 40) if sparse == "True" else make(300, 40)
+    # with results that refer to each other the collector has work: let it be done in between
+    import gc
+
+    for _ in range(60):
+        FITS[fit](X, y)
+    gc.collect()
+    before = resident()
+    for _ in range(300):
+        FITS[fit](X, y)
+    gc.collect()
+    print(json.dumps(resident() - before))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("fit", FITS)
+def test_repeated_fits_leave_nothing(fit, sparse):
+    grown = run_script(__file__, "repeated", fit, sparse, timeout=110, OPENBLAS_NUM_THREADS="1")
+    # one vector of 300 numbers lost at every fit would be 0.7 MiB
+    print(f"{fit}, {'sparse' if sparse else 'dense'}: {grown:.2f} MiB")
+    assert grown < 0.5
+
+
+# --- none left --------------------------------------------------------------------------------
+
+WANTING = {
+    **FITS,
+    "solve, C order": lambda X, y: solve(np.ascontiguousarray(X), y, alpha=0.05),
+    "solve, Gram matrix": lambda X, y: solve(X, y, alpha=0.05, precompute=True),
+    "solve, unpenalised": lambda X, y: solve(X, y, alpha=0.05, l1_weights=np.arange(600) > 99),
+    "gradient": lambda X, y: solve(X, y, alpha=0.05, solver="gradient"),
+    "Ridge, cg": lambda X, y: Ridge(solver="cg").fit(X, y),
+    "Ridge, more features": lambda X, y: Ridge(solver="cholesky").fit(X[:500], y[:500]),
+    "RidgeCV, folds": lambda X, y: RidgeCV(cv=3).fit(X, y),
+    "sparse": lambda X, y: solve(sp.csr_array(np.where(X > 0.4, X, 0.0)), y, alpha=0.01),
+    "sparse cv_path": lambda X, y: cv_path(
+        sp.csr_array(np.where(X > 0.4, X, 0.0)), y, cv=3, n_alphas=5, eps=0.3
+    ),
+}
+
+
+def numbers_of(found):
+    for name in ("coef", "coef_", "coefs", "frequencies"):
+        if hasattr(found, name):
+            values = getattr(found, name)
+            return values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return numbers_of(found.path)
+
+
+def address_space():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def script_none_left(fit):
+    """How often a fit ended with MemoryError and with the right answer as memory grew scarcer."""
+    warnings.simplefilter("ignore")
+    X, y = make(2500, 600)
+    call, unlimited = WANTING[fit], (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    expected = numbers_of(call(X, y))
+    outcomes = {"MemoryError": 0, "right": 0}
+    before = resident()
+    for room in [0, *(2**k for k in range(14, 27)), *(3 * 2**k for k in range(19, 24))]:
+        resource.setrlimit(resource.RLIMIT_AS, (address_space() + room, unlimited[1]))
+        found = None
+        try:
+            found = numbers_of(call(X, y))
+        except MemoryError:
+            outcomes["MemoryError"] += 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, unlimited)
+        if found is not None:
+            assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
+            outcomes["right"] += 1
+    assert_allclose(numbers_of(call(X, y)), expected, rtol=1e-10, atol=1e-12)
+    print(json.dumps({**outcomes, "grown": resident() - before}))
+
+
+@pytest.mark.parametrize("fit", WANTING)
+def test_memory_error(fit):
+    # one thread: neither libgomp nor Python's Thread.start survives that there is no memory for
+    # another; no arena of malloc and no buffer of BLAS is kept for later
+    found = run_script(
+        __file__,
+        "none_left",
+        fit,
+        timeout=110,
+        OMP_NUM_THREADS="1",
+        OPENBLAS_NUM_THREADS="1",
+        MALLOC_TRIM_THRESHOLD_="0",
+        MALLOC_MMAP_THRESHOLD_="4096",
+        MALLOC_MMAP_MAX_="1000000",
+    )
+    print(fit, found)
+    assert found["MemoryError"] > 0
+    assert found["right"] > 0
+    assert found["grown"] < 4.0
+
+
+if __name__ == "__main__":
+    main(globals())
