@@ -177,12 +177,12 @@ class Design:
         sizes = np.abs(centered)
         largest = float((sizes if self.weight is None else sizes[self.weight > 0.0]).max())
         with np.errstate(under="ignore"):
-            shrunk = centered / largest if largest >= SMALLEST_NORM else centered
-            norm = np.sqrt(self._weighted(shrunk * shrunk).sum())
-            self.is_null = bool(largest < SMALLEST_NORM)
-            self.y_norm = 1.0 if self.is_null else float(largest * norm)
+            self.is_null = largest < SMALLEST_NORM
+            shrunk = np.zeros_like(centered) if self.is_null else centered / largest
+            norm = 1.0 if self.is_null else float(np.sqrt(self._weighted(shrunk * shrunk).sum()))
+            self.y_norm = 1.0 if self.is_null else largest * norm
             self.target = np.zeros(self.n_samples + 1)
-            self.target[:-1] = self._weighted(shrunk if self.is_null else shrunk / norm)
+            self.target[:-1] = self._weighted(shrunk / norm)
         if self.fit_intercept:
             mean = self.target.sum() / self.n_samples
             self.target[:-1] -= mean if self.weight is None else self.weight * mean
@@ -411,7 +411,7 @@ class MultiTaskDesign(Design):
         largest = float(np.abs(counted).max())
         self.is_null = largest < SMALLEST_NORM
         with np.errstate(under="ignore"):
-            shrunk = centered if self.is_null else centered / largest
+            shrunk = np.zeros_like(centered) if self.is_null else centered / largest
             norm = 1.0 if self.is_null else float(np.sqrt((s * shrunk**2).sum()))
             self.y_norm = 1.0 if self.is_null else largest * norm
             self.target = np.zeros((self.n_tasks, self.n_samples + 1))

@@ -97,6 +97,7 @@ def peak_resident():
 # A process of its own: a call that holds the GIL would hold up a thread that sends the signal.
 SENDER = """
 import os, sys, time
+print("ready", flush=True)
 time.sleep(float(sys.argv[2]))
 print(time.monotonic(), flush=True)
 os.kill(int(sys.argv[1]), 2)
@@ -106,9 +107,9 @@ os.kill(int(sys.argv[1]), 2)
 def latency_of(call, delay):
     """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
     command = [sys.executable, "-S", "-c", SENDER, str(os.getpid()), str(delay)]
-    sender = None
     try:
         sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        sender.stdout.readline()
         while True:
             call()
     except KeyboardInterrupt:

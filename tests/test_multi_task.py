@@ -374,7 +374,9 @@ def test_weights_of_zero_and_infinity(rng, data):
     weights[:3], weights[3:6] = 0.0, INF
     model, problem = fit(X, Y, in_units({"alpha": 2.0, "l1_weights": weights}, X, Y))
     assert_optimal(model, problem)
-    least_squares = np.linalg.lstsq(X[:, :3] - X[:, :3].mean(axis=0), Y - Y.mean(axis=0))[0]
+    least_squares = np.linalg.lstsq(
+        X[:, :3] - X[:, :3].mean(axis=0), Y - Y.mean(axis=0), rcond=None
+    )[0]
     assert_allclose(model.coef_[:, :3], least_squares.T, rtol=1e-9)
     assert not model.coef_[:, 3:].any()
 
@@ -405,7 +407,7 @@ def test_no_penalty_at_all(rng):
     X, _ = problems.make_data(rng, 30, 5)
     Y = tasks_of(rng, X, 3)
     model, _ = fit(X, Y, {"alpha": 0.0})
-    expected = np.linalg.lstsq(X - X.mean(axis=0), Y - Y.mean(axis=0))[0]
+    expected = np.linalg.lstsq(X - X.mean(axis=0), Y - Y.mean(axis=0), rcond=None)[0]
     assert_allclose(model.coef_, expected.T, rtol=1e-9)
 
 
