@@ -99,7 +99,7 @@ SENDER = """
 import os, sys, time
 print("ready", flush=True)
 time.sleep(float(sys.argv[2]))
-print(time.monotonic(), flush=True)
+print(time.monotonic(), file=sys.stderr, flush=True)
 os.kill(int(sys.argv[1]), 2)
 """
 
@@ -107,14 +107,15 @@ os.kill(int(sys.argv[1]), 2)
 def latency_of(call, delay):
     """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
     command = [sys.executable, "-S", "-c", SENDER, str(os.getpid()), str(delay)]
+    pipe = subprocess.PIPE
     try:
-        sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        sender.stdout.readline()
+        sender = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+        sender.stdout.readline()  # which the signal may end, too
         while True:
             call()
     except KeyboardInterrupt:
         ended = time.monotonic()
-    return ended - float(sender.communicate()[0])
+    return ended - float(sender.communicate()[1])
 
 
 def in_child(work, limit=10):

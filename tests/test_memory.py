@@ -174,6 +174,9 @@ def script_none_left(fit):
 
 
 def outcomes_without_memory(fit):
+    # NumPy raises the MemoryError of its buffers without holding the GIL, which ends the process
+    # (2.4.6, npyiter_allocate_buffers): make them too small for that.
+    np.setbufsize(16)
     warnings.simplefilter("ignore")
     X, y = make(2500, 600)
     call, unlimited = WANTING[fit], (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
