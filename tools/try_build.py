@@ -101,6 +101,22 @@ NUMERIC_TESTS = (
     ),
 )
 
+# What can go wrong with an installation of the usual build: files, modules, commands, dependencies.
+INSTALLED_TESTS = tuple(
+    f"tests/test_{name}.py"
+    for name in (
+        "bench",
+        "command_line",
+        "display",
+        "drop_in",
+        "examples",
+        "linear_model",
+        "old_pickles",
+        "path",
+        "report_page",
+    )
+)
+
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 
 VARIANTS = {
@@ -207,7 +223,7 @@ def try_sdist(arguments):
         python = fresh_environment(Path(folder, "venv"))
         wanted = f"softreg_fast[test] @ {archive.resolve().as_uri()}"
         run(python, "-m", "pip", "install", "--quiet", wanted, cwd=folder)
-        run_tests(python, Path(folder, "venv"), arguments)
+        run_tests(python, Path(folder, "venv"), arguments or INSTALLED_TESTS)
 
 
 def usual_wheel(folder, **environment):
@@ -233,10 +249,6 @@ def try_oldest(arguments):
     run_tests(python, environment, arguments)
 
 
-# What says that a wheel works: the command line, kernels, estimators, and what they leave behind.
-WHEEL_TESTS = ("tests/test_kernels.py", "tests/test_linear_model.py", "tests/test_old_pickles.py")
-
-
 def try_wheel(arguments):
     """Wheel with its libraries inside -> clean environment without a compiler -> demo, tests."""
     if not sys.platform.startswith("linux"):
@@ -258,7 +270,7 @@ def try_wheel(arguments):
         wanted = f"softreg_fast[test] @ {wheel.as_uri()}"
         run(python, "-m", "pip", "install", "--quiet", "--only-binary=:all:", wanted, **place)
         run(python.parent / "softreg_fast", "demo", **place)
-        run_tests(python, Path(folder, "venv"), arguments or WHEEL_TESTS, alone)
+        run_tests(python, Path(folder, "venv"), arguments or INSTALLED_TESTS, alone)
         (ROOT / "dist").mkdir(exist_ok=True)
         print("tested:", shutil.copy2(wheel, ROOT / "dist"))
 
