@@ -43,9 +43,9 @@ def namespace(x: Array) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         return torch
-    keras = sys.modules.get("keras")
-    if keras is not None and keras.ops.is_tensor(x):
-        return keras.ops
+    ops = getattr(sys.modules.get("keras"), "ops", None)
+    if ops is not None and ops.is_tensor(x):
+        return ops
     raise TypeError(
         "Weights must be a NumPy array, a PyTorch tensor or a tensor of Keras's backend, got "
         f"{type(x).__name__}."

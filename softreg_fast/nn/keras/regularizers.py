@@ -43,6 +43,7 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
     """
 
     make: ClassVar[type[penalties.Penalty]]
+    __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls) -> None:
         if hasattr(cls, "make"):
