@@ -10,7 +10,7 @@
 #   make sanitize  kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make sklearn-tests  scikit-learn's own tests of linear models, on ours
 #   make plain     kernel tests, scalar loops    make wheel     build and try a wheel for Linux
-#   make nn-tests  tests of networks, with PyTorch
+#   make nn-tests  tests of networks, with PyTorch and Keras
 #   make sdist-check  tests of what an installation from the source archive gives
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
@@ -67,10 +67,13 @@ bench-anatomy: build $(stamp)-bench
 # PyTorch's newer releases bring gigabytes for GPUs from PyPI; name another one if you like.
 TORCH ?= torch==2.13.0
 
+# The tests of Keras run on whatever KERAS_BACKEND names, if that is installed.
+KERAS ?= keras==3.15.1
+
 nn-tests: build $(stamp)-test
-	$(python) -m pip install --quiet "$(TORCH)"
-	OMP_NUM_THREADS=1 $(python) -m pytest tests/test_nn_penalties.py tests/test_nn_torch.py \
-		tests/test_examples.py $(ARGS)
+	$(python) -m pip install --quiet "$(TORCH)" "$(KERAS)"
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest tests/test_nn_penalties.py \
+		tests/test_nn_torch.py tests/test_nn_keras.py tests/test_examples.py $(ARGS)
 
 sklearn-tests: build $(stamp)-test
 	$(python) tools/sklearn_tests.py $(ARGS)

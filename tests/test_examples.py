@@ -18,10 +18,17 @@ def load(name):
     return runpy.run_path(str(EXAMPLES / name), run_name="example")
 
 
+# of PyTorch's tensors, which Keras hands to NumPy
+of_keras = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@of_keras
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_runs_as_a_script(path, capsys, monkeypatch):
-    if path.name.startswith("torch"):
+    if path.name.startswith(("torch", "keras")):
         pytest.importorskip("torch")
+    if path.name.startswith("keras"):
+        pytest.importorskip("keras")
     monkeypatch.setattr("sys.argv", [str(path)])
     runpy.run_path(str(path), run_name="__main__")
     printed = capsys.readouterr()
@@ -119,3 +126,21 @@ def test_a_network_finds_its_inputs():
     assert torch.nonzero((model[0].weight != 0).any(0))[:, 0].tolist() == [0, 1, 2]
     assert int((model[2].weight != 0).sum()) < 32
     assert error < dense_error
+
+
+# --- keras_sparse_dense.py --------------------------------------------------------------------
+
+
+@of_keras
+def test_a_keras_network_finds_its_inputs():
+    pytest.importorskip("torch")
+    keras = pytest.importorskip("keras")
+    example = load("keras_sparse_dense.py")
+    _, dense_error, _ = example["train"](0.0)
+    model, error, zeros = example["train"](example["STRENGTH"])
+    first, second = (keras.ops.convert_to_numpy(layer.kernel) for layer in model.layers)
+    assert np.flatnonzero((first != 0).any(1)).tolist() == [0, 1, 2]
+    assert int((second != 0).sum()) < 32
+    assert error < dense_error
+    used = (first != 0).sum() + (second != 0).sum()
+    assert_allclose(zeros[-1], 1.0 - used / (first.size + second.size))

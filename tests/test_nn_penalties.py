@@ -253,7 +253,7 @@ def test_group_weights(rng, array):
         (lambda: MCP(strength=1.0, gamma=0.0), "gamma must be a number > 0"),
         (lambda: SCAD(strength=1.0, a=2.0), "a must be a number > 2"),
         (lambda: L1(strength=1.0, weights=[-1.0]), "finite numbers >= 0"),
-        (lambda: L1(strength=1.0).prox([1.0], 1.0), "NumPy array or a PyTorch tensor"),
+        (lambda: L1(strength=1.0).prox([1.0], 1.0), "NumPy array, a PyTorch tensor or"),
         (lambda: GroupLasso(strength=1.0, groups=2).prox(np.ones((3, 2)), 1.0), "names no axis"),
         (lambda: GroupLasso(strength=1.0, size=2).prox(np.ones((3, 2)), 1.0), "does not divide"),
         (

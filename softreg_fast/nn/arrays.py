@@ -1,8 +1,12 @@
-"""NumPy arrays and PyTorch tensors under one set of names, without importing PyTorch."""
+"""NumPy arrays, PyTorch tensors and those of Keras's backends under one set of names.
+
+Neither PyTorch nor Keras is imported for that: who hands in a tensor has done it.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,25 +22,44 @@ FEWEST_FOR_THREADS = 100_000
 
 def soft(xp: Any, z: Array, u: Array) -> Array:
     """np.sign(z) * np.maximum(np.abs(z) - u, 0)."""
-    return xp.sign(z) * xp.clip(xp.abs(z) - u, 0, None)
+    return xp.sign(z) * xp.clip(xp.abs(z) - u, 0, np.inf)
+
+
+def root(xp: Any, x: Array) -> Array:
+    """np.sqrt(x), with the derivative 0 where x is 0."""
+    positive, one = x > 0, xp.ones_like(x)
+    return xp.where(positive, xp.sqrt(xp.where(positive, x, one)), xp.zeros_like(x))
+
+
+def no_minus_zero(xp: Any, x: Array) -> Array:
+    """x with every zero +0.0; x + 0.0 would be shorter, but compilers of graphs leave it out."""
+    return xp.where(x == 0, xp.zeros_like(x), x)
 
 
 def namespace(x: Array) -> Any:
-    """numpy or torch, whichever x belongs to."""
+    """numpy, torch or keras.ops, whichever x belongs to."""
     if isinstance(x, np.ndarray):
         return np
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         return torch
-    raise TypeError(f"Weights must be a NumPy array or a PyTorch tensor, got {type(x).__name__}.")
+    ops = getattr(sys.modules.get("keras"), "ops", None)
+    if ops is not None and ops.is_tensor(x):
+        return ops
+    raise TypeError(
+        "Weights must be a NumPy array, a PyTorch tensor or a tensor of Keras's backend, got "
+        f"{type(x).__name__}."
+    )
 
 
 def is_in_memory(x: Array) -> bool:
     """Whether the kernels can work on it: float64 or float32 in main memory."""
-    if isinstance(x, np.ndarray):
+    xp = namespace(x)
+    if xp is np:
         return x.dtype in (np.float64, np.float32)
-    torch = namespace(x)
-    return x.device.type == "cpu" and x.dtype in (torch.float64, torch.float32)
+    if xp.__name__ != "torch":
+        return False
+    return x.device.type == "cpu" and x.dtype in (xp.float64, xp.float32)
 
 
 def as_numpy(x: Array) -> Any:
@@ -48,7 +71,51 @@ def like(x: Any, w: Array) -> Array:
     """An array of numbers in the kind, the type and the place of w."""
     if isinstance(w, np.ndarray):
         return np.asarray(as_numpy(x), w.dtype)
-    return namespace(w).as_tensor(as_numpy(x), dtype=w.dtype, device=w.device)
+    xp = namespace(w)
+    if xp.__name__ != "torch":
+        return xp.convert_to_tensor(as_numpy(x), dtype=w.dtype)
+    return xp.as_tensor(as_numpy(x), dtype=w.dtype, device=w.device)
+
+
+def take(x: Array, index: Any) -> Array:
+    """x[index], for a vector and a NumPy vector of indices."""
+    xp = namespace(x)
+    if xp is np:
+        return x[index]
+    if xp.__name__ != "torch":
+        return xp.take(x, index, axis=0)
+    return x[xp.as_tensor(index, device=x.device)]
+
+
+def sums_of(x: Array, labels: Any, n: int) -> Array:
+    """np.bincount(labels, x, n), for a vector and a NumPy vector of labels."""
+    xp = namespace(x)
+    if xp is np:
+        return np.bincount(labels, x, n).astype(x.dtype)
+    if xp.__name__ != "torch":
+        return xp.segment_sum(x, labels.astype(np.int32), n)
+    return x.new_zeros(n).index_add(0, xp.as_tensor(labels, device=x.device), x)
+
+
+def repeat(
+    xp: Any,
+    unfinished: Callable[..., Any],
+    step: Callable[..., tuple[Array, ...]],
+    state: tuple[Array, ...],
+    most: int,
+) -> tuple[Array, ...]:
+    """state = step(*state) while unfinished(*state), at most so often.
+
+    Within the graphs of Keras's backends it is a loop of the graph.
+    """
+    if xp.__name__ not in ("numpy", "torch"):
+        found: tuple[Array, ...] = xp.while_loop(unfinished, step, state, maximum_iterations=most)
+        return found
+    for _ in range(most):
+        if not unfinished(*state):
+            break
+        state = step(*state)
+    return state
 
 
 def flat_copy(z: Array) -> tuple[Array, Any]:

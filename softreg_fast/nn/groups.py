@@ -15,7 +15,12 @@ from softreg_fast.nn.arrays import (
     like,
     n_threads_for,
     namespace,
+    no_minus_zero,
+    repeat,
+    root,
     soft,
+    sums_of,
+    take,
 )
 from softreg_fast.nn.penalties import Penalty, check_in
 
@@ -54,21 +59,20 @@ class GroupLasso(Penalty):
         """The part of the strength that acts on single weights."""
         return 0.0
 
-    def value(self, w: Array) -> float:
+    def term(self, w: Array) -> Array:
         xp, layout = namespace(w), _Layout(self, w)
-        norms = xp.sqrt(layout.sums(w * w))
-        thin = self.strength * self.l1_ratio * float(xp.abs(layout.grouped(w)).sum())
-        return float((layout.strengths(1.0) * norms).sum()) + thin
+        whole = xp.sum(layout.strengths(1.0) * root(xp, layout.sums(w * w)))
+        return whole + self.strength * self.l1_ratio * xp.sum(xp.abs(layout.grouped(w)))
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
-        thin = self.strength * scale * self.l1_ratio
         if is_in_memory(z) and not np.ndim(self.groups):
-            return self._prox_compiled(z, t, scale)
+            return self._prox_compiled(z, t, float(scale))
         xp, layout = namespace(z), _Layout(self, z)
         t = xp.zeros_like(z) + t
-        if thin:
+        if self.l1_ratio:
+            thin = self.strength * self.l1_ratio * scale
             z = xp.where(layout.member(z), soft(xp, z, t * thin), z)
-        return layout.prox(xp, z, t, scale) + 0.0
+        return no_minus_zero(xp, layout.prox(xp, z, t, scale))
 
     def _prox_compiled(self, z: Array, t: Array, scale: float) -> Array:
         layout = _Layout(self, z)
@@ -78,7 +82,7 @@ class GroupLasso(Penalty):
         if np.ndim(t):
             steps = np.ascontiguousarray(layout.rows(steps), dtype=x.dtype).ravel()
         else:
-            steps = np.array([t], x.dtype)
+            steps = np.array([float(t)], x.dtype)
         thin = self.strength * scale * self.l1_ratio
         n_threads = n_threads_for(x.size)
         if thin:
@@ -86,6 +90,7 @@ class GroupLasso(Penalty):
         starts = np.arange(0, x.size + 1, max(x.shape[1], 1), dtype=np.int64)
         strengths = np.asarray(as_numpy(layout.strengths(scale)), np.float64)
         _prox.group_prox(x.ravel(), steps, starts, strengths, n_threads)
+        x += 0.0  # no -0.0
         return like(layout.from_rows(x), z)
 
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
@@ -97,7 +102,7 @@ class GroupLasso(Penalty):
         slopes = xp.where(w == 0, soft(xp, gradient, thin), slopes)
         inside = xp.sqrt(layout.sums(slopes * slopes))
         outer = soft(xp, gradient, thin)
-        at_zero = xp.clip(xp.sqrt(layout.sums(outer * outer)) - strengths, 0, None)
+        at_zero = xp.clip(xp.sqrt(layout.sums(outer * outer)) - strengths, 0, np.inf)
         return xp.where(norms > 0, inside, at_zero)
 
 
@@ -142,7 +147,7 @@ class _Layout:
             self.counts = counts.astype(np.float64)
             return
         axis = int(penalty.groups)
-        if not -w.ndim <= axis < w.ndim:
+        if not -len(w.shape) <= axis < len(w.shape):
             raise ValueError(f"groups={axis} names no axis of weights with shape {tuple(w.shape)}.")
         self.axis = axis
         self.n_groups, rest = divmod(w.shape[axis], penalty.size)
@@ -162,11 +167,12 @@ class _Layout:
                 f"group_weights has shape {weights.shape}; wanted are {self.n_groups} numbers >= 0."
             )
         ratio = 1.0 - self.penalty.l1_ratio
-        return like(weights * (self.penalty.strength * scale * ratio), self.like)
+        return like(weights * (self.penalty.strength * ratio), self.like) * scale
 
     def rows(self, x: Array) -> Array:
         """(n_groups, weights in each) of an axis layout."""
-        return namespace(x).moveaxis(x, self.axis, 0).reshape(self.n_groups, -1)
+        xp = namespace(x)
+        return xp.reshape(xp.moveaxis(x, self.axis, 0), (self.n_groups, -1))
 
     def from_rows(self, rows: Any) -> Any:
         """The same numbers as an array of the shape of the weights."""
@@ -187,36 +193,25 @@ class _Layout:
 
     def sums(self, x: Array) -> Array:
         """Sums over each group."""
+        xp = namespace(x)
         if self.labels is None:
-            return self.rows(x).sum(1)
-        inside = self.labels >= 0
-        if isinstance(x, np.ndarray):
-            values = x.ravel()[inside]
-            return np.bincount(self.labels[inside], values, self.n_groups).astype(x.dtype)
-        total = x.new_zeros(self.n_groups)
-        index = self.xp.as_tensor(self.labels[inside], device=x.device)
-        return total.index_add(0, index, x.reshape(-1)[self.xp.as_tensor(inside, device=x.device)])
+            return xp.sum(self.rows(x), 1)
+        if not self.n_groups:
+            return xp.reshape(x, (-1,))[:0]
+        (inside,) = np.nonzero(self.labels >= 0)
+        return sums_of(take(xp.reshape(x, (-1,)), inside), self.labels[inside], self.n_groups)
 
     def spread(self, values: Array) -> Array:
-        """The number of its group for every weight; 1 without."""
-        if self.labels is None:
-            shape = tuple(self.like.shape)
-            axis = self.axis % len(shape)
-            repeated = (
-                values.repeat(self.penalty.size)
-                if isinstance(values, np.ndarray)
-                else values.repeat_interleave(self.penalty.size)
-            )
-            return repeated.reshape([-1 if k == axis else 1 for k in range(len(shape))])
-        inside = self.labels >= 0
-        if isinstance(values, np.ndarray):
-            out = np.ones(self.labels.size, values.dtype)
-            out[inside] = values[self.labels[inside]]
-            return out.reshape(self.like.shape)
-        out = values.new_ones(self.labels.size)
-        mask = self.xp.as_tensor(inside, device=values.device)
-        out[mask] = values[self.xp.as_tensor(self.labels[inside], device=values.device)]
-        return out.reshape(self.like.shape)
+        """The number of its group for every weight; for those of no group, any number."""
+        xp, shape = namespace(values), tuple(self.like.shape)
+        if not self.n_groups:
+            return xp.ones_like(self.like)
+        if self.labels is not None:
+            return xp.reshape(take(values, np.maximum(self.labels, 0)), shape)
+        axis = self.axis % len(shape)
+        column = xp.reshape(values, (-1, 1))
+        repeated = xp.broadcast_to(column, (self.n_groups, self.penalty.size))
+        return xp.reshape(repeated, tuple(-1 if k == axis else 1 for k in range(len(shape))))
 
     def prox(self, xp: Any, z: Array, t: Array, scale: float) -> Array:
         """x_j = z_j r_g / (r_g + s_g t_j), r_g = ||x_g||; 0 where ||z_g / t_g|| <= s_g."""
@@ -237,19 +232,21 @@ class _Layout:
 
     def _norms(self, xp: Any, z: Array, t: Array, s: Array, size: Array) -> Array:
         # Newton on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, kept between bounds
-        low, high = size * 0, size
-        r = high
-        for _ in range(MOST_STEPS):
-            a = self.spread(r) + self.spread(s) * t
-            q = z / xp.where(a > 0, a, xp.ones_like(a))
-            total = self.sums(q * q)
-            slope = self.sums(q * q / xp.where(a > 0, a, xp.ones_like(a)))
-            low = xp.where(total > 1, r, low)
-            high = xp.where(total > 1, high, r)
+        shift = self.spread(s) * t
+        precise = 4e-16 if "64" in str(z.dtype) else 2e-7
+
+        def unfinished(r: Array, low: Array, high: Array, change: Array) -> Array:
+            return xp.any(change > precise * r)
+
+        def step(r: Array, low: Array, high: Array, change: Array) -> tuple[Array, ...]:
+            a = self.spread(r) + shift
+            safe_a = xp.where(a > 0, a, xp.ones_like(a))
+            q = z / safe_a
+            total, slope = self.sums(q * q), self.sums(q * q / safe_a)
+            low, high = xp.where(total > 1, r, low), xp.where(total > 1, high, r)
             safe = xp.where(slope > 0, slope, xp.ones_like(slope))
             new = r + (xp.sqrt(total) - 1) * total / safe
             new = xp.where((new >= low) & (new <= high), new, 0.5 * (low + high))
-            if bool((xp.abs(new - r) <= 4e-16 * new).all()):
-                return new
-            r = new
-        return r
+            return new, low, high, xp.abs(new - r)
+
+        return repeat(xp, unfinished, step, (size, size * 0, size, size), MOST_STEPS)[0]

@@ -1,9 +1,9 @@
 """Penalties on the weights of networks: values, proximal steps, distances from optimality.
 
-Each works on NumPy arrays and on PyTorch tensors of any shape, and returns the same kind. Float64
-and float32 in main memory go to the compiled kernels; everything else, such as tensors on a GPU,
-through the vectorised form below, which gives the same to rounding. docs/neural.md derives the
-formulas.
+Each works on NumPy arrays, on PyTorch tensors and on those of Keras's backends, of any shape, and
+returns the same kind. Float64 and float32 in main memory go to the compiled kernels; everything
+else, such as tensors on a GPU or in a graph, through the vectorised form below, which gives the
+same to rounding. docs/neural.md derives the formulas.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from softreg_fast.nn.arrays import (
     like,
     n_threads_for,
     namespace,
+    no_minus_zero,
+    root,
     soft,
 )
 
@@ -42,9 +44,16 @@ class Penalty(ABC):
     def __post_init__(self) -> None:
         check_in("strength", self.strength, 0.0)
 
-    @abstractmethod
     def value(self, w: Array) -> float:
-        """strength * Omega(w)."""
+        """strength * Omega(w); infinite where w is not allowed."""
+        return float(self.term(w))
+
+    @abstractmethod
+    def term(self, w: Array) -> Array:
+        """strength * Omega(w) as a scalar of the kind of w, for automatic differentiation.
+
+        Its derivative at zeros is 0, and bounds are no part of it.
+        """
 
     @abstractmethod
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
@@ -55,7 +64,7 @@ class Penalty(ABC):
         z : array or tensor
         t : array or tensor of the same shape, or a number
             Steps >= 0.
-        scale : float
+        scale : float, or scalar tensor of the type of z
             Of the strength, for schedules.
 
         Returns
@@ -102,20 +111,22 @@ class Elementwise(Penalty):
         return 0.0
 
     def value(self, w: Array) -> float:
-        xp = namespace(w)
-        if self.positive and bool((w < 0).any()):
+        if self.positive and bool(namespace(w).any(w < 0)):
             return float("inf")
-        strengths = self._strengths(w, 1.0)
-        return float((self._omega(xp, xp.abs(w), strengths)).sum())
+        return super().value(w)
+
+    def term(self, w: Array) -> Array:
+        xp = namespace(w)
+        return xp.sum(self._omega(xp, xp.abs(w), self._strengths(w, 1.0)))
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
-            return self._prox_compiled(z, t, scale)
+            return self._prox_compiled(z, t, float(scale))
         xp = namespace(z)
         if self.positive:
             z = xp.where(z < 0, xp.zeros_like(z), z)
         t = xp.zeros_like(z) + t
-        return self._prox(xp, z, t, self._strengths(z, scale)) + 0.0
+        return no_minus_zero(xp, self._prox(xp, z, t, self._strengths(z, scale)))
 
     def _prox_compiled(self, z: Array, t: Array, scale: float) -> Array:
         out, x = flat_copy(z)
@@ -141,8 +152,8 @@ class Elementwise(Penalty):
         strengths = self._strengths(w, scale)
         slope = self._slope(xp, xp.abs(w), strengths)
         inside = xp.abs(gradient + xp.sign(w) * xp.where(w == 0, xp.zeros_like(w), slope))
-        at_zero = xp.where(gradient > 0, gradient * (not self.positive), -gradient) - slope
-        return xp.where(w == 0, xp.clip(at_zero, 0, None), inside)
+        at_zero = xp.where(gradient > 0, gradient * float(not self.positive), -gradient) - slope
+        return xp.where(w == 0, xp.clip(at_zero, 0, np.inf), inside)
 
     def _strengths(self, w: Array, scale: float) -> Array:
         xp = namespace(w)
@@ -251,7 +262,7 @@ class MCP(Elementwise):
         return xp.where(size <= self.gamma * s, curved, 0.5 * self.gamma * s * s)
 
     def _slope(self, xp: Any, size: Array, s: Array) -> Array:
-        return xp.clip(s - size / self.gamma, 0, None)
+        return xp.clip(s - size / self.gamma, 0, np.inf)
 
     def _prox(self, xp: Any, z: Array, t: Array, s: Array) -> Array:
         size, nothing = xp.abs(z), xp.zeros_like(z)
@@ -294,7 +305,7 @@ class SCAD(Elementwise):
         return xp.where(size <= s, s * size, xp.where(size <= a * s, curved, flat))
 
     def _slope(self, xp: Any, size: Array, s: Array) -> Array:
-        return xp.where(size <= s, s, xp.clip(self.a * s - size, 0, None) / (self.a - 1.0))
+        return xp.where(size <= s, s, xp.clip(self.a * s - size, 0, np.inf) / (self.a - 1.0))
 
     def _prox(self, xp: Any, z: Array, t: Array, s: Array) -> Array:
         a, size, nothing = self.a, xp.abs(z), xp.zeros_like(z)
@@ -320,7 +331,7 @@ class LHalf(Elementwise):
     kind: ClassVar[str] = "l_half"
 
     def _omega(self, xp: Any, size: Array, s: Array) -> Array:
-        return s * xp.sqrt(size)
+        return s * root(xp, size)
 
     def _slope(self, xp: Any, size: Array, s: Array) -> Array:
         # infinite at 0, which is stationary whatever the gradient, unless nothing is penalised

@@ -1,0 +1,96 @@
+"""SparsityMonitor: how many weights and units are left, after every epoch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import keras
+from keras import ops
+
+from softreg_fast.nn.keras.optimizers import Proximal, regularizer_of
+
+
+class SparsityMonitor(keras.callbacks.Callback):
+    """Writes the zeros of penalised weights to the logs: History, progress bars, other callbacks.
+
+    Parameters
+    ----------
+    layers : bool, default=True
+        Also those of every penalised variable.
+
+    Notes
+    -----
+    After every epoch the logs hold
+
+    - "zeros": the part of all penalised weights that is zero,
+    - "dense/kernel_zeros": the part of this variable,
+    - "dense/kernel_inputs", "dense/kernel_units": along the last but one and the last axis, how
+      many are not all zero. A variable with one axis has no inputs.
+
+    Training warns where a penalty can give no zeros, because the optimizer takes no proximal steps.
+    """
+
+    def __init__(self, layers: bool = True) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Warn of penalties that nobody sees to."""
+        optimizers = list(_parts(self.model.optimizer))
+        forgotten = [
+            variable.path
+            for variable in self.model.trainable_variables
+            if regularizer_of(variable)
+            and not any(isinstance(one, Proximal) and one.takes(variable) for one in optimizers)
+        ]
+        if forgotten:
+            names = ", ".join(type(one).__name__ for one in optimizers)
+            warnings.warn(
+                f"{names} takes no proximal steps on {', '.join(forgotten)}, so weights there get "
+                "small but never zero. Compile the model with ProxAdam, ProxAdamW or ProxSGD.",
+                stacklevel=2,
+            )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write to the logs."""
+        if logs is not None:
+            logs.update(self.counts())
+
+    def counts(self) -> dict[str, float]:
+        """What is written, of the weights as they are now."""
+        found: dict[str, float] = {}
+        n_weights, n_zeros = 0, 0
+        for variable in self.model.trainable_variables:
+            if not regularizer_of(variable):
+                continue
+            nonzero = ops.convert_to_numpy(variable) != 0
+            n_weights += nonzero.size
+            n_zeros += nonzero.size - int(nonzero.sum())
+            if self.layers:
+                found[f"{variable.path}_zeros"] = 1.0 - float(nonzero.mean())
+                found.update(_left(variable.path, nonzero))
+        return {"zeros": n_zeros / max(n_weights, 1), **found}
+
+
+def _left(path: str, nonzero: Any) -> dict[str, int]:
+    # how many indices along the last axes have a weight
+    found = {}
+    for name, axis in (("inputs", nonzero.ndim - 2), ("units", nonzero.ndim - 1)):
+        if axis >= 0:
+            others = tuple(k for k in range(nonzero.ndim) if k != axis)
+            found[f"{path}_{name}"] = int(nonzero.any(others).sum())
+    return found
+
+
+def _parts(optimizer: Any) -> Any:
+    # the optimizers within those that wrap others: LossScaleOptimizer, MultiOptimizer
+    inner = getattr(optimizer, "inner_optimizer", None)
+    several = getattr(optimizer, "optimizers", None)
+    if inner is not None:
+        yield from _parts(inner)
+    elif several:
+        for one in several:
+            yield from _parts(one)
+    else:
+        yield optimizer

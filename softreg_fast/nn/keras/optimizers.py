@@ -1,0 +1,251 @@
+"""Keras's Adam, AdamW and SGD with a proximal step at the end of every update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from softreg_fast.nn.keras.regularizers import ProximalRegularizer, registered
+
+
+class TakenOver:
+    """A regularizer whose penalty an optimizer sees to: in the loss, but without a gradient."""
+
+    def __init__(self, regularizer: ProximalRegularizer, by: Proximal) -> None:
+        self.regularizer = regularizer
+        self.by = by
+
+    def __call__(self, x: Any) -> Any:
+        return ops.stop_gradient(self.regularizer(x))
+
+
+def regularizer_of(variable: Any) -> ProximalRegularizer | None:
+    """The proximal regularizer of a variable, if it has one."""
+    found = getattr(variable, "regularizer", None)
+    found = found.regularizer if isinstance(found, TakenOver) else found
+    return found if isinstance(found, ProximalRegularizer) else None
+
+
+class Proximal(keras.optimizers.Optimizer):
+    """What the optimizers below add to those of Keras, whose methods they call first."""
+
+    def __init__(self, *args: Any, start: int = 0, ramp: int = 0, **options: Any) -> None:
+        for name, value in (("start", start), ("ramp", ramp)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} must be an integer >= 0, got {value!r}.")
+        super().__init__(*args, **options)
+        self.start = start
+        self.ramp = ramp
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return {**super().get_config(), "start": self.start, "ramp": self.ramp}
+
+    def build(self, variables: Any) -> None:
+        """Make the state, and take the penalties of these variables over."""
+        if self.built:
+            return
+        variables = list(variables)
+        super().build(variables)
+        self._regularizers = tuple(regularizer_of(variable) for variable in variables)
+        for variable, regularizer in self._penalised():
+            if keras.backend.standardize_dtype(variable.dtype) not in ("float32", "float64"):
+                raise ValueError(
+                    f"{variable.path} is {variable.dtype}, in which short steps get lost; wanted "
+                    "are penalised weights in float32 or float64, such as those of the policies "
+                    "mixed_float16 and mixed_bfloat16."
+                )
+            variable.regularizer = TakenOver(regularizer, by=self)
+
+    def release(self) -> None:
+        """Give the penalties back, so that another optimizer's gradients contain them again."""
+        for variable, regularizer in self._penalised():
+            if self.takes(variable):
+                variable.regularizer = regularizer
+        self._regularizers = (None,) * len(self._trainable_variables)
+
+    def takes(self, variable: Any) -> bool:
+        """Whether proximal steps are taken on this variable of a model."""
+        return getattr(variable.regularizer, "by", None) is self
+
+    def _penalised(self) -> list[tuple[Any, ProximalRegularizer]]:
+        if not self.built:
+            return []
+        both = zip(self._trainable_variables, self._regularizers, strict=True)
+        return [(variable, found) for variable, found in both if found is not None]
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Keras's update of one variable, and the proximal step in its metric."""
+        super().update_step(gradient, variable, learning_rate)
+        index = self._get_variable_index(variable)
+        regularizer = self._regularizers[index]
+        if regularizer is None:
+            return
+        t = self._steps(index, ops.cast(learning_rate, variable.dtype))
+        if self._trainable_variables[index].name == "embeddings":
+            t = self._seen(index, t)
+        self.assign(variable, self._prox(regularizer, ops.convert_to_tensor(variable), t))
+
+    def _prox(self, regularizer: ProximalRegularizer, z: Any, t: Any) -> Any:
+        if not self.start and not self.ramp:
+            return regularizer.penalty.prox(z, t)
+        beyond = ops.cast(self.iterations + 1 - self.start, z.dtype)
+        scale = ops.clip(beyond / max(self.ramp, 1), 0.0, 1.0)
+        return ops.where(scale > 0, regularizer.penalty.prox(z, t, scale), z)
+
+    def _steps(self, index: int, learning_rate: Any) -> Any:
+        # how far this update would have moved each weight under unit gradients all along
+        raise NotImplementedError
+
+    def _seen(self, index: int, t: Any) -> Any:
+        # steps of 0 where there never was a gradient: words that did not occur
+        return t
+
+    # -- averages of weights -----------------------------------------------------------------------
+
+    def _zeros(self) -> list[tuple[Any, Any]]:
+        return [
+            (variable, ops.equal(variable, ops.zeros_like(variable)))
+            for variable, _ in self._penalised()
+        ]
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """As of every optimizer; averages of weights keep the zeros of the weights."""
+        zeros = self._zeros() if self.use_ema else []
+        super().finalize_variable_values(var_list)
+        restore(zeros)
+
+    def _update_model_variables_moving_average(self, variables: Any) -> None:
+        super()._update_model_variables_moving_average(variables)
+        if self.use_ema and self.ema_overwrite_frequency:
+            self._before_overwriting = self._zeros()
+
+    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+        super()._backend_apply_gradients(grads, trainable_variables)
+        if self.use_ema and self.ema_overwrite_frequency:
+            restore(self._before_overwriting)
+            del self._before_overwriting
+
+
+def restore(zeros: list[tuple[Any, Any]]) -> None:
+    """Set variables to zero where they have been, [(variable, where), ...]."""
+    for variable, zero in zeros:
+        variable.assign(ops.where(zero, ops.zeros_like(variable), variable))
+
+
+class AdamMetric(Proximal):
+    """t_j = lr sqrt(1 - beta_2^k) / (sqrt(v_j) + epsilon), as Keras's Adam has it."""
+
+    def _steps(self, index: int, learning_rate: Any) -> Any:
+        v = (self._velocity_hats if self.amsgrad else self._velocities)[index]
+        k = ops.cast(self.iterations + 1, v.dtype)
+        correction = ops.sqrt(1.0 - ops.power(ops.cast(self.beta_2, v.dtype), k))
+        return learning_rate * correction / (ops.sqrt(v) + self.epsilon)
+
+    def _seen(self, index: int, t: Any) -> Any:
+        return ops.where(self._velocities[index] > 0, t, ops.zeros_like(t))
+
+
+@registered
+class ProxAdam(AdamMetric, keras.optimizers.Adam):
+    """Adam that minimises loss + proximal regularizers, with weights that are exactly zero.
+
+    After Keras's update every variable with a `ProximalRegularizer` takes a proximal step,
+
+        w <- argmin_x  sum_j (x_j - w_j)^2 / (2 t_j) + strength * Omega(x),
+
+    with t_j = lr sqrt(1 - beta_2^k) / (sqrt(v_j) + epsilon), v the second moment that Keras has
+    just updated (AMSGrad: its maximum). The fixed points are those of the declared objective (Yun,
+    Lozano, Yang 2021). On every backend, also in compiled graphs.
+
+    Parameters
+    ----------
+    learning_rate, beta_1, beta_2, epsilon, amsgrad, and all others
+        As of `keras.optimizers.Adam`.
+    start : int, default=0
+        Updates before the first proximal step. Some 100 spare weights whose first gradients happen
+        to be small, since v is then nearly 0. Keyword only.
+    ramp : int, default=0
+        Updates in which the strengths then rise to their full values. Keyword only.
+
+    Raises
+    ------
+    ValueError
+
+    Notes
+    -----
+    Penalties are taken over when the optimizer is built, which `fit` does; in a training loop of
+    your own call `build(model.trainable_variables)` first. They stay with it until another of our
+    optimizers takes them or `release()` is called. With gradient accumulation only real updates
+    count. With `use_ema` an average is zero where the trained weight is. Embeddings keep rows that
+    never had a gradient.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import L1, ProxAdam
+    >>> layers = [keras.layers.Dense(64, "relu", kernel_regularizer=L1(strength=1e-3))]
+    >>> model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    >>> model.compile(ProxAdam(1e-3), "mse")
+    """
+
+
+@registered
+class ProxAdamW(AdamMetric, keras.optimizers.AdamW):
+    """AdamW that minimises loss + proximal regularizers; see `ProxAdam`.
+
+    Parameters
+    ----------
+    learning_rate, weight_decay, and all others
+        As of `keras.optimizers.AdamW`. Its decay of 0.004 by default comes on top of the
+        penalties, on all weights.
+    start, ramp
+        As in `ProxAdam`.
+    """
+
+
+@registered
+class ProxSGD(Proximal, keras.optimizers.SGD):
+    """SGD that minimises loss + proximal regularizers; see `ProxAdam`.
+
+    The steps are what momentum has summed up, t <- momentum * t + lr, which becomes
+    lr / (1 - momentum) where lr stays the same (nesterov: momentum * t + lr of that).
+
+    Parameters
+    ----------
+    learning_rate, momentum, nesterov, and all others
+        As of `keras.optimizers.SGD`, but momentum < 1.
+    start, ramp
+        As in `ProxAdam`.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.momentum == 1.0:
+            raise ValueError("momentum must be < 1; gradients would never be forgotten.")
+
+    def build(self, variables: Any) -> None:
+        """Make the state, and take the penalties of these variables over."""
+        if self.built:
+            return
+        super().build(variables)
+        self._reaches = []
+        if self.momentum:
+            self._reaches = [self._reach_of(variable) for variable in self._trainable_variables]
+
+    def _reach_of(self, variable: Any) -> Any:
+        # the momentum's sum of learning rates, where a penalty needs it
+        penalised = regularizer_of(variable) is not None
+        return self.add_variable((), dtype=variable.dtype, name="reach") if penalised else None
+
+    def _steps(self, index: int, learning_rate: Any) -> Any:
+        if not self.momentum:
+            return learning_rate
+        reach = self._reaches[index]
+        momentum = ops.cast(self.momentum, reach.dtype)
+        self.assign(reach, momentum * reach + learning_rate)
+        return momentum * reach + learning_rate if self.nesterov else ops.convert_to_tensor(reach)

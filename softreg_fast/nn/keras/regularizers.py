@@ -1,0 +1,194 @@
+"""Penalties where Keras wants them: kernel_regularizer=, recurrent_regularizer=, and so on."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from softreg_fast.nn import groups, penalties
+from softreg_fast.nn.arrays import as_numpy
+
+# Which axis of a kernel (inputs, units) or (height, width, inputs, filters) has one group an index.
+AXES = {"inputs": -2, "units": -1, "filters": -1}
+
+registered = keras.saving.register_keras_serializable(package="softreg_fast")
+
+
+class ProximalRegularizer(keras.regularizers.Regularizer):
+    """A penalty of `softreg_fast.nn` on one variable of a Keras layer.
+
+    Parameters
+    ----------
+    **settings
+        As of the penalty of the same name, keyword only: strength first of all.
+
+    Attributes
+    ----------
+    penalty : softreg_fast.nn.Penalty
+        Does the arithmetic.
+
+    Notes
+    -----
+    What the loss contains is the penalty, as with Keras's own regularizers, so that the loss that
+    is reported is the objective. What its gradient contains depends on the optimizer. `ProxAdam`,
+    `ProxAdamW` and `ProxSGD` take the penalty over when they are built: its gradient is then 0, and
+    each of their updates ends with a proximal step, where weights become exactly zero. Under any
+    other optimizer it acts through its (sub)gradient: the same objective, but no zeros.
+    `SparsityMonitor` tells when that happens.
+    """
+
+    make: ClassVar[type[penalties.Penalty]]
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "make"):
+            own = inspect.signature(cls.__init__).parameters
+            given = inspect.signature(cls.make)
+            both = [own.get(name, each) for name, each in given.parameters.items()]
+            cls.__signature__ = given.replace(parameters=both)
+
+    def __init__(self, **settings: Any) -> None:
+        self.penalty = self.make(**settings)
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty as a scalar tensor, for the loss; bounds (`positive`) are no part of it."""
+        return self.penalty.term(ops.convert_to_tensor(x))
+
+    def value(self, w: Any) -> float:
+        """The penalty as a number; infinite where w is not allowed.
+
+        Parameters
+        ----------
+        w : keras.Variable, tensor or array
+        """
+        return self.penalty.value(ops.convert_to_numpy(w))
+
+    def violation(self, w: Any, gradient: Any) -> Any:
+        """How far minus the gradient of the loss is from the subdifferential at w.
+
+        Parameters
+        ----------
+        w : keras.Variable, tensor or array
+        gradient : tensor or array of the same shape
+            Of the loss without the penalty, on all data for a certificate.
+
+        Returns
+        -------
+        array
+            One distance for each weight, or for each group; all 0 where w is stationary.
+        """
+        return self.penalty.violation(ops.convert_to_numpy(w), ops.convert_to_numpy(gradient))
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, as numbers, strings and lists."""
+        given = {field.name: getattr(self.penalty, field.name) for field in fields(self.penalty)}
+        return {name: _plain(value) for name, value in given.items()}
+
+    def __repr__(self) -> str:
+        return repr(self.penalty)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return np.asarray(as_numpy(value)).tolist()
+
+
+class ByGroups(ProximalRegularizer):
+    """A penalty of whole groups of weights."""
+
+    def __init__(self, *, groups: Any = "units", **settings: Any) -> None:
+        if isinstance(groups, str):
+            if groups not in AXES:
+                raise ValueError(
+                    f"groups must be one of {', '.join(map(repr, AXES))}, an axis, or an array of "
+                    f"integers, got {groups!r}."
+                )
+            groups = AXES[groups]
+        super().__init__(groups=groups, **settings)
+
+
+@registered
+class L1(ProximalRegularizer):
+    """strength * sum_j weights_j |w_j|; see `softreg_fast.nn.L1`."""
+
+    make = penalties.L1
+
+
+@registered
+class L2(ProximalRegularizer):
+    """strength / 2 * sum_j weights_j w_j^2, half of Keras's L2; see `softreg_fast.nn.L2`."""
+
+    make = penalties.L2
+
+
+@registered
+class ElasticNet(ProximalRegularizer):
+    """L1 and L2 in the proportion of l1_ratio; see `softreg_fast.nn.ElasticNet`."""
+
+    make = penalties.ElasticNet
+
+
+@registered
+class MCP(ProximalRegularizer):
+    """The minimax concave penalty; see `softreg_fast.nn.MCP`."""
+
+    make = penalties.MCP
+
+
+@registered
+class SCAD(ProximalRegularizer):
+    """Smoothly clipped absolute deviation; see `softreg_fast.nn.SCAD`."""
+
+    make = penalties.SCAD
+
+
+@registered
+class LHalf(ProximalRegularizer):
+    """strength * sum_j weights_j sqrt|w_j|; see `softreg_fast.nn.LHalf`."""
+
+    make = penalties.LHalf
+
+
+@registered
+class NonNegative(ProximalRegularizer):
+    """Only weights >= 0, under our optimizers; see `softreg_fast.nn.NonNegative`."""
+
+    make = penalties.NonNegative
+
+
+@registered
+class GroupLasso(ByGroups):
+    """strength * sum_g c_g ||w_g||_2; see `softreg_fast.nn.GroupLasso`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+    groups : {"units", "filters", "inputs"}, int or integer array, default="units"
+        "units" and "filters" are the last axis of a kernel, "inputs" the last but one: that is
+        right for Dense, Conv and Embedding (whose "inputs" are the words). An int is any other
+        axis; an array gives every weight the number of its group, -1 none.
+    size, group_weights
+        As in `softreg_fast.nn.GroupLasso`.
+    """
+
+    make = groups.GroupLasso
+
+
+@registered
+class SparseGroupLasso(ByGroups):
+    """Whole groups, and single weights in those that are left; see `softreg_fast.nn`.
+
+    Parameters
+    ----------
+    strength, groups, size, group_weights
+        As in `GroupLasso`.
+    l1_ratio : float in [0, 1], default=0.5
+    """
+
+    make = groups.SparseGroupLasso
