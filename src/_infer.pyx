@@ -20,7 +20,7 @@ cdef extern from "infer.h" nogil:
     enum: SR_RELU, SR_LEAKY, SR_ELU, SR_SIGMOID, SR_TANH, SR_SILU, SR_GELU, SR_GELU_TANH, SR_CLIP
 
     ctypedef struct sr_matrix:
-        Py_ssize_t rows, panels
+        Py_ssize_t rows, panels, skip
         const int64_t* starts
         const int32_t* offsets
         const void* w
@@ -84,9 +84,9 @@ cdef class Network:
     """Steps for single samples and for tiles of them, on the same buffers.
 
     dtype: "d" or "f". single, tiled: lists of steps, dictionaries with the fields of sr_step that
-    differ from 0; W and U are (rows, starts, offsets, w, bias). n_positions: of the arena. used:
-    the features of the input that are read. offsets: where the outputs lie. high: if not 0, inputs
-    are rows of a table with so many.
+    differ from 0; W and U are (rows, starts, offsets, w, bias, skip). n_positions: of the
+    arena. used: the features of the input that are read. offsets: where the outputs lie. high: if
+    not 0, inputs are rows of a table with so many.
     """
     cdef sr_step* single
     cdef sr_step* tiled
@@ -158,7 +158,7 @@ cdef class Network:
         cdef const int64_t[::1] starts
         cdef const int32_t[::1] offsets
         cdef Py_ssize_t p, rows
-        rows, starts, offsets, w, bias = panels
+        rows, starts, offsets, w, bias, A.skip = panels
         A.rows, A.panels = rows, starts.shape[0] - 1
         if rows not in (1, 8, 16) or A.panels < 1 or starts[0] != 0:
             raise ValueError("panels have 1, 8 or 16 rows, and there is at least one")
@@ -167,6 +167,9 @@ cdef class Network:
                 raise ValueError("starts must not fall")
         if starts[A.panels] != offsets.shape[0]:
             raise ValueError(f"starts end at {starts[A.panels]} of {offsets.shape[0]} offsets")
+        for p in range(A.panels if A.skip else 0):
+            if rows != 16 or starts[p + 1] != (p + 1) * starts[1]:
+                raise ValueError("zero inputs are skipped where panels of 16 rows are alike")
         A.starts = &starts[0]
         A.offsets = &offsets[0] if offsets.shape[0] else NULL
         A.w = self.numbers("w", w, rows * offsets.shape[0])

@@ -19,6 +19,9 @@
 #define SR_CHUNK 16
 #define SR_MOST_LANES 64
 
+/* Inputs of which the nonzero ones are listed at once. */
+#define SR_LOOKED_AT 1024
+
 enum { SR_AFFINE, SR_PAD, SR_MAX_POOL, SR_MEAN_POOL, SR_ADD, SR_ACTIVATE, SR_SOFTMAX, SR_EMBED,
        SR_LSTM, SR_GRU };
 
@@ -26,9 +29,10 @@ enum { SR_RELU, SR_LEAKY, SR_ELU, SR_SIGMOID, SR_TANH, SR_SILU, SR_GELU, SR_GELU
        SR_CLIP };
 
 /* A matrix in panels of `rows` rows (1, 8 or 16).  A panel holds `rows` weights for each of its columns,
- * and where the column's input lies; columns in which all of its rows are zero may be missing. */
+ * and where the column's input lies; columns in which all of its rows are zero may be missing.  skip: inputs that are zero are passed over; then panels
+ * have the same columns. */
 typedef struct {
-    ptrdiff_t rows, panels;
+    ptrdiff_t rows, panels, skip;
     const int64_t *starts;
     const int32_t *offsets;
     const void *w, *bias;
@@ -46,7 +50,14 @@ typedef struct {
 
 #if SR_VECTOR_EXTENSION
 typedef double sr_f64x16 __attribute__((vector_size(128), aligned(8), may_alias));
+typedef double sr_f64x4u __attribute__((vector_size(32), aligned(8), may_alias));
 typedef float sr_f32x16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float sr_f32x4 __attribute__((vector_size(16), aligned(4), may_alias));
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define SR_TRANSPOSES 1
+#endif
+#endif
 #endif
 
 /* exp(x) for -87 < x < 88, the bounds beyond them: 2^k times a Taylor polynomial of the rest */
@@ -78,6 +89,8 @@ static inline float sr_tanh_f32(float x)
 
 #define SR_T double
 #define SR_V sr_f64x16
+#define SR_H sr_f64x8
+#define SR_Q sr_f64x4u
 #define SR_NAME(name) name##_f64
 #define SR_EXP(x) exp(x)
 #define SR_TANH(x) tanh(x)
@@ -86,6 +99,8 @@ static inline float sr_tanh_f32(float x)
 #include "simd_infer.h"
 #undef SR_T
 #undef SR_V
+#undef SR_H
+#undef SR_Q
 #undef SR_NAME
 #undef SR_EXP
 #undef SR_TANH
@@ -94,6 +109,8 @@ static inline float sr_tanh_f32(float x)
 
 #define SR_T float
 #define SR_V sr_f32x16
+#define SR_H sr_f32x8
+#define SR_Q sr_f32x4
 #define SR_NAME(name) name##_f32
 #define SR_EXP(x) sr_exp_f32(x)
 #define SR_TANH(x) sr_tanh_f32(x)
@@ -102,6 +119,8 @@ static inline float sr_tanh_f32(float x)
 #include "simd_infer.h"
 #undef SR_T
 #undef SR_V
+#undef SR_H
+#undef SR_Q
 #undef SR_NAME
 #undef SR_EXP
 #undef SR_TANH

@@ -1,5 +1,5 @@
 /* The steps of a network, once for each type of numbers.  Included by infer.h with SR_T (the type),
- * SR_V (a vector of SR_CHUNK of them) and SR_NAME (its suffix).
+ * SR_V, SR_H, SR_Q (vectors of 16, 8 and 4 of them) and SR_NAME (its suffix).
  */
 
 /* --- W x + b ------------------------------------------------------------------------------------ */
@@ -39,7 +39,7 @@ SR_LEAF void SR_NAME(sr_vector_by_sixteens)(const sr_matrix *A, const SR_T *x, S
     ptrdiff_t p, k;
     for (p = 0; p < A->panels; p++) {
         const ptrdiff_t end = A->starts[p + 1];
-        SR_V s0 = SR_AT_CONST(b + 16 * p), s1 = s0 - s0, s2 = s1, s3 = s1;
+        SR_V s0 = SR_AT_CONST(b + 16 * p), s1 = {0}, s2 = s1, s3 = s1;
         for (k = A->starts[p]; k + 3 < end; k += 4) {
             s0 += SR_AT_CONST(w + 16 * k) * x[at[k]];
             s1 += SR_AT_CONST(w + 16 * k + 16) * x[at[k + 1]];
@@ -52,29 +52,56 @@ SR_LEAF void SR_NAME(sr_vector_by_sixteens)(const sr_matrix *A, const SR_T *x, S
     }
 }
 
-/* Panels of 8 rows: two columns of a panel are the vector. */
+/* Panels of 8 rows: half a vector. */
 SR_LEAF void SR_NAME(sr_vector_by_eights)(const sr_matrix *A, const SR_T *x, SR_T *y)
 {
     const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
     const int32_t *at = A->offsets;
-    ptrdiff_t p, k, r;
+    ptrdiff_t p, k;
     for (p = 0; p < A->panels; p++) {
         const ptrdiff_t end = A->starts[p + 1];
-        SR_T s[8], t[8];
-        for (r = 0; r < 8; r++) {
-            s[r] = b[8 * p + r];
-            t[r] = 0;
+        SR_H s0 = *(const SR_H *)(b + 8 * p), s1 = {0}, s2 = s1, s3 = s1;
+        for (k = A->starts[p]; k + 3 < end; k += 4) {
+            s0 += *(const SR_H *)(w + 8 * k) * x[at[k]];
+            s1 += *(const SR_H *)(w + 8 * k + 8) * x[at[k + 1]];
+            s2 += *(const SR_H *)(w + 8 * k + 16) * x[at[k + 2]];
+            s3 += *(const SR_H *)(w + 8 * k + 24) * x[at[k + 3]];
         }
-        for (k = A->starts[p]; k + 1 < end; k += 2)
-            for (r = 0; r < 8; r++) {
-                s[r] += w[8 * k + r] * x[at[k]];
-                t[r] += w[8 * k + 8 + r] * x[at[k + 1]];
-            }
         for (; k < end; k++)
-            for (r = 0; r < 8; r++)
-                s[r] += w[8 * k + r] * x[at[k]];
-        for (r = 0; r < 8; r++)
-            y[8 * p + r] = s[r] + t[r];
+            s1 += *(const SR_H *)(w + 8 * k) * x[at[k]];
+        *(SR_H *)(y + 8 * p) = (s0 + s1) + (s2 + s3);
+    }
+}
+
+/* All columns in panels of 16 rows, those whose input is zero passed over: pixels and what ReLU leaves are
+ * often zero.  Panels have the same columns, so their inputs are looked at once. */
+SR_LEAF void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x, SR_T *y)
+{
+    const SR_T *b = (const SR_T *)A->bias;
+    const ptrdiff_t columns = A->starts[1];
+    int32_t found[SR_LOOKED_AT];
+    ptrdiff_t first, p, k, n;
+    memcpy(y, b, sizeof(SR_T) * 16 * (size_t)A->panels);
+    for (first = 0; first < columns; first += SR_LOOKED_AT) {
+        const ptrdiff_t rest = columns - first, some = rest < SR_LOOKED_AT ? rest : SR_LOOKED_AT;
+        const int32_t *at = A->offsets + first;
+        for (k = n = 0; k < some; k++) {
+            found[n] = (int32_t)k;
+            n += x[at[k]] != 0;
+        }
+        for (p = 0; p < A->panels; p++) {
+            const SR_T *w = (const SR_T *)A->w + 16 * (p * columns + first);
+            SR_V s0 = SR_AT_CONST(y + 16 * p), s1 = {0}, s2 = s1, s3 = s1;
+            for (k = 0; k + 3 < n; k += 4) {
+                s0 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k]) * x[at[found[k]]];
+                s1 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 1]) * x[at[found[k + 1]]];
+                s2 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 2]) * x[at[found[k + 2]]];
+                s3 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 3]) * x[at[found[k + 3]]];
+            }
+            for (; k < n; k++)
+                s1 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k]) * x[at[found[k]]];
+            SR_AT(y + 16 * p) = (s0 + s1) + (s2 + s3);
+        }
     }
 }
 
@@ -124,7 +151,9 @@ static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y,
     const ptrdiff_t n = run * lanes, stride = pitch * lanes;
     ptrdiff_t done = 0;
     if (n == 1 && pitch == 1) {
-        if (A->rows == 16)
+        if (A->skip)
+            SR_NAME(sr_vector_of_nonzeros)(A, x, y);
+        else if (A->rows == 16)
             SR_NAME(sr_vector_by_sixteens)(A, x, y);
         else if (A->rows == 8)
             SR_NAME(sr_vector_by_eights)(A, x, y);
@@ -329,31 +358,36 @@ static void SR_NAME(sr_embed)(const sr_step *S, const int64_t *ids, ptrdiff_t sa
         }
 }
 
-/* c = f c + i g, h = o tanh(c); the gates lie in the order i, f, g, o  */
-SR_LEAF void SR_NAME(sr_lstm_cell)(ptrdiff_t n, ptrdiff_t gate, const SR_T *u, const SR_T *v, SR_T *c,
-                                   SR_T *h)
+/* c = f c + i g, h = o tanh(c) with the gates u + v, in the order i, f, g, o */
+SR_LEAF void SR_NAME(sr_lstm_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *c, SR_T *h)
 {
+    const SR_T *i = u, *f = u + n, *g = u + 2 * n, *o = u + 3 * n;
     ptrdiff_t k;
-    for (k = 0; k < n; k++) {
-        const SR_T i = 1 / (1 + SR_EXP(-(u[k] + v[k])));
-        const SR_T f = 1 / (1 + SR_EXP(-(u[gate + k] + v[gate + k])));
-        const SR_T g = SR_TANH(u[2 * gate + k] + v[2 * gate + k]);
-        const SR_T o = 1 / (1 + SR_EXP(-(u[3 * gate + k] + v[3 * gate + k])));
-        c[k] = f * c[k] + i * g;
-        h[k] = o * SR_TANH(c[k]);
-    }
+    for (k = 0; k < 4 * n; k++)
+        u[k] += v[k];
+    SR_NAME(sr_activate)(2 * n, u, SR_SIGMOID, 0, 0);
+    SR_NAME(sr_activate)(n, u + 2 * n, SR_TANH, 0, 0);
+    SR_NAME(sr_activate)(n, u + 3 * n, SR_SIGMOID, 0, 0);
+    for (k = 0; k < n; k++)
+        h[k] = c[k] = f[k] * c[k] + i[k] * g[k];
+    SR_NAME(sr_activate)(n, h, SR_TANH, 0, 0);
+    for (k = 0; k < n; k++)
+        h[k] *= o[k];
 }
 
-/* h = (1 - z) n + z h with n = tanh(u_n + r v_n); the order is r, z, n */
-SR_LEAF void SR_NAME(sr_gru_cell)(ptrdiff_t n, ptrdiff_t gate, const SR_T *u, const SR_T *v, SR_T *h)
+/* h = (1 - z) m + z h with m = tanh(u_m + r v_m); the order is r, z, m */
+SR_LEAF void SR_NAME(sr_gru_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *h)
 {
+    const SR_T *r = u, *z = u + n, *m = u + 2 * n;
     ptrdiff_t k;
-    for (k = 0; k < n; k++) {
-        const SR_T r = 1 / (1 + SR_EXP(-(u[k] + v[k])));
-        const SR_T z = 1 / (1 + SR_EXP(-(u[gate + k] + v[gate + k])));
-        const SR_T new = SR_TANH(u[2 * gate + k] + r * v[2 * gate + k]);
-        h[k] = (1 - z) * new + z * h[k];
-    }
+    for (k = 0; k < 2 * n; k++)
+        u[k] += v[k];
+    SR_NAME(sr_activate)(2 * n, u, SR_SIGMOID, 0, 0);
+    for (k = 0; k < n; k++)
+        u[2 * n + k] += r[k] * v[2 * n + k];
+    SR_NAME(sr_activate)(n, u + 2 * n, SR_TANH, 0, 0);
+    for (k = 0; k < n; k++)
+        h[k] = (1 - z[k]) * m[k] + z[k] * h[k];
 }
 
 /* `repeat` steps of a recurrent layer of n units.  At x2: W x_t + b, U h + b' (each `run` positions), c and h
@@ -369,31 +403,66 @@ static void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR_T 
         SR_NAME(sr_matrix_times)(&S->W, x + l * S->x_step * lanes, u, lanes, 1, 1);
         SR_NAME(sr_matrix_times)(&S->U, h, v, lanes, 1, 1);
         if (S->kind == SR_LSTM)
-            SR_NAME(sr_lstm_cell)(n, n, u, v, c, h);
+            SR_NAME(sr_lstm_cell)(n, u, v, c, h);
         else
-            SR_NAME(sr_gru_cell)(n, n, u, v, h);
+            SR_NAME(sr_gru_cell)(n, u, v, h);
         memcpy(y + l * S->y_step * lanes, h, sizeof(SR_T) * (size_t)n);
     }
 }
 
 /* --- the whole ------------------------------------------------------------------------------------- */
 
-/* to[f, t] = from[t, f] for the features that are used; lanes without a sample are zero */
+#ifdef SR_TRANSPOSES
+/* to[j, i] = from[i, j] for 4 x 4 numbers */
+static inline void SR_NAME(sr_transpose)(const SR_T *from, ptrdiff_t width, SR_T *to, ptrdiff_t lanes)
+{
+    const SR_Q a = *(const SR_Q *)from, b = *(const SR_Q *)(from + width);
+    const SR_Q c = *(const SR_Q *)(from + 2 * width), d = *(const SR_Q *)(from + 3 * width);
+    const SR_Q ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const SR_Q cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const SR_Q ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const SR_Q cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(SR_Q *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(SR_Q *)(to + lanes) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(SR_Q *)(to + 2 * lanes) = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+    *(SR_Q *)(to + 3 * lanes) = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+}
+#endif
+
+/* to[f, t] = from[t, f] for the features that are used; lanes without a sample are zero.  Up to 16
+ * neighbouring features, a cache line of float32, are taken from some samples before the next ones. */
 SR_LEAF void SR_NAME(sr_gather)(const SR_T *from, ptrdiff_t samples, ptrdiff_t width,
                                 const int32_t *used, ptrdiff_t n_used, SR_T *to, ptrdiff_t lanes)
 {
-    ptrdiff_t k, t;
+    ptrdiff_t k, end, t, j;
     if (lanes == 1) {
         memcpy(to, from, sizeof(SR_T) * (size_t)width);
         return;
     }
-    for (k = 0; k < n_used; k++) {
-        const ptrdiff_t f = used[k];
-        SR_T *line = to + f * lanes;
-        for (t = 0; t < samples; t++)
-            line[t] = from[t * width + f];
+    for (k = 0; k < n_used; k = end) {
+        const SR_T *x = from + used[k];
+        SR_T *y = to + used[k] * lanes;
+        for (end = k + 1; end < n_used && end - k < 16 && used[end] == used[k] + (end - k);)
+            end++;
+        t = 0;
+#ifdef SR_TRANSPOSES
+        for (; t + 3 < samples; t += 4) {
+            for (j = 0; j + 3 < end - k; j += 4)
+                SR_NAME(sr_transpose)(x + t * width + j, width, y + j * lanes + t, lanes);
+            for (; j < end - k; j++) {
+                y[j * lanes + t] = x[t * width + j];
+                y[j * lanes + t + 1] = x[(t + 1) * width + j];
+                y[j * lanes + t + 2] = x[(t + 2) * width + j];
+                y[j * lanes + t + 3] = x[(t + 3) * width + j];
+            }
+        }
+#endif
+        for (; t < samples; t++)
+            for (j = 0; j < end - k; j++)
+                y[j * lanes + t] = x[t * width + j];
         for (; t < lanes; t++)
-            line[t] = 0;
+            for (j = 0; j < end - k; j++)
+                y[j * lanes + t] = 0;
     }
 }
 

@@ -1,5 +1,6 @@
 """Compiled steps of networks against NumPy, without PyTorch; malformed steps are refused."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -29,7 +30,7 @@ def sparse(rng, shape, density, dtype):
 
 def dense_layers(rng, widths, density, dtype, function="relu"):
     layers = [Layer("input", "x", (), (widths[0],))]
-    for k, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+    for k, (a, b) in enumerate(itertools.pairwise(widths)):
         arrays = {
             "weight": sparse(rng, (b, a), density, dtype),
             "bias": rng.standard_normal(b).astype(dtype),
@@ -72,7 +73,8 @@ def test_panels_hold_the_matrix(rng, dtype):
     graph = dense_layers(rng, (37, 21), 0.3, dtype)
     (matrix,) = lower(graph).matrices
     for form, (height, _) in FORMATS.items():
-        rows, starts, offsets, w, bias = matrix.panels(form)
+        rows, starts, offsets, w, bias, skip = matrix.panels(form)
+        assert skip == (form == "skip")
         assert rows == height
         back = np.zeros((len(bias), 37), dtype)
         for p in range(len(starts) - 1):
@@ -264,13 +266,14 @@ def test_many_python_threads(rng):
 # --- what must not come near memory ---------------------------------------------------------------
 
 
-def matrix(rows=1, starts=(0, 2), offsets=(0, 1), w=(1.0, 2.0), bias=(0.0,)):
+def matrix(rows=1, starts=(0, 2), offsets=(0, 1), w=(1.0, 2.0), bias=(0.0,), skip=False):
     return (
         rows,
         np.array(starts, np.int64),
         np.array(offsets, np.int32),
         np.array(w),
         np.array(bias),
+        skip,
     )
 
 
@@ -306,6 +309,11 @@ def test_the_step_that_the_others_spoil():
         lambda: made_of(affine(W=matrix(starts=(0, 3, 2), bias=(0.0, 0.0)))),
         lambda: made_of(affine(W=matrix(rows=2))),
         lambda: made_of(affine(W=matrix(w=(1.0,)))),
+        lambda: made_of(affine(W=matrix(skip=True))),
+        lambda: made_of(
+            affine(W=matrix(16, (0, 1, 3), (0, 0, 1), w=np.ones(48), bias=np.ones(32), skip=True)),
+            n_positions=200,
+        ),
         lambda: made_of(affine(W=matrix(bias=()))),
         lambda: made_of(affine(W=matrix(rows=16, w=np.ones(32), bias=np.ones(16)), y=40)),
         lambda: made_of(affine(), offsets=(64,)),
@@ -318,7 +326,9 @@ def test_the_step_that_the_others_spoil():
         lambda: made_of({"kind": "softmax", "y": 40, "n": 5, "repeat": 2}),
         lambda: made_of({"kind": "add", "x": 0, "x2": 50, "y": 0, "n": 5}),
         lambda: made_of({"kind": "embed", "y": 0, "n": 2, "repeat": 2, "W": matrix()}),
-        lambda: made_of({"kind": "lstm", "y": 0, "n": 2, "repeat": 1, "W": matrix(), "U": matrix()}),
+        lambda: made_of(
+            {"kind": "lstm", "y": 0, "n": 2, "repeat": 1, "W": matrix(), "U": matrix()}
+        ),
         lambda: made_of({"kind": "max_pool", "n": 1, "height": 9, "width": 9, "x_plane": 81}),
         lambda: made_of(
             {

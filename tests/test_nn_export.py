@@ -10,12 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from networks import Language, made_of, MODELS, prune  # noqa: E402
+from networks import MODELS, Language, made_of, prune  # noqa: E402
 from torch import nn  # noqa: E402
 
 from softreg_fast.nn import export_header, export_onnx, plan, sizes  # noqa: E402
 
 CC = shutil.which("gcc") or shutil.which("cc")
+
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
@@ -72,7 +73,9 @@ def test_header(tmp_path, name, form):
     wanted = outputs(model, x)
     found = compiled(tmp_path, header, "little")(x.numpy(), wanted[0].size)
     scale = np.abs(wanted).max()
-    np.testing.assert_allclose(found.reshape(wanted.shape) / scale, wanted / scale, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(
+        found.reshape(wanted.shape) / scale, wanted / scale, atol=1e-5, rtol=0
+    )
 
 
 @needs_compiler
@@ -143,7 +146,9 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"), [*((name, torch.float32) for name in MODELS), ("mlp", torch.float64)], ids=str
+    ("name", "dtype"),
+    [*((name, torch.float32) for name in MODELS), ("mlp", torch.float64)],
+    ids=str,
 )
 def test_onnx(tmp_path, name, dtype):
     onnx = pytest.importorskip("onnx")
@@ -152,9 +157,7 @@ def test_onnx(tmp_path, name, dtype):
     x = torch.randn(5, *shape, dtype=dtype)
     export_onnx(model, tmp_path / "model.onnx", x[:2])
     onnx.checker.check_model(str(tmp_path / "model.onnx"))
-    session = runtime.InferenceSession(
-        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
-    )
+    session = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     for n in (1, 5):
         (found,) = session.run(["output"], {"input": x[:n].numpy()})
         wanted = outputs(model, x[:n])
@@ -169,9 +172,7 @@ def test_onnx_of_sequences(tmp_path, kind):
     model = prune(Language(kind, 2), 0.5)
     ids = torch.randint(0, 30, (4, 7))
     export_onnx(model, str(tmp_path / "model.onnx"), ids)
-    session = runtime.InferenceSession(
-        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
-    )
+    session = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     for n in (1, 4):
         (found,) = session.run(["output"], {"input": ids[:n].numpy()})
         np.testing.assert_allclose(found, outputs(model, ids[:n]), rtol=1e-4, atol=1e-6)

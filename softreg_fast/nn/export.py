@@ -33,10 +33,10 @@ def export_header(
     """Write a network as a C99 header that needs nothing but math.h and stdint.h.
 
     It has ``void NAME_predict(const float *x, float *y)`` for one sample, and NAME_INPUTS and
-    NAME_OUTPUTS. Weights are constant arrays, their digits as many as read back exactly; each matrix is
-    dense, in blocks of 8 outputs, or weight by weight. Nothing is allocated: what the layers
-    hand on lies on the stack, and its size is said at the top of the file. With an embedding, x is
-    `const int32_t *`; weights in float64 give `double`.
+    NAME_OUTPUTS. Weights are constant arrays, their digits as many as read back exactly; each
+    matrix is dense, in blocks of 8 outputs, or weight by weight. Nothing is allocated: what the
+    layers hand on lies on the stack, and its size is said at the top of the file. With an
+    embedding, x is `const int32_t *`; weights in float64 give `double`.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def export_header(
         What the names in the header begin with.
     formats : str or dict, optional
         "dense", "block8" or "csr" for all matrices, or by name, as in `Plan.formats` (block16
-        counts as block8). By default each takes the form with the fewest bytes.
+        counts as block8, skip as dense). By default each takes the form with the fewest bytes.
 
     Raises
     ------
@@ -71,9 +71,9 @@ def _header_formats(graph: Graph, formats: Mapping[str, Any] | str | None) -> di
     given = dict.fromkeys(names, formats) if isinstance(formats, str) else formats
     found = {}
     for each in names:
-        form = given.get(each)
+        form: Any = given.get(each)
         form = form[0] if isinstance(form, tuple) else form
-        form = "block8" if form == "block16" else form
+        form = {"block16": "block8", "skip": "dense"}.get(form, form)
         if form not in header.FORMATS:
             raise ValueError(
                 f"formats must give {each!r} one of {list(header.FORMATS)}, got {form!r}."
@@ -85,9 +85,9 @@ def _header_formats(graph: Graph, formats: Mapping[str, Any] | str | None) -> di
 def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -> None:
     """Write a network as ONNX, for any number of samples at a time.
 
-    The graph is made of the same layers as a plan, BatchNorm folded into what is before it, so it runs
-    wherever ONNX does. Zeros are stored as numbers: runtimes multiply densely, so cut them out first. The
-    input is called "input", the output "output".
+    The graph is made of the same layers as a plan, BatchNorm folded into what is before it, so it
+    runs wherever ONNX does. Zeros are stored as numbers: runtimes multiply densely, so cut them out
+    first. The input is called "input", the output "output".
 
     Parameters
     ----------
@@ -162,8 +162,8 @@ class Sizes:
             ("sparse blocks", self.sparse, self.sparse_gzip),
             ("C header", self.header, self.header_gzip),
         ]
-        head = f"{self.nonzeros} of {self.weights} numbers are not zero\n{'':<16}{'bytes':>10}{'gzip':>10}"
-        return "\n".join([head, *(f"{a:<16}{b:>10}{c:>10}" for a, b, c in rows)])
+        lines = [f"{a:<16}{b:>10}{c:>10}" for a, b, c in [("", "bytes", "gzip"), *rows]]
+        return "\n".join([f"{self.nonzeros} of {self.weights} numbers are not zero", *lines])
 
 
 def sizes(model: Any, example_inputs: Any) -> Sizes:
@@ -213,7 +213,7 @@ def _packed_matrix(matrix: Any) -> bytes:
     bias = matrix.bias[np.flatnonzero(matrix.bias)].tobytes()
     if form == "dense":
         return bytes(matrix.weight.tobytes() + bias)
-    _, starts, offsets, w, _ = matrix.panels(form)
+    _, starts, offsets, w, _, _ = matrix.panels(form)
     counts = np.diff(starts).astype(np.uint16)
     return bytes(counts.tobytes() + offsets.astype(np.uint16).tobytes() + w.tobytes() + bias)
 
@@ -230,7 +230,7 @@ def onnx_bytes(graph: Graph) -> bytes:
         if error.name != "onnx":
             raise
         raise ModuleNotFoundError(
-            "export_onnx needs the package onnx: pip install onnx", name="onnx"
+            "export_onnx needs the package onnx: pip install 'softreg_fast[onnx]'", name="onnx"
         ) from error
     writer = _OnnxWriter(graph)
     kind = onnx.helper.np_dtype_to_tensor_dtype(graph.dtype)
@@ -321,8 +321,13 @@ class _OnnxWriter:
             return self.node("Clip", x, self.number(a), self.number(b))
         if function in ("gelu", "gelu_tanh"):
             return self.node("Gelu", x, approximate="tanh" if function == "gelu_tanh" else "none")
-        names = {"relu": "Relu", "leaky_relu": "LeakyRelu", "elu": "Elu", "sigmoid": "Sigmoid",
-                 "tanh": "Tanh"}  # fmt: skip
+        names = {
+            "relu": "Relu",
+            "leaky_relu": "LeakyRelu",
+            "elu": "Elu",
+            "sigmoid": "Sigmoid",
+            "tanh": "Tanh",
+        }
         options = {"alpha": a} if function in ("leaky_relu", "elu") else {}
         return self.node(names[function], x, **options)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -19,7 +19,10 @@ from softreg_fast.nn.layers import Graph, Layer, fold_scales
 # A value of the graph, or what PyTorch gives that is none: lists, the states of recurrent layers.
 Value = Any
 
-DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+DTYPES: dict[Any, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 
 
 class Unsupported(ValueError):
@@ -52,8 +55,8 @@ def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
         traced = fx.symbolic_trace(nn.Sequential(model) if whole else model)
     except Exception as error:  # whatever the user's code raises on symbols
         raise Unsupported(
-            f"torch.fx cannot trace {type(model).__name__} ({error}); its forward must not depend on "
-            "the values of tensors."
+            f"torch.fx cannot trace {type(model).__name__} ({error}); its forward must not depend "
+            "on the values of tensors."
         ) from error
     if example.is_floating_point():
         example = example.to(next((t for t, d in DTYPES.items() if d == dtype)))
@@ -89,8 +92,8 @@ def _example(example_inputs: Any) -> torch.Tensor:
     example = torch.as_tensor(given[0])
     if example.ndim < 2 or not example.numel():
         raise Unsupported(
-            f"example_inputs must have an axis of samples and at least one more, none of them empty; "
-            f"the shape is {tuple(example.shape)}."
+            f"example_inputs must have an axis of samples and at least one more, none of them "
+            f"empty; the shape is {tuple(example.shape)}."
         )
     return example.detach()
 
@@ -100,8 +103,11 @@ def _dtype_of(model: nn.Module, example: torch.Tensor) -> np.dtype[Any]:
     found = found or {example.dtype if example.is_floating_point() else torch.float32}
     if len(found) != 1 or not found <= set(DTYPES):
         names = ", ".join(sorted(str(dtype) for dtype in found))
-        raise Unsupported(f"Weights must be all float32 or all float64, not {names}: model.float().")
-    return DTYPES[found.pop()]
+        raise Unsupported(
+            f"Weights must be all float32 or all float64, not {names}: model.float()."
+        )
+    dtype: np.dtype[Any] = DTYPES[found.pop()]
+    return dtype
 
 
 class _Recorder(fx.Interpreter):
@@ -140,7 +146,8 @@ class _Reader:
             return self.output(node)
         if node.op == "get_attr" or isinstance(self.seen[node], int | torch.Size):
             return None  # parameters, and sizes that others take as arguments
-        if not any(isinstance(self.value.get(each), int | tuple | _States) for each in sources(node)):
+        given = [self.value.get(each) for each in node.all_input_nodes]
+        if not any(isinstance(value, int | tuple | _States) for value in given):
             return None
         if node.op == "call_module":
             module = self.traced.get_submodule(str(node.target))
@@ -154,7 +161,7 @@ class _Reader:
             self.refuse(node, f"the call {name}")
         return handler(self, node)
 
-    def refuse(self, node: fx.Node, what: str) -> Any:
+    def refuse(self, node: fx.Node, what: str) -> NoReturn:
         raise Unsupported(f"{self.name(node)}: {what} has no counterpart in plans and exports.")
 
     def name(self, node: fx.Node) -> str:
@@ -228,18 +235,24 @@ class _Reader:
         if weight.ndim > 4 or isinstance(options["padding"], str):
             self.refuse(node, "a convolution over three axes, or with padding by name")
         flat = weight.ndim == 3
-        options = {name: value if name == "groups" else pair(value, name, flat)
-                   for name, value in options.items()}  # fmt: skip
+        options = {
+            name: value if name == "groups" else pair(value, name, flat)
+            for name, value in options.items()
+        }
         weight = self.numbers(weight)
-        arrays = {"weight": weight[:, :, None, :] if flat else weight,
-                  "bias": self.numbers(bias, len(weight))}  # fmt: skip
+        arrays = {
+            "weight": weight[:, :, None, :] if flat else weight,
+            "bias": self.numbers(bias, len(weight)),
+        }
         return self.add("conv", node, (self.source(node),), arrays=arrays, options=options)
 
     def activation(self, node: fx.Node, function: str, a: float = 0.0, b: float = 0.0) -> Value:
         options = {"function": function, "a": float(a), "b": float(b)}
         return self.add("activation", node, (self.source(node),), options=options)
 
-    def pool(self, node: fx.Node, kind: str, size: Any, stride: Any, padding: Any, **more: Any) -> Value:
+    def pool(
+        self, node: fx.Node, kind: str, size: Any, stride: Any, padding: Any, **more: Any
+    ) -> Value:
         if more.pop("ceil_mode", False) or more.pop("return_indices", False):
             self.refuse(node, "pooling with ceil_mode or return_indices")
         if any(each != 1 for each in pair(more.pop("dilation", 1), "dilation")):
@@ -259,7 +272,7 @@ class _Reader:
     def adaptive(self, node: fx.Node, _: Any = None) -> Value:
         before, after = self.layers[self.source(node)].shape[1:], self.shape(node)[1:]
         if any(b % a for b, a in zip(before, after, strict=True)):
-            self.refuse(node, f"adaptive pooling from {before} to {after}, which does not divide it,")
+            self.refuse(node, f"adaptive pooling from {before} to {after}, which is no divisor,")
         size = tuple(b // a for b, a in zip(before, after, strict=True))
         return self.pool(node, "mean_pool", size if len(size) > 1 else size[0], None, 0)
 
@@ -305,8 +318,10 @@ class _Reader:
         if kind == "?":
             kind = "lstm" if isinstance(module, nn.LSTM) else "gru"
         if not module.batch_first or module.bidirectional or getattr(module, "proj_size", 0):
-            self.refuse(node, "a recurrent layer that is bidirectional, has a projection or "
-                              "batch_first=False,")  # fmt: skip
+            self.refuse(
+                node,
+                "a recurrent layer that is bidirectional, has a projection or batch_first=False,",
+            )
         if len(node.args) + len(node.kwargs) > 1:
             self.refuse(node, "a recurrent layer with an initial state")
         value, values = self.source(node), []
@@ -314,9 +329,13 @@ class _Reader:
         for k in range(module.num_layers):
             arrays = {
                 key: self.numbers(getattr(module, f"{name}_l{k}", None), len(module.weight_hh_l0))
-                for key, name in (("weight", "weight_ih"), ("bias", "bias_ih"),
-                                  ("state_weight", "weight_hh"), ("state_bias", "bias_hh"))
-            }  # fmt: skip
+                for key, name in (
+                    ("weight", "weight_ih"),
+                    ("bias", "bias_ih"),
+                    ("state_weight", "weight_hh"),
+                    ("state_bias", "bias_hh"),
+                )
+            }
             name = self.name(node) + (f".{k}" if module.num_layers > 1 else "")
             shape = (length, module.hidden_size)
             value = self.add(kind, node, (value,), arrays=arrays, shape=shape, name=name)
@@ -328,7 +347,7 @@ class _Reader:
 
     def item(self, node: fx.Node) -> Value:
         given, which = node.args
-        before = self.value[given]  # type: ignore[index]
+        before = self.value[given]
         if isinstance(before, tuple):
             if not isinstance(which, int) or before[which] is None:
                 self.refuse(node, "the cell state of an LSTM")
@@ -340,7 +359,7 @@ class _Reader:
         return self.rearranged(node)
 
     def squeezed(self, node: fx.Node) -> Value:
-        before = self.value[node.args[0]]  # type: ignore[index]
+        before = self.value[node.args[0]]
         if isinstance(before, _States) and len(before.values) == 1:
             return self.last_state(node, before.values[0])
         return self.rearranged(node)
@@ -373,11 +392,6 @@ class _Reader:
         return self.add("view", node, (value,), arrays=arrays, shape=shape)
 
 
-def sources(node: fx.Node) -> list[fx.Node]:
-    """Nodes that a node reads."""
-    return list(node.all_input_nodes)
-
-
 def flat_args(node: fx.Node) -> list[Any]:
     """Positional arguments; view((a, b)) is view(a, b)."""
     args = list(node.args)
@@ -397,39 +411,79 @@ def pair(value: Any, name: str, flat: bool = False) -> tuple[int, int]:
 def _conv(r: _Reader, n: fx.Node, m: Any) -> Value:
     if m.padding_mode != "zeros":
         r.refuse(n, f"padding_mode={m.padding_mode!r}")
-    return r.conv(n, m.weight, m.bias, stride=m.stride, padding=m.padding, dilation=m.dilation,
-                  groups=m.groups)  # fmt: skip
+    return r.conv(
+        n,
+        m.weight,
+        m.bias,
+        stride=m.stride,
+        padding=m.padding,
+        dilation=m.dilation,
+        groups=m.groups,
+    )
 
 
 def _conv_call(r: _Reader, n: fx.Node) -> Value:
-    return r.conv(n, r.option(n, 1, "weight"), r.option(n, 2, "bias"),
-                  stride=r.option(n, 3, "stride", 1), padding=r.option(n, 4, "padding", 0),
-                  dilation=r.option(n, 5, "dilation", 1), groups=r.option(n, 6, "groups", 1))  # fmt: skip
+    return r.conv(
+        n,
+        r.option(n, 1, "weight"),
+        r.option(n, 2, "bias"),
+        stride=r.option(n, 3, "stride", 1),
+        padding=r.option(n, 4, "padding", 0),
+        dilation=r.option(n, 5, "dilation", 1),
+        groups=r.option(n, 6, "groups", 1),
+    )
 
 
 def _max_pool(r: _Reader, n: fx.Node, m: Any) -> Value:
-    return r.pool(n, "max_pool", m.kernel_size, m.stride, m.padding, ceil_mode=m.ceil_mode,
-                  dilation=m.dilation, return_indices=m.return_indices)  # fmt: skip
+    return r.pool(
+        n,
+        "max_pool",
+        m.kernel_size,
+        m.stride,
+        m.padding,
+        ceil_mode=m.ceil_mode,
+        dilation=m.dilation,
+        return_indices=m.return_indices,
+    )
 
 
 def _mean_pool(r: _Reader, n: fx.Node, m: Any) -> Value:
-    return r.pool(n, "mean_pool", m.kernel_size, m.stride, m.padding, ceil_mode=m.ceil_mode,
-                  count_include_pad=m.count_include_pad,
-                  divisor_override=getattr(m, "divisor_override", None))  # fmt: skip
+    return r.pool(
+        n,
+        "mean_pool",
+        m.kernel_size,
+        m.stride,
+        m.padding,
+        ceil_mode=m.ceil_mode,
+        count_include_pad=m.count_include_pad,
+        divisor_override=getattr(m, "divisor_override", None),
+    )
 
 
 def _max_pool_call(r: _Reader, n: fx.Node) -> Value:
-    return r.pool(n, "max_pool", r.option(n, 1, "kernel_size"), r.option(n, 2, "stride"),
-                  r.option(n, 3, "padding", 0), dilation=r.option(n, 4, "dilation", 1),
-                  ceil_mode=r.option(n, 5, "ceil_mode", False),
-                  return_indices=r.option(n, 6, "return_indices", False))  # fmt: skip
+    return r.pool(
+        n,
+        "max_pool",
+        r.option(n, 1, "kernel_size"),
+        r.option(n, 2, "stride"),
+        r.option(n, 3, "padding", 0),
+        dilation=r.option(n, 4, "dilation", 1),
+        ceil_mode=r.option(n, 5, "ceil_mode", False),
+        return_indices=r.option(n, 6, "return_indices", False),
+    )
 
 
 def _mean_pool_call(r: _Reader, n: fx.Node) -> Value:
-    return r.pool(n, "mean_pool", r.option(n, 1, "kernel_size"), r.option(n, 2, "stride"),
-                  r.option(n, 3, "padding", 0), ceil_mode=r.option(n, 4, "ceil_mode", False),
-                  count_include_pad=r.option(n, 5, "count_include_pad", True),
-                  divisor_override=r.option(n, 6, "divisor_override"))  # fmt: skip
+    return r.pool(
+        n,
+        "mean_pool",
+        r.option(n, 1, "kernel_size"),
+        r.option(n, 2, "stride"),
+        r.option(n, 3, "padding", 0),
+        ceil_mode=r.option(n, 4, "ceil_mode", False),
+        count_include_pad=r.option(n, 5, "count_include_pad", True),
+        divisor_override=r.option(n, 6, "divisor_override"),
+    )
 
 
 def _gelu(approximate: str) -> str:

@@ -15,11 +15,10 @@ from softreg_fast.nn.layers import Graph
 from softreg_fast.nn.lowering import Lowered, Matrix, lower
 
 # Words that C has taken.
-RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int "
-    "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
-    "volatile while main".split()
-)
+WORDS = """auto break case char const continue default do double else enum extern float for goto if
+inline int long register restrict return short signed sizeof static struct switch typedef union
+unsigned void volatile while main"""
+RESERVED = frozenset(WORDS.split())
 
 FORMATS = ("dense", "block8", "csr")
 
@@ -78,7 +77,8 @@ static void @_pad(const uint32_t *n, const T *x, T *y)
 /* largest entry (mean: divided by `by`, or by the number of entries) of windows */
 static void @_pool(const uint32_t *n, int largest, T by, const T *x, T *y)
 {
-    /* n: planes, height, width, pitch of rows, of planes; rows, columns; strides; padding; window */
+    /* n: planes, height, width, pitch of rows, of planes; rows, columns;
+       strides; padding; window */
     uint32_t c, i, j, row, column;
     for (c = 0; c < n[0]; c++)
         for (row = 0; row < n[5]; row++)
@@ -164,8 +164,8 @@ def check_identifier(name: str) -> None:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
         raise ValueError(
-            f"name must be a C identifier of ASCII letters, digits and _, starting with a letter and no "
-            f"word of the language; got {name!r}."
+            f"name must be a C identifier of ASCII letters, digits and _ that starts with a letter "
+            f"and is no word of the language; got {name!r}."
         )
 
 
@@ -190,8 +190,7 @@ def n_bytes(matrix: Matrix, form: str) -> int:
     size = matrix.weight.dtype.itemsize
     if form == "dense":
         return int(matrix.weight.size * size + 2 * matrix.weight.shape[1])
-    rows, starts, offsets, w, _ = matrix.panels(form)
-    del rows
+    _, starts, offsets, w, _, _ = matrix.panels(form)
     return int(w.size * size + 2 * offsets.size + 4 * starts.size)
 
 
@@ -219,13 +218,20 @@ class _Writer:
         index = "uint16_t" if self.low.n_positions < 2**16 else "uint32_t"
         real, f = ("double", "") if self.wide else ("float", "f")
         yield (
-            f"/* A trained network: {n_in} numbers in, {n_out} out. Needs C99 and {self.low.n_positions} "
-            f"numbers of stack.\n * Made by softreg_fast. */\n#ifndef {guard}\n#define {guard}\n\n"
+            f"/* A trained network: {n_in} numbers in, {n_out} out. Needs C99 and "
+            f"{self.low.n_positions} numbers of stack.\n * Made by softreg_fast. */\n"
+            f"#ifndef {guard}\n#define {guard}\n\n"
             f"#include <math.h>\n#include <stdint.h>\n\n"
             f"#define {name}_INPUTS {n_in}\n#define {name}_OUTPUTS {n_out}\n\n"
             f"typedef {index} {name}_index;\n"
         )
-        words = {"T": real, "EXP": f"exp{f}", "LOG": f"log{f}", "TANH": f"tanh{f}", "ERF": f"erf{f}"}
+        words = {
+            "T": real,
+            "EXP": f"exp{f}",
+            "LOG": f"log{f}",
+            "TANH": f"tanh{f}",
+            "ERF": f"erf{f}",
+        }
 
         def in_c(text: str) -> str:
             text = re.sub(r"\b(T|EXP|LOG|TANH|ERF)\b", lambda m: words[m[1]], text)
@@ -233,7 +239,9 @@ class _Writer:
 
         yield from (in_c(piece) for piece in self.data)
         yield from (in_c(text) for key, text in FUNCTIONS.items() if key in self.needed)
-        first = "" if self.graph.high else f"    for (i = 0; i < {n_in}; i++)\n        a[i] = x[i];\n"
+        first = (
+            "" if self.graph.high else f"    for (i = 0; i < {n_in}; i++)\n        a[i] = x[i];\n"
+        )
         contiguous = np.array_equal(out, out[0] + np.arange(n_out))
         if not contiguous:
             yield in_c(self.array("@_index", "@_out", out))
@@ -241,7 +249,8 @@ class _Writer:
         yield in_c(
             f"\n/* y[{n_out}] of x[{n_in}] */\n"
             f"static inline void @_predict(const {taken} *x, T *y)\n{{\n"
-            f"    T a[{self.low.n_positions}] = {{0}};\n    uint32_t i, l;\n{first}{''.join(self.body)}"
+            f"    T a[{self.low.n_positions}] = {{0}};\n    uint32_t i, l;\n"
+            f"{first}{''.join(self.body)}"
             f"    (void)l;\n    for (i = 0; i < {n_out}; i++)\n        y[i] = {last};\n}}\n\n"
             f"#endif\n"
         )
@@ -279,7 +288,7 @@ class _Writer:
             head = f"@_dense({rows}, {n}, "
         else:
             self.needed.add("panels")
-            height, starts, at, w, b = W.panels(form) if isinstance(W, Matrix) else W
+            height, starts, at, w, b, _ = W.panels(form) if isinstance(W, Matrix) else W
             rows = len(W.bias) if isinstance(W, Matrix) else len(b)
             self.data.append(self.array("uint32_t", f"@_starts{tag}", starts))
             head = f"@_panels({rows}, {height}, @_starts{tag}, "
@@ -301,8 +310,20 @@ class _Writer:
 
     def planes(self, S: dict[str, Any], *more: str) -> str:
         """The sizes of planes as a constant in the call."""
-        names = ("n", "height", "width", "x_pitch", "x_plane", "out_height", "out_width", "stride_y",
-                 "stride_x", "pad_y", "pad_x", *more)  # fmt: skip
+        names = (
+            "n",
+            "height",
+            "width",
+            "x_pitch",
+            "x_plane",
+            "out_height",
+            "out_width",
+            "stride_y",
+            "stride_x",
+            "pad_y",
+            "pad_x",
+            *more,
+        )
         return "(const uint32_t[]){" + ", ".join(str(S[name]) for name in names) + "}"
 
     def pad(self, k: int, S: dict[str, Any]) -> None:
@@ -325,9 +346,17 @@ class _Writer:
         )
 
     def activate(self, k: int, S: dict[str, Any]) -> None:
-        numbers = {key: self.number(value) for key, value in {
-            "a": S["a"], "b": S["b"], "half": 0.5, "root": 0.5**0.5, "c": (2 / np.pi) ** 0.5,
-            "d": 0.044715}.items()}  # fmt: skip
+        numbers = {
+            key: self.number(value)
+            for key, value in {
+                "a": S["a"],
+                "b": S["b"],
+                "half": 0.5,
+                "root": 0.5**0.5,
+                "c": (2 / np.pi) ** 0.5,
+                "d": 0.044715,
+            }.items()
+        }
         formula = ACTIVATIONS[S["activation"]].format(**numbers)
         self.body.append(
             f"    for (i = {S['y']}; i < {S['y'] + S['n']}; i++)\n        a[i] = {formula};\n"

@@ -1,4 +1,4 @@
-"""Run a trained network on the CPU in one call, each layer in the form that was measured fastest."""
+"""Run a trained network on the CPU in one call, each layer in the format measured fastest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from softreg_fast import _infer
 from softreg_fast.nn.layers import Graph
-from softreg_fast.nn.lowering import FORMATS, Lowered, Matrix, chunks, lower
+from softreg_fast.nn.lowering import CHUNK, FORMATS, Lowered, Matrix, chunks, lower
 from softreg_fast.threads import effective_n_threads
 
 # Seconds that one format of one layer is timed for, and the shortest sample of that.
@@ -48,8 +48,8 @@ class Choice:
 class Plan:
     """A network that is ready to run; `plan` makes it.
 
-    ``plan(x)`` gives the outputs of the samples x as a NumPy array. Weights are copies: training that
-    goes on does not change a plan. Several Python threads may use one plan at once.
+    ``plan(x)`` gives the outputs of the samples x as a NumPy array. Weights are copies: training
+    that goes on does not change a plan. Several Python threads may use one plan at once.
 
     Attributes
     ----------
@@ -63,24 +63,32 @@ class Plan:
     dtype : numpy.dtype
         float32 or float64, as the weights.
     seconds : tuple of float or None
-        For one sample alone, and for one in a full tile, as measured; None where formats were given.
+        For one sample alone, and for one in a full tile, as measured; None where formats were
+        given.
     """
 
-    def __init__(self, graph: Graph, formats: Formats | str | None, n_threads: int | None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        formats: Formats | str | None,
+        n_threads: int | None,
+        samples: Any = None,
+    ) -> None:
         lowered = lower(graph)
         self.graph, self.dtype = graph, graph.dtype
         self.shape_in, self.shape_out = graph.input.shape, graph.output.shape
         self.n_threads = n_threads
         self._taken = np.dtype(np.int64) if graph.high else graph.dtype
-        self.choices = choose(lowered, formats)
+        if samples is not None:
+            samples = np.ascontiguousarray(self._checked(samples)[: _infer.MOST_LANES])
+        self.choices = choose(graph, lowered, formats, samples)
         self._network = network(graph, lowered, self.formats)
         self.lanes, self._least = _infer.MOST_LANES, LEAST
         self.seconds: tuple[float, float] | None = None
         weights = sum(matrix.weight.size for matrix in lowered.matrices)
         self._each = max(weights, lowered.n_positions) / PER_SECOND
         if formats is None:
-            self._tune()
-        self._alone: tuple[int, ...] = (1, *self.shape_in)
+            self._tune(samples)
         self._threads = effective_n_threads(n_threads)
 
     @property
@@ -94,8 +102,8 @@ class Plan:
         Parameters
         ----------
         x : array or tensor, samples x shape_in
-            Of the plan's dtype, or int64 for an embedding; other types are converted where nothing is
-            lost, and arrays that are not contiguous are copied.
+            Of the plan's dtype, or int64 for an embedding; other numbers are converted to it, and
+            arrays that are not contiguous are copied.
         out : array, samples x shape_out, optional
             Where the outputs go.
 
@@ -152,10 +160,10 @@ class Plan:
         if not (out.flags.c_contiguous and out.flags.writeable):
             raise ValueError("out must be contiguous and writeable.")
 
-    def _tune(self) -> None:
+    def _tune(self, samples: Any) -> None:
         """Choose the width of tiles, and from how many samples on a tile is worth it."""
         n = _infer.MOST_LANES
-        x = np.zeros((n, *self.shape_in), self._taken)
+        x = np.resize(samples, (n, *self.shape_in))
         out = np.empty((n, *self.shape_out), self.dtype)
         run = self._network.run
         widths = [_infer.CHUNK * 2**k for k in range(3) if _infer.CHUNK * 2**k <= n]
@@ -209,26 +217,29 @@ def plan(
 ) -> Plan:
     """Make a network ready to run on the CPU, without PyTorch's overhead and without its zeros.
 
-    The whole network becomes one compiled call. The weights of every layer are stored in the form that
-    is measured to be fastest for them here and now, once for single samples and once for batches:
-    dense, in blocks of 16 or 8 outputs that leave out the inputs without a weight (block16,
-    block8), or weight by weight (csr). Each format is timed for some milliseconds.
+    The whole network becomes one compiled call. The weights of every layer are stored in the form
+    that is measured to be fastest for them here and now, once for single samples and once for
+    batches: dense, dense but passing over inputs that are zero (skip; single samples only), in
+    blocks of 16 or 8 outputs that leave out the inputs without a weight (block16, block8), or
+    weight by weight (csr). Each format is timed for some milliseconds on what the layer gets from
+    the example inputs.
 
     Parameters
     ----------
     model : torch.nn.Module
         A feed-forward network that torch.fx can trace, of linear layers, convolutions, BatchNorm
-        (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of the
-        input, LSTM and GRU. It is taken as in evaluation, and is not changed.
+        (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of
+        the input, LSTM and GRU. It is taken as in evaluation, and is not changed.
     example_inputs : tensor, or a tuple of one tensor
-        One or more samples. The plan's outputs are compared with the model's on them.
+        One or more samples, best real ones, since skip depends on how many of their numbers are
+        zero. The plan's outputs are compared with the model's on them.
     formats : str or dict, optional
-        "dense", "block16", "block8" or "csr" for all layers, or {name of a layer: format, or a pair of
-        formats for single samples and for tiles}, such as `Plan.formats`. Nothing is measured
-        then, so that results are the same to the last bit every time.
+        "dense", "skip", "block16", "block8" or "csr" for all layers, or {name of a layer: format,
+        or a pair of formats for single samples and for tiles}, such as `Plan.formats`. Nothing is
+        measured then, so that results are the same to the last bit every time.
     n_threads : int or None, default=1
-        Threads for batches; None for all cores. A single sample takes one, and so do batches of less
-        than 0.1 ms of work.
+        Threads for batches; None for all cores. A single sample takes one, and so do batches of
+        less than 0.1 ms of work.
 
     Returns
     -------
@@ -244,8 +255,8 @@ def plan(
     from softreg_fast.nn.graph import read
 
     graph, expected = read(model, example_inputs)
-    made = Plan(graph, formats, n_threads)
     given = example_inputs[0] if isinstance(example_inputs, tuple | list) else example_inputs
+    made = Plan(graph, formats, n_threads, given)
     check_equal(made(given), expected)
     return made
 
@@ -262,8 +273,8 @@ def check_equal(found: Any, expected: Any) -> None:
     error = np.abs(found[both] - expected[both]).max(initial=0.0) / scale
     if not error <= 1e-3:
         raise ValueError(
-            f"The model gives something else than its layers do (by {error:.1e} of the largest output): "
-            "it has hooks, or computes what a trace does not show."
+            f"The model gives something else than its layers do (by {error:.1e} of the largest "
+            "output): it has hooks, or computes what a trace does not show."
         )
 
 
@@ -277,7 +288,7 @@ def network(graph: Graph, lowered: Lowered, formats: dict[str, tuple[str, str]])
         single,
         tiled,
         lowered.n_positions,
-        int(np.prod(graph.input.shape)),
+        graph.width_in,
         lowered.used,
         lowered.offsets,
         graph.high,
@@ -288,13 +299,14 @@ def network(graph: Graph, lowered: Lowered, formats: dict[str, tuple[str, str]])
 # The choice of formats.
 
 
-def choose(lowered: Lowered, formats: Formats | str | None) -> list[Choice]:
-    """Formats for every matrix: those that are given, or the fastest."""
-    given = None if formats is None else _given(lowered, formats)
-    return [
-        _measured(lowered, matrix) if given is None else _stated(matrix, given[matrix.name])
-        for matrix in lowered.matrices
-    ]
+def choose(
+    graph: Graph, lowered: Lowered, formats: Formats | str | None, samples: Any
+) -> list[Choice]:
+    """Formats for every matrix: those that are given, or the fastest on some samples."""
+    if formats is None:
+        return [_measured(graph, lowered, matrix, samples) for matrix in lowered.matrices]
+    given = _given(lowered, formats)
+    return [_stated(matrix, given[matrix.name]) for matrix in lowered.matrices]
 
 
 def _given(lowered: Lowered, formats: Formats | str) -> dict[str, tuple[str, str]]:
@@ -310,7 +322,9 @@ def _given(lowered: Lowered, formats: Formats | str) -> dict[str, tuple[str, str
     pairs = {k: (v, v) if isinstance(v, str) else tuple(v) for k, v in formats.items()}
     for name, pair in pairs.items():
         if len(pair) != 2 or not set(pair) <= set(FORMATS):
-            raise ValueError(f"formats[{name!r}] must be of {list(FORMATS)}, got {formats[name]!r}.")
+            raise ValueError(
+                f"formats[{name!r}] must be of {list(FORMATS)}, got {formats[name]!r}."
+            )
     return pairs  # type: ignore[return-value]
 
 
@@ -324,29 +338,63 @@ def _stated(matrix: Matrix, pair: tuple[str, str], *taken: dict[str, float]) -> 
     )
 
 
-def _measured(lowered: Lowered, matrix: Matrix) -> Choice:
+def _measured(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> Choice:
     single, tiled = {}, {}
+    n = _infer.MOST_LANES
+    into, step, offsets = _inputs_of(graph, lowered, matrix, x)
+    into = np.ascontiguousarray(np.resize(into, (n, into.shape[1])))
+    out = np.empty((n, 1), matrix.weight.dtype)
+    moved = Matrix(matrix.name, matrix.weight, matrix.bias, offsets)
     for form in FORMATS:
-        alone = _alone(lowered, matrix, form)
-        n = _infer.MOST_LANES
-        x, out = np.zeros((n, 1), matrix.weight.dtype), np.empty((n, 1), matrix.weight.dtype)
-        single[form] = seconds(lambda: alone.run(x[:8], out[:8], n, n, n)) / 8  # noqa: B023
-        tiled[form] = seconds(lambda: alone.run(x, out, n, 1, n)) / n  # noqa: B023
+        steps = [{"kind": "affine", **step, "W": moved.panels(form)}]
+        end = max(lowered.n_positions, step["y"] + chunks(len(matrix.weight)) + CHUNK)
+        alone = _infer.Network(
+            matrix.weight.dtype.char,
+            steps,
+            steps,
+            end,
+            into.shape[1],
+            np.arange(into.shape[1], dtype=np.int32),
+            np.array([step["y"]], np.int32),
+        )
+        single[form] = seconds(lambda: alone.run(into[:8], out[:8], n, n, n)) / 8  # noqa: B023
+        if form != "skip":  # which tiles know nothing of
+            tiled[form] = seconds(lambda: alone.run(into, out, n, 1, n)) / n  # noqa: B023
     best = tuple(min(taken, key=lambda form: taken[form]) for taken in (single, tiled))
     return _stated(matrix, (best[0], best[1]), single, tiled)
 
 
-def _alone(lowered: Lowered, matrix: Matrix, form: str) -> _infer.Network:
-    """A network of the one step that has this matrix."""
-    (step,) = (s for s in lowered.steps if any(value is matrix for value in s.values()))
-    kept = {k: step[k] for k in ("y", "run", "pitch", "repeat", "x_step", "y_step") if k in step}
-    if step["kind"] != "affine":  # a recurrent layer: its matrix, as often as it is used
-        kept = {"y": step["x2"], "run": 1, "pitch": 1, "repeat": step["repeat"]}
-    only = [{"kind": "affine", **kept, "W": matrix.panels(form)}]
-    at = np.array([kept["y"]], np.int32)
-    return _infer.Network(
-        matrix.weight.dtype.char, only, only, lowered.n_positions, 1, np.zeros(1, np.int32), at
-    )
+def _inputs_of(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> tuple[Any, Any, Any]:
+    """What a matrix multiplies for the samples x, and the step that does so, laid out for it alone.
+
+    A convolution is measured on zeros, in the place that it has in the whole network.
+    """
+    (k,) = (k for k, s in enumerate(lowered.steps) if any(value is matrix for value in s.values()))
+    step = lowered.steps[k]
+    if step["kind"] == "affine" and step["run"] > 1:
+        kept = {key: step[key] for key in ("y", "run", "pitch", "repeat")}
+        return np.zeros((1, 1), matrix.weight.dtype), kept, matrix.offsets
+    width = len(matrix.offsets)
+    if step.get("U") is matrix:
+        into = np.tanh(np.random.default_rng(0).standard_normal((_infer.MOST_LANES, width)))
+    else:
+        before = dict.fromkeys((m.name for m in lowered.matrices), "dense")
+        steps = lowered.with_formats(before)[:k]
+        every = np.arange(graph.width_in, dtype=np.int32)
+        prefix = _infer.Network(
+            graph.dtype.char,
+            steps,
+            steps,
+            lowered.n_positions,
+            graph.width_in,
+            every,
+            matrix.offsets.astype(np.int32),
+            graph.high,
+        )
+        into = np.empty((len(x), width), graph.dtype)
+        prefix.run(x, into, CHUNK, CHUNK, 1)
+    place = {"y": chunks(width + CHUNK), "run": 1, "pitch": 1, "repeat": 1}
+    return into.astype(graph.dtype, copy=False), place, np.arange(width)
 
 
 def seconds(work: Any) -> float:
@@ -363,6 +411,3 @@ def seconds(work: Any) -> float:
             work()
         best = min(best, (time.perf_counter() - began) / times)
     return float(best)
-
-
-__all__ = ["Choice", "Plan", "chunks", "plan"]

@@ -1,4 +1,5 @@
-"""A trained network as a list of layers with NumPy weights: what plans and exports are made from."""
+"""A trained network as a list of layers with NumPy weights: what plans and exports are made
+from."""
 
 from __future__ import annotations
 
@@ -9,9 +10,6 @@ import numpy as np
 
 # What a layer of these kinds is: weight x + bias.
 AFFINE = ("linear", "conv", "scale")
-
-# Layers that have two matrices: of their input and of their own state.
-RECURRENT = ("lstm", "gru")
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,12 @@ class Layer:
     shape : tuple of int
         Of its value, without the axis of samples.
     arrays : dict of arrays
-        linear: weight (outputs, inputs), bias. conv: weight (outputs, inputs / groups, height, width),
-        bias. scale: weight and bias, one for each channel. embedding: weight. lstm, gru: weight, bias,
-        state_weight, state_bias, with the gates in PyTorch's order. view: index.
+        linear: weight (outputs, inputs), bias. conv: weight (outputs, inputs / groups, height,
+        width), bias. scale: weight and bias, one for each channel. embedding: weight. lstm, gru:
+        weight, bias, state_weight, state_bias, with the gates in PyTorch's order. view: index.
     options : dict
-        conv and pools: stride, padding, dilation, groups, size, divisor. activation: function, a, b.
-        softmax: log.
+        conv and pools: stride, padding, dilation, groups, size, divisor. activation: function, a,
+        b. softmax: log.
     """
 
     kind: str
@@ -63,6 +61,11 @@ class Graph:
         return self.layers[0]
 
     @property
+    def width_in(self) -> int:
+        """Numbers in a sample."""
+        return int(np.prod(self.input.shape))
+
+    @property
     def output(self) -> Layer:
         """The layer that gives what the network gives."""
         return self.layers[-1]
@@ -79,7 +82,8 @@ def readers(layers: list[Layer]) -> list[int]:
 
 
 def fold_scales(layers: list[Layer]) -> list[Layer]:
-    """The same network with each scale in the affine layer before it, where that has no other reader.
+    """The same network with each scale in the affine layer before it, where that has no other
+    reader.
 
     BatchNorm after a linear layer or a convolution thus costs nothing.
     """

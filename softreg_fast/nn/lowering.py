@@ -1,8 +1,8 @@
 """Lay a network out in an arena, as the steps that the compiled loops take.
 
 The value of a layer is a buffer, and the places of its entries in it. A view has the buffer of its
-source and other places, so flattening costs nothing; whoever reads it reads from those places. Buffers
-count positions; a position is one number for each sample of a tile.
+source and other places, so flattening costs nothing; whoever reads it reads from those places.
+Buffers count positions; a position is one number for each sample of a tile.
 """
 
 from __future__ import annotations
@@ -13,11 +13,18 @@ from typing import Any
 import numpy as np
 
 from softreg_fast import _infer
-from softreg_fast.nn.layers import RECURRENT, Graph, Layer, readers
+from softreg_fast.nn.layers import Graph, Layer, readers
 
-# Rows of a panel, and whether it leaves out columns in which all its rows are zero. Columns that are zero
-# in all panels are always left out.
-FORMATS = {"dense": (16, False), "block16": (16, True), "block8": (8, True), "csr": (1, True)}
+# Rows of a panel, and whether it leaves out columns in which all its rows are zero. Columns that
+# are zero in all panels are always left out. "skip" is dense too, but looks for inputs that are
+# zero.
+FORMATS = {
+    "dense": (16, False),
+    "skip": (16, False),
+    "block16": (16, True),
+    "block8": (8, True),
+    "csr": (1, True),
+}
 
 CHUNK = _infer.CHUNK
 
@@ -40,8 +47,8 @@ class Matrix:
         """Which columns have a weight at all."""
         return (self.weight != 0.0).any(axis=0)
 
-    def panels(self, form: str) -> tuple[int, Any, Any, Any, Any]:
-        """(rows, starts, offsets, w, bias) as the compiled loops read them.
+    def panels(self, form: str) -> tuple[int, Any, Any, Any, Any, bool]:
+        """(rows, starts, offsets, w, bias, skip) as the compiled loops read them.
 
         Rows are padded with zeros to full panels. The weights of a panel lie column by column.
         """
@@ -57,7 +64,8 @@ class Matrix:
         panel, column = np.nonzero(kept)
         starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
         offsets = self.offsets[column].astype(np.int32)
-        return rows, starts, offsets, full[panel, :, column].reshape(-1), bias
+        w = full[panel, :, column].reshape(-1)
+        return rows, starts, offsets, w, bias, form == "skip"
 
 
 @dataclass
@@ -111,7 +119,8 @@ class _Lowering:
         return Lowered(self.steps, self.matrices, self.end, offsets, used)
 
     def used(self) -> Any:
-        """The inputs that are read: not those without a weight, if a linear layer is all that reads."""
+        """The inputs that are read: not those without a weight, if a linear layer is all that
+        reads."""
         every = np.arange(self.places[0].size)
         roots: list[int] = []
         for k, layer in enumerate(self.graph.layers):
@@ -160,12 +169,21 @@ class _Lowering:
         """A copy of an input, entries one after the other."""
         found = self.places[layer.inputs[k]].offsets
         out = self.new(found.shape, chunks(found.size))
-        self.steps.append({"kind": "affine", "y": int(out.offsets.flat[0]), "run": 1, "pitch": 1,
-                           "repeat": 1, "W": _copies(found.reshape(-1), self.graph.dtype)})  # fmt: skip
+        self.steps.append(
+            {
+                "kind": "affine",
+                "y": int(out.offsets.flat[0]),
+                "run": 1,
+                "pitch": 1,
+                "repeat": 1,
+                "W": _copies(found.reshape(-1), self.graph.dtype),
+            }
+        )
         return out
 
     def planes(self, layer: Layer) -> tuple[Any, int, int]:
-        """An input of shape channels x height x width: its corner, and the pitch of planes and rows."""
+        """An input of shape channels x height x width: its corner, and the pitch of planes and
+        rows."""
         for place in (self.places[layer.inputs[0]], None):
             place = place or self.flat(layer)
             at = _three(place.offsets)
@@ -178,12 +196,13 @@ class _Lowering:
         raise AssertionError("a flat value is regular")
 
     def rows(self, layer: Layer) -> tuple[Any, int]:
-        """An input of shape ... x features as rows of offsets, and the constant step between them."""
+        """An input of shape ... x features as rows of offsets, and the constant step between
+        them."""
         for place in (self.places[layer.inputs[0]], None):
             place = place or self.flat(layer)
             at = place.offsets.reshape(-1, place.offsets.shape[-1])
             steps = np.diff(at, axis=0)
-            if steps.size == 0 or (steps == steps[0, 0]).all() and steps[0, 0] >= 0:
+            if steps.size == 0 or ((steps == steps[0, 0]).all() and steps[0, 0] >= 0):
                 return at, int(steps[0, 0]) if steps.size else 0
         raise AssertionError("a flat value has constant steps")
 
@@ -202,8 +221,16 @@ class _Lowering:
         weight = layer.arrays["weight"]
         out = self.new(layer.shape, int(np.prod(layer.shape)) + chunks(len(weight)))
         W = self.matrix(layer.name, weight, layer.arrays["bias"], at[0])
-        self.step("affine", y=out.offsets.flat[0], W=W, run=1, pitch=1, repeat=len(at), x_step=step,
-                  y_step=len(weight))  # fmt: skip
+        self.step(
+            "affine",
+            y=out.offsets.flat[0],
+            W=W,
+            run=1,
+            pitch=1,
+            repeat=len(at),
+            x_step=step,
+            y_step=len(weight),
+        )
         return out
 
     def conv(self, layer: Layer) -> _Place:
@@ -222,7 +249,7 @@ class _Lowering:
 
     def scale(self, layer: Layer) -> _Place:
         """A BatchNorm that nothing could take up: each channel times a number."""
-        at, plane, pitch = self.planes(layer)
+        at, _, pitch = self.planes(layer)
         weight = np.diag(layer.arrays["weight"])
         return self.over_planes(layer, weight, at[:, 0, 0], pitch)
 
@@ -243,9 +270,23 @@ class _Lowering:
         channels, height, width = at.shape
         rows, columns = -(-(height + 2 * py) // sy), -(-(width + 2 * px) // sx)
         out = self.new((channels * sy * sx, rows, columns))
-        self.step("pad", x=at[0, 0, 0], y=out.offsets.flat[0], n=channels, height=height, width=width,
-                  x_pitch=pitch, x_plane=plane, out_height=rows, out_width=columns,
-                  pitch=rows * columns, stride_y=sy, stride_x=sx, pad_y=py, pad_x=px)  # fmt: skip
+        self.step(
+            "pad",
+            x=at[0, 0, 0],
+            y=out.offsets.flat[0],
+            n=channels,
+            height=height,
+            width=width,
+            x_pitch=pitch,
+            x_plane=plane,
+            out_height=rows,
+            out_width=columns,
+            pitch=rows * columns,
+            stride_y=sy,
+            stride_x=sx,
+            pad_y=py,
+            pad_x=px,
+        )
         return out.offsets, rows * columns, columns
 
     def max_pool(self, layer: Layer) -> _Place:
@@ -259,10 +300,25 @@ class _Lowering:
         (ky, kx), (sy, sx), (py, px) = (layer.options[k] for k in ("size", "stride", "padding"))
         out = self.new(layer.shape)
         _, height, width = _three_shape(layer.shape)
-        self.step(layer.kind, x=at[0, 0, 0], y=out.offsets.flat[0], n=len(at), height=at.shape[1],
-                  width=at.shape[2], x_pitch=pitch, x_plane=plane, out_height=height,
-                  out_width=width, size_y=ky, size_x=kx, stride_y=sy, stride_x=sx, pad_y=py, pad_x=px,
-                  a=float(layer.options["divisor"]))  # fmt: skip
+        self.step(
+            layer.kind,
+            x=at[0, 0, 0],
+            y=out.offsets.flat[0],
+            n=len(at),
+            height=at.shape[1],
+            width=at.shape[2],
+            x_pitch=pitch,
+            x_plane=plane,
+            out_height=height,
+            out_width=width,
+            size_y=ky,
+            size_x=kx,
+            stride_y=sy,
+            stride_x=sx,
+            pad_y=py,
+            pad_x=px,
+            a=float(layer.options["divisor"]),
+        )
         return out
 
     def alone(self, value: int) -> bool:
@@ -277,13 +333,21 @@ class _Lowering:
             place = self.copy(layer)
         start = int(place.offsets.min())
         size = int(place.offsets.max()) + 1 - start
-        self.step("activate", y=start, n=size, activation=layer.options["function"],
-                  a=layer.options["a"], b=layer.options["b"])  # fmt: skip
+        self.step(
+            "activate",
+            y=start,
+            n=size,
+            activation=layer.options["function"],
+            a=layer.options["a"],
+            b=layer.options["b"],
+        )
         return place
 
     def add(self, layer: Layer) -> _Place:
         first, second = (self.places[source] for source in layer.inputs)
-        if not np.array_equal(first.offsets - first.offsets.min(), second.offsets - second.offsets.min()):
+        if not np.array_equal(
+            first.offsets - first.offsets.min(), second.offsets - second.offsets.min()
+        ):
             first, second = self.flat(layer, 0), self.flat(layer, 1)
         x, x2 = int(first.offsets.min()), int(second.offsets.min())
         span = int(first.offsets.max()) - x + 1
@@ -294,17 +358,36 @@ class _Lowering:
     def softmax(self, layer: Layer) -> _Place:
         place = self.copy(layer)
         width = layer.shape[-1]
-        self.step("softmax", y=place.offsets.flat[0], n=width, repeat=place.offsets.size // width,
-                  log=layer.options["log"])  # fmt: skip
+        self.step(
+            "softmax",
+            y=place.offsets.flat[0],
+            n=width,
+            repeat=place.offsets.size // width,
+            log=layer.options["log"],
+        )
         return place
 
     def embedding(self, layer: Layer) -> _Place:
         table = layer.arrays["weight"]
         out = self.new(layer.shape)
         starts = np.array([0, table.size], np.int64)
-        panels = (1, starts, np.zeros(table.size, np.int32), table.reshape(-1), np.zeros(1, table.dtype))
-        self.steps.append({"kind": "embed", "y": int(out.offsets.flat[0]), "n": table.shape[1],
-                           "repeat": int(np.prod(layer.shape[:-1])), "W": panels})  # fmt: skip
+        panels = (
+            1,
+            starts,
+            np.zeros(table.size, np.int32),
+            table.reshape(-1),
+            np.zeros(1, table.dtype),
+            False,
+        )
+        self.steps.append(
+            {
+                "kind": "embed",
+                "y": int(out.offsets.flat[0]),
+                "n": table.shape[1],
+                "repeat": int(np.prod(layer.shape[:-1])),
+                "W": panels,
+            }
+        )
         return out
 
     def lstm(self, layer: Layer) -> _Place:
@@ -319,21 +402,37 @@ class _Lowering:
         gates, room = chunks(len(arrays["weight"])), chunks(n)
         work = int(self.new((2 * gates + 2 * room,)).offsets[0])
         out = self.new(layer.shape)
-        state = work + 2 * gates + room + np.arange(n)
         W = self.matrix(f"{layer.name}.input", arrays["weight"], arrays["bias"], at[0])
-        U = self.matrix(f"{layer.name}.state", arrays["state_weight"], arrays["state_bias"],
-                        np.arange(n))  # fmt: skip
-        assert layer.kind in RECURRENT and state.size == n
-        self.step(layer.kind, x2=work, y=out.offsets.flat[0], n=n, run=gates, pitch=room, W=W, U=U,
-                  repeat=len(at), x_step=step, y_step=n)  # fmt: skip
+        U = self.matrix(
+            f"{layer.name}.state", arrays["state_weight"], arrays["state_bias"], np.arange(n)
+        )
+        self.step(
+            layer.kind,
+            x2=work,
+            y=out.offsets.flat[0],
+            n=n,
+            run=gates,
+            pitch=room,
+            W=W,
+            U=U,
+            repeat=len(at),
+            x_step=step,
+            y_step=n,
+        )
         return out
 
 
-def _copies(offsets: Any, dtype: Any) -> tuple[int, Any, Any, Any, Any]:
+def _copies(offsets: Any, dtype: Any) -> tuple[int, Any, Any, Any, Any, bool]:
     """Panels that copy the numbers at these offsets."""
     n = len(offsets)
-    return (1, np.arange(n + 1, dtype=np.int64), offsets.astype(np.int32), np.ones(n, dtype),
-            np.zeros(n, dtype))  # fmt: skip
+    return (
+        1,
+        np.arange(n + 1, dtype=np.int64),
+        offsets.astype(np.int32),
+        np.ones(n, dtype),
+        np.zeros(n, dtype),
+        False,
+    )
 
 
 def _three_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -351,4 +450,3 @@ def _ungrouped(weight: Any, groups: int) -> Any:
     k = np.arange(groups)
     full[k, :, k] = weight.reshape(groups, out // groups, each * ky * kx)
     return full.reshape(out, groups * each * ky * kx)
-
