@@ -15,7 +15,7 @@
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
 #   make bench-anatomy  measure our paths from inside
-#   make bench-nn  measure steps of sparse training beside PyTorch
+#   make bench-nn  measure sparse training and inference beside PyTorch
 #   make clean     delete what was built         make distclean delete .venv as well
 #
 # PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
@@ -60,6 +60,8 @@ bench-cv: build $(stamp)-bench
 bench-nn: build $(stamp)-bench
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m bench.nn.step $(ARGS)
+	$(python) -m pip install --quiet onnx onnxruntime
+	$(python) -m bench.nn.inference
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)
@@ -71,9 +73,10 @@ TORCH ?= torch==2.13.0
 KERAS ?= keras==3.15.1
 
 nn-tests: build $(stamp)-test
-	$(python) -m pip install --quiet "$(TORCH)" "$(KERAS)"
-	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest tests/test_nn_penalties.py \
-		tests/test_nn_torch.py tests/test_nn_keras.py tests/test_examples.py $(ARGS)
+	$(python) -m pip install --quiet "$(TORCH)"
+	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
+		tests/test_examples.py $(ARGS)
 
 sklearn-tests: build $(stamp)-test
 	$(python) tools/sklearn_tests.py $(ARGS)

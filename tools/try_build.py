@@ -75,7 +75,11 @@ class Variant:
     preload: tuple = ()
 
 
-KERNEL_TESTS = ("tests/test_kernels.py", "tests/test_nn_penalties.py")
+KERNEL_TESTS = (
+    "tests/test_kernels.py",
+    "tests/test_infer_kernels.py",
+    "tests/test_nn_penalties.py",
+)
 
 # What compiled code can change; the rest sees the same numbers.
 NUMERIC_TESTS = (

@@ -15,6 +15,11 @@ FROM_TORCH = {
     "attach": "proximal",
     "ProxAdamW": "optimizers",
     "param_groups": "optimizers",
+    "Plan": "inference",
+    "plan": "inference",
+    "export_header": "export",
+    "export_onnx": "export",
+    "sizes": "export",
 }
 
 __all__ = [

@@ -1,0 +1,33 @@
+from typing import Any, Final
+
+KINDS: Final[dict[str, int]]
+ACTIVATIONS: Final[dict[str, int]]
+CHUNK: Final[int]
+MOST_LANES: Final[int]
+
+class Arena:
+    def __init__(self, n_bytes: int) -> None: ...
+
+class Network:
+    width_in: Final[int]
+    width_out: Final[int]
+    def __init__(
+        self,
+        dtype: str,
+        single: list[dict[str, Any]],
+        tiled: list[dict[str, Any]],
+        n_positions: int,
+        width_in: int,
+        used: Any,
+        offsets: Any,
+        high: int = 0,
+    ) -> None: ...
+    def run(
+        self,
+        x: Any,
+        out: Any,
+        lanes: int,
+        least: int,
+        portion: int,
+        n_threads: int = 1,
+    ) -> None: ...

@@ -1,0 +1,413 @@
+"""Run a trained network on the CPU in one call, each layer in the format measured fastest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from softreg_fast import _infer
+from softreg_fast.nn.layers import Graph
+from softreg_fast.nn.lowering import CHUNK, FORMATS, Lowered, Matrix, chunks, lower
+from softreg_fast.threads import effective_n_threads
+
+# Seconds that one format of one layer is timed for, and the shortest sample of that.
+SECONDS, SAMPLE = 2e-3, 2e-4
+
+# Rests of a batch below this many samples are taken one by one, where nothing was measured.
+LEAST = 5
+
+# Work that is worth a second thread, and between two looks at signals; in seconds.
+WORTH_THREADS, PATIENCE = 1e-4, 2e-2
+
+# Multiplications in a second, where nothing was measured.
+PER_SECOND = 1e9
+
+Formats = Mapping[str, str | tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The formats of one matrix: for single samples and for tiles, and what all of them took.
+
+    `single` and `tiled` have seconds for each sample by format; they are empty if the formats were
+    given.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    nonzeros: int
+    formats: tuple[str, str]
+    single: dict[str, float]
+    tiled: dict[str, float]
+
+
+class Plan:
+    """A network that is ready to run; `plan` makes it.
+
+    ``plan(x)`` gives the outputs of the samples x as a NumPy array. Weights are copies: training
+    that goes on does not change a plan. Several Python threads may use one plan at once.
+
+    Attributes
+    ----------
+    choices : list of Choice
+        One for every matrix, in the order of the layers.
+    formats : dict
+        {name of a layer: (format for single samples, format for tiles)}; given to `plan`, it
+        makes the same plan again without measuring.
+    shape_in, shape_out : tuple
+        Of one sample and of one output.
+    dtype : numpy.dtype
+        float32 or float64, as the weights.
+    seconds : tuple of float or None
+        For one sample alone, and for one in a full tile, as measured; None where formats were
+        given.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        formats: Formats | str | None,
+        n_threads: int | None,
+        samples: Any = None,
+    ) -> None:
+        lowered = lower(graph)
+        self.graph, self.dtype = graph, graph.dtype
+        self.shape_in, self.shape_out = graph.input.shape, graph.output.shape
+        self.n_threads = n_threads
+        self._taken = np.dtype(np.int64) if graph.high else graph.dtype
+        if samples is not None:
+            samples = np.ascontiguousarray(self._checked(samples)[: _infer.MOST_LANES])
+        self.choices = choose(graph, lowered, formats, samples)
+        self._network = network(graph, lowered, self.formats)
+        self.lanes, self._least = _infer.MOST_LANES, LEAST
+        self.seconds: tuple[float, float] | None = None
+        weights = sum(matrix.weight.size for matrix in lowered.matrices)
+        self._each = max(weights, lowered.n_positions) / PER_SECOND
+        if formats is None:
+            self._tune(samples)
+        self._threads = effective_n_threads(n_threads)
+
+    @property
+    def formats(self) -> dict[str, tuple[str, str]]:
+        """{name of a layer: (format for single samples, format for tiles)}"""
+        return {choice.name: choice.formats for choice in self.choices}
+
+    def __call__(self, x: Any, out: Any = None) -> Any:
+        """The outputs of some samples.
+
+        Parameters
+        ----------
+        x : array or tensor, samples x shape_in
+            Of the plan's dtype, or int64 for an embedding; other numbers are converted to it, and
+            arrays that are not contiguous are copied.
+        out : array, samples x shape_out, optional
+            Where the outputs go.
+
+        Returns
+        -------
+        array, samples x shape_out
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the shape or the type does not fit.
+        IndexError
+            If a row is asked for that the embedding does not have.
+        """
+        if type(x) is not np.ndarray or x.dtype is not self._taken or x.shape[1:] != self.shape_in:
+            x = self._checked(x)
+        n = len(x)
+        if out is None:
+            out = np.empty((n, *self.shape_out), self.dtype)
+        else:
+            self._check_out(out, n)
+        if not x.flags.c_contiguous:
+            x = np.ascontiguousarray(x)
+        if n > 1:
+            self._run(x, out, n)
+        elif n:
+            self._network.run(x, out, self.lanes, self._least, 1)
+        return out
+
+    def _run(self, x: Any, out: Any, n: int) -> None:
+        lanes, threads = self.lanes, 1
+        if self._threads > 1 and n * self._each > WORTH_THREADS:
+            threads = self._threads
+            while lanes > _infer.CHUNK and n <= lanes * (threads - 1):
+                lanes //= 2
+        portion = max(1, int(PATIENCE / (lanes * self._each)))
+        self._network.run(x, out, lanes, self._least, portion, threads)
+
+    def _checked(self, x: Any) -> Any:
+        if hasattr(x, "detach"):
+            x = x.detach().cpu().numpy()
+        x = np.asarray(x)
+        if x.shape[1:] != self.shape_in or x.ndim != 1 + len(self.shape_in):
+            wanted = ", ".join(str(n) for n in self.shape_in)
+            raise ValueError(f"x must have the shape (samples, {wanted}), got {x.shape}.")
+        if not np.can_cast(x.dtype, self._taken, "same_kind") and x.dtype != np.uint64:
+            raise TypeError(f"x must be {self._taken}, which {x.dtype} cannot be without loss.")
+        return x.astype(self._taken, copy=False)
+
+    def _check_out(self, out: Any, n: int) -> None:
+        wanted = (n, *self.shape_out)
+        if not isinstance(out, np.ndarray) or out.shape != wanted or out.dtype != self.dtype:
+            raise ValueError(f"out must be a {self.dtype} array of shape {wanted}.")
+        if not (out.flags.c_contiguous and out.flags.writeable):
+            raise ValueError("out must be contiguous and writeable.")
+
+    def _tune(self, samples: Any) -> None:
+        """Choose the width of tiles, and from how many samples on a tile is worth it."""
+        n = _infer.MOST_LANES
+        x = np.resize(samples, (n, *self.shape_in))
+        out = np.empty((n, *self.shape_out), self.dtype)
+        run = self._network.run
+        widths = [_infer.CHUNK * 2**k for k in range(3) if _infer.CHUNK * 2**k <= n]
+        tiles = {w: seconds(lambda w=w: run(x, out, w, 1, n)) / n for w in widths}
+        single = seconds(lambda: run(x[:1], out[:1], n, 2, 1))
+        self.lanes = min(widths, key=lambda w: tiles[w])
+        part = seconds(lambda: run(x[:1], out[:1], n, 1, 1))
+        self._least = int(min(max(np.ceil(part / single), 1), _infer.CHUNK))
+        self._each = tiles[self.lanes]
+        self.seconds = min(single, part), self._each
+
+    def table(self) -> str:
+        """What was chosen for every matrix, and what the others took, in microseconds a sample."""
+        lines = [
+            f"{'matrix':<20}{'size':>12}{'nonzero':>9}   {'one sample':<34}tiles of {self.lanes}"
+        ]
+        for choice in self.choices:
+            outputs, inputs = choice.shape
+            share = choice.nonzeros / max(outputs * inputs, 1)
+            alone, tiled = (
+                _said(form, taken)
+                for form, taken in zip(choice.formats, (choice.single, choice.tiled), strict=True)
+            )
+            size = f"{outputs} x {inputs}"
+            lines.append(f"{choice.name:<20}{size:>12}{share:>9.1%}   {alone:<34}{tiled}")
+        if self.seconds is not None:
+            alone, tiled = (f"{1e6 * each:.2f} us" for each in self.seconds)
+            lines.append(f"{'the whole, a sample':<44}{alone:<34}{tiled}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.shape_in} -> {self.shape_out}, {self.dtype}, {self.formats}>"
+
+
+def _said(chosen: str, taken: dict[str, float]) -> str:
+    others = (f"{form} {1e6 * t:.2f}" for form, t in taken.items() if form != chosen)
+    head = f"{chosen} {1e6 * taken[chosen]:.2f}" if chosen in taken else chosen
+    rest = ", ".join(others)
+    return f"{head} ({rest})" if rest else head
+
+
+def plan(
+    model: Any,
+    example_inputs: Any,
+    *,
+    formats: Formats | str | None = None,
+    n_threads: int | None = 1,
+) -> Plan:
+    """Make a network ready to run on the CPU, without PyTorch's overhead and without its zeros.
+
+    The whole network becomes one compiled call. The weights of every layer are stored in the form
+    that is measured to be fastest for them here and now, once for single samples and once for
+    batches: dense, dense but passing over inputs that are zero (skip; single samples only), in
+    blocks of 16 or 8 outputs that leave out the inputs without a weight (block16, block8), or
+    weight by weight (csr). Each format is timed for some milliseconds on what the layer gets from
+    the example inputs.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A feed-forward network that torch.fx can trace, of linear layers, convolutions, BatchNorm
+        (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of
+        the input, LSTM and GRU. It is taken as in evaluation, and is not changed.
+    example_inputs : tensor, or a tuple of one tensor
+        One or more samples, best real ones, since skip depends on how many of their numbers are
+        zero. The plan's outputs are compared with the model's on them.
+    formats : str or dict, optional
+        "dense", "skip", "block16", "block8" or "csr" for all layers, or {name of a layer: format,
+        or a pair of formats for single samples and for tiles}, such as `Plan.formats`. Nothing is
+        measured then, so that results are the same to the last bit every time.
+    n_threads : int or None, default=1
+        Threads for batches; None for all cores. A single sample takes one, and so do batches of
+        less than 0.1 ms of work.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        If a part of the model has no counterpart here (with its name), or a format is unknown.
+    TypeError
+        If model is no torch.nn.Module.
+    """
+    from softreg_fast.nn.graph import read
+
+    graph, expected = read(model, example_inputs)
+    given = example_inputs[0] if isinstance(example_inputs, tuple | list) else example_inputs
+    made = Plan(graph, formats, n_threads, given)
+    check_equal(made(given), expected)
+    return made
+
+
+def check_equal(found: Any, expected: Any) -> None:
+    """That a plan gives what PyTorch gives, to rounding.
+
+    Raises
+    ------
+    ValueError
+    """
+    both = np.isfinite(expected)
+    scale = np.abs(expected[both]).max(initial=1e-30)
+    error = np.abs(found[both] - expected[both]).max(initial=0.0) / scale
+    if not error <= 1e-3:
+        raise ValueError(
+            f"The model gives something else than its layers do (by {error:.1e} of the largest "
+            "output): it has hooks, or computes what a trace does not show."
+        )
+
+
+def network(graph: Graph, lowered: Lowered, formats: dict[str, tuple[str, str]]) -> _infer.Network:
+    """The compiled form of a network."""
+    single, tiled = (
+        lowered.with_formats({name: pair[k] for name, pair in formats.items()}) for k in (0, 1)
+    )
+    return _infer.Network(
+        graph.dtype.char,
+        single,
+        tiled,
+        lowered.n_positions,
+        graph.width_in,
+        lowered.used,
+        lowered.offsets,
+        graph.high,
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# The choice of formats.
+
+
+def choose(
+    graph: Graph, lowered: Lowered, formats: Formats | str | None, samples: Any
+) -> list[Choice]:
+    """Formats for every matrix: those that are given, or the fastest on some samples."""
+    if formats is None:
+        return [_measured(graph, lowered, matrix, samples) for matrix in lowered.matrices]
+    given = _given(lowered, formats)
+    return [_stated(matrix, given[matrix.name]) for matrix in lowered.matrices]
+
+
+def _given(lowered: Lowered, formats: Formats | str) -> dict[str, tuple[str, str]]:
+    names = [matrix.name for matrix in lowered.matrices]
+    if isinstance(formats, str):
+        formats = dict.fromkeys(names, formats)
+    missing, surplus = set(names) - set(formats), set(formats) - set(names)
+    if missing or surplus:
+        raise ValueError(
+            f"formats must name the layers {names}: it lacks {sorted(missing)} and has "
+            f"{sorted(surplus)} too many."
+        )
+    pairs = {k: (v, v) if isinstance(v, str) else tuple(v) for k, v in formats.items()}
+    for name, pair in pairs.items():
+        if len(pair) != 2 or not set(pair) <= set(FORMATS):
+            raise ValueError(
+                f"formats[{name!r}] must be of {list(FORMATS)}, got {formats[name]!r}."
+            )
+    return pairs  # type: ignore[return-value]
+
+
+def _stated(matrix: Matrix, pair: tuple[str, str], *taken: dict[str, float]) -> Choice:
+    return Choice(
+        matrix.name,
+        matrix.weight.shape,
+        int(np.count_nonzero(matrix.weight)),
+        pair,
+        *(taken or ({}, {})),
+    )
+
+
+def _measured(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> Choice:
+    single, tiled = {}, {}
+    n = _infer.MOST_LANES
+    into, step, offsets = _inputs_of(graph, lowered, matrix, x)
+    into = np.ascontiguousarray(np.resize(into, (n, into.shape[1])))
+    out = np.empty((n, 1), matrix.weight.dtype)
+    moved = Matrix(matrix.name, matrix.weight, matrix.bias, offsets)
+    for form in FORMATS:
+        steps = [{"kind": "affine", **step, "W": moved.panels(form)}]
+        end = max(lowered.n_positions, step["y"] + chunks(len(matrix.weight)) + CHUNK)
+        alone = _infer.Network(
+            matrix.weight.dtype.char,
+            steps,
+            steps,
+            end,
+            into.shape[1],
+            np.arange(into.shape[1], dtype=np.int32),
+            np.array([step["y"]], np.int32),
+        )
+        single[form] = seconds(lambda: alone.run(into[:8], out[:8], n, n, n)) / 8  # noqa: B023
+        if form != "skip":  # which tiles know nothing of
+            tiled[form] = seconds(lambda: alone.run(into, out, n, 1, n)) / n  # noqa: B023
+    best = tuple(min(taken, key=lambda form: taken[form]) for taken in (single, tiled))
+    return _stated(matrix, (best[0], best[1]), single, tiled)
+
+
+def _inputs_of(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> tuple[Any, Any, Any]:
+    """What a matrix multiplies for the samples x, and the step that does so, laid out for it alone.
+
+    A convolution is measured on zeros, in the place that it has in the whole network.
+    """
+    (k,) = (k for k, s in enumerate(lowered.steps) if any(value is matrix for value in s.values()))
+    step = lowered.steps[k]
+    if step["kind"] == "affine" and step["run"] > 1:
+        kept = {key: step[key] for key in ("y", "run", "pitch", "repeat")}
+        return np.zeros((1, 1), matrix.weight.dtype), kept, matrix.offsets
+    width = len(matrix.offsets)
+    if step.get("U") is matrix:
+        into = np.tanh(np.random.default_rng(0).standard_normal((_infer.MOST_LANES, width)))
+    else:
+        before = dict.fromkeys((m.name for m in lowered.matrices), "dense")
+        steps = lowered.with_formats(before)[:k]
+        every = np.arange(graph.width_in, dtype=np.int32)
+        prefix = _infer.Network(
+            graph.dtype.char,
+            steps,
+            steps,
+            lowered.n_positions,
+            graph.width_in,
+            every,
+            matrix.offsets.astype(np.int32),
+            graph.high,
+        )
+        into = np.empty((len(x), width), graph.dtype)
+        prefix.run(x, into, CHUNK, CHUNK, 1)
+    place = {"y": chunks(width + CHUNK), "run": 1, "pitch": 1, "repeat": 1}
+    return into.astype(graph.dtype, copy=False), place, np.arange(width)
+
+
+def seconds(work: Any) -> float:
+    """Seconds for one call: the smallest of some samples, after one to warm up."""
+    work()
+    began = time.perf_counter()
+    work()
+    once = max(time.perf_counter() - began, 1e-7)
+    times = max(1, int(SAMPLE / once))
+    best, end = np.inf, time.perf_counter() + SECONDS
+    while best == np.inf or time.perf_counter() < end:
+        began = time.perf_counter()
+        for _ in range(times):
+            work()
+        best = min(best, (time.perf_counter() - began) / times)
+    return float(best)

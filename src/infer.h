@@ -1,0 +1,130 @@
+/* Whole networks on a tile of samples, in float64 and float32; what target_clones are is said in
+ * simd.h.
+ *
+ * A tile is `lanes` samples side by side: the value of a feature is a run of `lanes` numbers, and
+ * what lies where is counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  Buffers lie in
+ * one arena, each with SR_CHUNK positions more than it needs: vectors may read and write there.
+ */
+#ifndef SOFTREG_INFER_H
+#define SOFTREG_INFER_H
+
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "simd.h"
+
+/* Numbers in a vector of the loops below, and the most that a tile has. */
+#define SR_CHUNK 16
+#define SR_MOST_LANES 64
+
+/* Inputs of which the nonzero ones are listed at once. */
+#define SR_LOOKED_AT 1024
+
+enum { SR_AFFINE, SR_PAD, SR_MAX_POOL, SR_MEAN_POOL, SR_ADD, SR_ACTIVATE, SR_SOFTMAX, SR_EMBED,
+       SR_LSTM, SR_GRU };
+
+enum { SR_RELU, SR_LEAKY, SR_ELU, SR_SIGMOID, SR_TANH, SR_SILU, SR_GELU, SR_GELU_TANH,
+       SR_CLIP };
+
+/* A matrix in panels of `rows` rows (1, 8 or 16).  A panel holds `rows` weights for each of its columns,
+ * and where the column's input lies; columns in which all of its rows are zero may be missing.  skip: inputs that are zero are passed over; then panels
+ * have the same columns. */
+typedef struct {
+    ptrdiff_t rows, panels, skip;
+    const int64_t *starts;
+    const int32_t *offsets;
+    const void *w, *bias;
+} sr_matrix;
+
+/* One step of a network; what the numbers mean is said where the step is taken. */
+typedef struct {
+    ptrdiff_t kind, x, x2, y, n;
+    ptrdiff_t run, pitch, repeat, x_step, y_step;
+    ptrdiff_t height, width, x_pitch, x_plane, out_height, out_width;
+    ptrdiff_t size_y, size_x, stride_y, stride_x, pad_y, pad_x, log, activation;
+    double a, b;
+    sr_matrix W, U;
+} sr_step;
+
+#if SR_VECTOR_EXTENSION
+typedef double sr_f64x16 __attribute__((vector_size(128), aligned(8), may_alias));
+typedef double sr_f64x4u __attribute__((vector_size(32), aligned(8), may_alias));
+typedef float sr_f32x16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float sr_f32x4 __attribute__((vector_size(16), aligned(4), may_alias));
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define SR_TRANSPOSES 1
+#endif
+#endif
+#endif
+
+/* exp(x) for -87 < x < 88, the bounds beyond them: 2^k times a Taylor polynomial of the rest */
+static inline float sr_exp_f32(float x)
+{
+    union {
+        float f;
+        int32_t i;
+    } k, power;
+    float r, n;
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    k.f = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the integer is in the last bits */
+    n = k.f - 12582912.0f;
+    power.i = (int32_t)((uint32_t)(k.i - 0x4B400000 + 127) << 23);
+    r = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* log(2) in two parts */
+    return power.f
+           * (1.0f + r * (1.0f + r * (0.5f + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120
+              + r * (1.0f / 720 + r * (1.0f / 5040))))))));
+}
+
+/* Taylor's polynomial where 1 - 2 / (exp(2 x) + 1) would lose digits */
+static inline float sr_tanh_f32(float x)
+{
+    const float far = 1.0f - 2.0f / (sr_exp_f32(2.0f * x) + 1.0f), z = x * x;
+    const float near = x - x * z * (1.0f / 3 - z * (2.0f / 15 - z * (17.0f / 315 - z * (62.0f / 2835
+                       - z * (1382.0f / 155925)))));
+    return z < 0.1225f ? near : far;
+}
+
+#define SR_T double
+#define SR_V sr_f64x16
+#define SR_H sr_f64x8
+#define SR_Q sr_f64x4u
+#define SR_NAME(name) name##_f64
+#define SR_EXP(x) exp(x)
+#define SR_TANH(x) tanh(x)
+#define SR_ERF(x) erf(x)
+#define SR_LOG(x) log(x)
+#include "simd_infer.h"
+#undef SR_T
+#undef SR_V
+#undef SR_H
+#undef SR_Q
+#undef SR_NAME
+#undef SR_EXP
+#undef SR_TANH
+#undef SR_ERF
+#undef SR_LOG
+
+#define SR_T float
+#define SR_V sr_f32x16
+#define SR_H sr_f32x8
+#define SR_Q sr_f32x4
+#define SR_NAME(name) name##_f32
+#define SR_EXP(x) sr_exp_f32(x)
+#define SR_TANH(x) sr_tanh_f32(x)
+#define SR_ERF(x) erff(x)
+#define SR_LOG(x) logf(x)
+#include "simd_infer.h"
+#undef SR_T
+#undef SR_V
+#undef SR_H
+#undef SR_Q
+#undef SR_NAME
+#undef SR_EXP
+#undef SR_TANH
+#undef SR_ERF
+#undef SR_LOG
+
+#endif

@@ -1,0 +1,521 @@
+/* The steps of a network, once for each type of numbers.  Included by infer.h with SR_T (the type),
+ * SR_V, SR_H, SR_Q (vectors of 16, 8 and 4 of them) and SR_NAME (its suffix).
+ */
+
+/* --- W x + b ------------------------------------------------------------------------------------ */
+
+/* One output for each row: y[r] = b[r] + sum_k w[k, r] x[offsets[k]].  Four sums for each row, since
+ * an addition takes as long as several loads. */
+SR_LEAF void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_T *y)
+{
+    const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
+    const int32_t *at = A->offsets;
+    ptrdiff_t p, k;
+    for (p = 0; p < A->panels; p++) {
+        const ptrdiff_t end = A->starts[p + 1];
+        SR_T s0 = b[p], s1 = 0, s2 = 0, s3 = 0;
+        for (k = A->starts[p]; k + 3 < end; k += 4) {
+            s0 += w[k] * x[at[k]];
+            s1 += w[k + 1] * x[at[k + 1]];
+            s2 += w[k + 2] * x[at[k + 2]];
+            s3 += w[k + 3] * x[at[k + 3]];
+        }
+        for (; k < end; k++)
+            s1 += w[k] * x[at[k]];
+        y[p] = (s0 + s1) + (s2 + s3);
+    }
+}
+
+#if SR_VECTOR_EXTENSION
+
+#define SR_AT(p) (*(SR_V *)(p))
+#define SR_AT_CONST(p) (*(const SR_V *)(p))
+
+/* The same for panels of 16 rows: the rows are the vector. */
+SR_LEAF void SR_NAME(sr_vector_by_sixteens)(const sr_matrix *A, const SR_T *x, SR_T *y)
+{
+    const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
+    const int32_t *at = A->offsets;
+    ptrdiff_t p, k;
+    for (p = 0; p < A->panels; p++) {
+        const ptrdiff_t end = A->starts[p + 1];
+        SR_V s0 = SR_AT_CONST(b + 16 * p), s1 = {0}, s2 = s1, s3 = s1;
+        for (k = A->starts[p]; k + 3 < end; k += 4) {
+            s0 += SR_AT_CONST(w + 16 * k) * x[at[k]];
+            s1 += SR_AT_CONST(w + 16 * k + 16) * x[at[k + 1]];
+            s2 += SR_AT_CONST(w + 16 * k + 32) * x[at[k + 2]];
+            s3 += SR_AT_CONST(w + 16 * k + 48) * x[at[k + 3]];
+        }
+        for (; k < end; k++)
+            s1 += SR_AT_CONST(w + 16 * k) * x[at[k]];
+        SR_AT(y + 16 * p) = (s0 + s1) + (s2 + s3);
+    }
+}
+
+/* Panels of 8 rows: half a vector. */
+SR_LEAF void SR_NAME(sr_vector_by_eights)(const sr_matrix *A, const SR_T *x, SR_T *y)
+{
+    const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
+    const int32_t *at = A->offsets;
+    ptrdiff_t p, k;
+    for (p = 0; p < A->panels; p++) {
+        const ptrdiff_t end = A->starts[p + 1];
+        SR_H s0 = *(const SR_H *)(b + 8 * p), s1 = {0}, s2 = s1, s3 = s1;
+        for (k = A->starts[p]; k + 3 < end; k += 4) {
+            s0 += *(const SR_H *)(w + 8 * k) * x[at[k]];
+            s1 += *(const SR_H *)(w + 8 * k + 8) * x[at[k + 1]];
+            s2 += *(const SR_H *)(w + 8 * k + 16) * x[at[k + 2]];
+            s3 += *(const SR_H *)(w + 8 * k + 24) * x[at[k + 3]];
+        }
+        for (; k < end; k++)
+            s1 += *(const SR_H *)(w + 8 * k) * x[at[k]];
+        *(SR_H *)(y + 8 * p) = (s0 + s1) + (s2 + s3);
+    }
+}
+
+/* All columns in panels of 16 rows, those whose input is zero passed over: pixels and what ReLU leaves are
+ * often zero.  Panels have the same columns, so their inputs are looked at once. */
+SR_LEAF void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x, SR_T *y)
+{
+    const SR_T *b = (const SR_T *)A->bias;
+    const ptrdiff_t columns = A->starts[1];
+    int32_t found[SR_LOOKED_AT];
+    ptrdiff_t first, p, k, n;
+    memcpy(y, b, sizeof(SR_T) * 16 * (size_t)A->panels);
+    for (first = 0; first < columns; first += SR_LOOKED_AT) {
+        const ptrdiff_t rest = columns - first, some = rest < SR_LOOKED_AT ? rest : SR_LOOKED_AT;
+        const int32_t *at = A->offsets + first;
+        for (k = n = 0; k < some; k++) {
+            found[n] = (int32_t)k;
+            n += x[at[k]] != 0;
+        }
+        for (p = 0; p < A->panels; p++) {
+            const SR_T *w = (const SR_T *)A->w + 16 * (p * columns + first);
+            SR_V s0 = SR_AT_CONST(y + 16 * p), s1 = {0}, s2 = s1, s3 = s1;
+            for (k = 0; k + 3 < n; k += 4) {
+                s0 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k]) * x[at[found[k]]];
+                s1 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 1]) * x[at[found[k + 1]]];
+                s2 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 2]) * x[at[found[k + 2]]];
+                s3 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 3]) * x[at[found[k + 3]]];
+            }
+            for (; k < n; k++)
+                s1 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k]) * x[at[found[k]]];
+            SR_AT(y + 16 * p) = (s0 + s1) + (s2 + s3);
+        }
+    }
+}
+
+/* n numbers for each row, a chunk of them at a time: the numbers are the vector.  ROWS * WIDE vectors of
+ * sums stay in registers.  y has `stride` numbers from row to row. */
+#define SR_STRIPS(name, ROWS, WIDE)                                                              \
+    SR_LEAF ptrdiff_t SR_NAME(name)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes, \
+                                    ptrdiff_t first, ptrdiff_t n, ptrdiff_t stride)              \
+    {                                                                                            \
+        const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;                          \
+        ptrdiff_t p, k, q = first, last = first;                                                 \
+        for (p = 0; p < A->panels; p++) {                                                        \
+            for (q = first; q + (WIDE - 1) * SR_CHUNK < n; q += WIDE * SR_CHUNK) {               \
+                SR_V s[ROWS * WIDE];                                                             \
+                int r, v;                                                                        \
+                for (r = 0; r < ROWS; r++)                                                       \
+                    for (v = 0; v < WIDE; v++)                                                   \
+                        s[r * WIDE + v] = (SR_V){0} + b[ROWS * p + r];                           \
+                for (k = A->starts[p]; k < A->starts[p + 1]; k++) {                              \
+                    const SR_T *from = x + q + A->offsets[k] * lanes;                            \
+                    SR_V u[WIDE];                                                                \
+                    for (v = 0; v < WIDE; v++)                                                   \
+                        u[v] = SR_AT_CONST(from + v * SR_CHUNK);                                 \
+                    for (r = 0; r < ROWS; r++)                                                   \
+                        for (v = 0; v < WIDE; v++)                                               \
+                            s[r * WIDE + v] += u[v] * w[ROWS * k + r];                           \
+                }                                                                                \
+                for (r = 0; r < ROWS; r++)                                                       \
+                    for (v = 0; v < WIDE; v++)                                                   \
+                        SR_AT(y + (ROWS * p + r) * stride + q + v * SR_CHUNK) = s[r * WIDE + v]; \
+            }                                                                                    \
+            last = q;                                                                            \
+        }                                                                                        \
+        return last;                                                                             \
+    }
+
+SR_STRIPS(sr_strips_1x4, 1, 4)
+SR_STRIPS(sr_strips_1x1, 1, 1)
+SR_STRIPS(sr_strips_8x2, 8, 2)
+SR_STRIPS(sr_strips_8x1, 8, 1)
+SR_STRIPS(sr_strips_16x1, 16, 1)
+#undef SR_STRIPS
+
+static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes,
+                                     ptrdiff_t run, ptrdiff_t pitch)
+{
+    const ptrdiff_t n = run * lanes, stride = pitch * lanes;
+    ptrdiff_t done = 0;
+    if (n == 1 && pitch == 1) {
+        if (A->skip)
+            SR_NAME(sr_vector_of_nonzeros)(A, x, y);
+        else if (A->rows == 16)
+            SR_NAME(sr_vector_by_sixteens)(A, x, y);
+        else if (A->rows == 8)
+            SR_NAME(sr_vector_by_eights)(A, x, y);
+        else
+            SR_NAME(sr_vector_by_rows)(A, x, y);
+    } else if (A->rows == 16) {
+        SR_NAME(sr_strips_16x1)(A, x, y, lanes, 0, n, stride);
+    } else if (A->rows == 8) {
+        done = SR_NAME(sr_strips_8x2)(A, x, y, lanes, 0, n, stride);
+        SR_NAME(sr_strips_8x1)(A, x, y, lanes, done, n, stride);
+    } else {
+        done = SR_NAME(sr_strips_1x4)(A, x, y, lanes, 0, n, stride);
+        SR_NAME(sr_strips_1x1)(A, x, y, lanes, done, n, stride);
+    }
+}
+
+#else
+
+static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes,
+                                     ptrdiff_t run, ptrdiff_t pitch)
+{
+    const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
+    ptrdiff_t p, r, q, k;
+    if (run * lanes == 1 && pitch == 1 && A->rows == 1) {
+        SR_NAME(sr_vector_by_rows)(A, x, y);
+        return;
+    }
+    for (p = 0; p < A->panels; p++)
+        for (r = 0; r < A->rows; r++) {
+            SR_T *to = y + (A->rows * p + r) * pitch * lanes;
+            for (q = 0; q < run * lanes; q++)
+                to[q] = b[A->rows * p + r];
+            for (k = A->starts[p]; k < A->starts[p + 1]; k++)
+                for (q = 0; q < run * lanes; q++)
+                    to[q] += w[A->rows * k + r] * x[A->offsets[k] * lanes + q];
+        }
+}
+
+#endif
+
+/* --- functions of single numbers ------------------------------------------------------------------ */
+
+/* x in place; what compares is written so that NaN stays NaN */
+SR_LEAF void SR_NAME(sr_activate)(ptrdiff_t n, SR_T *x, ptrdiff_t kind, SR_T a, SR_T b)
+{
+    ptrdiff_t i;
+    switch (kind) {
+    case SR_RELU:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] < 0 ? 0 : x[i];
+        break;
+    case SR_LEAKY:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] < 0 ? a * x[i] : x[i];
+        break;
+    case SR_ELU:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] < 0 ? a * (SR_EXP(x[i]) - 1) : x[i];
+        break;
+    case SR_SIGMOID:
+        for (i = 0; i < n; i++)
+            x[i] = 1 / (1 + SR_EXP(-x[i]));
+        break;
+    case SR_TANH:
+        for (i = 0; i < n; i++)
+            x[i] = SR_TANH(x[i]);
+        break;
+    case SR_SILU:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] / (1 + SR_EXP(-x[i]));
+        break;
+    case SR_GELU:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] * (SR_T)0.5 * (1 + SR_ERF(x[i] * (SR_T)0.70710678118654752));
+        break;
+    case SR_GELU_TANH:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] * (SR_T)0.5
+                   * (1 + SR_TANH((SR_T)0.79788456080286536
+                                  * (x[i] + (SR_T)0.044715 * x[i] * x[i] * x[i])));
+        break;
+    case SR_CLIP:
+        for (i = 0; i < n; i++)
+            x[i] = x[i] < a ? a : x[i] > b ? b : x[i];
+        break;
+    default:
+        break;
+    }
+}
+
+SR_LEAF void SR_NAME(sr_add)(ptrdiff_t n, const SR_T *x, const SR_T *z, SR_T *y)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; i++)
+        y[i] = x[i] + z[i];
+}
+
+/* exp(x) / sum(exp(x)) over the n positions of each sample, or its logarithm, in place */
+SR_LEAF void SR_NAME(sr_softmax)(ptrdiff_t n, ptrdiff_t lanes, SR_T *x, ptrdiff_t take_log)
+{
+    SR_T most[SR_MOST_LANES], sum[SR_MOST_LANES];
+    ptrdiff_t i, t;
+    for (t = 0; t < lanes; t++) {
+        most[t] = x[t];
+        sum[t] = 0;
+    }
+    for (i = 1; i < n; i++)
+        for (t = 0; t < lanes; t++)
+            most[t] = x[i * lanes + t] > most[t] ? x[i * lanes + t] : most[t];
+    for (i = 0; i < n; i++)
+        for (t = 0; t < lanes; t++) {
+            const SR_T shifted = x[i * lanes + t] - most[t], power = SR_EXP(shifted);
+            sum[t] += power;
+            x[i * lanes + t] = take_log ? shifted : power;
+        }
+    for (t = 0; t < lanes; t++)
+        sum[t] = take_log ? SR_LOG(sum[t]) : 1 / sum[t];
+    for (i = 0; i < n; i++)
+        for (t = 0; t < lanes; t++)
+            x[i * lanes + t] = take_log ? x[i * lanes + t] - sum[t] : x[i * lanes + t] * sum[t];
+}
+
+/* --- planes ---------------------------------------------------------------------------------------- */
+
+/* Planes with zeros around them, in phases: plane (c, i, j) of y has the rows i, i + stride_y, ... and
+ * the columns j, j + stride_x, ... of plane c, so that a strided convolution is one without strides.
+ * Planes of y are out_height x out_width, `pitch` from one to the next. */
+static void SR_NAME(sr_pad)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
+{
+    const size_t bytes = sizeof(SR_T) * (size_t)lanes;
+    ptrdiff_t c, i, j, row, column;
+    memset(y, 0, bytes * (size_t)(S->n * S->stride_y * S->stride_x * S->pitch));
+    for (c = 0; c < S->n; c++)
+        for (i = 0; i < S->stride_y; i++)
+            for (j = 0; j < S->stride_x; j++, y += S->pitch * lanes)
+                for (row = 0; row < S->out_height; row++) {
+                    const ptrdiff_t from = row * S->stride_y + i - S->pad_y;
+                    const SR_T *line = x + (c * S->x_plane + from * S->x_pitch) * lanes;
+                    SR_T *to = y + row * S->out_width * lanes;
+                    if (from < 0 || from >= S->height)
+                        continue;
+                    if (S->stride_x == 1) {
+                        memcpy(to + S->pad_x * lanes, line, bytes * (size_t)S->width);
+                        continue;
+                    }
+                    for (column = 0; column < S->out_width; column++) {
+                        const ptrdiff_t at = column * S->stride_x + j - S->pad_x;
+                        if (at >= 0 && at < S->width)
+                            memcpy(to + column * lanes, line + at * lanes, bytes);
+                    }
+                }
+}
+
+/* The largest entry or the mean of size_y x size_x windows.  a: what a sum is divided by, 0 for the
+ * number of entries that lie in the plane. */
+SR_LEAF void SR_NAME(sr_pool)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
+{
+    const int largest = S->kind == SR_MAX_POOL;
+    ptrdiff_t c, row, column, i, j, t;
+    for (c = 0; c < S->n; c++)
+        for (row = 0; row < S->out_height; row++)
+            for (column = 0; column < S->out_width; column++, y += lanes) {
+                ptrdiff_t top = row * S->stride_y - S->pad_y, left = column * S->stride_x - S->pad_x;
+                ptrdiff_t bottom = top + S->size_y, right = left + S->size_x;
+                top = top < 0 ? 0 : top;
+                left = left < 0 ? 0 : left;
+                bottom = bottom > S->height ? S->height : bottom;
+                right = right > S->width ? S->width : right;
+                for (t = 0; t < lanes; t++)
+                    y[t] = largest ? -(SR_T)INFINITY : 0;
+                for (i = top; i < bottom; i++)
+                    for (j = left; j < right; j++) {
+                        const SR_T *from = x + (c * S->x_plane + i * S->x_pitch + j) * lanes;
+                        if (largest)
+                            for (t = 0; t < lanes; t++)
+                                y[t] = from[t] > y[t] || from[t] != from[t] ? from[t] : y[t];
+                        else
+                            for (t = 0; t < lanes; t++)
+                                y[t] += from[t];
+                    }
+                if (!largest) {
+                    const SR_T by = S->a > 0 ? (SR_T)S->a : (SR_T)((bottom - top) * (right - left));
+                    for (t = 0; t < lanes; t++)
+                        y[t] /= by;
+                }
+            }
+}
+
+/* --- sequences ------------------------------------------------------------------------------------- */
+
+/* Rows of a table with n columns: y[l, :, t] = table[ids[t, l]]. */
+static void SR_NAME(sr_embed)(const sr_step *S, const int64_t *ids, ptrdiff_t samples, SR_T *y,
+                              ptrdiff_t lanes)
+{
+    const SR_T *table = (const SR_T *)S->W.w;
+    ptrdiff_t l, j, t;
+    for (l = 0; l < S->repeat; l++)
+        for (t = 0; t < lanes; t++) {
+            const SR_T *row = table + S->n * (t < samples ? ids[t * S->repeat + l] : 0);
+            for (j = 0; j < S->n; j++)
+                y[(l * S->n + j) * lanes + t] = row[j];
+        }
+}
+
+/* c = f c + i g, h = o tanh(c) with the gates u + v, in the order i, f, g, o */
+SR_LEAF void SR_NAME(sr_lstm_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *c, SR_T *h)
+{
+    const SR_T *i = u, *f = u + n, *g = u + 2 * n, *o = u + 3 * n;
+    ptrdiff_t k;
+    for (k = 0; k < 4 * n; k++)
+        u[k] += v[k];
+    SR_NAME(sr_activate)(2 * n, u, SR_SIGMOID, 0, 0);
+    SR_NAME(sr_activate)(n, u + 2 * n, SR_TANH, 0, 0);
+    SR_NAME(sr_activate)(n, u + 3 * n, SR_SIGMOID, 0, 0);
+    for (k = 0; k < n; k++)
+        h[k] = c[k] = f[k] * c[k] + i[k] * g[k];
+    SR_NAME(sr_activate)(n, h, SR_TANH, 0, 0);
+    for (k = 0; k < n; k++)
+        h[k] *= o[k];
+}
+
+/* h = (1 - z) m + z h with m = tanh(u_m + r v_m); the order is r, z, m */
+SR_LEAF void SR_NAME(sr_gru_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *h)
+{
+    const SR_T *r = u, *z = u + n, *m = u + 2 * n;
+    ptrdiff_t k;
+    for (k = 0; k < 2 * n; k++)
+        u[k] += v[k];
+    SR_NAME(sr_activate)(2 * n, u, SR_SIGMOID, 0, 0);
+    for (k = 0; k < n; k++)
+        u[2 * n + k] += r[k] * v[2 * n + k];
+    SR_NAME(sr_activate)(n, u + 2 * n, SR_TANH, 0, 0);
+    for (k = 0; k < n; k++)
+        h[k] = (1 - z[k]) * m[k] + z[k] * h[k];
+}
+
+/* `repeat` steps of a recurrent layer of n units.  At x2: W x_t + b, U h + b' (each `run` positions), c and h
+ * (n positions each, `pitch` from one to the other).  y_step = 0 keeps the last h only. */
+static void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR_T *y, ptrdiff_t lanes)
+{
+    const ptrdiff_t n = S->n * lanes;
+    SR_T *u = work, *v = u + S->run * lanes, *c = v + S->run * lanes, *h = c + S->pitch * lanes;
+    ptrdiff_t l;
+    memset(c, 0, sizeof(SR_T) * (size_t)(S->pitch * lanes));
+    memset(h, 0, sizeof(SR_T) * (size_t)(S->pitch * lanes));
+    for (l = 0; l < S->repeat; l++) {
+        SR_NAME(sr_matrix_times)(&S->W, x + l * S->x_step * lanes, u, lanes, 1, 1);
+        SR_NAME(sr_matrix_times)(&S->U, h, v, lanes, 1, 1);
+        if (S->kind == SR_LSTM)
+            SR_NAME(sr_lstm_cell)(n, u, v, c, h);
+        else
+            SR_NAME(sr_gru_cell)(n, u, v, h);
+        memcpy(y + l * S->y_step * lanes, h, sizeof(SR_T) * (size_t)n);
+    }
+}
+
+/* --- the whole ------------------------------------------------------------------------------------- */
+
+#ifdef SR_TRANSPOSES
+/* to[j, i] = from[i, j] for 4 x 4 numbers */
+static inline void SR_NAME(sr_transpose)(const SR_T *from, ptrdiff_t width, SR_T *to, ptrdiff_t lanes)
+{
+    const SR_Q a = *(const SR_Q *)from, b = *(const SR_Q *)(from + width);
+    const SR_Q c = *(const SR_Q *)(from + 2 * width), d = *(const SR_Q *)(from + 3 * width);
+    const SR_Q ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const SR_Q cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const SR_Q ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const SR_Q cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(SR_Q *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(SR_Q *)(to + lanes) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(SR_Q *)(to + 2 * lanes) = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+    *(SR_Q *)(to + 3 * lanes) = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+}
+#endif
+
+/* to[f, t] = from[t, f] for the features that are used; lanes without a sample are zero.  Up to 16
+ * neighbouring features, a cache line of float32, are taken from some samples before the next ones. */
+SR_LEAF void SR_NAME(sr_gather)(const SR_T *from, ptrdiff_t samples, ptrdiff_t width,
+                                const int32_t *used, ptrdiff_t n_used, SR_T *to, ptrdiff_t lanes)
+{
+    ptrdiff_t k, end, t, j;
+    if (lanes == 1) {
+        memcpy(to, from, sizeof(SR_T) * (size_t)width);
+        return;
+    }
+    for (k = 0; k < n_used; k = end) {
+        const SR_T *x = from + used[k];
+        SR_T *y = to + used[k] * lanes;
+        for (end = k + 1; end < n_used && end - k < 16 && used[end] == used[k] + (end - k);)
+            end++;
+        t = 0;
+#ifdef SR_TRANSPOSES
+        for (; t + 3 < samples; t += 4) {
+            for (j = 0; j + 3 < end - k; j += 4)
+                SR_NAME(sr_transpose)(x + t * width + j, width, y + j * lanes + t, lanes);
+            for (; j < end - k; j++) {
+                y[j * lanes + t] = x[t * width + j];
+                y[j * lanes + t + 1] = x[(t + 1) * width + j];
+                y[j * lanes + t + 2] = x[(t + 2) * width + j];
+                y[j * lanes + t + 3] = x[(t + 3) * width + j];
+            }
+        }
+#endif
+        for (; t < samples; t++)
+            for (j = 0; j < end - k; j++)
+                y[j * lanes + t] = x[t * width + j];
+        for (; t < lanes; t++)
+            for (j = 0; j < end - k; j++)
+                y[j * lanes + t] = 0;
+    }
+}
+
+/* to[t, f] = from[offsets[f], t] */
+static void SR_NAME(sr_scatter)(const SR_T *from, ptrdiff_t lanes, const int32_t *offsets,
+                                ptrdiff_t width, SR_T *to, ptrdiff_t samples)
+{
+    ptrdiff_t f, t;
+    for (f = 0; f < width; f++)
+        for (t = 0; t < samples; t++)
+            to[t * width + f] = from[offsets[f] * lanes + t];
+}
+
+static void SR_NAME(sr_take_steps)(const sr_step *steps, ptrdiff_t n_steps, const int64_t *ids,
+                                   ptrdiff_t samples, SR_T *arena, ptrdiff_t lanes)
+{
+    ptrdiff_t s, l;
+    for (s = 0; s < n_steps; s++) {
+        const sr_step *S = steps + s;
+        const SR_T *x = arena + S->x * lanes, *x2 = arena + S->x2 * lanes;
+        SR_T *y = arena + S->y * lanes;
+        switch (S->kind) {
+        case SR_AFFINE:
+            for (l = 0; l < S->repeat; l++)
+                SR_NAME(sr_matrix_times)(&S->W, x + l * S->x_step * lanes, y + l * S->y_step * lanes,
+                                         lanes, S->run, S->pitch);
+            break;
+        case SR_PAD:
+            SR_NAME(sr_pad)(S, x, y, lanes);
+            break;
+        case SR_MAX_POOL:
+        case SR_MEAN_POOL:
+            SR_NAME(sr_pool)(S, x, y, lanes);
+            break;
+        case SR_ADD:
+            SR_NAME(sr_add)(S->n * lanes, x, x2, y);
+            break;
+        case SR_ACTIVATE:
+            SR_NAME(sr_activate)(S->n * lanes, y, S->activation, (SR_T)S->a, (SR_T)S->b);
+            break;
+        case SR_SOFTMAX:
+            for (l = 0; l < S->repeat; l++)
+                SR_NAME(sr_softmax)(S->n, lanes, y + l * S->n * lanes, S->log);
+            break;
+        case SR_EMBED:
+            SR_NAME(sr_embed)(S, ids, samples, y, lanes);
+            break;
+        case SR_LSTM:
+        case SR_GRU:
+            SR_NAME(sr_recur)(S, x, (SR_T *)x2, y, lanes);
+            break;
+        default:
+            assert(0);
+        }
+    }
+}
