@@ -62,7 +62,7 @@ def search(training, validation):
                 optimizer.step()
         return accuracy(model, *validation)
 
-    return path(train, make_model(), STRENGTHS, rule="sparsest", progress=True)
+    return path(train, make_model(), STRENGTHS, rule="sparsest")
 
 
 def draw(found, what, folder):

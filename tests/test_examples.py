@@ -119,3 +119,18 @@ def test_a_network_finds_its_inputs():
     assert torch.nonzero((model[0].weight != 0).any(0))[:, 0].tolist() == [0, 1, 2]
     assert int((model[2].weight != 0).sum()) < 32
     assert error < dense_error
+
+
+# --- torch_path.py ----------------------------------------------------------------------------
+
+
+def test_a_network_with_a_fifth_of_its_weights_reads_as_well():
+    torch = pytest.importorskip("torch")
+    example = load("torch_path.py")
+    torch.manual_seed(0)
+    training, validation, test = example["make_data"]()
+    found = example["search"](training, validation)
+    assert found.density[0] == 1.0
+    assert found.density[found.index] < 0.2
+    dense, chosen = (example["accuracy"](found.model(k), *test)[0] for k in (0, None))
+    assert chosen > dense - 0.02

@@ -479,7 +479,8 @@ def test_pictures(style, from_zero):
         ]
         assert shown.ax_.get_xscale() == ("symlog" if from_zero else "log")
         texts = [text.get_text() for text in shown.ax_.get_legend().get_texts()]
-        assert texts == ["best: 2, 80 % nonzero", "sparsest: 3, 50 % nonzero"]
+        assert texts[:2] == ["score, left", "nonzeros, right"]
+        assert texts[2:] == ["best: 2, 80 % nonzero", "sparsest: 3, 50 % nonzero"]
         shown.figure_.canvas.draw()
         pyplot.close("all")
         _, ax = pyplot.subplots()

@@ -196,7 +196,7 @@ def restore_states(carried: list[Any], states: list[Any]) -> None:
 
 def random_states() -> dict[str, Any]:
     """The states of the random generators of Python, NumPy and PyTorch, as plain data."""
-    numbers: dict[str, Any] = np.random.get_state(legacy=False)  # type: ignore[assignment]  # noqa: NPY002
+    numbers: dict[str, Any] = np.random.get_state(legacy=False)  # noqa: NPY002
     if numbers["bit_generator"] == "MT19937":
         words = torch.from_numpy(numbers["state"]["key"].astype(np.int64))
         numbers = {**numbers, "state": {**numbers["state"], "key": words}}

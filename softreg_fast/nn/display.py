@@ -58,13 +58,10 @@ class NetworkPathDisplay:
             strengths, found.nonzeros, "s--", color="C1", markersize=3, linewidth=1.0
         )
         self._scales(strengths)
-        self._choices()
         self.ax_.set_xlabel("strength")
         self.ax_.set_ylabel("score" if found.greater_is_better else "loss")
         self.right_ax_.set_ylabel(f"nonzeros of {found.n_parameters:,}")
-        for each, color in ((self.ax_, "C0"), (self.right_ax_, "C1")):
-            each.yaxis.label.set_color(color)
-            each.tick_params(axis="y", colors=color, which="both")
+        self.ax_.legend(handles=self._named(), fontsize="small")
         return self
 
     def _scales(self, strengths: Any) -> None:
@@ -76,20 +73,26 @@ class NetworkPathDisplay:
         if (self.network_path.nonzeros > 0).all():
             self.right_ax_.set_yscale("log")
 
-    def _choices(self) -> None:
+    def _named(self) -> list[Any]:
+        # what the legend names: the curves, and the lines of both rules, drawn here
         found = self.network_path
+        self.errorbar_.set_label("score, left" if found.greater_is_better else "loss, left")
+        self.line_.set_label("nonzeros, right")
+        named = [self.errorbar_, self.line_]
         if not np.isfinite(found.scores).any():
-            return
+            return named
         ink = self.ax_.xaxis.label.get_color()
         for name, k, style in (
             ("best", found.index_best, "--"),
             ("sparsest", found.index_sparsest, ":"),
         ):
             text = f"{name}: {found.strengths[k]:.3g}, {100 * found.density[k]:.3g} % nonzero"
-            self.ax_.axvline(
-                found.strengths[k], color=ink, linestyle=style, linewidth=1.0, label=text
+            named.append(
+                self.ax_.axvline(
+                    found.strengths[k], color=ink, linestyle=style, linewidth=1.0, label=text
+                )
             )
-        self.ax_.legend(fontsize="small", loc="lower left")
+        return named
 
 
 class NetworkReportDisplay:

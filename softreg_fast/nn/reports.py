@@ -337,7 +337,7 @@ def _count(x: torch.Tensor) -> int:
 
 
 def _smallest_form(x: torch.Tensor) -> int:
-    n, left, size = x.numel(), _count(x), x.element_size()
+    n, left, size = int(x.numel()), _count(x), int(x.element_size())
     return min(n * size, left * size + (n + 7) // 8, left * (size + INDEX_BYTES))
 
 
