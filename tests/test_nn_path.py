@@ -482,6 +482,10 @@ def test_pictures(style, from_zero):
         assert texts[:2] == ["score, left", "nonzeros, right"]
         assert texts[2:] == ["best: 2, 80 % nonzero", "sparsest: 3, 50 % nonzero"]
         shown.figure_.canvas.draw()
+        legend = shown.ax_.get_legend().get_window_extent()
+        assert legend.y0 >= shown.ax_.get_window_extent().y1  # the curves stay free
+        assert legend.x0 >= 0.0
+        assert max(legend.y1, legend.x1) <= max(shown.figure_.bbox.max)
         pyplot.close("all")
         _, ax = pyplot.subplots()
         assert NetworkPathDisplay.from_path(made([None], [0]), ax=ax).ax_ is ax

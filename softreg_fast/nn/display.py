@@ -61,7 +61,8 @@ class NetworkPathDisplay:
         self.ax_.set_xlabel("strength")
         self.ax_.set_ylabel("score" if found.greater_is_better else "loss")
         self.right_ax_.set_ylabel(f"nonzeros of {found.n_parameters:,}")
-        self.ax_.legend(handles=self._named(), fontsize="small")
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2, "frameon": False}
+        self.ax_.legend(handles=self._named(), fontsize="small", **above)  # off both curves
         return self
 
     def _scales(self, strengths: Any) -> None:
