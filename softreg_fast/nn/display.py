@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from softreg_fast.display import axes
+from softreg_fast.nn.paths import NetworkPath
+from softreg_fast.nn.reports import NetworkReport
 
 # A bar for a layer and the space to the next, in inches.
 HEIGHT_OF_A_BAR = 0.32
@@ -28,13 +30,13 @@ class NetworkPathDisplay:
     line_ : Line2D of the nonzeros
     """
 
-    def __init__(self, network_path: Any) -> None:
+    def __init__(self, network_path: NetworkPath) -> None:
         self.network_path = network_path
 
     @classmethod
-    def from_path(cls, network_path: Any, **options: Any) -> Self:
+    def from_path(cls, network_path: NetworkPath, **options: Any) -> Self:
         """Draw a NetworkPath; options as in `plot`."""
-        if not hasattr(network_path, "nonzeros"):
+        if not isinstance(network_path, NetworkPath):
             raise TypeError(
                 f"network_path must be a NetworkPath, got {type(network_path).__name__}."
             )
@@ -111,13 +113,13 @@ class NetworkReportDisplay:
     text_ : list of Text, the numbers
     """
 
-    def __init__(self, report: Any) -> None:
+    def __init__(self, report: NetworkReport) -> None:
         self.report = report
 
     @classmethod
-    def from_report(cls, report: Any, **options: Any) -> Self:
+    def from_report(cls, report: NetworkReport, **options: Any) -> Self:
         """Draw a NetworkReport; options as in `plot`."""
-        if not hasattr(report, "layers"):
+        if not isinstance(report, NetworkReport):
             raise TypeError(f"report must be a NetworkReport, got {type(report).__name__}.")
         return cls(report).plot(**options)
 
