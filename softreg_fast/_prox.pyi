@@ -20,7 +20,7 @@ def adamw(
     m: Any,
     v: Any,
     most: Any,
-    settings: tuple[float, float, float, float, float, int],
+    settings: tuple[float, float, float, float, float, int, bool],
     rule: _Rule,
     weights: Any = None,
     steps: Any = None,

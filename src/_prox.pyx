@@ -62,6 +62,7 @@ ctypedef struct adam_t:
     double lr, beta1, beta2, eps
     double keep         # 1 - lr * weight_decay
     double c1, c2       # 1 - beta1^k, sqrt(1 - beta2^k)
+    bint frozen         # zeros stay zero
 
 
 cdef rule_t rule_of(tuple rule) except *:
@@ -263,13 +264,14 @@ def adamw(real_t[::1] w, const real_t[::1] g, real_t[::1] m, real_t[::1] v, real
     """A step of AdamW (Loshchilov & Hutter 2019) and the proximal step in its metric, in one pass.
 
     w, m, v, and with AMSGrad `most`, are written. settings: (lr, beta1, beta2, eps, weight_decay,
-    the number of this step). rule, weights: as in `prox`. steps: where to leave the steps of all
-    weights, lr / (sqrt(v / (1 - beta2^k)) + eps), for a penalty of groups.
+    the number of this step, whether weights that are zero stay so, with moments of zero). rule,
+    weights: as in `prox`. steps: where to leave the steps of all weights,
+    lr / (sqrt(v / (1 - beta2^k)) + eps), for a penalty of groups.
     """
     cdef rule_t R = rule_of(rule)
     cdef adam_t A
     cdef Py_ssize_t block, n = w.shape[0], n_blocks = (n + BLOCK - 1) // BLOCK
-    A.lr, A.beta1, A.beta2, A.eps, decay, k = settings
+    A.lr, A.beta1, A.beta2, A.eps, decay, k, A.frozen = settings
     A.keep = 1.0 - A.lr * decay
     A.c1 = 1.0 - A.beta1 ** k
     A.c2 = sqrt(1.0 - A.beta2 ** k)
@@ -297,16 +299,27 @@ cdef void adamw_block(const adam_t* A, const rule_t* R, Py_ssize_t start, Py_ssi
                       const real_t* g, real_t* m, real_t* v, real_t* most, const real_t* weights,
                       real_t* steps) noexcept nogil:
     cdef real_t[BLOCK] own
+    cdef char[BLOCK] zero
     cdef real_t* t = &own[0]
+    cdef Py_ssize_t i
     if steps != NULL:
         t = steps + start
     if most != NULL:
         most += start
     w, g, m, v = w + start, g + start, m + start, v + start
+    if A.frozen:
+        for i in range(n):
+            zero[i] = w[i] == 0.0
     if real_t is double:
         sr_adamw_f64(n, w, g, m, v, most, A.lr, A.beta1, A.beta2, A.eps, A.keep, A.c1, A.c2, t)
     else:
         sr_adamw_f32(n, w, g, m, v, most, <float> A.lr, <float> A.beta1, <float> A.beta2,
                      <float> A.eps, <float> A.keep, <float> A.c1, <float> A.c2, t)
+    if A.frozen:
+        for i in range(n):
+            if zero[i]:
+                w[i] = m[i] = v[i] = 0.0
+                if most != NULL:
+                    most[i] = 0.0
     if R.kind != NOTHING or R.positive:
         prox_block(R, start, n, w, t, 1, weights)

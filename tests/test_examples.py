@@ -144,3 +144,18 @@ def test_a_keras_network_finds_its_inputs():
     assert error < dense_error
     used = (first != 0).sum() + (second != 0).sum()
     assert_allclose(zeros[-1], 1.0 - used / (first.size + second.size))
+
+
+# --- torch_path.py ----------------------------------------------------------------------------
+
+
+def test_a_network_with_a_fifth_of_its_weights_reads_as_well():
+    torch = pytest.importorskip("torch")
+    example = load("torch_path.py")
+    torch.manual_seed(0)
+    training, validation, test = example["make_data"]()
+    found = example["search"](training, validation)
+    assert found.density[0] == 1.0
+    assert found.density[found.index] < 0.2
+    dense, chosen = (example["accuracy"](found.model(k), *test)[0] for k in (0, None))
+    assert chosen > dense - 0.02

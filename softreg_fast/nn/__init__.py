@@ -11,15 +11,22 @@ from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
 from softreg_fast.nn.penalties import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative, Penalty
 
 FROM_TORCH = {
+    "NetworkPath": "paths",
+    "NetworkPathDisplay": "display",
+    "NetworkReport": "reports",
+    "NetworkReportDisplay": "display",
     "Proximal": "proximal",
     "attach": "proximal",
     "ProxAdamW": "optimizers",
+    "copy_zeros": "support",
     "param_groups": "optimizers",
     "Plan": "inference",
     "plan": "inference",
     "export_header": "export",
     "export_onnx": "export",
     "sizes": "export",
+    "path": "paths",
+    "report": "reports",
 }
 
 __all__ = [

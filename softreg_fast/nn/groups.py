@@ -105,6 +105,12 @@ class GroupLasso(Penalty):
         at_zero = xp.clip(xp.sqrt(layout.sums(outer * outer)) - strengths, 0, np.inf)
         return xp.where(norms > 0, inside, at_zero)
 
+    def unit_sums(self, x: Array) -> Array:
+        return _Layout(self, x).sums(x)
+
+    def to_units(self, values: Array, w: Array) -> Array:
+        return _Layout(self, w).spread(values)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SparseGroupLasso(GroupLasso):

@@ -13,8 +13,12 @@ from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.penalties import Elementwise, Penalty
 from softreg_fast.nn.rules import Rules, parameters_of, targets_of
+from softreg_fast.nn.support import check_schedule, hold, is_frozen, is_refit, prox_with_floor
 
 NOTHING = ("nothing", 0.0, 0.0, False)
+
+# What a parameter group holds beside the settings of AdamW and the penalty; numbers or None.
+SCHEDULE = {"strength_scale": 1.0, "freeze": None, "refit": None, "min_keep": 0}
 
 
 def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
@@ -56,6 +60,8 @@ class ProxAdamW(Optimizer):
         For groups without one of their own.
     strength_scale : float, default=1.0
         Multiplies the strengths; schedules may change it in the groups.
+    freeze, refit, min_keep
+        As in `attach`, for the penalised weights; `freeze()`, `refit()` and `thaw()` change them.
 
     Notes
     -----
@@ -74,6 +80,9 @@ class ProxAdamW(Optimizer):
         *,
         penalty: Penalty | None = None,
         strength_scale: float = 1.0,
+        freeze: int | None = None,
+        refit: int | None = None,
+        min_keep: int = 0,
     ) -> None:
         for name, value, high in (
             ("lr", lr, float("inf")),
@@ -85,6 +94,7 @@ class ProxAdamW(Optimizer):
         ):
             if not 0.0 <= value < high:
                 raise ValueError(f"{name} must be >= 0 and < {high:g}, got {value!r}.")
+        check_schedule(freeze, refit, min_keep)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -93,11 +103,30 @@ class ProxAdamW(Optimizer):
             "amsgrad": amsgrad,
             "penalty": penalty,
             "strength_scale": strength_scale,
+            "freeze": freeze,
+            "refit": refit,
+            "min_keep": min_keep,
         }
         super().__init__(params, defaults)
         for group in self.param_groups:
             if group["penalty"] is not None and not isinstance(group["penalty"], Penalty):
                 raise TypeError(f"penalty must be a Penalty or None, got {group['penalty']!r}.")
+
+    def freeze(self) -> None:
+        """From now on the penalised weights that are zero stay zero; the rest trains on."""
+        self._set(freeze=0)
+
+    def refit(self) -> None:
+        """As `freeze`, and without penalty: the rest is trained without its bias."""
+        self._set(refit=0)
+
+    def thaw(self) -> None:
+        """End what `freeze` and `refit` began."""
+        self._set(freeze=None, refit=None)
+
+    def _set(self, **schedule: int | None) -> None:
+        for group in self.param_groups:
+            group.update(schedule)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step by the gradients; the loss of the closure, if there is one."""
@@ -147,14 +176,16 @@ class ProxAdamW(Optimizer):
         super().load_state_dict(state_dict)
         for group, penalty in zip(self.param_groups, penalties, strict=True):
             group["penalty"] = penalty
-            group.setdefault("strength_scale", 1.0)
+            for name, value in SCHEDULE.items():
+                group.setdefault(name, value)
 
 
 def _fused(
     group: dict[str, Any], parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any]
 ) -> None:
-    penalty, scale = group["penalty"], float(group["strength_scale"])
-    single = isinstance(penalty, Elementwise)
+    penalty, n_steps = group["penalty"], int(state["step"])
+    scale = _scale(group, n_steps)
+    single = isinstance(penalty, Elementwise) and not group["min_keep"]
     steps = None if single or penalty is None else torch.empty_like(parameter)
     _prox.adamw(
         flat(parameter),
@@ -167,7 +198,8 @@ def _fused(
             *group["betas"],
             group["eps"],
             group["weight_decay"],
-            int(state["step"]),
+            n_steps,
+            penalty is not None and is_frozen(group, n_steps),
         ),
         penalty.rule(scale) if single else NOTHING,
         penalty.weights_as(parameter) if single else None,
@@ -175,7 +207,20 @@ def _fused(
         n_threads_for(parameter.numel()),
     )
     if steps is not None:
-        parameter.copy_(penalty.prox(parameter.detach(), steps, scale))
+        parameter.copy_(_proximal_point(group, parameter.detach(), steps, scale))
+
+
+def _scale(group: dict[str, Any], n_steps: int) -> float:
+    return 0.0 if is_refit(group, n_steps) else float(group["strength_scale"])
+
+
+def _proximal_point(
+    group: dict[str, Any], z: torch.Tensor, t: torch.Tensor, scale: float
+) -> torch.Tensor:
+    if group["min_keep"]:
+        return prox_with_floor(group["penalty"], z, t, scale, group["min_keep"])
+    point: torch.Tensor = group["penalty"].prox(z, t, scale)
+    return point
 
 
 def flat(x: torch.Tensor) -> Any:
@@ -188,15 +233,20 @@ def _stepwise(
 ) -> None:
     # the same in PyTorch, in float32 where the weights have fewer digits
     beta1, beta2 = group["betas"]
-    k, lr = float(state["step"]), float(group["lr"])
+    n_steps, lr = int(state["step"]), float(group["lr"])
     m, v = state["exp_avg"], state["exp_avg_sq"]
+    held = group["penalty"] is not None and is_frozen(group, n_steps)
+    zero = parameter == 0 if held else None
     m.lerp_(gradient, 1.0 - beta1)
     v.mul_(beta2).addcmul_(gradient, gradient, value=1.0 - beta2)
     if group["amsgrad"]:
         v = torch.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
     wide = torch.promote_types(parameter.dtype, torch.float32)
-    t = lr / (v.to(wide).sqrt() / (1.0 - beta2**k) ** 0.5 + group["eps"])
-    z = parameter.to(wide) * (1.0 - lr * group["weight_decay"]) - t * m.to(wide) / (1.0 - beta1**k)
+    t = lr / (v.to(wide).sqrt() / (1.0 - beta2**n_steps) ** 0.5 + group["eps"])
+    z = parameter.to(wide) * (1.0 - lr * group["weight_decay"])
+    z -= t * m.to(wide) / (1.0 - beta1**n_steps)
+    if zero is not None:
+        hold(z, zero, state)
     if group["penalty"] is not None:
-        z = group["penalty"].prox(z, t, float(group["strength_scale"]))
+        z = _proximal_point(group, z, t, _scale(group, n_steps))
     parameter.copy_(z)

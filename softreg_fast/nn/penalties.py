@@ -79,6 +79,14 @@ class Penalty(ABC):
         One distance for each weight, or for each group; all 0 where w is stationary.
         """
 
+    def unit_sums(self, x: Array) -> Array:
+        """Sums over what becomes zero together, (n_units,): single weights, or groups."""
+        return x.reshape(-1)
+
+    def to_units(self, values: Array, w: Array) -> Array:
+        """The number of its unit for every weight, to be broadcast to the shape of w."""
+        return values.reshape(w.shape)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Elementwise(Penalty):

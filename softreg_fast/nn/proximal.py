@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import nn
@@ -15,6 +16,14 @@ from softreg_fast.nn.optimizers import flat
 from softreg_fast.nn.penalties import Elementwise
 from softreg_fast.nn.rules import Rules, Target, targets_of
 from softreg_fast.nn.steps import Moment, check_metric, step_of
+from softreg_fast.nn.support import (
+    check_count,
+    check_schedule,
+    hold,
+    is_frozen,
+    is_refit,
+    prox_with_floor,
+)
 
 # Under which name the first parameter group holds the state of the schedule.
 KEY = "softreg_fast"
@@ -22,6 +31,9 @@ KEY = "softreg_fast"
 # How fast the strength follows the target sparsity, and how often that is looked at.
 GAIN = 0.2
 STEPS_BETWEEN_LOOKS = 10
+
+# Optimisers whose steps proximal steps follow; one attachment for each.
+ATTACHED: WeakSet[Optimizer] = WeakSet()
 
 
 def attach(
@@ -33,6 +45,9 @@ def attach(
     start: int = 0,
     ramp: int = 0,
     target_sparsity: float | None = None,
+    freeze: int | None = None,
+    refit: int | None = None,
+    min_keep: int = 0,
 ) -> Proximal:
     """Let an optimiser minimise loss + penalties, with weights that are exactly zero.
 
@@ -64,11 +79,23 @@ def attach(
     target_sparsity : float in (0, 1) or None
         Change all strengths by one factor, slowly, until this part of the penalised weights is
         zero.
+    freeze : int or None
+        Steps after which the penalised weights that are zero stay exactly zero, while the rest
+        trains on with its penalty; what then becomes zero stays so, too. `Proximal.freeze()` does
+        it at once.
+    refit : int or None
+        Steps after which the same holds and the penalty is off: what is left loses the bias that
+        the penalty gave it. `Proximal.refit()` does it at once. Signs stay as `positive=` asks.
+    min_keep : int, default=0
+        At least so many weights of each parameter, or groups where groups are penalised, survive
+        each proximal step: the largest go without a penalty while there would be fewer. It keeps
+        layers from vanishing, which cuts a network in two. 0 minimises the declared objective.
 
     Returns
     -------
     Proximal
-        Tells values and violations; `remove()` detaches it.
+        Tells values and violations; `freeze()`, `refit()` and `thaw()` act from the next step on;
+        `remove()` detaches it.
 
     Raises
     ------
@@ -78,24 +105,40 @@ def attach(
     -----
     The schedule lives in `optimizer.param_groups[0]["softreg_fast"]`, as numbers. Save and load the
     optimiser's state_dict as ever, after `attach` with the same rules, and training goes on bit
-    for bit. Averages of weights (EMA, SWA) are nonzero where one of them is: penalise or prune
-    them again. Embeddings keep rows that never had a gradient.
+    for bit; also within a frozen phase, whose support is the zeros of the weights themselves.
+    Averages of weights (EMA, SWA) are nonzero where one of them is: `copy_zeros` puts that right.
+    Embeddings keep rows that never had a gradient.
 
     Examples
     --------
     >>> import torch
     >>> from softreg_fast.nn import L1, attach
-    >>> model = torch.nn.Sequential(torch.nn.Linear(10, 64), torch.nn.ReLU(), torch.nn.Linear(64,
-    1)) >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    >>> model = torch.nn.Linear(10, 64)
+    >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     >>> proximal = attach(model, optimizer, {torch.nn.Linear: L1(strength=1e-3)})
     """
     check_metric(optimizer, metric)
-    for name, value in (("start", start), ("ramp", ramp)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ValueError(f"{name} must be an integer >= 0, got {value!r}.")
+    check_count("start", start)
+    check_count("ramp", ramp)
+    check_schedule(freeze, refit, min_keep, start)
     if target_sparsity is not None and not 0.0 < target_sparsity < 1.0:
         raise ValueError(f"target_sparsity must lie between 0 and 1, got {target_sparsity!r}.")
-    return Proximal(optimizer, targets_of(model, rules), metric, start, ramp, target_sparsity)
+    if optimizer in ATTACHED:
+        raise ValueError(
+            "The optimizer takes proximal steps already; give all rules to one attach(), or call "
+            "remove() of what the first one returned."
+        )
+    return Proximal(
+        optimizer,
+        targets_of(model, rules),
+        metric,
+        start=start,
+        ramp=ramp,
+        target_sparsity=target_sparsity,
+        freeze=freeze,
+        refit=refit,
+        min_keep=min_keep,
+    )
 
 
 class Proximal:
@@ -112,9 +155,13 @@ class Proximal:
         optimizer: Optimizer,
         targets: list[Target],
         metric: str,
+        *,
         start: int,
         ramp: int,
         target_sparsity: float | None,
+        freeze: int | None,
+        refit: int | None,
+        min_keep: int,
     ) -> None:
         self.optimizer = optimizer
         self.targets = targets
@@ -122,9 +169,16 @@ class Proximal:
         self.start = start
         self.ramp = ramp
         self.target_sparsity = target_sparsity
+        self.min_keep = min_keep
         self._groups = self._find_groups()
-        optimizer.param_groups[0].setdefault(KEY, {"n_steps": 0, "scale": 1.0})
-        self._handle = optimizer.register_step_post_hook(self._after_step)
+        self._zeros: list[torch.Tensor] | None = None  # between the two hooks of a frozen step
+        fresh = {"n_steps": 0, "scale": 1.0, "freeze": freeze, "refit": refit}
+        optimizer.param_groups[0].setdefault(KEY, fresh)
+        self._handles = [
+            optimizer.register_step_pre_hook(self._before_step),
+            optimizer.register_step_post_hook(self._after_step),
+        ]
+        ATTACHED.add(optimizer)
 
     def _find_groups(self) -> list[int]:
         # the parameter group of every target; load_state_dict replaces the groups, not their order
@@ -139,22 +193,38 @@ class Proximal:
         return [where[id(target.parameter)] for target in self.targets]
 
     def remove(self) -> None:
-        """Take no more proximal steps."""
-        self._handle.remove()
+        """Take no more proximal steps; the optimiser forgets the schedule."""
+        for handle in self._handles:
+            handle.remove()
+        ATTACHED.discard(self.optimizer)
+        self.optimizer.param_groups[0].pop(KEY, None)
+
+    def freeze(self) -> None:
+        """From now on the penalised weights that are zero stay zero; the rest trains on."""
+        self.state["freeze"] = self.state["n_steps"]
+
+    def refit(self) -> None:
+        """As `freeze`, and without penalty: the rest is trained without its bias."""
+        self.state["refit"] = self.state["n_steps"]
+
+    def thaw(self) -> None:
+        """End what `freeze` and `refit` began."""
+        self.state.update(freeze=None, refit=None)
 
     @property
     def state(self) -> dict[str, Any]:
-        """{"n_steps": steps seen, "scale": the factor that `target_sparsity` has found}."""
+        """What checkpoints keep: "n_steps" seen, "scale", the factor that `target_sparsity` has
+        found, and the steps after which to "freeze" and to "refit", or None."""
         first = self.optimizer.param_groups[0]
         state: dict[str, Any] = first.setdefault(KEY, {"n_steps": 0, "scale": 1.0})
         return state
 
     @property
     def scale(self) -> float:
-        """What multiplies the strengths now, by ramp and target sparsity."""
+        """What multiplies the strengths now, by ramp, target sparsity and refit."""
         state = self.state
         beyond = state["n_steps"] - self.start
-        if beyond <= 0:
+        if beyond <= 0 or is_refit(state, state["n_steps"]):
             return 0.0
         risen = min(beyond / self.ramp, 1.0) if self.ramp else 1.0
         return float(state["scale"]) * risen
@@ -184,27 +254,46 @@ class Proximal:
                 worst = max(worst, float(distance.max()) / (scale * penalty.strength))
         return worst
 
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        frozen = is_frozen(self.state, self.state["n_steps"] + 1)
+        self._zeros = [t.parameter.detach() == 0 for t in self.targets] if frozen else None
+
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         overflow = getattr(optimizer, "found_inf", None)  # of a gradient scaler: no step was made
         if overflow is not None and bool(overflow):
             return
         state = self.state
         state["n_steps"] += 1
-        scale = self.scale
-        if scale == 0.0:
-            return
-        for target, k in zip(self.targets, self._groups, strict=True):
-            if target.parameter.grad is not None:
-                step = step_of(optimizer, optimizer.param_groups[k], target.parameter, self.metric)
-                if step is not None:
-                    with torch.no_grad():
-                        take_step(target, step, scale)
-        if self.target_sparsity is not None and state["n_steps"] % STEPS_BETWEEN_LOOKS == 0:
+        frozen = self._zeros is not None
+        with torch.no_grad():
+            self._hold_zeros()
+            self._take_steps(self.scale)
+        looks = state["n_steps"] % STEPS_BETWEEN_LOOKS == 0 and not frozen and self.scale > 0.0
+        if self.target_sparsity is not None and looks:
             missing = self.target_sparsity - self.sparsity
             state["scale"] *= math.exp(GAIN * max(min(missing, 1.0), -1.0))
 
+    def _hold_zeros(self) -> None:
+        # before the proximal steps: groups must not see where frozen weights have been moved
+        if self._zeros is None:
+            return
+        for target, zero in zip(self.targets, self._zeros, strict=True):
+            hold(target.parameter, zero, self.optimizer.state.get(target.parameter, {}))
+        self._zeros = None
 
-def take_step(target: Target, step: float | Moment, scale: float) -> None:
+    def _take_steps(self, scale: float) -> None:
+        if self.state["n_steps"] <= self.start:
+            return
+        for target, k in zip(self.targets, self._groups, strict=True):
+            signed = getattr(target.penalty, "positive", False)  # also while refitting
+            if target.parameter.grad is not None and (scale > 0.0 or signed):
+                group = self.optimizer.param_groups[k]
+                step = step_of(self.optimizer, group, target.parameter, self.metric)
+                if step is not None:
+                    take_step(target, step, scale, self.min_keep)
+
+
+def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
     """The proximal step of one parameter, in place."""
     parameter, penalty = target.parameter, target.penalty
     if parameter.grad is not None and parameter.grad.is_sparse:
@@ -214,7 +303,7 @@ def take_step(target: Target, step: float | Moment, scale: float) -> None:
         )
     if parameter.is_complex():
         raise ValueError(f"{target.name} is complex; penalties are for real weights.")
-    if _fits_kernel(target, step):
+    if _fits_kernel(target, step) and not min_keep:
         assert isinstance(penalty, Elementwise)
         assert isinstance(step, Moment)
         _prox.prox_by_moment(
@@ -232,7 +321,10 @@ def take_step(target: Target, step: float | Moment, scale: float) -> None:
     z = parameter.detach()
     if z.dtype not in (torch.float32, torch.float64):
         z = z.float()  # a step much smaller than the weight would be lost
-    parameter.copy_(penalty.prox(z, t, scale))
+    if min_keep:
+        parameter.copy_(prox_with_floor(penalty, z, t, scale, min_keep))
+    else:
+        parameter.copy_(penalty.prox(z, t, scale))
 
 
 def _fits_kernel(target: Target, step: float | Moment) -> bool:

@@ -1,0 +1,130 @@
+"""The support of penalised weights: frozen, kept from vanishing, carried over to averages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from softreg_fast.nn.penalties import Penalty
+
+
+def check_count(name: str, value: Any) -> None:
+    """ValueError unless it is an integer >= 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} must be an integer >= 0, got {value!r}.")
+
+
+def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> None:
+    """ValueError unless these are numbers of steps after `start`, or None, and a count."""
+    for name, value in (("freeze", freeze), ("refit", refit)):
+        if value is None:
+            continue
+        check_count(name, value)
+        if value <= start and start:
+            raise ValueError(
+                f"{name}={value} comes before the first proximal step, start={start}: there would "
+                "be no zeros to keep."
+            )
+    check_count("min_keep", min_keep)
+
+
+def reached(step: int | None, n_steps: int) -> bool:
+    """Whether the n_steps-th step comes after so many; never after None."""
+    return step is not None and n_steps > step
+
+
+def is_frozen(schedule: dict[str, Any], n_steps: int) -> bool:
+    """Whether the zeros stay zero in the n_steps-th step, 1 the first."""
+    return reached(schedule.get("freeze"), n_steps) or is_refit(schedule, n_steps)
+
+
+def is_refit(schedule: dict[str, Any], n_steps: int) -> bool:
+    """Whether the penalty is off, too."""
+    return reached(schedule.get("refit"), n_steps)
+
+
+def hold(parameter: torch.Tensor, zero: torch.Tensor, state: dict[str, Any]) -> None:
+    """w[zero] = 0, and the moments of these weights, which would push them on."""
+    parameter.masked_fill_(zero, 0.0)
+    for name, value in state.items():
+        if name != "step" and torch.is_tensor(value) and value.shape == parameter.shape:
+            value.masked_fill_(zero, 0.0)
+
+
+def prox_with_floor(
+    penalty: Penalty, z: torch.Tensor, t: float | torch.Tensor, scale: float, min_keep: int
+) -> torch.Tensor:
+    """The proximal point of z, but for the units that would be missing.
+
+    A unit is a weight, or the group that becomes zero together. Where fewer than min_keep of them
+    would be left, those whose end costs most in the metric of the step, sum z_j^2 / t_j, stay where
+    the gradient has put them: the largest units go without a penalty, as in the trimmed Lasso
+    (Bertsimas, Copenhaver, Mazumder 2017).
+    """
+    x: torch.Tensor = penalty.prox(z, t, scale)
+    alive = penalty.unit_sums((x != 0).to(x.dtype)) > 0
+    missing = min(min_keep, alive.numel()) - int(alive.sum())
+    if missing <= 0:
+        return x
+    free = penalty.prox(z, t, 0.0)  # nothing is shrunk; a sign that is wanted still is
+    cost = penalty.unit_sums(torch.where(free == 0, free, free * free / t))
+    chosen = torch.topk(torch.where(alive, cost * 0 - 1, cost), missing).indices
+    kept = torch.zeros_like(cost).index_fill_(0, chosen, 1.0)
+    return torch.where(penalty.to_units(kept, x) > 0, free, x)
+
+
+def copy_zeros(model: nn.Module, averaged: nn.Module) -> int:
+    """Make an average of weights zero wherever the trained weights are.
+
+    Averages (EMA, SWA) are nonzero where one of what they average was: a weight that was cut long
+    ago comes back as a small number. Call this before the average is used or saved, and before
+    `torch.optim.swa_utils.update_bn`, which then sees the network as it will be.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The trained one.
+    averaged : torch.nn.Module
+        `torch.optim.swa_utils.AveragedModel`, or any model with the same parameters. Changed in
+        place.
+
+    Returns
+    -------
+    int
+        How many weights became zero.
+
+    Raises
+    ------
+    ValueError
+        If the two have different parameters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import copy_zeros
+    >>> model = torch.nn.Linear(2, 1)
+    >>> average = torch.optim.swa_utils.AveragedModel(model)
+    >>> with torch.no_grad():
+    ...     _ = model.weight.zero_()
+    >>> copy_zeros(model, average)
+    2
+    """
+    inner = averaged.module if isinstance(averaged, AveragedModel) else averaged
+    own, its = dict(model.named_parameters()), dict(inner.named_parameters())
+    shapes = [{name: tuple(p.shape) for name, p in each.items()} for each in (own, its)]
+    if shapes[0] != shapes[1]:
+        odd = sorted(set(shapes[0].items()) ^ set(shapes[1].items()))[0][0]
+        raise ValueError(
+            f"The two models have different parameters, such as {odd}; give the model whose "
+            "weights were averaged."
+        )
+    n_changed = 0
+    with torch.no_grad():
+        for name, parameter in own.items():
+            zero = parameter.eq(0).to(its[name].device)
+            n_changed += int((zero & its[name].ne(0)).sum())
+            its[name].masked_fill_(zero, 0.0)
+    return n_changed
