@@ -15,6 +15,9 @@ FROM_TORCH = {
     "attach": "proximal",
     "ProxAdamW": "optimizers",
     "param_groups": "optimizers",
+    "CompactReport": "compact",
+    "compact": "compact",
+    "compact_like": "compact",
 }
 
 __all__ = [

@@ -12,12 +12,15 @@ from torch.optim import Optimizer
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.optimizers import flat
-from softreg_fast.nn.penalties import Elementwise
+from softreg_fast.nn.penalties import Elementwise, Kept
 from softreg_fast.nn.rules import Rules, Target, targets_of
 from softreg_fast.nn.steps import Moment, check_metric, step_of
 
 # Under which name the first parameter group holds the state of the schedule.
 KEY = "softreg_fast"
+
+# Under which name an optimiser knows what is attached to it.
+ATTACHED = "_softreg_fast_attached"
 
 # How fast the strength follows the target sparsity, and how often that is looked at.
 GAIN = 0.2
@@ -125,6 +128,8 @@ class Proximal:
         self._groups = self._find_groups()
         optimizer.param_groups[0].setdefault(KEY, {"n_steps": 0, "scale": 1.0})
         self._handle = optimizer.register_step_post_hook(self._after_step)
+        self._n_weights = sum(target.parameter.numel() for target in targets)
+        optimizer.__dict__.setdefault(ATTACHED, []).append(self)
 
     def _find_groups(self) -> list[int]:
         # the parameter group of every target; load_state_dict replaces the groups, not their order
@@ -141,6 +146,16 @@ class Proximal:
     def remove(self) -> None:
         """Take no more proximal steps."""
         self._handle.remove()
+        attached = attached_to(self.optimizer)
+        if self in attached:
+            attached.remove(self)
+
+    def take(self, parameter: torch.Tensor, shape: tuple[int, ...], kept: Kept) -> None:
+        """From now on, the penalty of what is left of a parameter that has been cut."""
+        self.targets = [
+            t._replace(penalty=t.penalty.take(shape, kept)) if t.parameter is parameter else t
+            for t in self.targets
+        ]
 
     @property
     def state(self) -> dict[str, Any]:
@@ -161,10 +176,9 @@ class Proximal:
 
     @property
     def sparsity(self) -> float:
-        """Which part of the penalised weights is zero."""
-        total = sum(target.parameter.numel() for target in self.targets)
+        """Which part of the penalised weights is zero, or has been cut out."""
         nonzero = sum(int(torch.count_nonzero(target.parameter)) for target in self.targets)
-        return float(1.0 - nonzero / max(total, 1))
+        return float(1.0 - nonzero / max(self._n_weights, 1))
 
     def value(self) -> float:
         """The sum of all penalties, at full strength."""
@@ -202,6 +216,12 @@ class Proximal:
         if self.target_sparsity is not None and state["n_steps"] % STEPS_BETWEEN_LOOKS == 0:
             missing = self.target_sparsity - self.sparsity
             state["scale"] *= math.exp(GAIN * max(min(missing, 1.0), -1.0))
+
+
+def attached_to(optimizer: Optimizer) -> list[Proximal]:
+    """What `attach` has hung on an optimiser."""
+    found: list[Proximal] = optimizer.__dict__.get(ATTACHED, [])
+    return found
 
 
 def take_step(target: Target, step: float | Moment, scale: float) -> None:
