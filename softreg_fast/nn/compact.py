@@ -320,7 +320,8 @@ def _pin_states(model: nn.Module, units: Units, optimizer: Optimizer | None) -> 
 
 def _reasons(model: nn.Module, flow: Flow, solution: Solution) -> dict[str, str]:
     # why units stay that might be cut otherwise
-    units, left = flow.units, {}
+    units = flow.units
+    left = dict(units.refused)
     for ids, name, reason in units.pins:
         if name and not units.is_fixed[ids].all():
             left.setdefault(name, reason)

@@ -103,12 +103,14 @@ class _Tracer(fx.Tracer):
         self.opaque: dict[str, str] = {}
 
     def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
-        n_known = len(self.graph.nodes)
+        n_known, stack = len(self.graph.nodes), dict(self.module_stack)
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception as error:
             for node in reversed(list(self.graph.nodes)[n_known:]):
                 self.graph.erase_node(node)
+            self.module_stack.clear()
+            self.module_stack.update(stack)
             path = self.path_of_module(m)
             self.opaque[path] = _first_line(error)
             return self.create_proxy("call_module", path, args, kwargs)
@@ -637,17 +639,18 @@ class Flow:
                 return self._embedding(name, value, module)
             if kind in GATES:
                 return self._recurrent(name, value, module)
+        reason = reason or f"{kind.__name__} mixes units, or is not known"
+        if any(True for _ in module.parameters()):
+            self.units.refused.setdefault(name, reason)
         for parameter in (*module.parameters(), *module.buffers()):
             for axis, n in enumerate(parameter.shape):
                 self.units.axis(parameter, axis, self.units.pinned(n))
-        return self._opaque(call, name, reason or f"{kind.__name__} mixes units, or is not known")
+        return self._opaque(call, name, reason)
 
     def _refusal(self, name: str, module: nn.Module) -> str | None:
         """Why a module must be left alone that would be known otherwise."""
         if name in self.opaque:
             return f"{type(module).__name__} cannot be traced: {self.opaque[name]}"
-        if module._forward_hooks or module._forward_pre_hooks:
-            return "has hooks"
         expected = ("weight",) if hasattr(module, "weight") else ()
         if type(module) in GATES:
             expected = tuple(module._flat_weights_names)
@@ -655,6 +658,8 @@ class Flow:
                 return "has projections"
         if any(key not in module._parameters for key in expected):
             return "has weights that are computed from others"
+        if module._forward_hooks or module._forward_pre_hooks:
+            return "has hooks"
         if any(p is not None and p.is_complex() for p in module._parameters.values()):
             return "has complex weights"
         if type(module) is nn.Embedding and module.max_norm is not None:

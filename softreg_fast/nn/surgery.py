@@ -146,14 +146,15 @@ def rest_of(model: nn.Module, plan: Plan) -> tuple[dict[str, Any], dict[str, Any
             _within(name, wanted, first, size)
             for wanted, first, size in zip(kept, earlier, tensors[name].shape, strict=True)
         ]
-    for name, sizes in plan["sizes"].items():
+    sizes: dict[str, dict[str, int]] = {}
+    for name, wished in plan["sizes"].items():
         module = dict(model.named_modules()).get(name)
-        for attribute, size in sizes.items():
+        for attribute, size in wished.items():
             if attribute not in SIZES or not hasattr(module, attribute) or int(size) < 1:
                 raise ValueError(f"The plan makes {name}.{attribute} {size}, which cannot be.")
-    return {name: kept for name, kept in rest.items() if any(x is not None for x in kept)}, plan[
-        "sizes"
-    ]
+            if getattr(module, attribute) != size:
+                sizes.setdefault(name, {})[attribute] = int(size)
+    return {k: kept for k, kept in rest.items() if any(x is not None for x in kept)}, sizes
 
 
 def _within(name: str, wanted: Any, first: Any, size: int) -> Any:

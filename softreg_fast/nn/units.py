@@ -50,6 +50,11 @@ class Sink:
         constant = self.constant()
         return ~np.isnan(constant) & ((constant == 0.0) | (self.no_fold is None))
 
+    def constant_somewhere(self) -> Mask:
+        """The inputs that are constant in one use at least."""
+        found: Mask = ~np.isnan(np.array(self.constants)).all(0)
+        return found
+
     def why_kept(self, kept: Mask) -> Iterable[str]:
         """What keeps inputs that do not depend on the data, in words."""
         used = self.nonzero.any(0) & kept & ~self.spare()
@@ -109,6 +114,7 @@ class Units:
         self.axes: dict[tuple[int, int], Ids] = {}
         self.tensors: dict[int, Any] = {}
         self.inputs: dict[str, Ids] = {}  # those of the network, one for each entry of a sample
+        self.refused: dict[str, str] = {}  # modules with weights that are left alone
         self._links: list[Any] = []
 
     def new(self, n: int, fixed: bool = False) -> Ids:
@@ -159,23 +165,24 @@ class Units:
         fixed[roots[self.is_fixed]] = True
         for ids, _, _ in self.pins:
             needed[roots[ids]] = True
-        dependence = [
-            (roots[s.inputs], roots[s.outputs], s.nonzero & ~s.spare()) for s in self.sinks.values()
+        links_of = [
+            (roots[s.inputs], roots[s.outputs], depends, depends & s.constant_somewhere())
+            for s in self.sinks.values()
+            for depends in [s.nonzero & ~s.spare()]
         ]
         costs = np.zeros(n_roots)
-        for _, outputs, depends in dependence:
+        for _, outputs, depends, _ in links_of:
             np.add.at(costs, outputs, depends.sum(1))
-        while True:
-            _spread(needed, fixed, dependence)
-            n_raised = 0
+        filling = np.zeros(n_roots, bool)
+        n_before = -1
+        while n_before < filling.sum():
+            n_before = int(filling.sum())
+            _spread(needed, fixed, filling, links_of)
             for block in self.blocks.values():
-                kept = (needed | fixed)[roots]
-                extra = block.missing(kept, costs[roots])
+                extra = block.missing((needed | fixed | filling)[roots], costs[roots])
                 block.n_raised += len(extra)
-                n_raised += len(extra)
-                needed[roots[extra]] = True
-            if not n_raised:
-                return Solution(needed[roots], (needed | fixed)[roots])
+                filling[roots[extra]] = True
+        return Solution(needed[roots], (needed | fixed | filling)[roots])
 
 
 @dataclass(frozen=True)
@@ -186,11 +193,13 @@ class Solution:
     kept: Mask
 
 
-def _spread(needed: Mask, fixed: Mask, dependence: list[tuple[Ids, Ids, Mask]]) -> None:
-    # backwards through the weights until nothing is new; a unit that only itself reads stays out
+def _spread(needed: Mask, fixed: Mask, filling: Mask, links: list[Any]) -> None:
+    # Backwards through the weights until nothing is new; a unit that only itself reads stays out.
+    # Units that only fill up have no readers, or are constant and must stay that.
     n_before = -1
     while n_before < needed.sum():
         n_before = int(needed.sum())
-        for inputs, outputs, depends in reversed(dependence):
+        for inputs, outputs, depends, on_constants in reversed(links):
             live = (needed | fixed)[outputs]
             needed[inputs[depends[live].any(0)]] = True
+            needed[inputs[on_constants[filling[outputs]].any(0)]] = True
