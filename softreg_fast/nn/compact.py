@@ -11,7 +11,8 @@ import torch
 from torch import fx, nn
 from torch.optim import Optimizer
 
-from softreg_fast.nn.flow import Flow, Untraceable, bind, follow, untouched, wide_matrix
+from softreg_fast.nn.flow import Flow, follow
+from softreg_fast.nn.layers import wide_matrix
 from softreg_fast.nn.surgery import (
     Plan,
     Surgery,
@@ -21,6 +22,7 @@ from softreg_fast.nn.surgery import (
     tensors_of,
     twins,
 )
+from softreg_fast.nn.tracing import Untraceable, bind, untouched
 from softreg_fast.nn.units import Blocks, Solution, Units
 
 INPUTS = ("in_features", "in_channels", "input_size")
@@ -167,6 +169,8 @@ def compact(
     """
     _check(model, optimizer)
     arguments = bind(model, example_inputs)
+    if any(isinstance(x, torch.Tensor) and x.numel() == 0 for x in arguments.values()):
+        raise ValueError("example_inputs are empty; give one sample at least.")
     n_before = _count(model)
     before = _outputs(model, arguments)
     try:
@@ -181,7 +185,7 @@ def compact(
     old = _sizes(model, surgery.sizes)
     folded = _fold(flow.units, solution)
     surgery.cut()
-    problem = _difference(before, _outputs(model, arguments))
+    problem = _check_outputs(model, arguments, before)
     if problem:
         surgery.undo()
         for bias, saved in folded:
@@ -291,9 +295,15 @@ def _call_of(model: nn.Module, arguments: dict[str, Any]) -> tuple[list[Any], di
     return list(bound.args), dict(bound.kwargs)
 
 
-def _difference(before: list[torch.Tensor], after: list[torch.Tensor]) -> str | None:
+def _check_outputs(
+    model: nn.Module, arguments: dict[str, Any], before: list[torch.Tensor]
+) -> str | None:
     # what is wrong with the outputs of a cut network; a net below what has been proved
-    for a, b in zip(before, after, strict=True):
+    try:
+        after = _outputs(model, arguments)
+    except Exception as error:
+        return f"forward would fail, so that nothing was cut: {error}"[:200]
+    for a, b in zip(before, after, strict=False):
         if a.shape != b.shape:
             return f"an output would change its shape, {tuple(a.shape)} to {tuple(b.shape)}"
         if not a.dtype.is_floating_point:
@@ -339,7 +349,9 @@ def _reasons(model: nn.Module, flow: Flow, solution: Solution) -> dict[str, str]
     return left
 
 
-def _cuts(model: nn.Module, flow: Flow, solution: Solution) -> tuple[dict[str, Any], dict[str, Any]]:
+def _cuts(
+    model: nn.Module, flow: Flow, solution: Solution
+) -> tuple[dict[str, Any], dict[str, Any]]:
     # {tensor: indices left by axis} and {module: {attribute: size}}, where anything changes
     kept: dict[str, Any] = {}
     for name, tensor in tensors_of(model).items():
@@ -400,9 +412,7 @@ _UNITS = (
 def _layers(model: nn.Module, surgery: Surgery, old: dict[str, Any]) -> list[LayerReport]:
     new = _sizes(model, old)
     return [
-        LayerReport(
-            name, type(model.get_submodule(name)).__name__, *sizes, n, new[name][1]
-        )
+        LayerReport(name, type(model.get_submodule(name)).__name__, *sizes, n, new[name][1])
         for name, (before, n) in old.items()
         for sizes in [(before, new[name][0])]
     ]

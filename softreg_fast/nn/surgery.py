@@ -1,4 +1,4 @@
-"""Cutting units out of weights, and out of all that goes with them: gradients, optimiser, penalties.
+"""Cutting units out of weights and of what goes with them: gradients, optimiser, penalties.
 
 A plan is plain data that `torch.load(weights_only=True)` reads: {"kept": {name of a parameter or
 buffer: for each axis the indices that are left of those at first, None for all}, "sizes": {name of
@@ -22,9 +22,9 @@ Plan = dict[str, Any]
 # Under which name a model knows what has been cut out of it.
 KEY = "_softreg_fast_plan"
 
-SIZES = frozenset(
-    "in_features out_features in_channels out_channels groups num_features num_parameters "
-    "embedding_dim input_size hidden_size".split()
+SIZES = (
+    *("in_features", "out_features", "in_channels", "out_channels", "groups", "num_features"),
+    *("num_parameters", "embedding_dim", "input_size", "hidden_size"),
 )
 
 
