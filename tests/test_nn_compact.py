@@ -24,6 +24,7 @@ from softreg_fast.nn import (  # noqa: E402
     compact_like,
     param_groups,
 )
+from softreg_fast.nn.surgery import Surgery  # noqa: E402
 from softreg_fast.nn.units import Sink  # noqa: E402
 
 DTYPES = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -34,6 +35,19 @@ def seeded(seed, request):
     """PyTorch's generator, seeded for each test, and one thread as in small trainings."""
     torch.manual_seed(seed + sum(request.node.name.encode()))
     torch.set_num_threads(1)
+
+
+UNDO = Surgery.undo
+
+
+@pytest.fixture(autouse=True)
+def never_put_back(monkeypatch):
+    """What is cut must be right at once: the net below it is for what nobody thought of."""
+
+    def undo(self):
+        raise AssertionError("the outputs of the cut network differ")
+
+    monkeypatch.setattr(Surgery, "undo", undo)
 
 
 # -- networks --------------------------------------------------------------------------------------
@@ -524,6 +538,37 @@ def test_constants_stay_where_a_border_would_show():
     model[2] = nn.Conv2d(3, 2, 1, bias=False)
     model[0].weight[1] = 0.0
     assert "no bias" in compact(model, x).left["2"]
+
+
+@torch.no_grad()
+def test_a_shared_bias_takes_nothing_in():
+    model = nn.Sequential(
+        nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 4)
+    )
+    model[4].bias = model[2].bias
+    model[0].weight[1] = 0.0
+    x = torch.randn(5, 3)
+    before = model(x)
+    report = compact(model, x)
+    assert model[0].out_features == 4
+    assert "shared" in report.left["2"]
+    assert torch.equal(model(x), before)
+
+
+@torch.no_grad()
+def test_a_unit_that_fills_up_stays_the_constant_that_it_was():
+    # both units in the middle are constant; the one that stays needs what it is made of
+    model = nn.Sequential(
+        nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2, bias=False), nn.Linear(2, 1)
+    )
+    model[0].weight[[0, 3]] = 0.0
+    model[2].weight[:, :3] = 0.0
+    x = torch.randn(5, 3)
+    before = model(x)
+    report = compact(model, x)
+    assert report.plan["kept"]["0.weight"] == [[3], None]
+    assert sizes(model, ("0", "out_features"), ("2", "out_features")) == [1, 1]
+    assert distance(model(x), before) < 1e-6
 
 
 @torch.no_grad()
@@ -1291,6 +1336,7 @@ def test_should_the_outputs_differ_all_is_put_back(monkeypatch):
     model = dead_pair(nn.Sigmoid())
     optimizer = torch.optim.Adam(model.parameters())
     twin = copy.deepcopy(model)
+    monkeypatch.setattr(Surgery, "undo", UNDO)
     monkeypatch.setattr(Sink, "spare", lambda self: np.arange(len(self.inputs)) % 2 == 0)
     report = compact(model, torch.randn(4, 3), optimizer)
     assert "outputs would change" in report.left[""]

@@ -229,7 +229,7 @@ class Flow:
         return self._function(node, name, args, kwargs)
 
     def _function(self, node: Any, name: str, args: Any, kwargs: Any) -> Any:
-        first = args[0] if args else None
+        first: Any = args[0] if args else None
         single = isinstance(first, Value) and sum(1 for _ in values_in((args, kwargs))) == 1
         call = Call(node, args, kwargs)
         if name in ENTRYWISE and (single or name == "type_as"):
@@ -414,7 +414,7 @@ class Flow:
                 value.labels, value.const = value.labels.contiguous(), value.const.contiguous()
         return Value(data, call.on("labels"), call.on("const"))
 
-    def _reshape(self, call: Call, name: str) -> Value:
+    def _reshape(self, call: Call, name: str) -> Any:
         value = call.args[0]
         if any(isinstance(x, torch.dtype) for x in call.args[1:]):
             return self._opaque(call, call.node.name, "views another type")
@@ -450,7 +450,7 @@ class Flow:
             return Value(*parts)
         return tuple(Value(*each) for each in zip(*parts, strict=True))
 
-    def _index(self, call: Call) -> Value:
+    def _index(self, call: Call) -> Any:
         value, index = call.args
         items = list(index) if isinstance(index, tuple) else [index]
         kinds = (int, slice, type(None), type(Ellipsis), Value)
@@ -515,7 +515,7 @@ class Flow:
     def _module(self, node: Any, args: Any, kwargs: Any) -> Any:
         name, module = node.target, self.model.get_submodule(node.target)
         call, kind = Call(node, args, kwargs, module), type(module)
-        value = args[0] if args and isinstance(args[0], Value) else None
+        value: Any = args[0] if args and isinstance(args[0], Value) else None
         reason = refusal(self, name, module)
         given = sum(x is not None for x in args) if kind in GATES else len(args)
         known = value is not None and given == 1 and not kwargs

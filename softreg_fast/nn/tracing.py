@@ -42,7 +42,8 @@ def _first_line(error: Exception) -> str:
 
 def bind(model: nn.Module, example_inputs: Any) -> dict[str, Any]:
     """{name of an argument of forward: its example}, with the defaults of those not given."""
-    args, kwargs = (example_inputs,), {}
+    args: tuple[Any, ...] = (example_inputs,)
+    kwargs: dict[str, Any] = {}
     if isinstance(example_inputs, tuple | list):
         args = tuple(example_inputs)
     elif isinstance(example_inputs, dict):
