@@ -541,6 +541,20 @@ def test_constants_stay_where_a_border_would_show():
 
 
 @torch.no_grad()
+def test_constants_through_a_border_are_none():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.Sigmoid(), nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 1, 1)
+    )
+    model[0].weight[0] = 0.0
+    model[2].weight[0, 1] = 0.0  # reads the constant only, and differs at the border
+    x = torch.randn(2, 1, 6, 6)
+    before = model(x)
+    compact(model, x)
+    assert model[2].out_channels == 2
+    assert distance(model(x), before) < 1e-5
+
+
+@torch.no_grad()
 def test_a_shared_bias_takes_nothing_in():
     model = nn.Sequential(
         nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 4)

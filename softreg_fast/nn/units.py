@@ -178,10 +178,12 @@ class Units:
         while n_before < filling.sum():
             n_before = int(filling.sum())
             _spread(needed, fixed, filling, links_of)
-            for block in self.blocks.values():
+            for block in reversed(self.blocks.values()):  # what fills up may need what is before
                 extra = block.missing((needed | fixed | filling)[roots], costs[roots])
                 block.n_raised += len(extra)
                 filling[roots[extra]] = True
+                if len(extra):
+                    break
         return Solution(needed[roots], (needed | fixed | filling)[roots])
 
 
