@@ -12,7 +12,7 @@ from torch import fx, nn
 from torch.optim import Optimizer
 
 from softreg_fast.nn.flow import Flow, follow
-from softreg_fast.nn.layers import wide_matrix
+from softreg_fast.nn.units_of_layers import wide_matrix
 from softreg_fast.nn.surgery import (
     Plan,
     Surgery,
