@@ -1,15 +1,15 @@
 """A small PyTorch network that finds out by itself which inputs and units it needs.
 
 1000 samples of 10 inputs, of which 3 matter. Dense(64, relu), Dense(1), Adam, 100 epochs, batches
-of 32, mean squared error; and three lines more, marked with ***, which make unused inputs and units
-zero.
+of 32, mean squared error; and four lines more, marked with ***, which make unused inputs and units
+zero, and cut the units out of the network.
 
 Run it:  python examples/torch_sparse_dense.py     (PyTorch: pip install softreg_fast[torch])
 """
 
 import torch
 
-from softreg_fast.nn import GroupLasso, attach
+from softreg_fast.nn import GroupLasso, attach, compact
 
 EPOCHS = 100
 BATCH = 32
@@ -54,6 +54,8 @@ def main():
         print(f"  inputs used                {torch.nonzero(inputs)[:, 0].tolist()}")
         print(f"  hidden units used          {int(units.sum())} of 64")
         print(f"  weights used               {used.numel() + int(units.sum())} of {10 * 64 + 64}")
+        if strength:
+            print(compact(model, torch.zeros(1, 10)))  # ***
 
 
 if __name__ == "__main__":

@@ -120,12 +120,21 @@ def test_sparse_truth_claims(capsys):
 
 def test_a_network_finds_its_inputs():
     torch = pytest.importorskip("torch")
+    from softreg_fast.nn import compact
+
     example = load("torch_sparse_dense.py")
     _, dense_error = example["train"](0.0)
     model, error = example["train"](example["STRENGTH"])
     assert torch.nonzero((model[0].weight != 0).any(0))[:, 0].tolist() == [0, 1, 2]
     assert int((model[2].weight != 0).sum()) < 32
     assert error < dense_error
+    n_units = int((model[2].weight != 0).sum())
+    X = torch.randn(50, 10)
+    before = model(X).detach()
+    report = compact(model, X[:1])
+    assert model[0].out_features == model[2].in_features == n_units
+    assert report.unused_inputs == {"input": (1, [3, 4, 5, 6, 7, 8, 9])}
+    assert_allclose(model(X).detach().numpy(), before.numpy(), rtol=1e-4, atol=1e-5)
 
 
 # --- keras_sparse_dense.py --------------------------------------------------------------------

@@ -27,6 +27,9 @@ FROM_TORCH = {
     "sizes": "export",
     "path": "paths",
     "report": "reports",
+    "CompactReport": "compact",
+    "compact": "compact",
+    "compact_like": "compact",
 }
 
 __all__ = [

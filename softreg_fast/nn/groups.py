@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from softreg_fast.nn.arrays import (
     sums_of,
     take,
 )
-from softreg_fast.nn.penalties import Penalty, check_in
+from softreg_fast.nn.penalties import Kept, Penalty, check_in, take_entries
 
 # Newton steps on the norms of groups in the vectorised form.
 MOST_STEPS = 60
@@ -73,6 +73,24 @@ class GroupLasso(Penalty):
             thin = self.strength * self.l1_ratio * scale
             z = xp.where(layout.member(z), soft(xp, z, t * thin), z)
         return no_minus_zero(xp, layout.prox(xp, z, t, scale))
+
+    def take(self, shape: tuple[int, ...], kept: Kept) -> GroupLasso:
+        # the strengths of groups stay those of their sizes at first
+        layout = _Layout(self, np.broadcast_to(np.float64(0.0), shape))
+        weights = layout.weights()
+        if layout.labels is None and (self.size == 1 or kept[layout.axis] is None):
+            indices = kept[layout.axis]
+            left = weights if indices is None else weights[np.asarray(indices)]
+            return replace(self, group_weights=left)
+        labels = take_entries(layout.numbers(), kept)
+        found, numbers = np.unique(labels, return_inverse=True)
+        first = int(np.searchsorted(found, 0))  # after -1, no group
+        return replace(
+            self,
+            groups=numbers.reshape(labels.shape) - first,
+            size=1,
+            group_weights=weights[found[first:]],
+        )
 
     def _prox_compiled(self, z: Array, t: Array, scale: float) -> Array:
         layout = _Layout(self, z)
@@ -164,14 +182,28 @@ class _Layout:
         entries = int(np.prod(w.shape))
         self.counts = np.full(self.n_groups, entries / max(self.n_groups, 1))
 
-    def strengths(self, scale: float) -> Array:
-        """Of all groups."""
+    def weights(self) -> Any:
+        """c_g of all groups."""
         given = self.penalty.group_weights
         weights = np.sqrt(self.counts) if given is None else np.asarray(as_numpy(given), np.float64)
         if weights.shape != (self.n_groups,) or not (weights >= 0.0).all():
             raise ValueError(
                 f"group_weights has shape {weights.shape}; wanted are {self.n_groups} numbers >= 0."
             )
+        return weights
+
+    def numbers(self) -> Any:
+        """The number of its group for every weight, -1 without."""
+        shape = tuple(self.like.shape)
+        if self.labels is not None:
+            return self.labels.reshape(shape)
+        n = shape[self.axis]
+        wide = [n if k == self.axis % len(shape) else 1 for k in range(len(shape))]
+        return np.broadcast_to((np.arange(n) // self.penalty.size).reshape(wide), shape)
+
+    def strengths(self, scale: float) -> Array:
+        """Of all groups."""
+        weights = self.weights()
         ratio = 1.0 - self.penalty.l1_ratio
         return like(weights * (self.penalty.strength * ratio), self.like) * scale
 

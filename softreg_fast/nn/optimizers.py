@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
-from softreg_fast.nn.penalties import Elementwise, Penalty
+from softreg_fast.nn.penalties import Elementwise, Kept, Penalty
 from softreg_fast.nn.rules import Rules, parameters_of, targets_of
 from softreg_fast.nn.support import check_schedule, hold, is_frozen, is_refit, prox_with_floor
 
@@ -158,10 +158,22 @@ class ProxAdamW(Optimizer):
             and parameter.is_contiguous()
             and gradient.dtype == parameter.dtype
         )
+        own = {**group, "penalty": self._penalty_of(group, parameter)}
         if fits:
-            _fused(group, parameter, gradient.contiguous(), state)
+            _fused(own, parameter, gradient.contiguous(), state)
         else:
-            _stepwise(group, parameter, gradient, state)
+            _stepwise(own, parameter, gradient, state)
+
+    def take(self, parameter: torch.Tensor, shape: tuple[int, ...], kept: Kept) -> None:
+        """From now on, the penalty of what is left of a parameter that has been cut."""
+        for group in self.param_groups:
+            if group["penalty"] is not None and any(p is parameter for p in group["params"]):
+                left = self._penalty_of(group, parameter).take(shape, kept)
+                self.__dict__.setdefault("_taken", {})[parameter] = (group["penalty"], left)
+
+    def _penalty_of(self, group: dict[str, Any], parameter: torch.Tensor) -> Any:
+        given, left = self.__dict__.get("_taken", {}).get(parameter, (None, None))
+        return left if given is not None and given is group["penalty"] else group["penalty"]
 
     def state_dict(self) -> dict[str, Any]:
         """As of every optimiser, without the penalties."""

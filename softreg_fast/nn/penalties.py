@@ -9,7 +9,8 @@ same to rounding. docs/neural.md derives the formulas.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import (
     Array,
+    as_numpy,
     flat_as,
     flat_copy,
     is_in_memory,
@@ -27,6 +29,9 @@ from softreg_fast.nn.arrays import (
     root,
     soft,
 )
+
+# For each axis of weights the indices that are left, None for all.
+Kept = Sequence[Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,6 +92,18 @@ class Penalty(ABC):
         """The number of its unit for every weight, to be broadcast to the shape of w."""
         return values.reshape(w.shape)
 
+    def take(self, shape: tuple[int, ...], kept: Kept) -> Penalty:
+        """The same penalty of the weights that are left when some have been cut out.
+
+        Parameters
+        ----------
+        shape : tuple
+            Of the weights before.
+        kept : list with an index array or None for each axis
+            What is left of them; None: everything.
+        """
+        return self
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Elementwise(Penalty):
@@ -146,6 +163,11 @@ class Elementwise(Penalty):
             n_threads_for(x.size),
         )
         return out
+
+    def take(self, shape: tuple[int, ...], kept: Kept) -> Elementwise:
+        if self.weights is None:
+            return self
+        return replace(self, weights=take_entries(as_numpy(self.weights), kept))
 
     def rule(self, scale: float = 1.0) -> tuple[str, float, float, bool]:
         """What the kernels are told."""
@@ -354,6 +376,15 @@ class LHalf(Elementwise):
         angle = xp.arccos(xp.clip(cosine, -1.0, 1.0))
         root = 2.0 / 3.0 * z * (1.0 + xp.cos(2.0 / 3.0 * (np.pi - angle)))
         return xp.where(small, xp.zeros_like(z), xp.where(u == 0, z, root))
+
+
+def take_entries(x: Any, kept: Kept) -> Any:
+    """The entries that are left of what is broadcast to the shape of weights."""
+    x = np.asarray(x)
+    for axis, indices in zip(range(-1, -x.ndim - 1, -1), reversed(kept), strict=False):
+        if indices is not None and x.shape[axis] > 1:
+            x = np.take(x, indices, axis=axis)
+    return x
 
 
 def check_in(

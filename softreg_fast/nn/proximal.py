@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from weakref import WeakSet
 
 import torch
 from torch import nn
@@ -13,7 +12,7 @@ from torch.optim import Optimizer
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.optimizers import flat
-from softreg_fast.nn.penalties import Elementwise
+from softreg_fast.nn.penalties import Elementwise, Kept
 from softreg_fast.nn.rules import Rules, Target, targets_of
 from softreg_fast.nn.steps import Moment, check_metric, step_of
 from softreg_fast.nn.support import (
@@ -28,12 +27,12 @@ from softreg_fast.nn.support import (
 # Under which name the first parameter group holds the state of the schedule.
 KEY = "softreg_fast"
 
+# Under which name an optimiser knows what is attached to it.
+ATTACHED = "_softreg_fast_attached"
+
 # How fast the strength follows the target sparsity, and how often that is looked at.
 GAIN = 0.2
 STEPS_BETWEEN_LOOKS = 10
-
-# Optimisers whose steps proximal steps follow; one attachment for each.
-ATTACHED: WeakSet[Optimizer] = WeakSet()
 
 
 def attach(
@@ -123,7 +122,7 @@ def attach(
     check_schedule(freeze, refit, min_keep, start)
     if target_sparsity is not None and not 0.0 < target_sparsity < 1.0:
         raise ValueError(f"target_sparsity must lie between 0 and 1, got {target_sparsity!r}.")
-    if optimizer in ATTACHED:
+    if attached_to(optimizer) is not None:
         raise ValueError(
             "The optimizer takes proximal steps already; give all rules to one attach(), or call "
             "remove() of what the first one returned."
@@ -178,7 +177,8 @@ class Proximal:
             optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(self._after_step),
         ]
-        ATTACHED.add(optimizer)
+        self._n_weights = sum(target.parameter.numel() for target in targets)
+        optimizer.__dict__[ATTACHED] = self
 
     def _find_groups(self) -> list[int]:
         # the parameter group of every target; load_state_dict replaces the groups, not their order
@@ -196,7 +196,7 @@ class Proximal:
         """Take no more proximal steps; the optimiser forgets the schedule."""
         for handle in self._handles:
             handle.remove()
-        ATTACHED.discard(self.optimizer)
+        self.optimizer.__dict__.pop(ATTACHED, None)
         self.optimizer.param_groups[0].pop(KEY, None)
 
     def freeze(self) -> None:
@@ -210,6 +210,13 @@ class Proximal:
     def thaw(self) -> None:
         """End what `freeze` and `refit` began."""
         self.state.update(freeze=None, refit=None)
+
+    def take(self, parameter: torch.Tensor, shape: tuple[int, ...], kept: Kept) -> None:
+        """From now on, the penalty of what is left of a parameter that has been cut."""
+        self.targets = [
+            t._replace(penalty=t.penalty.take(shape, kept)) if t.parameter is parameter else t
+            for t in self.targets
+        ]
 
     @property
     def state(self) -> dict[str, Any]:
@@ -231,10 +238,9 @@ class Proximal:
 
     @property
     def sparsity(self) -> float:
-        """Which part of the penalised weights is zero."""
-        total = sum(target.parameter.numel() for target in self.targets)
+        """Which part of the penalised weights is zero, or has been cut out."""
         nonzero = sum(int(torch.count_nonzero(target.parameter)) for target in self.targets)
-        return float(1.0 - nonzero / max(total, 1))
+        return float(1.0 - nonzero / max(self._n_weights, 1))
 
     def value(self) -> float:
         """The sum of all penalties, at full strength."""
@@ -291,6 +297,12 @@ class Proximal:
                 step = step_of(self.optimizer, group, target.parameter, self.metric)
                 if step is not None:
                     take_step(target, step, scale, self.min_keep)
+
+
+def attached_to(optimizer: Optimizer) -> Proximal | None:
+    """What `attach` has hung on an optimiser."""
+    found: Proximal | None = optimizer.__dict__.get(ATTACHED)
+    return found
 
 
 def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
