@@ -12,7 +12,6 @@ from torch import fx, nn
 from torch.optim import Optimizer
 
 from softreg_fast.nn.flow import Flow, follow
-from softreg_fast.nn.units_of_layers import wide_matrix
 from softreg_fast.nn.surgery import (
     Plan,
     Surgery,
@@ -24,6 +23,7 @@ from softreg_fast.nn.surgery import (
 )
 from softreg_fast.nn.tracing import Untraceable, bind, untouched
 from softreg_fast.nn.units import Blocks, Solution, Units
+from softreg_fast.nn.units_of_layers import wide_matrix
 
 INPUTS = ("in_features", "in_channels", "input_size")
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from softreg_fast.nn.units_of_layers import GATES, LAYERS, linear, refusal
 from softreg_fast.nn.tracing import trace, untouched
 from softreg_fast.nn.units import Blocks, Ids, Units
+from softreg_fast.nn.units_of_layers import GATES, LAYERS, linear, refusal
 from softreg_fast.nn.values import (
     Call,
     Extremes,
