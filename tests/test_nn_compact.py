@@ -772,7 +772,7 @@ def compare_trainings(name, make_optimizer):
     for each in data[3:]:
         a = step(model, optimizer, each)
         b = step(twin, its_optimizer, each)
-        assert distance(a, b) < 1e-9
+        assert distance(a, b) < 1e-6  # Adam divides rounding by what is nearly zero
     assert distance(model(*x[0]), twin(*x[0])) < 1e-8
 
 
@@ -883,7 +883,7 @@ def test_penalties_go_on_as_well(name, fused):
     for each in data[4:]:
         a = step(model, optimizer, each)
         b = step(twin, its_optimizer, each)
-        assert distance(a, b) < 1e-9
+        assert distance(a, b) < 1e-6  # Adam divides rounding by what is nearly zero
     if not fused:
         assert abs(proximal.value() - its_proximal.value()) < 1e-9
         assert abs(proximal.sparsity - its_proximal.sparsity) < 1e-12
