@@ -66,7 +66,7 @@ class Proximal(keras.optimizers.Optimizer):
                 )
             if _in_graph_of_tensorflow():
                 raise ValueError(
-                    "On TensorFlow call optimizer.build(model.trainable_variables) before training; "
+                    "On TensorFlow call optimizer.build(model.trainable_variables) before fit; "
                     "its graph would hold the gradient of the penalty beside the proximal step."
                 )
             variable.regularizer = TakenOver(regularizer, by=self)
