@@ -18,7 +18,7 @@ from softreg_fast.nn.keras import GroupLasso, ProxAdam, SparsityMonitor
 
 EPOCHS = 100
 BATCH = 32
-STRENGTH = 0.006
+STRENGTH = 0.01
 
 
 def make_data(rng):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import keras
@@ -26,6 +27,12 @@ def regularizer_of(variable: Any) -> ProximalRegularizer | None:
     found = getattr(variable, "regularizer", None)
     found = found.regularizer if isinstance(found, TakenOver) else found
     return found if isinstance(found, ProximalRegularizer) else None
+
+
+def _in_graph_of_tensorflow() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    return not sys.modules["tensorflow"].executing_eagerly()
 
 
 class Proximal(keras.optimizers.Optimizer):
@@ -56,6 +63,11 @@ class Proximal(keras.optimizers.Optimizer):
                     f"{variable.path} is {variable.dtype}, in which short steps get lost; wanted "
                     "are penalised weights in float32 or float64, such as those of the policies "
                     "mixed_float16 and mixed_bfloat16."
+                )
+            if _in_graph_of_tensorflow():
+                raise ValueError(
+                    "On TensorFlow call optimizer.build(model.trainable_variables) before fit; "
+                    "its graph would hold the gradient of the penalty beside the proximal step."
                 )
             variable.regularizer = TakenOver(regularizer, by=self)
 
