@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
+from softreg_fast.nn.inference import Plan
 from softreg_fast.nn.penalties import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative, Penalty
 
 FROM_TORCH = {
@@ -15,8 +16,7 @@ FROM_TORCH = {
     "attach": "proximal",
     "ProxAdamW": "optimizers",
     "param_groups": "optimizers",
-    "Plan": "inference",
-    "plan": "inference",
+    "plan": "plans",
     "export_header": "export",
     "export_onnx": "export",
     "sizes": "export",
@@ -32,6 +32,7 @@ __all__ = [
     "LHalf",
     "NonNegative",
     "Penalty",
+    "Plan",
     "SparseGroupLasso",
 ]
 
