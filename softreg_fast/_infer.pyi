@@ -1,4 +1,4 @@
-from typing import Any, Final
+from typing import Any, Final, Self
 
 KINDS: Final[dict[str, int]]
 ACTIVATIONS: Final[dict[str, int]]
@@ -6,13 +6,13 @@ CHUNK: Final[int]
 MOST_LANES: Final[int]
 
 class Arena:
-    def __init__(self, n_bytes: int) -> None: ...
+    def __new__(cls, n_bytes: int) -> Self: ...
 
 class Network:
     width_in: Final[int]
     width_out: Final[int]
-    def __init__(
-        self,
+    def __new__(
+        cls,
         dtype: str,
         single: list[dict[str, Any]],
         tiled: list[dict[str, Any]],
@@ -21,7 +21,7 @@ class Network:
         used: Any,
         offsets: Any,
         high: int = 0,
-    ) -> None: ...
+    ) -> Self: ...
     def run(
         self,
         x: Any,

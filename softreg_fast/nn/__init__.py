@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
+from softreg_fast.nn.inference import Plan
 from softreg_fast.nn.penalties import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative, Penalty
 
 FROM_TORCH = {
@@ -20,8 +21,7 @@ FROM_TORCH = {
     "ProxAdamW": "optimizers",
     "copy_zeros": "support",
     "param_groups": "optimizers",
-    "Plan": "inference",
-    "plan": "inference",
+    "plan": "plans",
     "export_header": "export",
     "export_onnx": "export",
     "sizes": "export",
@@ -42,6 +42,7 @@ __all__ = [
     "LHalf",
     "NonNegative",
     "Penalty",
+    "Plan",
     "SparseGroupLasso",
 ]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from softreg_fast.nn import header
+from softreg_fast.nn.graph import read
 from softreg_fast.nn.layers import Graph, Layer
 
 # The newest operators that are used are Gelu's, of this set.
@@ -57,8 +58,6 @@ def export_header(
     OSError
         If the file cannot be written.
     """
-    from softreg_fast.nn.graph import read
-
     header.check_identifier(name)
     graph, _ = read(model, example_inputs)
     write_whole(path, header.text_of(graph, name, _header_formats(graph, formats)).encode("ascii"))
@@ -105,8 +104,6 @@ def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -
     OSError
         If the file cannot be written.
     """
-    from softreg_fast.nn.graph import read
-
     graph, _ = read(model, example_inputs)
     write_whole(path, onnx_bytes(graph))
 
@@ -178,8 +175,6 @@ def sizes(model: Any, example_inputs: Any) -> Sizes:
     -------
     Sizes
     """
-    from softreg_fast.nn.graph import read
-
     graph, _ = read(model, example_inputs)
     dense = [x for layer in graph.layers for k, x in layer.arrays.items() if k != "index"]
     raw = b"".join(x.tobytes() for x in dense)
