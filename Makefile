@@ -70,6 +70,7 @@ TORCH ?= torch==2.13.0
 nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	OMP_NUM_THREADS=1 $(python) -m pytest tests/test_nn_penalties.py tests/test_nn_torch.py \
+		tests/test_nn_mlp.py \
 		tests/test_examples.py $(ARGS)
 
 sklearn-tests: build $(stamp)-test
