@@ -566,6 +566,12 @@ def test_extreme_inputs(rng):
     plain = quick(SparseMLPRegressor, max_iter=100, learning_rate_init=0.01).fit(X, y)
     assert not {4, 8} & set(model.selected_features_)
     assert model.score(wild, y) > plain.score(X, y) - 0.1
+    for unit in (1e-250, 1e250):
+        assert_allclose(
+            quick(SparseMLPRegressor).fit(X, unit * y).predict(X) / unit,
+            quick(SparseMLPRegressor).fit(X, y).predict(X),
+            rtol=1e-6,
+        )
     constant = quick(SparseMLPRegressor, max_iter=60, learning_rate_init=0.02).fit(
         X, np.full(100, 7.0)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,10 @@ class GroupLasso(Penalty):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_in("size", self.size, 1.0)
+        for name, value in (("size", self.size), ("groups", self.groups)):
+            if not np.ndim(value) and (isinstance(value, bool) or not isinstance(value, Integral)):
+                raise ValueError(f"{name} must be an integer, got {value!r}.")
+        check_in("size", self.size, 1)
 
     @property
     def l1_ratio(self) -> float:
@@ -83,7 +87,7 @@ class GroupLasso(Penalty):
         n_threads = n_threads_for(x.size)
         if thin:
             _prox.prox(x.ravel(), steps, ("elastic_net", thin, 1.0, False), None, n_threads)
-        starts = np.arange(0, x.size + 1, max(x.shape[1], 1), dtype=np.int64)
+        starts = np.arange(layout.n_groups + 1, dtype=np.int64) * x.shape[1]
         strengths = np.asarray(as_numpy(layout.strengths(scale)), np.float64)
         _prox.group_prox(x.ravel(), steps, starts, strengths, n_threads)
         return like(layout.from_rows(x), z)
@@ -157,16 +161,19 @@ class _Layout:
         """Of all groups."""
         given = self.penalty.group_weights
         weights = np.sqrt(self.counts) if given is None else np.asarray(as_numpy(given), np.float64)
-        if weights.shape != (self.n_groups,) or not (weights >= 0.0).all():
+        fits = weights.shape == (self.n_groups,) and (weights >= 0.0).all()
+        if not fits or not np.isfinite(weights).all():
             raise ValueError(
-                f"group_weights has shape {weights.shape}; wanted are {self.n_groups} numbers >= 0."
+                f"group_weights has shape {weights.shape}; wanted are {self.n_groups} finite "
+                "numbers >= 0."
             )
         ratio = 1.0 - self.penalty.l1_ratio
         return like(weights * (self.penalty.strength * scale * ratio), self.like)
 
     def rows(self, x: Array) -> Array:
         """(n_groups, weights in each) of an axis layout."""
-        return namespace(x).moveaxis(x, self.axis, 0).reshape(self.n_groups, -1)
+        in_each = int(self.counts[0]) if self.n_groups else 0
+        return namespace(x).moveaxis(x, self.axis, 0).reshape(self.n_groups, in_each)
 
     def from_rows(self, rows: Any) -> Any:
         """The same numbers as an array of the shape of the weights."""
@@ -238,7 +245,7 @@ class _Layout:
     def _norms(self, xp: Any, z: Array, t: Array, s: Array, size: Array) -> Array:
         # Newton on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, kept between bounds
         low, high = size * 0, size
-        r = high
+        r, tolerance = high, 2.0 * float(xp.finfo(z.dtype).eps)
         for _ in range(MOST_STEPS):
             a = self.spread(r) + self.spread(s) * t
             q = z / xp.where(a > 0, a, xp.ones_like(a))
@@ -249,7 +256,7 @@ class _Layout:
             safe = xp.where(slope > 0, slope, xp.ones_like(slope))
             new = r + (xp.sqrt(total) - 1) * total / safe
             new = xp.where((new >= low) & (new <= high), new, 0.5 * (low + high))
-            if bool((xp.abs(new - r) <= 4e-16 * new).all()):
+            if bool((xp.abs(new - r) <= tolerance * new).all()):
                 return new
             r = new
         return r

@@ -50,9 +50,6 @@ SMALLEST_SHARE = 1e-3
 # Of the objective: falls it by more in n_iter_no_change epochs, then training was too short.
 STILL_CHANGING = 0.05
 
-# Targets that spread less than this, for their size, are constant.
-SMALLEST_SPREAD = 1e-14
-
 
 class _SparseMLP(BaseEstimator):
     # What both share: parameters, training in two parts, outputs from the weights that are left.
@@ -188,13 +185,12 @@ class _SparseMLP(BaseEstimator):
 
     def _units(self, samples: Samples, out_activation: str) -> tuple[Values, Values]:
         # centre and size of each output in training
-        targets, weight = samples.targets[samples.rows], samples.weight[samples.rows]
+        targets = samples.targets
         if out_activation != "identity" or not self.standardize:
             return np.zeros_like(targets[0]), np.ones_like(targets[0])
-        centre = np.average(targets, axis=0, weights=weight)
-        size = np.sqrt(np.average((targets - centre) ** 2, axis=0, weights=weight))
-        size[size <= SMALLEST_SPREAD * np.abs(centre)] = 1
-        return centre, size
+        centre, inverse = centre_and_inverse(targets, samples.weight, samples.rows)
+        size = 1.0 / np.where(inverse > 0.0, inverse, 1.0)
+        return centre.astype(targets.dtype), size.astype(targets.dtype)
 
     def _new_layers(self, samples: Samples, out_activation: str, rng: Any) -> list[Layer]:
         sizes = [samples.X.shape[1], *self._hidden(), samples.targets.shape[1]]
@@ -227,7 +223,8 @@ class _SparseMLP(BaseEstimator):
         ]
         varies = samples.inverse > 0
         scale = np.divide(1, samples.inverse, out=np.zeros_like(samples.inverse), where=varies)
-        layers = mlp_layers.with_inputs_in_units(layers, -samples.mean * samples.inverse, scale)
+        coef, intercept = layers[0]
+        layers[0] = Layer(coef * scale[:, np.newaxis], intercept + samples.mean @ coef)
         return mlp_layers.with_outputs_in_units(layers, -centre / size, 1 / size)
 
     def _hidden(self) -> tuple[int, ...]:
@@ -505,7 +502,7 @@ class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(100,)
-        Units of the hidden layers before any vanish.
+        Units of the hidden layers before any vanish; () for none, a linear model.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Of the hidden layers.
     penalty : str, Penalty, list or None, default="group"

@@ -20,6 +20,8 @@ NOTHING = ("nothing", 0.0, 0.0, False)
 def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     """Parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
 
+    Embeddings have groups of their own, with "seen_only": rows that never had a gradient stay.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -30,10 +32,11 @@ def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     penalised = {id(target.parameter) for target in targets}
     groups: list[dict[str, Any]] = [
         {
-            "params": [target.parameter for target in targets if target.penalty is penalty],
-            "penalty": penalty,
+            "params": [t.parameter for t in targets if (t.penalty, t.seen_only) == kind],
+            "penalty": kind[0],
+            "seen_only": kind[1],
         }
-        for penalty in dict.fromkeys(target.penalty for target in targets)
+        for kind in dict.fromkeys((t.penalty, t.seen_only) for t in targets)
     ]
     rest = [p for _, p, _ in parameters_of(model) if id(p) not in penalised]
     return [*groups, {"params": rest}] if rest else groups
@@ -93,11 +96,16 @@ class ProxAdamW(Optimizer):
             "amsgrad": amsgrad,
             "penalty": penalty,
             "strength_scale": strength_scale,
+            "seen_only": False,
         }
         super().__init__(params, defaults)
-        for group in self.param_groups:
-            if group["penalty"] is not None and not isinstance(group["penalty"], Penalty):
-                raise TypeError(f"penalty must be a Penalty or None, got {group['penalty']!r}.")
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As of every optimiser; the group may have a "penalty"."""
+        penalty = param_group.get("penalty", self.defaults["penalty"])
+        if penalty is not None and not isinstance(penalty, Penalty):
+            raise TypeError(f"penalty must be a Penalty or None, got {penalty!r}.")
+        super().add_param_group(param_group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step by the gradients; the loss of the closure, if there is one."""
@@ -128,6 +136,7 @@ class ProxAdamW(Optimizer):
             and parameter.dtype in (torch.float32, torch.float64)
             and parameter.is_contiguous()
             and gradient.dtype == parameter.dtype
+            and all(state[name].is_contiguous() for name in state if name != "step")
         )
         if fits:
             _fused(group, parameter, gradient.contiguous(), state)
@@ -143,10 +152,10 @@ class ProxAdamW(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As of every optimiser; the penalties stay those that were given."""
-        penalties = [group["penalty"] for group in self.param_groups]
+        given = [(group["penalty"], group["seen_only"]) for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, penalty in zip(self.param_groups, penalties, strict=True):
-            group["penalty"] = penalty
+        for group, (penalty, seen_only) in zip(self.param_groups, given, strict=True):
+            group["penalty"], group["seen_only"] = penalty, seen_only
             group.setdefault("strength_scale", 1.0)
 
 
@@ -154,7 +163,7 @@ def _fused(
     group: dict[str, Any], parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any]
 ) -> None:
     penalty, scale = group["penalty"], float(group["strength_scale"])
-    single = isinstance(penalty, Elementwise)
+    single = isinstance(penalty, Elementwise) and not group["seen_only"]
     steps = None if single or penalty is None else torch.empty_like(parameter)
     _prox.adamw(
         flat(parameter),
@@ -175,12 +184,19 @@ def _fused(
         n_threads_for(parameter.numel()),
     )
     if steps is not None:
+        _hold_unseen(group, state, steps)
         parameter.copy_(penalty.prox(parameter.detach(), steps, scale))
+
+
+def _hold_unseen(group: dict[str, Any], state: dict[str, Any], t: torch.Tensor) -> None:
+    # rows that never had a gradient have steps as long as eps allows: take none
+    if group["seen_only"]:
+        t.masked_fill_(state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"] == 0, 0.0)
 
 
 def flat(x: torch.Tensor) -> Any:
     """The memory of a contiguous tensor as a NumPy vector."""
-    return x.detach().numpy().reshape(-1)
+    return x.detach().view(-1).numpy()
 
 
 def _stepwise(
@@ -198,5 +214,6 @@ def _stepwise(
     t = lr / (v.to(wide).sqrt() / (1.0 - beta2**k) ** 0.5 + group["eps"])
     z = parameter.to(wide) * (1.0 - lr * group["weight_decay"]) - t * m.to(wide) / (1.0 - beta1**k)
     if group["penalty"] is not None:
+        _hold_unseen(group, state, t)
         z = group["penalty"].prox(z, t, float(group["strength_scale"]))
     parameter.copy_(z)
