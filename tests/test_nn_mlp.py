@@ -285,6 +285,7 @@ def test_predictions_are_those_of_the_coefficients(rng, activation, penalty):
     assert model.sparsity_ == pytest.approx(1.0 - model.n_nonzero_ / (10 * 12 + 12 * 6 + 6 * 3))
     assert model.hidden_layer_sizes_ == tuple(int(c.any(0).sum()) for c in model.coefs_[:-1])
     assert model.n_nonzero_curve_[-1] >= model.n_nonzero_
+    assert max(model.n_nonzero_curve_[42:]) <= model.n_nonzero_curve_[41]  # frozen in the refit
 
 
 @training
