@@ -218,6 +218,8 @@ cdef void prox_of_group(Py_ssize_t n, real_t* z, const real_t* t, Py_ssize_t ste
         if z[j] != 0.0:
             scaled += (z[j] / <double> t[step * j]) * (z[j] / <double> t[step * j])
     if strength == 0.0 or most == 0.0:
+        for j in range(n):
+            z[j] = z[j] + <real_t> 0.0      # no zero is -0.0
         return
     if sqrt(scaled) <= strength:
         for j in range(n):

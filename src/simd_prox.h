@@ -24,6 +24,9 @@ SR_LEAF void SR_NAME(sr_prox_elastic_net)(ptrdiff_t n, SR_T *z, const SR_T *t, c
     if (l2_ratio == 0) {
         for (i = 0; i < n; i++)
             z[i] = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
+    } else if (l1_ratio == 0) {  /* 0 times an infinite product is NaN */
+        for (i = 0; i < n; i++)
+            z[i] = z[i] / (1 + t[i] * s[i]) + (SR_T)0;
     } else {
         for (i = 0; i < n; i++) {
             const SR_T u = t[i] * s[i];
@@ -71,9 +74,11 @@ static void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const S
         double x = z[i];
         if (size <= 1.5 * third * third)
             x = 0.0;
-        else if (u > 0.0)
-            x *= 2.0 / 3.0
-                 * (1.0 + cos(2.0 / 3.0 * (3.141592653589793 - acos(u / 4.0 * pow(size / 3.0, -1.5)))));
+        else if (u > 0.0) {
+            /* 3 / 4^(2/3) u^(2/3) / |z| <= 0.794; its power 3/2 is u / 4 (|z| / 3)^(-3/2) */
+            const double q = 1.1905507889761495 * third * third / size;
+            x *= 2.0 / 3.0 * (1.0 + cos(2.0 / 3.0 * (3.141592653589793 - acos(q * sqrt(q)))));
+        }
         z[i] = (SR_T)x + (SR_T)0;
     }
 }

@@ -155,6 +155,25 @@ def test_shapes(rng, elementwise, layout):
     assert penalty.prox(z, 0.5).shape == z.shape
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+def test_products_beyond_all_numbers(elementwise, array):
+    penalty, _ = elementwise
+    if penalty.strength == 0.0:
+        pytest.skip("nothing is penalised")
+    penalty = type(penalty)(**{**vars(penalty), "strength": 1e300})
+    for t in (1.0, 1e300):
+        x = np.asarray(penalty.prox(array([1.0, -2.0, 0.0]), t))
+        assert_allclose(x, 0.0, atol=1e-299)
+
+
+def test_numbers_next_to_nothing(array):
+    z = np.array([1e-205, 1e-206, -2e-206, 1e-207, 1.0])
+    x = np.asarray(LHalf(strength=1e-310).prox(array(z), 1.0))
+    assert np.isfinite(x).all()
+    assert (np.abs(x) <= np.abs(z)).all()
+    assert_allclose(x[[0, 4]], z[[0, 4]], rtol=0.01)
+
+
 # -- groups ----------------------------------------------------------------------------------------
 
 GROUPS = {
@@ -234,6 +253,22 @@ def test_steps_of_zero_hold_weights(rng, array):
     assert_array_equal(x[:, 0], z[:, 0])
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
+@pytest.mark.parametrize("groups", [0, 1])
+def test_groups_of_nothing(array, shape, groups):
+    penalty, w = SparseGroupLasso(strength=0.3, groups=groups), array(np.zeros(shape))
+    assert penalty.prox(w, 0.5).shape == shape
+    assert penalty.value(w) == 0.0
+    assert penalty.violation(w, w).shape == (shape[groups],)
+
+
+def test_groups_without_strength(array):
+    for penalty in (GroupLasso(strength=0.0), GroupLasso(strength=1.0, group_weights=[0.0, 0.0])):
+        x = np.asarray(penalty.prox(array([[-0.0, 1.0], [0.0, -2.0]]), 0.5))
+        assert_array_equal(x, [[0.0, 1.0], [0.0, -2.0]])
+        assert not np.signbit(x[x == 0.0]).any()
+
+
 def test_group_weights(rng, array):
     z = rng.standard_normal((5, 6))
     x = np.asarray(GroupLasso(strength=1.0, group_weights=[0, 99, 0, 99, 0]).prox(array(z), 1.0))
@@ -262,8 +297,16 @@ def test_group_weights(rng, array):
         ),
         (
             lambda: GroupLasso(strength=1.0, group_weights=[1.0]).prox(np.ones((3, 2)), 1.0),
-            "wanted are 3 numbers",
+            "wanted are 3 finite numbers",
         ),
+        (
+            lambda: GroupLasso(strength=0.0, group_weights=[np.inf] * 3).prox(np.ones((3, 2)), 1.0),
+            "wanted are 3 finite numbers",
+        ),
+        (lambda: GroupLasso(strength=1.0, groups=0.5), "groups must be an integer, got 0.5"),
+        (lambda: GroupLasso(strength=1.0, groups=True), "groups must be an integer, got True"),
+        (lambda: GroupLasso(strength=1.0, size=1.5), "size must be an integer, got 1.5"),
+        (lambda: GroupLasso(strength=1.0, size=0), "size must be a number >= 1"),
     ],
 )
 def test_bad_penalties(make, wanted):

@@ -237,6 +237,42 @@ def test_training_goes_on_bit_for_bit(fused):
         assert proximal.state["n_steps"] == 60
 
 
+@pytest.mark.parametrize("kind", ["attach", "ours"])
+@pytest.mark.parametrize("penalty", [L1(strength=0.02), GroupLasso(strength=0.02, groups=1)])
+def test_memory_formats(kind, penalty):
+    # the same training, also where a checkpoint brings moments of the other format
+    def make(memory_format):
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten())
+        model = model.double().to(memory_format=memory_format)
+        if kind == "ours":
+            return model, ProxAdamW(param_groups(model, {"0.weight": penalty}), lr=0.01)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        attach(model, optimizer, {"0.weight": penalty})
+        return model, optimizer
+
+    def run(model, optimizer, images):
+        for X in images:
+            optimizer.zero_grad()
+            (model(X)[:, 0] - X[:, 0, 0, 0]).pow(2).mean().backward()
+            optimizer.step()
+
+    images = torch.randn(20, 8, 3, 5, 5, dtype=torch.float64)
+    plain, optimizer = make(torch.contiguous_format)
+    other, its_optimizer = make(torch.channels_last)
+    other.load_state_dict(plain.state_dict())
+    run(plain, optimizer, images[:10])
+    run(other, its_optimizer, images[:10])
+    third, moved = make(torch.contiguous_format)
+    third.load_state_dict(other.state_dict())
+    moved.load_state_dict(copy.deepcopy(its_optimizer.state_dict()))  # or they share moments
+    run(plain, optimizer, images[10:])
+    run(other, its_optimizer, images[10:])
+    run(third, moved, images[10:])
+    for model in (other, third):
+        for a, b in zip(plain.parameters(), model.parameters(), strict=True):
+            assert_allclose(b.detach().numpy(), a.detach().numpy(), rtol=1e-9, atol=1e-14)
+
+
 def test_checkpoints_of_adamw_fit():
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
@@ -269,6 +305,8 @@ def test_biases_and_norms_are_left_out():
         "0.bias",
         "2.weight",
     ]
+    tables = torch.nn.Sequential(torch.nn.RMSNorm((2, 3)), torch.nn.LayerNorm((2, 3)))
+    assert names(torch.nn.Sequential(tables, torch.nn.Linear(2, 2)), {"*": some}) == ["1.weight"]
 
 
 def test_the_first_rule_counts():
@@ -318,6 +356,75 @@ def test_target_sparsity():
     assert abs(proximal.sparsity - 0.6) < 0.1
 
 
+@pytest.mark.parametrize("as_tensor", [False, True])
+@pytest.mark.parametrize("cls", [torch.optim.SGD, torch.optim.Adam])
+def test_groups_have_learning_rates_of_their_own(cls, as_tensor):
+    model = torch.nn.ParameterDict({name: torch.full((2, 2), 10.0) for name in "abc"})
+    kind = torch.tensor if as_tensor else float
+    optimizer = cls([{"params": [model["a"]], "lr": kind(1e-6)}], lr=kind(0.1))
+    optimizer.add_param_group({"params": [model["c"], model["b"]]})
+    attach(model, optimizer, {"[ab]": L1(strength=1.0)})
+    for _ in range(3):
+        for parameter in model.values():
+            parameter.grad = torch.full((2, 2), 1e-3)
+        optimizer.step()
+    moved = {name: float((10.0 - model[name].detach()).mean()) for name in "abc"}
+    assert abs(moved["a"]) < 0.01
+    assert abs(moved["c"]) < 0.31
+    assert moved["b"] > moved["c"] + 0.25
+
+
+def test_steps_with_a_closure():
+    model, rules = network(torch.float64), {torch.nn.Linear: L1(strength=0.01)}
+    twin = copy.deepcopy(model)
+    optimizers = [torch.optim.Adam(net.parameters(), lr=0.01) for net in (model, twin)]
+    for net, optimizer in zip((model, twin), optimizers, strict=True):
+        attach(net, optimizer, rules)
+    data = list(batches(10, torch.float64))
+    train(model, optimizers[0], data)
+    for X, y in data:
+
+        def closure(X=X, y=y):
+            optimizers[1].zero_grad()
+            loss = ((twin(X) - y) ** 2).mean()
+            loss.backward()
+            return loss
+
+        assert float(optimizers[1].step(closure).detach()) > 0.0
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_parameters_of_nothing():
+    model = torch.nn.ParameterDict({"none": torch.zeros(0, 5), "some": torch.ones(2, 5)})
+    for penalty in (L1(strength=0.1), GroupLasso(strength=0.1)):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        proximal = attach(model, optimizer, {"*": penalty})
+        for parameter in model.values():
+            parameter.grad = torch.full_like(parameter, 3.0)
+        optimizer.step()
+        ours = ProxAdamW(param_groups(model, {"*": penalty}))
+        ours.step()
+        assert proximal.violation() > 0.0
+        assert proximal.value() > 0.0
+        proximal.remove()
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_gradient_that_is_not_a_number_is_seen(fused):
+    for penalty in PENALTIES.values():
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.Adam(model.parameters())
+        if fused:
+            optimizer = ProxAdamW(param_groups(model, {"weight": penalty}))
+        else:
+            attach(model, optimizer, {"weight": penalty})
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, float("nan"))
+        optimizer.step()
+        assert model.weight.isnan().all()
+
+
 def test_parameters_without_gradient_stay():
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -329,17 +436,29 @@ def test_parameters_without_gradient_stay():
     assert not model[3].weight.any()
 
 
-def test_rows_of_unseen_words_stay():
-    model = torch.nn.Embedding(6, 3)
-    before = model.weight.detach().clone()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    attach(model, optimizer, {torch.nn.Embedding: L1(strength=1.0)})
+@pytest.mark.parametrize("penalty", [L1(strength=1.0), GroupLasso(strength=0.1, groups=1)])
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("layout", ["fused", "stepwise"])
+def test_rows_of_unseen_words_stay(penalty, amsgrad, layout):
+    model = torch.nn.Sequential(torch.nn.Embedding(6, 3), torch.nn.Linear(3, 3)).double()
+    twin, before = copy.deepcopy(model), model[0].weight.detach().clone()
+    options, rules = {"lr": 1e-2, "amsgrad": amsgrad}, {"*": penalty}
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.0, **options)
+    attach(model, optimizer, rules)
+    if layout == "stepwise":
+        twin[0].weight.data = twin[0].weight.data.T.contiguous().T
+    ours = ProxAdamW(param_groups(twin, rules), **options)
+    ours.load_state_dict(ours.state_dict())
     for _ in range(3):
-        optimizer.zero_grad()
-        model(torch.tensor([0, 2])).pow(2).sum().backward()
-        optimizer.step()
-    assert torch.equal(model.weight[[1, 3, 4, 5]], before[[1, 3, 4, 5]])
-    assert not torch.equal(model.weight[[0, 2]], before[[0, 2]])
+        for net, each in ((model, optimizer), (twin, ours)):
+            each.zero_grad()
+            net(torch.tensor([0, 2])).pow(2).sum().backward()
+            each.step()
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        assert_allclose(b.detach().numpy(), a.detach().numpy(), rtol=1e-9, atol=1e-14)
+    weight = twin[0].weight
+    assert torch.equal(weight[[1, 3, 4, 5]], before[[1, 3, 4, 5]])
+    assert not torch.equal(weight[[0, 2]], before[[0, 2]])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -437,6 +556,15 @@ def test_optimizers_that_do_not_fit():
         attach(model, "adam", rules)
     with pytest.raises(TypeError, match="Penalty or None"):
         ProxAdamW(model.parameters(), penalty=0.1)
+    with pytest.raises(TypeError, match="Penalty or None"):
+        ProxAdamW(model[0].parameters()).add_param_group(
+            {"params": model[3].parameters(), "penalty": 0.1}
+        )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    attach(model, optimizer, rules)
+    optimizer.param_groups[0]["maximize"] = True
+    with pytest.raises(ValueError, match="maximize"):
+        train(model, optimizer, batches(1))
     with pytest.raises(ValueError, match="lr must be"):
         ProxAdamW(model.parameters(), lr=-1.0)
 

@@ -32,6 +32,9 @@ FROM_TORCH = {
     "compact_like": "compact",
 }
 
+# Estimators, which need it to be fitted only.
+ESTIMATORS = {"SparseMLPClassifier": "mlp", "SparseMLPRegressor": "mlp"}
+
 __all__ = [
     "L1",
     "L2",
@@ -48,10 +51,12 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *FROM_TORCH])
+    return sorted({*globals(), *FROM_TORCH, *ESTIMATORS})
 
 
 def __getattr__(name: str) -> Any:
+    if name in ESTIMATORS:
+        return getattr(importlib.import_module(f"{__name__}.{ESTIMATORS[name]}"), name)
     if name not in FROM_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

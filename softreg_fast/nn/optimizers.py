@@ -24,6 +24,8 @@ SCHEDULE = {"strength_scale": 1.0, "freeze": None, "refit": None, "min_keep": 0}
 def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     """Parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
 
+    Embeddings have groups of their own, with "seen_only": rows that never had a gradient stay.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -34,10 +36,11 @@ def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     penalised = {id(target.parameter) for target in targets}
     groups: list[dict[str, Any]] = [
         {
-            "params": [target.parameter for target in targets if target.penalty is penalty],
-            "penalty": penalty,
+            "params": [t.parameter for t in targets if (t.penalty, t.seen_only) == kind],
+            "penalty": kind[0],
+            "seen_only": kind[1],
         }
-        for penalty in dict.fromkeys(target.penalty for target in targets)
+        for kind in dict.fromkeys((t.penalty, t.seen_only) for t in targets)
     ]
     rest = [p for _, p, _ in parameters_of(model) if id(p) not in penalised]
     return [*groups, {"params": rest}] if rest else groups
@@ -106,11 +109,16 @@ class ProxAdamW(Optimizer):
             "freeze": freeze,
             "refit": refit,
             "min_keep": min_keep,
+            "seen_only": False,
         }
         super().__init__(params, defaults)
-        for group in self.param_groups:
-            if group["penalty"] is not None and not isinstance(group["penalty"], Penalty):
-                raise TypeError(f"penalty must be a Penalty or None, got {group['penalty']!r}.")
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As of every optimiser; the group may have a "penalty"."""
+        penalty = param_group.get("penalty", self.defaults["penalty"])
+        if penalty is not None and not isinstance(penalty, Penalty):
+            raise TypeError(f"penalty must be a Penalty or None, got {penalty!r}.")
+        super().add_param_group(param_group)
 
     def freeze(self) -> None:
         """From now on the penalised weights that are zero stay zero; the rest trains on."""
@@ -157,6 +165,7 @@ class ProxAdamW(Optimizer):
             and parameter.dtype in (torch.float32, torch.float64)
             and parameter.is_contiguous()
             and gradient.dtype == parameter.dtype
+            and all(state[name].is_contiguous() for name in state if name != "step")
         )
         own = {**group, "penalty": self._penalty_of(group, parameter)}
         if fits:
@@ -184,10 +193,10 @@ class ProxAdamW(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As of every optimiser; the penalties stay those that were given."""
-        penalties = [group["penalty"] for group in self.param_groups]
+        given = [(group["penalty"], group["seen_only"]) for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, penalty in zip(self.param_groups, penalties, strict=True):
-            group["penalty"] = penalty
+        for group, (penalty, seen_only) in zip(self.param_groups, given, strict=True):
+            group["penalty"], group["seen_only"] = penalty, seen_only
             for name, value in SCHEDULE.items():
                 group.setdefault(name, value)
 
@@ -197,7 +206,7 @@ def _fused(
 ) -> None:
     penalty, n_steps = group["penalty"], int(state["step"])
     scale = _scale(group, n_steps)
-    single = isinstance(penalty, Elementwise) and not group["min_keep"]
+    single = isinstance(penalty, Elementwise) and not group["min_keep"] and not group["seen_only"]
     steps = None if single or penalty is None else torch.empty_like(parameter)
     _prox.adamw(
         flat(parameter),
@@ -219,6 +228,7 @@ def _fused(
         n_threads_for(parameter.numel()),
     )
     if steps is not None:
+        _hold_unseen(group, state, steps)
         parameter.copy_(_proximal_point(group, parameter.detach(), steps, scale))
 
 
@@ -235,9 +245,15 @@ def _proximal_point(
     return point
 
 
+def _hold_unseen(group: dict[str, Any], state: dict[str, Any], t: torch.Tensor) -> None:
+    # rows that never had a gradient have steps as long as eps allows: take none
+    if group["seen_only"]:
+        t.masked_fill_(state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"] == 0, 0.0)
+
+
 def flat(x: torch.Tensor) -> Any:
     """The memory of a contiguous tensor as a NumPy vector."""
-    return x.detach().numpy().reshape(-1)
+    return x.detach().view(-1).numpy()
 
 
 def _stepwise(
@@ -260,5 +276,6 @@ def _stepwise(
     if zero is not None:
         hold(z, zero, state)
     if group["penalty"] is not None:
+        _hold_unseen(group, state, t)
         z = _proximal_point(group, z, t, _scale(group, n_steps))
     parameter.copy_(z)

@@ -235,7 +235,8 @@ class ElasticNet(Elementwise):
         return s * (self.l1_ratio + (1.0 - self.l1_ratio) * size)
 
     def _prox(self, xp: Any, z: Array, t: Array, s: Array) -> Array:
-        return soft(xp, z, t * s * self.l1_ratio) / (1.0 + t * s * (1.0 - self.l1_ratio))
+        thin = soft(xp, z, t * s * self.l1_ratio) if self.l1_ratio else z
+        return thin / (1.0 + t * s * (1.0 - self.l1_ratio)) if self.l1_ratio < 1.0 else thin
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -370,9 +371,10 @@ class LHalf(Elementwise):
 
     def _prox(self, xp: Any, z: Array, t: Array, s: Array) -> Array:
         u, size = t * s, xp.abs(z)
-        small = size <= 1.5 * u ** (2.0 / 3.0)
+        bent = u ** (2.0 / 3.0)
+        small = size <= 1.5 * bent
         safe = xp.where(small | (size == 0), xp.ones_like(z), size)
-        cosine = xp.where(small, xp.zeros_like(z), u / 4.0 * (safe / 3.0) ** -1.5)
+        cosine = xp.where(small, xp.zeros_like(z), 3.0 / 4.0 ** (2.0 / 3.0) * bent / safe) ** 1.5
         angle = xp.arccos(xp.clip(cosine, -1.0, 1.0))
         root = 2.0 / 3.0 * z * (1.0 + xp.cos(2.0 / 3.0 * (np.pi - angle)))
         return xp.where(small, xp.zeros_like(z), xp.where(u == 0, z, root))

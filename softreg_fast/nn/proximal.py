@@ -255,7 +255,7 @@ class Proximal:
         """
         scale, worst = float(self.state["scale"]), 0.0
         for _, parameter, penalty, _ in self.targets:
-            if parameter.grad is not None and penalty.strength > 0.0:
+            if parameter.grad is not None and parameter.numel() and penalty.strength > 0.0:
                 distance = penalty.violation(parameter.detach(), parameter.grad, scale)
                 worst = max(worst, float(distance.max()) / (scale * penalty.strength))
         return worst

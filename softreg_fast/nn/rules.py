@@ -17,7 +17,7 @@ NORMS = (
     nn.modules.batchnorm._NormBase,
     nn.LayerNorm,
     nn.GroupNorm,
-    nn.LocalResponseNorm,
+    nn.RMSNorm,
 )
 
 

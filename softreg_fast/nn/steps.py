@@ -62,6 +62,8 @@ def step_of(
     optimizer: Optimizer, group: dict[str, Any], parameter: torch.Tensor, metric: str
 ) -> float | Moment | None:
     """The steps of the update that has just been made; None where there was none."""
+    if group.get("maximize"):  # of a group that was added, or of a checkpoint
+        raise ValueError("maximize=True and a penalty contradict each other; minimise the loss.")
     lr = float(group["lr"])
     if metric == "decoupled":
         return lr
