@@ -38,6 +38,11 @@ LARGEST_AUTO_FACTOR = 3_000
 # residual takes over.
 GRAM_MEMORY = float(1 << 30)
 
+# With several tasks, Newton steps on k rows cost k^3 and epochs on the residuals k * n * n_tasks: with
+# more rows than so many times sqrt(n * n_tasks) a step costs some ten epochs, which get as far.
+ROWS_PER_ROOT = 10.0
+FEWEST_ROWS = 200
+
 # A cold start at a small alpha comes down to it by this factor at a time; faster while the nonzero
 # coefficients are few beside the samples, which makes what enters next easy to tell; and faster
 # still with so many samples for each feature that a look at X costs more than a wrong slot.
@@ -92,7 +97,7 @@ class WarmEngine:
     ) -> None:
         self.design = design
         self.penalty = scaled
-        self.most_slots = min(largest_gram(gram_memory), design.n_features)
+        self.most_slots = min(most_slots(design, gram_memory), design.n_features)
         self.may_build_gram = may_build_gram
         self._solver: Any = None
         self._record: Record | None = None  # where the solver keeps no fits itself
@@ -334,7 +339,7 @@ def make_engine(
         single = LARGEST_SINGLE_GRAM if solver == "auto" else 0
         warm = solver == "auto" and rng is None
         early = LARGEST_EARLY_GRAM if warm else LARGEST_AUTO_GRAM
-        room = largest_gram(gram_memory)
+        room = most_slots(design, gram_memory)
         gram = gram_for(precompute, design, min(early if n_alphas > 1 else single, room))
         if warm:
             few = design.n_features <= min(design.n_samples, LARGEST_AUTO_GRAM, room)
@@ -369,6 +374,15 @@ def check_for_rows(scaled: PenaltyVectors, solver: str) -> None:
 def largest_gram(gram_memory: float) -> int:
     """The number of features whose Gram matrix and factor fit into so many bytes."""
     return int(np.sqrt(gram_memory / 16))
+
+
+def most_slots(design: Design, gram_memory: float) -> int:
+    """How many Gram columns the warm engine may keep: what memory holds, or what is of use."""
+    room = largest_gram(gram_memory)
+    if not isinstance(design, MultiTaskDesign):
+        return room
+    entries = design.n_tasks * design.n_entries / design.n_features
+    return min(room, max(FEWEST_ROWS, int(ROWS_PER_ROOT * np.sqrt(entries))))
 
 
 def gram_for(precompute: Any, design: Design, largest: int) -> NDArray[np.float64] | None:

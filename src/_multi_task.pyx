@@ -71,6 +71,11 @@ cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 # Entries that a thread must have to read to be worth waking.
 cdef double ENTRIES_PER_THREAD = 50_000.0
 
+# What plain descent moves, squared, when it has come to rounding; and the gap below which it is given
+# up after so many rounds in vain.  Both in units of ||Y||^2.
+cdef double ROUNDING = 1e-31
+cdef double ROUNDING_GAP = 1e-10
+
 # Epochs of plain descent between two looks at the gap, and how many of them are extrapolated from.
 cdef Py_ssize_t EPOCHS_PER_GAP = 10
 cdef Py_ssize_t EXTRAPOLATED = 5
@@ -917,31 +922,36 @@ cdef class RowDescent:
 
     def _descend(self, const Py_ssize_t[::1] chosen, double tol, Py_ssize_t max_iter):
         # Epochs over the chosen features until their own gap is below tol; False when the last
-        # one moved nothing that float64 can tell.
-        cdef double largest = 0.0
-        cdef double rounding = 1e-31 * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
+        # one moved nothing that float64 can tell, or when nothing has come of the last hundreds.
+        cdef double moved = INFINITY, promising = tol, gap, best = INFINITY
+        cdef double unit = self.target_sumsq if self.target_sumsq > 0.0 else 1.0
+        cdef Py_ssize_t n_vain = 0
         which = np.asarray(chosen)
         if not chosen.shape[0]:
             return False
         while self.n_epochs < max_iter:
             iterates = [self.coef[:, which]]
             for _ in range(min(EPOCHS_PER_GAP, max_iter - self.n_epochs)):
-                largest = self._epoch(chosen)
-                iterates.append(self.coef[:, which])
-                if largest <= rounding:
+                moved = self._epoch(chosen)
+                if moved <= promising:
                     break
-            if largest > rounding:
+                iterates.append(self.coef[:, which])
+            else:
                 self._extrapolate(which, iterates[-EXTRAPOLATED - 1:])
             self._solve_unpenalised()
-            if self._gap_of(which) <= tol:
+            gap = self._gap_of(which)
+            if gap <= tol:
                 return True
-            if largest <= rounding:
+            n_vain = 0 if gap < 0.9 * best else n_vain + 1
+            if moved <= ROUNDING * unit or n_vain >= MOST_IN_VAIN and gap <= ROUNDING_GAP * unit:
                 return False
+            best = smaller(best, gap)
+            promising = larger(0.1 * smaller(moved, promising), ROUNDING * unit)
         return True
 
     cdef double _epoch(self, const Py_ssize_t[::1] chosen) except -1.0:
-        # one pass over the chosen features; the largest ||c_j||^2 (change of u_j)^2
-        cdef double largest = 0.0
+        # one pass over the chosen features; the sum of ||c_j||^2 ||change of u_j||^2
+        cdef double moved = 0.0
         cdef Py_ssize_t start, cost, stop = 0
         while stop < chosen.shape[0]:
             start = stop
@@ -950,14 +960,14 @@ cdef class RowDescent:
                 cost += self.n_tasks * column_cost(self.X, chosen[stop])
                 stop += 1
             with nogil:
-                largest = larger(largest, self._pass(&chosen[start], stop - start))
+                moved += self._pass(&chosen[start], stop - start)
             check_signals()
         self.n_epochs += 1
-        return largest
+        return moved
 
     cdef double _pass(self, const Py_ssize_t* chosen, Py_ssize_t count) noexcept nogil:
         cdef Py_ssize_t k, j, t
-        cdef double d, c, largest = 0.0
+        cdef double d, c, moved = 0.0
         for k in range(count):
             j = chosen[k]
             c = self.curvature[j]
@@ -971,8 +981,8 @@ cdef class RowDescent:
                 if d != 0.0:
                     self.u[t, j] = self.row[t]
                     shift(self.X, j, d, &self.v[t, 0])
-                    largest = larger(largest, c * d * d)
-        return largest
+                    moved += c * d * d
+        return moved
 
     def _extrapolate(self, which, iterates):
         # Go to sum_k f_k U_k, with sum_k f_k = 1 and sum_k f_k (U_k - U_k-1) smallest, if the
