@@ -381,10 +381,9 @@ def make_engine(
     """The solver that fits the problem, started from coef_init."""
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
-    multi_task = isinstance(design, MultiTaskDesign)
-    if multi_task:
+    if isinstance(design, MultiTaskDesign):
         check_for_rows(scaled, solver)
-    if solver == "auto" and scaled.is_ridge and not multi_task:
+    if solver == "auto" and scaled.is_ridge:
         solver = ridge_solver(design)
     start = None
     if coef_init is not None:

@@ -860,14 +860,9 @@ cdef class RowDescent:
         """
         cdef double last_gap = INFINITY
         cdef bint moved = True
-        self.P.l1_strength, self.P.l2_strength = l1_strength, l2_strength
-        self._find_unpenalised()
-        self.refresh()
+        self.certify(l1_strength, l2_strength)
         self.n_epochs = 0
         while True:
-            self._solve_unpenalised()
-            slopes_of_tasks(self.X, self.v, NULL, self.X.p, self.g, 0, self.n_threads)
-            self.gap = self._gap_of(None)
             if self.gap <= tol:
                 return CONVERGED
             if self.n_epochs >= max_iter:
@@ -876,6 +871,23 @@ cdef class RowDescent:
                 return STALLED
             last_gap = self.gap
             moved = self._descend(self._working_set(), max(0.3 * tol, 0.03 * self.gap), max_iter)
+            self._scan()
+
+    def certify(self, double l1_strength, double l2_strength):
+        """Residuals, gradient and duality gap afresh at the present coefficients; the gap.
+
+        What nothing penalises is solved for first.
+        """
+        self.P.l1_strength, self.P.l2_strength = l1_strength, l2_strength
+        self._find_unpenalised()
+        self.refresh()
+        self._scan()
+        return self.gap
+
+    def _scan(self):
+        self._solve_unpenalised()
+        slopes_of_tasks(self.X, self.v, NULL, self.X.p, self.g, 0, self.n_threads)
+        self.gap = self._gap_of(None)
 
     cdef rows_t _rows(self) noexcept nogil:
         cdef rows_t R
