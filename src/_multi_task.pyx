@@ -27,7 +27,6 @@ import numpy as np
 
 from softreg_fast.factor import solver_of
 from softreg_fast.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
-from softreg_fast.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
@@ -57,6 +56,9 @@ cdef Py_ssize_t CHEAP = 50_000
 
 # Factors of so few rows cost no more than a step does.
 cdef Py_ssize_t FEW_ROWS = 40
+
+# Epochs for a step on the way, which need not be exact.
+cdef Py_ssize_t EPOCHS_PER_APPROACH = 100
 
 # A step that leaves more than this of the distance asks for another factorisation.
 cdef double SLOW = 0.1
@@ -391,7 +393,7 @@ cdef class RowEngine:
 
     def _solve_slots(self, double tol, Py_ssize_t max_iter):
         if self.m:      # to set threads once is cheaper than for every step
-            with blas_threads_of_steps(self.m):
+            with blas_threads_of_steps(self.m, self.n_tasks):
                 self._iterate(tol, max_iter)
 
     def _iterate(self, double tol, Py_ssize_t max_iter):
@@ -443,6 +445,9 @@ cdef class RowEngine:
         # with them, D the change of the slots, and Q D is what their slopes have lost.
         m = self.m
         us, hs = np.asarray(self.us)[:, :m], np.asarray(self.hs)[:, :m]
+        if self.X.kind == GRAM:     # there is nothing beyond
+            self.coef[:] = us
+            return
         synced = np.asarray(self.synced)[:, :m]
         D = us - synced
         way = float(np.abs(D).sum())
@@ -508,7 +513,7 @@ cdef class RowEngine:
         m = self.m
         us = np.asarray(self.us)[:, :m]
         support = np.flatnonzero(us.any(axis=0))
-        with blas_threads_for(m):
+        with blas_threads_of_steps(m, self.n_tasks):
             H = np.asarray(self.qs)[:, :m] - us[:, support] @ np.asarray(self.Q)[support, :m]
         np.asarray(self.hs)[:, :m] = H
         self._loss_from_gram()
@@ -695,7 +700,7 @@ cdef class RowEngine:
         if not self._set_strengths(l1_strength, l2_strength):
             return NO_ROOM
         self.n_epochs = 0
-        self._solve_slots(EXACT, max_iter)
+        self._solve_slots(EXACT, min(max_iter, EPOCHS_PER_APPROACH))
         self._advance()
         n_open = self._find_open()
         self.last_strength = l1_strength
