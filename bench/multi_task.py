@@ -9,7 +9,6 @@ computed here in NumPy, the same for both.
 """
 
 import argparse
-import platform
 import re
 import time
 import warnings
@@ -46,7 +45,7 @@ class Case:
     @property
     def name(self):
         """What the table calls it."""
-        high, low, count = self.alphas
+        _, low, count = self.alphas
         what = f"{count} alphas to {low:g}" if count > 1 else f"alpha {low:g}"
         extras = [what, f"l1_ratio {self.l1_ratio:g}"]
         extras += [f"AR({self.correlation:g})"] * (self.correlation > 0.0)
@@ -115,9 +114,7 @@ def theirs(X, Y, case, grid, tol):
     if len(grid) == 1:
         model = MultiTaskElasticNet(grid[0], l1_ratio=case.l1_ratio, tol=tol, max_iter=100_000)
         return model.fit(X, Y).coef_.T[np.newaxis]
-    _, coefs, _ = enet_path(
-        X, Y, l1_ratio=case.l1_ratio, alphas=grid, tol=tol, max_iter=100_000
-    )
+    _, coefs, _ = enet_path(X, Y, l1_ratio=case.l1_ratio, alphas=grid, tol=tol, max_iter=100_000)
     return coefs.T
 
 
@@ -183,8 +180,10 @@ def main():
         f"{cpu_model()}, one thread; softreg_fast {softreg_fast.__version__}, "
         f"scikit-learn {sklearn.__version__}, numpy {np.__version__}\n"
     )
-    heads = [f"| ours, tol {tol:g} | gap | scikit-learn | gap | ratio "
-             for tol in (DEFAULT_TOL, TIGHT_TOL)]
+    heads = [
+        f"| ours, tol {tol:g} | gap | scikit-learn | gap | ratio "
+        for tol in (DEFAULT_TOL, TIGHT_TOL)
+    ]
     print(f"| samples x features x tasks {''.join(heads)}|")
     print("|---|" + "---:|" * 10)
     warnings.simplefilter("ignore", ConvergenceWarning)

@@ -38,8 +38,8 @@ LARGEST_AUTO_FACTOR = 3_000
 # residual takes over.
 GRAM_MEMORY = float(1 << 30)
 
-# With several tasks, a Newton step on so many times sqrt(n_samples * n_tasks) rows costs some ten epochs
-# on the residuals; on so few rows it costs next to nothing.
+# With several tasks, a Newton step on so many times sqrt(n_samples * n_tasks) rows costs some ten
+# epochs on the residuals; on so few rows it costs next to nothing.
 ROWS_PER_ROOT = 10.0
 FEWEST_ROWS = 200
 
@@ -278,8 +278,8 @@ class MultiTaskEngine(WarmEngine):
     """The same for rows of coefficients, on a MultiTaskDesign.
 
     Newton steps on k rows cost k^3, epochs on the residuals k * n_samples * n_tasks. Where rows are
-    too many for Newton steps to be cheap, descent on the residuals comes first, and Newton steps, with
-    all the room there is, where it turns out to be slow.
+    too many for Newton steps to be cheap, descent on the residuals comes first, and Newton steps,
+    with all the room there is, where it turns out to be slow.
     """
 
     _solver_type = RowEngine
@@ -317,9 +317,7 @@ class MultiTaskEngine(WarmEngine):
             return super().solve(l1_strength, l2_strength, tol, max_iter)
         size = np.count_nonzero(self.coef.any(axis=0)) / self._cheap
         patience = int(EPOCHS_BEFORE_NEWTON * max(size, 1.0) ** 2)
-        status: int = self._solver.solve(
-            l1_strength, l2_strength, tol, min(max_iter, patience)
-        )
+        status: int = self._solver.solve(l1_strength, l2_strength, tol, min(max_iter, patience))
         if status == CONVERGED or self.n_epochs >= max_iter:
             return status
         epochs = self.n_epochs

@@ -73,8 +73,8 @@ cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 # Entries that a thread must have to read to be worth waking.
 cdef double ENTRIES_PER_THREAD = 50_000.0
 
-# What plain descent moves, squared, when it has come to rounding; and the gap below which it is given
-# up after so many rounds in vain.  Both in units of ||Y||^2.
+# What plain descent moves, squared, when it has come to rounding; and the gap below which it is
+# given up after so many rounds in vain.  Both in units of ||Y||^2.
 cdef double ROUNDING = 1e-31
 cdef double ROUNDING_GAP = 1e-10
 

@@ -674,7 +674,10 @@ def test_unpenalised_features_without_gram_columns(p, rng):
     Y = tasks_of(rng, X, 3)
     weights = np.ones(p)
     weights[:4] = 0.0
-    design, penalty = MultiTaskDesign(X, Y), (weights, np.zeros(p), np.full(p, -INF), np.full(p, INF))
+    design, penalty = (
+        MultiTaskDesign(X, Y),
+        (weights, np.zeros(p), np.full(p, -INF), np.full(p, INF)),
+    )
     engine = RowDescent(design.columns, design.target, 1.0, design.curvature, penalty)
     strength = np.sqrt(np.square(design.gradient_at_zero()).sum(axis=0)).max()
     assert engine.solve(strength, 0.0, 1e-10, 50) == 0
