@@ -15,6 +15,7 @@
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
 #   make bench-anatomy  measure our paths from inside
+#   make bench-multi-task  measure paths and fits of several targets beside scikit-learn
 #   make bench-nn  measure sparse training and inference beside PyTorch
 #   make clean     delete what was built         make distclean delete .venv as well
 #
@@ -37,7 +38,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test stress fuzz nn-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-nn lint format types checked serial clang plain sanitize sdist-check oldest wheel clean distclean
+	bench-nn bench-multi-task lint format types checked serial clang plain sanitize sdist-check oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
 
@@ -62,6 +63,9 @@ bench-nn: build $(stamp)-bench
 	$(python) -m bench.nn.step $(ARGS)
 	$(python) -m pip install --quiet onnx onnxruntime
 	$(python) -m bench.nn.inference
+
+bench-multi-task: build $(stamp)-bench
+	$(python) -m bench.multi_task $(ARGS)
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)

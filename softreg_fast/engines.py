@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast._cd import MAX_ITER, CoordinateDescent
+from softreg_fast._cd import CONVERGED, MAX_ITER, CoordinateDescent
 from softreg_fast._columns import Columns
 from softreg_fast._engine import NO_ROOM
 from softreg_fast._engine import Engine as GramSpaceEngine
@@ -37,6 +37,14 @@ LARGEST_AUTO_FACTOR = 3_000
 # Bytes for Gram columns and the factor of the support; beyond, plain coordinate descent on the
 # residual takes over.
 GRAM_MEMORY = float(1 << 30)
+
+# With several tasks, a Newton step on so many times sqrt(n_samples * n_tasks) rows costs some ten
+# epochs on the residuals; on so few rows it costs next to nothing.
+ROWS_PER_ROOT = 10.0
+FEWEST_ROWS = 200
+
+# Epochs that all Newton steps together may cost then; their cost grows with the square of the rows.
+EPOCHS_BEFORE_NEWTON = 200
 
 # A cold start at a small alpha comes down to it by this factor at a time; faster while the nonzero
 # coefficients are few beside the samples, which makes what enters next easy to tell; and faster
@@ -196,8 +204,8 @@ class WarmEngine:
             self._cold = True
             return self.solve(l1_strength, l2_strength, tol, max_iter)
         if status == NO_ROOM:
-            self._go_on_without_gram()
-            status = self._solver.solve(l1_strength, l2_strength, tol, max_iter)
+            self.go_on_without_gram()
+            status = self.solve(l1_strength, l2_strength, tol, max_iter)
         return status
 
     @property
@@ -216,7 +224,8 @@ class WarmEngine:
             return False
         return l1_strength < FAR * self._last
 
-    def _go_on_without_gram(self) -> None:
+    def go_on_without_gram(self) -> None:
+        """Leave the rest to plain coordinate descent, from here."""
         reached = self.coef
         self._earlier = [self.kept()]
         self._earlier_reads = self.n_reads
@@ -266,9 +275,67 @@ class PlainEngine(WarmEngine):
 
 
 class MultiTaskEngine(WarmEngine):
-    """The same for rows of coefficients, on a MultiTaskDesign."""
+    """The same for rows of coefficients, on a MultiTaskDesign.
+
+    Newton steps on k rows cost k^3, epochs on the residuals k * n_samples * n_tasks. Where rows are
+    too many for Newton steps to be cheap, descent on the residuals comes first, and Newton steps,
+    with all the room there is, where it turns out to be slow.
+    """
 
     _solver_type = RowEngine
+
+    def __init__(
+        self,
+        design: MultiTaskDesign,
+        scaled: PenaltyVectors,
+        gram: NDArray[np.float64] | None = None,
+        may_build_gram: bool = False,
+        gram_memory: float = GRAM_MEMORY,
+    ) -> None:
+        cheap = cheap_rows(design)
+        super().__init__(design, scaled, gram, may_build_gram, min(gram_memory, 16.0 * cheap**2))
+        self._cheap = cheap
+        self._room = min(largest_gram(gram_memory), design.n_features)
+        self._epochs_before = 0
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of the last call."""
+        return self._epochs_before + super().n_epochs
+
+    def begin_single(self) -> None:
+        """One fit and no more: its rows are not known to be few, as at the beginning of a path."""
+        n, p = self.design.X.shape
+        if self._cheap < p and n < SAMPLES_FOR_STEEP_DESCENT * p:
+            self.go_on_without_gram()
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        """Minimise from the present state; the status tells how it ended."""
+        self._epochs_before = 0
+        may_hurry = self.strategy == "residual" and self.most_slots < self._room
+        if not may_hurry:
+            return super().solve(l1_strength, l2_strength, tol, max_iter)
+        size = np.count_nonzero(self.coef.any(axis=0)) / self._cheap
+        patience = int(EPOCHS_BEFORE_NEWTON * max(size, 1.0) ** 2)
+        status: int = self._solver.solve(l1_strength, l2_strength, tol, min(max_iter, patience))
+        if status == CONVERGED or self.n_epochs >= max_iter:
+            return status
+        epochs = self.n_epochs
+        self._go_on_with_newton(l1_strength)
+        status = super().solve(l1_strength, l2_strength, tol, max_iter)
+        self._epochs_before += epochs
+        return status
+
+    def _go_on_with_newton(self, l1_strength: float) -> None:
+        design, reached = self.design, self.coef
+        self._earlier = [self.kept()]
+        self._earlier_reads = self.n_reads
+        self._record = None
+        self.most_slots = self._room
+        tall = self._room == design.n_features <= design.n_samples
+        self._begin(design.gram if tall else None)
+        self.start(reached)
+        self._last = l1_strength
 
     def _plain_solver(self) -> RowDescent:
         design = self.design
@@ -312,10 +379,9 @@ def make_engine(
     """The solver that fits the problem, started from coef_init."""
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
-    multi_task = isinstance(design, MultiTaskDesign)
-    if multi_task:
+    if isinstance(design, MultiTaskDesign):
         check_for_rows(scaled, solver)
-    if solver == "auto" and scaled.is_ridge and not multi_task:
+    if solver == "auto" and scaled.is_ridge:
         solver = ridge_solver(design)
     start = None
     if coef_init is not None:
@@ -335,12 +401,18 @@ def make_engine(
         warm = solver == "auto" and rng is None
         early = LARGEST_EARLY_GRAM if warm else LARGEST_AUTO_GRAM
         room = largest_gram(gram_memory)
+        if isinstance(design, MultiTaskDesign):
+            room = min(room, cheap_rows(design))
         gram = gram_for(precompute, design, min(early if n_alphas > 1 else single, room))
         if warm:
             few = design.n_features <= min(design.n_samples, LARGEST_AUTO_GRAM, room)
             later = gram is None and n_alphas > 1 and few and isinstance(precompute, str)
-            warm_engine = MultiTaskEngine if multi_task else WarmEngine
-            engine = warm_engine(design, scaled, gram, later, gram_memory)
+            if isinstance(design, MultiTaskDesign):
+                engine = MultiTaskEngine(design, scaled, gram, later, gram_memory)
+                if gram is None and n_alphas == 1:
+                    engine.begin_single()
+            else:
+                engine = WarmEngine(design, scaled, gram, later, gram_memory)
         else:
             engine = PlainEngine(design, scaled, gram, rng)
     if start is not None:
@@ -369,6 +441,12 @@ def check_for_rows(scaled: PenaltyVectors, solver: str) -> None:
 def largest_gram(gram_memory: float) -> int:
     """The number of features whose Gram matrix and factor fit into so many bytes."""
     return int(np.sqrt(gram_memory / 16))
+
+
+def cheap_rows(design: MultiTaskDesign) -> int:
+    """The number of rows up to which Newton steps on them are cheap beside epochs."""
+    entries = design.n_tasks * design.n_entries / design.n_features
+    return max(FEWEST_ROWS, int(ROWS_PER_ROOT * np.sqrt(entries)))
 
 
 def gram_for(precompute: Any, design: Design, largest: int) -> NDArray[np.float64] | None:

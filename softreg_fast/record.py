@@ -56,6 +56,7 @@ class Record:
 
 def joined(parts: list[Kept]) -> Kept:
     """One after the other."""
+    parts = [part for part in parts if len(part.figures)] or parts[:1]
     if len(parts) == 1:
         return parts[0]
     if not parts:

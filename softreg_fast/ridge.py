@@ -16,7 +16,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.design import Design
+from softreg_fast._multi_task import RowDescent
+from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
 from softreg_fast.record import Kept, Record
@@ -35,7 +36,8 @@ class _CertifiedEngine:
     def __init__(self, design: Design, scaled: PenaltyVectors) -> None:
         self.design = design
         self.penalty = scaled
-        self.state = CoordinateDescent(
+        several = isinstance(design, MultiTaskDesign)
+        self.state: Any = (RowDescent if several else CoordinateDescent)(
             design.columns,
             design.target,
             design.target_sumsq,
@@ -43,7 +45,7 @@ class _CertifiedEngine:
             scaled,
             design.n_threads,
         )
-        self.coef: Vector = self.state.coef
+        self.coef: Vector = self.state.coef  # (n_features,), or (n_tasks, n_features)
         self.gap = np.inf
         self.n_epochs = 0
         self._record = Record()
@@ -111,9 +113,9 @@ class RidgeEngine(_CertifiedEngine):
 
     def _gradient(self, ridge: Vector) -> Vector:
         if not self.coef.any():  # may not have been certified
-            return self.design.gradient_at_zero()[self.free]
-        gradient: Vector = self.state.gradient[self.free] - ridge * self.coef[self.free]
-        return gradient
+            return self.design.gradient_at_zero()[..., self.free]
+        gradient = self.state.gradient[..., self.free] - ridge * self.coef[..., self.free]
+        return np.asarray(gradient)
 
     def _factorisations(self, ridge: Vector) -> Iterator[Callable[[], None]]:
         # Cholesky first; where that fails or cannot reach the tolerance, the solution of least
@@ -146,7 +148,7 @@ class RidgeEngine(_CertifiedEngine):
         inverse = factorise(gram)
 
         def improve() -> None:
-            self.coef[self.free] += root * inverse(root * self._gradient(ridge))
+            self.coef[..., self.free] += root * inverse((root * self._gradient(ridge)).T).T
 
         return improve
 
@@ -175,17 +177,17 @@ class RidgeEngine(_CertifiedEngine):
         M_U = M(C_U) if others.size else C_U
         solve_U = least_norm(C_U.T @ M_U)
         y = self._without_weight(self.design.target)
-        a, u = np.zeros(len(y)), np.zeros(self.free.size)
+        a, u = np.zeros_like(y), np.zeros((*y.shape[:-1], self.free.size))
 
         def improve() -> None:
-            change = M(y - delta * a - self._product(u))
+            change = M((y - delta * a - self._product(u)).T).T
             if others.size:
-                change_U = solve_U(C_U.T @ (change + a))
-                change -= M_U @ change_U
-                u[others] += change_U
+                change_U = solve_U(C_U.T @ (change + a).T)
+                change -= (M_U @ change_U).T
+                u[..., others] += change_U.T
             a[:] += change
-            u[penalised] = share * self._transposed_product(a)[penalised]
-            self.coef[self.free] = u
+            u[..., penalised] = share * self._transposed_product(a)[..., penalised]
+            self.coef[..., self.free] = u
 
         return improve
 
@@ -204,10 +206,11 @@ class RidgeEngine(_CertifiedEngine):
 
     def _residual_of(self, d: Vector) -> Vector:
         # the weighted residual of y = 0 at u = d
-        u = np.zeros(self.design.n_features)
-        u[self.free] = d
-        v = np.zeros(self.design.n_samples + 1)
-        self.design.columns.subtract_product(u, v, self.design.n_threads)
+        u = np.zeros((*d.shape[:-1], self.design.n_features))
+        u[..., self.free] = d
+        v = np.zeros((*d.shape[:-1], self.design.n_samples + 1))
+        for one, its_residual in zip(np.atleast_2d(u), np.atleast_2d(v), strict=True):
+            self.design.columns.subtract_product(one, its_residual, self.design.n_threads)
         return v
 
     def _product(self, d: Vector) -> Vector:
@@ -218,48 +221,54 @@ class RidgeEngine(_CertifiedEngine):
         # sqrt(s) r of the weighted residual v of r
         root = self._root_weight()
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(np.where(root > 0.0, v[:-1] / root + root * v[-1], 0.0))
+            return np.asarray(np.where(root > 0.0, v[..., :-1] / root + root * v[..., -1:], 0.0))
 
     def _transposed_product(self, t: Vector) -> Vector:
         # C' sqrt(s) t
-        gradient = np.empty(self.design.n_features)
-        v = np.append(t * self._root_weight(), 0.0)
-        self.design.columns.slopes(v, gradient, None, self.design.n_threads)
-        chosen: Vector = gradient[self.free]
-        return chosen
+        v = np.zeros((*t.shape[:-1], t.shape[-1] + 1))
+        v[..., :-1] = t * self._root_weight()
+        return self._slopes(v)
+
+    def _slopes(self, v: Vector) -> Vector:
+        # C' v of the free features, for weighted residuals v
+        gradient = np.empty((*v.shape[:-1], self.design.n_features))
+        for one, its_gradient in zip(np.atleast_2d(v), np.atleast_2d(gradient), strict=True):
+            self.design.columns.slopes(one, its_gradient, None, self.design.n_threads)
+        return np.asarray(gradient[..., self.free])
 
     def _iterate(
         self, ridge: Vector, l1_strength: float, l2_strength: float, tol: float, max_iter: int
     ) -> int:
-        def normal(d: Vector) -> Vector:
+        shape = (*self.coef.shape[:-1], self.free.size)
+
+        def normal(flat: Vector) -> Vector:
             # (C'SC + diag(lambda)) d
-            gradient = np.empty(self.design.n_features)
-            v = self._residual_of(np.ravel(d))
-            self.design.columns.slopes(v, gradient, None, self.design.n_threads)
-            return ridge * np.ravel(d) - gradient[self.free]
+            d = flat.reshape(shape)
+            return np.ravel(ridge * d - self._slopes(self._residual_of(d)))
+
+        def precondition(flat: Vector) -> Vector:
+            return np.ravel(flat.reshape(shape) / (1.0 + ridge))
 
         def count(_: Vector) -> None:
             self.n_epochs += 1
 
-        size = self.free.size
+        size = int(np.prod(shape))
         operator = LinearOperator((size, size), matvec=normal, dtype=np.float64)
-        jacobi = LinearOperator(
-            (size, size), matvec=lambda d: np.ravel(d) / (1.0 + ridge), dtype=np.float64
-        )
+        jacobi = LinearOperator((size, size), matvec=precondition, dtype=np.float64)
         # Each round reduces what is left of the gradient by rtol; the gap falls with its square.
         while self.n_epochs < max_iter:
             last = self.gap
             rtol = min(max(0.3 * np.sqrt(tol / self.gap), 1e-8), 0.1)
             d, _ = cg(
                 operator,
-                self._gradient(ridge),
+                np.ravel(self._gradient(ridge)),
                 rtol=rtol,
                 atol=0.0,
                 M=jacobi,
                 maxiter=max_iter - self.n_epochs,
                 callback=count,
             )
-            self.coef[self.free] += d
+            self.coef[..., self.free] += d.reshape(shape)
             self.gap = self.state.certify(l1_strength, l2_strength)
             if self.gap <= tol:
                 return CONVERGED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,10 @@ from softreg_fast.threads import blas_threads_for
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
+
+# Up to so many rows, and multiplications, BLAS and LAPACK wake no thread by themselves.
+LARGEST_FOR_NO_THREADS = 40
+LARGEST_WITHOUT_THREADS = 100_000
 
 # What is added to the diagonal, whose entries are 1 and more, where the Hessian is singular to
 # float64; a hundred times more until it is not.
@@ -114,7 +118,7 @@ class NewtonSteps:
         -------
         ndarray (n_tasks, k), ndarray (n_tasks, m)
         """
-        with blas_threads_of_steps(len(gram)):
+        with blas_threads_of_steps(len(gram), len(at.U)):
             if fresh or self._solve is None or not np.array_equal(members, self._members):
                 self._solve = hessian_solver(gram[:, members], at.U, at.ridge, at.curvature)
                 self._members = members
@@ -135,12 +139,15 @@ class NewtonSteps:
             return new, (new - at.U) @ gram
 
 
-def blas_threads_of_steps(size: int) -> AbstractContextManager[Any]:
+def blas_threads_of_steps(size: int, n_tasks: int) -> AbstractContextManager[Any]:
     """The context for Newton steps on so many rows.
 
     One thread for what takes a few hundredths of a second at most: several wait for each other,
-    spinning, as soon as anybody else wants a core.
+    spinning, as soon as anybody else wants a core. BLAS itself takes one for the smallest, and is
+    left alone then: to set its threads takes longer than such a step.
     """
+    if size <= LARGEST_FOR_NO_THREADS and n_tasks * size**2 <= LARGEST_WITHOUT_THREADS:
+        return nullcontext()
     return blas_threads_for(size if size > LARGEST_AT_ONCE else 0)
 
 

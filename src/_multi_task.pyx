@@ -27,7 +27,6 @@ import numpy as np
 
 from softreg_fast.factor import solver_of
 from softreg_fast.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
-from softreg_fast.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
@@ -58,6 +57,9 @@ cdef Py_ssize_t CHEAP = 50_000
 # Factors of so few rows cost no more than a step does.
 cdef Py_ssize_t FEW_ROWS = 40
 
+# Epochs for a step on the way, which need not be exact.
+cdef Py_ssize_t EPOCHS_PER_APPROACH = 100
+
 # A step that leaves more than this of the distance asks for another factorisation.
 cdef double SLOW = 0.1
 
@@ -70,6 +72,11 @@ cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 
 # Entries that a thread must have to read to be worth waking.
 cdef double ENTRIES_PER_THREAD = 50_000.0
+
+# What plain descent moves, squared, when it has come to rounding; and the gap below which it is
+# given up after so many rounds in vain.  Both in units of ||Y||^2.
+cdef double ROUNDING = 1e-31
+cdef double ROUNDING_GAP = 1e-10
 
 # Epochs of plain descent between two looks at the gap, and how many of them are extrapolated from.
 cdef Py_ssize_t EPOCHS_PER_GAP = 10
@@ -386,7 +393,7 @@ cdef class RowEngine:
 
     def _solve_slots(self, double tol, Py_ssize_t max_iter):
         if self.m:      # to set threads once is cheaper than for every step
-            with blas_threads_of_steps(self.m):
+            with blas_threads_of_steps(self.m, self.n_tasks):
                 self._iterate(tol, max_iter)
 
     def _iterate(self, double tol, Py_ssize_t max_iter):
@@ -438,6 +445,9 @@ cdef class RowEngine:
         # with them, D the change of the slots, and Q D is what their slopes have lost.
         m = self.m
         us, hs = np.asarray(self.us)[:, :m], np.asarray(self.hs)[:, :m]
+        if self.X.kind == GRAM:     # there is nothing beyond
+            self.coef[:] = us
+            return
         synced = np.asarray(self.synced)[:, :m]
         D = us - synced
         way = float(np.abs(D).sum())
@@ -503,7 +513,7 @@ cdef class RowEngine:
         m = self.m
         us = np.asarray(self.us)[:, :m]
         support = np.flatnonzero(us.any(axis=0))
-        with blas_threads_for(m):
+        with blas_threads_of_steps(m, self.n_tasks):
             H = np.asarray(self.qs)[:, :m] - us[:, support] @ np.asarray(self.Q)[support, :m]
         np.asarray(self.hs)[:, :m] = H
         self._loss_from_gram()
@@ -690,7 +700,7 @@ cdef class RowEngine:
         if not self._set_strengths(l1_strength, l2_strength):
             return NO_ROOM
         self.n_epochs = 0
-        self._solve_slots(EXACT, max_iter)
+        self._solve_slots(EXACT, min(max_iter, EPOCHS_PER_APPROACH))
         self._advance()
         n_open = self._find_open()
         self.last_strength = l1_strength
@@ -855,14 +865,9 @@ cdef class RowDescent:
         """
         cdef double last_gap = INFINITY
         cdef bint moved = True
-        self.P.l1_strength, self.P.l2_strength = l1_strength, l2_strength
-        self._find_unpenalised()
-        self.refresh()
+        self.certify(l1_strength, l2_strength)
         self.n_epochs = 0
         while True:
-            self._solve_unpenalised()
-            slopes_of_tasks(self.X, self.v, NULL, self.X.p, self.g, 0, self.n_threads)
-            self.gap = self._gap_of(None)
             if self.gap <= tol:
                 return CONVERGED
             if self.n_epochs >= max_iter:
@@ -871,6 +876,23 @@ cdef class RowDescent:
                 return STALLED
             last_gap = self.gap
             moved = self._descend(self._working_set(), max(0.3 * tol, 0.03 * self.gap), max_iter)
+            self._scan()
+
+    def certify(self, double l1_strength, double l2_strength):
+        """Residuals, gradient and duality gap afresh at the present coefficients; the gap.
+
+        What nothing penalises is solved for first.
+        """
+        self.P.l1_strength, self.P.l2_strength = l1_strength, l2_strength
+        self._find_unpenalised()
+        self.refresh()
+        self._scan()
+        return self.gap
+
+    def _scan(self):
+        self._solve_unpenalised()
+        slopes_of_tasks(self.X, self.v, NULL, self.X.p, self.g, 0, self.n_threads)
+        self.gap = self._gap_of(None)
 
     cdef rows_t _rows(self) noexcept nogil:
         cdef rows_t R
@@ -917,31 +939,36 @@ cdef class RowDescent:
 
     def _descend(self, const Py_ssize_t[::1] chosen, double tol, Py_ssize_t max_iter):
         # Epochs over the chosen features until their own gap is below tol; False when the last
-        # one moved nothing that float64 can tell.
-        cdef double largest = 0.0
-        cdef double rounding = 1e-31 * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
+        # one moved nothing that float64 can tell, or when nothing has come of the last hundreds.
+        cdef double moved = INFINITY, promising = tol, gap, best = INFINITY
+        cdef double unit = self.target_sumsq if self.target_sumsq > 0.0 else 1.0
+        cdef Py_ssize_t n_vain = 0
         which = np.asarray(chosen)
         if not chosen.shape[0]:
             return False
         while self.n_epochs < max_iter:
             iterates = [self.coef[:, which]]
             for _ in range(min(EPOCHS_PER_GAP, max_iter - self.n_epochs)):
-                largest = self._epoch(chosen)
-                iterates.append(self.coef[:, which])
-                if largest <= rounding:
+                moved = self._epoch(chosen)
+                if moved <= promising:
                     break
-            if largest > rounding:
+                iterates.append(self.coef[:, which])
+            else:
                 self._extrapolate(which, iterates[-EXTRAPOLATED - 1:])
             self._solve_unpenalised()
-            if self._gap_of(which) <= tol:
+            gap = self._gap_of(which)
+            if gap <= tol:
                 return True
-            if largest <= rounding:
+            n_vain = 0 if gap < 0.9 * best else n_vain + 1
+            if moved <= ROUNDING * unit or n_vain >= MOST_IN_VAIN and gap <= ROUNDING_GAP * unit:
                 return False
+            best = smaller(best, gap)
+            promising = larger(0.1 * smaller(moved, promising), ROUNDING * unit)
         return True
 
     cdef double _epoch(self, const Py_ssize_t[::1] chosen) except -1.0:
-        # one pass over the chosen features; the largest ||c_j||^2 (change of u_j)^2
-        cdef double largest = 0.0
+        # one pass over the chosen features; the sum of ||c_j||^2 ||change of u_j||^2
+        cdef double moved = 0.0
         cdef Py_ssize_t start, cost, stop = 0
         while stop < chosen.shape[0]:
             start = stop
@@ -950,14 +977,14 @@ cdef class RowDescent:
                 cost += self.n_tasks * column_cost(self.X, chosen[stop])
                 stop += 1
             with nogil:
-                largest = larger(largest, self._pass(&chosen[start], stop - start))
+                moved += self._pass(&chosen[start], stop - start)
             check_signals()
         self.n_epochs += 1
-        return largest
+        return moved
 
     cdef double _pass(self, const Py_ssize_t* chosen, Py_ssize_t count) noexcept nogil:
         cdef Py_ssize_t k, j, t
-        cdef double d, c, largest = 0.0
+        cdef double d, c, moved = 0.0
         for k in range(count):
             j = chosen[k]
             c = self.curvature[j]
@@ -971,8 +998,8 @@ cdef class RowDescent:
                 if d != 0.0:
                     self.u[t, j] = self.row[t]
                     shift(self.X, j, d, &self.v[t, 0])
-                    largest = larger(largest, c * d * d)
-        return largest
+                    moved += c * d * d
+        return moved
 
     def _extrapolate(self, which, iterates):
         # Go to sum_k f_k U_k, with sum_k f_k = 1 and sum_k f_k (U_k - U_k-1) smallest, if the

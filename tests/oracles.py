@@ -261,10 +261,14 @@ class RowProblem(Problem):
         limited = ~self.excluded & (self.l1 > 0)
         z = self.slopes(rho)
         scalings = [LD(0), LD(1)]
-        for point in (z, z - self.l2[:, None] * w):
-            lengths = np.sqrt((point[limited] ** 2).sum(axis=1))
-            beyond = lengths > self.l1[limited]
-            scalings.append(np.min(self.l1[limited][beyond] / lengths[beyond], initial=LD(1)))
+        for point, counted in (
+            (z, limited & (self.l2 == 0)),
+            (z, limited),
+            (z - self.l2[:, None] * w, limited),
+        ):
+            lengths, l1 = np.sqrt((point[counted] ** 2).sum(axis=1)), self.l1[counted]
+            beyond = lengths > l1
+            scalings.append(np.min(l1[beyond] / lengths[beyond], initial=LD(1)))
         dual = max(self.dual(k * rho) for k in scalings)
         return Certificate(self.objective(w, b), dual, self.kkt(w, b))
 

@@ -559,6 +559,144 @@ def test_few_features_are_looked_at(rng):
     assert engine.n_slots < 1000
 
 
+# --- many rows --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few_rows_are_cheap(monkeypatch):
+    """Descent on the residuals from the fifth row on."""
+    monkeypatch.setattr("softreg_fast.engines.FEWEST_ROWS", 5)
+    monkeypatch.setattr("softreg_fast.engines.ROWS_PER_ROOT", 0.1)
+
+
+def assert_paths_are_as_good_as_told(fits, X, Y, tol, **options):
+    for k in range(len(fits)):
+        problem = row_problem_of(X, Y, alpha=fits.alphas[k], **options)
+        found = problem.certificate(fits[k].coef.T, fits[k].intercept)
+        assert found.gap <= (2 * tol + 1e-12) * problem.null_loss
+        assert_allclose(float(found.gap), fits.gaps[k], atol=1e-2 * tol * float(problem.null_loss))
+
+
+@pytest.mark.parametrize("tol", [1e-4, 1e-8])
+@pytest.mark.parametrize("ratio", [1.0, 0.5, 0.01])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_many_rows_are_left_to_descent(sparse, ratio, tol, rng, few_rows_are_cheap):
+    X, _ = problems.make_data(rng, 40, 90, density=0.5 if sparse else 1.0, offset=0.0)
+    Y = tasks_of(rng, X, 3)
+    design = MultiTaskDesign(sp.csc_array(X) if sparse else X, Y)
+    fits = path(design, n_alphas=8, eps=0.05, l1_ratio=ratio, tol=tol)
+    assert fits.converged
+    assert fits.strategy == "residual"
+    assert_paths_are_as_good_as_told(fits, X, Y, tol, l1_ratio=ratio)
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40)])
+def test_slow_descent_is_left_to_newton_steps(shape, rng, few_rows_are_cheap, monkeypatch):
+    monkeypatch.setattr("softreg_fast.engines.EPOCHS_BEFORE_NEWTON", 1)
+    X, _ = problems.make_data(rng, *shape)
+    X = X + 3.0 * rng.standard_normal((shape[0], 1))  # all columns alike: slow
+    Y = tasks_of(rng, X, 3)
+    fits = path(MultiTaskDesign(X, Y), n_alphas=8, eps=0.01, tol=1e-12)
+    assert fits.converged
+    assert fits.strategy == ("gram" if shape[0] > shape[1] else "working set")
+    assert_paths_are_as_good_as_told(fits, X, Y, 1e-12)
+    # nothing of what came before is lost
+    exact = path(MultiTaskDesign(X, Y), alphas=fits.alphas, tol=1e-12, precompute=True)
+    assert_allclose(fits.coefs.toarray(), exact.coefs.toarray(), atol=1e-5 * abs(exact.coefs).max())
+
+
+def test_single_fits_begin_with_descent(rng, few_rows_are_cheap, monkeypatch):
+    X, _ = problems.make_data(rng, 40, 90)
+    Y = tasks_of(rng, X, 3)
+    design, alpha = MultiTaskDesign(X, Y), 0.05 * row_problem_of(X, Y).alpha_max()
+    one = path(design, alphas=[alpha], tol=1e-7)
+    assert one.strategy == "residual"
+    assert_paths_are_as_good_as_told(one, X, Y, 1e-7)
+    wide = MultiTaskElasticNet(alpha, l1_ratio=1.0, tol=1e-7, max_iter=3)
+    with pytest.warns(ConvergenceWarning, match="number of iterations"):
+        wide.fit(X, Y)
+    assert wide.n_iter_ == 3
+    monkeypatch.setattr("softreg_fast.engines.EPOCHS_BEFORE_NEWTON", 1)
+    model = MultiTaskElasticNet(alpha, l1_ratio=1.0, tol=1e-12, max_iter=None).fit(X, Y)
+    assert model.n_iter_ > 1
+    assert_optimal(model, row_problem_of(X, Y, alpha=alpha))
+
+
+def test_strong_ridge_needs_few_epochs(rng):
+    X, _ = problems.make_data(rng, 60, 500)
+    Y = tasks_of(rng, X, 3)
+    fits = path(MultiTaskDesign(X, Y), n_alphas=12, eps=0.01, l1_ratio=0.001, tol=1e-6)
+    assert fits.strategy == "residual"
+    assert fits.df[-1] > 400
+    assert np.all(fits.n_epochs <= 20)
+    assert_paths_are_as_good_as_told(fits, X, Y, 1e-6, l1_ratio=0.001)
+
+
+@pytest.mark.parametrize("weights", ["all", "some", "none penalised"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(60, 12), (20, 70)])
+def test_ridge_is_that_of_the_normal_equations(shape, weighted, weights, rng):
+    X, _ = problems.make_data(rng, *shape)
+    Y = tasks_of(rng, X, 4)
+    s = problems.sample_weights(rng, len(X)) if weighted else np.ones(len(X))
+    l2 = rng.uniform(0.5, 2.0, shape[1])
+    if weights != "all":
+        l2[:3] = 0.0
+    l2[5] = INF
+    alpha = 0.0 if weights == "none penalised" and shape[0] > shape[1] else 0.02
+    model = MultiTaskElasticNet(alpha, l1_ratio=0.0, l2_weights=l2, **TIGHT).fit(X, Y, s)
+    free = np.isfinite(l2)
+    X, Y = (a - s @ a / s.sum() for a in (X[:, free], Y))
+    normal = X.T @ (s[:, np.newaxis] * X) / s.sum() + alpha * np.diag(l2[free])
+    expected = np.linalg.solve(normal, X.T @ (s[:, np.newaxis] * Y) / s.sum())
+    assert_allclose(model.coef_[:, free].T, expected, atol=1e-8 * np.abs(expected).max())
+    assert not model.coef_[:, 5].any()
+    assert model.dual_gap_ <= 1e-12 * np.sum(Y**2)
+
+
+def test_ridge_by_conjugate_gradients(rng, monkeypatch):
+    monkeypatch.setattr("softreg_fast.engines.LARGEST_AUTO_FACTOR", 5)
+    X, _ = problems.make_data(rng, 40, 30)
+    Y = tasks_of(rng, X, 3)
+    fits = path(MultiTaskDesign(X, Y), alphas=[1.0, 0.01], l1_ratio=0.0, tol=1e-12)
+    assert fits.strategy == "cg"
+    assert_paths_are_as_good_as_told(fits, X, Y, 1e-12, l1_ratio=0.0)
+    one = path(X, Y[:, 1], alphas=[1.0, 0.01], l1_ratio=0.0, tol=1e-14)
+    coef = fits[1].coef[1]
+    assert_allclose(coef, one[1].coef, atol=1e-5 * np.abs(coef).max())
+
+
+@pytest.mark.parametrize("p", [9, 60])
+def test_unpenalised_features_without_gram_columns(p, rng):
+    # correlated, so that descent alone needs thousands of epochs to bring their slopes to 0
+    X, _ = problems.make_data(rng, 40, p)
+    X[:, :4] = X[:, :1] + 1e-3 * rng.standard_normal((40, 4))
+    Y = tasks_of(rng, X, 3)
+    weights = np.ones(p)
+    weights[:4] = 0.0
+    design, penalty = (
+        MultiTaskDesign(X, Y),
+        (weights, np.zeros(p), np.full(p, -INF), np.full(p, INF)),
+    )
+    engine = RowDescent(design.columns, design.target, 1.0, design.curvature, penalty)
+    strength = np.sqrt(np.square(design.gradient_at_zero()).sum(axis=0)).max()
+    assert engine.solve(strength, 0.0, 1e-10, 50) == 0
+    slopes = np.empty((3, p))
+    slopes_of_rows(design.columns, engine.residual, slopes)
+    assert np.abs(slopes[:, :4]).max() <= 1e-11
+    assert engine.certify(strength, 0.0) <= 1e-10
+
+
+def test_descent_that_cannot_reach_the_tolerance_ends(rng):
+    X, _ = problems.make_data(rng, 20, 15)
+    design = MultiTaskDesign(X, tasks_of(rng, X, 3))
+    penalty = np.ones(15), np.ones(15), np.full(15, -INF), np.full(15, INF)
+    engine = RowDescent(design.columns, design.target, 1.0, design.curvature, penalty)
+    assert engine.solve(0.01, 0.01, 0.0, 1_000_000) in (0, 2)
+    assert engine.n_epochs < 10_000
+    assert engine.gap < 1e-16
+
+
 # --- functions --------------------------------------------------------------------------------
 
 
