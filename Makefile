@@ -15,7 +15,7 @@
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
 #   make bench-anatomy  measure our paths from inside
-#   make bench-nn  measure steps of sparse training beside PyTorch
+#   make bench-nn  measure sparse training beside PyTorch and other packages
 #   make clean     delete what was built         make distclean delete .venv as well
 #
 # PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
@@ -57,9 +57,12 @@ bench-peers: build $(stamp)-bench
 bench-cv: build $(stamp)-bench
 	$(python) -m bench.cv.run $(ARGS)
 
-bench-nn: build $(stamp)-bench
+# Keeps what it has trained under build/nn: stop it whenever you like, and run it again.
+bench-nn: build $(stamp)-bench $(stamp)-bench-nn
 	$(python) -m pip install --quiet "$(TORCH)"
-	$(python) -m bench.nn.step $(ARGS)
+	$(python) -m bench.nn.site
+	$(python) -m bench.nn.step
+	OMP_NUM_THREADS=1 $(python) -m bench.nn.run $(ARGS)
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)
@@ -126,7 +129,7 @@ $(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
 	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
+$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-bench-nn $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
 	$(python) tools/install.py $*
 	@touch $@
 
