@@ -73,7 +73,7 @@ TORCH ?= torch==2.13.0
 nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	OMP_NUM_THREADS=1 $(python) -m pytest tests/test_nn_penalties.py tests/test_nn_torch.py \
-		tests/test_examples.py $(ARGS)
+		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
 
 sklearn-tests: build $(stamp)-test
 	$(python) tools/sklearn_tests.py $(ARGS)

@@ -20,7 +20,7 @@ from torch import nn
 from bench.nn import site
 from bench.nn.site import FOLDER
 from bench.nn.tasks import TASKS, Recipe, weights_of
-from bench.nn.train import batches, descend, fallen, judge, n_steps_of, set_rate
+from bench.nn.train import adam, batches, descend, fallen, judge, n_steps_of, set_rate
 
 # settings: strengths, sparsities, parts of the units that are cut
 STRENGTHS = (0.003, 0.01, 0.02, 0.04)
@@ -50,7 +50,7 @@ def torchao(task, data, setting, prox_type, group_type):
     penalised = {id(w) for w in weights}
     pruned = {"params": weights, "prox_type": prox_type, "group_type": group_type, **setting}
     rest = {"params": [p for p in model.parameters() if id(p) not in penalised]}
-    base = torch.optim.AdamW([pruned, rest], lr=task.lr, weight_decay=0.0)
+    base = torch.optim.AdamW([pruned, rest], lr=task.lr, weight_decay=0.0, fused=True)
     optimizer = PruneOptimizer(
         base,
         warmup_steps=int(Recipe().start * n_steps),
@@ -92,19 +92,14 @@ def torch_pruning(task, data, ratio):
         ignored_layers=[last],
     )
     cuts = set(torch.linspace(0.3 * n_steps, refit_from, CUTS).int().tolist())
-    optimizer = adam(model, task.lr)
+    optimizer = adam(model, task, Recipe(), fused=True)
     for k, rate, x, y in taken:
         if k in cuts:
             cutter.step()
-            optimizer = adam(model, rate)
+            optimizer = adam(model, task, Recipe(), fused=True)
         set_rate(optimizer, rate)
         descend(model, optimizer, x, y)
     return model
-
-
-def adam(model, rate):
-    """Without weight decay."""
-    return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, fused=True)
 
 
 class OutOfTimeError(Exception):
@@ -152,7 +147,7 @@ PEERS = {
 def points_of(task, seed, seconds):
     """{peer: {setting: point}}, {"LassoNet": [points]}; from the files that are there."""
     site.use()
-    folder = FOLDER / "results" / task.name
+    folder = FOLDER / "results" / task.label
     found = {}
     for peer, (train, settings) in PEERS.items():
         for setting in settings:

@@ -10,6 +10,7 @@ from bench.nn.train import file_of
 
 SEEDS = range(5)
 MARGIN = 0.005  # of accuracy
+MOMENTUM = 0.99
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,26 @@ class Plan:
 
 
 def plan(weight_decays, strengths, **fields):
-    """The same recipe with every strength."""
+    """Dense with Adam's usual momentum and with that of the sparse nets; L1 with every strength.
+
+    A momentum of 0.99 averages the noise of some hundred gradients. With 0.9 twice as many weights
+    that the data do not want are thrown off zero by the last few batches.
+    """
     return Plan(
-        tuple(Recipe(weight_decay=decay) for decay in weight_decays),
-        tuple(Recipe(penalty="l1", strength=strength, **fields) for strength in strengths),
+        tuple(
+            Recipe(weight_decay=decay, momentum=momentum)
+            for momentum in (0.9, MOMENTUM)
+            for decay in weight_decays
+        ),
+        tuple(
+            Recipe(penalty="l1", strength=strength, momentum=MOMENTUM, **fields)
+            for strength in strengths
+        ),
     )
 
 
 PLANS = {
-    "LeNet-300-100": plan((0.0, 0.1, 1.0), (1e-4, 3e-4, 5e-4, 1e-3, 1.5e-3, 2e-3)),
+    "LeNet-300-100": plan((0.0, 0.1, 1.0), (1e-3, 3e-4, 1.5e-3)),
     "LSTM": plan((0.0, 0.1, 1.0), (1e-4, 3e-4, 5e-4)),
     "digits": plan((0.0, 0.1, 1.0), (3e-4, 1e-3, 2e-3, 3e-3, 5e-3)),
     "GRU": plan((0.0, 0.1, 1.0), (3e-4, 1e-3, 2e-3, 3e-3)),

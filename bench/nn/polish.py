@@ -1,6 +1,6 @@
 """How near to a stationary point of the declared objective full-batch steps bring a sparse net.
 
-    python -m bench.nn.polish TASK SEED STRENGTH [SECONDS]
+    python -m bench.nn.polish TASK SEED FIELD=VALUE ...      fields of Recipe
 
 The objective is the mean loss over all training samples + strength ||w||_1, in float64, from where
 training ended. L-BFGS-B works on the weights that are not zero, none of which may change its sign,
@@ -16,7 +16,7 @@ import torch
 from scipy.optimize import minimize
 
 from bench.nn.tasks import TASKS, Recipe
-from bench.nn.train import FOLDER, accuracy, result_of
+from bench.nn.train import accuracy, file_of, result_of
 from softreg_fast.nn import L1
 
 ROUNDS, STEPS = 200, 100
@@ -109,27 +109,25 @@ def one_round(objective, w, strength):
 
 def polished(task, recipe, seed, seconds=400.0):
     """What `polish` gives for a trained net, from the file if it is there."""
-    folder = FOLDER / "results" / task.name / recipe.label
-    file = folder / f"seed{seed}.polish.json"
+    weights = file_of(task, recipe, seed).with_suffix(".pt")
+    file = weights.with_suffix(".polish.json")
     if file.exists():
         return json.loads(file.read_text())
     result_of(task, recipe, seed)
     model = task.net()
-    model.load_state_dict(torch.load(folder / f"seed{seed}.pt", weights_only=True))
+    model.load_state_dict(torch.load(weights, weights_only=True))
     data = task.load(seed)
     result = polish(model, data.train, recipe.strength, seconds)
-    result["validation"] = accuracy(model.float(), data.validation)
-    result["test"] = accuracy(model, data.test)
+    model.float()
+    result |= {"validation": accuracy(model, data.validation), "test": accuracy(model, data.test)}
     file.write_text(json.dumps(result))
     return result
 
 
 def main():
-    name, seed, strength, *seconds = sys.argv[1:]
+    name, seed, *fields = sys.argv[1:]
     torch.set_num_threads(1)
-    recipe = Recipe(penalty="l1", strength=float(strength))
-    result = polished(TASKS[name], recipe, int(seed), *map(float, seconds))
-    print(json.dumps(result, indent=1))
+    print(json.dumps(polished(TASKS[name], Recipe.of(fields), int(seed)), indent=1))
 
 
 if __name__ == "__main__":

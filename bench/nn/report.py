@@ -88,7 +88,8 @@ def violation(task, choice):
 
 def curves(name):
     """{what: [(part of the weights, test accuracy)]}, means over the seeds, most weights last."""
-    task, folder = TASKS[name], FOLDER / "results" / name
+    task = TASKS[name]
+    folder = FOLDER / "results" / task.label
     runs = {
         "ours": [found(task, recipe) for recipe in PLANS[name].sparse],
         "dense": [found(task, recipe) for recipe in PLANS[name].dense],

@@ -23,7 +23,13 @@ class Task:
     lr: float = 1e-3
     is_mlp: bool = False
 
+    @property
+    def label(self):
+        """A name for folders."""
+        return f"{self.name}, {self.epochs} epochs, batch {self.batch}, lr {self.lr:g}"
+
     def load(self, seed):
+        """The data, split by a seed."""
         return load(self.data, seed)
 
 
@@ -34,7 +40,8 @@ class Recipe:
     The learning rate falls linearly to 0 over the last `decay` of the steps. With a penalty the
     last `freeze` of the steps are set apart for a refit, before which that fall takes place: there
     the zeros stay zero, and the rest is trained without penalty, by a rate that falls once more.
-    The proximal steps begin after `start` of all steps, and rise for `ramp`.
+    `momentum` is Adam's first beta. The proximal steps begin after `start` of all steps and rise
+    for `ramp`.
     """
 
     penalty: str = "none"
@@ -53,6 +60,12 @@ class Recipe:
         plain = asdict(Recipe())
         given = {key: value for key, value in asdict(self).items() if value != plain[key]}
         return "_".join(f"{key}={value}" for key, value in given.items()) or "dense"
+
+    @classmethod
+    def of(cls, fields):
+        """From ["strength=0.001", ...]."""
+        pairs = (field.split("=") for field in fields)
+        return cls(**{key: text if key == "penalty" else float(text) for key, text in pairs})
 
     def rules(self):
         """For `attach`: all weights with two axes or more, no biases."""
@@ -127,7 +140,7 @@ TASKS = {
         Task("digits", "digits", lambda: mlp(64, 256, 128, 10), 120, 32, is_mlp=True),
         Task("LeNet-300-100", "mnist", lambda: mlp(784, 300, 100, 10), 80, 64, is_mlp=True),
         Task("LeNet-5", "mnist", lenet5, 30, 64),
-        Task("LSTM", "words", language, 12, 64, 2e-3),
+        Task("LSTM", "words", language, 12, 64, 4e-3),
         Task("GRU", "vowels", speaker, 120, 32, 3e-3),
     )
 }

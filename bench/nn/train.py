@@ -14,9 +14,12 @@ import time
 import numpy as np
 import torch
 
+import softreg_fast.nn
 from bench.nn.site import FOLDER
 from bench.nn.tasks import TASKS, Recipe, count_of
 from softreg_fast.nn import attach
+
+compact = getattr(softreg_fast.nn, "compact", None)
 
 
 def result_of(task, recipe, seed):
@@ -33,7 +36,7 @@ def result_of(task, recipe, seed):
 
 def file_of(task, recipe, seed):
     """Where the result is kept."""
-    return FOLDER / "results" / task.name / recipe.label / f"seed{seed}.json"
+    return FOLDER / "results" / task.label / recipe.label / f"seed{seed}.json"
 
 
 def fit(task, recipe, seed):
@@ -41,16 +44,21 @@ def fit(task, recipe, seed):
     data = task.load(seed)
     torch.manual_seed(seed)
     model = task.net()
-    optimizer = torch.optim.AdamW(
+    optimizer = adam(model, task, recipe, fused=True)
+    began = time.perf_counter()
+    train(model, optimizer, data.train, task, recipe)
+    return model, judge(model, data, time.perf_counter() - began)
+
+
+def adam(model, task, recipe, fused):
+    """AdamW of a recipe."""
+    return torch.optim.AdamW(
         model.parameters(),
         lr=task.lr,
         betas=(recipe.momentum, 0.999),
         weight_decay=recipe.weight_decay,
-        fused=True,
+        fused=fused,
     )
-    began = time.perf_counter()
-    train(model, optimizer, data.train, task, recipe)
-    return model, judge(model, data, time.perf_counter() - began)
 
 
 def judge(model, data, seconds):
@@ -66,19 +74,34 @@ def judge(model, data, seconds):
     }
 
 
-def train(model, optimizer, samples, task, recipe):
-    """All epochs of a recipe."""
+def train(model, optimizer, samples, task, recipe, cut_every=0):
+    """All epochs of a recipe; with `cut_every`, zeros are cut out after each so many epochs."""
     n_steps = n_steps_of(samples, task)
     refit_from = int((1.0 - recipe.freeze) * n_steps) if recipe.strength else n_steps
+    start, ramp = (int(part * n_steps) for part in (recipe.start, recipe.ramp))
     proximal = None
     if recipe.strength:
-        start, ramp = (int(part * n_steps) for part in (recipe.start, recipe.ramp))
         proximal = attach(model, optimizer, recipe.rules(), start=start, ramp=ramp)
+    cuts = range(start + ramp, refit_from, max(cut_every * n_steps // task.epochs, 1))
     for k, (x, y) in enumerate(batches(samples, task)):
+        if cut_every and (k in cuts or k == refit_from) and proximal is not None:
+            proximal = cut(model, optimizer, proximal, recipe, samples[0][:2])
         if k == refit_from:
             refit(proximal, optimizer)
         set_rate(optimizer, task.lr * fallen(k, n_steps, refit_from, recipe.decay))
         descend(model, optimizer, x, y)
+
+
+def cut(model, optimizer, proximal, recipe, example):
+    """Compaction in place, and proximal steps on what is left."""
+    if compact is None:
+        return proximal
+    state = dict(proximal.state)
+    proximal.remove()
+    compact(model, example, optimizer=optimizer)
+    proximal = attach(model, optimizer, recipe.rules())
+    proximal.state.update(state)
+    return proximal
 
 
 def fallen(k, n_steps, refit_from, decay):
@@ -157,8 +180,7 @@ def packed(model):
 def main():
     name, seed, *fields = sys.argv[1:]
     torch.set_num_threads(1)
-    pairs = (field.split("=") for field in fields)
-    recipe = Recipe(**{k: value if k == "penalty" else float(value) for k, value in pairs})
+    recipe = Recipe.of(fields)
     result = result_of(TASKS[name], recipe, int(seed))
     part = result["nonzeros"] / result["n_weights"]
     print(
