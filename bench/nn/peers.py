@@ -23,7 +23,7 @@ from bench.nn.tasks import TASKS, Recipe, weights_of
 from bench.nn.train import adam, batches, descend, fallen, judge, n_steps_of, set_rate
 
 # settings: strengths, sparsities, parts of the units that are cut
-STRENGTHS = (0.003, 0.01, 0.02, 0.04)
+STRENGTHS = (0.01, 0.03, 0.1, 0.3)
 SPARSITIES = (0.9, 0.95, 0.97, 0.98, 0.99)
 RATIOS = (0.3, 0.5, 0.7, 0.85)
 CUTS = 5

@@ -171,19 +171,24 @@ def draw(path):
 
 
 def one_dimension(noise):
-    """Mean of x in 1/2 (x - 1)^2 + 0.3 |x| under Adam and noisy gradients; the minimiser is 0.7."""
-    generator = np.random.default_rng(0)
-    model = torch.nn.Linear(1, 1, bias=False)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    attach(model, optimizer, {"weight": L1(strength=0.3)}, start=100)
-    taken = []
-    for k in range(40_000):
-        x = model.weight.detach()
-        model.weight.grad = x - 1.0 + float(noise * generator.standard_normal())
-        optimizer.step()
-        if k >= 10_000:
-            taken.append(float(x))
-    return float(np.mean(taken))
+    """Mean of x in 1/2 (x - 1)^2 + 0.3 |x| under Adam and noisy gradients; the minimiser is 0.7.
+
+    A thousand copies start at 0. Long steps bring them near, short ones leave little bias.
+    """
+    torch.manual_seed(0)
+    model = torch.nn.Linear(1000, 1, bias=False).double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    attach(model, optimizer, {"weight": L1(strength=0.3)})
+    x = model.weight
+    total = torch.zeros(())
+    with torch.no_grad():
+        x.zero_()
+        for k in range(12_000):
+            optimizer.param_groups[0]["lr"] = 1e-2 if k < 6_000 else 1e-3
+            x.grad = x - 1.0 + noise * torch.randn_like(x)
+            optimizer.step()
+            total += x.mean() * (k >= 9_000)
+    return float(total) / 3_000
 
 
 if __name__ == "__main__":
