@@ -46,7 +46,7 @@ def plan(weight_decays, strengths, **fields):
 
 
 PLANS = {
-    "LeNet-300-100": plan((0.0, 0.1, 1.0), (1e-3, 3e-4, 1.5e-3)),
+    "LeNet-300-100": plan((0.0, 0.1, 1.0), (1e-3, 3e-4, 7e-4, 1e-4)),
     "LSTM": plan((0.0, 0.1, 1.0), (1e-4, 2e-4, 3e-4, 5e-4), ramp=0.1, freeze=0.4, decay=0.3),
     "digits": plan((0.0, 0.1, 1.0), (3e-4, 1e-3, 2e-3, 3e-3, 5e-3)),
     "GRU": plan((0.0, 0.1, 1.0), (3e-4, 1e-3, 2e-3, 3e-3)),
