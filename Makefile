@@ -16,7 +16,7 @@
 #   make bench-cv  measure cross-validation beside other packages, and from inside
 #   make bench-anatomy  measure our paths from inside
 #   make bench-multi-task  measure paths and fits of several targets beside scikit-learn
-#   make bench-nn  measure sparse training and inference beside PyTorch
+#   make bench-nn  measure steps, inference and sparse training beside PyTorch and others
 #   make clean     delete what was built         make distclean delete .venv as well
 #
 # PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
@@ -58,11 +58,14 @@ bench-peers: build $(stamp)-bench
 bench-cv: build $(stamp)-bench
 	$(python) -m bench.cv.run $(ARGS)
 
-bench-nn: build $(stamp)-bench
+# Keeps what it has trained under build/nn: stop it whenever you like, and run it again.
+bench-nn: build $(stamp)-bench $(stamp)-bench-nn
 	$(python) -m pip install --quiet "$(TORCH)"
-	$(python) -m bench.nn.step $(ARGS)
 	$(python) -m pip install --quiet onnx onnxruntime
+	$(python) -m bench.nn.site
+	$(python) -m bench.nn.step
 	$(python) -m bench.nn.inference
+	OMP_NUM_THREADS=1 $(python) -m bench.nn.run $(ARGS)
 
 bench-multi-task: build $(stamp)-bench
 	$(python) -m bench.multi_task $(ARGS)
@@ -80,7 +83,7 @@ nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
-		tests/test_examples.py $(ARGS)
+		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
 
 sklearn-tests: build $(stamp)-test
 	$(python) tools/sklearn_tests.py $(ARGS)
@@ -136,7 +139,7 @@ $(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
 	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
+$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-bench-nn $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
 	$(python) tools/install.py $*
 	@touch $@
 

@@ -27,9 +27,9 @@ FROM_TORCH = {
     "sizes": "export",
     "path": "paths",
     "report": "reports",
-    "CompactReport": "compact",
-    "compact": "compact",
-    "compact_like": "compact",
+    "CompactReport": "compaction",
+    "compact": "compaction",
+    "compact_like": "compaction",
 }
 
 # Estimators, which need it to be fitted only.

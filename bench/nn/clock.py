@@ -1,0 +1,62 @@
+"""Training time: dense, by the faster of PyTorch's Adams, and ours with zeros cut out on the way.
+
+    python -m bench.nn.clock TASK [FIELD=VALUE ...]       nothing else should run beside it
+
+One training of each, in turn, for every seed; seconds and their ratio. Without fields it is the
+recipe that validation chose. Units whose weights are all zero are cut out of the net every four
+epochs, once the penalty has its full strength, by `softreg_fast.nn.compact`; where that is missing
+the zeros stay in.
+"""
+
+import sys
+import time
+
+import numpy as np
+import torch
+
+from bench.nn.plan import SEEDS, chosen
+from bench.nn.tasks import TASKS, Recipe, count_of
+from bench.nn.train import accuracy, adam, compact, train
+
+CUT_EVERY = 4  # epochs
+
+
+def clock(task, recipe, seed, fused, cut_every=0):
+    """Seconds of one training, test accuracy, and weights that the net is left with."""
+    data = task.load(seed)
+    torch.manual_seed(seed)
+    model = task.net()
+    optimizer = adam(model, task, recipe, fused)
+    began = time.perf_counter()
+    train(model, optimizer, data.train, task, recipe, cut_every)
+    return time.perf_counter() - began, accuracy(model, data.test), count_of(model)[1]
+
+
+def main():
+    name, *fields = sys.argv[1:]
+    task, choice = TASKS[name], chosen(name)
+    if choice is None and not fields:
+        sys.exit(f"nothing is chosen yet: python -m bench.nn.run --only {name}")
+    recipe = Recipe.of(fields) if fields else choice.sparsest
+    dense = Recipe() if choice is None else choice.dense
+    taken = []
+    for seed in SEEDS:
+        runs = (
+            clock(task, dense, seed, fused=True),
+            clock(task, dense, seed, fused=False),
+            clock(task, recipe, seed, fused=True, cut_every=CUT_EVERY),
+        )
+        taken.append([seconds for seconds, _, _ in runs])
+        print(
+            f"seed {seed}:", *(f"{s:.1f} s, {a:.1%}, {n} weights;" for s, a, n in runs), flush=True
+        )
+    fused, default, ours = np.array(taken).T
+    ratio = np.median(ours / np.minimum(fused, default))
+    print(
+        f"{name}, {recipe.label}: {ratio:.2f} of the time of dense Adam, "
+        f"{'with' if compact else 'without'} compaction, {torch.get_num_threads()} threads"
+    )
+
+
+if __name__ == "__main__":
+    main()

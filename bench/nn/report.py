@@ -1,0 +1,195 @@
+"""The table and the curves of what lies in build/nn/results, and the check in one dimension.
+
+python -m bench.nn.report [--picture FILE]
+"""
+
+import argparse
+import json
+import platform
+
+import numpy as np
+import torch
+
+from bench.nn.peers import PEERS
+from bench.nn.plan import MARGIN, PLANS, SEEDS, chosen, found, nonzero
+from bench.nn.site import FOLDER
+from bench.nn.tasks import TASKS, count_of
+from bench.nn.train import file_of
+from softreg_fast.nn import L1, attach
+
+COLUMNS = (
+    "",
+    "dense, tuned",
+    "sparsest near it",
+    "nonzero weights",
+    "file",
+    "best",
+    "nonzero weights",
+    "violation after a polish",
+)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--picture", help="where to draw the curves")
+    asked = parser.parse_args()
+    print(
+        f"\n{platform.processor() or platform.machine()}, torch {torch.__version__}, "
+        f"{len(SEEDS)} seeds\n"
+    )
+    print(table([line(name) for name in PLANS if chosen(name)]))
+    print("\npoints of a package matched by one of ours; of ours matched by one of its")
+    for name in PLANS:
+        for peer, counts in dominance(name).items():
+            print(f"  {name:14} {peer:16} {counts[0]} of {counts[1]}; {counts[2]} of {counts[3]}")
+    for noise in (0.1, 1.0, 10.0):
+        print(f"minimiser 0.70 under gradient noise {noise:g}: {one_dimension(noise):.3f}")
+    if asked.picture:
+        draw(asked.picture)
+
+
+def table(lines):
+    """Markdown."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def line(name):
+    """One net, by what validation chose."""
+    task, choice = TASKS[name], chosen(name)
+    dense, best = found(task, choice.dense), found(task, choice.best)
+    cells = [name, f"{100 * np.median([result['test'] for result in dense]):.1f} %"]
+    if choice.sparsest is None:
+        cells += [f"none within {100 * MARGIN:g} points", "", ""]
+    else:
+        sparse = found(task, choice.sparsest)
+        ratios = [d["bytes"] / s["bytes"] for d, s in zip(dense, sparse, strict=True)]
+        smaller = f"{np.median(ratios):.0f} times smaller"
+        cells += [gain(dense, sparse), f"{100 * nonzero(sparse):.1f} %", smaller]
+    return [*cells, gain(dense, best), f"{100 * nonzero(best):.1f} %", violation(task, choice)]
+
+
+def gain(dense, sparse):
+    """Points of test accuracy against dense, paired by seeds: median, and the range."""
+    points = [100 * (s["test"] - d["test"]) for d, s in zip(dense, sparse, strict=True)]
+    return f"{np.median(points):+.1f} ({min(points):+.1f} to {max(points):+.1f})"
+
+
+def violation(task, choice):
+    """The largest one over the strength, median of the seeds that were polished."""
+    files = [
+        file_of(task, choice.sparsest, seed).with_suffix(".polish.json")
+        for seed in SEEDS
+        if choice.sparsest
+    ]
+    after = [json.loads(file.read_text())["after"] for file in files if file.exists()]
+    return f"{100 * np.median(after):.2g} % ({len(after)} seeds)" if after else "not there"
+
+
+def curves(name):
+    """{what: [(part of the weights, test accuracy)]}, means over the seeds, most weights last."""
+    task = TASKS[name]
+    folder = FOLDER / "results" / task.label
+    runs = {
+        "ours": [found(task, recipe) for recipe in PLANS[name].sparse],
+        "dense": [found(task, recipe) for recipe in PLANS[name].dense],
+    }
+    for peer, (_, settings) in PEERS.items():
+        runs[peer] = [read(folder / f"{peer}={setting}") for setting in settings]
+    paths = read(folder / "LassoNet")
+    runs["LassoNet"] = [list(step) for step in zip(*paths, strict=False)]
+    total = count_of(task.net())[1]
+    return {
+        what: sorted(mean_point(results, total) for results in its if results)
+        for what, its in runs.items()
+        if any(its)
+    }
+
+
+def read(folder):
+    """The results in a folder, without those that failed."""
+    results = [json.loads(file.read_text()) for file in sorted(folder.glob("seed*.json"))]
+    return [result for result in results if "error" not in result]
+
+
+def mean_point(results, total):
+    """Over the seeds."""
+    part = np.mean([result["nonzeros"] / total for result in results])
+    return float(part), float(np.mean([result["test"] for result in results]))
+
+
+def dominance(name):
+    """{peer: (its points that one of ours matches in both, all, our points that one of its matches
+    in both, all)}"""
+    made = curves(name)
+    ours = made.pop("ours", [])
+    made.pop("dense", None)
+    return {peer: (*beaten(its, ours), *beaten(ours, its)) for peer, its in made.items()}
+
+
+def beaten(points, others):
+    """How many points have another one with no more weights and no less accuracy; of how many."""
+    count = sum(any(q <= part and a >= hits for q, a in others) for part, hits in points)
+    return count, len(points)
+
+
+def draw(path):
+    """Test accuracy against nonzero weights, one panel for each net."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    made = {name: found for name in PLANS if (found := curves(name))}
+    figure, axes = plt.subplots(
+        1, len(made), figsize=(3.6 * len(made), 3.4), squeeze=False, layout="constrained"
+    )
+    whats = list(dict.fromkeys(what for found in made.values() for what in found))
+    for ax, (name, found) in zip(axes[0], made.items(), strict=True):
+        for what, points in found.items():
+            x, y = zip(*points, strict=True)
+            ours = what == "ours"
+            ax.plot(
+                [100 * part for part in x],
+                [100 * hits for hits in y],
+                "o-" if what != "dense" else "s",
+                color=f"C{whats.index(what)}",
+                linewidth=2 if ours else 1,
+                markersize=5 if ours else 3.5,
+                zorder=3 if ours else 2,
+                label=what,
+            )
+        top = max(hits for points in found.values() for _, hits in points)
+        ax.set(xscale="log", title=name, xlabel="nonzero weights, %")
+        ax.set_ylim(100 * top - 12, 100 * top + 0.7)
+        ax.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("test accuracy, %")
+    handles = {t: h for ax in axes[0] for h, t in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
+    figure.savefig(path, dpi=100)
+    print(f"wrote {path}")
+
+
+def one_dimension(noise):
+    """Mean of x in 1/2 (x - 1)^2 + 0.3 |x| under Adam and noisy gradients; the minimiser is 0.7.
+
+    A thousand copies start at 0. Long steps bring them near, short ones leave little bias.
+    """
+    torch.manual_seed(0)
+    model = torch.nn.Linear(1000, 1, bias=False).double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    attach(model, optimizer, {"weight": L1(strength=0.3)})
+    x = model.weight
+    total = torch.zeros(())
+    with torch.no_grad():
+        x.zero_()
+        for k in range(12_000):
+            optimizer.param_groups[0]["lr"] = 1e-2 if k < 6_000 else 1e-3
+            x.grad = x - 1.0 + noise * torch.randn_like(x)
+            optimizer.step()
+            total += x.mean() * (k >= 9_000)
+    return float(total) / 3_000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Sparse training on real data: everything that is missing in build/nn/results, then the table.
+
+    python -m bench.nn.run [--only REGEXP] [--minutes M] [--no-peers]
+
+Stop it whenever you like, or let --minutes do it: the next run goes on. `python -m bench.nn.report`
+prints the table of what is there.
+"""
+
+import argparse
+import re
+import time
+
+import numpy as np
+import torch
+
+from bench.nn import report
+from bench.nn.peers import points_of
+from bench.nn.plan import PLANS, SEEDS, chosen, found
+from bench.nn.polish import polished
+from bench.nn.tasks import TASKS
+from bench.nn.train import file_of, result_of
+
+
+def jobs(names, with_peers):
+    """Functions that each make one missing result, the most wanted first."""
+    for name in names:
+        task = TASKS[name]
+        for recipe in PLANS[name].recipes:
+            for seed in SEEDS:
+                if not file_of(task, recipe, seed).exists():
+                    yield lambda t=task, r=recipe, s=seed: result_of(t, r, s)
+    for name in names:
+        if (choice := chosen(name)) and choice.sparsest:
+            for seed in SEEDS:
+                yield lambda t=TASKS[name], r=choice.sparsest, s=seed: polished(t, r, s)
+    for name in names if with_peers else ():
+        if (choice := chosen(name)) and choice.sparsest:
+            results = found(TASKS[name], choice.sparsest)
+            seconds = np.median([result["seconds"] for result in results])
+            for seed in SEEDS:
+                yield lambda t=TASKS[name], s=seed, m=seconds: points_of(t, s, m)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="regular expression on the tasks' names")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="stop after so long")
+    parser.add_argument("--no-peers", action="store_true", help="without other packages")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    names = [name for name in PLANS if re.search(asked.only, name)]
+    began = time.perf_counter()
+    for job in jobs(names, not asked.no_peers):
+        if time.perf_counter() - began > 60.0 * asked.minutes:
+            print("not finished: run it again to go on")
+            break
+        job()
+    report.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What the benchmarks of networks take from other packages: build/nn/site, beside all environments.
+
+    python -m bench.nn.site
+
+Without what these packages require: of aeon only the data are read, and what the others need is
+there with PyTorch and scikit-learn, or named here.
+"""
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "build" / "nn"
+SITE = FOLDER / "site"
+
+PEERS = {"torchao": "0.18.0", "lassonet": "0.0.21", "torch-pruning": "1.6.1"}
+REQUIREMENTS = [
+    "aeon==1.6.0",
+    *(f"{name}=={version}" for name, version in PEERS.items()),
+    "sortedcontainers",
+    "tqdm",
+]
+
+
+def use():
+    """Let these packages be imported, after those of the environment."""
+    if str(SITE) not in sys.path:
+        sys.path.append(str(SITE))
+
+
+def main():
+    there = {d.metadata["Name"] for d in importlib.metadata.distributions(path=[str(SITE)])}
+    wanted = [line for line in REQUIREMENTS if line.split("==")[0] not in there]
+    if wanted:
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        subprocess.run([*install, "--target", str(SITE), *wanted], check=True)
+
+
+if __name__ == "__main__":
+    main()
