@@ -1,13 +1,15 @@
-from typing import Any, Final, Self
+from typing import Any, Final, Self, final
 
 KINDS: Final[dict[str, int]]
 ACTIVATIONS: Final[dict[str, int]]
 CHUNK: Final[int]
 MOST_LANES: Final[int]
 
+@final
 class Arena:
     def __new__(cls, n_bytes: int) -> Self: ...
 
+@final
 class Network:
     width_in: Final[int]
     width_out: Final[int]

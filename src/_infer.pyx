@@ -5,6 +5,7 @@ fastest for a single sample is seldom fastest for a tile of them. Samples are in
 dealt out to threads.
 """
 
+cimport cython
 from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release,
                              PyObject_GetBuffer)
 from cython.parallel cimport prange
@@ -63,6 +64,7 @@ CHUNK = SR_CHUNK
 MOST_LANES = SR_MOST_LANES
 
 
+@cython.final
 cdef class Arena:
     """Memory for the buffers of some tiles at once, zero at first."""
     cdef void* place
@@ -80,6 +82,7 @@ cdef class Arena:
         free(self.place)
 
 
+@cython.final
 cdef class Network:
     """Steps for single samples and for tiles of them, on the same buffers.
 

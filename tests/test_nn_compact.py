@@ -1363,6 +1363,6 @@ def test_should_the_outputs_differ_all_is_put_back(monkeypatch):
 
 
 def test_examples_in_the_documentation(capsys):
-    module = importlib.import_module("softreg_fast.nn.compact")
+    module = importlib.import_module("softreg_fast.nn.compaction")
     assert doctest.testmod(module).failed == 0
     assert doctest.testmod(module).attempted > 8

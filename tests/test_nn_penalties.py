@@ -318,6 +318,9 @@ def test_without_torch(monkeypatch):
     import softreg_fast.nn as nn
 
     monkeypatch.setitem(sys.modules, "torch", None)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("softreg_fast.nn.") and hasattr(module, "torch"):
+            monkeypatch.delitem(sys.modules, name)
     for name in nn.FROM_TORCH:
         monkeypatch.delitem(vars(nn), name, raising=False)
         monkeypatch.delitem(sys.modules, f"softreg_fast.nn.{nn.FROM_TORCH[name]}", raising=False)
