@@ -1,13 +1,17 @@
 from typing import Any, Final, Self
 
+from typing_extensions import disjoint_base
+
 KINDS: Final[dict[str, int]]
 ACTIVATIONS: Final[dict[str, int]]
 CHUNK: Final[int]
 MOST_LANES: Final[int]
 
+@disjoint_base
 class Arena:
     def __new__(cls, n_bytes: int) -> Self: ...
 
+@disjoint_base
 class Network:
     width_in: Final[int]
     width_out: Final[int]
