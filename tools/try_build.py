@@ -95,7 +95,6 @@ NUMERIC_TESTS = (
             "multi_task",
             "path",
             "properties",
-            "reliability",
             "relaxed",
             "ridge",
             "ridge_cv",
@@ -250,7 +249,9 @@ def try_oldest(arguments):
         python = fresh_environment(environment)
         run(python, TOOLS / "install.py", "--oldest", "runtime", "test")
         run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
-    run_tests(python, environment, arguments)
+    # the kernels see the same memory whatever the versions are
+    others = [f"--ignore={name}" for name in KERNEL_TESTS if name != "tests/test_nn_penalties.py"]
+    run_tests(python, environment, arguments or others)
 
 
 def try_wheel(arguments):
