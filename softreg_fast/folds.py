@@ -181,17 +181,24 @@ def row_blocks(
     step = max(BLOCK_ENTRIES // max(width, 1), 1)
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))
-        # by columns, as X lies in memory
-        block = X.T[np.ix_(support, rows[part])].T if chosen is None else chosen[part]
+        block = entries(X, rows[part], support) if chosen is None else chosen[part]
         predicted = block @ W
         predicted += intercepts
         yield part, predicted
 
 
+def entries(X: NDArray[Any], rows: Index, columns: Index) -> NDArray[Any]:
+    """X[rows][:, columns], by columns as X lies in memory."""
+    if not X.flags.f_contiguous:
+        return X.T[np.ix_(columns, rows)].T
+    # twice as fast; and np.ix_ reads buffers that NumPy has not got when memory runs out
+    return X.T.reshape(-1).take(columns[:, None] * len(X) + rows).T
+
+
 def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
     """Predictions of the k-th model of a path for some rows, (n_rows,) or (n_rows, n_tasks)."""
     support, w = fits.support_of(k)
-    product = (X[:, support] @ w)[rows] if sp.issparse(X) else (w.T @ X.T[np.ix_(support, rows)]).T
+    product = (X[:, support] @ w)[rows] if sp.issparse(X) else entries(X, rows, support) @ w
     return np.asarray(product + fits.intercepts[k])
 
 
