@@ -452,10 +452,13 @@ class _Buffers:
         self.indptr = np.asarray(X.indptr, dtype=np.int64)
 
 
+LOWER = np.tri(256, dtype=bool)  # the lower triangle of a block
+
+
 def mirror(matrix: NDArray[np.float64]) -> None:
     """Copy the lower triangle of a square matrix to the upper one, in place."""
-    for start in range(0, len(matrix), 256):
-        stop = start + 256
+    for start in range(0, len(matrix), len(LOWER)):
+        stop = start + len(LOWER)
         matrix[:start, start:stop] = matrix[start:stop, :start].T
         block = matrix[start:stop, start:stop]
-        block[:] = np.tril(block) + np.tril(block, -1).T
+        block[:] = np.where(LOWER[: len(block), : len(block)], block, block.T)

@@ -269,7 +269,7 @@ class FoldGrams:
         W = fits.coefs.toarray()
         V = np.empty((len(M), W.shape[1]))  # t - z.v - b = -(z, t, 1).(v, -1, b)
         V[:p] = W * (design.norm / design.y_norm)[:, np.newaxis]
-        V[p:-1] = np.tile(-np.eye(self.n_targets), len(fits))
+        V[p:-1].reshape(self.n_targets, -1, self.n_targets)[:] = -np.eye(self.n_targets)[:, None]
         offsets = fits.intercepts - design.y_mean
         V[-1] = (offsets.ravel() + design.center @ W) / design.y_norm
         product = M @ V

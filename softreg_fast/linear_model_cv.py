@@ -195,7 +195,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
                 f"For multi-task outputs, use MultiTask{type(self).__name__}, or "
                 "alpha_per_target=True for independent models."
             )
-        return np.asarray(column_or_1d(targets, warn=True))
+        return targets if targets.ndim == 1 else np.asarray(column_or_1d(targets, warn=True))
 
     def _models(self, design: Design, targets: NDArray[np.float64]) -> tuple[list[Design], bool]:
         # a design for each model to be chosen, and whether there is only one

@@ -120,11 +120,11 @@ class Search:
             crew.map(_do, jobs)
         else:
             crew.map(_do, [*jobs, fit_whole])
-        gamma, ratio, _ = best_of(errors)
+        best = gamma, ratio, _ = best_of(errors)
         paths = [fold.blends[ratio][gamma] for fold in folds]
         for fits in paths:
             warn_of_missed(fits, self.options["max_iter"])
-        return errors, paths, self._whole(errors, runs, precompute, teller)
+        return errors, paths, self._whole(errors, best, runs, precompute, teller)
 
     def _together(
         self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
@@ -139,16 +139,21 @@ class Search:
             crew.map(_FoldSearch.end, folds)
 
     def _whole(
-        self, errors: NDArray[np.float64], runs: list[PathRun], precompute: Any, teller: Any
+        self,
+        errors: NDArray[np.float64],
+        best: tuple[int, int, int],
+        runs: list[PathRun],
+        precompute: Any,
+        teller: Any,
     ) -> Path:
         # all samples at the gamma and l1_ratio with the smallest errors, as far as the folds went
-        gamma, ratio, best = best_of(errors)
+        gamma, ratio, k = best
         if not runs:
             reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
             runs.append(self.run(self.design, ratio, precompute))
             runs[0].advance(reached, teller(self.name_of("all samples", ratio)))
         run = runs[0]
-        run.advance(max(best + 1 - run.position, 0))  # were it stopped before
+        run.advance(max(k + 1 - run.position, 0))  # were it stopped before
         fits = self.blends(run)[gamma]
         warn_of_missed(fits, run.max_iter)
         return fits

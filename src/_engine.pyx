@@ -134,7 +134,7 @@ cdef class Engine:
         self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
         self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
         self.P.slack = self.S.slack = 1e-12
-        self.kept_features, self.kept_values = np.empty(256, dtype=np.intp), np.empty(256)
+        self.kept_features, self.kept_values = np.empty(1024, dtype=np.intp), np.empty(1024)
         self.kept_figures = np.empty((100, 5))
         self.v = np.array(target)
         self._prepare_features()
