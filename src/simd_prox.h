@@ -64,22 +64,24 @@ SR_LEAF void SR_NAME(sr_prox_scad)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR
     }
 }
 
-/* Of s sqrt|x|: 0 up to 3/2 (t s)^(2/3), above it the largest root of a cubic, by Viete's formula.  Xu,
- * Chang, Xu, Zhang (2012). */
-static void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s)
+/* Of s sqrt|x|, u = t s: 0 up to |z| = 3/2 u^(2/3) (Xu, Chang, Xu, Zhang 2012).  Above it, x = z y^2
+ * with the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2): Newton's method from its
+ * series in r, 0.02 off at most, has all digits after four steps, and needs no cosine. */
+SR_LEAF void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s)
 {
+    const double most = 0.5443310539518174;
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
-        const double u = (double)t[i] * (double)s[i], size = SR_ABS(z[i]), third = cbrt(u);
-        double x = z[i];
-        if (size <= 1.5 * third * third)
-            x = 0.0;
-        else if (u > 0.0) {
-            /* 3 / 4^(2/3) u^(2/3) / |z| <= 0.794; its power 3/2 is u / 4 (|z| / 3)^(-3/2) */
-            const double q = 1.1905507889761495 * third * third / size;
-            x *= 2.0 / 3.0 * (1.0 + cos(2.0 / 3.0 * (3.141592653589793 - acos(q * sqrt(q)))));
-        }
-        z[i] = (SR_T)x + (SR_T)0;
+        const double u = (double)t[i] * (double)s[i], size = SR_ABS(z[i]);
+        const double scale = size * sqrt(size), h = 0.5 * u / scale;
+        double y = 1 - h * (0.5 + 0.375 * h);
+        y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
+        y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
+        y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
+        y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
+        y = u < most * scale ? y : 0;
+        /* also where the power is below all numbers, and for NaN */
+        z[i] = (u > 0 ? (SR_T)(z[i] * (y * y)) : z[i]) + (SR_T)0;
     }
 }
 
