@@ -256,6 +256,12 @@ def cv_path(
     _check_choice(rule, criterion, scoring, relax, patience)
     check_options(tol, max_iter, gram_memory)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    training = None
+    if criterion is None:
+        rows = design.X if isinstance(X, Design) else X
+        groups_given = {} if groups is None else {"groups": groups}
+        pairs = pairs_of(cv, rows, design.y, **groups_given)
+        training = Training(design, make_folds(pairs, design.n_samples))
     search = Search(
         design,
         l1_ratios=as_ratios(l1_ratio),
@@ -270,12 +276,6 @@ def cv_path(
         },
         options={"solver": solver, "tol": tol, "max_iter": max_iter, "gram_memory": gram_memory},
     )
-    training = None
-    if criterion is None:
-        rows = design.X if isinstance(X, Design) else X
-        groups_given = {} if groups is None else {"groups": groups}
-        pairs = pairs_of(cv, rows, design.y, **groups_given)
-        training = Training(design, make_folds(pairs, design.n_samples))
     n_paths = 1 if training is None else len(training.folds)
     total = n_paths * search.alphas.size + (0 if training is None else search.alphas.shape[1])
     with watching(total, progress, watcher) as teller:

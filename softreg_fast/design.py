@@ -159,8 +159,8 @@ class Design:
         if hasattr(self, "target"):
             other._set_target(self.y)
         if known is not None:
-            known.gradient.flags.writeable = False
-            other.gram, other._gradient = known.gram, known.gradient
+            other.know_gram(known.gram)
+            other.know_gradient(known.gradient)
         return other
 
     def _set_target(self, y: ArrayLike) -> None:
@@ -290,6 +290,11 @@ class Design:
         """`gram` as somebody else has computed it."""
         self.__dict__["gram"] = gram
 
+    def know_gradient(self, gradient: Vector) -> None:
+        """`gradient_at_zero` as somebody else has computed it."""
+        gradient.flags.writeable = False
+        self._gradient = gradient
+
     def crossproduct(
         self,
         chosen: NDArray[np.intp],
@@ -372,8 +377,8 @@ class Design:
         if self._gradient is None:
             gradient = np.empty(self.n_features)
             self.columns.slopes(self.target, gradient, None, self.n_threads)
-            gradient.flags.writeable = False
-            self._gradient = gradient
+            self.know_gradient(gradient)
+            return gradient
         return self._gradient
 
 
@@ -438,8 +443,8 @@ class MultiTaskDesign(Design):
         if self._gradient is None:
             gradient = np.empty((self.n_tasks, self.n_features))
             slopes_of_rows(self.columns, self.target, gradient, self.n_threads)
-            gradient.flags.writeable = False
-            self._gradient = gradient
+            self.know_gradient(gradient)
+            return gradient
         return self._gradient
 
 

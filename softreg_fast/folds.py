@@ -116,9 +116,8 @@ class Training:
         if not few or sp.issparse(design.X) or design.is_null:
             return None
         for counts, test in self.folds:  # a test set must be what the training set leaves
-            left = np.ones(design.n_samples)
-            left[test] = 0.0
-            if np.unique(test).size < test.size or not np.array_equal(left, counts):
+            # (a sample that is tested twice has -1 left)
+            if not np.array_equal(1 - np.bincount(test, minlength=design.n_samples), counts):
                 return None
         return FoldGrams(design, [fold.test for fold in self.folds])
 
@@ -224,8 +223,9 @@ class FoldGrams:
                 self.total = np.sum(self.tests, axis=0)
             else:
                 self.total = self._moments(np.arange(design.n_samples))
+        p = design.n_features
+        design.know_gradient(self._gradients(self.total))
         if not design.has_gram:  # for the fit to all samples
-            p = design.n_features
             design.know_gram(self.total[:p, :p].copy(order="F"))
 
     def _moments(self, rows: Index) -> NDArray[np.float64]:
@@ -260,8 +260,13 @@ class FoldGrams:
             center=design.center + mean[:p] * design.norm,
             norm=design.norm * length[:p] * stretch,
             gram=np.asfortranarray(centered[:p, :p]),
-            gradient=centered[p:, :p].reshape(*np.shape(design.y_mean), p).copy(),
+            gradient=self._gradients(centered),
         )
+
+    def _gradients(self, product: NDArray[np.float64]) -> Vector:
+        p = self.design.n_features
+        shape = *np.shape(self.design.y_mean), p
+        return product[p : p + self.n_targets, :p].reshape(shape).copy()
 
     def errors(self, k: int, fits: Path) -> Vector | None:
         """Mean squared test errors; None where they are too small for a difference of sums."""
