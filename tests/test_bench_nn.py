@@ -33,21 +33,52 @@ def test_no_sample_is_in_two_parts_and_the_test_set_is_the_same_for_all_seeds():
 
 
 def test_zeros_stay_zero_in_the_refit(monkeypatch):
-    counts = []
-    plain = train.refit
+    samples = SHORT.load(0).train
+    refit_from = int(0.5 * train.n_steps_of(samples, SHORT))
+    taken, zeros = [], []
+    plain = train.descend
 
-    def noting(proximal, optimizer):
-        model_weights = [target.parameter for target in proximal.targets]
-        counts.append([w == 0 for w in map(torch.clone, model_weights)])
-        plain(proximal, optimizer)
+    def noting(model, optimizer, x, y):
+        if len(taken) == refit_from:
+            zeros.extend(p == 0 for p in model.parameters() if p.ndim > 1)
+        taken.append(1)
+        plain(model, optimizer, x, y)
 
-    monkeypatch.setattr(train, "refit", noting)
+    monkeypatch.setattr(train, "descend", noting)
     model, result = train.fit(SHORT, SPARSE, seed=0)
-    (zeros,) = counts
     for zero, weight in zip(zeros, [p for p in model.parameters() if p.ndim > 1], strict=True):
         assert zero.any()
-        assert (weight[zero] == 0).all()
+        assert torch.equal(weight == 0, zero)
     assert result["nonzeros"] == count_of(model)[0] < result["n_weights"] == 64 * 16 + 16 * 10
+
+
+def test_zeros_are_cut_out_on_the_way_and_training_goes_on():
+    samples = SHORT.load(0).train
+    counts, hits = [], []
+    for cut_every in (0, 1):
+        torch.manual_seed(0)
+        model = SHORT.net()
+        optimizer = train.adam(model, SHORT, SPARSE, fused=False)
+        train.train(model, optimizer, samples, SHORT, SPARSE, cut_every)
+        counts.append(count_of(model))
+        hits.append(train.accuracy(model, samples))
+    (_, whole), (nonzeros, n_weights) = counts
+    assert 0 < nonzeros <= n_weights < whole
+    assert abs(hits[0] - hits[1]) < 0.1
+
+
+@pytest.mark.parametrize("width", [1e-1, 1e-3])
+def test_relu_is_rounded_off_within_a_width_only_and_has_no_kink(width):
+    module = polish.Rounded()
+    module.width = width
+    z = torch.linspace(-3.0, 3.0, 2001, dtype=torch.float64) * width
+    z.requires_grad_()
+    out = module(z)
+    (slope,) = torch.autograd.grad(out.sum(), z)
+    outside = z.detach().abs() > width
+    assert torch.allclose(out[outside], torch.relu(z)[outside], rtol=0, atol=1e-15)
+    assert (out - torch.relu(z)).abs().max() <= width / 4 * (1 + 1e-12)
+    assert slope.diff().max() <= 1.01 * 3.0 / 2000  # slopes rise from 0 to 1 over two widths
 
 
 def test_the_file_holds_a_bit_for_each_weight_and_the_nonzero_ones():
@@ -88,7 +119,7 @@ def test_validation_chooses_and_the_test_set_does_not(monkeypatch, tmp_path):
             file.parent.mkdir(parents=True, exist_ok=True)
             result = {"validation": validation, "test": test, "nonzeros": nonzeros}
             file.write_text(json.dumps(result | {"n_weights": 100, "bytes": nonzeros}))
-    assert plan.chosen("short") == plan.Choice(dense, sparsest=mild, best=mild)
+    assert plan.chosen("short") == plan.Choice(dense, sparsest=mild, best=mild, convex=mild)
     cells = report.line("short")
     assert cells[1:5] == ["10.0 %", "+10.0 (+10.0 to +10.0)", "20.0 %", "5 times smaller"]
 

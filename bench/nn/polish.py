@@ -5,6 +5,11 @@
 The objective is the mean loss over all training samples + strength ||w||_1, in float64, from where
 training ended. L-BFGS-B works on the weights that are not zero, none of which may change its sign,
 and on those zeros that the optimality conditions want to grow; then zeros are looked at again.
+
+With relu the loss has kinks, and minimisers like to lie on them: there the gradient jumps, and no
+single one tells whether a point is stationary. So relu is rounded off within `WIDTHS` of zero, less
+and less; a gradient with the last width is a mean of gradients next to the point (an element of
+Goldstein's subdifferential, by which kinks are judged).
 """
 
 import json
@@ -17,10 +22,32 @@ from scipy.optimize import minimize
 
 from bench.nn.tasks import TASKS, Recipe
 from bench.nn.train import accuracy, file_of, result_of
-from softreg_fast.nn import L1
+from softreg_fast.nn import L1, compact
 
 ROUNDS, STEPS = 200, 100
 TARGET = 1e-4  # of the strength
+WIDTHS = (1e-2, 1e-3, 1e-4)  # of the inputs of a unit
+
+
+class Rounded(torch.nn.Module):
+    """relu, but a parabola within a width of zero."""
+
+    width = WIDTHS[0]
+
+    def forward(self, z):
+        h = self.width
+        return torch.clamp(z + h, 0.0, 2.0 * h).square() / (4.0 * h) + torch.relu(z - h)
+
+
+def round_off(model):
+    """All relu modules in place by `Rounded`; those."""
+    found = []
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, torch.nn.ReLU):
+                found.append(Rounded())
+                setattr(module, name, found[-1])
+    return found
 
 
 class Objective:
@@ -67,18 +94,31 @@ def polish(model, samples, strength, seconds):
     objective = Objective(model, samples)
     w = objective.start()
     began = time.perf_counter()
-    first = last = violation(objective, w, objective(w)[1], strength)
-    for _ in range(ROUNDS):
-        if last <= TARGET or time.perf_counter() - began > seconds:
-            break
-        w = one_round(objective, w, strength)
-        last = violation(objective, w, objective(w)[1], strength)
+    first = violation(objective, w, objective(w)[1], strength)
+    rounded = round_off(model)
+    for k, width in enumerate(WIDTHS if rounded else WIDTHS[:1]):
+        for module in rounded:
+            module.width = width
+        until = began + seconds * (k + 1) / len(WIDTHS) if rounded else began + seconds
+        w, last = smooth_polish(objective, w, strength, until)
     return {
         "before": float(first),
         "after": float(last),
+        "width": width if rounded else 0.0,
         "nonzeros": int(np.count_nonzero(w[objective.penalised])),
         "seconds": time.perf_counter() - began,
     }
+
+
+def smooth_polish(objective, w, strength, until):
+    """Rounds up to a moment; the point and its violation."""
+    last = violation(objective, w, objective(w)[1], strength)
+    for _ in range(ROUNDS):
+        if last <= TARGET or time.perf_counter() > until:
+            break
+        w = one_round(objective, w, strength)
+        last = violation(objective, w, objective(w)[1], strength)
+    return w, last
 
 
 def one_round(objective, w, strength):
@@ -107,7 +147,7 @@ def one_round(objective, w, strength):
     return whole
 
 
-def polished(task, recipe, seed, seconds=400.0):
+def polished(task, recipe, seed, seconds=120.0):
     """What `polish` gives for a trained net, from the file if it is there."""
     weights = file_of(task, recipe, seed).with_suffix(".pt")
     file = weights.with_suffix(".polish.json")
@@ -117,6 +157,7 @@ def polished(task, recipe, seed, seconds=400.0):
     model = task.net()
     model.load_state_dict(torch.load(weights, weights_only=True))
     data = task.load(seed)
+    compact(model, data.train[0][:2])  # what is cut has no gradient, and stays zero
     result = polish(model, data.train, recipe.strength, seconds)
     model.float()
     result |= {"validation": accuracy(model, data.validation), "test": accuracy(model, data.test)}

@@ -78,9 +78,9 @@ def gain(dense, sparse):
 def violation(task, choice):
     """The largest one over the strength, median of the seeds that were polished."""
     files = [
-        file_of(task, choice.sparsest, seed).with_suffix(".polish.json")
+        file_of(task, choice.convex, seed).with_suffix(".polish.json")
         for seed in SEEDS
-        if choice.sparsest
+        if choice.convex
     ]
     after = [json.loads(file.read_text())["after"] for file in files if file.exists()]
     return f"{100 * np.median(after):.2g} % ({len(after)} seeds)" if after else "not there"

@@ -140,7 +140,7 @@ TASKS = {
         Task("digits", "digits", lambda: mlp(64, 256, 128, 10), 120, 32, is_mlp=True),
         Task("LeNet-300-100", "mnist", lambda: mlp(784, 300, 100, 10), 80, 64, is_mlp=True),
         Task("LeNet-5", "mnist", lenet5, 30, 64),
-        Task("LSTM", "words", language, 24, 64, 4e-3),
+        Task("LSTM", "words", language, 24, 64, 8e-3),
         Task("GRU", "vowels", speaker, 120, 32, 3e-3),
     )
 }

@@ -14,12 +14,9 @@ import time
 import numpy as np
 import torch
 
-import softreg_fast.nn
 from bench.nn.site import FOLDER
 from bench.nn.tasks import TASKS, Recipe, count_of
-from softreg_fast.nn import attach
-
-compact = getattr(softreg_fast.nn, "compact", None)
+from softreg_fast.nn import attach, compact
 
 
 def result_of(task, recipe, seed):
@@ -79,29 +76,14 @@ def train(model, optimizer, samples, task, recipe, cut_every=0):
     n_steps = n_steps_of(samples, task)
     refit_from = int((1.0 - recipe.freeze) * n_steps) if recipe.strength else n_steps
     start, ramp = (int(part * n_steps) for part in (recipe.start, recipe.ramp))
-    proximal = None
     if recipe.strength:
-        proximal = attach(model, optimizer, recipe.rules(), start=start, ramp=ramp)
-    cuts = range(start + ramp, refit_from, max(cut_every * n_steps // task.epochs, 1))
+        attach(model, optimizer, recipe.rules(), start=start, ramp=ramp, refit=refit_from)
+    cuts = range(start + ramp // 2, n_steps, max(cut_every * n_steps // task.epochs, 1))
     for k, (x, y) in enumerate(batches(samples, task)):
-        if cut_every and (k in cuts or k == refit_from) and proximal is not None:
-            proximal = cut(model, optimizer, proximal, recipe, samples[0][:2])
-        if k == refit_from:
-            refit(proximal, optimizer)
+        if cut_every and k in cuts:
+            compact(model, samples[0][:2], optimizer=optimizer)
         set_rate(optimizer, task.lr * fallen(k, n_steps, refit_from, recipe.decay))
         descend(model, optimizer, x, y)
-
-
-def cut(model, optimizer, proximal, recipe, example):
-    """Compaction in place, and proximal steps on what is left."""
-    if compact is None:
-        return proximal
-    state = dict(proximal.state)
-    proximal.remove()
-    compact(model, example, optimizer=optimizer)
-    proximal = attach(model, optimizer, recipe.rules())
-    proximal.state.update(state)
-    return proximal
 
 
 def fallen(k, n_steps, refit_from, decay):
@@ -135,24 +117,6 @@ def descend(model, optimizer, x, y):
     optimizer.zero_grad()
     torch.nn.functional.cross_entropy(model(x), y).backward()
     optimizer.step()
-
-
-def refit(proximal, optimizer):
-    """From now on no penalty; what is zero stays zero."""
-    if hasattr(proximal, "refit"):
-        proximal.refit()
-        return
-    proximal.remove()
-    masks = [(target.parameter, target.parameter != 0) for target in proximal.targets]
-    for parameter, mask in masks:
-        optimizer.state[parameter]["exp_avg"].mul_(mask)
-
-    def hold(optimizer, args, kwargs):
-        for parameter, mask in masks:
-            if parameter.grad is not None:
-                parameter.grad.mul_(mask)
-
-    optimizer.register_step_pre_hook(hold)
 
 
 def accuracy(model, samples):
