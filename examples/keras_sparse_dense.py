@@ -46,8 +46,10 @@ def train(strength):
 
 
 def main():
+    """Dense and sparse, each as `train` returns it."""
+    made = []
     for strength in (0.0, STRENGTH):
-        model, error, _ = train(strength)
+        model, error, zeros = train(strength)
         first, second = (keras.ops.convert_to_numpy(layer.kernel) for layer in model.layers)
         inputs = (first != 0).any(1)
         units = (second != 0).any(1)
@@ -57,6 +59,8 @@ def main():
         print(f"  inputs used                {np.flatnonzero(inputs).tolist()}")
         print(f"  hidden units used          {int(units.sum())} of 64")
         print(f"  weights used               {used.size + int(units.sum())} of {10 * 64 + 64}")
+        made.append((model, error, zeros))
+    return made
 
 
 if __name__ == "__main__":
