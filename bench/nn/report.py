@@ -1,6 +1,6 @@
 """The table and the curves of what lies in build/nn/results, and the check in one dimension.
 
-python -m bench.nn.report [--picture FILE]
+python -m bench.nn.report [--recipes] [--picture FILE]
 """
 
 import argparse
@@ -13,7 +13,7 @@ import torch
 from bench.nn.peers import PEERS
 from bench.nn.plan import MARGIN, PLANS, SEEDS, chosen, found, nonzero
 from bench.nn.site import FOLDER
-from bench.nn.tasks import TASKS, count_of
+from bench.nn.tasks import TASKS, Recipe, count_of
 from bench.nn.train import file_of
 from softreg_fast.nn import L1, attach
 
@@ -27,17 +27,24 @@ COLUMNS = (
     "nonzero weights",
     "violation after a polish",
 )
+SIGNS = {"l1": "L1", "l_half": "sqrt", "mcp": "MCP", "scad": "SCAD", "sparse_group": "groups"}
+RECIPE_COLUMNS = ("recipe", "nonzero weights", "validation", "test", "against dense")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--picture", help="where to draw the curves")
+    parser.add_argument("--recipes", action="store_true", help="a table of all recipes, too")
     asked = parser.parse_args()
     print(
         f"\n{platform.processor() or platform.machine()}, torch {torch.__version__}, "
         f"{len(SEEDS)} seeds\n"
     )
     print(table([line(name) for name in PLANS if chosen(name)]))
+    if asked.recipes:
+        for name in PLANS:
+            if chosen(name):
+                print(f"\n{name}\n\n{table(recipes(name), RECIPE_COLUMNS)}")
     print("\npoints of a package matched by one of ours; of ours matched by one of its")
     for name in PLANS:
         for peer, counts in dominance(name).items():
@@ -48,9 +55,9 @@ def main():
         draw(asked.picture)
 
 
-def table(lines):
+def table(lines, columns=COLUMNS):
     """Markdown."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *lines]
+    rows = [columns, ["---"] * len(columns), *lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
@@ -67,6 +74,34 @@ def line(name):
         smaller = f"{np.median(ratios):.0f} times smaller"
         cells += [gain(dense, sparse), f"{100 * nonzero(sparse):.1f} %", smaller]
     return [*cells, gain(dense, best), f"{100 * nonzero(best):.1f} %", violation(task, choice)]
+
+
+def recipes(name):
+    """Every recipe of a net that has run with all seeds."""
+    task, choice = TASKS[name], chosen(name)
+    dense = found(task, choice.dense)
+    there = {r: results for r in PLANS[name].recipes if (results := found(task, r))}
+    return [
+        [
+            in_words(recipe),
+            f"{100 * nonzero(results):.1f} %",
+            f"{100 * np.mean([result['validation'] for result in results]):.1f} %",
+            f"{100 * np.mean([result['test'] for result in results]):.1f} %",
+            gain(dense, results),
+        ]
+        for recipe, results in there.items()
+    ]
+
+
+def in_words(recipe):
+    """What differs between the recipes of a plan."""
+    words = [
+        f"{SIGNS[recipe.penalty]} {recipe.strength:g}" if recipe.strength else "dense",
+        f"weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "",
+        "" if recipe.momentum == Recipe().momentum else f"beta {recipe.momentum:g}",
+        "refit" if recipe.strength and recipe.freeze else "",
+    ]
+    return ", ".join(word for word in words if word)
 
 
 def gain(dense, sparse):
@@ -91,7 +126,12 @@ def curves(name):
     task = TASKS[name]
     folder = FOLDER / "results" / task.label
     runs = {
-        "ours": [found(task, recipe) for recipe in PLANS[name].sparse],
+        f"ours, {SIGNS[penalty]}": [
+            found(task, recipe) for recipe in PLANS[name].sparse if recipe.penalty == penalty
+        ]
+        for penalty in SIGNS
+    }
+    runs |= {
         "dense": [found(task, recipe) for recipe in PLANS[name].dense],
     }
     for peer, (_, settings) in PEERS.items():
@@ -122,7 +162,7 @@ def dominance(name):
     """{peer: (its points that one of ours matches in both, all, our points that one of its matches
     in both, all)}"""
     made = curves(name)
-    ours = made.pop("ours", [])
+    ours = [point for what in list(made) if what.startswith("ours") for point in made.pop(what)]
     made.pop("dense", None)
     return {peer: (*beaten(its, ours), *beaten(ours, its)) for peer, its in made.items()}
 
@@ -148,20 +188,21 @@ def draw(path):
     for ax, (name, found) in zip(axes[0], made.items(), strict=True):
         for what, points in found.items():
             x, y = zip(*points, strict=True)
-            ours = what == "ours"
+            ours = what.startswith("ours")
             ax.plot(
                 [100 * part for part in x],
                 [100 * hits for hits in y],
-                "o-" if what != "dense" else "s",
+                "s" if what == "dense" else "o",
                 color=f"C{whats.index(what)}",
-                linewidth=2 if ours else 1,
-                markersize=5 if ours else 3.5,
+                markersize=6 if ours else 4,
                 zorder=3 if ours else 2,
                 label=what,
             )
         top = max(hits for points in found.values() for _, hits in points)
         ax.set(xscale="log", title=name, xlabel="nonzero weights, %")
-        ax.set_ylim(100 * top - 12, 100 * top + 0.7)
+        low = min(hits for points in found.values() for _, hits in points)
+        ax.set_ylim(100 * max(low, top - 0.12) - 0.4, 100 * top + 0.4)
+        ax.xaxis.set_major_formatter("{x:g}")
         ax.grid(alpha=0.3)
     axes[0, 0].set_ylabel("test accuracy, %")
     handles = {t: h for ax in axes[0] for h, t in zip(*ax.get_legend_handles_labels(), strict=True)}
