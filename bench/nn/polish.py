@@ -4,9 +4,7 @@
 
 The objective is the mean loss over all training samples + strength ||w||_1, in float64, from where
 training ended. L-BFGS-B works on the weights that are not zero, none of which may change its sign,
-and on those zeros that the optimality conditions want to grow. Newton's method in a trust region,
-with Hessian-vector products, then takes those that are not zero further, and zeros are looked at
-again.
+and on those zeros that the optimality conditions want to grow; then zeros are looked at again.
 
 With relu the loss has kinks, and minimisers like to lie on them: there the gradient jumps, and no
 single one tells whether a point is stationary. So relu is rounded off within `WIDTHS` of zero, less
@@ -26,7 +24,7 @@ from bench.nn.tasks import TASKS, Recipe
 from bench.nn.train import accuracy, file_of, result_of
 from softreg_fast.nn import L1, compact
 
-ROUNDS, STEPS, NEWTON_STEPS = 200, 100, 20
+ROUNDS, STEPS = 200, 1000
 TARGET = 1e-4  # of the strength
 WIDTHS = (1e-2, 1e-3, 1e-4)  # of the inputs of a unit
 
@@ -74,24 +72,10 @@ class Objective:
                 p.copy_(torch.as_tensor(part).reshape(p.shape))
 
     def __call__(self, w):
-        loss, gradient = self._gradient(w)
-        return loss.item(), np.concatenate([part.detach().numpy().ravel() for part in gradient])
-
-    def hessian_times(self, w, v):
-        """The Hessian of the loss at w, times v."""
-        _, gradient = self._gradient(w, create_graph=True)
-        flat = torch.cat([part.ravel() for part in gradient])
-        product = torch.autograd.grad(
-            flat @ torch.as_tensor(v), self.parameters, materialize_grads=True
-        )
-        return np.concatenate([part.numpy().ravel() for part in product])
-
-    def _gradient(self, w, create_graph=False):
         self.put(w)
         loss = torch.nn.functional.cross_entropy(self.model(self.X), self.y)
-        return loss, torch.autograd.grad(
-            loss, self.parameters, create_graph=create_graph, materialize_grads=True
-        )
+        gradient = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        return loss.item(), np.concatenate([part.numpy().ravel() for part in gradient])
 
 
 def violation(objective, w, gradient, strength):
@@ -130,7 +114,7 @@ def smooth_polish(objective, w, strength, until):
     for _ in range(ROUNDS):
         if last <= TARGET or time.perf_counter() > until:
             break
-        w = newton(objective, one_round(objective, w, strength), strength)
+        w = one_round(objective, w, strength)
         last = violation(objective, w, objective(w)[1], strength)
     return w, last
 
@@ -159,41 +143,6 @@ def one_round(objective, w, strength):
     whole = w.copy()
     whole[working] = found.x
     return whole
-
-
-def newton(objective, w, strength):
-    """The weights that are not zero, and what is not penalised, near the next stationary point.
-
-    A weight that would change its sign becomes zero. Unless that lowers the objective, all stay.
-    """
-    inside = objective.penalised
-    free = ~inside | (w != 0.0)
-    slope = np.where(inside, strength * np.sign(w), 0.0)
-
-    def whole(part):
-        filled = w.copy()
-        filled[free] = part
-        return filled
-
-    def within(part):
-        value, gradient = objective(whole(part))
-        return value + slope[free] @ part, gradient[free] + slope[free]
-
-    def hessian_times(part, v):
-        return objective.hessian_times(whole(part), whole(v) * free)[free]
-
-    found = minimize(
-        within,
-        w[free],
-        jac=True,
-        hessp=hessian_times,
-        method="trust-ncg",
-        options={"maxiter": NEWTON_STEPS, "gtol": 0.3 * TARGET * strength},
-    )
-    moved = whole(found.x)
-    moved[inside & (np.sign(moved) != np.sign(w))] = 0.0
-    before, after = (objective(at)[0] + strength * np.abs(at[inside]).sum() for at in (w, moved))
-    return moved if after < before else w
 
 
 def polished(task, recipe, seed, seconds=120.0):
