@@ -261,6 +261,7 @@ def cv_path(
         rows = design.X if isinstance(X, Design) else X
         groups_given = {} if groups is None else {"groups": groups}
         pairs = pairs_of(cv, rows, design.y, **groups_given)
+        # before the grid: Gram matrices of folds tell the slopes at 0, where grids begin
         training = Training(design, make_folds(pairs, design.n_samples))
     search = Search(
         design,

@@ -119,7 +119,7 @@ def test_validation_chooses_and_the_test_set_does_not(monkeypatch, tmp_path):
             file.parent.mkdir(parents=True, exist_ok=True)
             result = {"validation": validation, "test": test, "nonzeros": nonzeros}
             file.write_text(json.dumps(result | {"n_weights": 100, "bytes": nonzeros}))
-    assert plan.chosen("short") == plan.Choice(dense, sparsest=mild, best=mild, convex=mild)
+    assert plan.chosen("short") == plan.Choice(dense, sparsest=mild, best=mild, with_l1=mild)
     cells = report.line("short")
     assert cells[1:5] == ["10.0 %", "+10.0 (+10.0 to +10.0)", "20.0 %", "5 times smaller"]
 

@@ -253,6 +253,33 @@ def test_steps_of_zero_hold_weights(rng, array):
     assert_array_equal(x[:, 0], z[:, 0])
 
 
+@pytest.mark.parametrize(
+    "penalty",
+    [L1(strength=1.0), GroupLasso(strength=1.0), GroupLasso(strength=1.0, groups=np.eye(2, 3, 0, int))],
+)
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_negative_steps_are_refused(kind, penalty):
+    array = np.array if kind == "numpy" else pytest.importorskip("torch").tensor
+    z = array(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"must be >= 0, got -0\.5"):
+        penalty.prox(z, -0.5)
+    with pytest.raises(ValueError, match=r"must be >= 0, got -2"):
+        penalty.prox(z, array(np.array([[0.0, 1.0, 1.0], [1.0, -2.0, 1.0]])))
+
+
+def test_nan_stays_to_be_seen(array, elementwise):
+    groups = np.array([[0, 1, -1], [0, 1, 1]])
+    for penalty in (
+        elementwise[0],
+        GroupLasso(strength=1.0),
+        GroupLasso(strength=1.0, groups=groups),
+        SparseGroupLasso(strength=1.0, groups=groups),
+    ):
+        z = np.ones((2, 3))
+        z[1, 1] = np.nan
+        assert np.isnan(np.asarray(penalty.prox(array(z), 0.1))[1, 1])
+
+
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
 @pytest.mark.parametrize("groups", [0, 1])
 def test_groups_of_nothing(array, shape, groups):

@@ -30,7 +30,8 @@ def plan(dense, sparse, l1, l_half, momentum=MOMENTUM):
     """Dense recipes with every weight decay in `dense`; sparse ones with that of `sparse`.
 
     L1 stays on to the end: it is the regulariser. sqrt|w|, which takes less from large weights,
-    finds the smaller supports; a refit without penalty follows. L1 goes with a momentum of 0.99,
+    finds the smaller supports; a refit without penalty follows, held by the largest weight decay
+    alone, since sqrt|w| hardly shrinks what is large. L1 goes with a momentum of 0.99,
     which averages the noise of some hundred gradients: with 0.9 twice as many weights that the data
     do not want are thrown off zero by the last few batches. Dense nets try what sparse ones use.
     """
@@ -46,7 +47,7 @@ def plan(dense, sparse, l1, l_half, momentum=MOMENTUM):
             for decay in sparse
         )
         + tuple(
-            Recipe("l_half", strength, weight_decay=max(sparse), ramp=0.3) for strength in l_half
+            Recipe("l_half", strength, weight_decay=max(sparse)) for strength in l_half
         ),
     )
 
@@ -96,7 +97,7 @@ class Choice:
     dense: Recipe
     sparsest: Recipe | None
     best: Recipe
-    convex: Recipe | None
+    with_l1: Recipe | None
 
 
 def chosen(name):
@@ -114,12 +115,12 @@ def chosen(name):
     tuned = max(dense, key=validation)
     near = [recipe for recipe in sparse if validation(recipe) >= validation(tuned) - MARGIN]
     sparsest = min(near, key=lambda r: nonzero(there[r]), default=None)
-    with_l1 = [recipe for recipe in sparse if recipe.penalty == "l1"]
+    l1 = [recipe for recipe in sparse if recipe.penalty == "l1"]
     return Choice(
         tuned,
         sparsest,
         max(sparse, key=validation),
-        max(with_l1, key=validation, default=None),
+        max(l1, key=validation, default=None),
     )
 
 

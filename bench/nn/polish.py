@@ -3,13 +3,14 @@
     python -m bench.nn.polish TASK SEED FIELD=VALUE ...      fields of Recipe
 
 The objective is the mean loss over all training samples + strength ||w||_1, in float64, from where
-training ended. L-BFGS-B works on the weights that are not zero, none of which may change its sign,
-and on those zeros that the optimality conditions want to grow; then zeros are looked at again.
+training ended; weight decay, which training had beside it, is no part of it. L-BFGS-B works on the
+weights that are not zero, none of which may change its sign, and on those zeros that the optimality
+conditions want to grow; then zeros are looked at again.
 
 With relu the loss has kinks, and minimisers like to lie on them: there the gradient jumps, and no
 single one tells whether a point is stationary. So relu is rounded off within `WIDTHS` of zero, less
-and less; a gradient with the last width is a mean of gradients next to the point (an element of
-Goldstein's subdifferential, by which kinks are judged).
+and less, and what comes out is the violation of the objective with the last width: units within it
+of their kink have slopes between 0 and 1, as a subdifferential of relu has.
 """
 
 import json
@@ -94,15 +95,16 @@ def polish(model, samples, strength, seconds):
     began = time.perf_counter()
     first = violation(objective, w, objective(w)[1], strength)
     rounded = round_off(model)
-    for k, width in enumerate(WIDTHS if rounded else WIDTHS[:1]):
+    widths = WIDTHS if rounded else (0.0,)
+    for k, width in enumerate(widths):
         for module in rounded:
             module.width = width
-        until = began + seconds * (k + 1) / len(WIDTHS) if rounded else began + seconds
+        until = began + seconds * (k + 1) / len(widths)
         w, last = smooth_polish(objective, w, strength, until)
     return {
         "before": float(first),
         "after": float(last),
-        "width": width if rounded else 0.0,
+        "width": width,
         "nonzeros": int(np.count_nonzero(w[objective.penalised])),
         "seconds": time.perf_counter() - began,
     }

@@ -27,7 +27,7 @@ COLUMNS = (
     "nonzero weights",
     "violation after a polish",
 )
-SIGNS = {"l1": "L1", "l_half": "sqrt", "mcp": "MCP", "scad": "SCAD", "sparse_group": "groups"}
+NAMES = {"l1": "L1", "l_half": "sqrt", "mcp": "MCP", "scad": "SCAD", "sparse_group": "groups"}
 RECIPE_COLUMNS = ("recipe", "nonzero weights", "validation", "test", "against dense")
 
 
@@ -96,7 +96,7 @@ def recipes(name):
 def in_words(recipe):
     """What differs between the recipes of a plan."""
     words = [
-        f"{SIGNS[recipe.penalty]} {recipe.strength:g}" if recipe.strength else "dense",
+        f"{NAMES[recipe.penalty]} {recipe.strength:g}" if recipe.strength else "dense",
         f"weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "",
         "" if recipe.momentum == Recipe().momentum else f"beta {recipe.momentum:g}",
         "refit" if recipe.strength and recipe.freeze else "",
@@ -113,9 +113,9 @@ def gain(dense, sparse):
 def violation(task, choice):
     """The largest one over the strength, median of the seeds that were polished."""
     files = [
-        file_of(task, choice.convex, seed).with_suffix(".polish.json")
+        file_of(task, choice.with_l1, seed).with_suffix(".polish.json")
         for seed in SEEDS
-        if choice.convex
+        if choice.with_l1
     ]
     after = [json.loads(file.read_text())["after"] for file in files if file.exists()]
     return f"{100 * np.median(after):.2g} % ({len(after)} seeds)" if after else "not there"
@@ -126,10 +126,10 @@ def curves(name):
     task = TASKS[name]
     folder = FOLDER / "results" / task.label
     runs = {
-        f"ours, {SIGNS[penalty]}": [
+        f"ours, {NAMES[penalty]}": [
             found(task, recipe) for recipe in PLANS[name].sparse if recipe.penalty == penalty
         ]
-        for penalty in SIGNS
+        for penalty in NAMES
     }
     runs |= {
         "dense": [found(task, recipe) for recipe in PLANS[name].dense],

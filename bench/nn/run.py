@@ -30,9 +30,9 @@ def jobs(names, with_peers):
                 if not file_of(task, recipe, seed).exists():
                     yield lambda t=task, r=recipe, s=seed: result_of(t, r, s)
     for name in names:
-        if (choice := chosen(name)) and choice.convex:
+        if (choice := chosen(name)) and choice.with_l1:
             for seed in SEEDS:
-                yield lambda t=TASKS[name], r=choice.convex, s=seed: polished(t, r, s)
+                yield lambda t=TASKS[name], r=choice.with_l1, s=seed: polished(t, r, s)
     for name in names if with_peers else ():
         if (choice := chosen(name)) and choice.sparsest:
             results = found(TASKS[name], choice.sparsest)

@@ -135,6 +135,13 @@ def flat_as(x: Any, z: Array, whole: bool = False) -> Any:
     return np.ascontiguousarray(np.broadcast_to(as_numpy(x), tuple(z.shape)), dtype).reshape(-1)
 
 
+def check_steps(t: Any) -> None:
+    """That no step is negative; NaN passes, so that a training that diverged shows it."""
+    least = float(np.min(as_numpy(t), initial=0.0))
+    if least < 0.0:
+        raise ValueError(f"Steps t of a proximal step must be >= 0, got {least:g} among them.")
+
+
 def n_threads_for(n_weights: int) -> int:
     """Threads for a pass over so many weights."""
     return effective_n_threads() if n_weights >= FEWEST_FOR_THREADS else 1

@@ -12,6 +12,7 @@ from softreg_fast import _prox
 from softreg_fast.nn.arrays import (
     Array,
     as_numpy,
+    check_steps,
     is_in_memory,
     like,
     n_threads_for,
@@ -69,8 +70,10 @@ class GroupLasso(Penalty):
         return whole + self.strength * self.l1_ratio * xp.sum(xp.abs(layout.grouped(w)))
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
-        if is_in_memory(z) and not np.ndim(self.groups):
-            return self._prox_compiled(z, t, float(scale))
+        if is_in_memory(z):
+            check_steps(t)
+            if not np.ndim(self.groups):
+                return self._prox_compiled(z, t, float(scale))
         xp, layout = namespace(z), _Layout(self, z)
         t = xp.zeros_like(z) + t
         if self.l1_ratio:
@@ -271,7 +274,8 @@ class _Layout:
         r = self._norms(xp, wanted, t, s, xp.where(zero, xp.ones_like(size), size))
         spread = self.spread(r)
         x = wanted * (spread / (spread + self.spread(s) * t))
-        x = xp.where(self.spread(xp.where(zero, r * 0, r * 0 + 1)) > 0, x, xp.zeros_like(x))
+        kept = xp.where(zero, xp.zeros_like(size), xp.ones_like(size))  # NaN is kept, to be seen
+        x = xp.where(self.spread(kept) > 0, x, xp.zeros_like(x))
         return xp.where(member, x, z)
 
     def _norms(self, xp: Any, z: Array, t: Array, s: Array, size: Array) -> Array:

@@ -19,6 +19,7 @@ from softreg_fast import _prox
 from softreg_fast.nn.arrays import (
     Array,
     as_numpy,
+    check_steps,
     flat_as,
     flat_copy,
     is_in_memory,
@@ -75,6 +76,12 @@ class Penalty(ABC):
         Returns
         -------
         The same kind and type as z; every zero is +0.0.
+
+        Raises
+        ------
+        ValueError
+            For a negative step, if z is in main memory; on devices and in graphs, where to look
+            at a number would stop the queue, nothing is checked.
         """
 
     @abstractmethod
@@ -146,6 +153,7 @@ class Elementwise(Penalty):
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
+            check_steps(t)
             return self._prox_compiled(z, t, float(scale))
         xp = namespace(z)
         if self.positive:
