@@ -1,5 +1,4 @@
-/* Whole networks on a tile of samples, in float64 and float32; what target_clones are is said in
- * simd.h.
+/* Whole networks on a tile of samples, in float64 and float32.
  *
  * A tile is `lanes` samples side by side: the value of a feature is a run of `lanes` numbers, and
  * what lies where is counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  Buffers lie in
@@ -15,7 +14,7 @@
 
 #include "simd.h"
 
-/* Numbers in a vector of the loops below, and the most that a tile has. */
+/* Numbers that the loops below take at once, and the most samples that a tile has. */
 #define SR_CHUNK 16
 #define SR_MOST_LANES 64
 
@@ -48,15 +47,11 @@ typedef struct {
     sr_matrix W, U;
 } sr_step;
 
-#if SR_VECTOR_EXTENSION
-typedef double sr_f64x16 __attribute__((vector_size(128), aligned(8), may_alias));
-typedef double sr_f64x4u __attribute__((vector_size(32), aligned(8), may_alias));
-typedef float sr_f32x16 __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float sr_f32x4 __attribute__((vector_size(16), aligned(4), may_alias));
-#ifdef __has_builtin
+#if SR_VECTOR_EXTENSION && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define SR_TRANSPOSES 1
-#endif
+typedef sr_f64x4 sr_four_f64;
+typedef sr_f32x4 sr_four_f32;
 #endif
 #endif
 
@@ -87,44 +82,15 @@ static inline float sr_tanh_f32(float x)
     return z < 0.1225f ? near : far;
 }
 
-#define SR_T double
-#define SR_V sr_f64x16
-#define SR_H sr_f64x8
-#define SR_Q sr_f64x4u
-#define SR_NAME(name) name##_f64
-#define SR_EXP(x) exp(x)
-#define SR_TANH(x) tanh(x)
-#define SR_ERF(x) erf(x)
-#define SR_LOG(x) log(x)
-#include "simd_infer.h"
-#undef SR_T
-#undef SR_V
-#undef SR_H
-#undef SR_Q
-#undef SR_NAME
-#undef SR_EXP
-#undef SR_TANH
-#undef SR_ERF
-#undef SR_LOG
+static inline double sr_exp_f64(double x) { return exp(x); }
+static inline double sr_tanh_f64(double x) { return tanh(x); }
+static inline double sr_erf_f64(double x) { return erf(x); }
+static inline float sr_erf_f32(float x) { return erff(x); }
+static inline double sr_log_f64(double x) { return log(x); }
+static inline float sr_log_f32(float x) { return logf(x); }
 
-#define SR_T float
-#define SR_V sr_f32x16
-#define SR_H sr_f32x8
-#define SR_Q sr_f32x4
-#define SR_NAME(name) name##_f32
-#define SR_EXP(x) sr_exp_f32(x)
-#define SR_TANH(x) sr_tanh_f32(x)
-#define SR_ERF(x) erff(x)
-#define SR_LOG(x) logf(x)
-#include "simd_infer.h"
-#undef SR_T
-#undef SR_V
-#undef SR_H
-#undef SR_Q
-#undef SR_NAME
-#undef SR_EXP
-#undef SR_TANH
-#undef SR_ERF
-#undef SR_LOG
+#define SR_LEAVES "simd_infer.h"
+#include "simd_levels.h"
+#undef SR_LEAVES
 
 #endif

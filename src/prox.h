@@ -1,4 +1,4 @@
-/* Leaves of proximal steps in float64 and float32; what target_clones are is said in simd.h. */
+/* Leaves of proximal steps in float64 and float32. */
 #ifndef SOFTREG_PROX_H
 #define SOFTREG_PROX_H
 
@@ -6,24 +6,13 @@
 
 #include "simd.h"
 
-#define SR_T double
-#define SR_NAME(name) name##_f64
-#define SR_ABS(x) fabs(x)
-#define SR_SQRT(x) sqrt(x)
-#include "simd_prox.h"
-#undef SR_T
-#undef SR_NAME
-#undef SR_ABS
-#undef SR_SQRT
+static inline double sr_abs_f64(double x) { return fabs(x); }
+static inline float sr_abs_f32(float x) { return fabsf(x); }
+static inline double sr_sqrt_f64(double x) { return sqrt(x); }
+static inline float sr_sqrt_f32(float x) { return sqrtf(x); }
 
-#define SR_T float
-#define SR_NAME(name) name##_f32
-#define SR_ABS(x) fabsf(x)
-#define SR_SQRT(x) sqrtf(x)
-#include "simd_prox.h"
-#undef SR_T
-#undef SR_NAME
-#undef SR_ABS
-#undef SR_SQRT
+#define SR_LEAVES "simd_prox.h"
+#include "simd_levels.h"
+#undef SR_LEAVES
 
 #endif

@@ -1,12 +1,10 @@
-/* The steps of a network, once for each type of numbers.  Included by infer.h with SR_T (the type),
- * SR_V, SR_H, SR_Q (vectors of 16, 8 and 4 of them) and SR_NAME (its suffix).
- */
+/* The steps of a network, in the terms of simd_levels.h. */
 
 /* --- W x + b ------------------------------------------------------------------------------------ */
 
 /* One output for each row: y[r] = b[r] + sum_k w[k, r] x[offsets[k]].  Four sums for each row, since
  * an addition takes as long as several loads. */
-SR_LEAF void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_T *y)
+SR_HELPER void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_T *y)
 {
     const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
     const int32_t *at = A->offsets;
@@ -31,54 +29,61 @@ SR_LEAF void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_T 
 #define SR_AT(p) (*(SR_V *)(p))
 #define SR_AT_CONST(p) (*(const SR_V *)(p))
 
-/* The same for panels of 16 rows: the rows are the vector. */
-SR_LEAF void SR_NAME(sr_vector_by_sixteens)(const sr_matrix *A, const SR_T *x, SR_T *y)
-{
-    const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
-    const int32_t *at = A->offsets;
-    ptrdiff_t p, k;
-    for (p = 0; p < A->panels; p++) {
-        const ptrdiff_t end = A->starts[p + 1];
-        SR_V s0 = SR_AT_CONST(b + 16 * p), s1 = {0}, s2 = s1, s3 = s1;
-        for (k = A->starts[p]; k + 3 < end; k += 4) {
-            s0 += SR_AT_CONST(w + 16 * k) * x[at[k]];
-            s1 += SR_AT_CONST(w + 16 * k + 16) * x[at[k + 1]];
-            s2 += SR_AT_CONST(w + 16 * k + 32) * x[at[k + 2]];
-            s3 += SR_AT_CONST(w + 16 * k + 48) * x[at[k + 3]];
-        }
-        for (; k < end; k++)
-            s1 += SR_AT_CONST(w + 16 * k) * x[at[k]];
-        SR_AT(y + 16 * p) = (s0 + s1) + (s2 + s3);
-    }
-}
+/* So many sums for each output, of the columns 0, SUMS, ..., as registers allow. */
+#define SR_SUMS(vectors) ((vectors) >= 8 ? 1 : (vectors) >= 4 ? 2 : 4)
 
-/* Panels of 8 rows: half a vector. */
-SR_LEAF void SR_NAME(sr_vector_by_eights)(const sr_matrix *A, const SR_T *x, SR_T *y)
-{
-    const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
-    const int32_t *at = A->offsets;
-    ptrdiff_t p, k;
-    for (p = 0; p < A->panels; p++) {
-        const ptrdiff_t end = A->starts[p + 1];
-        SR_H s0 = *(const SR_H *)(b + 8 * p), s1 = {0}, s2 = s1, s3 = s1;
-        for (k = A->starts[p]; k + 3 < end; k += 4) {
-            s0 += *(const SR_H *)(w + 8 * k) * x[at[k]];
-            s1 += *(const SR_H *)(w + 8 * k + 8) * x[at[k + 1]];
-            s2 += *(const SR_H *)(w + 8 * k + 16) * x[at[k + 2]];
-            s3 += *(const SR_H *)(w + 8 * k + 24) * x[at[k + 3]];
-        }
-        for (; k < end; k++)
-            s1 += *(const SR_H *)(w + 8 * k) * x[at[k]];
-        *(SR_H *)(y + 8 * p) = (s0 + s1) + (s2 + s3);
+/* s[j][v] += the weights of the columns k + j, k + j + SUMS, ... times their inputs.  `of(k)` is a
+ * column's place among the weights. */
+#define SR_ROUNDS(TYPE, LANES, ROWS, SUMS, of)                                                   \
+    for (; k + SUMS - 1 < end; k += SUMS)                                                        \
+        for (int j = 0; j < SUMS; j++)                                                           \
+            for (int v = 0; v < ROWS / LANES; v++)                                               \
+                s[j][v] += *(const TYPE *)(w + ROWS * of(k + j) + LANES * v) * x[at[of(k + j)]]; \
+    for (; k < end; k++)                                                                         \
+        for (int v = 0; v < ROWS / LANES; v++)                                                   \
+            s[0][v] += *(const TYPE *)(w + ROWS * of(k) + LANES * v) * x[at[of(k)]];
+
+/* y = the sum of the sums */
+#define SR_STORE(TYPE, LANES, ROWS, SUMS, y)                                                     \
+    for (int v = 0; v < ROWS / LANES; v++) {                                                     \
+        TYPE sum = s[0][v];                                                                      \
+        for (int j = 1; j < SUMS; j++)                                                           \
+            sum += s[j][v];                                                                      \
+        *(TYPE *)((y) + LANES * v) = sum;                                                        \
     }
-}
+
+#define SR_ITSELF(k) (k)
+#define SR_FOUND(k) (ptrdiff_t)found[k]
+
+/* The same for panels of 16 or 8 rows: the rows are the vector. */
+#define SR_BY_PANELS(name, ROWS, TYPE, LANES)                                                    \
+    SR_HELPER void SR_NAME(name)(const sr_matrix *A, const SR_T *x, SR_T *y)                     \
+    {                                                                                            \
+        enum { SUMS = SR_SUMS(ROWS / LANES) };                                                   \
+        const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;                          \
+        const int32_t *at = A->offsets;                                                          \
+        for (ptrdiff_t p = 0; p < A->panels; p++) {                                              \
+            const ptrdiff_t end = A->starts[p + 1];                                              \
+            ptrdiff_t k = A->starts[p];                                                          \
+            TYPE s[SUMS][ROWS / LANES] = {{{0}}};                                                \
+            for (int v = 0; v < ROWS / LANES; v++)                                               \
+                s[0][v] = *(const TYPE *)(b + ROWS * p + LANES * v);                             \
+            SR_ROUNDS(TYPE, LANES, ROWS, SUMS, SR_ITSELF)                                        \
+            SR_STORE(TYPE, LANES, ROWS, SUMS, y + ROWS * p)                                      \
+        }                                                                                        \
+    }
+
+SR_BY_PANELS(sr_vector_by_sixteens, 16, SR_V, SR_LANES)
+SR_BY_PANELS(sr_vector_by_eights, 8, SR_V8, SR_LANES8)
+#undef SR_BY_PANELS
 
 /* All columns in panels of 16 rows, those whose input is zero passed over: pixels and what ReLU leaves are
  * often zero.  Panels have the same columns, so their inputs are looked at once. */
-SR_LEAF void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x, SR_T *y)
+SR_HELPER void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x, SR_T *y)
 {
     const SR_T *b = (const SR_T *)A->bias;
     const ptrdiff_t columns = A->starts[1];
+    enum { SUMS = SR_SUMS(16 / SR_LANES) };
     int32_t found[SR_LOOKED_AT];
     ptrdiff_t first, p, k, n;
     memcpy(y, b, sizeof(SR_T) * 16 * (size_t)A->panels);
@@ -91,48 +96,60 @@ SR_LEAF void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x, S
         }
         for (p = 0; p < A->panels; p++) {
             const SR_T *w = (const SR_T *)A->w + 16 * (p * columns + first);
-            SR_V s0 = SR_AT_CONST(y + 16 * p), s1 = {0}, s2 = s1, s3 = s1;
-            for (k = 0; k + 3 < n; k += 4) {
-                s0 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k]) * x[at[found[k]]];
-                s1 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 1]) * x[at[found[k + 1]]];
-                s2 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 2]) * x[at[found[k + 2]]];
-                s3 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k + 3]) * x[at[found[k + 3]]];
-            }
-            for (; k < n; k++)
-                s1 += SR_AT_CONST(w + 16 * (ptrdiff_t)found[k]) * x[at[found[k]]];
-            SR_AT(y + 16 * p) = (s0 + s1) + (s2 + s3);
+            const ptrdiff_t end = n;
+            SR_V s[SUMS][16 / SR_LANES] = {{{0}}};
+            for (int v = 0; v < 16 / SR_LANES; v++)
+                s[0][v] = SR_AT_CONST(y + 16 * p + SR_LANES * v);
+            k = 0;
+            SR_ROUNDS(SR_V, SR_LANES, 16, SUMS, SR_FOUND)
+            SR_STORE(SR_V, SR_LANES, 16, SUMS, y + 16 * p)
         }
     }
 }
+#undef SR_ROUNDS
+#undef SR_STORE
+#undef SR_ITSELF
+#undef SR_FOUND
+#undef SR_SUMS
 
-/* n numbers for each row, a chunk of them at a time: the numbers are the vector.  ROWS * WIDE vectors of
- * sums stay in registers.  y has `stride` numbers from row to row. */
+/* n numbers for each row, WIDE chunks of them at a time: the numbers are the vectors.  Tiles of R rows
+ * by V vectors are summed in registers, half of all.  y has `stride` numbers from row to row. */
 #define SR_STRIPS(name, ROWS, WIDE)                                                              \
-    SR_LEAF ptrdiff_t SR_NAME(name)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes, \
-                                    ptrdiff_t first, ptrdiff_t n, ptrdiff_t stride)              \
+    SR_HELPER ptrdiff_t SR_NAME(name)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes, \
+                                      ptrdiff_t first, ptrdiff_t n, ptrdiff_t stride)            \
     {                                                                                            \
+        enum {                                                                                   \
+            VECTORS = WIDE * SR_CHUNK / SR_LANES,                                                \
+            MOST = ROWS == 1 ? 8 : 4,                                                            \
+            V = VECTORS < MOST ? VECTORS : MOST,                                                 \
+            FIT = SR_REGISTERS / 2 / V,                                                          \
+            R = FIT < ROWS ? FIT : ROWS                                                          \
+        };                                                                                       \
         const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;                          \
-        ptrdiff_t p, k, q = first, last = first;                                                 \
+        ptrdiff_t p, k, q, last = first;                                                         \
         for (p = 0; p < A->panels; p++) {                                                        \
-            for (q = first; q + (WIDE - 1) * SR_CHUNK < n; q += WIDE * SR_CHUNK) {               \
-                SR_V s[ROWS * WIDE];                                                             \
-                int r, v;                                                                        \
-                for (r = 0; r < ROWS; r++)                                                       \
-                    for (v = 0; v < WIDE; v++)                                                   \
-                        s[r * WIDE + v] = (SR_V){0} + b[ROWS * p + r];                           \
-                for (k = A->starts[p]; k < A->starts[p + 1]; k++) {                              \
-                    const SR_T *from = x + q + A->offsets[k] * lanes;                            \
-                    SR_V u[WIDE];                                                                \
-                    for (v = 0; v < WIDE; v++)                                                   \
-                        u[v] = SR_AT_CONST(from + v * SR_CHUNK);                                 \
-                    for (r = 0; r < ROWS; r++)                                                   \
-                        for (v = 0; v < WIDE; v++)                                               \
-                            s[r * WIDE + v] += u[v] * w[ROWS * k + r];                           \
-                }                                                                                \
-                for (r = 0; r < ROWS; r++)                                                       \
-                    for (v = 0; v < WIDE; v++)                                                   \
-                        SR_AT(y + (ROWS * p + r) * stride + q + v * SR_CHUNK) = s[r * WIDE + v]; \
-            }                                                                                    \
+            for (q = first; q + (WIDE - 1) * SR_CHUNK < n; q += WIDE * SR_CHUNK)                 \
+                for (int row = 0; row < ROWS; row += R)                                          \
+                    for (int part = 0; part < VECTORS; part += V) {                              \
+                        const ptrdiff_t at = q + part * SR_LANES;                                \
+                        SR_V s[R][V];                                                            \
+                        for (int r = 0; r < R; r++)                                              \
+                            for (int v = 0; v < V; v++)                                          \
+                                s[r][v] = (SR_V){0} + b[ROWS * p + row + r];                     \
+                        for (k = A->starts[p]; k < A->starts[p + 1]; k++) {                      \
+                            const SR_T *from = x + at + A->offsets[k] * lanes;                   \
+                            SR_V u[V];                                                           \
+                            for (int v = 0; v < V; v++)                                          \
+                                u[v] = SR_AT_CONST(from + v * SR_LANES);                         \
+                            for (int r = 0; r < R; r++)                                          \
+                                for (int v = 0; v < V; v++)                                      \
+                                    s[r][v] += u[v] * w[ROWS * k + row + r];                     \
+                        }                                                                        \
+                        for (int r = 0; r < R; r++)                                              \
+                            for (int v = 0; v < V; v++)                                          \
+                                SR_AT(y + (ROWS * p + row + r) * stride + at + v * SR_LANES)     \
+                                    = s[r][v];                                                   \
+                    }                                                                            \
             last = q;                                                                            \
         }                                                                                        \
         return last;                                                                             \
@@ -144,9 +161,11 @@ SR_STRIPS(sr_strips_8x2, 8, 2)
 SR_STRIPS(sr_strips_8x1, 8, 1)
 SR_STRIPS(sr_strips_16x1, 16, 1)
 #undef SR_STRIPS
+#undef SR_AT
+#undef SR_AT_CONST
 
-static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes,
-                                     ptrdiff_t run, ptrdiff_t pitch)
+SR_HELPER void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes,
+                                        ptrdiff_t run, ptrdiff_t pitch)
 {
     const ptrdiff_t n = run * lanes, stride = pitch * lanes;
     ptrdiff_t done = 0;
@@ -172,8 +191,8 @@ static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y,
 
 #else
 
-static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes,
-                                     ptrdiff_t run, ptrdiff_t pitch)
+SR_HELPER void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes,
+                                        ptrdiff_t run, ptrdiff_t pitch)
 {
     const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
     ptrdiff_t p, r, q, k;
@@ -197,7 +216,7 @@ static void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T *y,
 /* --- functions of single numbers ------------------------------------------------------------------ */
 
 /* x in place; what compares is written so that NaN stays NaN */
-SR_LEAF void SR_NAME(sr_activate)(ptrdiff_t n, SR_T *x, ptrdiff_t kind, SR_T a, SR_T b)
+SR_HELPER void SR_NAME(sr_activate)(ptrdiff_t n, SR_T *x, ptrdiff_t kind, SR_T a, SR_T b)
 {
     ptrdiff_t i;
     switch (kind) {
@@ -211,28 +230,28 @@ SR_LEAF void SR_NAME(sr_activate)(ptrdiff_t n, SR_T *x, ptrdiff_t kind, SR_T a, 
         break;
     case SR_ELU:
         for (i = 0; i < n; i++)
-            x[i] = x[i] < 0 ? a * (SR_EXP(x[i]) - 1) : x[i];
+            x[i] = x[i] < 0 ? a * (SR_TYPED(sr_exp)(x[i]) - 1) : x[i];
         break;
     case SR_SIGMOID:
         for (i = 0; i < n; i++)
-            x[i] = 1 / (1 + SR_EXP(-x[i]));
+            x[i] = 1 / (1 + SR_TYPED(sr_exp)(-x[i]));
         break;
     case SR_TANH:
         for (i = 0; i < n; i++)
-            x[i] = SR_TANH(x[i]);
+            x[i] = SR_TYPED(sr_tanh)(x[i]);
         break;
     case SR_SILU:
         for (i = 0; i < n; i++)
-            x[i] = x[i] / (1 + SR_EXP(-x[i]));
+            x[i] = x[i] / (1 + SR_TYPED(sr_exp)(-x[i]));
         break;
     case SR_GELU:
         for (i = 0; i < n; i++)
-            x[i] = x[i] * (SR_T)0.5 * (1 + SR_ERF(x[i] * (SR_T)0.70710678118654752));
+            x[i] = x[i] * (SR_T)0.5 * (1 + SR_TYPED(sr_erf)(x[i] * (SR_T)0.70710678118654752));
         break;
     case SR_GELU_TANH:
         for (i = 0; i < n; i++)
             x[i] = x[i] * (SR_T)0.5
-                   * (1 + SR_TANH((SR_T)0.79788456080286536
+                   * (1 + SR_TYPED(sr_tanh)((SR_T)0.79788456080286536
                                   * (x[i] + (SR_T)0.044715 * x[i] * x[i] * x[i])));
         break;
     case SR_CLIP:
@@ -244,7 +263,7 @@ SR_LEAF void SR_NAME(sr_activate)(ptrdiff_t n, SR_T *x, ptrdiff_t kind, SR_T a, 
     }
 }
 
-SR_LEAF void SR_NAME(sr_add)(ptrdiff_t n, const SR_T *x, const SR_T *z, SR_T *y)
+SR_HELPER void SR_NAME(sr_add)(ptrdiff_t n, const SR_T *x, const SR_T *z, SR_T *y)
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++)
@@ -252,7 +271,7 @@ SR_LEAF void SR_NAME(sr_add)(ptrdiff_t n, const SR_T *x, const SR_T *z, SR_T *y)
 }
 
 /* exp(x) / sum(exp(x)) over the n positions of each sample, or its logarithm, in place */
-SR_LEAF void SR_NAME(sr_softmax)(ptrdiff_t n, ptrdiff_t lanes, SR_T *x, ptrdiff_t take_log)
+SR_HELPER void SR_NAME(sr_softmax)(ptrdiff_t n, ptrdiff_t lanes, SR_T *x, ptrdiff_t take_log)
 {
     SR_T most[SR_MOST_LANES], sum[SR_MOST_LANES];
     ptrdiff_t i, t;
@@ -265,12 +284,12 @@ SR_LEAF void SR_NAME(sr_softmax)(ptrdiff_t n, ptrdiff_t lanes, SR_T *x, ptrdiff_
             most[t] = x[i * lanes + t] > most[t] ? x[i * lanes + t] : most[t];
     for (i = 0; i < n; i++)
         for (t = 0; t < lanes; t++) {
-            const SR_T shifted = x[i * lanes + t] - most[t], power = SR_EXP(shifted);
+            const SR_T shifted = x[i * lanes + t] - most[t], power = SR_TYPED(sr_exp)(shifted);
             sum[t] += power;
             x[i * lanes + t] = take_log ? shifted : power;
         }
     for (t = 0; t < lanes; t++)
-        sum[t] = take_log ? SR_LOG(sum[t]) : 1 / sum[t];
+        sum[t] = take_log ? SR_TYPED(sr_log)(sum[t]) : 1 / sum[t];
     for (i = 0; i < n; i++)
         for (t = 0; t < lanes; t++)
             x[i * lanes + t] = take_log ? x[i * lanes + t] - sum[t] : x[i * lanes + t] * sum[t];
@@ -281,7 +300,7 @@ SR_LEAF void SR_NAME(sr_softmax)(ptrdiff_t n, ptrdiff_t lanes, SR_T *x, ptrdiff_
 /* Planes with zeros around them, in phases: plane (c, i, j) of y has the rows i, i + stride_y, ... and
  * the columns j, j + stride_x, ... of plane c, so that a strided convolution is one without strides.
  * Planes of y are out_height x out_width, `pitch` from one to the next. */
-static void SR_NAME(sr_pad)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
+SR_HELPER void SR_NAME(sr_pad)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
 {
     const size_t bytes = sizeof(SR_T) * (size_t)lanes;
     ptrdiff_t c, i, j, row, column;
@@ -309,7 +328,7 @@ static void SR_NAME(sr_pad)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t 
 
 /* The largest entry or the mean of size_y x size_x windows.  a: what a sum is divided by, 0 for the
  * number of entries that lie in the plane. */
-SR_LEAF void SR_NAME(sr_pool)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
+SR_HELPER void SR_NAME(sr_pool)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
 {
     const int largest = S->kind == SR_MAX_POOL;
     ptrdiff_t c, row, column, i, j, t;
@@ -345,8 +364,8 @@ SR_LEAF void SR_NAME(sr_pool)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_
 /* --- sequences ------------------------------------------------------------------------------------- */
 
 /* Rows of a table with n columns: y[l, :, t] = table[ids[t, l]]. */
-static void SR_NAME(sr_embed)(const sr_step *S, const int64_t *ids, ptrdiff_t samples, SR_T *y,
-                              ptrdiff_t lanes)
+SR_HELPER void SR_NAME(sr_embed)(const sr_step *S, const int64_t *ids, ptrdiff_t samples, SR_T *y,
+                                 ptrdiff_t lanes)
 {
     const SR_T *table = (const SR_T *)S->W.w;
     ptrdiff_t l, j, t;
@@ -359,7 +378,7 @@ static void SR_NAME(sr_embed)(const sr_step *S, const int64_t *ids, ptrdiff_t sa
 }
 
 /* c = f c + i g, h = o tanh(c) with the gates u + v, in the order i, f, g, o */
-SR_LEAF void SR_NAME(sr_lstm_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *c, SR_T *h)
+SR_HELPER void SR_NAME(sr_lstm_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *c, SR_T *h)
 {
     const SR_T *i = u, *f = u + n, *g = u + 2 * n, *o = u + 3 * n;
     ptrdiff_t k;
@@ -376,7 +395,7 @@ SR_LEAF void SR_NAME(sr_lstm_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *c,
 }
 
 /* h = (1 - z) m + z h with m = tanh(u_m + r v_m); the order is r, z, m */
-SR_LEAF void SR_NAME(sr_gru_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *h)
+SR_HELPER void SR_NAME(sr_gru_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *h)
 {
     const SR_T *r = u, *z = u + n, *m = u + 2 * n;
     ptrdiff_t k;
@@ -392,7 +411,7 @@ SR_LEAF void SR_NAME(sr_gru_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *h)
 
 /* `repeat` steps of a recurrent layer of n units.  At x2: W x_t + b, U h + b' (each `run` positions), c and h
  * (n positions each, `pitch` from one to the other).  y_step = 0 keeps the last h only. */
-static void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR_T *y, ptrdiff_t lanes)
+SR_HELPER void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR_T *y, ptrdiff_t lanes)
 {
     const ptrdiff_t n = S->n * lanes;
     SR_T *u = work, *v = u + S->run * lanes, *c = v + S->run * lanes, *h = c + S->pitch * lanes;
@@ -414,25 +433,27 @@ static void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR_T 
 
 #ifdef SR_TRANSPOSES
 /* to[j, i] = from[i, j] for 4 x 4 numbers */
-static inline void SR_NAME(sr_transpose)(const SR_T *from, ptrdiff_t width, SR_T *to, ptrdiff_t lanes)
+SR_HELPER inline void SR_NAME(sr_transpose)(const SR_T *from, ptrdiff_t width, SR_T *to, ptrdiff_t lanes)
 {
-    const SR_Q a = *(const SR_Q *)from, b = *(const SR_Q *)(from + width);
-    const SR_Q c = *(const SR_Q *)(from + 2 * width), d = *(const SR_Q *)(from + 3 * width);
-    const SR_Q ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    const SR_Q cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    const SR_Q ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const SR_Q cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(SR_Q *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-    *(SR_Q *)(to + lanes) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-    *(SR_Q *)(to + 2 * lanes) = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
-    *(SR_Q *)(to + 3 * lanes) = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+    typedef SR_TYPED(sr_four) Q;
+    const Q a = *(const Q *)from, b = *(const Q *)(from + width);
+    const Q c = *(const Q *)(from + 2 * width), d = *(const Q *)(from + 3 * width);
+    const Q ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const Q cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const Q ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const Q cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(Q *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(Q *)(to + lanes) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(Q *)(to + 2 * lanes) = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+    *(Q *)(to + 3 * lanes) = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
 }
 #endif
 
 /* to[f, t] = from[t, f] for the features that are used; lanes without a sample are zero.  Up to 16
  * neighbouring features, a cache line of float32, are taken from some samples before the next ones. */
-SR_LEAF void SR_NAME(sr_gather)(const SR_T *from, ptrdiff_t samples, ptrdiff_t width,
-                                const int32_t *used, ptrdiff_t n_used, SR_T *to, ptrdiff_t lanes)
+SR_LEAF(void, sr_gather, (const SR_T *from, ptrdiff_t samples, ptrdiff_t width,
+                          const int32_t *used, ptrdiff_t n_used, SR_T *to, ptrdiff_t lanes),
+        (from, samples, width, used, n_used, to, lanes))
 {
     ptrdiff_t k, end, t, j;
     if (lanes == 1) {
@@ -467,8 +488,9 @@ SR_LEAF void SR_NAME(sr_gather)(const SR_T *from, ptrdiff_t samples, ptrdiff_t w
 }
 
 /* to[t, f] = from[offsets[f], t] */
-static void SR_NAME(sr_scatter)(const SR_T *from, ptrdiff_t lanes, const int32_t *offsets,
-                                ptrdiff_t width, SR_T *to, ptrdiff_t samples)
+SR_LEAF(void, sr_scatter, (const SR_T *from, ptrdiff_t lanes, const int32_t *offsets,
+                           ptrdiff_t width, SR_T *to, ptrdiff_t samples),
+        (from, lanes, offsets, width, to, samples))
 {
     ptrdiff_t f, t;
     for (f = 0; f < width; f++)
@@ -476,8 +498,9 @@ static void SR_NAME(sr_scatter)(const SR_T *from, ptrdiff_t lanes, const int32_t
             to[t * width + f] = from[offsets[f] * lanes + t];
 }
 
-static void SR_NAME(sr_take_steps)(const sr_step *steps, ptrdiff_t n_steps, const int64_t *ids,
-                                   ptrdiff_t samples, SR_T *arena, ptrdiff_t lanes)
+SR_LEAF(void, sr_take_steps, (const sr_step *steps, ptrdiff_t n_steps, const int64_t *ids,
+                              ptrdiff_t samples, SR_T *arena, ptrdiff_t lanes),
+        (steps, n_steps, ids, samples, arena, lanes))
 {
     ptrdiff_t s, l;
     for (s = 0; s < n_steps; s++) {

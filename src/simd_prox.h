@@ -1,5 +1,4 @@
-/* The leaves of proximal steps and of Adam, once for each type of weights.  Included by prox.h with
- * SR_T (the type) and SR_NAME (its suffix).
+/* The leaves of proximal steps and of Adam, in the terms of simd_levels.h.
  *
  * All work on a block that lies in cache: z is what a gradient step has given and becomes the
  * proximal point, t the step of every coordinate, s the strength of its penalty.  docs/neural.md,
@@ -7,7 +6,7 @@
  */
 
 /* soft_threshold(z, u) without a branch; +0.0 for every zero, NaN for NaN */
-static inline SR_T SR_NAME(sr_soft)(SR_T z, SR_T u)
+SR_HELPER inline SR_T SR_NAME(sr_soft)(SR_T z, SR_T u)
 {
     const SR_T above = z - u, below = z + u;
     return ((above < 0 ? 0 : above) + (below > 0 ? 0 : below)) + (SR_T)0;
@@ -16,8 +15,9 @@ static inline SR_T SR_NAME(sr_soft)(SR_T z, SR_T u)
 /* t is 0 where nothing moves, and may be as large as a float holds: products then are infinite, and
  * the results below are still right. */
 
-SR_LEAF void SR_NAME(sr_prox_elastic_net)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
-                                          SR_T l1_ratio)
+SR_LEAF(void, sr_prox_elastic_net, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
+                                    SR_T l1_ratio),
+        (n, z, t, s, l1_ratio))
 {
     const SR_T l2_ratio = 1 - l1_ratio;
     ptrdiff_t i;
@@ -37,29 +37,31 @@ SR_LEAF void SR_NAME(sr_prox_elastic_net)(ptrdiff_t n, SR_T *z, const SR_T *t, c
 
 /* Of s |x| - x^2 / (2 gamma), constant from |x| = gamma s on.  For t >= gamma the objective is concave
  * below: only 0 and z are left. */
-SR_LEAF void SR_NAME(sr_prox_mcp)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T gamma)
+SR_LEAF(void, sr_prox_mcp, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T gamma),
+        (n, z, t, s, gamma))
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
-        const SR_T size = SR_ABS(z[i]), soft = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
+        const SR_T size = SR_TYPED(sr_abs)(z[i]), soft = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
         const SR_T convex = size <= gamma * s[i] ? soft / (1 - t[i] / gamma) : z[i];
-        const SR_T jump = size <= s[i] * SR_SQRT(t[i] * gamma) ? 0 : z[i];
+        const SR_T jump = size <= s[i] * SR_TYPED(sr_sqrt)(t[i] * gamma) ? 0 : z[i];
         z[i] = (t[i] < gamma ? convex : jump) + (SR_T)0;
     }
 }
 
 /* SCAD of Fan and Li, with slope s up to |x| = s and slope 0 from |x| = a s on. */
-SR_LEAF void SR_NAME(sr_prox_scad)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T a)
+SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T a),
+        (n, z, t, s, a))
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
-        const SR_T u = t[i], b = s[i], size = SR_ABS(z[i]);
+        const SR_T u = t[i], b = s[i], size = SR_TYPED(sr_abs)(z[i]);
         const SR_T soft = SR_NAME(sr_soft)(z[i], u * b);
         const SR_T shifted = z[i] > 0 ? a * b * u : -a * b * u;
         const SR_T middle = ((a - 1) * z[i] - shifted) / (a - 1 - u);
         const SR_T convex = size <= b * (1 + u) ? soft : size <= a * b ? middle : z[i];
         const SR_T half = size <= b * (a + 1 + u) / 2 ? soft : z[i];
-        const SR_T jump = size <= b * SR_SQRT(u * (a + 1)) ? 0 : z[i];
+        const SR_T jump = size <= b * SR_TYPED(sr_sqrt)(u * (a + 1)) ? 0 : z[i];
         z[i] = (u < a - 1 ? convex : u <= a + 1 ? half : jump) + (SR_T)0;
     }
 }
@@ -67,12 +69,12 @@ SR_LEAF void SR_NAME(sr_prox_scad)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR
 /* Of s sqrt|x|, u = t s: 0 up to |z| = 3/2 u^(2/3) (Xu, Chang, Xu, Zhang 2012).  Above it, x = z y^2
  * with the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2): Newton's method from its
  * series in r, 0.02 off at most, has all digits after four steps, and needs no cosine. */
-SR_LEAF void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s)
+SR_LEAF(void, sr_prox_l_half, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s), (n, z, t, s))
 {
     const double most = 0.5443310539518174;
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
-        const double u = (double)t[i] * (double)s[i], size = SR_ABS(z[i]);
+        const double u = (double)t[i] * (double)s[i], size = SR_TYPED(sr_abs)(z[i]);
         const double scale = size * sqrt(size), h = 0.5 * u / scale;
         double y = 1 - h * (0.5 + 0.375 * h);
         y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
@@ -85,7 +87,7 @@ SR_LEAF void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const 
     }
 }
 
-SR_LEAF void SR_NAME(sr_clip_below)(ptrdiff_t n, SR_T *z)
+SR_LEAF(void, sr_clip_below, (ptrdiff_t n, SR_T *z), (n, z))
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++)
@@ -93,19 +95,21 @@ SR_LEAF void SR_NAME(sr_clip_below)(ptrdiff_t n, SR_T *z)
 }
 
 /* The steps of Adam's metric from its second moment. */
-SR_LEAF void SR_NAME(sr_adam_steps)(ptrdiff_t n, const SR_T *v, SR_T lr, SR_T eps, SR_T c2, SR_T *t)
+SR_LEAF(void, sr_adam_steps, (ptrdiff_t n, const SR_T *v, SR_T lr, SR_T eps, SR_T c2, SR_T *t),
+        (n, v, lr, eps, c2, t))
 {
     const SR_T scale = 1 / c2;
     ptrdiff_t i;
     for (i = 0; i < n; i++)
-        t[i] = lr / (SR_SQRT(v[i]) * scale + eps);
+        t[i] = lr / (SR_TYPED(sr_sqrt)(v[i]) * scale + eps);
 }
 
 /* One step of AdamW, and the step size t of every coordinate.  c1 = 1 - beta1^k and c2 =
  * sqrt(1 - beta2^k) correct the bias; `most` (NULL without) holds AMSGrad's largest v. */
-SR_LEAF void SR_NAME(sr_adamw)(ptrdiff_t n, SR_T *w, const SR_T *g, SR_T *m, SR_T *v, SR_T *most,
-                               SR_T lr, SR_T beta1, SR_T beta2, SR_T eps, SR_T keep, SR_T c1, SR_T c2,
-                               SR_T *t)
+SR_LEAF(void, sr_adamw, (ptrdiff_t n, SR_T *w, const SR_T *g, SR_T *m, SR_T *v, SR_T *most,
+                         SR_T lr, SR_T beta1, SR_T beta2, SR_T eps, SR_T keep, SR_T c1, SR_T c2,
+                         SR_T *t),
+        (n, w, g, m, v, most, lr, beta1, beta2, eps, keep, c1, c2, t))
 {
     const SR_T rest1 = 1 - beta1, rest2 = 1 - beta2, scale = 1 / c2, unbias = 1 / c1;
     ptrdiff_t i;
@@ -119,7 +123,7 @@ SR_LEAF void SR_NAME(sr_adamw)(ptrdiff_t n, SR_T *w, const SR_T *g, SR_T *m, SR_
     {
         const SR_T *of = most != NULL ? most : v;
         for (i = 0; i < n; i++) {
-            t[i] = lr / (SR_SQRT(of[i]) * scale + eps);
+            t[i] = lr / (SR_TYPED(sr_sqrt)(of[i]) * scale + eps);
             w[i] = w[i] * keep - t[i] * (m[i] * unbias);
         }
     }

@@ -131,9 +131,10 @@ SAME_FOR_OLDEST = (
 
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 
+# Two of them run with the vectors of other processors than this one.
 VARIANTS = {
-    "checked": Variant({"SOFTREG_CHECKED": "1"}, KERNEL_TESTS),
-    "serial": Variant({"SOFTREG_OPENMP": "off"}, NUMERIC_TESTS),
+    "checked": Variant({"SOFTREG_CHECKED": "1", "SOFTREG_VECTORS": "portable"}, KERNEL_TESTS),
+    "serial": Variant({"SOFTREG_OPENMP": "off", "SOFTREG_VECTORS": "avx2"}, NUMERIC_TESTS),
     "clang": Variant({"CC": "clang"}, KERNEL_TESTS),
     "plain": Variant({"CFLAGS": "-DSOFTREG_PLAIN_C"}, KERNEL_TESTS),
     "sanitize": Variant(
