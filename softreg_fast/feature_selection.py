@@ -18,6 +18,9 @@ from softreg_fast.validation import as_targets
 class StabilitySelector(SelectorMixin, BaseEstimator):
     """Keep the features that enter the path in most subsamples.
 
+    Sample weights, which scikit-learn takes for repetitions of samples, have no such meaning where
+    samples are drawn: `stability_path` takes them as weights in the fits, this does not.
+
     Parameters
     ----------
     threshold : float in (0.5, 1], default=0.75
@@ -102,16 +105,13 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         self.verbose = verbose
         self.n_threads = n_threads
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: ArrayLike) -> Self:
         """Count how often each feature enters.
 
         Parameters
         ----------
         X : array-like or sparse (n_samples, n_features)
         y : array-like (n_samples,)
-        sample_weight : array-like (n_samples,), number or None
-            Weights in the fits; samples of weight 0 are never drawn, all others equally often. So a
-            weight of 2 is not the same as the sample twice.
 
         Returns
         -------
@@ -126,7 +126,6 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         found = stability_path(
             X,
             column_or_1d(as_targets(y), warn=True),
-            sample_weight=sample_weight,
             progress=bool(options.pop("verbose")),
             **options,
         )

@@ -94,17 +94,11 @@ def answer(model, X):
     return found.toarray() if sp.issparse(found) else np.asarray(found)
 
 
+def takes_weights(estimator):
+    return "sample_weight" in inspect.signature(estimator.fit).parameters
+
+
 # --- scikit-learn's checks --------------------------------------------------------------------
-
-# Which samples are drawn depends on their order and number; scikit-learn's own checks make the same
-# exception for its forests and bagging.
-EXCEPTIONS = {
-    "StabilitySelector": {
-        f"check_sample_weight_equivalence_on_{kind}_data": "samples are drawn, not weights"
-        for kind in ("dense", "sparse")
-    }
-}
-
 
 @each
 def test_check_estimator(name):
@@ -112,10 +106,7 @@ def test_check_estimator(name):
         # a selector finds nothing in noise; checks of array API are skipped; all else is an error
         warnings.filterwarnings("ignore", "No features were selected", UserWarning)
         warnings.filterwarnings("ignore", category=sklearn.exceptions.SkipTestWarning)
-        check_estimator(
-            ESTIMATORS[name](**SMALL.get(name, {})),
-            expected_failed_checks=EXCEPTIONS.get(name, {}),
-        )
+        check_estimator(ESTIMATORS[name](**SMALL.get(name, {})))
 
 
 @pytest.mark.parametrize("name", THEIRS)
@@ -224,7 +215,8 @@ def test_lists_and_series(name, data):
     }.items():
         if kind == "polars" and y.ndim == 1:
             wanted = pl.Series(y)
-        model = make(name).fit(given, wanted, sample_weight=weight)
+        weights = {"sample_weight": weight} if takes_weights(ESTIMATORS[name]) else {}
+        model = make(name).fit(given, wanted, **weights)
         assert_allclose(answer(model, given), expected, rtol=1e-9, atol=1e-12, err_msg=kind)
 
 
@@ -356,7 +348,7 @@ def test_regressors_around(name, kind, data):
     frame = FRAMES["pandas"](X)
     model = AROUND[kind](make(name)).fit(frame, y)
     assert model.score(frame, y) > 0.5
-    if "sample_weight" in inspect.signature(model.fit).parameters:
+    if takes_weights(model):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # stacking, on passing it by position
             assert model.fit(frame, y, sample_weight=np.ones(len(y))).score(frame, y) > 0.5
@@ -406,7 +398,7 @@ def test_permutation_importance(name, data):
 def test_sample_weight_is_routed(name, data):
     X, y = data
     y, weight = target(name, y), np.arange(1.0, 91.0)
-    if "sample_weight" not in inspect.signature(ESTIMATORS[name].fit).parameters:
+    if not takes_weights(ESTIMATORS[name]):
         pytest.skip("takes no weights")
     expected = make(name).fit(X, y, sample_weight=weight)
     with sklearn.config_context(enable_metadata_routing=True):

@@ -13,9 +13,9 @@ from softreg_fast import (
     LassoCV,
     Ridge,
     RidgeCV,
-    StabilitySelector,
     cv_path,
     path,
+    stability_path,
 )
 
 TOL = 1e-12
@@ -149,7 +149,7 @@ def test_no_weight_is_no_sample_to_stability(rng):
     y = X @ SIGNAL + rng.standard_normal(60)
     weight = rng.integers(0, 2, 60)
     kept = np.flatnonzero(weight)
-    selector = StabilitySelector(n_subsamples=20, alphas=20, random_state=0)
-    weighted = selector.fit(X, y, sample_weight=weight).frequencies_
+    options = {"n_subsamples": 20, "n_alphas": 20, "random_state": 0}
+    weighted = stability_path(X, y, sample_weight=weight, **options).max_frequencies
     assert weighted.any()
-    assert_array_equal(weighted, selector.fit(X[kept], y[kept]).frequencies_)
+    assert_array_equal(weighted, stability_path(X[kept], y[kept], **options).max_frequencies)
