@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from softreg_fast.design import Design
+from softreg_fast.interrupts import interruptible
 from softreg_fast.path import null_loss
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.result import Path
@@ -74,6 +74,6 @@ def degrees_of_freedom(
         place = np.searchsorted(support, members)
         l2 = alpha * (1.0 - l1_ratio) * scaled.l2[members]
         among = gram[np.ix_(place, place)]
-        shrunk = scipy.linalg.lstsq(among + np.diag(l2), among)[0]
+        shrunk = interruptible(np.linalg.lstsq, among + np.diag(l2), among, None)[0]
         found[k] = np.trace(shrunk)
     return found

@@ -16,11 +16,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.design import PANEL_ENTRIES, Design
+from softreg_fast.interrupts import interruptible
 from softreg_fast.penalty import Penalty
 from softreg_fast.threads import blas_threads_for
 
@@ -227,7 +227,7 @@ class _SampleSpectrum(RidgeSpectrum):
         # the directions N get eigenvalues above all others, and are dropped: the rest of the
         # eigenvectors is a basis of their complement
         kernel += (2.0 * np.trace(kernel) or 1.0) * (N @ N.T)
-        values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
+        values, vectors = interruptible(np.linalg.eigh, kernel)
         kept = n - N.shape[1]
         self.eigenvalues, self.U = np.maximum(values[:kept], 0.0), vectors[:, :kept]
 
@@ -249,7 +249,7 @@ class _SampleSpectrum(RidgeSpectrum):
             yield self.penalised[part], u
         if self.free.size:
             rest = self._target(target)[:, np.newaxis] - fitted
-            yield self.free, scipy.linalg.lstsq(self.B_F, rest, check_finite=False)[0]
+            yield self.free, interruptible(np.linalg.lstsq, self.B_F, rest, None)[0]
 
     def _left_out(
         self, targets: list[Design], alphas: Vector
@@ -277,7 +277,7 @@ def _eigen(matrix: Matrix) -> tuple[Vector, Matrix]:
     # eigenvalues and eigenvectors, without those that are nothing but rounding
     if not matrix.size:
         return np.empty(0), np.empty((len(matrix), 0))
-    values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
+    values, vectors = interruptible(np.linalg.eigh, matrix)
     large = values > len(matrix) * np.finfo(np.float64).eps * values[-1]
     return values[large], vectors[:, large]
 
@@ -286,6 +286,6 @@ def _orthonormal(matrix: Matrix) -> Matrix:
     # an orthonormal basis of what the columns span
     if not matrix.size:
         return np.empty((len(matrix), 0))
-    U, sizes, _ = scipy.linalg.svd(matrix, full_matrices=False, check_finite=False)
+    U, sizes, _ = interruptible(np.linalg.svd, matrix, False)
     kept = sizes > max(matrix.shape) * np.finfo(np.float64).eps * sizes[0]
     return np.asarray(U[:, kept])

@@ -100,6 +100,7 @@ def takes_weights(estimator):
 
 # --- scikit-learn's checks --------------------------------------------------------------------
 
+
 @each
 def test_check_estimator(name):
     with warnings.catch_warnings():

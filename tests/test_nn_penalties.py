@@ -255,7 +255,11 @@ def test_steps_of_zero_hold_weights(rng, array):
 
 @pytest.mark.parametrize(
     "penalty",
-    [L1(strength=1.0), GroupLasso(strength=1.0), GroupLasso(strength=1.0, groups=np.eye(2, 3, 0, int))],
+    [
+        L1(strength=1.0),
+        GroupLasso(strength=1.0),
+        GroupLasso(strength=1.0, groups=np.eye(2, 3, 0, int)),
+    ],
 )
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 def test_negative_steps_are_refused(kind, penalty):

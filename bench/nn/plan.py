@@ -46,9 +46,7 @@ def plan(dense, sparse, l1, l_half, momentum=MOMENTUM):
             for strength in l1
             for decay in sparse
         )
-        + tuple(
-            Recipe("l_half", strength, weight_decay=max(sparse)) for strength in l_half
-        ),
+        + tuple(Recipe("l_half", strength, weight_decay=max(sparse)) for strength in l_half),
     )
 
 
