@@ -34,7 +34,10 @@ def interruptible(function: Callable[..., Any], matrix: Any, *more: Any) -> Any:
             outcome["error"] = error
 
     worker = threading.Thread(target=run, name="softreg_fast LAPACK", daemon=True)
-    worker.start()
+    try:
+        worker.start()
+    except RuntimeError:  # no more threads, or no memory for one
+        return function(matrix, *more)
     while worker.is_alive():
         worker.join(INTERVAL)
     if "error" in outcome:
