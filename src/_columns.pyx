@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, int64_t
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from design cimport (
     CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
-    entry, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
+    entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
 )
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
@@ -468,7 +468,7 @@ cdef class Columns:
         rising, are those of part f in block b.  Blocks are summed as panels in `crossproduct`.
         """
         cdef Py_ssize_t n_parts = cuts.shape[0], n_blocks = cuts.shape[1] - 1
-        cdef Py_ssize_t m = self.X.p + extra.shape[1], k, f, group, stop = 0, start, most
+        cdef Py_ssize_t m = self.X.p + extra.shape[1], k, group, stop = 0, start, most
         cdef Py_ssize_t n_groups = max(min(
             min(n_blocks, 8), min(4 * SUM_ENTRIES, self.X.n * m) // (n_parts * m * m + 1)), 1)
         cdef parts_t A
