@@ -294,9 +294,8 @@ class FoldGrams:
         V[p:-1].reshape(self.n_targets, -1, self.n_targets)[:] = -np.eye(self.n_targets)[:, None]
         offsets = fits.intercepts - design.y_mean
         V[-1] = (offsets.ravel() + design.center @ W) / design.y_norm
-        product = M @ V
-        sumsq = np.einsum("jk,jk->k", V, product)
-        size = np.einsum("jk,j->k", V**2, np.diag(M))
+        sumsq = (V * (M @ V)).sum(axis=0)
+        size = M.diagonal() @ (V * V)
         if np.any(sumsq <= CANCELLATION * size):
             return None
         each = sumsq.reshape(-1, self.n_targets).mean(axis=1)
