@@ -28,7 +28,7 @@ from bench.nn.train import accuracy, file_of, result_of
 from softreg_fast.nn import L1, compact
 
 ROUNDS, STEPS = 200, 1000
-TARGET = 1e-4  # of the strength
+ENOUGH, TARGET = 0.05, 1e-4  # of the strength: for all widths but the last, and for that
 WIDTHS = (1e-2, 1e-3, 1e-4)  # of the inputs of a unit
 BATCHES, BATCH = 300, 32  # from which the Fisher information is estimated
 LEAST_CURVATURE = 1e-3  # of the mean
@@ -120,7 +120,8 @@ def polish(model, samples, strength, seconds):
         for module in rounded:
             module.width = width
         until = began + seconds * (k + 1) / len(widths)
-        w, last = smooth_polish(objective, w, strength, until)
+        target = TARGET if width == widths[-1] else ENOUGH
+        w, last = smooth_polish(objective, w, strength, target, until)
     return {
         "before": float(first),
         "after": float(last),
@@ -130,11 +131,11 @@ def polish(model, samples, strength, seconds):
     }
 
 
-def smooth_polish(objective, w, strength, until):
-    """Rounds up to a moment; the point and its violation."""
+def smooth_polish(objective, w, strength, target, until):
+    """Rounds up to a target, or to a moment; the point and its violation."""
     last = violation(objective, w, objective(w)[1], strength)
     for _ in range(ROUNDS):
-        if last <= TARGET or time.perf_counter() > until:
+        if last <= target or time.perf_counter() > until:
             break
         w = one_round(objective, w, strength)
         last = violation(objective, w, objective(w)[1], strength)
@@ -169,7 +170,7 @@ def one_round(objective, w, strength):
     return whole
 
 
-def polished(task, recipe, seed, seconds=120.0):
+def polished(task, recipe, seed, seconds=300.0):
     """What `polish` gives for a trained net, from the file if it is there."""
     weights = file_of(task, recipe, seed).with_suffix(".pt")
     file = weights.with_suffix(".polish.json")

@@ -31,11 +31,11 @@ NAMES = {"l1": "L1", "l_half": "sqrt", "mcp": "MCP", "scad": "SCAD", "sparse_gro
 RECIPE_COLUMNS = ("recipe", "nonzero weights", "validation", "test", "against dense")
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--picture", help="where to draw the curves")
     parser.add_argument("--recipes", action="store_true", help="a table of all recipes, too")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     print(
         f"\n{platform.processor() or platform.machine()}, torch {torch.__version__}, "
         f"{len(SEEDS)} seeds\n"

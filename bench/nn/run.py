@@ -55,7 +55,7 @@ def main():
             print("not finished: run it again to go on")
             break
         job()
-    report.main()
+    report.main([])
 
 
 if __name__ == "__main__":
