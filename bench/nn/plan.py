@@ -26,14 +26,14 @@ class Plan:
         return *self.dense, *self.sparse
 
 
-def plan(dense, sparse, l1, l_half, momentum=MOMENTUM):
-    """Dense recipes with every weight decay in `dense`; sparse ones with that of `sparse`.
+def plan(dense, sparse, refit, l1, l_half, momentum=MOMENTUM):
+    """Dense recipes with each weight decay in `dense`; sparse ones with those of `sparse` and `refit`.
 
     L1 stays on to the end: it is the regulariser. sqrt|w|, which takes less from large weights,
-    finds the smaller supports; a refit without penalty follows, held by the largest weight decay
-    alone, since sqrt|w| hardly shrinks what is large. L1 goes with a momentum of 0.99,
-    which averages the noise of some hundred gradients: with 0.9 twice as many weights that the data
-    do not want are thrown off zero by the last few batches. Dense nets try what sparse ones use.
+    finds the smaller supports; a refit without penalty follows, held by the weight decay `refit`
+    alone. L1 goes with a momentum of 0.99, which averages the noise of some hundred gradients: with
+    0.9 twice as many weights that the data do not want are thrown off zero by the last few batches.
+    Dense nets try what sparse ones use.
     """
     return Plan(
         tuple(
@@ -46,7 +46,7 @@ def plan(dense, sparse, l1, l_half, momentum=MOMENTUM):
             for strength in l1
             for decay in sparse
         )
-        + tuple(Recipe("l_half", strength, weight_decay=max(sparse)) for strength in l_half),
+        + tuple(Recipe("l_half", strength, weight_decay=refit) for strength in l_half),
     )
 
 
@@ -54,27 +54,35 @@ PLANS = {
     "LeNet-300-100": plan(
         dense=(0.0, 0.1, 0.5, 1.0),
         sparse=(0.5, 1.0),
+        refit=1.0,
         l1=(1e-4, 2e-4, 4e-4),
         l_half=(5e-5, 1e-4, 1.5e-4, 2e-4),
     ),
     "LSTM": plan(
-        dense=(0.0, 0.05, 0.1), sparse=(0.05,), l1=(), l_half=(3e-5, 5e-5, 7e-5, 1e-4), momentum=0.9
+        dense=(0.0, 0.05, 0.1),
+        sparse=(0.05,),
+        refit=0.05,
+        l1=(),
+        l_half=(3e-5, 5e-5, 7e-5, 1e-4),
+        momentum=0.9,
     ),
     "GRU": plan(
         dense=(0.0, 0.1, 1.0),
         sparse=(0.1,),
+        refit=0.1,
         l1=(3e-4, 1e-3, 2e-3, 4e-3),
         l_half=(3e-4, 1e-3, 2e-3),
         momentum=0.9,
     ),
     "digits": plan(
         dense=(0.0, 0.1, 1.0),
-        sparse=(1.0,),
+        sparse=(0.1,),
+        refit=0.1,
         l1=(1e-4, 3e-4, 1e-3),
         l_half=(2e-4, 5e-4, 1e-3, 2e-3),
     ),
     "LeNet-5": plan(
-        dense=(0.0, 0.1, 1.0), sparse=(1.0,), l1=(1e-4, 3e-4), l_half=(1e-4, 2e-4, 4e-4)
+        dense=(0.0, 0.1, 1.0), sparse=(1.0,), refit=1.0, l1=(1e-4, 3e-4), l_half=(1e-4, 2e-4, 4e-4)
     ),
 }
 
