@@ -27,7 +27,7 @@ class Plan:
 
 
 def plan(dense, sparse, refit, l1, l_half, momentum=MOMENTUM):
-    """Dense recipes with each weight decay in `dense`; sparse ones with those of `sparse` and `refit`.
+    """Dense recipes with each weight decay in `dense`, sparse ones with those of `sparse`, `refit`.
 
     L1 stays on to the end: it is the regulariser. sqrt|w|, which takes less from large weights,
     finds the smaller supports; a refit without penalty follows, held by the weight decay `refit`
