@@ -206,7 +206,7 @@ def draw(path):
         ax.grid(alpha=0.3)
     axes[0, 0].set_ylabel("test accuracy, %")
     handles = {t: h for ax in axes[0] for h, t in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=2 * len(made))
     figure.savefig(path, dpi=100)
     print(f"wrote {path}")
 
