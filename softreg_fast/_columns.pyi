@@ -66,8 +66,7 @@ class Columns:
         factor: _F64 | None = None,
         of_samples: bool = False,
         n_threads: int = 1,
-    ) -> None: ...
-    def crossproducts(
-        self, out: _F64, rows: _Index, cuts: _Index, extra: _F64, n_threads: int = 1
+        rows: _Index | None = None,
+        extra: _F64 | None = None,
     ) -> None: ...
     def gram_entries(self, chosen: _Index) -> _F64: ...

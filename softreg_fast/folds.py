@@ -21,9 +21,6 @@ Index = NDArray[np.intp]
 # Entries of X, or predictions, at a time.
 BLOCK_ENTRIES = 1 << 17
 
-# Entries of the panels that a thread makes the Gram matrices of folds from.
-PANEL_ENTRIES = 1 << 20
-
 # Entries that the Gram matrices of all folds may have, if X has not got more: 128 MiB.
 MOST_GRAM_ENTRIES = 1 << 24
 
@@ -227,37 +224,29 @@ class FoldGrams:
         self.extra[:, :-1] = targets.reshape(-1, self.n_targets)
         times = np.bincount(np.concatenate(tests), minlength=design.n_samples)
         with blas_threads_for(0):
-            self.tests = self._moments(tests)
+            self.tests = [self._moments(test) for test in tests]
             if np.all(times == 1):
-                self.total = self.tests.sum(axis=0)
+                self.total = np.sum(self.tests, axis=0)
             else:
-                self.total = self._moments([np.arange(design.n_samples)])[0]
+                self.total = self._moments(np.arange(design.n_samples))
         p = design.n_features
         design.know_gradient(self._gradients(self.total))
         if not design.has_gram:  # for the fit to all samples
             design.know_gram(self.total[:p, :p].copy(order="F"))
 
-    def _moments(self, parts: list[Index]) -> NDArray[np.float64]:
-        """M of each part, (n_parts, p + n_targets + 1, p + n_targets + 1)."""
+    def _moments(self, rows: Index) -> NDArray[np.float64]:
         design = self.design
-        order = design.n_features + self.extra.shape[1]
-        parts = [np.sort(part) for part in parts]
-        starts = np.cumsum([0, *map(len, parts)], dtype=np.intp)
-        # as many samples at once as fill the panels
-        height = max(int(PANEL_ENTRIES * design.n_samples // (order * starts[-1])), 256)
-        edges = np.arange(0, design.n_samples + height, height)
-        cuts = np.array([np.searchsorted(part, edges) for part in parts]) + starts[:-1, None]
-        products = np.empty((len(parts), order, order))
-        design.columns.crossproducts(
-            products,
-            np.concatenate(parts).astype(np.intp),
-            cuts.astype(np.intp),
-            self.extra,
-            design.n_threads,
+        everything = np.arange(design.n_features, dtype=np.intp)
+        product = np.zeros((design.n_features + self.extra.shape[1],) * 2, order="F")
+        design.columns.crossproduct(
+            product,
+            everything,
+            n_threads=design.n_threads,
+            rows=np.sort(rows).astype(np.intp),
+            extra=self.extra,
         )
-        for product in products:
-            mirror(product.T)
-        return products
+        mirror(product)
+        return product
 
     def training(self, k: int) -> KnownMoments | None:
         """What a training design would compute from X; None where the difference is too small."""

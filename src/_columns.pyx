@@ -12,12 +12,12 @@ from libc.stdint cimport int32_t, int64_t
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from design cimport (
     CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
-    entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
+    entry, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
 )
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
 from signals cimport PyObject, PyThreadState_GetDict, check_signals
-from vector cimport SR_RUNTIME_DISPATCH, axpy, index_t, real_t, sr_vector_level
+from vector cimport SR_RUNTIME_DISPATCH, axpy, index_t, sr_vector_level
 
 import numpy as np
 
@@ -416,17 +416,24 @@ cdef class Columns:
         return 0
 
     def crossproduct(self, double[::1, :] out, const Py_ssize_t[::1] chosen, factor=None,
-                     bint of_samples=False, int n_threads=1):
+                     bint of_samples=False, int n_threads=1, const Py_ssize_t[::1] rows=None,
+                     const double[::1, :] extra=None):
         """The lower triangle of A'A, or of A A' `of_samples`, for the dense matrix
         A = sqrt(s) * (the engine's columns) of the chosen features, times factor_k if given.
+
+        With `rows`, for A'A and dense X only, the sum goes over these samples; `extra`,
+        (n_samples, n_extra), are then more columns of A.
 
         Panels of A go through BLAS, each thread on its own: BLAS itself should be held to one
         thread.  They are summed in a fixed number of groups, so that the result does not depend on
         the number of threads.
         """
-        cdef Py_ssize_t m = self.X.n if of_samples else chosen.shape[0]
+        cdef Py_ssize_t n_extra = 0 if extra is None else extra.shape[1]
+        cdef Py_ssize_t m = self.X.n if of_samples else chosen.shape[0] + n_extra
         cdef Py_ssize_t length = chosen.shape[0] if of_samples else self.X.n
         cdef panels_t A
+        if rows is not None:
+            length = rows.shape[0]
         cdef Py_ssize_t width = max(min(PANEL_ENTRIES // max(m, 1), length // 8), 256)
         cdef Py_ssize_t n_panels = (length + width - 1) // width, k, group, stop = 0, start
         cdef Py_ssize_t n_groups = max(min(n_panels, min(SUM_ENTRIES // max(m * m, 1), 16)), 1)
@@ -438,14 +445,21 @@ cdef class Columns:
         if out.shape[0] != m or out.shape[1] != m or f.shape[0] != chosen.shape[0]:
             raise ValueError("out must be square, with one row per chosen feature, or per sample")
         self._check_chosen(chosen)
+        if rows is not None or extra is not None:
+            self._check_rows(rows, extra, of_samples)
         out[:, :] = 0.0
         if not m or not length:
             return
-        A.X, A.n_chosen, A.of_samples = &self.X, chosen.shape[0], of_samples
+        A.X, A.n_chosen, A.n_extra, A.of_samples = &self.X, chosen.shape[0], n_extra, of_samples
         A.length, A.width = length, width
-        A.chosen, A.factor = NULL, NULL
+        A.chosen = A.rows = NULL
+        A.factor = A.extra = NULL
         if chosen.shape[0]:
             A.chosen, A.factor = &chosen[0], &f[0]
+        if rows is not None:
+            A.rows = &rows[0]
+        if n_extra:
+            A.extra = &extra[0, 0]
         cdef double[:, ::1] panel = np.empty((n_threads, width * m))
         cdef double[:, ::1] sums = np.zeros((n_groups, m * m))
         while stop < n_panels:
@@ -459,71 +473,16 @@ cdef class Columns:
             for group in range(n_groups):
                 axpy(m - k, -1.0, &sums[group, k * m + k], 0.0, NULL, &out[k, k])
 
-    def crossproducts(self, double[:, :, ::1] out, const Py_ssize_t[::1] rows,
-                      const Py_ssize_t[:, ::1] cuts, const double[::1, :] extra, int n_threads=1):
-        """out[f] = the upper triangle of A'A summed over the samples of part f, for dense X and the
-        matrix A = sqrt(s) * (the engine's columns and those of `extra`, (n_samples, n_extra)).
-
-        X is read once for all parts, block by block of samples: rows[cuts[f, b]:cuts[f, b + 1]],
-        rising, are those of part f in block b.  Blocks are summed as panels in `crossproduct`.
-        """
-        cdef Py_ssize_t n_parts = cuts.shape[0], n_blocks = cuts.shape[1] - 1
-        cdef Py_ssize_t m = self.X.p + extra.shape[1], k, group, stop = 0, start, most
-        cdef Py_ssize_t n_groups = max(min(
-            min(n_blocks, 8), min(4 * SUM_ENTRIES, self.X.n * m) // (n_parts * m * m + 1)), 1)
-        cdef parts_t A
-        if self.X.indptr != NULL or self.X.kind == GRAM:
-            raise ValueError("crossproducts are for dense X")
-        if out.shape[0] != n_parts or out.shape[1] != m or out.shape[2] != m:
-            raise ValueError("out must be (n_parts, m, m) for m columns of X and extra")
-        if extra.shape[0] != self.X.n:
-            raise ValueError("extra must have one row per sample")
-        self._check_cuts(rows, cuts)
-        out[:, :, :] = 0.0
-        most = int(np.diff(cuts, axis=1).sum(axis=0).max(initial=0))
-        if not most or not m:
-            return
-        cdef double[::1] root = np.ones(1)
-        A.X, A.rows, A.cuts, A.root = &self.X, &rows[0], &cuts[0, 0], NULL
-        A.n_parts, A.n_blocks = n_parts, n_blocks
-        A.extra, A.n_extra = NULL, extra.shape[1]
-        if A.n_extra:
-            A.extra = &extra[0, 0]
-        if self.X.weight != NULL:
-            root = np.sqrt(np.asarray(<double[:self.X.n]> <double*> self.X.weight))
-            A.root = &root[0]
-        cdef Py_ssize_t round_ = n_groups * max(
-            MULTIPLICATIONS_PER_SIGNAL_CHECK // (n_groups * most * m * m + 1), 1)
-        cdef double[:, ::1] panels = np.empty((n_threads, most * m))
-        cdef double[:, ::1] sums = np.zeros((n_groups, n_parts * m * m))
-        while stop < n_blocks:
-            start = stop
-            stop = min(start + round_, n_blocks)
-            for group in prange(n_groups, num_threads=n_threads, schedule="dynamic", nogil=True):
-                add_parts(&A, start + group, stop, n_groups, &panels[omp_get_thread_num(), 0],
-                          &sums[group, 0])
-            check_signals()
-        for k in prange(n_parts * m, num_threads=n_threads, schedule="static", nogil=True):
-            for group in range(n_groups):
-                axpy(m - k % m, -1.0, &sums[group, k * m + k % m], 0.0, NULL,
-                     &out[k // m, k % m, k % m])
-
-    cdef int _check_cuts(self, const Py_ssize_t[::1] rows,
-                         const Py_ssize_t[:, ::1] cuts) except -1:
-        cdef Py_ssize_t i, f
-        given = np.asarray(cuts)
-        if given.shape[1] < 1 or np.any(np.diff(given, axis=1) < 0):
-            raise ValueError("cuts must rise along the blocks")
-        if given.size and (given.min() < 0 or given.max() > rows.shape[0]):
-            raise ValueError(f"cuts must lie in 0..{rows.shape[0]}")
+    def _check_rows(self, const Py_ssize_t[::1] rows, const double[::1, :] extra,
+                    bint of_samples):
+        cdef Py_ssize_t i
+        if self.X.indptr != NULL or of_samples or rows is None:
+            raise ValueError("rows and extra columns are for A'A of a dense X")
         for i in range(rows.shape[0]):
             if rows[i] < 0 or rows[i] >= self.X.n:
                 raise ValueError(f"sample {rows[i]} is outside 0..{self.X.n - 1}")
-        for f in range(cuts.shape[0]):
-            for i in range(cuts[f, 0] + 1, cuts[f, cuts.shape[1] - 1]):
-                if rows[i] <= rows[i - 1]:
-                    raise ValueError(f"the samples of part {f} must rise")
-        return 0
+        if extra is not None and extra.shape[0] != self.X.n:
+            raise ValueError("extra must have one row per sample")
 
     def gram_entries(self, chosen):
         """The entries of a Gram matrix in the chosen rows and columns, as a new array."""
@@ -606,7 +565,9 @@ ctypedef struct panels_t:
     const matrix_t* X
     const Py_ssize_t* chosen
     const double* factor
-    Py_ssize_t n_chosen, length, width
+    const Py_ssize_t* rows      # NULL: all
+    const double* extra
+    Py_ssize_t n_chosen, n_extra, length, width
     bint of_samples
 
 
@@ -622,8 +583,9 @@ cdef void add_panels(const panels_t* A, Py_ssize_t first, Py_ssize_t n_panels, P
             order, depth, stride = <int> A.X.n, <int> part, <int> A.X.n
             gather_columns(A, at * A.width, part, 0, A.X.n, panel)
         else:
-            order, depth, stride = <int> A.n_chosen, <int> part, <int> part
+            order, depth, stride = <int> (A.n_chosen + A.n_extra), <int> part, <int> part
             gather_columns(A, 0, A.n_chosen, at * A.width, part, panel)
+            gather_extra(A, at * A.width, part, panel + A.n_chosen * part)
         dsyrk(b"L", b"N" if A.of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
               total, &order)
         at = at + every
@@ -632,83 +594,36 @@ cdef void add_panels(const panels_t* A, Py_ssize_t first, Py_ssize_t n_panels, P
 cdef void gather_columns(const panels_t* A, Py_ssize_t column, Py_ssize_t columns, Py_ssize_t row,
                          Py_ssize_t rows, double* panel) noexcept nogil:
     # panel = sqrt(s) * (chosen columns) * factor for some rows and columns
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i, j, k
     cdef double f
     cdef double* out
     for k in range(columns):
+        j = A.chosen[column + k]
         out = panel + k * rows
-        gather_column(A.X, A.chosen[column + k], row, rows, out)
+        if A.rows == NULL:
+            gather_column(A.X, j, row, rows, out)
+        else:
+            for i in range(rows):
+                out[i] = A.X.scale[j] * root_weight(A.X, A.rows[row + i]) * (
+                    entry(A.X, j * A.X.stride + A.rows[row + i]) - A.X.center[j])
         f = A.factor[column + k]
         if f != 1.0:
             for i in range(rows):
                 out[i] *= f
 
 
-ctypedef struct parts_t:
-    # what the crossproducts of parts are made of
-    const matrix_t* X
-    const Py_ssize_t* rows
-    const Py_ssize_t* cuts      # (n_parts, n_blocks + 1)
-    const double* root          # of the weights, NULL: all one
-    const double* extra
-    Py_ssize_t n_parts, n_blocks, n_extra
+cdef void gather_extra(const panels_t* A, Py_ssize_t row, Py_ssize_t rows,
+                       double* panel) noexcept nogil:
+    # the same of the columns that are not X's
+    cdef Py_ssize_t i, k
+    for k in range(A.n_extra):
+        for i in range(rows):
+            panel[k * rows + i] = (root_weight(A.X, A.rows[row + i])
+                                   * A.extra[k * A.X.n + A.rows[row + i]])
 
 
-cdef void add_parts(const parts_t* A, Py_ssize_t first, Py_ssize_t n_blocks, Py_ssize_t every,
-                    double* panels, double* totals) noexcept nogil:
-    # totals[f] += A'A of the samples of part f in the blocks first, first + every, ...
-    cdef Py_ssize_t block = first, m = A.X.p + A.n_extra, k, f, depth_
-    cdef const Py_ssize_t* cut
-    cdef double* panel
-    cdef int order = <int> m, depth
-    cdef double one = 1.0
-    while block < n_blocks:
-        # every column goes to the panels of all parts while it is in the first cache
-        for k in range(m):
-            panel = panels
-            for f in range(A.n_parts):
-                cut = A.cuts + f * (A.n_blocks + 1) + block
-                depth_ = cut[1] - cut[0]
-                gather_rows(A, k, A.rows + cut[0], depth_, panel + k * depth_)
-                panel = panel + m * depth_
-        panel = panels
-        for f in range(A.n_parts):
-            cut = A.cuts + f * (A.n_blocks + 1) + block
-            depth = <int> (cut[1] - cut[0])
-            if depth:
-                dsyrk(b"L", b"T", &order, &depth, &one, panel, &depth, &one, totals + f * m * m,
-                      &order)
-            panel = panel + m * depth
-        block = block + every
-
-
-cdef inline void gather_rows(const parts_t* A, Py_ssize_t k, const Py_ssize_t* rows, Py_ssize_t n,
-                             double* out) noexcept nogil:
-    # out = column k of A for these samples
-    cdef Py_ssize_t i
-    if k >= A.X.p:
-        take_rows(n, A.extra + (k - A.X.p) * A.X.n, rows, 0.0, 1.0, out)
-    elif A.X.kind == DENSE_F64:
-        take_rows(n, <const double*> A.X.data + k * A.X.stride, rows, A.X.center[k], A.X.scale[k],
-                  out)
-    else:
-        take_rows(n, <const float*> A.X.data + k * A.X.stride, rows, A.X.center[k], A.X.scale[k],
-                  out)
-    if A.root != NULL:
-        for i in range(n):
-            out[i] *= A.root[rows[i]]
-
-
-cdef inline void take_rows(Py_ssize_t n, const real_t* x, const Py_ssize_t* rows, double m,
-                           double d, double* out) noexcept nogil:
-    # out = d * (x[rows] - m)
-    cdef Py_ssize_t i
-    if n and rows[n - 1] - rows[0] == n - 1:
-        for i in range(n):
-            out[i] = d * (<double> x[rows[0] + i] - m)
-    else:
-        for i in range(n):
-            out[i] = d * (<double> x[rows[i]] - m)
+cdef inline double root_weight(const matrix_t* X, Py_ssize_t i) noexcept nogil:
+    return 1.0 if X.weight == NULL else sqrt(X.weight[i])
 
 
 cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,

@@ -313,10 +313,9 @@ def test_vector_leaves_of_every_length(rng, n, dtype, weighted):
         assert_close(columns.residual_sumsq(v), sumsq, sumsq, ulps=8)
 
 
-@each_weighting
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("height", [64, 333, 1000])
-def test_crossproducts_of_parts_with_more_columns(rng, dtype, weighted, height):
+@each_weighting
+def test_crossproduct_of_some_rows_with_more_columns(rng, dtype, weighted):
     n, p = 700, 5
     X = np.asfortranarray(rng.standard_normal((n, p)).astype(dtype))
     center, scale = rng.standard_normal(p), rng.uniform(0.5, 2.0, p)
@@ -324,46 +323,20 @@ def test_crossproducts_of_parts_with_more_columns(rng, dtype, weighted, height):
     s = np.ones(n) if weight is None else weight
     extra = np.asfortranarray(rng.standard_normal((n, 2)))
     columns = Columns(X, center, scale, weight)
-    # neighbours, others that overlap with them, one sample, none
-    parts = [np.arange(100, 300), np.sort(rng.permutation(n)[:311]), np.array([7]), np.arange(0)]
-    starts = np.cumsum([0, *map(len, parts)])
-    edges = np.arange(0, n + height, height)
-    cuts = np.array([np.searchsorted(part, edges) for part in parts]) + starts[:-1, None]
-    A = np.column_stack([scale * (X.astype(LD) - center), extra])
-    expected = np.array([(A[part].T * s[part]) @ A[part] for part in parts])
+    chosen, rows = np.array([3, 0, 4]), np.sort(rng.permutation(n)[:611])
+    A = np.column_stack([(scale * (X.astype(LD) - center))[:, chosen], extra])[rows]
+    expected = (A.T * s[rows]) @ A
 
-    def products(n_threads):
-        out = np.empty((4, 7, 7))
-        columns.crossproducts(out, np.concatenate(parts), cuts, extra, n_threads)
-        return np.triu(out)
+    def product(n_threads):
+        out = np.empty((5, 5), order="F")
+        columns.crossproduct(out, chosen, n_threads=n_threads, rows=rows, extra=extra)
+        return np.tril(out)
 
-    lengths = np.sqrt(np.diagonal(expected, axis1=1, axis2=2))
-    size = lengths[:, :, None] * lengths[:, None, :]
-    assert_close(per_thread(products), np.triu(expected), size, ulps=64)
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"rows": np.array([0, 2, 9])}, "sample 9 is outside 0..8"),
-        ({"rows": np.array([3, 3, 5])}, "part 0 must rise"),
-        ({"cuts": np.array([[0, 2, 1]])}, "must rise"),
-        ({"cuts": np.array([[0, 4]])}, r"in 0\.\.3"),
-        ({"extra": np.ones((8, 1), order="F")}, "one row per sample"),
-        ({"out": np.empty((2, 3, 3))}, "must be"),
-    ],
-)
-def test_crossproducts_check_what_they_are_given(change, complaint):
-    columns = Columns(np.ones((9, 2), order="F"), np.zeros(2), np.ones(2), None)
-    given = {
-        "out": np.empty((1, 3, 3)),
-        "rows": np.array([0, 1, 2]),
-        "cuts": np.array([[0, 3]]),
-        "extra": np.ones((9, 1), order="F"),
-    }
-    columns.crossproducts(**given)
-    with pytest.raises(ValueError, match=complaint):
-        columns.crossproducts(**given | change)
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    assert_close(per_thread(product), np.tril(expected), size, ulps=64)
+    for bad in ({"rows": np.array([n])}, {"rows": rows, "extra": extra[1:]}, {"extra": extra}):
+        with pytest.raises(ValueError):
+            columns.crossproduct(np.empty((5, 5), order="F"), chosen, **bad)
 
 
 @each_kind
