@@ -3,7 +3,7 @@
  * Every sum is accumulated in float64 whatever the type of the data, in sixteen fixed lanes, so a
  * result depends neither on the number of threads nor on the alignment of the data.  The lanes are
  * written with the vector extension of gcc and clang, as arrays of vectors that the processor has:
- * gcc keeps a vector that is wider than those in memory, ten times slower.  Other compilers (and all
+ * gcc keeps a vector that is wider than those in memory, many times slower.  Other compilers (and all
  * of them where SOFTREG_PLAIN_C is defined) get the same loops in scalar form.
  *
  * On x86-64 each leaf is built for three levels of instructions, and the widest that the processor

@@ -265,6 +265,8 @@ def test_steps_of_zero_hold_weights(rng, array):
 def test_negative_steps_are_refused(kind, penalty):
     array = np.array if kind == "numpy" else pytest.importorskip("torch").tensor
     z = array(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"shape \(2, 2\); wanted is .* \(2, 3\)"):
+        penalty.prox(z, array(np.ones((2, 2))))
     with pytest.raises(ValueError, match=r"must be >= 0, got -0\.5"):
         penalty.prox(z, -0.5)
     with pytest.raises(ValueError, match=r"must be >= 0, got -2"):

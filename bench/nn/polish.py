@@ -7,7 +7,7 @@ training ended; weight decay, which training had beside it, is no part of it. L-
 weights that are not zero, none of which may change its sign, and on those zeros that the optimality
 conditions want to grow; then zeros are looked at again. The units of the weights are such that the
 diagonal of the Fisher information is one: without them curvatures differ by orders of magnitude,
-and the largest violation ends forty times larger.
+and L-BFGS ends far from stationary.
 
 With relu the loss has kinks, and minimisers like to lie on them: there the gradient jumps, and no
 single one tells whether a point is stationary. So relu is rounded off within `WIDTHS` of zero, less

@@ -135,8 +135,14 @@ def flat_as(x: Any, z: Array, whole: bool = False) -> Any:
     return np.ascontiguousarray(np.broadcast_to(as_numpy(x), tuple(z.shape)), dtype).reshape(-1)
 
 
-def check_steps(t: Any) -> None:
-    """That no step is negative; NaN passes, so that a training that diverged shows it."""
+def check_steps(t: Any, z: Array) -> None:
+    """That steps fit z, and none is negative; NaN passes, so that diverged trainings show it."""
+    given, wanted = tuple(np.shape(t)), tuple(z.shape)
+    pairs = zip(given[::-1], wanted[::-1], strict=False)
+    if len(given) > len(wanted) or not all(a in (1, b) for a, b in pairs):
+        raise ValueError(
+            f"Steps t have shape {given}; wanted is a number, or one for each weight, {wanted}."
+        )
     least = float(np.min(as_numpy(t), initial=0.0))
     if least < 0.0:
         raise ValueError(f"Steps t of a proximal step must be >= 0, got {least:g} among them.")

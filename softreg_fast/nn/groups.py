@@ -71,7 +71,7 @@ class GroupLasso(Penalty):
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
-            check_steps(t)
+            check_steps(t, z)
             if not np.ndim(self.groups):
                 return self._prox_compiled(z, t, float(scale))
         xp, layout = namespace(z), _Layout(self, z)

@@ -153,7 +153,7 @@ class Elementwise(Penalty):
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
-            check_steps(t)
+            check_steps(t, z)
             return self._prox_compiled(z, t, float(scale))
         xp = namespace(z)
         if self.positive:
