@@ -22,6 +22,16 @@ def engine_penalty(
     lower: _F64,
     upper: _F64,
 ) -> _F64: ...
+def user_coefficients(
+    norm: _F64,
+    center: _F64,
+    y_norm: float,
+    lower: _F64,
+    upper: _F64,
+    starts: NDArray[np.int64],
+    features: _Index,
+    u: _F64,
+) -> tuple[_F64, _F64]: ...
 
 @final
 class Columns:

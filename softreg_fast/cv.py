@@ -329,11 +329,10 @@ def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
 
 
 def _predict_out_of_fold(training: Training, found: CVPath) -> None:
-    total = np.zeros(training.design.y.shape)
-    times = np.zeros((training.design.n_samples, *(1,) * (total.ndim - 1)))
-    k = found.index
-    for fold, fits in zip(training.folds, found.fold_paths, strict=True):
-        np.add.at(total, fold.test, predict_by(training.design.X, fold.test, fits, k))
-        np.add.at(times, fold.test, 1.0)
-    tested = times.ravel() > 0.0
-    found.predictions[tested] = total[tested] / times[tested]
+    X, k = training.design.X, found.index
+    tests = [fold.test for fold in training.folds]
+    each = [predict_by(X, t, fits, k) for t, fits in zip(tests, found.fold_paths, strict=True)]
+    rows, total = np.concatenate(tests), np.zeros(found.predictions.shape)
+    np.add.at(total, rows, np.concatenate(each))
+    times = np.bincount(rows, minlength=len(total)).reshape(-1, *(1,) * (total.ndim - 1))
+    np.divide(total, times, out=found.predictions, where=times > 0)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsyrk
 
-from softreg_fast._columns import Columns, engine_penalty
+from softreg_fast._columns import Columns, engine_penalty, user_coefficients
 from softreg_fast._multi_task import slopes_of_rows
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (
@@ -43,10 +43,12 @@ SMALLEST_NORM = 1e-290
 
 
 class KnownMoments(NamedTuple):
-    """What a Design computes from X, where it is known already."""
+    """What a Design computes from X and y, where it is known already."""
 
     center: Vector
     norm: Vector
+    y_mean: Any
+    y_norm: float
     gram: NDArray[np.float64]  # of the engine's columns
     gradient: Vector  # their products with the target
 
@@ -120,73 +122,111 @@ class Design:
         if y is not None:
             self._set_target(y)
 
-    def _set_weight(self, sample_weight: Any, known: KnownMoments | None = None) -> None:
+    def _set_weight(self, sample_weight: Any) -> None:
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
+        moments = self._describe_columns()
+        self.columns.moments(self.fit_intercept, self.n_threads, moments)
+        self._check_finite()
+
+    def _describe_columns(self) -> NDArray[np.float64]:
+        # the moments are still to be filled in
         moments = np.empty((3, self.n_features))
         self.center: Vector = moments[0]
         self.norm: Vector = moments[1]
         self._scale: Vector = moments[2]
         self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
-        if known is None:
-            self.columns.moments(self.fit_intercept, self.n_threads, moments)
-            self._check_finite()
-        else:
-            moments[:] = 0.0
-            moments[:2] = known.center, known.norm
-            np.divide(1.0, known.norm, out=self._scale, where=known.norm > 0.0)
+        return moments
 
     def with_threads(self, n_threads: int) -> Design:
         """The same for no more than so many threads."""
+        if n_threads >= self.n_threads:
+            return self
         other = copy.copy(self)
         other.n_threads = min(self.n_threads, n_threads)
         return other
 
     def with_target(self, y: ArrayLike) -> Design:
         """The same matrix and weights, already described, for another target."""
-        other = copy.copy(self)
+        other = self._copy_without("target")
         other._set_target(y)
         return other
 
-    def with_weight(self, sample_weight: Any, known: KnownMoments | None = None) -> Design:
-        """The same matrix and target under other sample weights.
+    def with_weight(self, sample_weight: Any) -> Design:
+        """The same matrix and target under other sample weights."""
+        other = self._copy_without("gram", "unscaled_columns", "target")
+        other._set_weight(sample_weight)
+        if hasattr(self, "y"):
+            other._describe_target()
+        return other
 
-        Of `known` nothing is checked.
+    def with_moments(self, weight: Vector, known: KnownMoments) -> Design:
+        """The same where all that X and y have to tell is known; nothing is checked.
+
+        `weight` has mean one, but not the same value throughout.
         """
+        other = self._copy_without("gram", "unscaled_columns", "target")
+        other.weight, other.weight_sum = weight, float(self.n_samples)
+        moments = other._describe_columns()
+        moments[0], moments[1] = known.center, known.norm
+        moments[2] = 0.0
+        np.divide(1.0, known.norm, out=moments[2], where=known.norm > 0.0)
+        other.y_mean, other.y_norm, other.is_null = known.y_mean, known.y_norm, False
+        other.know_gram(known.gram)
+        other.know_gradient(known.gradient)
+        return other
+
+    def _copy_without(self, *cached: str) -> Self:
         other = copy.copy(self)
-        for name in ("gram", "unscaled_columns"):
+        for name in cached:
             other.__dict__.pop(name, None)
-        other._set_weight(sample_weight, known)
-        if hasattr(self, "target"):
-            other._set_target(self.y)
-        if known is not None:
-            other.know_gram(known.gram)
-            other.know_gradient(known.gradient)
         return other
 
     def _set_target(self, y: ArrayLike) -> None:
-        self._gradient: Vector | None = None
         self.y = as_target(y, self.n_samples)
-        heaviest = 0 if self.weight is None else int(np.argmax(self.weight))
-        self.y_mean = 0.0
+        self._describe_target()
+
+    def _describe_target(self) -> None:
+        # (no BLAS: its threads would go on spinning beside ours)
+        self._gradient: Vector | None = None
+        counted = self._counted_target()
+        self.y_mean: Any = np.zeros(counted.shape[1:])[()]
         if self.fit_intercept:
             # about a value that counts first: the mean of what is left loses no digits
-            # (no BLAS: its threads would go on spinning beside ours)
-            pilot = self.y[heaviest]
-            self.y_mean = float(pilot + self._weighted(self.y - pilot).sum() / self.n_samples)
-        centered = self.y - self.y_mean
-        sizes = np.abs(centered)
-        largest = float((sizes if self.weight is None else sizes[self.weight > 0.0]).max())
-        with np.errstate(under="ignore"):
-            self.is_null = largest < SMALLEST_NORM
-            shrunk = np.zeros_like(centered) if self.is_null else centered / largest
-            norm = 1.0 if self.is_null else float(np.sqrt(self._weighted(shrunk * shrunk).sum()))
-            self.y_norm = 1.0 if self.is_null else largest * norm
-            self.target = np.zeros(self.n_samples + 1)
-            self.target[:-1] = self._weighted(shrunk / norm)
-        if self.fit_intercept:
-            mean = self.target.sum() / self.n_samples
-            self.target[:-1] -= mean if self.weight is None else self.weight * mean
+            pilot = counted[self._heaviest]
+            self.y_mean = pilot + self._weighted(counted - pilot).sum(axis=0) / self.n_samples
+        centered = counted - self.y_mean
+        largest = float(np.abs(centered).max())
+        self.is_null = largest < SMALLEST_NORM
+        self.y_norm = 1.0
+        if not self.is_null:
+            centered /= largest
+            with np.errstate(under="ignore"):
+                self.y_norm = largest * float(np.sqrt(self._weighted(centered * centered).sum()))
         self._check_unit(largest)
+
+    @cached_property
+    def target(self) -> Vector:
+        """The engine's residual at w = 0; with several tasks a row for each."""
+        y = self._counted_target()
+        target = np.zeros((*y.shape[1:], self.n_samples + 1))
+        if not self.is_null:
+            with np.errstate(under="ignore"):
+                target[..., :-1] = self._weighted((y - self.y_mean) / self.y_norm).T
+        if self.fit_intercept:
+            mean = target.sum(axis=-1, keepdims=True) / self.n_samples
+            target[..., :-1] -= mean if self.weight is None else mean * self.weight
+        return target
+
+    @property
+    def _heaviest(self) -> int:
+        return 0 if self.weight is None else int(np.argmax(self.weight))
+
+    def _counted_target(self) -> Vector:
+        # y, with one that counts where the weight is zero: 0 times infinity would be NaN
+        if self.weight is None or self.weight.all():
+            return self.y
+        has_weight = self.weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
+        return np.where(has_weight, self.y, self.y[self._heaviest])
 
     def _check_unit(self, largest: float) -> None:
         if not np.isfinite(self.objective_unit):
@@ -196,7 +236,8 @@ class Design:
             )
 
     def _weighted(self, values: Vector) -> Vector:
-        return values if self.weight is None else self.weight * values
+        # times the weight of their sample
+        return values if self.weight is None else (self.weight * values.T).T
 
     def _check_finite(self) -> None:
         # NaN and infinity survive in the moments, so finite moments save a pass over X.
@@ -241,18 +282,20 @@ class Design:
         return tuple(engine_penalty(self.norm, self.y_norm, n, self.standardize, *penalty))
 
     def to_user(
-        self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector
-    ) -> Vector:
-        """Coefficients u of these features in the units of X, inside the user's bounds."""
-        norm, lower, upper = self.norm[features], lower[features], upper[features]
-        with np.errstate(all="ignore"):
-            w = u * (self.y_norm / norm)
-            if norm.all() and np.isneginf(lower).all() and np.isposinf(upper).all():
-                return w
-            # what lies on a bound of `to_engine` lies on the user's, to the last digit
-            w = np.where(u <= lower * (norm / self.y_norm), lower, w)
-            w = np.where(u >= upper * (norm / self.y_norm), upper, w)
-        return np.clip(np.where(norm == 0.0, 0.0, w), lower, upper)
+        self,
+        features: NDArray[np.intp],
+        u: Vector,
+        starts: NDArray[np.int64],
+        lower: Vector,
+        upper: Vector,
+    ) -> tuple[Vector, Vector]:
+        """Coefficients u of these features in the units of X, and center.w, (n_fits,).
+
+        Those of the k-th fit are starts[k]:starts[k + 1]. All lie inside the user's bounds.
+        """
+        return user_coefficients(
+            self.norm, self.center, self.y_norm, lower, upper, starts, features, u
+        )
 
     def fixed(self, lower: Vector, upper: Vector) -> NDArray[np.intp]:
         """Constant features, about which X says nothing, that the bounds hold away from 0."""
@@ -402,37 +445,25 @@ class MultiTaskDesign(Design):
     """
 
     def _set_target(self, y: ArrayLike) -> None:
-        self._gradient = None
         self.y = as_task_targets(y, self.n_samples)
         self.n_tasks = self.y.shape[1]
-        s = 1.0 if self.weight is None else self.weight[:, np.newaxis]
-        self.y_mean: Any = np.zeros(self.n_tasks)
-        if self.fit_intercept:
-            # about a sample that counts first: the mean of what is left loses no digits
-            pilot = self.y[0 if self.weight is None else int(np.argmax(self.weight))]
-            self.y_mean = pilot + (s * (self.y - pilot)).sum(axis=0) / self.n_samples
-        centered = self.y - self.y_mean
-        counted = centered if self.weight is None else centered[self.weight > 0.0]
-        largest = float(np.abs(counted).max())
-        self.is_null = largest < SMALLEST_NORM
-        with np.errstate(under="ignore"):
-            shrunk = np.zeros_like(centered) if self.is_null else centered / largest
-            norm = 1.0 if self.is_null else float(np.sqrt((s * shrunk**2).sum()))
-            self.y_norm = 1.0 if self.is_null else largest * norm
-            self.target = np.zeros((self.n_tasks, self.n_samples + 1))
-            self.target[:, :-1] = (s * (shrunk / norm)).T
-        if self.fit_intercept:
-            mean = self.target.sum(axis=1, keepdims=True) / self.n_samples
-            self.target[:, :-1] -= mean if self.weight is None else mean * self.weight
-        self._check_unit(largest)
+        self._describe_target()
 
     def to_user(
-        self, features: NDArray[np.intp], u: Vector, lower: Vector, upper: Vector
-    ) -> Vector:
-        """Rows u (n_rows, n_tasks) of these features in the units of X."""
+        self,
+        features: NDArray[np.intp],
+        u: Vector,
+        starts: NDArray[np.int64],
+        lower: Vector,
+        upper: Vector,
+    ) -> tuple[Vector, Vector]:
+        """Rows u (n_rows, n_tasks) in the units of X, and center.W, (n_fits, n_tasks)."""
         with np.errstate(all="ignore"):
             w = u * (self.y_norm / self.norm[features])[:, np.newaxis]
-        return np.where(u == 0.0, 0.0, w)
+        w = np.where(u == 0.0, 0.0, w)
+        shape = len(starts) - 1, len(features)
+        of_fits = sp.csr_array((self.center[features], np.arange(len(features)), starts), shape)
+        return w, of_fits @ w
 
     def from_user(self, w: ArrayLike) -> Vector:
         """Coefficients (n_tasks, n_features) in the units of X in those of the engine."""

@@ -32,8 +32,9 @@ CANCELLATION = 1e-7
 class Fold(NamedTuple):
     """How often each sample is trained on, and the samples that are left out for the test."""
 
-    counts: Vector
+    counts: NDArray[np.intp]
     test: Index
+    covers: bool  # whether the test is on all samples that the training leaves out, and no others
 
 
 def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
@@ -71,7 +72,8 @@ def make_folds(pairs: list[Any], n: int) -> list[Fold]:
     folds = []
     for k, (train, test) in enumerate(pairs):
         train, test = _as_indices("training", train, n, k), _as_indices("test", test, n, k)
-        folds.append(Fold(np.bincount(train, minlength=n).astype(np.float64), test))
+        counts, tested = np.bincount(train, minlength=n), np.bincount(test, minlength=n)
+        folds.append(Fold(counts, test, bool((counts + tested == 1).all())))
     if not folds:
         raise ValueError("cv yields no folds; give at least one pair (train, test).")
     return folds
@@ -88,12 +90,14 @@ def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
         )
     if not chosen.size:
         raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")
-    if chosen.min() < -n or chosen.max() >= n:
+    lowest, highest = chosen.min(), chosen.max()
+    if lowest < -n or highest >= n:
         raise ValueError(
-            f"The {name} set of fold {k} holds sample "
-            f"{chosen.max() if chosen.max() >= n else chosen.min()}; there are {n} samples."
+            f"The {name} set of fold {k} holds sample {highest if highest >= n else lowest}; "
+            f"there are {n} samples."
         )
-    return np.where(chosen < 0, chosen + n, chosen).astype(np.intp)
+    chosen = chosen.astype(np.intp, copy=False)
+    return chosen if lowest >= 0 else np.where(chosen < 0, chosen + n, chosen)
 
 
 class Training:
@@ -103,7 +107,12 @@ class Training:
         self.design = design
         self.folds = folds
         self.weight = np.ones(design.n_samples) if design.weight is None else design.weight
-        for k, fold in enumerate(folds):
+        if design.weight is not None:
+            self._check_weights()
+        self._grams = self._fold_grams()
+
+    def _check_weights(self) -> None:
+        for k, fold in enumerate(self.folds):
             trained, tested = self.weight * fold.counts, self.weight[fold.test]
             for name, weights in (("training", trained), ("test", tested)):
                 if not weights.any():
@@ -111,7 +120,6 @@ class Training:
                         f"sample_weight is zero for every {name} sample of fold {k}; use other "
                         "folds, or leave out samples without weight before they are split."
                     )
-        self._grams = self._fold_grams()
 
     def _fold_grams(self) -> FoldGrams | None:
         design = self.design
@@ -121,18 +129,18 @@ class Training:
         small = len(self.folds) * p * p <= max(design.n_entries, MOST_GRAM_ENTRIES)
         if not (few and small) or sp.issparse(design.X) or design.is_null:
             return None
-        for counts, test in self.folds:  # a test set must be what the training set leaves
-            # (a sample that is tested twice has -1 left)
-            if not np.array_equal(1 - np.bincount(test, minlength=design.n_samples), counts):
-                return None
+        if not all(fold.covers for fold in self.folds):
+            return None
         return FoldGrams(design, [fold.test for fold in self.folds])
 
     def design_of(self, k: int, n_threads: int | None = None) -> Design:
         """The training design of the k-th fold, for no more than so many threads."""
+        design = self.design if n_threads is None else self.design.with_threads(n_threads)
         weight = self.weight * self.folds[k].counts
         known = None if self._grams is None else self._grams.training(k)
-        design = self.design if n_threads is None else self.design.with_threads(n_threads)
-        return design.with_weight(weight, known)
+        if known is None:
+            return design.with_weight(weight)
+        return design.with_moments(weight * (design.n_samples / weight.sum()), known)
 
     def errors_of(self, k: int, fits: Path) -> Vector:
         """Weighted mean squared error at each alpha on the test samples of the k-th fold."""
@@ -249,22 +257,28 @@ class FoldGrams:
         return product
 
     def training(self, k: int) -> KnownMoments | None:
-        """What a training design would compute from X; None where the difference is too small."""
+        """What a training design would compute; None where the difference is too small."""
         design, p = self.design, self.design.n_features
         rest = self.total - self.tests[k]
-        mean = rest[:, -1] / rest[-1, -1] if design.fit_intercept else np.zeros(len(rest))
-        centered = (rest - rest[-1, -1] * np.outer(mean, mean))[:-1, :-1]
-        spread, before = np.diag(centered).copy(), np.diag(self.total)[:-1].copy()
+        mean = rest[:-1, -1] / rest[-1, -1]
+        if not design.fit_intercept:
+            mean[:] = 0.0
+        centered = rest[:-1, :-1] - rest[-1, -1] * np.outer(mean, mean)
+        spread, before = centered.diagonal().copy(), self.total.diagonal()[:-1].copy()
         spread[p:], before[p:] = spread[p:].sum(), before[p:].sum()  # targets share one scale
         varies = before > 0.0
-        if np.any(spread[varies] <= CANCELLATION * before[varies]):
+        if (spread <= CANCELLATION * before)[varies].any():
             return None
         length = np.sqrt(np.where(varies, spread, 1.0))
-        centered /= np.outer(length, length)
+        centered /= length
+        centered /= length[:, np.newaxis]
         stretch = np.sqrt(design.n_samples / rest[-1, -1])  # weights of mean one again
+        targets = slice(p, p + self.n_targets)
         return KnownMoments(
             center=design.center + mean[:p] * design.norm,
             norm=design.norm * length[:p] * stretch,
+            y_mean=design.y_mean + design.y_norm * mean[targets].reshape(np.shape(design.y_mean)),
+            y_norm=float(design.y_norm * length[p] * stretch),
             gram=np.asfortranarray(centered[:p, :p]),
             gradient=self._gradients(centered),
         )

@@ -504,7 +504,7 @@ def as_design(
         )
     if y is not None:
         return X.with_target(y)
-    if not hasattr(X, "target"):
+    if not hasattr(X, "y"):
         raise ValueError("This Design has no target; give y here or when making it.")
     return X
 
@@ -532,10 +532,10 @@ def solve_design(
     engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng, gram_memory)
     status = engine.solve(*penalty.strengths, tol, max_iter)
     engine.keep(status)
-    _, features, w = _coefficients(design, vectors, engine.kept())
-    coef = np.zeros((design.n_features, *w.shape[1:]))
-    coef[features] = w
-    intercept = design.y_mean - design.center[features] @ w
+    found = _coefficients(design, vectors, engine.kept())
+    coef = np.zeros((design.n_features, *found.w.shape[1:]))
+    coef[found.features] = found.w
+    intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
@@ -547,7 +547,7 @@ def solve_design(
         n_epochs=engine.n_epochs,
         status=Status(status),
         dev_ratio=float(_dev_ratio(design, engine.residual_sumsq)),
-        df=len(features),
+        df=len(found.features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
         feature_names=design.feature_names,
@@ -672,25 +672,32 @@ def _dev_ratio(design: Design, residual_sumsq: Any) -> Any:
     return 1.0 - residual_sumsq / whole if whole else 0.0 * residual_sumsq
 
 
-def _coefficients(
-    design: Design, vectors: PenaltyVectors, kept: Kept
-) -> tuple[NDArray[np.int64], NDArray[np.intp], Vector]:
-    # nonzeros of each fit; features and coefficients in the units of X of all, one after the other
+class _Coefficients(NamedTuple):
+    """Fits one after the other, in the units of X, the k-th in starts[k]:starts[k + 1]."""
+
+    starts: NDArray[np.int64]
+    features: NDArray[np.intp]
+    w: Vector
+    intercepts: Vector
+
+
+def _coefficients(design: Design, vectors: PenaltyVectors, kept: Kept) -> _Coefficients:
     features, u, figures = kept
-    df = figures[:, 0].astype(np.int64)
+    starts = np.zeros(len(figures) + 1, np.int64)
+    np.cumsum(figures[:, 0], dtype=np.int64, out=starts[1:])
     fixed = design.fixed(vectors.lower, vectors.upper)
     if fixed.size:
-        ends = np.repeat(np.cumsum(df), fixed.size)
-        features = np.insert(features, ends, np.tile(fixed, len(df)))
+        ends = np.repeat(starts[1:], fixed.size)
+        features = np.insert(features, ends, np.tile(fixed, len(figures)))
         u = np.insert(u, ends, 0.0)
-        df = df + fixed.size
-    w = design.to_user(features, u, vectors.lower, vectors.upper)
+        starts += fixed.size * np.arange(len(starts))
+    w, offsets = design.to_user(features, u, starts, vectors.lower, vectors.upper)
     if not np.isfinite(w).all():
         raise ValueError(
             "The coefficients leave the range of float64: the columns of X are too small "
             "against y. Multiply X, or divide y, by a constant."
         )
-    return df, features, w
+    return _Coefficients(starts, features, w, design.y_mean - offsets)
 
 
 def _gather_path(
@@ -702,25 +709,20 @@ def _gather_path(
     began: float,
 ) -> Path:
     unit, kept = design.objective_unit, engine.kept()
-    df, features, w = _coefficients(design, vectors, kept)
+    starts, features, w, intercepts = _coefficients(design, vectors, kept)
     _, gaps, sumsq, n_epochs, status = kept.figures.T
-    kind, each = (Path, df) if w.ndim == 1 else (MultiTaskPath, np.repeat(df, w.shape[1]))
+    df, kind = np.diff(starts), Path
     if w.ndim > 1:  # the columns of one alpha, one for each task, then those of the next
-        ends = np.cumsum(df)[:-1]
-        features = np.concatenate([np.tile(f, w.shape[1]) for f in np.split(features, ends)])
-        w = np.concatenate([part.T.ravel() for part in np.split(w, ends)])
-    offsets = np.bincount(
-        np.repeat(np.arange(len(each)), each), w * design.center[features], minlength=len(each)
-    )
-    coefs = sp.csc_array(
-        (w, features, np.append(0, np.cumsum(each))), shape=(design.n_features, len(each))
-    )
+        kind, inner = MultiTaskPath, starts[1:-1]
+        features = np.concatenate([np.tile(f, w.shape[1]) for f in np.split(features, inner)])
+        starts = np.append(0, np.cumsum(np.repeat(df, w.shape[1])))
+        w = np.concatenate([part.T.ravel() for part in np.split(w, inner)])
+    coefs = sp.csc_array((w, features, starts), shape=(design.n_features, len(starts) - 1))
     coefs.sort_indices()
-    intercepts = offsets.reshape(len(df), *np.shape(design.y_mean))
     return kind(
         alphas=alphas[: len(gaps)],
         coefs=coefs,
-        intercepts=np.subtract(design.y_mean, intercepts, dtype=np.float64),
+        intercepts=intercepts,
         gaps=gaps * unit,
         tols=np.full(len(gaps), tol * unit),
         n_epochs=n_epochs.astype(np.int64),

@@ -156,6 +156,52 @@ def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint
     return scaled
 
 
+def user_coefficients(const double[::1] norm, const double[::1] center, double y_norm,
+                      const double[:] lower, const double[:] upper, const int64_t[::1] starts,
+                      const Py_ssize_t[::1] features, const double[::1] u):
+    """The way back: coefficients of the engine in the user's units, and center.w of each fit.
+
+    Those of the k-th fit are starts[k] to starts[k + 1].  What lies on a bound of the engine's lies
+    on the user's, to the last digit; a constant feature is at the value nearest to zero.
+    """
+    cdef Py_ssize_t i, j, k, n_fits = starts.shape[0] - 1
+    cdef double unit, w
+    if not norm.shape[0] == center.shape[0] == lower.shape[0] == upper.shape[0]:
+        raise ValueError("bounds must have one entry per feature")
+    if not features.shape[0] == u.shape[0] == starts[n_fits]:
+        raise ValueError("starts must end where the coefficients do")
+    check_chosen(features, norm.shape[0])
+    coefs, offsets = np.empty(u.shape[0]), np.zeros(n_fits)
+    cdef double[::1] coef = coefs, offset = offsets
+    with nogil:
+        for k in range(n_fits):
+            for i in range(starts[k], starts[k + 1]):
+                j = features[i]
+                w = 0.0
+                if norm[j] > 0.0:
+                    unit = norm[j] / y_norm
+                    w = u[i] * (y_norm / norm[j])
+                    if u[i] >= upper[j] * unit:
+                        w = upper[j]
+                    elif u[i] <= lower[j] * unit:
+                        w = lower[j]
+                if w > upper[j]:
+                    w = upper[j]
+                elif w < lower[j]:
+                    w = lower[j]
+                coef[i] = w
+                offset[k] += w * center[j]
+    return coefs, offsets
+
+
+cdef int check_chosen(const Py_ssize_t[::1] chosen, Py_ssize_t p) except -1:
+    cdef Py_ssize_t k
+    for k in range(chosen.shape[0]):
+        if chosen[k] < 0 or chosen[k] >= p:
+            raise ValueError(f"feature {chosen[k]} is outside 0..{p - 1}")
+    return 0
+
+
 cdef const void* address(array) except? NULL:
     return <const void*> <size_t> array.__array_interface__["data"][0]
 
@@ -265,7 +311,7 @@ cdef class Columns:
         cdef const Py_ssize_t* which = NULL
         cdef Py_ssize_t start, stop = 0, count = self.X.p
         if chosen is not None:
-            self._check_chosen(chosen)
+            check_chosen(chosen, self.X.p)
             count = chosen.shape[0]
             if count:
                 which = &chosen[0]
@@ -313,7 +359,7 @@ cdef class Columns:
         if count != (self.X.p if chosen is None else chosen.shape[0]):
             raise ValueError("out must have one column per chosen feature")
         if chosen is not None:
-            self._check_chosen(chosen)
+            check_chosen(chosen, self.X.p)
         with nogil:
             for k in prange(count, num_threads=n_threads, schedule="static"):
                 j = k if chosen is None else chosen[k]
@@ -328,8 +374,8 @@ cdef class Columns:
         """
         if out.shape[0] != rows.shape[0] or out.shape[1] != columns.shape[0]:
             raise ValueError("out must be (len(rows), len(columns))")
-        self._check_chosen(rows)
-        self._check_chosen(columns)
+        check_chosen(rows, self.X.p)
+        check_chosen(columns, self.X.p)
         cdef Py_ssize_t count = rows.shape[0]
         if (self.X.indptr != NULL and count >= FEWEST_BY_ROWS
                 and self.X.n <= count * self._cost(columns)):
@@ -444,7 +490,7 @@ cdef class Columns:
             raise TypeError("a Gram matrix has no rows")
         if out.shape[0] != m or out.shape[1] != m or f.shape[0] != chosen.shape[0]:
             raise ValueError("out must be square, with one row per chosen feature, or per sample")
-        self._check_chosen(chosen)
+        check_chosen(chosen, self.X.p)
         if rows is not None or extra is not None:
             self._check_rows(rows, extra, of_samples)
         out[:, :] = 0.0
@@ -512,13 +558,6 @@ cdef class Columns:
             while stop < self.X.p and self.X.indptr[stop] < limit:
                 stop += 64
         return min(start + (stop - start + 3) // 4 * 4, self.X.p)
-
-    cdef int _check_chosen(self, const Py_ssize_t[::1] chosen) except -1:
-        cdef Py_ssize_t k
-        for k in range(chosen.shape[0]):
-            if chosen[k] < 0 or chosen[k] >= self.X.p:
-                raise ValueError(f"feature {chosen[k]} is outside 0..{self.X.p - 1}")
-        return 0
 
     cdef Py_ssize_t _block_end_of(self, const Py_ssize_t[::1] chosen, Py_ssize_t start) noexcept:
         # the same for chosen features

@@ -86,7 +86,10 @@ cdef class Engine:
     cdef Py_ssize_t m, capacity, most_slots
     cdef Py_ssize_t[::1] feature, slot_of, order, row_of
     cdef const double[:, ::1] Q
-    cdef double[:, ::1] own_Q, L, vectors
+    cdef double[:, ::1] own_Q, L
+    cdef double[:, ::1] by_slot         # what `vectors` and all vectors below are rows of
+    cdef Py_ssize_t[:, ::1] places      # the same for feature, order and row_of
+    cdef double[:, ::1] vectors
     cdef double[::1] us, hs, rhs        # coefficients, slopes
     cdef double[::1] qs                 # slopes at u = 0
     cdef double[::1] synced, hs_synced  # those up to which the odometer has counted
@@ -176,30 +179,23 @@ cdef class Engine:
 
     def _reserve(self, Py_ssize_t capacity):
         # room for `capacity` slots; what is there stays
-        m = self.m
-        square = self.X.kind != GRAM
-
-        def grown(old, shape, dtype=np.float64):
-            new = np.zeros(shape, dtype)
+        cdef Py_ssize_t m = self.m
+        by_slot, places = np.zeros((11, capacity)), np.zeros((3, capacity), np.intp)
+        if m:
+            by_slot[:, :m] = self.by_slot[:, :m]
+            places[:, :m] = self.places[:, :m]
+        self.by_slot, self.places = by_slot, places
+        self.vectors = self.by_slot[:4]
+        self.us, self.hs, self.rhs, self.qs = (
+            self.by_slot[4], self.by_slot[5], self.by_slot[6], self.by_slot[7])
+        self.synced, self.hs_synced, self.settled = (
+            self.by_slot[8], self.by_slot[9], self.by_slot[10])
+        self.feature, self.order, self.row_of = self.places[0], self.places[1], self.places[2]
+        if self.X.kind != GRAM:
+            Q = np.zeros((capacity, capacity))
             if m:
-                kept = tuple(slice(0, m) if size == capacity else slice(None) for size in shape)
-                new[kept] = np.asarray(old)[kept]
-            return new
-
-        if square:
-            self.own_Q = grown(self.own_Q if m else None, (capacity, capacity))
-            self.Q = self.own_Q
-        self.vectors = grown(self.vectors if m else None, (4, capacity))
-        self.us = grown(self.us if m else None, (capacity,))
-        self.hs = grown(self.hs if m else None, (capacity,))
-        self.synced = grown(self.synced if m else None, (capacity,))
-        self.hs_synced = grown(self.hs_synced if m else None, (capacity,))
-        self.settled = grown(self.settled if m else None, (capacity,))
-        self.qs = grown(self.qs if m else None, (capacity,))
-        self.rhs = np.zeros(capacity)
-        self.feature = grown(self.feature if m else None, (capacity,), np.intp)
-        self.order = grown(self.order if m else None, (capacity,), np.intp)
-        self.row_of = grown(self.row_of if m else None, (capacity,), np.intp)
+                Q[:m, :m] = self.own_Q[:m, :m]
+            self.Q = self.own_Q = Q
         self.capacity = capacity
         self.F.order = &self.order[0]
         self._reserve_factor()
@@ -845,11 +841,12 @@ cdef class Engine:
     def kept(self):
         """(features, coefficients, figures) of all calls of `keep`, one fit after the other.
 
-        figures has a row for each fit: nonzeros, gap, ||y - C u||_s^2, epochs, status.
+        figures has a row for each fit: nonzeros, gap, ||y - C u||_s^2, epochs, status.  All are
+        copies: `keep` goes on, and whoever asks may sort them.
         """
-        return (np.asarray(self.kept_features)[:self.n_kept_values],
-                np.asarray(self.kept_values)[:self.n_kept_values],
-                np.asarray(self.kept_figures)[:self.n_kept])
+        return (np.array(self.kept_features[:self.n_kept_values]),
+                np.array(self.kept_values[:self.n_kept_values]),
+                np.array(self.kept_figures[:self.n_kept]))
 
     def count_nonzero(self):
         """Number of coefficients that are not 0."""

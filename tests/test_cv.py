@@ -119,6 +119,8 @@ def test_grams_of_folds_from_one_pass(rng, weighted, fit_intercept, offset):
             assert_allclose(quick.center, plain.center, rtol=1e-12, atol=1e-12)
             assert_allclose(quick.norm, plain.norm, rtol=1e-11)
             assert_allclose(quick.gram, plain.gram, atol=1e-11)
+            assert_allclose([quick.y_mean, quick.y_norm], [plain.y_mean, plain.y_norm], rtol=1e-11)
+            assert_allclose(quick.target, plain.target, atol=1e-10)
             assert_allclose(quick.gradient_at_zero(), plain.gradient_at_zero(), atol=1e-10)
             fits = path(plain, n_alphas=5, eps=0.01)
             errors = training._grams.errors(k, fits)
@@ -516,6 +518,17 @@ def test_spread_that_lies_in_one_fold(rng):
         fits = path(X[rest], y[rest], alphas=alphas)
         expected = ((y[test, np.newaxis] - fits.predict(X[test])) ** 2).mean(axis=0)
         assert_allclose(found.errors[0, :, k], expected, rtol=1e-9)
+
+
+def test_patience_keeps_the_same_paths(rng):
+    # more features than samples: the engine keeps nonzeros in the order in which they entered
+    X, y = problems.make_data(rng, 60, 150)
+    whole = cv_path(X, y, n_alphas=30, eps=0.05)
+    parts = cv_path(X, y, n_alphas=30, eps=0.05, patience=25)
+    assert_allclose(parts.predictions, whole.predictions, atol=1e-8)
+    for some, fits in zip(parts.fold_paths, whole.fold_paths, strict=True):
+        assert len(some) > ALPHAS_AT_ONCE  # gathered more than once
+        assert abs(some.coefs - fits.coefs[:, : len(some)]).max() <= 1e-8
 
 
 def test_patience_leaves_the_grid_early(rng):

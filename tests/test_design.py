@@ -205,6 +205,11 @@ def test_samples_without_weight_do_not_count(rng, layout):
         assert_allclose(design.norm, scale * less.norm, rtol=1e-14)
         assert_allclose(design.y_mean, less.y_mean, rtol=1e-13)
         assert_allclose(design.y_norm, scale * less.y_norm, rtol=1e-13)
+        y[9:] = 1e100 * value  # whose squares leave the range of float64
+        design = Design(problems.LAYOUTS[layout](X), y, weights)
+        assert_allclose(design.y_norm, scale * less.y_norm, rtol=1e-13)
+        assert_allclose(design.target[:9] / scale, less.target[:9], atol=1e-13)
+        assert_array_equal(design.target[9:], 0.0)
 
 
 def test_another_target_leaves_the_first_alone(rng):
@@ -235,13 +240,14 @@ def test_engine_units_are_those_of_the_objective(rng, standardize, fit_intercept
     design = Design(X, y, **options)
     u = rng.standard_normal(6)
     everything = np.full(6, -INF), np.full(6, INF)
-    w = design.to_user(np.arange(6), u, *everything)
+    w, offsets = design.to_user(np.arange(6), u, np.array([0, 6]), *everything)
     assert_allclose(design.from_user(w), u, rtol=1e-13)
     e1, e2, _, _ = design.to_engine(l1, l2, *everything)
     v = design.target.copy()
     design.columns.subtract_product(u, v)
     value = design.columns.residual_sumsq(v) / 2 + e1 @ np.abs(u) + e2 @ u**2 / 2
-    b = design.y_mean - design.center @ w
+    b = design.y_mean - offsets[0]
+    assert_allclose(offsets[0], design.center @ w, atol=1e-14 * np.abs(design.center).max())
     assert_allclose(value * design.objective_unit, float(problem.objective(w, b)), rtol=1e-12)
 
 
@@ -257,9 +263,14 @@ def test_bounds_and_exclusions_in_engine_units(rng):
     # a constant column is not fitted, but its coefficient stays inside its bounds
     assert_array_equal([l1[3], l2[3], low[3], high[3]], 0.0)
     assert_array_equal(design.fixed(lower, upper), [3])
-    assert_array_equal(design.to_user(np.array([3]), np.zeros(1), lower, upper), [0.2])
+    constant, _ = design.to_user(np.array([3]), np.zeros(1), np.array([0, 1]), lower, upper)
+    assert_array_equal(constant, [0.2])
+    with pytest.raises(ValueError, match=r"feature 4 is outside 0\.\.3"):
+        design.to_user(np.array([4]), np.zeros(1), np.array([0, 1]), lower, upper)
+    with pytest.raises(ValueError, match="starts must end where the coefficients do"):
+        design.to_user(np.array([3]), np.zeros(1), np.array([0, 2]), lower, upper)
     # rounding does not take a coefficient over its bound
-    w = design.to_user(np.arange(4), high, lower, upper)
+    w, _ = design.to_user(np.arange(4), high, np.array([0, 4]), lower, upper)
     assert np.all(w <= upper)
 
 

@@ -50,7 +50,8 @@ class Warm:
         ends = np.append(0, np.cumsum(figures[:, 0]).astype(int))
         features, u = features[ends[-2] :], u[ends[-2] :]
         w = np.zeros(p)
-        w[features] = self.design.to_user(features, u, self.vectors.lower, self.vectors.upper)
+        box = self.vectors.lower, self.vectors.upper
+        w[features], _ = self.design.to_user(features, u, np.array([0, len(u)]), *box)
         problem = problem_of(self.X, self.y, alpha=alpha, l1_ratio=self.l1_ratio)
         b = float(problem.best_intercept(w))
         return float(problem.certificate(w, b).gap / problem.null_loss), w

@@ -179,7 +179,8 @@ def test_engines_keep_their_state(rng, engine, shape):
     solver = make(design, scaled, *(() if engine == "gradient" else (engine,)))
     for strength in (1.0, 0.1, 10.0, 0.1):
         assert solver.solve(0.0, strength, 1e-13, 10_000) == 0
-        w = design.to_user(np.arange(p), solver.coef, zero - INF, zero + INF)
+        one_fit = np.array([0, p])
+        w, _ = design.to_user(np.arange(p), solver.coef, one_fit, zero - INF, zero + INF)
         expected = exact_ridge(X, y, np.full(p, strength))[0]
         assert_allclose(w, expected, atol=1e-4 * np.abs(expected).max())
         assert solver.gap <= 1e-13
