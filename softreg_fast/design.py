@@ -160,12 +160,10 @@ class Design:
         return other
 
     def with_moments(self, weight: Vector, known: KnownMoments) -> Design:
-        """The same where all that X and y have to tell is known; nothing is checked.
-
-        `weight` has mean one, but not the same value throughout.
-        """
+        """The same where all that X and y have to tell is known; nothing is checked."""
         other = self._copy_without("gram", "unscaled_columns", "target")
-        other.weight, other.weight_sum = weight, float(self.n_samples)
+        other.weight_sum = float(weight.sum())
+        other.weight = weight * (self.n_samples / other.weight_sum)
         moments = other._describe_columns()
         moments[0], moments[1] = known.center, known.norm
         moments[2] = 0.0

@@ -106,8 +106,9 @@ class Training:
     def __init__(self, design: Design, folds: list[Fold]) -> None:
         self.design = design
         self.folds = folds
-        self.weight = np.ones(design.n_samples) if design.weight is None else design.weight
+        self.weight: Vector = np.ones(design.n_samples)
         if design.weight is not None:
+            self.weight = design.weight
             self._check_weights()
         self._grams = self._fold_grams()
 
@@ -138,9 +139,7 @@ class Training:
         design = self.design if n_threads is None else self.design.with_threads(n_threads)
         weight = self.weight * self.folds[k].counts
         known = None if self._grams is None else self._grams.training(k)
-        if known is None:
-            return design.with_weight(weight)
-        return design.with_moments(weight * (design.n_samples / weight.sum()), known)
+        return design.with_weight(weight) if known is None else design.with_moments(weight, known)
 
     def errors_of(self, k: int, fits: Path) -> Vector:
         """Weighted mean squared error at each alpha on the test samples of the k-th fold."""

@@ -121,6 +121,8 @@ def test_grams_of_folds_from_one_pass(rng, weighted, fit_intercept, offset):
             assert_allclose(quick.gram, plain.gram, atol=1e-11)
             assert_allclose([quick.y_mean, quick.y_norm], [plain.y_mean, plain.y_norm], rtol=1e-11)
             assert_allclose(quick.target, plain.target, atol=1e-10)
+            assert_allclose(quick.weight, plain.weight, rtol=1e-14)
+            assert quick.weight_sum == pytest.approx(plain.weight_sum)
             assert_allclose(quick.gradient_at_zero(), plain.gradient_at_zero(), atol=1e-10)
             fits = path(plain, n_alphas=5, eps=0.01)
             errors = training._grams.errors(k, fits)
