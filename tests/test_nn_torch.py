@@ -356,6 +356,23 @@ def test_target_sparsity():
     assert abs(proximal.sparsity - 0.6) < 0.1
 
 
+@pytest.mark.parametrize("ramp", [0, 1500])
+@pytest.mark.parametrize("penalty", [L1(strength=1e-4), LHalf(strength=1e-5)])
+def test_target_sparsity_is_not_overshot(penalty, ramp):
+    # the zeros of sqrt|w| do not come back, so the strength must fall in time
+    model = torch.nn.Sequential(
+        torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 32), torch.nn.ReLU(),
+        torch.nn.Linear(32, 1),
+    )  # fmt: skip
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    rules = {torch.nn.Linear: penalty}
+    proximal = attach(model, optimizer, rules, start=100, ramp=ramp, target_sparsity=0.9)
+    X = torch.randn(512, 20)
+    y = (X[:, :3] ** 2).sum(1, keepdim=True) + 0.1 * torch.randn(512, 1)
+    train(model, optimizer, [(X[rows], y[rows]) for rows in torch.randint(512, (3000, 32))])
+    assert 0.075 <= 1.0 - proximal.sparsity <= 0.135
+
+
 @pytest.mark.parametrize("as_tensor", [False, True])
 @pytest.mark.parametrize("cls", [torch.optim.SGD, torch.optim.Adam])
 def test_groups_have_learning_rates_of_their_own(cls, as_tensor):

@@ -54,9 +54,9 @@ PLANS = {
     "LeNet-300-100": plan(
         dense=(0.0, 0.1, 0.5, 1.0),
         sparse=(0.5, 1.0),
-        refit=1.0,
+        refit=0.1,
         l1=(1e-4, 2e-4, 4e-4),
-        l_half=(5e-5, 1e-4, 1.5e-4, 2e-4),
+        l_half=(5e-5, 1e-4, 2e-4, 4e-4),
     ),
     "LSTM": plan(
         dense=(0.0, 0.05, 0.1),
