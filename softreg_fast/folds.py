@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import check_cv
 
+from softreg_fast._folds import squared_errors, training_moments
 from softreg_fast.design import Design, KnownMoments, mirror
 from softreg_fast.engines import LARGEST_EARLY_GRAM
 from softreg_fast.result import Path
@@ -233,11 +234,12 @@ class FoldGrams:
         with blas_threads_for(0):
             self.tests = [self._moments(test) for test in tests]
             if np.all(times == 1):
-                self.total = np.sum(self.tests, axis=0)
+                self.total = np.sum(self.tests, axis=0).T  # symmetric, and in Fortran order again
             else:
                 self.total = self._moments(np.arange(design.n_samples))
         p = design.n_features
-        design.know_gradient(self._gradients(self.total))
+        shape = *np.shape(design.y_mean), p
+        design.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
         if not design.has_gram:  # for the fit to all samples
             design.know_gram(self.total[:p, :p].copy(order="F"))
 
@@ -257,48 +259,37 @@ class FoldGrams:
 
     def training(self, k: int) -> KnownMoments | None:
         """What a training design would compute; None where the difference is too small."""
-        design, p = self.design, self.design.n_features
-        rest = self.total - self.tests[k]
-        mean = rest[:-1, -1] / rest[-1, -1]
-        if not design.fit_intercept:
-            mean[:] = 0.0
-        centered = rest[:-1, :-1] - rest[-1, -1] * np.outer(mean, mean)
-        spread, before = centered.diagonal().copy(), self.total.diagonal()[:-1].copy()
-        spread[p:], before[p:] = spread[p:].sum(), before[p:].sum()  # targets share one scale
-        varies = before > 0.0
-        if (spread <= CANCELLATION * before)[varies].any():
+        design, p, total, test = self.design, self.design.n_features, self.total, self.tests[k]
+        found = training_moments(total, test, self.n_targets, design.fit_intercept, CANCELLATION)
+        if found is None:
             return None
-        length = np.sqrt(np.where(varies, spread, 1.0))
-        centered /= length
-        centered /= length[:, np.newaxis]
-        stretch = np.sqrt(design.n_samples / rest[-1, -1])  # weights of mean one again
-        targets = slice(p, p + self.n_targets)
+        mean, length, gram, gradient = found
+        stretch = np.sqrt(design.n_samples / (total[-1, -1] - test[-1, -1]))  # weights of mean one
+        shape = np.shape(design.y_mean)
         return KnownMoments(
             center=design.center + mean[:p] * design.norm,
             norm=design.norm * length[:p] * stretch,
-            y_mean=design.y_mean + design.y_norm * mean[targets].reshape(np.shape(design.y_mean)),
+            y_mean=design.y_mean + design.y_norm * mean[p:].reshape(shape),
             y_norm=float(design.y_norm * length[p] * stretch),
-            gram=np.asfortranarray(centered[:p, :p]),
-            gradient=self._gradients(centered),
+            gram=gram,
+            gradient=gradient.reshape(*shape, p),
         )
-
-    def _gradients(self, product: NDArray[np.float64]) -> Vector:
-        p = self.design.n_features
-        shape = *np.shape(self.design.y_mean), p
-        return product[p : p + self.n_targets, :p].reshape(shape).copy()
 
     def errors(self, k: int, fits: Path) -> Vector | None:
         """Mean squared test errors; None where they are too small for a difference of sums."""
-        design, M, p = self.design, self.tests[k], self.design.n_features
-        W = fits.coefs.toarray()
-        V = np.empty((len(M), W.shape[1]))  # t - z.v - b = -(z, t, 1).(v, -1, b)
-        V[:p] = W * (design.norm / design.y_norm)[:, np.newaxis]
-        V[p:-1].reshape(self.n_targets, -1, self.n_targets)[:] = -np.eye(self.n_targets)[:, None]
-        offsets = fits.intercepts - design.y_mean
-        V[-1] = (offsets.ravel() + design.center @ W) / design.y_norm
-        sumsq = (V * (M @ V)).sum(axis=0)
-        size = M.diagonal() @ (V * V)
-        if np.any(sumsq <= CANCELLATION * size):
+        design, M, coefs = self.design, self.tests[k], fits.coefs
+        sumsq, size = squared_errors(
+            M,
+            design.norm,
+            design.center,
+            design.y_norm,
+            (fits.intercepts - design.y_mean).ravel(),
+            self.n_targets,
+            coefs.indptr.astype(np.int64, copy=False),
+            coefs.indices.astype(np.int64, copy=False),
+            coefs.data,
+        )
+        if (sumsq <= CANCELLATION * size).any():
             return None
         each = sumsq.reshape(-1, self.n_targets).mean(axis=1)
         return np.asarray(each * (design.y_norm**2 / M[-1, -1]))

@@ -41,7 +41,8 @@ class Recipe:
     last `freeze` of the steps are set apart for a refit, before which that fall takes place: there
     the zeros stay zero, and the rest is trained without penalty, by a rate that falls once more.
     `momentum` is Adam's first beta. The proximal steps begin after `start` of all steps and rise
-    for `ramp`.
+    for `ramp`. With `keep` the strength is where they begin, and changes until that part of the
+    weights is left.
     """
 
     penalty: str = "none"
@@ -53,6 +54,7 @@ class Recipe:
     freeze: float = 0.3
     decay: float = 0.5
     momentum: float = 0.9
+    keep: float = 0.0
 
     @property
     def label(self):

@@ -77,7 +77,9 @@ def train(model, optimizer, samples, task, recipe, cut_every=0):
     refit_from = int((1.0 - recipe.freeze) * n_steps) if recipe.strength else n_steps
     start, ramp = (int(part * n_steps) for part in (recipe.start, recipe.ramp))
     if recipe.strength:
-        attach(model, optimizer, recipe.rules(), start=start, ramp=ramp, refit=refit_from)
+        target = 1.0 - recipe.keep if recipe.keep else None
+        schedule = {"start": start, "ramp": ramp, "refit": refit_from, "target_sparsity": target}
+        attach(model, optimizer, recipe.rules(), **schedule)
     cuts = range(start + ramp // 2, n_steps, max(cut_every * n_steps // task.epochs, 1))
     for k, (x, y) in enumerate(batches(samples, task)):
         if cut_every and k in cuts:
