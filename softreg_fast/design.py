@@ -138,7 +138,7 @@ class Design:
         return moments
 
     def with_threads(self, n_threads: int) -> Design:
-        """The same for no more than so many threads."""
+        """The same, or this very one, for no more than so many threads."""
         if n_threads >= self.n_threads:
             return self
         other = copy.copy(self)
@@ -184,12 +184,12 @@ class Design:
         self._describe_target()
 
     def _describe_target(self) -> None:
-        # (no BLAS: its threads would go on spinning beside ours)
         self._gradient: Vector | None = None
         counted = self._counted_target()
         self.y_mean: Any = np.zeros(counted.shape[1:])[()]
         if self.fit_intercept:
             # about a value that counts first: the mean of what is left loses no digits
+            # (no BLAS: its threads would go on spinning beside ours)
             pilot = counted[self._heaviest]
             self.y_mean = pilot + self._weighted(counted - pilot).sum(axis=0) / self.n_samples
         centered = counted - self.y_mean
@@ -197,10 +197,11 @@ class Design:
         self.is_null = largest < SMALLEST_NORM
         self.y_norm = 1.0
         if not self.is_null:
-            centered /= largest
             with np.errstate(under="ignore"):
+                centered /= largest
                 self.y_norm = largest * float(np.sqrt(self._weighted(centered * centered).sum()))
         self._check_unit(largest)
+        _ = self.target  # now: y is the caller's, who may change it
 
     @cached_property
     def target(self) -> Vector:

@@ -181,6 +181,11 @@ cdef class Engine:
         # room for `capacity` slots; what is there stays
         cdef Py_ssize_t m = self.m
         by_slot, places = np.zeros((11, capacity)), np.zeros((3, capacity), np.intp)
+        if self.X.kind != GRAM:
+            Q = np.zeros((capacity, capacity))
+            if m:
+                Q[:m, :m] = self.own_Q[:m, :m]
+            self.Q = self.own_Q = Q
         if m:
             by_slot[:, :m] = self.by_slot[:, :m]
             places[:, :m] = self.places[:, :m]
@@ -191,11 +196,6 @@ cdef class Engine:
         self.synced, self.hs_synced, self.settled = (
             self.by_slot[8], self.by_slot[9], self.by_slot[10])
         self.feature, self.order, self.row_of = self.places[0], self.places[1], self.places[2]
-        if self.X.kind != GRAM:
-            Q = np.zeros((capacity, capacity))
-            if m:
-                Q[:m, :m] = self.own_Q[:m, :m]
-            self.Q = self.own_Q = Q
         self.capacity = capacity
         self.F.order = &self.order[0]
         self._reserve_factor()

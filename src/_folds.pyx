@@ -17,8 +17,8 @@ def training_moments(const double[::1, :] total, const double[::1, :] test, Py_s
 
     Means and lengths, of the centred columns, are those of columns and targets; the latter share
     one length.  Columns are divided by their length in the rest; one that is constant in all
-    samples has length 1.  None where a column or the targets have lost all but a part
-    `cancellation` of their spread with the fold: digits are lost in the difference, too.
+    samples has length 1.  None where the weight, or the spread of a column or the targets, has
+    lost all but a part `cancellation` with the fold: digits are lost in the difference, too.
     """
     cdef Py_ssize_t i, j, one = total.shape[0] - 1, p = one - n_targets
     cdef double weight = total[one, one] - test[one, one], rest, spread = 0.0, before = 0.0
@@ -29,6 +29,8 @@ def training_moments(const double[::1, :] total, const double[::1, :] test, Py_s
     cdef double[:, ::1] q = gradient
     if total.shape[1] != one + 1 or test.shape[0] != one + 1 or test.shape[1] != one + 1:
         raise ValueError("total and test must be square, and of one size")
+    if weight <= cancellation * total[one, one]:
+        return None
     for j in range(one):
         rest = total[j, j] - test[j, j]
         if centered:

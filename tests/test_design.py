@@ -212,6 +212,15 @@ def test_samples_without_weight_do_not_count(rng, layout):
         assert_array_equal(design.target[9:], 0.0)
 
 
+def test_a_target_that_the_caller_changes_later(rng):
+    # y is used where it lies, but what the engine fits is what it was when the Design was made
+    X, y = problems.make_data(rng, 20, 5)
+    design, again = Design(X, y), Design(X, y.copy())
+    y[:] = rng.standard_normal(20)
+    assert_array_equal(design.target, again.target)
+    assert_array_equal(design.gradient_at_zero(), again.gradient_at_zero())
+
+
 def test_another_target_leaves_the_first_alone(rng):
     X, y = problems.make_data(rng, 20, 5)
     design = Design(X, y)

@@ -24,6 +24,7 @@ from softreg_fast.nn import (  # noqa: E402
     attach,
     param_groups,
 )
+from softreg_fast.nn.proximal import LARGEST_FACTOR  # noqa: E402
 
 PENALTIES = {
     "l1": L1(strength=0.02),
@@ -354,6 +355,16 @@ def test_target_sparsity():
     proximal = attach(model, optimizer, rules, target_sparsity=0.6)
     train(model, optimizer, batches(800))
     assert abs(proximal.sparsity - 0.6) < 0.1
+
+
+def test_a_target_sparsity_that_cannot_be_reached():
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    rules = {torch.nn.Linear: L1(strength=1e-3)}
+    proximal = attach(model, optimizer, rules, target_sparsity=0.9999, min_keep=4)
+    train(model, optimizer, batches(2500))
+    assert proximal.state["scale"] == LARGEST_FACTOR
+    assert all(int(torch.count_nonzero(t.parameter)) == 4 for t in proximal.targets)
 
 
 @pytest.mark.parametrize("ramp", [0, 1500])

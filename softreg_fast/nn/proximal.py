@@ -36,6 +36,9 @@ GAIN = 0.1
 STEPS_BETWEEN_LOOKS = 10
 LOOKS_AHEAD = 20
 
+# The factor stays within this and its inverse, should the target be out of reach.
+LARGEST_FACTOR = 1e6
+
 
 def attach(
     model: nn.Module,
@@ -76,12 +79,13 @@ def attach(
         Steps before the first proximal step. With Adam some 100 spare weights whose first gradients
         happen to be small, since v is then nearly 0.
     ramp : int, default=0
-        Steps in which the strengths then rise to their full values.
+        Steps in which the strengths then rise to their full values; with `target_sparsity`, in
+        which the nonzero part falls to it.
     target_sparsity : float in (0, 1) or None
         Change all strengths by one factor, slowly, until this part of the penalised weights is
-        zero. With `ramp` the nonzero part falls evenly in the logarithm, and the strengths as the
-        zeros need it. Give it thousands of steps before the refit; what is left may differ from
-        what was asked for by a quarter.
+        zero. With `ramp` the nonzero part falls evenly in the logarithm, if the strengths to begin
+        with are small enough. Give it thousands of steps before the refit; what is left may differ
+        from what was asked for by a quarter.
     freeze : int or None
         Steps after which the penalised weights that are zero stay exactly zero, while the rest
         trains on with its penalty; what then becomes zero stays so, too. `Proximal.freeze()` does
@@ -295,7 +299,8 @@ class Proximal:
         state["log_density"] = log_density
         wanted = math.log(1.0 - target_sparsity) * self._ramped
         surplus = max(min(log_density - wanted, 1.0), -1.0) + LOOKS_AHEAD * slope
-        state["scale"] *= math.exp(GAIN * max(min(surplus, 3.0), -3.0))
+        scale = state["scale"] * math.exp(GAIN * max(min(surplus, 3.0), -3.0))
+        state["scale"] = min(max(scale, 1.0 / LARGEST_FACTOR), LARGEST_FACTOR)
 
     def _hold_zeros(self) -> None:
         # before the proximal steps: groups must not see where frozen weights have been moved
