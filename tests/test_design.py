@@ -281,6 +281,12 @@ def test_bounds_and_exclusions_in_engine_units(rng):
     # rounding does not take a coefficient over its bound
     w, _ = design.to_user(np.arange(4), high, np.array([0, 4]), lower, upper)
     assert np.all(w <= upper)
+    # and what is on a bound of the engine's is on the user's
+    for upper in rng.uniform(0.1, 2.0, (50, 4)):
+        box = design.to_engine(np.ones(4), np.ones(4), -upper, upper)[2:]
+        for bound, expected in zip(box, (-upper, upper), strict=True):
+            w, _ = design.to_user(np.arange(3), bound[:3], np.array([0, 3]), -upper, upper)
+            assert_array_equal(w, expected[:3])
 
 
 def test_from_user_wants_one_coefficient_per_feature(rng):
