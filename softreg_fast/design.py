@@ -142,7 +142,7 @@ class Design:
         if n_threads >= self.n_threads:
             return self
         other = copy.copy(self)
-        other.n_threads = min(self.n_threads, n_threads)
+        other.n_threads = n_threads
         return other
 
     def with_target(self, y: ArrayLike) -> Design:

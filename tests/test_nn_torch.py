@@ -563,6 +563,7 @@ def test_unknown_optimizers():
         ({"*": L1(strength=1.0)}, {"start": -1}, "start must be an integer >= 0"),
         ({"*": L1(strength=1.0)}, {"ramp": 0.5}, "ramp must be an integer >= 0"),
         ({"*": L1(strength=1.0)}, {"target_sparsity": 1.0}, "between 0 and 1"),
+        ({"*": L1(strength=1.0)}, {"target_sparsity": "half"}, "a real number, got 'half'"),
     ],
 )
 def test_bad_rules(rules, options, wanted):

@@ -44,7 +44,10 @@ def main(arguments=None):
     if asked.recipes:
         for name in PLANS:
             if chosen(name):
-                print(f"\n{name}\n\n{table(recipes(name), RECIPE_COLUMNS)}")
+                print(f"\n{name}\n\n{table(recipes(name), RECIPE_COLUMNS)}\n")
+                for what, points in curves(name).items():
+                    each = [f"{100 * hits:.1f} at {100 * part:.1f}" for part, hits in points]
+                    print(f"  {what:16} {', '.join(each)}")
     print("\npoints of a package matched by one of ours; of ours matched by one of its")
     for name in PLANS:
         for peer, counts in dominance(name).items():

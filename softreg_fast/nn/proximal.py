@@ -23,6 +23,7 @@ from softreg_fast.nn.support import (
     is_refit,
     prox_with_floor,
 )
+from softreg_fast.penalty import check_number
 
 # Under which name the first parameter group holds the state of the schedule.
 KEY = "softreg_fast"
@@ -128,8 +129,7 @@ def attach(
     check_count("start", start)
     check_count("ramp", ramp)
     check_schedule(freeze, refit, min_keep, start)
-    if target_sparsity is not None and not 0.0 < target_sparsity < 1.0:
-        raise ValueError(f"target_sparsity must lie between 0 and 1, got {target_sparsity!r}.")
+    check_target(target_sparsity)
     if attached_to(optimizer) is not None:
         raise ValueError(
             "The optimizer takes proximal steps already; give all rules to one attach(), or call "
@@ -146,6 +146,14 @@ def attach(
         refit=refit,
         min_keep=min_keep,
     )
+
+
+def check_target(target_sparsity: float | None) -> None:
+    """None, or a part of the weights that leaves some zero and some not."""
+    if target_sparsity is None:
+        return
+    if not 0.0 < check_number("target_sparsity", target_sparsity) < 1.0:
+        raise ValueError(f"target_sparsity must lie between 0 and 1, got {target_sparsity!r}.")
 
 
 class Proximal:
