@@ -11,6 +11,7 @@
 #   make sklearn-tests  scikit-learn's own tests of linear models, on ours
 #   make plain     kernel tests, scalar loops    make wheel     build and try a wheel for Linux
 #   make nn-tests  tests of networks, with PyTorch and Keras
+#   make keras-tests  those of Keras on JAX and on TensorFlow
 #   make sdist-check  tests of what an installation from the source archive gives
 #   make bench-peers  measure beside other packages
 #   make bench-cv  measure cross-validation beside other packages, and from inside
@@ -37,8 +38,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test stress fuzz nn-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-nn bench-multi-task lint format types checked serial clang plain sanitize sdist-check oldest wheel clean distclean
+.PHONY: build demo test stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
+	bench-nn bench-multi-task lint format types checked serial clang plain sanitize sdist-check \
+	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
 
@@ -84,6 +86,22 @@ nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
 		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
+
+# Keras on its other backends, each in an environment of its own under build.
+keras-tests: keras-tests-jax keras-tests-tensorflow
+
+keras-tests-%: build build/keras-%/installed
+	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/test_nn_keras.py \
+		tests/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
+
+build/keras-%/installed: pyproject.toml
+	$(python) -m venv build/keras-$*
+	build/keras-$*/bin/python tools/install.py runtime test
+	build/keras-$*/bin/python -m pip install --quiet "$(KERAS)" $(package_of_$*)
+	@touch $@
+
+package_of_jax := jax
+package_of_tensorflow := $(if $(filter Linux,$(shell uname)),tensorflow-cpu,tensorflow)
 
 sklearn-tests: build $(stamp)-test
 	$(python) tools/sklearn_tests.py $(ARGS)

@@ -82,7 +82,7 @@ PLANS = {
         l_half=(2e-4, 5e-4, 1e-3, 2e-3),
     ),
     "LeNet-5": plan(
-        dense=(0.0, 0.1, 1.0), sparse=(1.0,), refit=0.1, l1=(3e-4,), l_half=(1e-4, 2e-4, 4e-4)
+        dense=(0.0, 0.1, 1.0), sparse=(1.0,), refit=0.1, l1=(3e-4,), l_half=(5e-5, 1e-4, 2e-4, 4e-4)
     ),
 }
 

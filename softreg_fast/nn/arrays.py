@@ -25,6 +25,11 @@ def soft(xp: Any, z: Array, u: Array) -> Array:
     return xp.sign(z) * xp.clip(xp.abs(z) - u, 0, np.inf)
 
 
+def absolute(xp: Any, x: Array) -> Array:
+    """np.abs(x), with the derivative 0 where x is 0."""
+    return xp.sign(x) * x
+
+
 def root(xp: Any, x: Array) -> Array:
     """np.sqrt(x), with the derivative 0 where x is 0."""
     positive, one = x > 0, xp.ones_like(x)

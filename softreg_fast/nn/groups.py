@@ -11,6 +11,7 @@ import numpy as np
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import (
     Array,
+    absolute,
     as_numpy,
     check_steps,
     is_in_memory,
@@ -67,7 +68,7 @@ class GroupLasso(Penalty):
     def term(self, w: Array) -> Array:
         xp, layout = namespace(w), _Layout(self, w)
         whole = xp.sum(layout.strengths(1.0) * root(xp, layout.sums(w * w)))
-        return whole + self.strength * self.l1_ratio * xp.sum(xp.abs(layout.grouped(w)))
+        return whole + self.strength * self.l1_ratio * xp.sum(absolute(xp, layout.grouped(w)))
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):

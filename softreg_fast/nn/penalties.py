@@ -18,6 +18,7 @@ import numpy as np
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import (
     Array,
+    absolute,
     as_numpy,
     check_steps,
     flat_as,
@@ -149,7 +150,7 @@ class Elementwise(Penalty):
 
     def term(self, w: Array) -> Array:
         xp = namespace(w)
-        return xp.sum(self._omega(xp, xp.abs(w), self._strengths(w, 1.0)))
+        return xp.sum(self._omega(xp, absolute(xp, w), self._strengths(w, 1.0)))
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):

@@ -42,7 +42,7 @@ class SparsityMonitor(keras.callbacks.Callback):
             variable.path
             for variable in self.model.trainable_variables
             if regularizer_of(variable)
-            and not any(isinstance(one, Proximal) and one.takes(variable) for one in optimizers)
+            and not any(isinstance(one, Proximal) and one.will_take(variable) for one in optimizers)
         ]
         if forgotten:
             names = ", ".join(type(one).__name__ for one in optimizers)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import keras
 from keras import ops
 
-from softreg_fast.nn.keras.regularizers import ProximalRegularizer, registered
+from softreg_fast.nn.keras.regularizers import (
+    ProximalRegularizer,
+    registered,
+    switch_gradient,
+)
 
 
 class TakenOver:
@@ -19,7 +22,7 @@ class TakenOver:
         self.by = by
 
     def __call__(self, x: Any) -> Any:
-        return ops.stop_gradient(self.regularizer(x))
+        return ops.stop_gradient(self.regularizer.penalty.term(ops.convert_to_tensor(x)))
 
 
 def regularizer_of(variable: Any) -> ProximalRegularizer | None:
@@ -27,12 +30,6 @@ def regularizer_of(variable: Any) -> ProximalRegularizer | None:
     found = getattr(variable, "regularizer", None)
     found = found.regularizer if isinstance(found, TakenOver) else found
     return found if isinstance(found, ProximalRegularizer) else None
-
-
-def _in_graph_of_tensorflow() -> bool:
-    if keras.backend.backend() != "tensorflow":
-        return False
-    return not sys.modules["tensorflow"].executing_eagerly()
 
 
 class Proximal(keras.optimizers.Optimizer):
@@ -64,23 +61,24 @@ class Proximal(keras.optimizers.Optimizer):
                     "are penalised weights in float32 or float64, such as those of the policies "
                     "mixed_float16 and mixed_bfloat16."
                 )
-            if _in_graph_of_tensorflow():
-                raise ValueError(
-                    "On TensorFlow call optimizer.build(model.trainable_variables) before fit; "
-                    "its graph would hold the gradient of the penalty beside the proximal step."
-                )
             variable.regularizer = TakenOver(regularizer, by=self)
+            switch_gradient(variable, on=False)
 
     def release(self) -> None:
         """Give the penalties back, so that another optimizer's gradients contain them again."""
         for variable, regularizer in self._penalised():
             if self.takes(variable):
                 variable.regularizer = regularizer
+                switch_gradient(variable, on=True)
         self._regularizers = (None,) * len(self._trainable_variables)
 
     def takes(self, variable: Any) -> bool:
         """Whether proximal steps are taken on this variable of a model."""
         return getattr(variable.regularizer, "by", None) is self
+
+    def will_take(self, variable: Any) -> bool:
+        """Whether they are taken, or will be once the first update builds the optimizer."""
+        return self.takes(variable) or not self.built
 
     def _penalised(self) -> list[tuple[Any, ProximalRegularizer]]:
         if not self.built:
@@ -119,34 +117,32 @@ class Proximal(keras.optimizers.Optimizer):
 
     # -- averages of weights -----------------------------------------------------------------------
 
-    def _zeros(self) -> list[tuple[Any, Any]]:
-        return [
-            (variable, ops.equal(variable, ops.zeros_like(variable)))
-            for variable, _ in self._penalised()
-        ]
-
     def finalize_variable_values(self, var_list: Any) -> None:
         """As of every optimizer; averages of weights keep the zeros of the weights."""
-        zeros = self._zeros() if self.use_ema else []
+        zeros = self._find_zeros()
         super().finalize_variable_values(var_list)
-        restore(zeros)
+        if self.use_ema:
+            self._restore(zeros)
 
     def _update_model_variables_moving_average(self, variables: Any) -> None:
         super()._update_model_variables_moving_average(variables)
         if self.use_ema and self.ema_overwrite_frequency:
-            self._before_overwriting = self._zeros()
+            self._zeros = self._find_zeros()
 
     def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
         super()._backend_apply_gradients(grads, trainable_variables)
         if self.use_ema and self.ema_overwrite_frequency:
-            restore(self._before_overwriting)
-            del self._before_overwriting
+            self._restore(self._zeros)
+            del self._zeros
 
+    def _find_zeros(self) -> list[Any]:
+        # masks only: a variable among the attributes would become a part of the optimizer's state
+        return [ops.equal(ops.convert_to_tensor(variable), 0) for variable, _ in self._penalised()]
 
-def restore(zeros: list[tuple[Any, Any]]) -> None:
-    """Set variables to zero where they have been, [(variable, where), ...]."""
-    for variable, zero in zeros:
-        variable.assign(ops.where(zero, ops.zeros_like(variable), variable))
+    def _restore(self, zeros: list[Any]) -> None:
+        for (variable, _), zero in zip(self._penalised(), zeros, strict=True):
+            average = ops.convert_to_tensor(variable)
+            variable.assign(ops.where(zero, ops.zeros_like(average), average))
 
 
 class AdamMetric(Proximal):

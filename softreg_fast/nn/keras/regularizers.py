@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -57,7 +58,12 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty as a scalar tensor, for the loss; bounds (`positive`) are no part of it."""
-        return self.penalty.term(ops.convert_to_tensor(x))
+        term = self.penalty.term(ops.convert_to_tensor(x))
+        switch = _switch_of(x)
+        if switch is None:
+            return term
+        fixed = ops.stop_gradient(term)
+        return fixed + switch * (term - fixed)
 
     def value(self, w: Any) -> float:
         """The penalty as a number; infinite where w is not allowed.
@@ -91,6 +97,28 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
 
     def __repr__(self) -> str:
         return repr(self.penalty)
+
+
+def _switch_of(variable: Any) -> Any:
+    # What the gradient of a penalty is multiplied by in a graph of TensorFlow, whose trainer writes
+    # the gradient of the loss down before the optimizer is built, which may take the penalty over.
+    if keras.backend.backend() != "tensorflow" or not isinstance(variable, keras.Variable):
+        return None
+    tensorflow = sys.modules["tensorflow"]
+    if tensorflow.executing_eagerly():
+        return None
+    if not hasattr(variable, "_gradient_of_penalty"):
+        with tensorflow.init_scope():
+            switch = tensorflow.Variable(1.0, trainable=False, dtype=variable.dtype)
+        variable._gradient_of_penalty = switch
+    return variable._gradient_of_penalty
+
+
+def switch_gradient(variable: Any, on: bool) -> None:
+    """Whether graphs that exist already add the gradient of the variable's penalty."""
+    if hasattr(variable, "_gradient_of_penalty"):
+        with sys.modules["tensorflow"].init_scope():
+            variable._gradient_of_penalty.assign(float(on))
 
 
 def _plain(value: Any) -> Any:
