@@ -90,15 +90,18 @@ nn-tests: build $(stamp)-test
 # Keras on its other backends, each in an environment of its own under build.
 keras-tests: keras-tests-jax keras-tests-tensorflow
 
-keras-tests-%: build build/keras-%/installed
+keras-tests-%: build/keras-%/installed
 	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/test_nn_keras.py \
 		tests/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
 
-build/keras-%/installed: pyproject.toml
+build/keras-%/installed: | build
 	$(python) -m venv build/keras-$*
-	build/keras-$*/bin/python tools/install.py runtime test
+	build/keras-$*/bin/python tools/install.py build runtime test
 	build/keras-$*/bin/python -m pip install --quiet "$(KERAS)" $(package_of_$*)
+	build/keras-$*/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.PRECIOUS: build/keras-%/installed
 
 package_of_jax := jax
 package_of_tensorflow := $(if $(filter Linux,$(shell uname)),tensorflow-cpu,tensorflow)
