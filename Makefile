@@ -87,18 +87,18 @@ nn-tests: build $(stamp)-test
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
 		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
 
-# Keras on its other backends, each in an environment of its own under build.
+# Keras on its other backends, each in an environment of its own under build that sees what .venv
+# has.  TensorFlow is too large, and too particular about versions, for .venv itself.
 keras-tests: keras-tests-jax keras-tests-tensorflow
 
-keras-tests-%: build/keras-%/installed
+keras-tests-%: build $(stamp)-test build/keras-%/installed
 	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/test_nn_keras.py \
 		tests/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
 
-build/keras-%/installed: | build
+build/keras-%/installed: | build $(stamp)-test
 	$(python) -m venv build/keras-$*
-	build/keras-$*/bin/python tools/install.py build runtime test
+	$(python) tools/share_packages.py build/keras-$*/bin/python
 	build/keras-$*/bin/python -m pip install --quiet "$(KERAS)" $(package_of_$*)
-	build/keras-$*/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PRECIOUS: build/keras-%/installed

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from bench.nn import plan, polish, report, train  # noqa: E402
 from bench.nn.data import load  # noqa: E402
 from bench.nn.tasks import TASKS, Recipe, Task, count_of, mlp  # noqa: E402
+from softreg_fast.nn import ElasticNet  # noqa: E402
 
 SHORT = Task("short", "digits", lambda: mlp(64, 16, 10), epochs=6, batch=64, lr=3e-3, is_mlp=True)
 SPARSE = Recipe(penalty="l1", strength=5e-3, start=0.0, ramp=0.0, freeze=0.5)
@@ -92,17 +93,19 @@ def test_the_file_holds_a_bit_for_each_weight_and_the_nonzero_ones():
     assert np.flatnonzero(bits).tolist() == [8 + 2]
 
 
-def test_a_polish_ends_at_a_stationary_point_of_the_declared_objective():
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+def test_a_polish_ends_at_a_stationary_point_of_the_declared_objective(l2):
     model, _ = train.fit(SHORT, SPARSE, seed=0)
     samples = SHORT.load(0).train
-    result = polish.polish(model, samples, 5e-3, seconds=60.0)
+    penalty = ElasticNet(strength=5e-3 + l2, l1_ratio=5e-3 / (5e-3 + l2))
+    result = polish.polish(model, samples, penalty, seconds=60.0)
     assert result["before"] > 0.05
     assert result["after"] < result["before"] / 50
-    # by hand: minus the gradient is in the subdifferential of strength * |w|
+    # by hand: minus the gradient is in the subdifferential of 5e-3 |w| + l2 / 2 w^2
     model.zero_grad()
     torch.nn.functional.cross_entropy(model(samples[0].double()), samples[1]).backward()
     for p in model.parameters():
-        slope = p.grad if p.ndim == 1 else p.grad + 5e-3 * torch.sign(p)
+        slope = p.grad if p.ndim == 1 else p.grad + 5e-3 * torch.sign(p) + l2 * p
         away = torch.where((p == 0) & (p.ndim > 1), (p.grad.abs() - 5e-3).clamp(min=0), slope)
         assert away.abs().max() <= 5e-3 * result["after"] * (1 + 1e-6)
 

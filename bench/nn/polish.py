@@ -2,8 +2,9 @@
 
     python -m bench.nn.polish TASK SEED FIELD=VALUE ...      fields of Recipe
 
-The objective is the mean loss over all training samples + strength ||w||_1, in float64, from where
-training ended; weight decay, which training had beside it, is no part of it. L-BFGS-B works on the
+The objective is the mean loss over all training samples + the penalty, L1 or elastic net, in
+float64, from where training ended; weight decay, which training may have had beside it, is no part
+of it. L-BFGS-B works on the
 weights that are not zero, none of which may change its sign, and on those zeros that the optimality
 conditions want to grow; then zeros are looked at again. The units of the weights are such that the
 diagonal of the Fisher information is one: without them curvatures differ by orders of magnitude,
@@ -25,7 +26,7 @@ from scipy.optimize import minimize
 
 from bench.nn.tasks import TASKS, Recipe
 from bench.nn.train import accuracy, file_of, result_of
-from softreg_fast.nn import L1, compact
+from softreg_fast.nn import compact
 
 ROUNDS, STEPS = 200, 1000
 ENOUGH, TARGET = 0.05, 1e-4  # of the strength: for all widths but the last, and for that
@@ -99,21 +100,25 @@ class Objective:
         return loss.item(), np.concatenate([part.numpy().ravel() for part in gradient])
 
 
-def violation(objective, w, gradient, strength):
-    """The largest distance from optimality over the strength; biases count, against 0."""
+def threshold(penalty):
+    """What the gradient must exceed for a zero to grow: the strength of the L1 part."""
+    return penalty.strength * penalty.l1_ratio
+
+
+def violation(objective, w, gradient, penalty):
+    """The largest distance from optimality over the threshold; biases count, against 0."""
     inside = objective.penalised
-    penalty = L1(strength=strength)
     distances = penalty.violation(w[inside], gradient[inside])
     free = np.abs(gradient[~inside])
-    return max(distances.max(), free.max(initial=0.0)) / strength
+    return max(distances.max(), free.max(initial=0.0)) / threshold(penalty)
 
 
-def polish(model, samples, strength, seconds):
+def polish(model, samples, penalty, seconds):
     """{violation at the start and at the end, nonzeros, seconds}; the model is left polished."""
     objective = Objective(model, samples)
     w = objective.start()
     began = time.perf_counter()
-    first = violation(objective, w, objective(w)[1], strength)
+    first = violation(objective, w, objective(w)[1], penalty)
     rounded = round_off(model)
     widths = WIDTHS if rounded else (0.0,)
     for k, width in enumerate(widths):
@@ -121,7 +126,7 @@ def polish(model, samples, strength, seconds):
             module.width = width
         until = began + seconds * (k + 1) / len(widths)
         target = TARGET if width == widths[-1] else ENOUGH
-        w, last = smooth_polish(objective, w, strength, target, until)
+        w, last = smooth_polish(objective, w, penalty, target, until)
     return {
         "before": float(first),
         "after": float(last),
@@ -131,34 +136,35 @@ def polish(model, samples, strength, seconds):
     }
 
 
-def smooth_polish(objective, w, strength, target, until):
+def smooth_polish(objective, w, penalty, target, until):
     """Rounds up to a target, or to a moment; the point and its violation."""
-    last = violation(objective, w, objective(w)[1], strength)
+    last = violation(objective, w, objective(w)[1], penalty)
     for _ in range(ROUNDS):
         if last <= target or time.perf_counter() > until:
             break
-        w = one_round(objective, w, strength)
-        last = violation(objective, w, objective(w)[1], strength)
+        w = one_round(objective, w, penalty)
+        last = violation(objective, w, objective(w)[1], penalty)
     return w, last
 
 
-def one_round(objective, w, strength):
+def one_round(objective, w, penalty):
     """L-BFGS-B in one orthant: signs of the weights, and for zeros those that they would take."""
     _, gradient = objective(w)
-    inside = objective.penalised
-    signs = np.where(w != 0.0, np.sign(w), -np.sign(gradient) * (np.abs(gradient) > strength))
+    inside, l1 = objective.penalised, threshold(penalty)
+    l2 = (penalty.strength - l1) * inside
+    signs = np.where(w != 0.0, np.sign(w), -np.sign(gradient) * (np.abs(gradient) > l1))
     signs = np.where(inside, signs, 0.0)
     working = ~inside | (signs != 0.0)
     sign = signs[working]
-    curvature = objective.curvatures(w)
+    curvature = objective.curvatures(w) + l2
     unit = (1.0 / np.sqrt(curvature + LEAST_CURVATURE * curvature.mean()))[working]
 
     def within(z):
         whole = w.copy()
         whole[working] = z * unit
         value, gradient = objective(whole)
-        slope = gradient[working] + strength * sign
-        return value + strength * np.abs(whole[inside]).sum(), slope * unit
+        slope = gradient[working] + l1 * sign + (l2 * whole)[working]
+        return value + penalty.value(whole[inside]), slope * unit
 
     bounds = [(0, None) if s > 0 else (None, 0) if s < 0 else (None, None) for s in sign]
     options = {"maxiter": STEPS, "maxfun": 3 * STEPS, "maxcor": 50, "ftol": 0.0, "gtol": 0.0}
@@ -181,7 +187,8 @@ def polished(task, recipe, seed, seconds=300.0):
     model.load_state_dict(torch.load(weights, weights_only=True))
     data = task.load(seed)
     compact(model, data.train[0][:2])  # what is cut has no gradient, and stays zero
-    result = polish(model, data.train, recipe.strength, seconds)
+    (penalty,) = recipe.rules().values()
+    result = polish(model, data.train, penalty, seconds)
     model.float()
     result |= {"validation": accuracy(model, data.validation), "test": accuracy(model, data.test)}
     file.write_text(json.dumps(result))

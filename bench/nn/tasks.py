@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench.nn.data import load
-from softreg_fast.nn import L1, MCP, SCAD, LHalf, SparseGroupLasso
+from softreg_fast.nn import L1, MCP, SCAD, ElasticNet, LHalf, SparseGroupLasso
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Recipe:
 
 PENALTIES = {
     "l1": lambda strength, _: L1(strength=strength),
+    "elastic_net": lambda strength, l1_ratio: ElasticNet(strength=strength, l1_ratio=l1_ratio),
     "mcp": lambda strength, gamma: MCP(strength=strength, gamma=gamma),
     "scad": lambda strength, a: SCAD(strength=strength, a=a),
     "l_half": lambda strength, _: LHalf(strength=strength),
