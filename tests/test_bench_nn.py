@@ -53,6 +53,32 @@ def test_zeros_stay_zero_in_the_refit(monkeypatch):
     assert result["nonzeros"] == count_of(model)[0] < result["n_weights"] == 64 * 16 + 16 * 10
 
 
+def test_a_taught_net_nears_the_mean_of_its_teachers(monkeypatch, tmp_path):
+    monkeypatch.setattr(train, "FOLDER", tmp_path)
+    data = SHORT.load(0)
+    scores = train.taught(SHORT, 2, seed=0)
+    nets = []
+    for again in (0, 1):
+        torch.manual_seed(again * train.AGAIN)
+        nets.append(SHORT.net())
+    assert not torch.equal(nets[0][0].weight, nets[1][0].weight)
+    for k, net in enumerate(nets):
+        (file,) = tmp_path.glob(f"teachers/*/*/seed0_{k}.pt")
+        net.load_state_dict(torch.load(file, weights_only=True))
+    mean = (nets[0](data.train[0]) + nets[1](data.train[0])) / 2
+    assert torch.allclose(scores, mean.detach(), atol=1e-5)
+    recipes = (Recipe(), Recipe(teachers=2))
+    far = [(train.fit(SHORT, r, 0)[0](data.train[0]) - mean).square().mean() for r in recipes]
+    assert far[1] < 0.8 * far[0]
+
+
+def test_recipes_are_read_from_words_and_have_a_name_of_their_own():
+    words = ["penalty=l_half", "strength=2e-4", "teachers=4"]
+    assert Recipe.of(words) == Recipe(penalty="l_half", strength=2e-4, teachers=4)
+    assert Recipe.of(words).label != Recipe.of(words[:2]).label
+    assert Recipe().label == "dense"
+
+
 def test_zeros_are_cut_out_on_the_way_and_training_goes_on():
     samples = SHORT.load(0).train
     counts, hits = [], []

@@ -442,6 +442,26 @@ def test_truth_of_three_features(rng):
     assert used.tolist() == [True] * 3 + [False] * 7
 
 
+@pytest.mark.skipif(not hasattr(keras, "distillation"), reason="Keras before 3.12")
+def test_what_the_teacher_does_not_read_its_student_loses(rng):
+    X = rng.standard_normal((1000, 10))
+    teacher = keras.Sequential([keras.Input((10,)), keras.layers.Dense(4, use_bias=False)])
+    teacher.set_weights([5.0 * np.eye(10, 4, 1)])
+    columns = GroupLasso(strength=5e-2, groups="inputs")
+    student = keras.Sequential(
+        [keras.Input((10,)), keras.layers.Dense(4, kernel_regularizer=columns)]
+    )
+    distiller = keras.distillation.Distiller(
+        teacher, student, keras.distillation.LogitsDistillation(temperature=3.0)
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    distiller.compile(ProxSGD(0.1), loss)
+    classes = array(teacher(X)).argmax(1)
+    distiller.fit(X, classes, batch_size=1000, epochs=300, verbose=0)
+    used = (array(student.layers[0].kernel) != 0).any(1)
+    assert used.tolist() == [True] * 3 + [False] * 7
+
+
 def test_filters_and_recurrent_units(rng):
     filters = GroupLasso(strength=100.0)
     model = keras.Sequential(

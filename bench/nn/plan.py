@@ -11,29 +11,32 @@ from bench.nn.train import file_of
 SEEDS = range(5)
 MARGIN = 0.005  # of accuracy
 MOMENTUM = 0.99
+TEACHERS = 4
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Dense recipes, to be tuned, and a path of sparse ones."""
+    """Dense recipes, to be tuned, and a path of sparse ones; one of nets with teachers."""
 
     dense: tuple
     sparse: tuple
+    taught: tuple = ()
 
     @property
     def recipes(self):
         """All of them."""
-        return *self.dense, *self.sparse
+        return *self.dense, *self.sparse, *self.taught
 
 
-def plan(dense, sparse, refit, l1, l_half, momentum=MOMENTUM):
+def plan(dense, sparse, refit, l1, l_half, taught=(), momentum=MOMENTUM):
     """Dense recipes with each weight decay in `dense`, sparse ones with those of `sparse`, `refit`.
 
     L1 stays on to the end: it is the regulariser. sqrt|w|, which takes less from large weights,
     finds the smaller supports; a refit without penalty follows, held by the weight decay `refit`
     alone. L1 goes with a momentum of 0.99, which averages the noise of some hundred gradients: with
     0.9 twice as many weights that the data do not want are thrown off zero by the last few batches.
-    Dense nets try what sparse ones use.
+    Dense nets try what sparse ones use. `taught` are strengths of sqrt|w| for nets that learn from
+    dense ones; a dense net learns from them, too.
     """
     return Plan(
         tuple(
@@ -47,6 +50,12 @@ def plan(dense, sparse, refit, l1, l_half, momentum=MOMENTUM):
             for decay in sparse
         )
         + tuple(Recipe("l_half", strength, weight_decay=refit) for strength in l_half),
+        tuple(
+            Recipe("l_half", strength, weight_decay=refit, teachers=TEACHERS)
+            if strength
+            else Recipe(weight_decay=refit, teachers=TEACHERS)
+            for strength in (taught and (0.0, *taught))
+        ),
     )
 
 
@@ -57,6 +66,7 @@ PLANS = {
         refit=0.1,
         l1=(1e-4, 2e-4, 4e-4),
         l_half=(5e-5, 1e-4, 2e-4, 4e-4),
+        taught=(1e-4, 2e-4, 4e-4, 8e-4),
     ),
     "LSTM": plan(
         dense=(0.0, 0.05, 0.1),
@@ -64,6 +74,7 @@ PLANS = {
         refit=0.05,
         l1=(),
         l_half=(3e-5, 5e-5, 7e-5, 1e-4),
+        taught=(5e-5, 1e-4, 2e-4, 4e-4),
         momentum=0.9,
     ),
     "GRU": plan(
@@ -72,6 +83,7 @@ PLANS = {
         refit=0.1,
         l1=(3e-4, 1e-3, 2e-3, 4e-3),
         l_half=(3e-4, 1e-3, 2e-3),
+        taught=(3e-4, 1e-3, 2e-3, 4e-3),
         momentum=0.9,
     ),
     "digits": plan(
@@ -80,9 +92,15 @@ PLANS = {
         refit=0.1,
         l1=(1e-4, 3e-4, 1e-3),
         l_half=(2e-4, 5e-4, 1e-3, 2e-3),
+        taught=(2e-4, 5e-4, 1e-3, 2e-3),
     ),
     "LeNet-5": plan(
-        dense=(0.0, 0.1, 1.0), sparse=(1.0,), refit=0.1, l1=(3e-4,), l_half=(5e-5, 1e-4, 2e-4, 4e-4)
+        dense=(0.0, 0.1, 1.0),
+        sparse=(1.0,),
+        refit=0.1,
+        l1=(3e-4,),
+        l_half=(5e-5, 1e-4, 2e-4, 4e-4),
+        taught=(1e-4, 2e-4, 4e-4),
     ),
 }
 
@@ -106,12 +124,16 @@ class Choice:
     with_l1: Recipe | None
 
 
-def chosen(name):
-    """The Choice of a task among what is there; None where too little is."""
+def chosen(name, taught=False):
+    """The Choice of a task among what is there; None where too little is.
+
+    Sparse nets that are `taught` are compared with dense ones that are not.
+    """
     task, recipes = TASKS[name], PLANS[name]
     there = {recipe: results for recipe in recipes.recipes if (results := found(task, recipe))}
     dense = [recipe for recipe in recipes.dense if recipe in there]
-    sparse = [recipe for recipe in recipes.sparse if recipe in there]
+    candidates = recipes.taught if taught else recipes.sparse
+    sparse = [recipe for recipe in candidates if recipe in there and recipe.strength]
     if not dense or not sparse:
         return None
 

@@ -40,7 +40,8 @@ def main(arguments=None):
         f"\n{platform.processor() or platform.machine()}, torch {torch.__version__}, "
         f"{len(SEEDS)} seeds\n"
     )
-    print(table([line(name) for name in PLANS if chosen(name)]))
+    lines = ((name, taught) for name in PLANS for taught in (False, True))
+    print(table([line(*each) for each in lines if chosen(*each)]))
     if asked.recipes:
         for name in PLANS:
             if chosen(name):
@@ -64,11 +65,12 @@ def table(lines, columns=COLUMNS):
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
-def line(name):
+def line(name, taught=False):
     """One net, by what validation chose."""
-    task, choice = TASKS[name], chosen(name)
+    task, choice = TASKS[name], chosen(name, taught)
     dense, best = found(task, choice.dense), found(task, choice.best)
-    cells = [name, f"{100 * np.median([result['test'] for result in dense]):.1f} %"]
+    label = f"{name}, taught" if taught else name
+    cells = [label, f"{100 * np.median([result['test'] for result in dense]):.1f} %"]
     if choice.sparsest is None:
         cells += [f"none within {100 * MARGIN:g} points", "", ""]
     else:
@@ -103,6 +105,7 @@ def in_words(recipe):
         f"weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "",
         "" if recipe.momentum == Recipe().momentum else f"beta {recipe.momentum:g}",
         "refit" if recipe.strength and recipe.freeze else "",
+        f"{recipe.teachers} teachers" if recipe.teachers else "",
     ]
     return ", ".join(word for word in words if word)
 
@@ -115,11 +118,9 @@ def gain(dense, sparse):
 
 def violation(task, choice):
     """The largest one over the strength, median of the seeds that were polished."""
-    files = [
-        file_of(task, choice.with_l1, seed).with_suffix(".polish.json")
-        for seed in SEEDS
-        if choice.with_l1
-    ]
+    if choice.with_l1 is None:
+        return ""
+    files = [file_of(task, choice.with_l1, seed).with_suffix(".polish.json") for seed in SEEDS]
     after = [json.loads(file.read_text())["after"] for file in files if file.exists()]
     return f"{100 * np.median(after):.2g} % ({len(after)} seeds)" if after else "not there"
 
@@ -134,9 +135,11 @@ def curves(name):
         ]
         for penalty in NAMES
     }
-    runs |= {
-        "dense": [found(task, recipe) for recipe in PLANS[name].dense],
-    }
+    runs["dense"] = [found(task, recipe) for recipe in PLANS[name].dense]
+    for recipe in PLANS[name].taught:
+        runs.setdefault("sqrt, taught" if recipe.strength else "dense, taught", []).append(
+            found(task, recipe)
+        )
     for peer, (_, settings) in PEERS.items():
         runs[peer] = [read(folder / f"{peer}={setting}") for setting in settings]
     paths = read(folder / "LassoNet")
@@ -165,9 +168,9 @@ def dominance(name):
     """{peer: (its points that one of ours matches in both, all, our points that one of its matches
     in both, all)}"""
     made = curves(name)
-    ours = [point for what in list(made) if what.startswith("ours") for point in made.pop(what)]
-    made.pop("dense", None)
-    return {peer: (*beaten(its, ours), *beaten(ours, its)) for peer, its in made.items()}
+    ours = [point for what in made if what.startswith("ours") for point in made[what]]
+    theirs = {peer: made[peer] for peer in (*PEERS, "LassoNet") if peer in made}
+    return {peer: (*beaten(its, ours), *beaten(ours, its)) for peer, its in theirs.items()}
 
 
 def beaten(points, others):
@@ -191,11 +194,11 @@ def draw(path):
     for ax, (name, found) in zip(axes[0], made.items(), strict=True):
         for what, points in found.items():
             x, y = zip(*points, strict=True)
-            ours = what.startswith("ours")
+            ours = what.startswith("ours") or what.endswith("taught")
             ax.plot(
                 [100 * part for part in x],
                 [100 * hits for hits in y],
-                "s" if what == "dense" else "o",
+                "s" if what.startswith("dense") else "o",
                 color=f"C{whats.index(what)}",
                 markersize=6 if ours else 4,
                 zorder=3 if ours else 2,

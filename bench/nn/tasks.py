@@ -22,6 +22,7 @@ class Task:
     batch: int
     lr: float = 1e-3
     is_mlp: bool = False
+    teacher_decay: float = 0.0  # weight decay of the dense nets that teach others
 
     @property
     def label(self):
@@ -42,7 +43,7 @@ class Recipe:
     the zeros stay zero, and the rest is trained without penalty, by a rate that falls once more.
     `momentum` is Adam's first beta. The proximal steps begin after `start` of all steps and rise
     for `ramp`. With `keep` the strength is where they begin, and changes until that part of the
-    weights is left.
+    weights is left. With `teachers` the mean scores of so many dense nets are learned, too.
     """
 
     penalty: str = "none"
@@ -55,6 +56,7 @@ class Recipe:
     decay: float = 0.5
     momentum: float = 0.9
     keep: float = 0.0
+    teachers: int = 0
 
     @property
     def label(self):
@@ -67,7 +69,7 @@ class Recipe:
     def of(cls, fields):
         """From ["strength=0.001", ...]."""
         pairs = (field.split("=") for field in fields)
-        return cls(**{key: text if key == "penalty" else float(text) for key, text in pairs})
+        return cls(**{key: type(getattr(cls, key))(text) for key, text in pairs})
 
     def rules(self):
         """For `attach`: all weights with two axes or more, no biases."""
@@ -140,11 +142,11 @@ def speaker():
 TASKS = {
     task.name: task
     for task in (
-        Task("digits", "digits", lambda: mlp(64, 256, 128, 10), 120, 32, is_mlp=True),
-        Task("LeNet-300-100", "mnist", lambda: mlp(784, 300, 100, 10), 80, 64, is_mlp=True),
-        Task("LeNet-5", "mnist", lenet5, 30, 64),
-        Task("LSTM", "words", language, 24, 64, 8e-3),
-        Task("GRU", "vowels", speaker, 120, 32, 3e-3),
+        Task("digits", "digits", lambda: mlp(64, 256, 128, 10), 120, 32, 1e-3, True, 1.0),
+        Task("LeNet-300-100", "mnist", lambda: mlp(784, 300, 100, 10), 80, 64, 1e-3, True, 0.5),
+        Task("LeNet-5", "mnist", lenet5, 30, 64, teacher_decay=1.0),
+        Task("LSTM", "words", language, 24, 64, 8e-3, teacher_decay=0.1),
+        Task("GRU", "vowels", speaker, 120, 32, 3e-3, teacher_decay=0.0),
     )
 }
 

@@ -16,7 +16,9 @@ import torch
 
 from bench.nn.site import FOLDER
 from bench.nn.tasks import TASKS, Recipe, count_of
-from softreg_fast.nn import attach, compact
+from softreg_fast.nn import attach, compact, distillation_loss
+
+AGAIN = 1000  # between the seeds of first weights for the same data
 
 
 def result_of(task, recipe, seed):
@@ -36,15 +38,35 @@ def file_of(task, recipe, seed):
     return FOLDER / "results" / task.label / recipe.label / f"seed{seed}.json"
 
 
-def fit(task, recipe, seed):
-    """The trained model, and what `judge` says of it."""
+def fit(task, recipe, seed, again=0):
+    """The trained model, and what `judge` says of it; `again` draws other first weights."""
     data = task.load(seed)
-    torch.manual_seed(seed)
+    samples = data.train
+    if recipe.teachers:
+        samples = *samples, taught(task, recipe.teachers, seed)
+    torch.manual_seed(seed + AGAIN * again)
     model = task.net()
     optimizer = adam(model, task, recipe, fused=True)
     began = time.perf_counter()
-    train(model, optimizer, data.train, task, recipe)
+    train(model, optimizer, samples, task, recipe)
     return model, judge(model, data, time.perf_counter() - began)
+
+
+def taught(task, n_teachers, seed):
+    """Mean scores of so many dense nets for the training samples; the nets are kept."""
+    X = task.load(seed).train[0]
+    recipe = Recipe(weight_decay=task.teacher_decay)
+    scores = []
+    for k in range(n_teachers):
+        file = FOLDER / "teachers" / task.label / recipe.label / f"seed{seed}_{k}.pt"
+        if not file.exists():
+            model, _ = fit(task, recipe, seed, again=k)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(model.state_dict(), file)
+        model = task.net()
+        model.load_state_dict(torch.load(file, weights_only=True))
+        scores.append(scores_of(model, X))
+    return torch.stack(scores).mean(0)
 
 
 def adam(model, task, recipe, fused):
@@ -81,11 +103,11 @@ def train(model, optimizer, samples, task, recipe, cut_every=0):
         schedule = {"start": start, "ramp": ramp, "refit": refit_from, "target_sparsity": target}
         attach(model, optimizer, recipe.rules(), **schedule)
     cuts = range(start + ramp // 2, n_steps, max(cut_every * n_steps // task.epochs, 1))
-    for k, (x, y) in enumerate(batches(samples, task)):
+    for k, batch in enumerate(batches(samples, task)):
         if cut_every and k in cuts:
             compact(model, samples[0][:2], optimizer=optimizer)
         set_rate(optimizer, task.lr * fallen(k, n_steps, refit_from, recipe.decay))
-        descend(model, optimizer, x, y)
+        descend(model, optimizer, *batch)
 
 
 def fallen(k, n_steps, refit_from, decay):
@@ -107,27 +129,33 @@ def n_steps_of(samples, task):
 
 
 def batches(samples, task):
-    """(inputs, classes) of one step after the other."""
-    X, y = samples
+    """(inputs, classes, scores of teachers if there are any) of one step after the other."""
     for _ in range(task.epochs):
-        for rows in torch.randperm(len(y)).split(task.batch):
-            yield X[rows], y[rows]
+        for rows in torch.randperm(len(samples[1])).split(task.batch):
+            yield [each[rows] for each in samples]
 
 
-def descend(model, optimizer, x, y):
+def descend(model, optimizer, x, y, teacher_scores=None):
     """One step."""
     optimizer.zero_grad()
-    torch.nn.functional.cross_entropy(model(x), y).backward()
+    if teacher_scores is None:
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+    else:
+        loss = distillation_loss(model(x), teacher_scores, y)
+    loss.backward()
     optimizer.step()
 
 
 def accuracy(model, samples):
     """The part of the samples that is classified right."""
     X, y = samples
+    return int((scores_of(model, X).argmax(1) == y).sum()) / len(y)
+
+
+def scores_of(model, X):
+    """Of each class, before softmax."""
     with torch.no_grad():
-        parts = zip(X.split(2000), y.split(2000), strict=True)
-        hits = [int((model(x).argmax(1) == wanted).sum()) for x, wanted in parts]
-    return sum(hits) / len(y)
+        return torch.cat([model(x) for x in X.split(2000)])
 
 
 def packed(model):

@@ -20,6 +20,7 @@ FROM_TORCH = {
     "attach": "proximal",
     "ProxAdamW": "optimizers",
     "copy_zeros": "support",
+    "distillation_loss": "distillation",
     "param_groups": "optimizers",
     "plan": "plans",
     "export_header": "export",
