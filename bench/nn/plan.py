@@ -28,7 +28,7 @@ class Plan:
         return *self.dense, *self.sparse, *self.taught
 
 
-def plan(dense, sparse, refit, l1, l_half, taught=(), momentum=MOMENTUM):
+def plan(dense, sparse, refit, l1, l_half, taught, momentum=MOMENTUM):
     """Dense recipes with each weight decay in `dense`, sparse ones with those of `sparse`, `refit`.
 
     L1 stays on to the end: it is the regulariser. sqrt|w|, which takes less from large weights,
@@ -38,6 +38,7 @@ def plan(dense, sparse, refit, l1, l_half, taught=(), momentum=MOMENTUM):
     Dense nets try what sparse ones use. `taught` are strengths of sqrt|w| for nets that learn from
     dense ones; a dense net learns from them, too.
     """
+    learning = {"weight_decay": refit, "teachers": TEACHERS}
     return Plan(
         tuple(
             Recipe(weight_decay=decay, momentum=each)
@@ -50,12 +51,7 @@ def plan(dense, sparse, refit, l1, l_half, taught=(), momentum=MOMENTUM):
             for decay in sparse
         )
         + tuple(Recipe("l_half", strength, weight_decay=refit) for strength in l_half),
-        tuple(
-            Recipe("l_half", strength, weight_decay=refit, teachers=TEACHERS)
-            if strength
-            else Recipe(weight_decay=refit, teachers=TEACHERS)
-            for strength in (taught and (0.0, *taught))
-        ),
+        (Recipe(**learning), *(Recipe("l_half", strength, **learning) for strength in taught)),
     )
 
 
@@ -66,7 +62,7 @@ PLANS = {
         refit=0.1,
         l1=(1e-4, 2e-4, 4e-4),
         l_half=(5e-5, 1e-4, 2e-4, 4e-4),
-        taught=(1e-4, 2e-4, 4e-4, 8e-4),
+        taught=(2e-4, 4e-4, 8e-4, 1.6e-3),
     ),
     "LSTM": plan(
         dense=(0.0, 0.05, 0.1),
@@ -74,7 +70,7 @@ PLANS = {
         refit=0.05,
         l1=(),
         l_half=(3e-5, 5e-5, 7e-5, 1e-4),
-        taught=(5e-5, 1e-4, 2e-4, 4e-4),
+        taught=(5e-5, 1e-4, 1.5e-4, 2e-4, 4e-4),
         momentum=0.9,
     ),
     "GRU": plan(
@@ -92,7 +88,7 @@ PLANS = {
         refit=0.1,
         l1=(1e-4, 3e-4, 1e-3),
         l_half=(2e-4, 5e-4, 1e-3, 2e-3),
-        taught=(2e-4, 5e-4, 1e-3, 2e-3),
+        taught=(1e-3, 2e-3, 4e-3, 8e-3),
     ),
     "LeNet-5": plan(
         dense=(0.0, 0.1, 1.0),

@@ -4,11 +4,11 @@
 
 The objective is the mean loss over all training samples + the penalty, L1 or elastic net, in
 float64, from where training ended; weight decay, which training may have had beside it, is no part
-of it. L-BFGS-B works on the
-weights that are not zero, none of which may change its sign, and on those zeros that the optimality
-conditions want to grow; then zeros are looked at again. The units of the weights are such that the
-diagonal of the Fisher information is one: without them curvatures differ by orders of magnitude,
-and L-BFGS ends far from stationary.
+of it. L-BFGS-B works on the weights that are not zero and on those zeros whose gradient is near the
+strength, in a net without the inputs and units that none of these reads; after some hundred steps
+zeros are looked at again. The units of the weights are such that the diagonal of the Fisher
+information is one: without them curvatures differ by orders of magnitude, and L-BFGS ends far from
+stationary.
 
 With relu the loss has kinks, and minimisers like to lie on them: there the gradient jumps, and no
 single one tells whether a point is stationary. So relu is rounded off within `WIDTHS` of zero, less
@@ -16,6 +16,7 @@ and less, and what comes out is the violation of the objective with the last wid
 of their kink have slopes between 0 and 1, as a subdifferential of relu has.
 """
 
+import copy
 import json
 import sys
 import time
@@ -28,9 +29,11 @@ from bench.nn.tasks import TASKS, Recipe
 from bench.nn.train import accuracy, file_of, result_of
 from softreg_fast.nn import compact
 
-ROUNDS, STEPS = 200, 1000
+ROUNDS, STEPS = 1000, 300
+NEAR = 0.5  # of the strength: zeros with such a gradient take part
 ENOUGH, TARGET = 0.05, 1e-4  # of the strength: for all widths but the last, and for that
 WIDTHS = (1e-2, 1e-3, 1e-4)  # of the inputs of a unit
+SHARES = (0.5, 0.75, 1.0)  # of the time, up to the end of each width
 BATCHES, BATCH = 300, 32  # from which the Fisher information is estimated
 LEAST_CURVATURE = 1e-3  # of the mean
 
@@ -43,6 +46,12 @@ class Rounded(torch.nn.Module):
     def forward(self, z):
         h = self.width
         return torch.clamp(z + h, 0.0, 2.0 * h).square() / (4.0 * h) + torch.relu(z - h)
+
+
+def is_mlp(model):
+    """Whether it is linear layers with relu between them, and nothing else."""
+    known = torch.nn.Linear, torch.nn.ReLU, Rounded
+    return isinstance(model, torch.nn.Sequential) and all(isinstance(m, known) for m in model)
 
 
 def round_off(model):
@@ -70,12 +79,36 @@ class Objective:
         """The parameters as they are."""
         return np.concatenate([p.detach().numpy().ravel() for p in self.parameters])
 
+    def split(self, w):
+        """What belongs to each parameter, in its shape."""
+        ends = np.cumsum([p.numel() for p in self.parameters])[:-1]
+        parts = zip(np.split(w, ends), self.parameters, strict=True)
+        return [part.reshape(p.shape) for part, p in parts]
+
     def put(self, w):
         """Into the model."""
-        ends = np.cumsum([p.numel() for p in self.parameters])[:-1]
         with torch.no_grad():
-            for p, part in zip(self.parameters, np.split(w, ends), strict=True):
-                p.copy_(torch.as_tensor(part).reshape(p.shape))
+            for p, part in zip(self.parameters, self.split(w), strict=True):
+                p.copy_(torch.as_tensor(part))
+
+    def without_idle(self, moving):
+        """An objective in fewer parameters, and which these are; the others are to be zero.
+
+        An mlp goes without the inputs and units that no weight in `moving` reads. Other nets keep
+        all they have.
+        """
+        read = [part.any(0) for part in self.split(moving) if part.ndim == 2]
+        if not is_mlp(self.model) or not all(each.any() for each in read):
+            return self, np.arange(len(moving))
+        small, kept = copy.deepcopy(self.model), []
+        indices = self.split(np.arange(len(moving)))
+        places = [k for k, module in enumerate(small) if isinstance(module, torch.nn.Linear)]
+        outs = [*read[1:], np.ones(len(indices[-1]), bool)]
+        each = zip(places, indices[::2], indices[1::2], read, outs, strict=True)
+        for place, weight, bias, left, right in each:
+            small[place] = torch.nn.Linear(int(left.sum()), int(right.sum()))
+            kept += [weight[right][:, left].ravel(), bias[right]]
+        return Objective(small, (self.X[:, torch.as_tensor(read[0])], self.y)), np.concatenate(kept)
 
     def curvatures(self, w):
         """An estimate of the diagonal of the Fisher information: mean squares of the gradients of
@@ -121,10 +154,10 @@ def polish(model, samples, penalty, seconds):
     first = violation(objective, w, objective(w)[1], penalty)
     rounded = round_off(model)
     widths = WIDTHS if rounded else (0.0,)
-    for k, width in enumerate(widths):
+    for width, share in zip(widths, SHARES[-len(widths) :], strict=True):
         for module in rounded:
             module.width = width
-        until = began + seconds * (k + 1) / len(widths)
+        until = began + seconds * share
         target = TARGET if width == widths[-1] else ENOUGH
         w, last = smooth_polish(objective, w, penalty, target, until)
     return {
@@ -137,46 +170,74 @@ def polish(model, samples, penalty, seconds):
 
 
 def smooth_polish(objective, w, penalty, target, until):
-    """Rounds up to a target, or to a moment; the point and its violation."""
+    """Rounds, each longer than the last, up to a target or a moment; the point, its violation."""
     last = violation(objective, w, objective(w)[1], penalty)
-    for _ in range(ROUNDS):
+    for k in range(1, ROUNDS):
         if last <= target or time.perf_counter() > until:
             break
-        w = one_round(objective, w, penalty)
+        w = one_round(objective, w, penalty, k * STEPS, until)
         last = violation(objective, w, objective(w)[1], penalty)
     return w, last
 
 
-def one_round(objective, w, penalty):
-    """L-BFGS-B in one orthant: signs of the weights, and for zeros those that they would take."""
+def one_round(objective, w, penalty, n_steps, until):
+    """Steps for the weights that are not zero, the zeros near growing, and all biases."""
     _, gradient = objective(w)
+    moving = (w != 0.0) | (np.abs(gradient) > NEAR * threshold(penalty)) | ~objective.penalised
+    part, kept = objective.without_idle(moving)
+    found = np.zeros_like(w)
+    found[kept] = descend(part, w[kept], gradient[kept], penalty, n_steps, until)
+    return found
+
+
+def descend(objective, w, gradient, penalty, n_steps, until):
+    """L-BFGS-B over u, v >= 0 with w = u - v: |w| = u + v is smooth there."""
     inside, l1 = objective.penalised, threshold(penalty)
     l2 = (penalty.strength - l1) * inside
-    signs = np.where(w != 0.0, np.sign(w), -np.sign(gradient) * (np.abs(gradient) > l1))
-    signs = np.where(inside, signs, 0.0)
-    working = ~inside | (signs != 0.0)
-    sign = signs[working]
     curvature = objective.curvatures(w) + l2
-    unit = (1.0 / np.sqrt(curvature + LEAST_CURVATURE * curvature.mean()))[working]
+    unit = 1.0 / np.sqrt(curvature + LEAST_CURVATURE * curvature.mean())
+    wanted = np.where(np.abs(gradient) > NEAR * l1, -np.sign(gradient), 0.0)
+    up = np.flatnonzero(inside & ((w != 0.0) | (wanted > 0.0)))
+    down = np.flatnonzero(inside & ((w != 0.0) | (wanted < 0.0)))
+    free = np.flatnonzero(~inside)
+    ends = np.cumsum([len(up), len(down)])
+    units = np.concatenate([unit[up], unit[down], unit[free]])
+
+    def whole(z):
+        u, v, b = np.split(z * units, ends)
+        found = np.zeros_like(w)
+        found[up] = u
+        found[down] -= v
+        found[free] = b
+        return found
 
     def within(z):
-        whole = w.copy()
-        whole[working] = z * unit
-        value, gradient = objective(whole)
-        slope = gradient[working] + l1 * sign + (l2 * whole)[working]
-        return value + penalty.value(whole[inside]), slope * unit
+        found = whole(z)
+        value, gradient = objective(found)
+        value += l1 * (z[: ends[1]] @ units[: ends[1]]) + 0.5 * (l2 * found) @ found
+        slope = gradient + l2 * found
+        return value, units * np.concatenate([slope[up] + l1, l1 - slope[down], slope[free]])
 
-    bounds = [(0, None) if s > 0 else (None, 0) if s < 0 else (None, None) for s in sign]
-    options = {"maxiter": STEPS, "maxfun": 3 * STEPS, "maxcor": 50, "ftol": 0.0, "gtol": 0.0}
+    def in_time(_):
+        if time.perf_counter() > until:
+            raise StopIteration
+
+    start = np.concatenate([np.maximum(w[up], 0.0), np.maximum(-w[down], 0.0), w[free]]) / units
+    bounds = [(0, None)] * ends[1] + [(None, None)] * len(free)
+    options = {"maxiter": n_steps, "maxfun": 3 * n_steps, "maxcor": 50, "ftol": 0.0, "gtol": 0.0}
     found = minimize(
-        within, w[working] / unit, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+        within,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        callback=in_time,
+        options=options,
     )
-    whole = w.copy()
-    whole[working] = found.x * unit
-    return whole
+    return whole(found.x)
 
 
-def polished(task, recipe, seed, seconds=300.0):
+def polished(task, recipe, seed, seconds=600.0):
     """What `polish` gives for a trained net, from the file if it is there."""
     weights = file_of(task, recipe, seed).with_suffix(".pt")
     file = weights.with_suffix(".polish.json")

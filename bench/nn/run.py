@@ -34,8 +34,8 @@ def jobs(names, with_peers):
             for seed in SEEDS:
                 yield lambda t=TASKS[name], r=choice.with_l1, s=seed: polished(t, r, s)
     for name in names if with_peers else ():
-        if (choice := chosen(name)) and choice.sparsest:
-            results = found(TASKS[name], choice.sparsest)
+        if choice := chosen(name):
+            results = found(TASKS[name], choice.sparsest or choice.best)
             seconds = np.median([result["seconds"] for result in results])
             for seed in SEEDS:
                 yield lambda t=TASKS[name], s=seed, m=seconds: points_of(t, s, m)

@@ -21,8 +21,8 @@ class Task:
     epochs: int
     batch: int
     lr: float = 1e-3
-    is_mlp: bool = False
     teacher_decay: float = 0.0  # weight decay of the dense nets that teach others
+    is_mlp: bool = False
 
     @property
     def label(self):
@@ -97,6 +97,16 @@ def mlp(*sizes):
     return nn.Sequential(*between, layers[-1])
 
 
+def digits():
+    """Pixels of 8 x 8 to digits."""
+    return mlp(64, 256, 128, 10)
+
+
+def lenet300():
+    """Two hidden layers (LeCun 1998)."""
+    return mlp(784, 300, 100, 10)
+
+
 def lenet5():
     """Two convolutions and two linear layers (LeCun 1998), as wide as papers on pruning use it."""
     return nn.Sequential(
@@ -142,11 +152,11 @@ def speaker():
 TASKS = {
     task.name: task
     for task in (
-        Task("digits", "digits", lambda: mlp(64, 256, 128, 10), 120, 32, 1e-3, True, 1.0),
-        Task("LeNet-300-100", "mnist", lambda: mlp(784, 300, 100, 10), 80, 64, 1e-3, True, 0.5),
+        Task("digits", "digits", digits, 120, 32, teacher_decay=1.0, is_mlp=True),
+        Task("LeNet-300-100", "mnist", lenet300, 80, 64, teacher_decay=0.5, is_mlp=True),
         Task("LeNet-5", "mnist", lenet5, 30, 64, teacher_decay=1.0),
         Task("LSTM", "words", language, 24, 64, 8e-3, teacher_decay=0.1),
-        Task("GRU", "vowels", speaker, 120, 32, 3e-3, teacher_decay=0.0),
+        Task("GRU", "vowels", speaker, 120, 32, 3e-3),
     )
 }
 
