@@ -119,6 +119,28 @@ def test_the_file_holds_a_bit_for_each_weight_and_the_nonzero_ones():
     assert np.flatnonzero(bits).tolist() == [8 + 2]
 
 
+def test_a_net_without_idle_inputs_and_units_has_the_same_loss():
+    torch.manual_seed(0)
+    model = mlp(64, 16, 12, 10)
+    with torch.no_grad():
+        model[0].weight[:, 5:40] = 0.0
+        model[2].weight[:, [3, 7]] = 0.0  # nobody reads these units
+        model[4].weight[:, 1] = 0.0
+        model[2].weight[2] = 0.0  # a constant unit, which is read
+    objective = polish.Objective(model, SHORT.load(0).train)
+    w = objective.start()
+    small, kept = objective.without_idle((w != 0.0) | ~objective.penalised)
+    assert [p.shape for p in small.parameters[::2]] == [(14, 29), (11, 14), (10, 11)]
+    rest = np.setdiff1d(np.arange(len(w)), kept)
+    assert w[rest].any()
+    value, gradient = small(w[kept])
+    w[rest] = 0.0
+    whole, slope = objective(w)
+    assert np.isclose(value, whole, rtol=1e-12)
+    assert np.allclose(gradient, slope[kept], rtol=0, atol=1e-12)
+    assert not slope[np.setdiff1d(rest, np.flatnonzero(objective.penalised))].any()
+
+
 @pytest.mark.parametrize("l2", [0.0, 1e-3])
 def test_a_polish_ends_at_a_stationary_point_of_the_declared_objective(l2):
     model, _ = train.fit(SHORT, SPARSE, seed=0)
