@@ -237,7 +237,7 @@ def descend(objective, w, gradient, penalty, n_steps, until):
     return whole(found.x)
 
 
-def polished(task, recipe, seed, seconds=600.0):
+def polished(task, recipe, seed, seconds=300.0):
     """What `polish` gives for a trained net, from the file if it is there."""
     weights = file_of(task, recipe, seed).with_suffix(".pt")
     file = weights.with_suffix(".polish.json")
