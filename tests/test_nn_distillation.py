@@ -69,6 +69,30 @@ def test_what_cannot_be_meant_is_refused(changes, message):
         distillation_loss(scores, **given)
 
 
+@pytest.mark.parametrize(
+    ("teacher_scores", "given"),
+    [
+        ([[0.0] * 4] * 7, "list"),
+        (torch.zeros(7, 4).numpy(), "ndarray"),
+        (torch.zeros(7, 4, dtype=torch.int64), "torch.int64"),
+    ],
+)
+def test_scores_are_tensors_of_floating_point_numbers(teacher_scores, given):
+    scores, _, target = scores_and_target(0)
+    message = f"teacher_scores must be a tensor of floating-point numbers, got {given}"
+    with pytest.raises(TypeError, match=message):
+        distillation_loss(scores, teacher_scores, target)
+
+
+def test_a_class_that_the_teacher_rules_out_is_no_nan():
+    scores, teacher, target = scores_and_target(0)
+    teacher = teacher.detach().clone()
+    teacher[:, 0] = -torch.inf
+    loss = distillation_loss(scores, teacher, target, share=1.0, temperature=1.0)
+    loss.backward()
+    assert_close(scores.grad, (scores.softmax(1) - teacher.softmax(1)).detach() / len(target))
+
+
 def test_scores_need_an_axis_of_classes():
     with pytest.raises(ValueError, match=r"\(n_samples, n_classes, ...\), got \(3,\)"):
         distillation_loss(torch.zeros(3), torch.zeros(3), torch.zeros(3))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any
-
 import torch
 from torch.nn import functional
+
+from softreg_fast.nn.checks import check_real
 
 
 def distillation_loss(
@@ -37,8 +36,7 @@ def distillation_loss(
     target : tensor of int (n_samples,), or of probabilities like scores
         As for `torch.nn.functional.cross_entropy`.
     temperature : float > 0, default=3.0
-        Large ones show more of the classes that the teacher thinks improbable. Of 2, 3 and 5 the
-        second was best for an LSTM that sorts words into languages.
+        Large ones show more of the classes that the teacher thinks improbable.
     share : float in [0, 1], default=0.9
         0 is plain cross-entropy, 1 does without labels.
 
@@ -51,6 +49,8 @@ def distillation_loss(
     ------
     ValueError
         If the scores differ in shape, or temperature or share are out of range.
+    TypeError
+        If scores are no tensors of floating-point numbers.
 
     Examples
     --------
@@ -60,6 +60,10 @@ def distillation_loss(
     >>> round(float(distillation_loss(scores, scores, torch.tensor([0]))), 4)  # 0.1 log 2
     0.0693
     """
+    for name, value in (("scores", scores), ("teacher_scores", teacher_scores)):
+        if not torch.is_tensor(value) or not value.is_floating_point():
+            kind = value.dtype if torch.is_tensor(value) else type(value).__name__
+            raise TypeError(f"{name} must be a tensor of floating-point numbers, got {kind}.")
     if scores.shape != teacher_scores.shape:
         raise ValueError(
             f"scores have the shape {tuple(scores.shape)}, but teacher_scores "
@@ -69,16 +73,10 @@ def distillation_loss(
         raise ValueError(
             f"scores must have the shape (n_samples, n_classes, ...), got {tuple(scores.shape)}."
         )
-    if not _is_number(temperature) or not 0.0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be a number > 0, got {temperature!r}.")
-    if not _is_number(share) or not 0.0 <= share <= 1.0:
-        raise ValueError(f"share must be a number >= 0 and <= 1, got {share!r}.")
-    wanted = functional.log_softmax(teacher_scores.detach() / temperature, 1)
+    check_real("temperature", temperature, above=True)
+    check_real("share", share, most=1.0)
+    wanted = functional.softmax(teacher_scores.detach() / temperature, 1)
     found = functional.log_softmax(scores / temperature, 1)
-    divergence = (wanted.exp() * (wanted - found)).sum(1).mean()
+    divergence = functional.kl_div(found, wanted, reduction="none").sum(1).mean()
     error = functional.cross_entropy(scores, target)
     return (1.0 - share) * error + share * temperature**2 * divergence
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +23,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softreg_fast.nn import mlp_layers
+from softreg_fast.nn.checks import check_integer, check_real
 from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
 from softreg_fast.nn.mlp_layers import Layer
 from softreg_fast.nn.mlp_samples import Samples, centre_and_inverse
@@ -231,7 +231,7 @@ class _SparseMLP(BaseEstimator):
         # the sizes of hidden layers
         hidden = tuple(np.ravel(np.asarray(self.hidden_layer_sizes, dtype=object)))
         for size in hidden:
-            _check_integer("each of hidden_layer_sizes", size)
+            check_integer("each of hidden_layer_sizes", size)
         return tuple(int(size) for size in hidden)
 
     def _keep(self, layers: list[Layer], training: _Training, learned: dict[str, Any]) -> None:
@@ -299,15 +299,15 @@ class _Training:
             names = ", ".join(mlp_layers.ACTIVATIONS)
             raise ValueError(f"activation must be one of {names}, got {model.activation!r}.")
         if model.batch_size != "auto":
-            _check_integer("batch_size", model.batch_size, " or 'auto'")
-        _check_integer("max_iter", model.max_iter)
-        _check_integer("n_iter_no_change", model.n_iter_no_change)
-        _check_real("alpha", model.alpha)
-        _check_real("tol", model.tol)
-        _check_real("learning_rate_init", model.learning_rate_init, above=True)
-        _check_real("refit", model.refit, below=1.0)
+            check_integer("batch_size", model.batch_size, " or 'auto'")
+        check_integer("max_iter", model.max_iter)
+        check_integer("n_iter_no_change", model.n_iter_no_change)
+        check_real("alpha", model.alpha)
+        check_real("tol", model.tol)
+        check_real("learning_rate_init", model.learning_rate_init, above=True)
+        check_real("refit", model.refit, below=1.0)
         if model.early_stopping:
-            _check_real("validation_fraction", model.validation_fraction, above=True, below=1.0)
+            check_real("validation_fraction", model.validation_fraction, above=True, below=1.0)
         self.penalties = _penalties_of(model.penalty, model.l1_ratio, len(model._hidden()) + 1)
 
     def run(self, layers: list[Layer], samples: Samples, rng: Any) -> list[Layer]:
@@ -665,7 +665,7 @@ def _train_function(who: str) -> Callable[..., list[Layer]]:
 def _penalties_of(given: Any, l1_ratio: float, n_layers: int) -> list[Penalty | None]:
     # one for each layer
     if isinstance(given, str) and given in PENALTIES:
-        _check_real("l1_ratio", l1_ratio, most=1.0)
+        check_real("l1_ratio", l1_ratio, most=1.0)
         return [PENALTIES[given](l1_ratio)] * n_layers
     if given is None or isinstance(given, Penalty):
         return [given] * n_layers
@@ -702,20 +702,3 @@ def _score(out_activation: str, output: Values, targets: Values, weight: Values)
     if out_activation == "softmax":
         return float(accuracy_score(targets.argmax(1), output.argmax(1), sample_weight=weight))
     return float(accuracy_score(targets > 0.5, output > 0.0, sample_weight=weight))
-
-
-def _check_integer(name: str, value: Any, otherwise: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1{otherwise}, got {value!r}.")
-
-
-def _check_real(
-    name: str, value: Any, *, above: bool = False, most: float = np.inf, below: float = np.inf
-) -> None:
-    fits = isinstance(value, Real) and not isinstance(value, bool)
-    if fits and (value > 0.0 if above else value >= 0.0) and value <= most and value < below:
-        return
-    wanted = f"a number {'>' if above else '>='} 0"
-    wanted += f" and <= {most:g}" if most < np.inf else ""
-    wanted += f" and < {below:g}" if below < np.inf else ""
-    raise ValueError(f"{name} must be {wanted}, got {value!r}.")
