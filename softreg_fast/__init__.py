@@ -5,15 +5,19 @@
 
 `path` and `solve` fit it; `Lasso`, `ElasticNet` and `Ridge` are the same behind scikit-learn's
 interface. Every result carries a duality gap: a proof of how far from the optimum it can be.
+`softreg_fast.nn` has the same penalties for networks.
 """
 
+from importlib import import_module as _import_module
 from importlib.metadata import version as _version
+from typing import Any as _Any
 
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
 from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
 from softreg_fast.drop_in import patch_sklearn, unpatch_sklearn
 from softreg_fast.feature_selection import StabilitySelector
+from softreg_fast.hints import NAMES as _NAMES
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.multi_task import (
@@ -70,3 +74,16 @@ __all__ = [
     "stability_path",
     "unpatch_sklearn",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "nn":  # imported when it is first asked for
+        return _import_module("softreg_fast.nn")
+    said = f"module 'softreg_fast' has no attribute {name!r}"
+    if name in _NAMES:
+        said += f"; what does its work here: {_NAMES[name]}"
+    raise AttributeError(said, name=name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "nn"])

@@ -15,6 +15,8 @@ from softreg_fast.criteria import CRITERIA
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
 from softreg_fast.folds import Training, make_folds, pairs_of, predict_by
+from softreg_fast.hints import with_hints
+from softreg_fast.names import PerFeature
 from softreg_fast.path import as_design, check_options
 from softreg_fast.penalty import check_number
 from softreg_fast.relaxed import as_gammas
@@ -162,6 +164,7 @@ class CVPath:
         return "\n".join(lines)
 
 
+@with_hints
 def cv_path(
     X: Any,
     y: ArrayLike | None = None,
@@ -170,13 +173,13 @@ def cv_path(
     n_alphas: int = 100,
     eps: float = 1e-3,
     l1_ratio: float | ArrayLike = 1.0,
-    l1_weights: ArrayLike | None = None,
-    l2_weights: ArrayLike | None = None,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
     sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    standardize: bool = False,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Any = None,

@@ -14,6 +14,7 @@ from scipy.linalg.blas import dsyrk
 
 from softreg_fast._columns import Columns, engine_penalty, user_coefficients
 from softreg_fast._multi_task import slopes_of_rows
+from softreg_fast.names import feature_names_of
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (
     LARGEST_FOR_ONE_BLAS_THREAD,
@@ -27,7 +28,7 @@ from softreg_fast.validation import (
     as_task_targets,
     as_weights,
     check_finite,
-    feature_names_of,
+    check_same_rows,
 )
 
 Vector = NDArray[np.float64]
@@ -80,7 +81,8 @@ class Design:
     Attributes
     ----------
     n_samples, n_features : int
-    feature_names : ndarray of str or None
+    feature_names : ndarray of object or None
+        The labels of a frame's columns; None where they are but 0, 1, 2, ...
     center, norm : ndarray (n_features,)
     y_mean, y_norm : float
     columns : Columns
@@ -95,8 +97,9 @@ class Design:
     Raises
     ------
     ValueError, TypeError
-        For NaN or infinity, wrong shapes, empty or malformed matrices, complex numbers, negative
-        or all-zero weights: what was given, what is wanted, what to do.
+        For NaN or infinity, wrong shapes, empty or malformed matrices, complex numbers, text,
+        dates, categories, masked entries, integers that float64 does not hold, negative or all-zero
+        weights; for y or weights whose index holds that of X in another order.
     """
 
     def __init__(
@@ -111,7 +114,14 @@ class Design:
     ) -> None:
         self.fit_intercept = check_flag("fit_intercept", fit_intercept)
         self.standardize = check_flag("standardize", standardize)
+        if isinstance(X, Design):
+            raise TypeError(
+                f"X is a {type(X).__name__}; expected an array, a sparse matrix or a frame. "
+                "solve, path and cv_path take a Design; a new one is made from its attribute X."
+            )
         self.feature_names = feature_names_of(X)
+        check_same_rows(X, "y", y)
+        check_same_rows(X, "sample_weight", sample_weight)
         self.X = as_columns(X)
         self.n_samples, self.n_features = self.X.shape
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
@@ -136,6 +146,22 @@ class Design:
         self._scale: Vector = moments[2]
         self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
         return moments
+
+    def __copy__(self) -> Self:
+        # all parts are shared; pickles make columns of their own
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what compiled code holds points into X
+        left_out = ("columns", "unscaled_columns", "_buffers")
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
 
     def with_threads(self, n_threads: int) -> Design:
         """The same, or this very one, for no more than so many threads."""
@@ -304,7 +330,8 @@ class Design:
 
     def from_user(self, w: ArrayLike) -> Vector:
         """Coefficients in the units of X in those of the engine."""
-        return as_start(w, self.n_features) * (self.norm / self.y_norm)
+        start = as_start(w, self.n_features, names=self.feature_names)
+        return start * (self.norm / self.y_norm)
 
     @cached_property
     def gram(self) -> NDArray[np.float64]:

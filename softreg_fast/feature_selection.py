@@ -11,6 +11,8 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from softreg_fast.hints import with_hints
+from softreg_fast.names import PerFeature
 from softreg_fast.stability import StabilityPath, stability_path
 from softreg_fast.validation import as_targets
 
@@ -64,6 +66,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
     ['bmi', 's5']
     """
 
+    @with_hints
     def __init__(
         self,
         *,
@@ -75,8 +78,8 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         alphas: Any = 100,
         eps: float = 1e-2,
         l1_ratio: float = 1.0,
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         positive: bool = False,
         bounds: Any = None,
         fit_intercept: bool = True,
@@ -105,7 +108,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         self.verbose = verbose
         self.n_threads = n_threads
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Count how often each feature enters.
 
         Parameters

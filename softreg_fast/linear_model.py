@@ -14,8 +14,11 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from softreg_fast.contents import check_contents
 from softreg_fast.design import Design
 from softreg_fast.engines import ridge_solver
+from softreg_fast.hints import with_hints
+from softreg_fast.names import PerFeature
 from softreg_fast.path import (
     check_options,
     enet_path,
@@ -56,14 +59,14 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Fit the model.
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
+        X : array-like, sparse or frame (n_samples, n_features)
         y : array-like (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like (n_samples,), number or None
 
@@ -77,7 +80,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise ValueError(f"y has shape {targets.shape}; wanted is a vector or a matrix.")
         columns = targets.reshape(len(targets), -1).T
         alphas = self._alphas(len(columns))
-        starts = self._starts(len(columns), design.n_features)
+        starts = self._starts(len(columns), design)
         fits = [
             self._fit_target(design.with_target(column), alpha, start)
             for column, alpha, start in zip(columns, alphas, starts, strict=True)
@@ -100,6 +103,11 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
     ) -> Design:
         # the Design of X for all targets
+        if isinstance(X, Design):
+            raise TypeError(
+                f"{type(self).__name__} fits arrays, sparse matrices and frames, as scikit-learn "
+                "does; X is a Design, which is for solve, path and cv_path."
+            )
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
@@ -125,12 +133,22 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _alphas(self, n_targets: int) -> list[Any]:
         return [self.alpha] * n_targets
 
-    def _starts(self, n_targets: int, n_features: int) -> list[NDArray[np.float64] | None]:
-        if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
-            coef = np.atleast_2d(self.coef_)
-            if coef.shape == (n_targets, n_features):
-                return list(coef)
-        return [None] * n_targets
+    def _starts(self, n_targets: int, design: Design) -> list[NDArray[np.float64] | None]:
+        coef = self._last_coef(design)
+        if coef is None or coef.reshape(-1, design.n_features).shape[0] != n_targets:
+            return [None] * n_targets
+        return list(coef.reshape(n_targets, -1))
+
+    def _last_coef(self, design: Design) -> NDArray[Any] | None:
+        # the coefficients that a warm start begins at, found by name where both fits have names
+        coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
+        last, now = getattr(self, "feature_names_in_", None), design.feature_names
+        if coef is not None and last is not None and now is not None:
+            place = {name: j for j, name in enumerate(last)}
+            if place.keys() != set(now):
+                return None
+            coef = coef[..., [place[name] for name in now]]
+        return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
     def _keep_features(self, X: Any, y: ArrayLike, n_features: int) -> None:
         if isinstance(X, np.ndarray) or sp.issparse(X):
@@ -165,6 +183,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_sparse(X)
+        check_contents("X", X)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
         product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
         return np.asarray(product + self.intercept_)
@@ -256,6 +275,7 @@ class ElasticNet(_LinearRegressor):
     path = staticmethod(enet_path)
     __metadata_request__fit = {"check_input": UNUSED}  # noqa: RUF012
 
+    @with_hints
     def __init__(
         self,
         alpha: float = 1.0,
@@ -270,8 +290,8 @@ class ElasticNet(_LinearRegressor):
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
@@ -296,7 +316,7 @@ class ElasticNet(_LinearRegressor):
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         check_input: bool = True,
     ) -> Self:
@@ -356,6 +376,7 @@ class Lasso(ElasticNet):
 
     path = staticmethod(lasso_path)
 
+    @with_hints
     def __init__(
         self,
         alpha: float = 1.0,
@@ -369,8 +390,8 @@ class Lasso(ElasticNet):
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
@@ -408,6 +429,11 @@ NEAREST_SOLVER = {
 SMALLEST_CG_TOL = 1e-14
 
 PURE_L2 = ("cholesky", "cg", "svd", "lsqr", "sparse_cg")
+
+
+def l2_weights_of(given: Any, design: Design) -> NDArray[np.float64]:
+    """Weights of the L2 part, one per feature, from whatever the user gave."""
+    return nonnegative_vector("l2_weights", given, design.n_features, 1.0, design.feature_names)
 
 
 def ridge_strengths(
@@ -472,6 +498,7 @@ class Ridge(_LinearRegressor):
     0.514
     """
 
+    @with_hints
     def __init__(
         self,
         alpha: Any = 1.0,
@@ -483,7 +510,7 @@ class Ridge(_LinearRegressor):
         solver: str = "auto",
         positive: bool = False,
         random_state: Any = None,
-        l2_weights: ArrayLike | None = None,
+        l2_weights: PerFeature | None = None,
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
@@ -506,10 +533,10 @@ class Ridge(_LinearRegressor):
     ) -> Solution:
         Penalty(alpha)  # raises if it is no number >= 0
         solver = NEAREST_SOLVER.get(self.solver, self.solver)
-        weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
+        weights = l2_weights_of(self.l2_weights, design)
         l2 = ridge_strengths(weights, float(alpha), design)
         penalty = Penalty(positive=self.positive, bounds=self.bounds, l2=l2)
-        pure_l2 = penalty.vectors(design.n_features).is_ridge
+        pure_l2 = penalty.vectors(design.n_features, design.feature_names).is_ridge
         if self.solver in PURE_L2 and not pure_l2:
             raise ValueError(
                 f"solver={self.solver!r} does not support positive=True or bounds; use 'auto', "

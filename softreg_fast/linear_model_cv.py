@@ -14,7 +14,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.cv import CVPath, cv_path
 from softreg_fast.design import Design
 from softreg_fast.folds import pairs_of
+from softreg_fast.hints import with_hints
 from softreg_fast.linear_model import _LinearRegressor, order_of_descent
+from softreg_fast.names import PerFeature
 from softreg_fast.path import enet_path, lasso_path
 from softreg_fast.routing import routed
 from softreg_fast.validation import as_targets
@@ -97,6 +99,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
     path = staticmethod(enet_path)
 
+    @with_hints
     def __init__(
         self,
         *,
@@ -114,8 +117,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         bounds: Any = None,
         standardize: bool = False,
         rule: str = "min",
@@ -156,7 +159,11 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
     ) -> Self:
         """Choose alpha by cross-validation, then fit the model to all samples.
 
@@ -307,6 +314,7 @@ class LassoCV(ElasticNetCV):
 
     path = staticmethod(lasso_path)
 
+    @with_hints
     def __init__(
         self,
         *,
@@ -323,8 +331,8 @@ class LassoCV(ElasticNetCV):
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         bounds: Any = None,
         standardize: bool = False,
         rule: str = "min",

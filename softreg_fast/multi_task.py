@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.cv import CVPath
 from softreg_fast.design import Design, MultiTaskDesign
+from softreg_fast.hints import with_hints
 from softreg_fast.linear_model import ElasticNet, order_of_descent
 from softreg_fast.linear_model_cv import ElasticNetCV
+from softreg_fast.names import PerFeature
 from softreg_fast.path import enet_path, lasso_path, solve_design, warn_not_converged
 from softreg_fast.penalty import Penalty
 from softreg_fast.result import Solution
@@ -102,6 +104,7 @@ class MultiTaskElasticNet(ElasticNet):
 
     _design_type = MultiTaskDesign
 
+    @with_hints
     def __init__(
         self,
         alpha: float = 1.0,
@@ -114,8 +117,8 @@ class MultiTaskElasticNet(ElasticNet):
         warm_start: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -136,7 +139,7 @@ class MultiTaskElasticNet(ElasticNet):
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         check_input: bool = True,
     ) -> Self:
@@ -166,9 +169,8 @@ class MultiTaskElasticNet(ElasticNet):
         return self
 
     def _start_of(self, design: Design) -> NDArray[np.float64] | None:
-        coef = getattr(self, "coef_", None) if self.warm_start else None
-        wanted = design.y.shape[1], design.n_features
-        return coef if coef is not None and coef.shape == wanted else None
+        coef = self._last_coef(design)
+        return coef if coef is not None and len(coef) == design.y.shape[1] else None
 
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
@@ -211,6 +213,7 @@ class MultiTaskLasso(MultiTaskElasticNet):
 
     path = staticmethod(lasso_path)
 
+    @with_hints
     def __init__(
         self,
         alpha: float = 1.0,
@@ -222,8 +225,8 @@ class MultiTaskLasso(MultiTaskElasticNet):
         warm_start: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -318,6 +321,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
 
     _design_type = MultiTaskDesign
 
+    @with_hints
     def __init__(
         self,
         *,
@@ -333,8 +337,8 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         n_jobs: int | None = None,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         standardize: bool = False,
         rule: str = "min",
         scoring: Any = None,
@@ -393,6 +397,7 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
 
     path = staticmethod(lasso_path)
 
+    @with_hints
     def __init__(
         self,
         *,
@@ -407,8 +412,8 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         n_jobs: int | None = None,
         random_state: Any = None,
         selection: str = "cyclic",
-        l1_weights: ArrayLike | None = None,
-        l2_weights: ArrayLike | None = None,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
         standardize: bool = False,
         rule: str = "min",
         scoring: Any = None,

@@ -19,9 +19,12 @@ from softreg_fast._cd import CoordinateDescent
 from softreg_fast._columns import look_at_signals
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, Engine, WarmEngine, make_engine
+from softreg_fast.hints import with_hints
+from softreg_fast.names import PerFeature
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
 from softreg_fast.result import MultiTaskPath, Path, Solution, Status
+from softreg_fast.threads import effective_n_threads
 
 Vector = NDArray[np.float64]
 
@@ -38,26 +41,27 @@ class PathStep(NamedTuple):
     tol: float
 
 
+@with_hints
 def solve(
     X: Any,
     y: ArrayLike | None = None,
     *,
     alpha: float = 1.0,
     l1_ratio: float = 1.0,
-    l1_weights: ArrayLike | None = None,
-    l2_weights: ArrayLike | None = None,
-    l1: ArrayLike | None = None,
-    l2: ArrayLike | None = None,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
+    l1: PerFeature | None = None,
+    l2: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
     sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    standardize: bool = False,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
     solver: str = "auto",
     precompute: bool | str | ArrayLike = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
-    coef_init: ArrayLike | None = None,
+    coef_init: PerFeature | None = None,
     gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
 ) -> Solution:
@@ -71,22 +75,31 @@ def solve(
     Parameters
     ----------
     X : array-like, sparse, frame or Design, (n_samples, n_features)
-        See `Design` for what is used without a copy. A Design brings its own weights, intercept
-        and standardisation; those arguments are then ignored.
+        See `Design` for what is used without a copy. A Design brings its own weights, intercept,
+        standardisation and threads: another word about them is an error.
     y : array-like (n_samples,)
         May be left out if X is a Design that has a target.
     alpha : float >= 0, default=1.0
     l1_ratio : float in [0, 1], default=1.0
-    l1_weights, l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
-    l1, l2 : array-like (n_features,) or float or None
-        The vectors of the penalty outright, instead of the four above.
+    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a pandas Series is taken by the
+        names of the features (by their numbers where X has no names), and those that it does not
+        name have 1.
+    l1, l2 : array-like (n_features,), float, dict, Series or None
+        The vectors of the penalty outright, instead of the four above; 0 where a dict or Series
+        names no such feature.
     positive : bool, default=False
-    bounds : (lower, upper) or None
+        Every coefficient >= 0.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        Lower and upper are numbers, array-like (n_features,), dicts or Series by name, or None for
+        no bound.
     sample_weight : array-like (n_samples,) or None
-    fit_intercept : bool, default=True
-    standardize : bool, default=False
-        Penalise as if every column had unit variance; coefficients stay in the units of X.
+        >= 0; only their ratios matter.
+    fit_intercept : bool or None
+        None: True, or as the Design has it.
+    standardize : bool or None
+        Penalise as if every column had unit variance; coefficients stay in the units of X. None:
+        False, as in scikit-learn, or as the Design has it.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps among the features that
         matter, which ends at rounding level whatever tol), and where there is neither an L1 part
@@ -104,8 +117,8 @@ def solve(
         objective, as in scikit-learn; relative to the null loss that is 2 tol).
     max_iter : int, default=100_000
         Largest number of epochs.
-    coef_init : array-like (n_features,) or None
-        Where to start.
+    coef_init : array-like (n_features,), dict, Series or None
+        Where to start; 0 where a dict or Series names no such feature.
     gram_memory : float >= 0, default=2**30
         Bytes that Gram columns and the factor of the support may take, unless precompute asks for
         the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
@@ -161,6 +174,7 @@ def solve(
     return solution
 
 
+@with_hints
 def path(
     X: Any,
     y: ArrayLike | None = None,
@@ -169,18 +183,18 @@ def path(
     n_alphas: int = 100,
     eps: float = 1e-3,
     l1_ratio: float = 1.0,
-    l1_weights: ArrayLike | None = None,
-    l2_weights: ArrayLike | None = None,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
     sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    standardize: bool = False,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
     solver: str = "auto",
     precompute: bool | str | ArrayLike = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
-    coef_init: ArrayLike | None = None,
+    coef_init: PerFeature | None = None,
     max_dev_ratio: float | None = None,
     max_df: int | None = None,
     callback: Callable[[PathStep], bool | None] | None = None,
@@ -231,7 +245,7 @@ def path(
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     if isinstance(alphas, numbers.Integral):  # scikit-learn's newer way
         alphas, n_alphas = None, alphas
-    vectors = penalty.vectors(design.n_features)
+    vectors = penalty.vectors(design.n_features, design.feature_names)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
     grid = (
         alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else as_alphas(alphas)
@@ -313,7 +327,7 @@ class PathRun:
         self.position = 0
         self.stopped = False  # by the callback
         if known is None:
-            vectors = penalty.vectors(design.n_features)
+            vectors = penalty.vectors(design.n_features, design.feature_names)
             known = vectors, PenaltyVectors(*design.to_engine(*vectors))
         self.vectors, scaled = known
         if self.l1_ratio == 0.0:  # no L1 part, whatever its weights
@@ -446,7 +460,9 @@ def enet_path(
     unknown = sorted(set(params) - PATH_OPTIONS - {"random_state", "selection"})
     if unknown:
         raise ValueError(f"Unexpected parameters in params: {', '.join(unknown)}.")
-    options = {"tol": 1e-4, "max_iter": 1000, "fit_intercept": False, **params}
+    options = {"tol": 1e-4, "max_iter": 1000, **params}
+    if not isinstance(X, Design):
+        options.setdefault("fit_intercept", False)
     for name in ("random_state", "selection"):  # the order of descent is cyclic here
         options.pop(name, None)
     dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
@@ -486,8 +502,8 @@ def as_design(
     X: Any,
     y: ArrayLike | None,
     sample_weight: ArrayLike | None,
-    fit_intercept: bool,
-    standardize: bool,
+    fit_intercept: bool | None,
+    standardize: bool | None,
     n_threads: int | None,
 ) -> Design:
     """X itself if it is a Design (with y as its target, if given), else a Design of it."""
@@ -498,15 +514,45 @@ def as_design(
             X,
             y,
             sample_weight,
-            fit_intercept=fit_intercept,
-            standardize=standardize,
+            fit_intercept=True if fit_intercept is None else fit_intercept,
+            standardize=False if standardize is None else standardize,
             n_threads=n_threads,
         )
+    _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
     if y is not None:
         return X.with_target(y)
     if not hasattr(X, "y"):
         raise ValueError("This Design has no target; give y here or when making it.")
     return X
+
+
+def _check_beside(
+    design: Design,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> None:
+    # a Design was made with all of these: another word about them is a contradiction
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is given beside a Design, which has weights of its own; give "
+            "Design.with_weight(sample_weight) as X."
+        )
+    made = {
+        "fit_intercept": (fit_intercept, design.fit_intercept),
+        "standardize": (standardize, design.standardize),
+        "n_threads": (
+            None if n_threads is None else effective_n_threads(n_threads),
+            design.most_threads,
+        ),
+    }
+    for name, (given, own) in made.items():
+        if given is not None and given != own:
+            raise ValueError(
+                f"{name}={given!r} contradicts the Design, which was made with {name}={own!r}; "
+                f"leave {name} out, or make another Design."
+            )
 
 
 def solve_design(
@@ -525,7 +571,7 @@ def solve_design(
     """`solve` for a Design and a Penalty that exist already; the caller warns."""
     began = time.perf_counter() if began is None else began
     check_options(tol, max_iter, gram_memory)
-    vectors = penalty.vectors(design.n_features)
+    vectors = penalty.vectors(design.n_features, design.feature_names)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
     if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
         scaled = scaled._replace(l1=np.zeros(design.n_features))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from softreg_fast.names import Names, PerFeature, entries_by_name, is_by_name, name_of
+from softreg_fast.validation import check_unmasked
 
 Vector = NDArray[np.float64]
 
@@ -43,15 +47,18 @@ class Penalty:
         Strength, >= 0 and finite; 1.0 and the meaning are scikit-learn's.
     l1_ratio : float in [0, 1], default=1.0
         1 is the Lasso, 0 ridge.
-    l1_weights, l2_weights : float or array-like (n_features,) or None
-        The a_j and o_j, each >= 0. None: all 1. 0: not penalised. inf: excluded, w_j = 0.
+    l1_weights, l2_weights : float, array-like (n_features,), dict, Series or None
+        The a_j and o_j, each >= 0. None: all 1. 0: not penalised. inf: excluded, w_j = 0. A dict or
+        a pandas Series gives them by the names of the features (by their numbers where X has no
+        names); those that it does not name have 1.
     positive : bool, default=False
         Every w_j >= 0.
-    bounds : (lower, upper) or scipy.optimize.Bounds or None
-        Each a number, an array (n_features,) or None for no bound.
-    l1, l2 : float or array-like (n_features,) or None
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None
+        Each a number, an array (n_features,), a dict or Series by name, or None for no bound. A
+        dict as a whole gives pairs, {name: (lower, upper)}; the others are free.
+    l1, l2 : float, array-like (n_features,), dict, Series or None
         The vectors l1_j and l2_j outright, instead of alpha, l1_ratio and the weights; one that is
-        not given is 0. inf excludes.
+        not given, and features that are not named, have 0. inf excludes.
 
     Raises
     ------
@@ -61,12 +68,12 @@ class Penalty:
 
     alpha: float = 1.0
     l1_ratio: float = 1.0
-    l1_weights: ArrayLike | None = None
-    l2_weights: ArrayLike | None = None
+    l1_weights: PerFeature | None = None
+    l2_weights: PerFeature | None = None
     positive: bool = False
     bounds: Any = None
-    l1: ArrayLike | None = None
-    l2: ArrayLike | None = None
+    l1: PerFeature | None = None
+    l2: PerFeature | None = None
 
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha, low=0.0)
@@ -93,15 +100,18 @@ class Penalty:
             return 1.0, 1.0
         return self.alpha * self.l1_ratio, self.alpha * (1.0 - self.l1_ratio)
 
-    def vectors(self, n_features: int) -> PenaltyVectors:
-        """The penalty at unit strengths; excluded features have the box [0, 0]."""
+    def vectors(self, n_features: int, names: Names | None = None) -> PenaltyVectors:
+        """Return the penalty at unit strengths; excluded features have the box [0, 0].
+
+        `names` are those of the features, for what is given by name.
+        """
         if self.l1 is not None or self.l2 is not None:
-            l1 = nonnegative_vector("l1", self.l1, n_features, default=0.0)
-            l2 = nonnegative_vector("l2", self.l2, n_features, default=0.0)
+            l1 = nonnegative_vector("l1", self.l1, n_features, 0.0, names)
+            l2 = nonnegative_vector("l2", self.l2, n_features, 0.0, names)
         else:
-            l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, default=1.0)
-            l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, default=1.0)
-        lower, upper = self._box(n_features)
+            l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, 1.0, names)
+            l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
+        lower, upper = self._box(n_features, names)
         if np.isfinite(l1.max()) and np.isfinite(l2.max()):
             return PenaltyVectors(l1, l2, lower, upper)
         excluded = np.isinf(l1) | np.isinf(l2)
@@ -109,19 +119,19 @@ class Penalty:
         if misfit.any():
             j = int(np.flatnonzero(misfit)[0])
             raise ValueError(
-                f"Feature {j} is excluded by an infinite weight, but its bounds "
+                f"Feature {name_of(j, names)} is excluded by an infinite weight, but its bounds "
                 f"[{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
             )
         l1, l2, lower, upper = (np.where(excluded, 0.0, a) for a in (l1, l2, lower, upper))
         return PenaltyVectors(l1, l2, lower, upper)
 
-    def _box(self, n_features: int) -> tuple[Vector, Vector]:
+    def _box(self, n_features: int, names: Names | None) -> tuple[Vector, Vector]:
         if self.bounds is None:
             low = uniform(0.0 if self.positive else -np.inf, n_features)
             return low, uniform(np.inf, n_features)
         lower, upper = _as_pair(self.bounds)
-        low = bound_vector("lower", lower, n_features, -np.inf)
-        high = bound_vector("upper", upper, n_features, np.inf)
+        low = bound_vector("lower", lower, n_features, -np.inf, names)
+        high = bound_vector("upper", upper, n_features, np.inf, names)
         if self.positive:
             low = np.maximum(low, 0.0)
         empty = (low > high) | np.isposinf(low) | np.isneginf(high)
@@ -129,8 +139,8 @@ class Penalty:
             j = int(np.flatnonzero(empty)[0])
             also = " (positive=True asks for w >= 0)" if self.positive else ""
             raise ValueError(
-                f"The bounds of feature {j} are [{low[j]:g}, {high[j]:g}]{also}, which holds no "
-                "number; give lower <= upper."
+                f"The bounds of feature {name_of(j, names)} are [{low[j]:g}, {high[j]:g}]{also}, "
+                "which holds no number; give lower <= upper."
             )
         return low, high
 
@@ -160,56 +170,88 @@ def check_number(
     number = float(value)
     below = number <= low if low_open else number < low
     if not np.isfinite(number) or below or number > high:
-        wanted = f"{'>' if low_open else '>='} {low:g}" if np.isfinite(low) else "finite"
+        where = f" {'>' if low_open else '>='} {low:g}" if np.isfinite(low) else ""
         if np.isfinite(high):
-            wanted = f"in {'(' if low_open else '['}{low:g}, {high:g}]"
-        raise ValueError(f"{name} must be a finite number {wanted}, got {value!r}.")
+            where = f" in {'(' if low_open else '['}{low:g}, {high:g}]"
+        raise ValueError(f"{name} must be a finite number{where}, got {value!r}.")
     return number
 
 
-def nonnegative_vector(name: str, value: Any, n_features: int, default: float) -> Vector:
-    """A vector of numbers >= 0, inf allowed, from a number, an array or None."""
+def nonnegative_vector(
+    what: str, value: Any, n_features: int, default: float, names: Names | None = None
+) -> Vector:
+    """A vector of numbers >= 0, inf allowed, from a number, an array, a dict, a Series or None."""
     if value is None:
         return uniform(default, n_features)
-    vector = _broadcast(name, value, n_features)
+    vector = _per_feature(what, value, n_features, default, names)
     if np.isnan(vector).any() or (vector < 0.0).any():
         j = int(np.flatnonzero(np.isnan(vector) | (vector < 0.0))[0])
         raise ValueError(
-            f"{name}[{j}] is {vector[j]}; every entry must be >= 0 "
+            f"{what}[{name_of(j, names)}] is {vector[j]}; every entry must be >= 0 "
             "(0: not penalised, inf: excluded)."
         )
     return vector
 
 
-def bound_vector(name: str, value: Any, n_features: int, default: float) -> Vector:
+def bound_vector(
+    what: str, value: Any, n_features: int, default: float, names: Names | None = None
+) -> Vector:
     """A vector of bounds, infinite ones allowed."""
-    vector = _broadcast(f"{name} bounds", default if value is None else value, n_features)
+    given = default if value is None else value
+    vector = _per_feature(f"{what} bounds", given, n_features, default, names)
     if np.isnan(vector).any():
         j = int(np.flatnonzero(np.isnan(vector))[0])
-        raise ValueError(f"The {name} bound of feature {j} is NaN; use a number or an infinity.")
+        raise ValueError(
+            f"The {what} bound of feature {name_of(j, names)} is NaN; use a number or an infinity."
+        )
     return vector
 
 
-def _broadcast(name: str, value: Any, n_features: int) -> Vector:
+def _per_feature(
+    what: str, value: Any, n_features: int, default: float, names: Names | None
+) -> Vector:
+    if is_by_name(value, names):
+        entries = entries_by_name(what, value, n_features, names)
+        vector = np.full(n_features, default)
+        for j, entry in entries.items():
+            vector[j] = _entry(what, name_of(j, names), entry)
+        return vector
+    check_unmasked(what, value)
     given = np.asarray(value)
     if given.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {given.dtype}.")
+        raise TypeError(f"{what} must hold real numbers, got dtype {given.dtype}.")
     if given.shape not in ((), (1,), (n_features,)):
         raise ValueError(
-            f"{name} has shape {given.shape}; wanted is one number, or one for each of the "
-            f"{n_features} features, shape ({n_features},)."
+            f"{what} has shape {given.shape}; expected one number, or one for each of the "
+            f"{n_features} features, shape ({n_features},), or a dict by their names."
         )
     return np.array(np.broadcast_to(given, (n_features,)), dtype=np.float64)
+
+
+def _entry(what: str, name: str, entry: Any) -> float:
+    if isinstance(entry, bool | np.bool_) or not isinstance(entry, numbers.Real):
+        raise TypeError(f"{what}[{name}] must be a real number, got {entry!r}.")
+    return float(entry)
 
 
 def _as_pair(bounds: Any) -> tuple[Any, Any]:
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
         return bounds.lb, bounds.ub
+    if isinstance(bounds, Mapping):
+        pairs = {name: _two(f"bounds[{name!r}]", pair) for name, pair in bounds.items()}
+        return (
+            {name: -np.inf if low is None else low for name, (low, _) in pairs.items()},
+            {name: np.inf if high is None else high for name, (_, high) in pairs.items()},
+        )
+    return _two("bounds", bounds)
+
+
+def _two(what: str, pair: Any) -> tuple[Any, Any]:
     try:
-        lower, upper = bounds
+        lower, upper = pair
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds must be a pair (lower, upper), got {bounds!r}; each a number, an array with "
-            "one entry per feature, or None."
+            f"{what} must be a pair (lower, upper), got {pair!r}; each a number or None for no "
+            "bound, and for all features at once an array with one entry per feature."
         ) from None
     return lower, upper

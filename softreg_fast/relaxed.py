@@ -67,6 +67,24 @@ class RelaxedPath:
             df=np.diff(coefs.indptr).astype(np.int64),
         )
 
+    def coef_at(self, alpha: float | ArrayLike, gamma: float = 0.0) -> Vector:
+        """Return the coefficients of `at(gamma)`, by default the refits, at one alpha or several.
+
+        Shapes and errors are those of `Path.coef_at`. Between two alphas of the grid refits do not
+        follow a line as the Lasso does: there it is a blend of the two.
+        """
+        return self.at(gamma).coef_at(alpha)
+
+    def predict(
+        self, X: Any, alpha: float | ArrayLike | None = None, gamma: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the predictions of `at(gamma)`, by default those of the refits.
+
+        X, alpha and the shapes are those of `Path.predict`: the columns of frames are found by
+        name.
+        """
+        return self.at(gamma).predict(X, alpha)
+
     def __repr__(self) -> str:
         return f"RelaxedPath(refits of {self.path!r})"
 
@@ -78,8 +96,8 @@ def relaxed_path(
     positive: bool = False,
     bounds: Any = None,
     sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    standardize: bool = False,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
     n_threads: int | None = None,
     **options: Any,
 ) -> RelaxedPath:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self, overload
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
+from softreg_fast.contents import check_contents
+from softreg_fast.names import Names, in_order
+from softreg_fast.penalty import check_number
 from softreg_fast.validation import check_sparse
 
 Vector = NDArray[np.float64]
@@ -56,7 +59,8 @@ class Solution:
     strategy : str
         How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
         docs/mathematics.md, section 9.
-    feature_names : ndarray of str or None
+    feature_names : ndarray of object or None
+        The labels of a frame's columns; `predict` finds them by name.
     """
 
     alpha: float
@@ -84,8 +88,20 @@ class Solution:
         return _relative(self.gap, self.null_loss)
 
     def predict(self, X: Any) -> Vector:
-        """X w + b, (n_samples,) or (n_samples, n_tasks)."""
-        return np.asarray(_product(X, self.coef.T) + self.intercept)
+        """Return X w + b, (n_samples,) or (n_samples, n_tasks).
+
+        Parameters
+        ----------
+        X : array-like, sparse, frame or Design, (n_samples, n_features)
+            The columns of a frame are found by name, if the model was fitted to named columns;
+            columns that it does not know are passed over. Those of an array are taken in order.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For columns that are missing, and for X that is not finite numbers.
+        """
+        return np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
 
     def selected(self) -> list[tuple[Any, Any]]:
         """(name or index, coefficient or those of all tasks) of the nonzero ones, the largest
@@ -142,8 +158,16 @@ class Path:
     def __len__(self) -> int:
         return len(self.alphas)
 
-    def __getitem__(self, k: int) -> Solution:
-        """The model at the k-th alpha."""
+    @overload
+    def __getitem__(self, k: int) -> Solution: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> Self: ...
+
+    def __getitem__(self, k: int | slice) -> Solution | Self:
+        """The model at the k-th alpha; those of a slice are a path of their own."""
+        if isinstance(k, slice):
+            return self.part(k)
         k = range(len(self))[k]
         return Solution(
             alpha=float(self.alphas[k]),
@@ -161,14 +185,22 @@ class Path:
             feature_names=self.feature_names,
         )
 
-    def part(self, chosen: slice) -> Path:
-        """The models at these positions as a path of their own."""
+    def part(self, chosen: slice) -> Self:
+        """The models at these positions as a path of their own.
+
+        Raises
+        ------
+        ValueError
+            For a slice that goes backwards: the alphas of a path fall.
+        """
+        if chosen.step is not None and chosen.step < 0:
+            raise ValueError(f"The alphas of a path fall; {chosen} would make them rise.")
         by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
         parts = {name: getattr(self, name)[chosen] for name in by_alpha}
         return replace(self, coefs=self.coefs[:, self._columns_of(chosen)], **parts)
 
-    def _columns_of(self, chosen: slice) -> slice:
-        return chosen
+    def _columns_of(self, chosen: slice) -> NDArray[np.intp]:
+        return np.arange(len(self))[chosen]
 
     @property
     def converged(self) -> bool:
@@ -180,25 +212,56 @@ class Path:
         """gaps / null_loss."""
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])
 
-    def coef_at(self, alpha: float) -> Vector:
-        """Coefficients at any alpha of the path's range, (n_features,).
+    def coef_at(self, alpha: float | ArrayLike) -> Vector:
+        """Return the coefficients at any alpha of the path's range, (n_features,), or at several.
 
         Linear in alpha between grid points: exact for the Lasso while the support does not change
         in between, since its path is piecewise linear.
 
+        Parameters
+        ----------
+        alpha : float or array-like (n_alphas,)
+
+        Returns
+        -------
+        ndarray (n_features,), of several alphas (n_features, n_alphas); with several tasks
+        (n_tasks, n_features) and (n_tasks, n_features, n_alphas).
+
         Raises
         ------
-        ValueError
-            If alpha lies outside the path.
+        ValueError, TypeError
+            If an alpha lies outside the path, or is no number.
         """
-        return self._at(alpha)[0]
+        if np.ndim(alpha) == 0:
+            return self._at(alpha)[0]
+        return np.stack([self._at(each)[0] for each in np.ravel(alpha)], axis=-1)
 
-    def predict(self, X: Any, alpha: float | None = None) -> NDArray[np.float64]:
-        """Predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,)."""
+    def predict(self, X: Any, alpha: float | ArrayLike | None = None) -> NDArray[np.float64]:
+        """Return predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,).
+
+        Parameters
+        ----------
+        X : array-like, sparse, frame or Design, (n_samples, n_features)
+            As in `Solution.predict`: the columns of frames are found by name.
+        alpha : float, array-like (n_alphas,) or None
+            In the path's range, as for `coef_at`; None: all of the path.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For columns that are missing, X that is not finite numbers, alphas out of range.
+        """
         if alpha is None:
-            return _product(X, self.coefs) + self.intercepts
-        coef, intercept = self._at(alpha)
-        return np.asarray(_product(X, coef.T) + intercept)
+            return self._predict(X, self.coefs, self.intercepts)
+        if np.ndim(alpha) == 0:
+            coef, intercept = self._at(alpha)
+            return np.asarray(_product(X, coef.T, self.feature_names) + intercept)
+        found = [self._at(each) for each in np.ravel(alpha)]
+        coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in found]).T)
+        return self._predict(X, coefs, np.array([b for _, b in found]))
+
+    def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
+        return _product(X, coefs, self.feature_names) + intercepts
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Nonzero features of the k-th model and their coefficients, (df,)."""
@@ -214,7 +277,8 @@ class Path:
     def _intercept(self, k: int) -> Any:
         return float(self.intercepts[k])
 
-    def _at(self, alpha: float) -> tuple[Vector, Any]:
+    def _at(self, alpha: Any) -> tuple[Vector, Any]:
+        alpha = check_number("alpha", alpha)
         if not len(self) or not self.alphas[-1] <= alpha <= self.alphas[0]:
             span = f"{self.alphas[-1]:.6g} to {self.alphas[0]:.6g}" if len(self) else "empty"
             raise ValueError(
@@ -280,12 +344,10 @@ class MultiTaskPath(Path):
         """Columns of y."""
         return int(self.intercepts.shape[1])
 
-    def predict(self, X: Any, alpha: float | None = None) -> NDArray[np.float64]:
-        """Predictions for every alpha, (n_samples, n_tasks, n_alphas), or for one."""
-        if alpha is not None:
-            return super().predict(X, alpha)
-        predicted = _product(X, self.coefs).reshape(-1, *self.intercepts.shape) + self.intercepts
-        return np.moveaxis(predicted, 1, 2)
+    def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
+        # (n_samples, n_tasks, n_alphas)
+        predicted = _product(X, coefs, self.feature_names).reshape(-1, *intercepts.shape)
+        return np.moveaxis(predicted + intercepts, 1, 2)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Nonzero features of the k-th model and their coefficients, (df, n_tasks)."""
@@ -294,9 +356,9 @@ class MultiTaskPath(Path):
         w = self.coefs.data[start:stop].reshape(self.n_tasks, -1).T
         return self.coefs.indices[start : start + len(w)], w
 
-    def _columns_of(self, chosen: slice) -> slice:
-        start, stop, _ = chosen.indices(len(self))
-        return slice(start * self.n_tasks, stop * self.n_tasks)
+    def _columns_of(self, chosen: slice) -> NDArray[np.intp]:
+        columns = np.arange(len(self) * self.n_tasks).reshape(len(self), -1)
+        return columns[chosen].ravel()
 
     def _intercept(self, k: int) -> Any:
         return self.intercepts[k]
@@ -306,8 +368,10 @@ def _relative(gap: float, null_loss: float) -> float:
     return gap / null_loss if null_loss > 0.0 else gap
 
 
-def _product(X: Any, coef: Any) -> NDArray[np.float64]:
+def _product(X: Any, coef: Any, names: Names | None) -> NDArray[np.float64]:
+    X = in_order(X, names, coef.shape[0])
     check_sparse(X)
+    X = check_contents("X", X)
     X = check_array(X, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32])
     if X.shape[1] != coef.shape[0]:
         raise ValueError(

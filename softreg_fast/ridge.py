@@ -378,11 +378,11 @@ def gradient_descent(
         raise ValueError(f"n_iter must be an integer >= 0, got {n_iter!r}.")
     design = Design(X, y, sample_weight, fit_intercept=False, n_threads=n_threads)
     n, p = design.n_samples, design.n_features
-    ridge = nonnegative_vector("l2", l2, p, default=0.0)
+    ridge = nonnegative_vector("l2", l2, p, 0.0, design.feature_names)
     excluded = np.isinf(ridge)
     box = (np.where(excluded, 0.0, -np.inf), np.where(excluded, 0.0, np.inf))
     zero = np.zeros(p)
-    start = zero if coef_init is None else as_start(coef_init, p)
+    start = zero if coef_init is None else as_start(coef_init, p, names=design.feature_names)
     weight = np.ones(n) if design.weight is None else design.weight
     updates = GradientUpdates(
         design.unscaled_columns,

@@ -12,9 +12,11 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.cv import RULES
 from softreg_fast.design import Design
 from softreg_fast.folds import Training, make_folds, pairs_of
-from softreg_fast.linear_model import _LinearRegressor, ridge_strengths
+from softreg_fast.hints import with_hints
+from softreg_fast.linear_model import _LinearRegressor, l2_weights_of, ridge_strengths
+from softreg_fast.names import PerFeature
 from softreg_fast.path import checked_alphas, solve_design
-from softreg_fast.penalty import Penalty, nonnegative_vector
+from softreg_fast.penalty import Penalty
 from softreg_fast.routing import routed
 from softreg_fast.scoring import scores_of
 from softreg_fast.spectrum import RidgeSpectrum, ridge_spectrum
@@ -81,6 +83,7 @@ class RidgeCV(_LinearRegressor):
     (0.01, 0.517)
     """
 
+    @with_hints
     def __init__(
         self,
         alphas: Any = (0.1, 1.0, 10.0),
@@ -92,7 +95,7 @@ class RidgeCV(_LinearRegressor):
         store_cv_results: bool = False,
         alpha_per_target: bool = False,
         rule: str = "min",
-        l2_weights: ArrayLike | None = None,
+        l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -109,7 +112,11 @@ class RidgeCV(_LinearRegressor):
         self.n_threads = n_threads
 
     def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
     ) -> Self:
         """Choose alpha, then fit the model to all samples.
 
@@ -134,7 +141,7 @@ class RidgeCV(_LinearRegressor):
         if given.ndim > 2:
             raise ValueError(f"y has shape {given.shape}; wanted is a vector or a matrix.")
         targets = [design.with_target(t) for t in given.reshape(len(given), -1).T]
-        weights = nonnegative_vector("l2_weights", self.l2_weights, design.n_features, default=1.0)
+        weights = l2_weights_of(self.l2_weights, design)
         spectrum = ridge_spectrum(targets[0], weights)
         together = not self.alpha_per_target or len(targets) == 1
         search = _Search(design, targets, alphas, self.scoring, score, together)
@@ -226,6 +233,7 @@ class _Search:
         Squared errors or predictions of samples left out, if they were to be kept.
     """
 
+    @with_hints
     def __init__(
         self,
         design: Design,

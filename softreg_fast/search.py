@@ -49,7 +49,9 @@ class Search:
         self.gammas = gammas
         self.options = options
         self.penalties = [Penalty(1.0, ratio, **penalty) for ratio in l1_ratios.tolist()]
-        self.vectors = [each.vectors(design.n_features) for each in self.penalties]
+        self.vectors = [
+            each.vectors(design.n_features, design.feature_names) for each in self.penalties
+        ]
         if isinstance(alphas, numbers.Integral):
             scaled = [PenaltyVectors(*design.to_engine(*vectors)) for vectors in self.vectors]
             grids = [

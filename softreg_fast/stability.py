@@ -16,6 +16,8 @@ from sklearn.utils import check_random_state
 
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
+from softreg_fast.hints import with_hints
+from softreg_fast.names import PerFeature
 from softreg_fast.path import (
     PathRun,
     alpha_grid,
@@ -145,6 +147,7 @@ class StabilityPath:
         return "\n".join(lines)
 
 
+@with_hints
 def stability_path(
     X: Any,
     y: ArrayLike | None = None,
@@ -153,13 +156,13 @@ def stability_path(
     n_alphas: int = 100,
     eps: float = 1e-2,
     l1_ratio: float = 1.0,
-    l1_weights: ArrayLike | None = None,
-    l2_weights: ArrayLike | None = None,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
     sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    standardize: bool = False,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
     n_subsamples: int = 100,
     fraction: float = 0.5,
     complementary: bool = True,
@@ -234,7 +237,7 @@ def stability_path(
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
-    vectors = penalty.vectors(design.n_features)
+    vectors = penalty.vectors(design.n_features, design.feature_names)
     if alphas is None or isinstance(alphas, numbers.Integral):
         scaled = PenaltyVectors(*design.to_engine(*vectors))
         count: Any = n_alphas if alphas is None else alphas

@@ -10,20 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from softreg_fast._columns import check_compressed
+from softreg_fast.contents import check_contents, check_unmasked
+from softreg_fast.names import Names, entries_by_name, is_by_name
 
 Vector = NDArray[np.float64]
 
 # Rows and columns that are transposed at once: what a tile touches stays in the cache.
 TILE = (256, 16_384)
-
-
-def feature_names_of(X: Any) -> NDArray[np.object_] | None:
-    """The column names of a frame, if they are all strings."""
-    names = getattr(X, "columns", None)
-    if names is None or callable(names):
-        return None
-    names = np.asarray(list(names), dtype=object)
-    return names if len(names) and all(isinstance(name, str) for name in names) else None
 
 
 def as_columns(X: Any) -> Any:
@@ -60,13 +53,8 @@ def _is_plain(array: Any) -> bool:
 def as_real(name: str, value: Any, **options: Any) -> Any:
     """scikit-learn's check_array, with messages that name what was given."""
     if value is None:
-        raise ValueError(f"{name} is None; wanted is an array of real numbers.")
-    dtype = getattr(value, "dtype", None)
-    kind = getattr(dtype, "kind", "")
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {dtype}; use real numbers.")
-    if kind in ("m", "M"):
-        raise TypeError(f"{name} has dtype {dtype}; turn dates and durations into numbers first.")
+        raise ValueError(f"{name} is None; expected an array of real numbers.")
+    value = check_contents(name, value)
     try:
         return check_array(value, input_name=name, **options)
     except (ValueError, TypeError) as error:
@@ -143,6 +131,23 @@ def check_structure(X: Any) -> bool:
     return problem == "" and len(rows) == indptr[-1]
 
 
+def check_same_rows(X: Any, name: str, values: Any) -> None:
+    """ValueError if a Series holds the row labels of a frame X in another order.
+
+    Rows are paired by position, as everywhere in NumPy; labels in another order show that this
+    would pair the wrong ones. Labels of different kinds say nothing.
+    """
+    rows, labels = getattr(X, "index", None), getattr(values, "index", None)
+    if rows is None or labels is None or callable(rows) or callable(labels):
+        return
+    if len(rows) != len(labels) or rows.equals(labels) or set(rows) != set(labels):
+        return
+    raise ValueError(
+        f"The index of {name} holds the labels of X's rows in another order, but rows are paired "
+        f"by position; give {name}.loc[X.index], or {name}.to_numpy() if the order is meant."
+    )
+
+
 def check_sparse(X: Any) -> None:
     """ValueError if X is a malformed sparse matrix: SciPy's products do not look."""
     if sp.issparse(X) and X.format in ("csc", "csr", "coo"):
@@ -202,15 +207,22 @@ def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
     return targets
 
 
-def as_start(coef_init: ArrayLike, n_features: int, *n_tasks: int) -> Vector:
-    """Initial coefficients as a finite float64 array, one value per feature (and task)."""
-    start, wanted = np.asarray(coef_init), (*n_tasks, n_features)
+def as_start(coef_init: Any, n_features: int, *n_tasks: int, names: Names | None = None) -> Vector:
+    """Initial coefficients as a finite float64 array, one value per feature (and task).
+
+    A dict or a Series gives them by name; features that it does not name start at 0.
+    """
+    if not n_tasks and is_by_name(coef_init, names):
+        entries = entries_by_name("coef_init", coef_init, n_features, names)
+        coef_init = [entries.get(j, 0.0) for j in range(n_features)]
+    check_unmasked("coef_init", coef_init)
+    start, expected = np.asarray(coef_init), (*n_tasks, n_features)
     if start.dtype.kind not in "fiub":
         raise TypeError(f"coef_init must hold real numbers, got dtype {start.dtype}.")
-    if start.shape != wanted:
+    if start.shape != expected:
         each = "each feature and task" if n_tasks else "each feature"
         raise ValueError(
-            f"coef_init has shape {start.shape}; X wants one number for {each}, shape {wanted}."
+            f"coef_init has shape {start.shape}; expected one number for {each}, shape {expected}."
         )
     if not np.isfinite(start).all():
         raise ValueError("coef_init contains NaN or infinity; start from finite numbers.")
@@ -221,6 +233,7 @@ def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple
     """(weights with mean one, or None where all are equal; the sum of the weights as given)."""
     if sample_weight is None:
         return None, float(n_samples)
+    check_unmasked("sample_weight", sample_weight)
     given = np.asarray(sample_weight)
     if given.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight has dtype {given.dtype}; use real numbers.")

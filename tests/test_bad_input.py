@@ -21,15 +21,21 @@ from softreg_fast import (
     Design,
     ElasticNet,
     Lasso,
+    LassoCV,
+    MultiTaskLasso,
     Path,
     Penalty,
     Ridge,
+    RidgeCV,
+    cv_path,
     effective_n_threads,
     enet_path,
     gradient_descent,
     lasso_path,
     path,
+    relaxed_path,
     solve,
+    stability_path,
 )
 
 INF, NAN = np.inf, np.nan
@@ -116,20 +122,32 @@ def _matrices():
         ("sparse without rows", sp.csr_array((0, P)), r"0 sample\(s\) .* minimum of 1"),
         ("sparse without columns", sp.csc_array((N, 0)), r"0 feature\(s\) .* minimum of 1"),
         ("a number", 3.0, "X must hold real numbers.* got scalar"),
-        ("None", None, "X is None; wanted is an array"),
+        ("None", None, "X is None; expected an array"),
         ("a word", "abc", "X must hold real numbers"),
-        ("words", np.full((N, P), "a"), "X must hold real numbers.* convert string to float"),
-        ("objects", np.full((N, P), "a", object), "X must hold real numbers.* convert string"),
+        ("words", np.full((N, P), "a"), "X must hold real numbers, but it holds text: expand"),
+        (
+            "objects",
+            np.full((N, P), "a", object),
+            "X must hold real numbers, but it holds text: expand",
+        ),
         ("ragged lists", [[1, 2], [3]], "X must hold real numbers, one row for each sample"),
         ("complex", X + 1j, "Complex data not supported: X has dtype complex128; use real"),
+        ("complex lists", (X + 1j).tolist(), "Complex data not supported: X has dtype complex128"),
         ("sparse complex", sp.csc_array(X + 1j), "Complex data not supported: X has dtype comp"),
     ]:
         yield f"X, {name}", {"X": bad}, ValueError, pattern
     for name, bad, pattern in [
         ("dictionaries", np.full((N, P), {}, object), "X must hold real.* string or a real number"),
-        ("complex lists", (X + 1j).tolist(), "X must hold real numbers.* not 'complex'"),
-        ("dates", np.full((N, P), np.datetime64("2020-01-01")), "dtype datetime64.*into numbers"),
-        ("durations", np.full((N, P), np.timedelta64(1, "s")), "dtype timedelta64.*into numbers"),
+        (
+            "dates",
+            np.full((N, P), np.datetime64("2020-01-01")),
+            "holds dates or durations: turn them",
+        ),
+        (
+            "durations",
+            np.full((N, P), np.timedelta64(1, "s")),
+            "holds dates or durations: turn them",
+        ),
     ]:
         yield f"X, {name}", {"X": bad}, TypeError, pattern
 
@@ -145,7 +163,11 @@ def _targets():
         ("empty", y[:0], r"y .* 0 sample\(s\) .* minimum of 1"),
         ("a number", 1.0, "y is 1.0; wanted is one target value for each row"),
         ("None", None, "y.*(missing|None); give one target value for each row of X"),
-        ("words", np.full(N, "a"), "y must hold real numbers.* convert string"),
+        (
+            "words",
+            np.full(N, "a"),
+            "y must hold .* holds classes: .* code two classes as 0 and 1",
+        ),
         ("complex", y + 1j, "Complex data not supported: y has dtype complex128; use real"),
         ("three dimensions", y[:, None, None], r"y has shape \(12, 1, 1\); wanted is"),
         ("no targets", np.zeros((N, 0)), r"y .* 0 feature\(s\)|y has shape \(12, 0\)"),
@@ -209,7 +231,7 @@ def _numbers():
         "n_threads=0 .* use None or -1 for every core",
     )
     for name in ("fit_intercept", "standardize", "positive"):
-        for value in ("yes", None, 1, NAN):
+        for value in ("yes", 1, NAN):
             pattern = f"{name} must be True or False, got {value!r}"
             yield f"{name}={value!r}", {name: value}, TypeError, pattern
 
@@ -218,8 +240,8 @@ def _vectors():
     """Weights, bounds, grids and starting points."""
     for name in ("l1_weights", "l2_weights"):
         for what, bad, pattern in [
-            ("short", [1.0, 1.0], r"has shape \(2,\); wanted is .* shape \(4,\)"),
-            ("a column", np.ones((P, 1)), r"has shape \(4, 1\); wanted is .* shape \(4,\)"),
+            ("short", [1.0, 1.0], r"has shape \(2,\); expected .* shape \(4,\)"),
+            ("a column", np.ones((P, 1)), r"has shape \(4, 1\); expected .* shape \(4,\)"),
             ("negative", [1, -1, 1, 1], r"\[1\] is -1.0; every entry must be >= 0"),
             ("a negative number", -1.0, r"\[0\] is -1.0; every entry must be >= 0"),
             ("NaN", [1, 1, NAN, 1], r"\[2\] is nan; every entry must be >= 0"),
@@ -238,7 +260,7 @@ def _vectors():
         ("all below", (-INF, -INF), rf"bounds of feature 0 are \[-inf, -inf\], {empty}"),
         ("lower NaN", (NAN, 1.0), "lower bound of feature 0 is NaN; use a number"),
         ("upper NaN", (None, [1, 1, NAN, 1]), "upper bound of feature 2 is NaN; use a number"),
-        ("short", ([0.0, 0.0], 1.0), r"lower bounds has shape \(2,\); wanted is .* \(4,\)"),
+        ("short", ([0.0, 0.0], 1.0), r"lower bounds has shape \(2,\); expected .* \(4,\)"),
         ("three", (1, 2, 3), r"bounds must be a pair \(lower, upper\), got \(1, 2, 3\)"),
         ("a number", 3.0, r"bounds must be a pair \(lower, upper\), got 3.0"),
         ("one pair each", [(0, 1)] * P, r"bounds must be a pair \(lower, upper\)"),
@@ -263,8 +285,8 @@ def _vectors():
         pattern = rf"alphas\[0\] must be an instance of float, not {type(bad[0]).__name__}"
         yield f"alphas, {what}", {"alphas": bad}, TypeError, pattern
     for what, bad, pattern in [
-        ("short", np.zeros(3), r"coef_init has shape \(3,\); X wants .* \(4,\)"),
-        ("a number", 1.0, r"coef_init has shape \(\); X wants .* \(4,\)"),
+        ("short", np.zeros(3), r"coef_init has shape \(3,\); expected .* \(4,\)"),
+        ("a number", 1.0, r"coef_init has shape \(\); expected .* \(4,\)"),
         ("NaN", [NAN] * P, "coef_init contains NaN or infinity; start from finite"),
     ]:
         yield f"coef_init, {what}", {"coef_init": bad}, ValueError, pattern
@@ -296,6 +318,14 @@ def _choices():
     seed = {"selection": "random", "random_state": "a"}
     yield "random_state, a word", seed, ValueError, "'a' cannot be used to seed"
     yield "callback=3", {"callback": 3}, TypeError, "callback must be a function .* got 3"
+
+
+# None leaves it to a Design in solve and path; estimators have no Design
+@pytest.mark.parametrize("name", ["fit_intercept", "standardize"])
+@pytest.mark.parametrize("estimator", [Lasso, ElasticNet, Ridge])
+def test_estimators_want_true_or_false(estimator, name):
+    with pytest.raises(TypeError, match=f"{name} must be True or False, got None"):
+        estimator(**{name: None}).fit(X, y)
 
 
 @pytest.mark.parametrize(("function", "change", "error", "pattern"), list(cases()))
@@ -409,7 +439,7 @@ def test_number_of_threads(bad):
         ({"n_iter": -1}, "n_iter must be an integer >= 0, got -1"),
         ({"n_iter": 2.5}, "n_iter must be an integer >= 0, got 2.5"),
         ({"l2": -1.0}, r"l2\[0\] is -1.0; every entry must be >= 0"),
-        ({"l2": [1.0, 2.0]}, r"l2 has shape \(2,\); wanted is .* \(4,\)"),
+        ({"l2": [1.0, 2.0]}, r"l2 has shape \(2,\); expected .* \(4,\)"),
         ({"coef_init": [0.0]}, r"coef_init .*\(1,\)"),
         ({"coef_init": [NAN] * P}, "coef_init .*(finite|NaN)"),
         ({"coef_init": ["a"] * P}, "coef_init must hold real numbers"),
@@ -619,3 +649,46 @@ def main():
 
 if __name__ == "__main__":
     main()
+
+
+# ---------------------------------------------------------------------------------------------
+# Contradictions
+
+
+@pytest.mark.parametrize("function", [solve, path, cv_path, relaxed_path, stability_path])
+def test_another_word_beside_a_design_is_an_error(function):
+    design = Design(X, y, ONES, n_threads=1)
+    for option, pattern in [
+        ({"sample_weight": 2 * ONES}, r"beside a Design, .* give Design.with_weight"),
+        ({"fit_intercept": False}, "fit_intercept=False contradicts .* made with .*=True; leave"),
+        ({"standardize": True}, "standardize=True contradicts the Design, .* standardize=False"),
+        ({"n_threads": 2}, "n_threads=2 contradicts the Design, which was made with n_threads=1"),
+    ]:
+        with pytest.raises(ValueError, match=pattern):
+            function(design, **option)
+    other = Design(X, y, fit_intercept=False, standardize=True)
+    with pytest.raises(ValueError, match="fit_intercept=True contradicts"):
+        function(other, fit_intercept=True)
+    with pytest.raises(ValueError, match="standardize=False contradicts"):
+        function(other, standardize=False)
+
+
+def test_the_same_word_beside_a_design_is_none():
+    design = Design(X, y, fit_intercept=False, standardize=True, n_threads=1)
+    said = {"fit_intercept": False, "standardize": True, "n_threads": 1}
+    fit = solve(design, alpha=0.1, **said)
+    assert_array_equal(fit.coef, solve(design, alpha=0.1).coef)
+    assert_array_equal(fit.coef, solve(X, y, alpha=0.1, **said).coef)
+    assert_array_equal(fit.coef, solve(X, y, alpha=0.1, fit_intercept=False, standardize=True).coef)
+
+
+def test_estimators_and_designs_take_no_design():
+    design = Design(X, y)
+    for estimator in (Lasso(), ElasticNet(), Ridge(), LassoCV(), RidgeCV(), MultiTaskLasso()):
+        for more in ((), (y,)):
+            with pytest.raises(
+                TypeError, match=r"fits arrays, .* X is a Design, which is for solve"
+            ):
+                estimator.fit(design, *more)
+    with pytest.raises(TypeError, match="X is a Design; expected an array"):
+        Design(design, y)

@@ -1,5 +1,8 @@
 """Design: what is used where it lies, what is converted, and the numbers that describe it."""
 
+import copy
+import pickle
+
 import numpy as np
 import oracles
 import pandas as pd
@@ -10,9 +13,11 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD
 
-from softreg_fast import Design
+from softreg_fast import Design, path
 from softreg_fast import design as design_module
-from softreg_fast.validation import as_columns, as_target, as_weights, feature_names_of
+from softreg_fast.design import MultiTaskDesign
+from softreg_fast.names import feature_names_of
+from softreg_fast.validation import as_columns, as_target, as_weights
 
 UNTOUCHED_DENSE = ("fortran", "row slice", "column stride", "memmap")
 UNTOUCHED_SPARSE = ("csc_array", "csc_matrix", "csc_array int64", "csc with zeros")
@@ -338,3 +343,25 @@ def test_gram_of_another_matrix_is_refused(rng):
     # of a weighted or standardised problem the user's X'X says nothing: it is computed anew
     weighted = Design(X, y, problems.sample_weights(rng, 40))
     assert_array_equal(weighted.gram_from(X.T @ X), weighted.gram)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csc_array, sp.csr_array, pd.DataFrame])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_designs_can_be_pickled_and_copied(rng, form, weighted):
+    X, y = problems.make_data(rng, 30, 5)
+    weight = rng.random(30) if weighted else None
+    for design in (
+        Design(form(X), y, weight, standardize=True),
+        MultiTaskDesign(form(X), np.c_[y, -y], weight, fit_intercept=False),
+    ):
+        expected = path(design, n_alphas=5)
+        for other in (pickle.loads(pickle.dumps(design)), copy.deepcopy(design), copy.copy(design)):
+            assert_array_equal(path(other, n_alphas=5).coefs.toarray(), expected.coefs.toarray())
+            assert_array_equal(other.gram, design.gram)
+            assert other.unscaled_columns is not None
+
+
+def test_a_copy_of_a_design_shares_its_matrix(rng):
+    design = Design(*problems.make_data(rng, 30, 5))
+    assert copy.copy(design).X is design.X
+    assert copy.copy(design).columns is design.columns

@@ -157,3 +157,18 @@ def test_bad_gammas(rng):
     for relax in (True, 0.0, [0.25]):
         with pytest.raises(ValueError, match="relax and patience need folds"):
             cv_path(X, y, relax=relax, criterion="bic")
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0])
+def test_predictions_are_those_of_the_blend(data, gamma):
+    X, y = data
+    found = relaxed_path(X, y, n_alphas=6, eps=0.1)
+    blend = gamma * found.path.coefs.toarray() + (1 - gamma) * found.refits.coefs.toarray()
+    intercepts = gamma * found.path.intercepts + (1 - gamma) * found.refits.intercepts
+    expected = dense(X) @ blend + intercepts
+    assert_allclose(found.predict(X, gamma=gamma), expected, rtol=1e-10, atol=1e-10)
+    alphas = found.path.alphas[[1, 3]]
+    assert_allclose(found.predict(X, alphas, gamma), expected[:, [1, 3]], rtol=1e-10, atol=1e-10)
+    assert_allclose(found.coef_at(alphas, gamma), blend[:, [1, 3]], rtol=1e-10, atol=1e-12)
+    if gamma == 0.0:
+        assert_array_equal(found.predict(X), found.predict(X, gamma=0.0))

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast import Path, Solution, Status, path, solve
+from softreg_fast.design import MultiTaskDesign
 
 
 @pytest.fixture
@@ -212,3 +213,59 @@ def test_names_reach_the_results(data):
         assert list(fits.feature_names) == problems.names(8)
         assert list(fits[2].feature_names) == problems.names(8)
     assert path(X, y, n_alphas=2).feature_names is None
+
+
+# ---------------------------------------------------------------------------------------------
+# Several alphas, and parts of a path
+
+
+def test_several_alphas_at_once(data, fits):
+    X = data[0]
+    alphas = [fits.alphas[2], 0.3 * fits.alphas[3] + 0.7 * fits.alphas[4], fits.alphas[-1]]
+    assert_array_equal(fits.coef_at(alphas), np.transpose([fits.coef_at(a) for a in alphas]))
+    each = np.transpose([fits.predict(X, a) for a in alphas])
+    assert_allclose(fits.predict(X, np.array(alphas)), each, rtol=1e-12, atol=1e-12)
+    assert fits.coef_at(alphas[:1]).shape == (8, 1)
+    assert fits.predict(X, alphas[:1]).shape == (40, 1)
+
+
+def test_several_alphas_of_several_tasks(data):
+    X, y = data
+    fits = path(MultiTaskDesign(X, np.c_[y, -y, y**2]), n_alphas=5)
+    alphas = [fits.alphas[1], fits.alphas[2:4].mean()]
+    found = fits.coef_at(alphas)
+    assert found.shape == (3, 8, 2)
+    for k, alpha in enumerate(alphas):
+        assert_array_equal(found[..., k], fits.coef_at(alpha))
+        expected = X @ fits.coef_at(alpha).T + fits.predict(np.zeros((1, 8)), alpha)
+        assert_allclose(fits.predict(X, alphas)[..., k], expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "error", "pattern"),
+    [
+        ("x", TypeError, r"alpha must be a real number, got 'x' \(str\)"),
+        (["x"], TypeError, "alpha must be a real number, got 'x'"),
+        (np.nan, ValueError, "alpha must be a finite number, got nan"),
+        ([1e9], ValueError, "alpha=1000000000.0 lies outside this path"),
+    ],
+)
+def test_alphas_that_mean_nothing(data, fits, alpha, error, pattern):
+    for attempt in (lambda: fits.coef_at(alpha), lambda: fits.predict(data[0], alpha)):
+        with pytest.raises(error, match=pattern):
+            attempt()
+
+
+def test_a_slice_of_a_path_is_a_path(data, fits):
+    X, y = data
+    several = path(MultiTaskDesign(X, np.c_[y, -y]), n_alphas=9)
+    for whole in (fits, several):
+        for chosen in (slice(2, 5), slice(None, None, 3), slice(-2, None)):
+            part = whole[chosen]
+            assert type(part) is type(whole)
+            assert_array_equal(part.alphas, whole.alphas[chosen])
+            for k, position in enumerate(range(9)[chosen]):
+                assert_array_equal(part[k].coef, whole[position].coef)
+                assert_array_equal(part[k].intercept, whole[position].intercept)
+        with pytest.raises(ValueError, match="alphas of a path fall"):
+            whole[::-1]

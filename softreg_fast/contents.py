@@ -1,0 +1,217 @@
+"""Checks of what arrays and frames hold: text, dates, categories, masks and integers too large.
+
+NumPy turns most of these into float64 without a word: dates into counts since 1970, masked entries
+into whatever lies under the mask, text that looks like a number into that number.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+# All integers up to here are float64 numbers.
+LARGEST_EXACT = 2**53
+
+
+class Kind(NamedTuple):
+    """What a column may hold instead of numbers, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+DATES = Kind(
+    "dates or durations",
+    "turn them into numbers that mean something, such as years, or days since a fixed date",
+)
+CATEGORIES = Kind(
+    "categories",
+    "expand them into columns of 0 and 1 (pandas.get_dummies), or, where their numbers mean an "
+    "amount, convert them with astype(float)",
+)
+TEXT = Kind(
+    "text",
+    "expand categories into columns of 0 and 1 (pandas.get_dummies), or convert digits with "
+    "astype(float)",
+)
+LABELS = Kind(
+    "classes",
+    "the loss is least squares, so code two classes as 0 and 1, or fit "
+    "softreg_fast.nn.SparseMLPClassifier",
+)
+
+# Kinds of columns by what pandas, polars and pyarrow call their types.
+TYPE_NAMES = (
+    (re.compile(r"date|time|period|duration", re.IGNORECASE), DATES),
+    (re.compile(r"categor|enum|dictionary", re.IGNORECASE), CATEGORIES),
+    (re.compile(r"(^|_)str(ing)?\b|string|utf8", re.IGNORECASE), TEXT),
+)
+ARRAY_KINDS = {"m": DATES, "M": DATES, "U": TEXT, "S": TEXT, "T": TEXT}
+OBJECT_TYPES = (
+    ((str, bytes), TEXT),
+    (
+        (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64),
+        DATES,
+    ),
+)
+INTEGER_TYPE = re.compile(r"u?int64", re.IGNORECASE)
+
+
+def check_contents(name: str, value: Any) -> Any:
+    """Return the value, lists as an array, if NumPy reads it as the numbers that it shows.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    value : array-like, sparse matrix or frame
+
+    Raises
+    ------
+    TypeError, ValueError
+        For text, dates, durations, categories, complex numbers, masked entries, and integers that
+        float64 does not hold.
+    """
+    check_unmasked(name, value)
+    if is_lazy(value):
+        raise TypeError(f"{name} is a lazy frame; call its method collect() first.")
+    types = None if sp.issparse(value) else _types_of(value)
+    if types is not None:
+        _check_columns(name, value, types)
+        return value
+    if isinstance(value, list | tuple):
+        value = _as_array(name, value)
+    dtype = getattr(value, "dtype", None)
+    kind = getattr(dtype, "kind", "O" if dtype is None else "")
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {dtype}; use real numbers.")
+    what = ARRAY_KINDS.get(kind) or _kind_of_type(dtype)
+    if what is None and kind == "O" and hasattr(value, "__array__"):
+        array = np.asarray(value)
+        what = ARRAY_KINDS.get(array.dtype.kind)
+        if array.dtype == object:
+            what = _kind_of_objects(array)
+    if what is not None:
+        raise _no_numbers(name, "", what)
+    if INTEGER_TYPE.match(str(dtype)) and not sp.issparse(value):
+        _check_integers(name, "", _without_missing(value))
+    return value
+
+
+def is_lazy(value: Any) -> bool:
+    """Tell whether a value is a frame that polars has still to compute."""
+    return hasattr(value, "collect") and hasattr(value, "collect_schema")
+
+
+def check_unmasked(name: str, value: Any) -> None:
+    """Raise ValueError if entries are masked: NumPy would read what lies under the mask."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(value)} masked entries; leave out "
+            "such samples, or give them values with filled()."
+        )
+
+
+def _as_array(name: str, value: Any) -> Any:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError):  # rows of different lengths: scikit-learn has words for that
+        return value
+
+
+def _types_of(value: Any) -> list[Any] | None:
+    # the types of a frame's columns
+    if getattr(value, "ndim", 2) != 2:
+        return None
+    types = getattr(value, "dtypes", None)
+    if types is None:
+        types = getattr(getattr(value, "schema", None), "types", None)
+    return list(types) if isinstance(types, Iterable) else None
+
+
+def _kind_of_type(dtype: Any) -> Kind | None:
+    text = str(dtype)
+    return next((kind for pattern, kind in TYPE_NAMES if pattern.search(text)), None)
+
+
+def _kind_of_objects(values: NDArray[Any]) -> Kind | None:
+    found = set(map(type, values.ravel().tolist()))
+    for classes, kind in OBJECT_TYPES:
+        if any(issubclass(each, classes) for each in found):
+            return kind
+    return None
+
+
+def _check_columns(name: str, frame: Any, types: list[Any]) -> None:
+    kinds = {dtype: _kind_of_type(dtype) for dtype in dict.fromkeys(types)}
+    bad = {j: kind for j, dtype in enumerate(types) if (kind := kinds[dtype]) is not None}
+    for j in (j for j, dtype in enumerate(types) if str(dtype).lower() == "object"):
+        kind = _kind_of_objects(np.asarray(_column(frame, j), dtype=object))
+        if kind is not None:
+            bad[j] = kind
+    if bad:
+        first = bad[min(bad)]
+        same = [_label(frame, j) for j in sorted(bad) if bad[j] is first]
+        shown = ", ".join(map(repr, same[:5])) + (f" and {len(same) - 5} more" * (len(same) > 5))
+        raise _no_numbers(name, f" in column{'s' if len(same) > 1 else ''} {shown}", first)
+    integers = [j for j, dtype in enumerate(types) if INTEGER_TYPE.match(str(dtype))]
+    if len(kinds) == 1 and integers and hasattr(frame, "iloc"):  # a block of them at once
+        whole = np.asarray(frame)
+        if whole.dtype.kind in "iu" and _is_exact(whole):
+            return
+    for j in integers:
+        _check_integers(
+            name, f" in column {_label(frame, j)!r}", _without_missing(_column(frame, j))
+        )
+
+
+def _column(frame: Any, j: int) -> Any:
+    if hasattr(frame, "iloc"):  # pandas
+        return frame.iloc[:, j]
+    return frame.column(j) if hasattr(frame, "column") else frame[:, j]  # pyarrow, polars
+
+
+def _label(frame: Any, j: int) -> Any:
+    labels = getattr(frame, "column_names", None)
+    return list(frame.columns if labels is None else labels)[j]
+
+
+def _without_missing(column: Any) -> NDArray[Any]:
+    for method in ("dropna", "drop_nulls", "drop_null"):  # pandas, polars, pyarrow
+        if hasattr(column, method):
+            column = getattr(column, method)()
+            break
+    return np.asarray(column)
+
+
+def _check_integers(name: str, where: str, values: NDArray[Any]) -> None:
+    if _is_exact(values):
+        return
+    with np.errstate(invalid="ignore"):
+        lost = values[values.astype(np.float64).astype(values.dtype) != values]
+    raise ValueError(
+        f"{name} holds integers{where} that float64 cannot tell from their neighbours, such as "
+        f"{lost.flat[0]}; subtract a constant first, or leave out what only numbers the rows."
+    )
+
+
+def _is_exact(values: NDArray[Any]) -> bool:
+    # whether float64 holds all of these integers
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
+        return True
+    if values.min() >= -LARGEST_EXACT and values.max() <= LARGEST_EXACT:
+        return True
+    with np.errstate(invalid="ignore"):
+        return bool((values.astype(np.float64).astype(values.dtype) == values).all())
+
+
+def _no_numbers(name: str, where: str, kind: Kind) -> Exception:
+    error = ValueError if kind is TEXT else TypeError  # as scikit-learn has it
+    kind = LABELS if name == "y" and kind in (TEXT, CATEGORIES) else kind
+    return error(f"{name} must hold real numbers, but it holds {kind.what}{where}: {kind.remedy}.")

@@ -1,0 +1,112 @@
+"""Hints for names that are not known: those of other packages, and those that were misspelt."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What glmnet, statsmodels, celer, skglm and scikit-learn call it, and its names here: a function
+# has one of them.
+SAME = {
+    "C": ("alpha", "alphas"),
+    "L1_wt": ("l1_ratio",),
+    "dfmax": ("max_df",),
+    "folds": ("cv",),
+    "intercept": ("fit_intercept",),
+    "lam": ("alpha", "alphas"),
+    "lambd": ("alpha", "alphas"),
+    "lambda": ("alpha", "alphas"),
+    "lambda_": ("alpha", "alphas"),
+    "lambda_min_ratio": ("eps",),
+    "lambda_path": ("alphas",),
+    "lambdas": ("alphas", "alpha"),
+    "max_epochs": ("max_iter",),
+    "maxit": ("max_iter",),
+    "n_folds": ("cv",),
+    "n_jobs": ("n_threads",),
+    "n_lambda": ("n_alphas",),
+    "n_lambdas": ("n_alphas",),
+    "n_splits": ("cv",),
+    "nfolds": ("cv",),
+    "nlambda": ("n_alphas",),
+    "normalize": ("standardize",),
+    "penalty_factor": ("l1_weights", "l2_weights"),
+    "penalty_factors": ("l1_weights", "l2_weights"),
+    "random_seed": ("random_state",),
+    "scorer": ("scoring",),
+    "seed": ("random_state",),
+    "standardise": ("standardize",),
+    "thresh": ("tol",),
+    "type_measure": ("scoring",),
+    "verbose": ("progress",),
+}
+
+# What is said in another way here.
+ADVICE = {
+    "exclude": "give the features to leave out the weight inf in l1_weights",
+    "family": "the loss is least squares, and there is no other one yet",
+    "foldid": "give cv=sklearn.model_selection.PredefinedSplit(foldid)",
+    "loss": "the loss is least squares, and there is no other one yet",
+    "lower_limits": "give bounds=(lower, upper)",
+    "offset": "subtract it from y, and add it to the predictions",
+    "upper_limits": "give bounds=(lower, upper)",
+    "weights": "give sample_weight for samples, l1_weights and l2_weights for features",
+}
+
+# Functions and classes of other packages that a user may look for here, and what does their work.
+NAMES = {
+    "cv_glmnet": "cv_path",
+    "elastic_net": "path or ElasticNet",
+    "glmnet": "path",
+    "lasso": "path or Lasso",
+    "LinearRegression": "Ridge with alpha=0",
+    "WeightedLasso": "Lasso with l1_weights",
+}
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return 'did you mean ...?' if one of the known words is close, whatever its case, else ''."""
+    folded: dict[str, str] = {}
+    for name in known:
+        folded.setdefault(name.casefold(), name)
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return f"did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def with_hints(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function say what an argument that it does not know is called here.
+
+    Raises
+    ------
+    TypeError
+        From the function returned, for an argument that `function` does not take.
+    """
+    names = set(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not names.issuperset(kwargs):
+            unknown = next(name for name in kwargs if name not in names)
+            raise TypeError(_unknown_argument(function, unknown, names))
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _unknown_argument(function: Callable[..., Any], unknown: str, names: set[str]) -> str:
+    owner, _, last = function.__qualname__.rpartition(".")
+    caller = owner if last == "__init__" else last
+    said = f"{caller}() got an unexpected keyword argument {unknown!r}"
+    ours = [name for name in SAME.get(unknown, ()) if name in names]
+    if ours:
+        return f"{said}; here it is called {ours[0]}."
+    if unknown in ADVICE:
+        return f"{said}; {ADVICE[unknown]}."
+    accepted = sorted(names - {"self"})
+    return f"{said}; {suggestion(unknown, accepted) or 'it takes ' + ', '.join(accepted) + '.'}"

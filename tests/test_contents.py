@@ -1,0 +1,208 @@
+"""Data that are not numbers, or none that float64 holds, are refused wherever they come in."""
+
+import datetime
+import decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import softreg_fast as sf
+
+N = 8
+DAYS = pd.date_range("2020-01-01", periods=N)
+LETTERS = list("abab" * (N // 4))
+HUGE = 2**53 + 1  # float64 has 2**53 and 2**53 + 2
+y = np.cos(np.arange(N))
+
+
+def table(**columns):
+    return {"x": np.sin(np.arange(N)), **columns}
+
+
+def pandas(**columns):
+    return pd.DataFrame(table(**columns))
+
+
+def polars(**columns):
+    return pl.DataFrame(table(**columns))
+
+
+def arrow(**columns):
+    return pa.table(table(**columns))
+
+
+def fits(X, y=y):
+    """Every way in for X."""
+    numbers = pd.DataFrame(np.random.default_rng(0).random((N, 2)), columns=["x", "c"])
+    solution, lasso = sf.solve(numbers, y, alpha=0.01), sf.Lasso(alpha=0.01).fit(numbers, y)
+    return {
+        "solve": lambda: sf.solve(X, y),
+        "path": lambda: sf.path(X, y),
+        "cv_path": lambda: sf.cv_path(X, y, cv=2),
+        "Lasso": lambda: sf.Lasso().fit(X, y),
+        "LassoCV": lambda: sf.LassoCV(cv=2).fit(X, y),
+        "RidgeCV": lambda: sf.RidgeCV().fit(X, y),
+        "gradient_descent": lambda: sf.gradient_descent(X, y, learning_rate=0.1),
+        "Solution.predict": lambda: solution.predict(X),
+        "Lasso.predict": lambda: lasso.predict(X),
+    }
+
+
+REFUSED = {
+    "pandas dates": (pandas(c=DAYS), "dates or durations in column 'c'"),
+    "pandas dates with a zone": (pandas(c=DAYS.tz_localize("UTC")), "dates or durations"),
+    "pandas durations": (pandas(c=DAYS - DAYS[0]), "dates or durations in column 'c'"),
+    "pandas periods": (pandas(c=DAYS.to_period("D")), "dates or durations in column 'c'"),
+    "pandas dates of arrow": (
+        pandas(c=pd.array(DAYS, dtype="timestamp[ns][pyarrow]")),
+        "dates or durations in column 'c'",
+    ),
+    "pandas objects that are dates": (
+        pandas(c=pd.Series([datetime.date(2020, 1, 1)] * N, dtype=object)),
+        "dates or durations in column 'c'",
+    ),
+    "pandas categories of numbers": (pandas(c=pd.Categorical([10, 20] * (N // 2))), "categories"),
+    "pandas categories of words": (pandas(c=pd.Categorical(LETTERS)), "categories in column 'c'"),
+    "pandas words": (pandas(c=LETTERS), "text in column 'c'"),
+    "pandas digits as text": (pandas(c=["1.5"] * N), "text in column 'c'"),
+    "pandas objects that are text": (
+        pandas(c=pd.Series(["1.5"] * N, dtype=object)),
+        "text in column 'c'",
+    ),
+    "pandas integers": (
+        pandas(c=np.arange(N) + HUGE),
+        r"column 'c' .* 9007199254740993",
+    ),
+    "pandas integers that may be missing": (
+        pandas(c=pd.array([HUGE, *[None] * (N - 1)], dtype="Int64")),
+        "integers in column 'c' that float64 cannot tell",
+    ),
+    "polars dates": (polars(c=DAYS.to_list()), "dates or durations in column 'c'"),
+    "polars durations": (polars(c=(DAYS - DAYS[0]).to_list()), "dates or durations in column 'c'"),
+    "polars categories": (
+        polars(c=pl.Series(LETTERS, dtype=pl.Categorical)),
+        "categories in column 'c'",
+    ),
+    "polars enumerations": (
+        polars(c=pl.Series(LETTERS, dtype=pl.Enum(["a", "b"]))),
+        "categories in column 'c'",
+    ),
+    "polars words": (polars(c=LETTERS), "text in column 'c'"),
+    "polars integers": (polars(c=np.arange(N) + HUGE), "integers in column 'c' that float64"),
+    "arrow dates": (arrow(c=pa.array(DAYS)), "dates or durations in column 'c'"),
+    "arrow categories": (arrow(c=pa.array(LETTERS).dictionary_encode()), "categories in column"),
+    "arrow words": (arrow(c=LETTERS), "text in column 'c'"),
+    "arrow integers": (arrow(c=np.arange(N) + HUGE), "integers in column 'c' that float64"),
+    "an array of text": (np.full((N, 2), "1"), "text: "),
+    "an array of bytes": (np.full((N, 2), b"1"), "text: "),
+    "lists of text": ([["1", "2"]] * N, "text: "),
+    "objects with text among them": (np.array([[1.0, "2"]] * N, object), "text: "),
+    "objects with dates among them": (
+        np.array([[1.0, datetime.timedelta(1)]] * N, object),
+        "dates or durations: ",
+    ),
+    "an array of integers": (np.full((N, 2), HUGE), "integers that float64 cannot tell"),
+    "unsigned integers": (np.full((N, 2), 2**64 - 1, np.uint64), "18446744073709551615"),
+    "lists of integers": ([[HUGE, 1]] * N, "integers that float64 cannot tell"),
+    "masked entries": (
+        np.ma.masked_greater(np.arange(2.0 * N).reshape(N, 2), 12),
+        "X is a masked array with 3 masked entries",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", list(fits(np.zeros((N, 2)))))
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case, way):
+    X, pattern = REFUSED[case]
+    with pytest.raises((TypeError, ValueError), match=pattern):
+        fits(X)[way]()
+
+
+def test_all_columns_of_a_kind_are_named_at_once():
+    frame = pandas(c=LETTERS, d=1.0, e="x", f=DAYS)
+    with pytest.raises(ValueError, match=r"text in columns 'c', 'e': expand"):
+        sf.solve(frame, y)
+    many = pd.DataFrame({f"day{j}": DAYS for j in range(9)})
+    with pytest.raises(TypeError, match=r"in columns 'day0', .*'day4' and 4 more: turn"):
+        sf.solve(many, y)
+
+
+TARGETS = {
+    "dates": (DAYS, TypeError, "dates or durations"),
+    "a series of dates": (pd.Series(DAYS), TypeError, "dates or durations"),
+    "durations of arrow": (pa.array(DAYS - DAYS[0]), TypeError, "dates or durations"),
+    "classes": (np.array(LETTERS), ValueError, "classes: .* code two classes as 0 and 1"),
+    "a list of classes": (LETTERS, ValueError, "classes: .* code two classes as 0 and 1"),
+    "a series of classes": (pd.Series(LETTERS), ValueError, "classes: .* as 0 and 1"),
+    "categories": (pd.Series(LETTERS, dtype="category"), TypeError, "classes|categories"),
+    "masked": (np.ma.masked_less(y, 0), ValueError, "y is a masked array with 3 masked entries"),
+    "integers": (np.arange(N) + HUGE, ValueError, "y holds integers that float64 cannot tell"),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_targets_refused(case):
+    target, error, pattern = TARGETS[case]
+    X = np.random.default_rng(0).random((N, 2))
+    for fit in (sf.solve, sf.path, sf.cv_path, sf.Lasso().fit, sf.LassoCV().fit, sf.Ridge().fit):
+        with pytest.raises(error, match=pattern):
+            fit(X, target)
+
+
+def test_masked_vectors_are_refused():
+    X = np.random.default_rng(0).random((N, 2))
+    masked = np.ma.masked_less(np.arange(float(N)), 3)
+    for name, value in {
+        "sample_weight": masked,
+        "l1_weights": masked[2:4],
+        "coef_init": masked[2:4],
+        "lower bounds": None,
+    }.items():
+        given = {"bounds": (masked[2:4], None)} if value is None else {name: value}
+        with pytest.raises(ValueError, match=f"{name} is a masked array"):
+            sf.solve(X, y, **given)
+
+
+TAKEN = {
+    "booleans": lambda c: pandas(c=c > 0),
+    "booleans that may be missing": lambda c: pandas(c=pd.array(c > 0, dtype="boolean")),
+    "integers that may be missing": lambda c: pandas(c=pd.array(c > 0, dtype="Int64")),
+    "arrow numbers in pandas": lambda c: pandas(c=pd.array(c > 0, dtype="double[pyarrow]")),
+    "polars booleans": lambda c: polars(c=c > 0),
+    "polars decimals": lambda c: polars(c=pl.Series(1.0 * (c > 0)).cast(pl.Decimal(10, 2))),
+    "arrow booleans": lambda c: arrow(c=c > 0),
+    "objects": lambda c: pandas(
+        c=pd.Series([decimal.Decimal(int(v > 0)) for v in c], dtype=object)
+    ),
+    "a mask without masked entries": lambda c: np.ma.array(pandas(c=c > 0).to_numpy(float)),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_numbers_in_other_types_are_taken(case):
+    c = np.random.default_rng(1).standard_normal(N)
+    expected = sf.solve(np.c_[np.sin(np.arange(N)), c > 0], y, alpha=0.01)
+    assert_array_equal(sf.solve(TAKEN[case](c), y, alpha=0.01).coef, expected.coef)
+
+
+def test_large_integers_that_float64_holds_are_taken():
+    nanoseconds = 1_600_000_000_000_000_000 + 1_000_000_000 * np.arange(N)
+    assert (nanoseconds.astype(np.float64).astype(np.int64) == nanoseconds).all()
+    frame = pandas(c=nanoseconds)
+    assert sf.Design(frame, y).n_features == 2
+    assert_allclose(sf.Design(nanoseconds[:, None], y).center[0], nanoseconds.mean(), rtol=1e-15)
+
+
+def test_missing_values_of_every_library_are_missing():
+    for X in (
+        pandas(c=pd.array([1, None] * (N // 2), dtype="Int64")),
+        polars(c=[1, None] * (N // 2)),
+        arrow(c=pa.array([1, None] * (N // 2))),
+    ):
+        with pytest.raises(ValueError, match="X contains NaN, the first in feature c"):
+            sf.solve(X, y)
