@@ -112,9 +112,10 @@ def is_lazy(value: Any) -> bool:
 def check_unmasked(name: str, value: Any) -> None:
     """Raise ValueError if entries are masked: NumPy would read what lies under the mask."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        n_masked = int(np.ma.getmaskarray(value).sum())
         raise ValueError(
-            f"{name} is a masked array with {np.ma.count_masked(value)} masked entries; leave out "
-            "such samples, or give them values with filled()."
+            f"{name} is a masked array with {n_masked} masked entries; leave out such samples, or "
+            "give them values with filled()."
         )
 
 

@@ -328,7 +328,7 @@ class Design:
             return np.empty(0, np.intp)
         return np.flatnonzero((self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0)))
 
-    def from_user(self, w: ArrayLike) -> Vector:
+    def from_user(self, w: Any) -> Vector:
         """Coefficients in the units of X in those of the engine."""
         start = as_start(w, self.n_features, names=self.feature_names)
         return start * (self.norm / self.y_norm)
@@ -491,7 +491,7 @@ class MultiTaskDesign(Design):
         of_fits = sp.csr_array((self.center[features], np.arange(len(features)), starts), shape)
         return w, of_fits @ w
 
-    def from_user(self, w: ArrayLike) -> Vector:
+    def from_user(self, w: Any) -> Vector:
         """Coefficients (n_tasks, n_features) in the units of X in those of the engine."""
         return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
 

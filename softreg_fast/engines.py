@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, CoordinateDescent
 from softreg_fast._columns import Columns
@@ -14,6 +14,7 @@ from softreg_fast._engine import NO_ROOM
 from softreg_fast._engine import Engine as GramSpaceEngine
 from softreg_fast._multi_task import RowDescent, RowEngine
 from softreg_fast.design import Design, MultiTaskDesign
+from softreg_fast.names import PerFeature
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept, Record, joined
 from softreg_fast.ridge import GradientEngine, RidgeEngine
@@ -371,7 +372,7 @@ def make_engine(
     scaled: PenaltyVectors,
     solver: str,
     precompute: Any,
-    coef_init: ArrayLike | None,
+    coef_init: PerFeature | None,
     n_alphas: int,
     rng: Any = None,
     gram_memory: float = GRAM_MEMORY,

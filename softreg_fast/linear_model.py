@@ -150,7 +150,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             coef = coef[..., [place[name] for name in now]]
         return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
-    def _keep_features(self, X: Any, y: ArrayLike, n_features: int) -> None:
+    def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
         if isinstance(X, np.ndarray) or sp.issparse(X):
             # no names: the search for them can take as long as a small fit
             self.n_features_in_ = n_features

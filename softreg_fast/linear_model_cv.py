@@ -193,7 +193,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self._keep_search(found, single)
         return self
 
-    def _targets(self, y: ArrayLike) -> NDArray[np.float64]:
+    def _targets(self, y: ArrayLike | None) -> NDArray[np.float64]:
         targets = as_targets(y)
         if self.alpha_per_target and targets.ndim == 2:
             return targets

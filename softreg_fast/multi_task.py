@@ -19,7 +19,7 @@ from softreg_fast.result import Solution
 from softreg_fast.validation import as_targets
 
 
-def _matrix_of_targets(estimator: Any, y: ArrayLike) -> NDArray[np.float64]:
+def _matrix_of_targets(estimator: Any, y: ArrayLike | None) -> NDArray[np.float64]:
     targets = as_targets(y)
     if targets.ndim == 1:
         name = type(estimator).__name__.removeprefix("MultiTask")
@@ -367,7 +367,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         self.n_threads = n_threads
         self.n_alphas = n_alphas
 
-    def _targets(self, y: ArrayLike) -> NDArray[np.float64]:
+    def _targets(self, y: ArrayLike | None) -> NDArray[np.float64]:
         return _matrix_of_targets(self, y)
 
     def _models(self, design: Design, targets: NDArray[np.float64]) -> tuple[list[Design], bool]:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.contents import check_unmasked
 from softreg_fast.names import Names, PerFeature, entries_by_name, is_by_name, name_of
-from softreg_fast.validation import check_unmasked
 
 Vector = NDArray[np.float64]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Self, overload
@@ -14,7 +15,6 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from softreg_fast.contents import check_contents
 from softreg_fast.names import Names, in_order
-from softreg_fast.penalty import check_number
 from softreg_fast.validation import check_sparse
 
 Vector = NDArray[np.float64]
@@ -234,7 +234,7 @@ class Path:
         """
         if np.ndim(alpha) == 0:
             return self._at(alpha)[0]
-        return np.stack([self._at(each)[0] for each in np.ravel(alpha)], axis=-1)
+        return np.stack([self._at(each)[0] for each in np.ravel(alpha).tolist()], axis=-1)
 
     def predict(self, X: Any, alpha: float | ArrayLike | None = None) -> NDArray[np.float64]:
         """Return predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,).
@@ -256,7 +256,7 @@ class Path:
         if np.ndim(alpha) == 0:
             coef, intercept = self._at(alpha)
             return np.asarray(_product(X, coef.T, self.feature_names) + intercept)
-        found = [self._at(each) for each in np.ravel(alpha)]
+        found = [self._at(each) for each in np.ravel(alpha).tolist()]
         coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in found]).T)
         return self._predict(X, coefs, np.array([b for _, b in found]))
 
@@ -278,13 +278,14 @@ class Path:
         return float(self.intercepts[k])
 
     def _at(self, alpha: Any) -> tuple[Vector, Any]:
-        alpha = check_number("alpha", alpha)
+        if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real):
+            raise TypeError(f"alpha must be a real number, got {alpha!r} ({type(alpha).__name__}).")
         if not len(self) or not self.alphas[-1] <= alpha <= self.alphas[0]:
             span = f"{self.alphas[-1]:.6g} to {self.alphas[0]:.6g}" if len(self) else "empty"
             raise ValueError(
                 f"alpha={alpha!r} lies outside this path ({span}); fit a path that holds it."
             )
-        right = int(np.searchsorted(-self.alphas, -alpha))
+        right = int(np.searchsorted(-self.alphas, -float(alpha)))
         if self.alphas[right] == alpha:
             return self._column(right), self._intercept(right)
         left = right - 1

@@ -162,7 +162,7 @@ def malformed(X: Any, problem: str) -> ValueError:
     )
 
 
-def as_targets(y: ArrayLike) -> NDArray[np.float64]:
+def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
     """y as a finite float64 array of any shape but a scalar."""
     if np.isscalar(y) or getattr(y, "ndim", 1) == 0:
         raise ValueError(f"y is {y!r}; wanted is one target value for each row of X.")

@@ -246,7 +246,7 @@ def test_several_alphas_of_several_tasks(data):
     [
         ("x", TypeError, r"alpha must be a real number, got 'x' \(str\)"),
         (["x"], TypeError, "alpha must be a real number, got 'x'"),
-        (np.nan, ValueError, "alpha must be a finite number, got nan"),
+        (np.nan, ValueError, "alpha=nan lies outside this path"),
         ([1e9], ValueError, "alpha=1000000000.0 lies outside this path"),
     ],
 )
