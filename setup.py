@@ -1,6 +1,7 @@
 """Compile one extension, ``softreg_fast._NAME``, from every ``src/_NAME.pyx``.
 
-Everything else about the distribution is said in pyproject.toml.  Environment:
+Everything else about the distribution is said in pyproject.toml, and described in README.md.
+Environment:
 
     SOFTREG_OPENMP=auto      use OpenMP if the compiler can (the default);
                    require   stop if it cannot;      off   do not ask
@@ -11,6 +12,7 @@ Everything else about the distribution is said in pyproject.toml.  Environment:
 
 import contextlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -264,7 +266,17 @@ class BuildKernels(build_ext):
 
 HEADERS = sorted(path.as_posix() for path in Path("src").iterdir() if path.suffix in (".pxd", ".h"))
 
+
+def description():
+    """README.md for a package index, where links to other files and their pictures lead nowhere."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", text)
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 setup(
+    long_description=description(),
+    long_description_content_type="text/markdown",
     ext_modules=[
         Extension(
             f"softreg_fast.{source.stem}",

@@ -78,6 +78,8 @@ def check_contents(name: str, value: Any) -> Any:
         For text, dates, durations, categories, complex numbers, masked entries, and integers that
         float64 does not hold.
     """
+    if type(value) is np.ndarray and value.dtype.kind == "f":  # the usual case, at once
+        return value
     check_unmasked(name, value)
     if is_lazy(value):
         raise TypeError(f"{name} is a lazy frame; call its method collect() first.")

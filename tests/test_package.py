@@ -1,0 +1,52 @@
+"""The package as a whole: its names, its description, and what README.md tells users to run."""
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+
+import softreg_fast as sf
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_dir_lists_what_is_public():
+    assert set(dir(sf)) == {*sf.__all__, "__version__", "nn"}
+
+
+def test_networks_are_imported_when_asked_for():
+    code = (
+        "import sys, softreg_fast as sf; assert 'softreg_fast.nn' not in sys.modules; "
+        "sf.nn.L1(strength=1.0); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_description_links_to_nothing_that_a_package_index_lacks():
+    description = metadata("softreg_fast").get_payload()
+    assert "Lasso" in description
+    assert not [link for link in re.findall(r"\]\(([^)]*)\)", description) if "://" not in link]
+
+
+def test_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]*)\)", README.read_text(encoding="utf-8"))
+    assert links
+    if not (README.parent / "docs").exists():
+        pytest.skip("the documents are not beside the tests")
+    for link in links:
+        assert "://" in link or (README.parent / link).exists(), link
+
+
+def test_the_python_of_the_readme_runs():
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    names = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for block in blocks:
+            exec(compile(block, "README.md", "exec"), names)
+    assert {name for name, _ in names["one"].selected()} >= {"age", "sex", "bmi"}
