@@ -60,7 +60,7 @@ OBJECT_TYPES = (
         DATES,
     ),
 )
-INTEGER_TYPE = re.compile(r"u?int64", re.IGNORECASE)
+INTEGER = re.compile(r"u?int64", re.IGNORECASE)
 
 
 def check_contents(name: str, value: Any) -> Any:
@@ -93,7 +93,7 @@ def check_contents(name: str, value: Any) -> Any:
     kind = getattr(dtype, "kind", "O" if dtype is None else "")
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {dtype}; use real numbers.")
-    what = ARRAY_KINDS.get(kind) or _kind_of_type(dtype)
+    what = ARRAY_KINDS.get(kind) or _kind_of_type(str(dtype))
     if what is None and kind == "O" and hasattr(value, "__array__"):
         array = np.asarray(value)
         what = ARRAY_KINDS.get(array.dtype.kind)
@@ -101,8 +101,10 @@ def check_contents(name: str, value: Any) -> Any:
             what = _kind_of_objects(array)
     if what is not None:
         raise _no_numbers(name, "", what)
-    if INTEGER_TYPE.match(str(dtype)) and not sp.issparse(value):
-        _check_integers(name, "", _without_missing(value))
+    if INTEGER.match(str(dtype)) and not sp.issparse(value):
+        values = _without_missing(value)
+        if not _is_exact(values):
+            raise _inexact(name, "", values)
     return value
 
 
@@ -138,8 +140,7 @@ def _types_of(value: Any) -> list[Any] | None:
     return list(types) if isinstance(types, Iterable) else None
 
 
-def _kind_of_type(dtype: Any) -> Kind | None:
-    text = str(dtype)
+def _kind_of_type(text: str) -> Kind | None:
     return next((kind for pattern, kind in TYPE_NAMES if pattern.search(text)), None)
 
 
@@ -152,9 +153,12 @@ def _kind_of_objects(values: NDArray[Any]) -> Kind | None:
 
 
 def _check_columns(name: str, frame: Any, types: list[Any]) -> None:
-    kinds = {dtype: _kind_of_type(dtype) for dtype in dict.fromkeys(types)}
+    texts = {dtype: str(dtype) for dtype in dict.fromkeys(types)}
+    kinds = {dtype: _kind_of_type(text) for dtype, text in texts.items()}
     bad = {j: kind for j, dtype in enumerate(types) if (kind := kinds[dtype]) is not None}
-    for j in (j for j, dtype in enumerate(types) if str(dtype).lower() == "object"):
+    for j in _columns_of(
+        types, {dtype for dtype, text in texts.items() if text.lower() == "object"}
+    ):
         kind = _kind_of_objects(np.asarray(_column(frame, j), dtype=object))
         if kind is not None:
             bad[j] = kind
@@ -163,21 +167,35 @@ def _check_columns(name: str, frame: Any, types: list[Any]) -> None:
         same = [_label(frame, j) for j in sorted(bad) if bad[j] is first]
         shown = ", ".join(map(repr, same[:5])) + (f" and {len(same) - 5} more" * (len(same) > 5))
         raise _no_numbers(name, f" in column{'s' if len(same) > 1 else ''} {shown}", first)
-    integers = [j for j, dtype in enumerate(types) if INTEGER_TYPE.match(str(dtype))]
-    if len(kinds) == 1 and integers and hasattr(frame, "iloc"):  # a block of them at once
-        whole = np.asarray(frame)
-        if whole.dtype.kind in "iu" and _is_exact(whole):
-            return
+    integers = _columns_of(types, {dtype for dtype, text in texts.items() if INTEGER.match(text)})
+    if not integers:
+        return
+    block = np.asarray(columns_at(frame, integers))
+    if block.dtype.kind in "iu" and _is_exact(block):  # no missing values: at once
+        return
     for j in integers:
-        _check_integers(
-            name, f" in column {_label(frame, j)!r}", _without_missing(_column(frame, j))
-        )
+        values = _without_missing(_column(frame, j))
+        if not _is_exact(values):
+            raise _inexact(name, f" in column {_label(frame, j)!r}", values)
+
+
+def _columns_of(types: list[Any], wanted: set[Any]) -> list[int]:
+    return [j for j, dtype in enumerate(types) if dtype in wanted] if wanted else []
+
+
+def columns_at(X: Any, positions: list[int]) -> Any:
+    """Return these columns of a frame or a matrix, in this order."""
+    if hasattr(X, "iloc"):  # pandas and its kin
+        return X.iloc[:, positions]
+    if hasattr(X, "column_names"):  # pyarrow
+        return X.select(positions)
+    return X[:, positions]
 
 
 def _column(frame: Any, j: int) -> Any:
-    if hasattr(frame, "iloc"):  # pandas
+    if hasattr(frame, "iloc"):
         return frame.iloc[:, j]
-    return frame.column(j) if hasattr(frame, "column") else frame[:, j]  # pyarrow, polars
+    return frame.column(j) if hasattr(frame, "column") else frame[:, j]
 
 
 def _label(frame: Any, j: int) -> Any:
@@ -193,12 +211,10 @@ def _without_missing(column: Any) -> NDArray[Any]:
     return np.asarray(column)
 
 
-def _check_integers(name: str, where: str, values: NDArray[Any]) -> None:
-    if _is_exact(values):
-        return
+def _inexact(name: str, where: str, values: NDArray[Any]) -> ValueError:
     with np.errstate(invalid="ignore"):
         lost = values[values.astype(np.float64).astype(values.dtype) != values]
-    raise ValueError(
+    return ValueError(
         f"{name} holds integers{where} that float64 cannot tell from their neighbours, such as "
         f"{lost.flat[0]}; subtract a constant first, or leave out what only numbers the rows."
     )

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.contents import is_lazy
+from softreg_fast.contents import columns_at, is_lazy
 from softreg_fast.hints import suggestion
 
 Names = NDArray[np.object_]
@@ -70,7 +70,7 @@ def in_order(X: Any, names: Names | None, n_features: int) -> Any:
         names = numbers
     if len(labels) == len(names) and all(map(_same, labels, names)):
         return X
-    return _take(X, _positions(labels, names))
+    return columns_at(X, _positions(labels, names))
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -99,14 +99,6 @@ def _positions(labels: Names, names: Names) -> list[int]:
             "found by name; rename them."
         )
     return [first[_key(name)] for name in names]
-
-
-def _take(X: Any, positions: list[int]) -> Any:
-    if hasattr(X, "iloc"):  # pandas and its kin
-        return X.iloc[:, positions]
-    if hasattr(X, "column_names"):  # pyarrow
-        return X.select(positions)
-    return X[:, positions]
 
 
 def _labels_of(X: Any) -> Names | None:
