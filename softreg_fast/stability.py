@@ -16,9 +16,9 @@ from sklearn.utils import check_random_state
 
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
+from softreg_fast.grids import alpha_grid
 from softreg_fast.path import (
     PathRun,
-    alpha_grid,
     as_alphas,
     as_design,
     check_options,
@@ -201,7 +201,7 @@ def stability_path(
         The share of subsamples that a feature must enter in to be selected.
     random_state : int, RandomState or None
     progress : bool, default=False
-        One bar over subsamples on standard error (needs tqdm), if that is a terminal.
+        One bar over subsamples (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------

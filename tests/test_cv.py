@@ -23,6 +23,9 @@ from sklearn.utils.estimator_checks import check_estimator
 from softreg_fast import CVPath, Design, ElasticNet, ElasticNetCV, LassoCV, cv_path, folds, path
 from softreg_fast.search import ALPHAS_AT_ONCE
 
+# small grids of their own end where they end
+pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
+
 LAYOUTS = {
     "tall": (60, 7, 1.0),
     "wide": (30, 45, 1.0),
@@ -136,7 +139,7 @@ def test_small_errors_come_from_residuals(rng):
     # y is a column, so that errors are 1e-10 of what they are a difference of
     X = np.asfortranarray(rng.standard_normal((100, 5)))
     y = X[:, 2] + 3.0
-    found = cv_path(X, y, alphas=[1e-5], cv=4)
+    found = cv_path(X, y, alphas=[1e-5], cv=4, seed=None)
     splits = list(KFold(4).split(y))
     for k, (train, test) in enumerate(splits):
         fit = path(X[train], y[train], alphas=[1e-5])
@@ -149,7 +152,7 @@ def test_a_column_that_is_constant_but_in_one_fold(rng):
     X[:, 3] = 0.0
     X[:20, 3] = rng.standard_normal(20)
     y = X @ rng.standard_normal(6)
-    found = cv_path(np.asfortranarray(X), y, n_alphas=5, cv=4)
+    found = cv_path(np.asfortranarray(X), y, n_alphas=5, cv=4, seed=None)
     assert not found.fold_paths[0].coefs[[3]].toarray().any()
     for k, (train, _) in enumerate(KFold(4).split(y)):
         for fit in found.fold_paths[k]:
@@ -160,7 +163,7 @@ def test_a_target_that_is_constant_in_training(rng):
     X = rng.standard_normal((40, 6))
     y = np.zeros(40)
     y[:10] = rng.standard_normal(10)
-    found = cv_path(X, y, n_alphas=5, cv=4)
+    found = cv_path(X, y, n_alphas=5, cv=4, seed=None)
     assert not found.fold_paths[0].coefs.toarray().any()
     assert_allclose(found.errors[0, :, 0], np.mean(y[:10] ** 2))
 
@@ -209,7 +212,7 @@ def test_the_rules(rng):
 
 def test_predictions_out_of_fold(data):
     X, y = data
-    found = cv_path(X, y, n_alphas=8, eps=0.02, cv=4)
+    found = cv_path(X, y, n_alphas=8, eps=0.02, cv=4, seed=None)
     for fits, (_, test) in zip(found.fold_paths, KFold(4).split(y), strict=True):
         expected = fits[found.index].predict(dense(X)[test])
         assert_allclose(found.predictions[test], expected, rtol=1e-10)
@@ -224,7 +227,8 @@ def test_predictions_out_of_fold(data):
 def test_scoring(rng):
     X, y = problems.make_data(rng, 40, 10)
     weight = rng.uniform(0.5, 2.0, 40)
-    found = cv_path(X, y, n_alphas=6, cv=3, scoring="neg_mean_absolute_error", sample_weight=weight)
+    options = {"n_alphas": 6, "cv": 3, "seed": None}
+    found = cv_path(X, y, scoring="neg_mean_absolute_error", sample_weight=weight, **options)
     for k, (_, test) in enumerate(KFold(3).split(y)):
         predicted = found.fold_paths[k].predict(X[test])
         for i in range(6):
@@ -235,7 +239,7 @@ def test_scoring(rng):
         assert X_test.shape == (len(y_test), 10)
         return -np.abs(model.predict(X_test) - y_test).max()
 
-    worst = cv_path(X, y, n_alphas=6, cv=3, scoring=seen)
+    worst = cv_path(X, y, n_alphas=6, cv=3, seed=None, scoring=seen)
     predicted = worst.fold_paths[0].predict(X[:14])
     assert_allclose(worst.errors[0, :, 0], np.abs(predicted - y[:14, np.newaxis]).max(axis=0))
     assert worst.measure == "-seen"
@@ -305,7 +309,7 @@ def test_folds_without_weight(rng):
     weight = np.ones(12)
     weight[4:8] = 0.0
     with pytest.raises(ValueError, match="every test sample of fold 1"):
-        cv_path(X, y, cv=3, sample_weight=weight)
+        cv_path(X, y, cv=3, seed=None, sample_weight=weight)
     with pytest.raises(ValueError, match="every training sample of fold 0"):
         cv_path(X, y, cv=[(np.arange(4, 8), np.arange(4))], sample_weight=weight)
 
@@ -512,7 +516,7 @@ def test_weight_that_lies_in_one_fold(rng):
     X, y = problems.make_data(rng, 60, 4)
     X[:20], y[:20] = 0.0, 0.0
     weight = np.where(np.arange(60) < 20, 1e14, 1.0)
-    found = cv_path(X, y, cv=3, alphas=[0.1], sample_weight=weight)
+    found = cv_path(X, y, cv=3, seed=None, alphas=[0.1], sample_weight=weight)
     fits = path(X[20:], y[20:], alphas=[0.1])
     assert_allclose(found.fold_paths[0].coefs.toarray(), fits.coefs.toarray(), rtol=1e-8)
 
@@ -528,7 +532,7 @@ def test_spread_that_lies_in_one_fold(rng, what):
     else:
         y[:20] *= 3e5
     alphas = np.geomspace(1.0, 1e-3, 4)
-    found = cv_path(X, y, cv=3, alphas=alphas)
+    found = cv_path(X, y, cv=3, seed=None, alphas=alphas)
     for k, test in enumerate(np.split(np.arange(60), 3)):
         rest = np.delete(np.arange(60), test)
         fits = path(X[rest], y[rest], alphas=alphas)
