@@ -103,12 +103,13 @@ def n_counted(design: Design) -> int:
 def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
     """The variance of y about its mean given X, of a sample of mean weight.
 
-    With at most half as many features as samples, RSS / (n - p - 1) of least squares on all of
-    them (p without the -1 if there is no intercept). Otherwise that of least squares on the k
+    Where that leaves half of the samples, RSS / (n - p - 1) of least squares on all features (n - p
+    if there is no intercept). Otherwise that of least squares on the k
     features that the scaled Lasso chooses, RSS / (n - k - 1): the Lasso on columns of unit variance
     with alpha = sigma sqrt(2 log p / n), where sigma is the root of its own mean squared residual.
     So large an alpha lets hardly any column of pure noise in, and signals too weak for it count as
-    noise. Features that are excluded take no part, those without an L1 part always do.
+    noise. With more than half as many features chosen as samples it is that mean squared residual.
+    Features that are excluded take no part, those without an L1 part always do.
 
     References
     ----------
@@ -116,27 +117,29 @@ def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
     (2016), "A study of error variance estimation in Lasso regression", Statistica Sinica 26.
     """
     varying = (design.norm > 0.0) & (scaled.lower < scaled.upper)
-    whole = 2.0 * null_loss(design)
+    whole = float(2.0 * null_loss(design))
     if not whole > 0.0:
         return 1.0  # nothing to explain: all models are alike
     n = n_counted(design)
-    left = n - np.count_nonzero(varying) - design.fit_intercept
-    if left >= LEAST_FREEDOM * n:
-        found = _unexplained(design, varying) * n / left
-    else:
+    found = _by_least_squares(design, varying, n)
+    if found is None:
         share, chosen = _scaled_lasso(design, scaled, varying, n)
-        left = n - np.count_nonzero(chosen) - design.fit_intercept
-        found = _unexplained(design, chosen) * n / left if left >= LEAST_FREEDOM * n else share
-    return float(whole * max(found, np.finfo(np.float64).eps ** 2))
+        found = _by_least_squares(design, chosen, n)
+        found = share if found is None else found
+    return whole * max(found, float(np.finfo(np.float64).eps) ** 2)
 
 
-def _unexplained(design: Design, features: NDArray[np.bool_]) -> float:
-    # the share of the variance that least squares on some features leaves
+def _by_least_squares(design: Design, features: NDArray[np.bool_], n: int) -> float | None:
+    # share of the variance that is noise, by the residuals of some features; None if these leave
+    # too little to tell it
+    left = n - int(np.count_nonzero(features)) - design.fit_intercept
+    if left < LEAST_FREEDOM * n:
+        return None
     penalty = Penalty(l2=np.where(features, 0.0, np.inf))
     fit = solve_design(
         design, penalty, solver="auto", precompute="auto", tol=1e-10, max_iter=100_000
     )
-    return 1.0 - fit.dev_ratio
+    return (1.0 - fit.dev_ratio) * n / left
 
 
 def _scaled_lasso(
@@ -149,7 +152,7 @@ def _scaled_lasso(
     l1 = np.where(varying & (scaled.l1 > 0.0), 1.0, 0.0)
     penalty = PenaltyVectors(l1, np.zeros(p), -held, held)
     engine: Any = make_engine(design, penalty, "auto", "auto", None, 1)
-    threshold = np.sqrt(2.0 * np.log(max(np.count_nonzero(l1), 2)) / n)
+    threshold = float(np.sqrt(2.0 * np.log(max(int(np.count_nonzero(l1)), 2)) / n))
     share = 1.0
     for _ in range(MOST_ROUNDS):
         engine.solve(threshold * np.sqrt(share), 0.0, 1e-8, 10_000)

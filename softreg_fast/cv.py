@@ -75,8 +75,8 @@ class CVPath:
         That of the criterion.
     end : {"eps", "given", "turned", "settled", "floor", "watcher"}
         What ended the grid of the best l1_ratio: eps; the alphas given; with eps="auto" that the
-        errors do not fall any more, that they hardly do and all features are in, or that a grid may
-        go no further or a fit there did not converge; a watcher.
+        errors do not fall any more, that they hardly do, or that a grid may go no further or a fit
+        there did not converge; a watcher.
     """
 
     alphas: NDArray[np.float64]

@@ -283,8 +283,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             self.gamma_ = found[0].gamma if single else np.array([fits.gamma for fits in found])
         else:
             self.__dict__.pop("gamma_", None)
-        self.alphas_ = grids[0] if single else np.array(grids)
-        self.mse_path_ = errors[0] if single else np.array(errors)
+        self.alphas_ = grids[0] if single else _stacked(grids, axis=-1)
+        self.mse_path_ = errors[0] if single else _stacked(errors, axis=-2)
         self.cv_path_ = found[0] if single else found
         self.coef_path_ = found[0].path.coefs if single else [fits.path.coefs for fits in found]
 
@@ -299,6 +299,17 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = bool(self.alpha_per_target)
         return tags
+
+
+def _stacked(arrays: list[NDArray[np.float64]], axis: int) -> NDArray[np.float64]:
+    # one beside the other, NaN where one has fewer alphas
+    longest = max(a.shape[axis] for a in arrays)
+    stacked = []
+    for a in arrays:
+        padding = [(0, 0)] * a.ndim
+        padding[axis] = 0, longest - a.shape[axis]
+        stacked.append(np.pad(a, padding, constant_values=np.nan))
+    return np.array(stacked)
 
 
 class LassoCV(ElasticNetCV):

@@ -179,6 +179,8 @@ def _choice(report: Report) -> Iterator[str]:
         yield "</div>\n"
     if report.search is not None:
         yield _rules(report.search)
+        if report.search.note:
+            yield f"<p>{escape(report.search.note)}</p>\n"
 
 
 def _rules(search: CVPath) -> str:

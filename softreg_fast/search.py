@@ -29,8 +29,9 @@ Vector = NDArray[np.float64]
 ALPHAS_AT_ONCE = 5
 
 # An error that falls by less than this share of it in a block of alphas, with all features in, has
-# come to that of least squares.
+# come to that of least squares; where features are missing, so many blocks have to pass.
 SETTLED = 1e-5
+BLOCKS_OF_REST = 4
 
 
 class Search:
@@ -86,7 +87,7 @@ class Search:
             goes_on, how = False, "given"
             grids = [as_alphas(alphas)] * len(l1_ratios)
         self.alphas = np.array(grids)
-        self.n_first = self.alphas.shape[1]
+        self.n_first: int = self.alphas.shape[1]
         self.most = np.full(len(grids), self.n_first)
         if goes_on:
             self.alphas, self.most = continued(self.alphas)
@@ -234,7 +235,7 @@ class Search:
     def _is_falling(self, errors: NDArray[np.float64]) -> bool:
         # whether a grid that may go on has its smallest error at the end
         may = self.alphas.shape[1] > self.n_first > 1
-        return may and int(np.argmin(self._smallest(errors))) == self.n_first - 1
+        return may and bool(np.argmin(self._smallest(errors)) == self.n_first - 1)
 
     def _go_on_together(
         self, ratio: int, folds: list[_FoldSearch], errors: NDArray[np.float64], crew: Workers
@@ -252,11 +253,13 @@ class Search:
     ) -> None:
         # block by block, until a block has no smaller error, or nothing more is to be gained
         block = block_of(self.alphas[ratio])
+        smallest = []  # after each block
         for start in range(self.n_first, self.most[ratio], block):
             stop = min(start + block, int(self.most[ratio]))
             newest = advance(stop - start)
             mean = self._smallest(errors)
-            before, now = mean[:start].min(), mean[start:stop].min()
+            smallest.append(mean[:stop].min())
+            before, now = mean[:start].min(), smallest[-1]
             if not now < before:
                 return
             if not all(len(fits) == stop - start and fits.converged for fits in newest):
@@ -264,7 +267,9 @@ class Search:
             if before - now <= SETTLED * abs(before) and self._all_features_in(newest):
                 self.ended[ratio] = "settled"
                 return
-        self.ended[ratio] = "floor"
+        rest = smallest[-BLOCKS_OF_REST:]
+        at_rest = len(rest) == BLOCKS_OF_REST and rest[0] - rest[-1] <= SETTLED * abs(rest[0])
+        self.ended[ratio] = "settled" if at_rest else "floor"
 
     def _all_features_in(self, paths: list[Path]) -> bool:
         _, _, lower, upper = self.vectors[0]
@@ -419,7 +424,9 @@ def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
 def _joined(a: Path, b: Path) -> Path:
     # one path after the other
     by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
-    both = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in by_alpha}
+    both: dict[str, Any] = {
+        name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in by_alpha
+    }
     coefs = sp.csc_array(sp.hstack([a.coefs, b.coefs], format="csc"))
     return dataclasses.replace(a, coefs=coefs, seconds=a.seconds + b.seconds, **both)
 
