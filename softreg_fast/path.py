@@ -86,7 +86,8 @@ def solve(
     sample_weight : array-like (n_samples,) or None
     fit_intercept : bool, default=True
     standardize : bool, default=False
-        Penalise as if every column had unit variance; coefficients stay in the units of X.
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients stay in the units of X.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps among the features that
         matter, which ends at rounding level whatever tol), and where there is neither an L1 part
