@@ -270,7 +270,8 @@ def cv_path(
         "auto": the grid has n_alphas as with 1e-3, and goes on at the same ratio while the smallest
         mean error is among the newest alphas, over five decades more at most. It ends earlier when
         a fit does not converge, or where all features are in and the errors hardly change any
-        more. Alphas that are given stay as they are.
+        more. While it goes on the engines of all folds are in memory at the same time. Alphas that
+        are given stay as they are.
     l1_ratio : float or array-like of them, default=1.0
         With several, each has its own grid of alphas, unless alphas are given; with eps="auto"
         each goes on for itself.
@@ -478,7 +479,6 @@ def choose(
             errors, fold_paths, whole = search.over_folds(
                 training, choice.scoring, precompute, choice.patience, teller
             )
-    ratio = best_of(errors, fold_weights)[1]
     alphas, errors = search.trimmed(errors)
     found = CVPath(
         alphas=alphas,
@@ -493,7 +493,7 @@ def choose(
         seconds=time.perf_counter() - began,
         fold_weights=fold_weights,
         noise_variance=None if criterion is None else criterion.noise_variance,
-        end=search.end_of(ratio),
+        end=search.end_of(search.best[1]),
     )
     if training is not None:
         _predict_out_of_fold(training, found)

@@ -85,7 +85,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     coef_path_ : csc_array (n_features, n_alphas)
         Coefficients of the path on all samples, at l1_ratio_.
     cv_path_ : CVPath
-        All the rest: both rules, the folds' paths, out-of-fold predictions.
+        All the rest: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, of which the estimator does not warn.
         With alpha_per_target these three are lists with one entry per target.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
 

@@ -296,7 +296,8 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         Coefficients of the path on all samples, at l1_ratio_: the n_tasks columns of the first
         alpha, then those of the second, ...
     cv_path_ : CVPath
-        All the rest: both rules, the folds' paths, out-of-fold predictions.
+        All the rest: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, of which the estimator does not warn.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `MultiTaskElasticNet`
 
     Examples

@@ -44,6 +44,10 @@ class Search:
     ----------
     alphas : ndarray (n_l1_ratios, n_alphas)
         As far as any grid could go; `trimmed` has those that were reached.
+    reached : int
+        How many these are.
+    best : (gamma, l1_ratio, alpha)
+        Indices of the smallest mean error, when it has been found.
     n_first : int
         Alphas that are tried whatever the errors.
     most : ndarray (n_l1_ratios,)
@@ -92,6 +96,7 @@ class Search:
         if goes_on:
             self.alphas, self.most = continued(self.alphas)
             how = "turned"
+        self.reached = self.n_first
         self.ended = [how] * len(grids)
         self.stopped = False
 
@@ -106,8 +111,7 @@ class Search:
 
     def trimmed(self, errors: NDArray[np.float64]) -> tuple[Any, Any]:
         """Alphas and errors as far as any grid has come."""
-        fitted = ~np.isnan(errors).all(axis=(0, 1, 3))
-        n = max(self.n_first, int(np.flatnonzero(fitted)[-1]) + 1)
+        n = self.reached
         return self.alphas[:, :n].copy(), errors[:, :, :n].copy()
 
     def run(
@@ -138,7 +142,8 @@ class Search:
         ]
         for fits in paths:
             warn_of_missed(fits, self.options["max_iter"])
-        return errors, paths[best_of(errors)[1]]
+        self.best = best_of(errors)
+        return errors, paths[self.best[1]]
 
     def _criterion_path(
         self,
@@ -203,11 +208,12 @@ class Search:
         for ratio in range(len(self.l1_ratios)):
             if self._is_falling(errors[:, ratio]):
                 self._go_on_together(ratio, folds, errors[:, ratio], crew)
-        best = gamma, ratio, _ = best_of(errors, self.fold_weights)
+        self.best = gamma, ratio, _ = best_of(errors, self.fold_weights)
         paths = [fold.blends[ratio][gamma] for fold in folds]
         for fits in paths:
             warn_of_missed(fits, self.options["max_iter"])
-        return errors, paths, self._whole(errors, best, runs, precompute, teller)
+        reached = min(len(fits) for fits in paths)
+        return errors, paths, self._whole(reached, runs, precompute, teller)
 
     def _together(
         self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
@@ -224,7 +230,7 @@ class Search:
     def _smallest(self, errors: NDArray[np.float64]) -> Vector:
         # the smallest mean error over the gammas at each alpha, infinite where there is none
         mean = mean_over(errors, self.fold_weights)
-        return np.asarray(np.where(np.isnan(mean), np.inf, mean).min(axis=0))
+        return np.asarray(np.fmin.reduce(mean, axis=0, initial=np.inf))
 
     def _is_stale(self, errors: NDArray[np.float64], patience: int) -> bool:
         # whether the last alphas brought no smaller mean error
@@ -257,6 +263,7 @@ class Search:
         for start in range(self.n_first, self.most[ratio], block):
             stop = min(start + block, int(self.most[ratio]))
             newest = advance(stop - start)
+            self.reached = max(self.reached, stop)
             mean = self._smallest(errors)
             smallest.append(mean[:stop].min())
             before, now = mean[:start].min(), smallest[-1]
@@ -278,22 +285,20 @@ class Search:
 
     def _whole(
         self,
-        errors: NDArray[np.float64],
-        best: tuple[int, int, int],
+        reached: int,
         runs: list[PathRun],
         precompute: Any,
         teller: Any,
     ) -> Path:
         # all samples at the gamma and l1_ratio with the smallest errors, as far as the folds went
-        gamma, ratio, k = best
+        gamma, ratio, k = self.best
         name = self.name_of("all samples", ratio)
-        reached = np.flatnonzero(~np.isnan(errors[gamma, ratio].mean(axis=-1)))[-1] + 1
         if not runs:
             runs.append(self.run(self.design, ratio, precompute))
         run = runs[0]
         run.alphas = self.alphas[ratio, : max(self.n_first, reached)]
-        if not run.stopped:
-            run.advance(max(reached - run.position, 0), teller(name))
+        if run.position < reached and not run.stopped:
+            run.advance(reached - run.position, teller(name))
         run.advance(max(k + 1 - run.position, 0))  # were it stopped before
         fits = self.blends(run)[gamma]
         warn_of_missed(fits, run.max_iter)
