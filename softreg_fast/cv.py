@@ -33,12 +33,12 @@ FOLD_WEIGHTS = ("equal", "samples")
 
 # What to do where the last alpha of a grid is the best, by what ended the grid.
 ADVICE = {
-    "eps": "Let the grid go further, with eps='auto' or a smaller eps; if the columns have very "
-    "different scales, standardize.",
-    "given": "Give smaller alphas too, or none for a grid that goes as far as it must; if the "
-    "columns have very different scales, standardize.",
+    "eps": "Let the grid go further: eps='auto', the default of cv_path and of fit --cv, goes on "
+    "while the error falls. Columns of very different scales are better standardized.",
+    "given": "Give smaller alphas too, or none for a grid that goes on while the error falls. "
+    "Columns of very different scales are better standardized.",
     "floor": "The grid has gone on as far as it may, or as fits converge: try alpha=0, least "
-    "squares; if the columns have very different scales, standardize.",
+    "squares. Columns of very different scales are better standardized.",
 }
 
 

@@ -373,11 +373,11 @@ def test_only_cross_validation_has_an_error_to_follow(how):
 @pytest.mark.parametrize(
     ("options", "advice"),
     [
-        ({"eps": 1e-3}, "eps='auto' or a smaller eps"),
+        ({"eps": 1e-3}, "eps='auto', the default"),
         ({"alphas": [50.0, 20.0, 10.0]}, "Give smaller alphas too"),
-        ({"eps": 1e-3, "rule": "1se"}, "eps='auto' or a smaller eps"),
-        ({"eps": 1e-3, "l1_ratio": [0.5, 1.0]}, "eps='auto' or a smaller eps"),
-        ({"eps": 1e-3, "criterion": "aic"}, "eps='auto' or a smaller eps"),
+        ({"eps": 1e-3, "rule": "1se"}, "eps='auto', the default"),
+        ({"eps": 1e-3, "l1_ratio": [0.5, 1.0]}, "eps='auto', the default"),
+        ({"eps": 1e-3, "criterion": "aic"}, "eps='auto', the default"),
     ],
 )
 def test_the_last_alpha_is_warned_of_once(options, advice):
