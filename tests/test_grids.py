@@ -23,6 +23,7 @@ from softreg_fast import (
     stability_path,
 )
 from softreg_fast.design import MultiTaskDesign
+from softreg_fast.engines import make_engine
 
 # ---------------------------------------------------------------------------------------------
 # Ridge.
@@ -224,6 +225,25 @@ def test_nothing_is_fitted_twice():
     assert len(seen) == len(set(seen)) == 4 * len(found.path)
     for name in ("fold 0", "fold 2", "all samples"):
         assert [alpha for who, alpha in seen if who == name] == found.path.alphas.tolist()
+
+
+@pytest.mark.parametrize("relax", [False, [0.5]])
+def test_what_comes_after_starts_where_the_path_has_ended(monkeypatch, relax):
+    starts = []
+
+    def made(*args, **kwargs):
+        starts.append(args[4])
+        return make_engine(*args, **kwargs)
+
+    monkeypatch.setattr("softreg_fast.path.make_engine", made)
+    X, y = raw_table()
+    splits = list(KFold(3).split(X))
+    found = cv_path(X, y, cv=splits, n_alphas=50, relax=relax)
+    assert len(found.path) > 50
+    begun = [w for w in starts if w is not None]
+    for w, (train, _) in zip(begun, splits, strict=True):
+        last = path(X[train], y[train], alphas=found.alphas[0, [49]])[0].coef
+        assert_allclose(w, last, rtol=1e-6, atol=1e-9)
 
 
 def test_every_ratio_goes_on_for_itself():
