@@ -1,5 +1,6 @@
 """Grids of alphas: those of ridge, those that go on while the error falls, and what is said."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -235,7 +236,7 @@ def test_what_comes_after_starts_where_the_path_has_ended(monkeypatch, relax):
         starts.append(args[4])
         return make_engine(*args, **kwargs)
 
-    monkeypatch.setattr("softreg_fast.path.make_engine", made)
+    monkeypatch.setattr(sys.modules["softreg_fast.path"], "make_engine", made)
     X, y = raw_table()
     splits = list(KFold(3).split(X))
     found = cv_path(X, y, cv=splits, n_alphas=50, relax=relax)
