@@ -335,6 +335,7 @@ def test_folds_without_weight(rng):
         ({"seed": None, "cv": [(np.arange(6), np.arange(6, 12))]}, "seed is for folds"),
         ({"criterion": "aic", "cv": 3}, "cv: a criterion needs no folds"),
         ({"criterion": "aic", "fold_weights": "samples"}, "a criterion needs no folds"),
+        ({"criterion": "aic", "seed": None}, "seed: a criterion needs no folds"),
         ({"noise_variance": 1.0}, "noise_variance is for a criterion"),
         ({"criterion": "aic", "noise_variance": 0.0}, "noise_variance must be"),
     ],
