@@ -224,7 +224,7 @@ def path(
     >>> from softreg_fast import path
     >>> fits = path(*load_diabetes(return_X_y=True, as_frame=True), n_alphas=3)
     >>> fits.df
-    array([ 0,  8, 10])
+    array([ 0,  7, 10])
     """
     began = time.perf_counter()
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)

@@ -105,6 +105,7 @@ def test_a_path_without_features(rng):
             assert_array_equal(found.at(gamma).dev_ratio, 0.0)
 
 
+@pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 def test_cross_validation_tries_every_gamma(rng, data):
     X, y = data
     found = cv_path(X, y, relax=True, cv=KFold(3), n_alphas=12, eps=0.05)
