@@ -238,8 +238,8 @@ def _certificate(report: Report) -> Iterator[str]:
     yield (
         f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 is "
         "the loss without features. That is proven, not estimated: no other coefficients make the "
-        "objective smaller by more. The proof is the duality gap, computed afresh at the end of the "
-        "fit. It says that the fit is exact, not that the model is right.</p>\n"
+        "objective smaller by more. The proof is the duality gap, computed afresh at the end of "
+        "the fit. It says that the fit is exact, not that the model is right.</p>\n"
     )
     facts = {
         "duality gap": f"{model.gap:.3e}",
