@@ -17,6 +17,7 @@ from softreg_fast.design import Design
 from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
 from softreg_fast.drop_in import patch_sklearn, unpatch_sklearn
 from softreg_fast.feature_selection import StabilitySelector
+from softreg_fast.grids import EndOfGridWarning
 from softreg_fast.hints import NAMES as _NAMES
 from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
 from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
@@ -43,6 +44,7 @@ __all__ = [
     "Design",
     "ElasticNet",
     "ElasticNetCV",
+    "EndOfGridWarning",
     "Lasso",
     "LassoCV",
     "MultiTaskElasticNet",

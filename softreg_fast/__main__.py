@@ -192,7 +192,10 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--n-alphas", metavar="N", type=_count, help="how many (default 100)")
     model.add_argument(
-        "--eps", type=_fraction, help="smallest strength over largest (default 0.001)"
+        "--eps",
+        type=_fraction,
+        help="smallest strength over largest (default 0.001; with --cv the path goes on from there "
+        "while the error falls)",
     )
     model.add_argument(
         "--l1-ratio",
@@ -379,7 +382,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         delimiter=arguments.delimiter,
         alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
         n_alphas=arguments.n_alphas or 100,
-        eps=arguments.eps or 1e-3,
+        eps=arguments.eps or (1e-3 if arguments.cv is None else "auto"),
         settings={
             "l1_ratio": arguments.l1_ratio,
             "standardize": arguments.standardize,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold
 
-from softreg_fast import CVPath, Design, __version__, cv_path, path
+from softreg_fast import CVPath, Design, EndOfGridWarning, __version__, cv_path, path
 from softreg_fast.files import (
     InputError,
     Model,
@@ -68,7 +68,7 @@ class FitRequest:
     file, roles, file_format, delimiter
         As for `read_table`.
     alphas : list of float or None
-        None: `n_alphas` of them, down to the largest times `eps`.
+        None: `n_alphas` of them, down to the largest times `eps`, which may be "auto" with folds.
     settings : dict
         The arguments of `path` that a model file records.
     penalty_weights : str or None
@@ -92,7 +92,7 @@ class FitRequest:
     delimiter: str | None
     alphas: list[float] | None
     n_alphas: int
-    eps: float
+    eps: float | str
     settings: dict[str, Any]
     penalty_weights: str | None
     n_threads: int | None
@@ -259,6 +259,7 @@ def _found(table: Table, weights: dict[str, Any], request: FitRequest) -> _Found
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
+            warnings.simplefilter("always", EndOfGridWarning)
             design = Design(table.X, table.y, table.weights, n_threads=request.n_threads, **how)
             if request.folds is None:
                 fits = path(design, **options)

@@ -2,56 +2,164 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from softreg_fast.design import Design
+from softreg_fast.design import Design, MultiTaskDesign
+from softreg_fast.engines import make_engine
 from softreg_fast.interrupts import interruptible
-from softreg_fast.path import null_loss
-from softreg_fast.penalty import PenaltyVectors
+from softreg_fast.path import null_loss, solve_design
+from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.result import Path
 
 Vector = NDArray[np.float64]
 
 CRITERIA = ("aic", "aicc", "bic", "ebic")
 
+# Least squares on all features tells the noise if so much of the samples is left to tell it.
+LEAST_FREEDOM = 0.5
 
-def information(
-    criterion: str, fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float
-) -> Vector:
-    """n log(RSS / n) + what a criterion asks for each degree of freedom, (n_alphas,).
+MOST_ROUNDS = 50  # of the scaled Lasso
 
-    With d degrees of freedom, the intercept among them, and k nonzero coefficients of p,
 
-        aic     2 d
-        aicc    2 d n / (n - d - 1)
-        bic     d log n
-        ebic    d log n + 2 log (p over k)
+@dataclass(frozen=True)
+class Criterion:
+    """-2 log likelihood of normal errors of known variance + what each degree of freedom costs.
 
-    which is -2 log likelihood of normal errors of unknown variance, constants left out. n counts
-    the samples with a positive weight. A model with d >= n - 1 explains nothing: infinity.
+    With RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
+    with a positive weight, d the degrees of freedom (the intercept is one of them) and k the
+    number of nonzero coefficients of p, a model has
+
+        n log(2 pi noise_variance) + RSS / noise_variance + penalty,
+
+        aic     penalty = 2 d
+        aicc              2 d n / (n - d - 1)
+        bic               d log n
+        ebic              d log n + 2 log (p over k)
+
+    A model with d >= n - 1 explains nothing: infinity. The variance is not taken from the model:
+    n log(RSS / n) falls without bound as a path with many features approaches the data, and no
+    penalty on d stops it.
+
+    Attributes
+    ----------
+    name : {"aic", "aicc", "bic", "ebic"}
+    noise_variance : float
 
     References
     ----------
     Zou, Hastie, Tibshirani (2007), "On the 'degrees of freedom' of the lasso", Annals of Statistics
-    35; Hurvich, Tsai (1989), Biometrika 76 (aicc); Chen, Chen (2008), Biometrika 95 (ebic with
-    gamma = 1).
+    35, for the form and for d; Hurvich, Tsai (1989), Biometrika 76 (the factor of aicc); Chen, Chen
+    (2008), Biometrika 95 (ebic with gamma = 1).
     """
-    n = design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
-    d = degrees_of_freedom(fits, design, scaled, l1_ratio) + design.fit_intercept
-    mean_square = 2.0 * null_loss(design) * np.maximum(1.0 - fits.dev_ratio, 0.0)
-    usable = (d < n - 1) & (mean_square > 0.0)
-    values = np.full(len(fits), np.inf)
-    d, k = d[usable], fits.df[usable]
-    asked = {
-        "aic": 2.0 * d,
-        "aicc": 2.0 * d * n / (n - d - 1.0),
-        "bic": d * np.log(n),
-        "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
-    }[criterion]
-    values[usable] = n * np.log(mean_square[usable]) + asked
-    return values
+
+    name: str
+    noise_variance: float
+
+    def of(self, fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float) -> Vector:
+        """The value of every model of a path, (n_alphas,)."""
+        n = n_counted(design)
+        d = degrees_of_freedom(fits, design, scaled, l1_ratio) + design.fit_intercept
+        rss = 2.0 * null_loss(design) * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
+        values = np.full(len(fits), np.inf)
+        usable = d < n - 1
+        d, k = d[usable], fits.df[usable]
+        asked = {
+            "aic": 2.0 * d,
+            "aicc": 2.0 * d * n / (n - d - 1.0),
+            "bic": d * np.log(n),
+            "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
+        }[self.name]
+        values[usable] = rss[usable] / self.noise_variance + asked
+        return np.asarray(values + n * np.log(2.0 * np.pi * self.noise_variance))
+
+
+def criterion_for(
+    name: str, design: Design, scaled: PenaltyVectors, noise_variance: float | None
+) -> Criterion:
+    """The criterion of this name for a design, its noise variance estimated unless given.
+
+    Raises
+    ------
+    ValueError
+        For several targets, or a noise variance that is not > 0.
+    """
+    if isinstance(design, MultiTaskDesign):
+        raise ValueError("A criterion is for one target; for several use cross-validation.")
+    if noise_variance is None:
+        return Criterion(name, noise_variance_of(design, scaled))
+    return Criterion(name, check_number("noise_variance", noise_variance, low=0.0, low_open=True))
+
+
+def n_counted(design: Design) -> int:
+    """Samples with a positive weight."""
+    return design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
+
+
+def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
+    """The variance of y about its mean given X, of a sample of mean weight.
+
+    Where that leaves half of the samples, RSS / (n - p - 1) of least squares on all features (n - p
+    if there is no intercept). Otherwise that of least squares on the k
+    features that the scaled Lasso chooses, RSS / (n - k - 1): the Lasso on columns of unit variance
+    with alpha = sigma sqrt(2 log p / n), where sigma is the root of its own mean squared residual.
+    So large an alpha lets hardly any column of pure noise in, and signals too weak for it count as
+    noise. With more than half as many features chosen as samples it is that mean squared residual.
+    Features that are excluded take no part, those without an L1 part always do.
+
+    References
+    ----------
+    Sun, Zhang (2012), "Scaled sparse linear regression", Biometrika 99; Reid, Tibshirani, Friedman
+    (2016), "A study of error variance estimation in Lasso regression", Statistica Sinica 26.
+    """
+    varying = (design.norm > 0.0) & (scaled.lower < scaled.upper)
+    whole = float(2.0 * null_loss(design))
+    if not whole > 0.0:
+        return 1.0  # nothing to explain: all models are alike
+    n = n_counted(design)
+    found = _by_least_squares(design, varying, n)
+    if found is None:
+        share, chosen = _scaled_lasso(design, scaled, varying, n)
+        found = _by_least_squares(design, chosen, n)
+        found = share if found is None else found
+    return whole * max(found, float(np.finfo(np.float64).eps) ** 2)
+
+
+def _by_least_squares(design: Design, features: NDArray[np.bool_], n: int) -> float | None:
+    # share of the variance that is noise, by the residuals of some features; None if these leave
+    # too little to tell it
+    left = n - int(np.count_nonzero(features)) - design.fit_intercept
+    if left < LEAST_FREEDOM * n:
+        return None
+    penalty = Penalty(l2=np.where(features, 0.0, np.inf))
+    fit = solve_design(
+        design, penalty, solver="auto", precompute="auto", tol=1e-10, max_iter=100_000
+    )
+    return (1.0 - fit.dev_ratio) * n / left
+
+
+def _scaled_lasso(
+    design: Design, scaled: PenaltyVectors, varying: NDArray[np.bool_], n: int
+) -> tuple[float, NDArray[np.bool_]]:
+    # share of the variance that it leaves, and the features that it chooses; in the engine's units
+    # all columns and the target have length one, so that alpha / sigma sqrt(n) is the threshold
+    p, inf = design.n_features, np.inf
+    held = np.where(varying, inf, 0.0)
+    l1 = np.where(varying & (scaled.l1 > 0.0), 1.0, 0.0)
+    penalty = PenaltyVectors(l1, np.zeros(p), -held, held)
+    engine: Any = make_engine(design, penalty, "auto", "auto", None, 1)
+    threshold = float(np.sqrt(2.0 * np.log(max(int(np.count_nonzero(l1)), 2)) / n))
+    share = 1.0
+    for _ in range(MOST_ROUNDS):
+        engine.solve(threshold * np.sqrt(share), 0.0, 1e-8, 10_000)
+        last, share = share, float(engine.residual_sumsq)
+        if not share < (1.0 - 1e-4) * last:
+            break
+    return share, engine.coef != 0.0
 
 
 def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:

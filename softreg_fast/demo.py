@@ -351,7 +351,7 @@ def cross_validated(problem: Problem) -> Report:
     """The search for alpha on folds of the patients, ready to be made a page."""
     folds = KFold(FOLDS, shuffle=True, random_state=SEED)
     search = cv_path(
-        problem.X, problem.y, standardize=True, eps=EPS, tol=WORST_GAP / 2, cv=folds, rule="1se"
+        problem.X, problem.y, standardize=True, tol=WORST_GAP / 2, cv=folds, rule="1se"
     )
     n, p = problem.X.shape
     return Report(
@@ -365,7 +365,8 @@ def cross_validated(problem: Problem) -> Report:
         target="the progress of diabetes within a year",
         data={"rows": f"{n} patients", "features": f"{p}: measurements, squares and products"},
         settings={
-            "alphas": f"{len(search.path)}, down to {EPS:g} of the largest",
+            "alphas": f"{len(search.path)}, {search.path.alphas[0]:.6g} to "
+            f"{search.path.alphas[-1]:.6g}",
             "standardize": "yes",
             "tol": f"{WORST_GAP / 2:g}",
             "folds": f"{FOLDS}, shuffled, seed {SEED}",

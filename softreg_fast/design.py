@@ -74,7 +74,9 @@ class Design:
         Centre columns and target, so that an intercept, never penalised, is fitted.
     standardize : bool, default=False
         Let the penalty act on the coefficients of columns with unit (weighted) variance.
-        Coefficients and bounds stay in the units of X. False, as in scikit-learn.
+        Coefficients and bounds stay in the units of X. False, as in scikit-learn. Without an
+        intercept it is the root mean square of a column that becomes one, where glmnet takes the
+        standard deviation about the mean.
     n_threads : int or None, default=None
         See `effective_n_threads`.
 

@@ -42,7 +42,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
     l1_ratio, l1_weights, l2_weights, positive, bounds, fit_intercept, standardize, tol, n_threads
         As in `stability_path`, which says more on those above, too.
     verbose : bool or int, default=0
-        Show a bar over subsamples on standard error (needs tqdm), if that is a terminal.
+        Show a bar over subsamples (needs tqdm), on a terminal or in a notebook.
 
     Attributes
     ----------

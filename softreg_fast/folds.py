@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import KFold, check_cv
 
 from softreg_fast._folds import squared_errors, training_moments
 from softreg_fast.design import Design, KnownMoments, mirror
@@ -60,6 +61,30 @@ def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
             if not hasattr(pair, "__len__") or len(pair) != 2:
                 raise ValueError(f"Fold {k} is {pair!r}; wanted is a pair (train, test).")
     return list(check_cv(cv).split(X, y, **split_options))
+
+
+def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any) -> list[Any]:
+    """(train, test) of every fold, the samples shuffled first where `cv` is a number or None.
+
+    Parameters
+    ----------
+    cv, X, y, **split_options
+        As for `pairs_of`.
+    seed : int or None
+        Of the shuffle; None: blocks of samples in their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is none; as `pairs_of`.
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
+        raise TypeError(f"seed must be an integer or None, got {seed!r}.")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")
+    if seed is not None and (cv is None or isinstance(cv, numbers.Integral)):
+        cv = KFold(5 if cv is None else cv, shuffle=True, random_state=seed)
+    return pairs_of(cv, X, y, **split_options)
 
 
 def make_folds(pairs: list[Any], n: int) -> list[Fold]:
@@ -122,6 +147,10 @@ class Training:
                         f"sample_weight is zero for every {name} sample of fold {k}; use other "
                         "folds, or leave out samples without weight before they are split."
                     )
+
+    def test_weights(self) -> Vector:
+        """The sum of the weights of each fold's test samples, (n_folds,)."""
+        return np.array([self.weight[fold.test].sum() for fold in self.folds])
 
     def _fold_grams(self) -> FoldGrams | None:
         design = self.design

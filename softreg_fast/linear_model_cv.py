@@ -11,8 +11,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from softreg_fast.cv import CVPath, cv_path
+from softreg_fast.cv import Choice, CVPath, choose
 from softreg_fast.design import Design
+from softreg_fast.engines import GRAM_MEMORY
 from softreg_fast.folds import pairs_of
 from softreg_fast.hints import with_hints
 from softreg_fast.linear_model import _LinearRegressor, order_of_descent
@@ -31,8 +32,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     Parameters
     ----------
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
-    eps : float, default=1e-3
-        alpha_max * eps is the smallest alpha.
+    eps : float or "auto", default=1e-3
+        alpha_max * eps is the smallest alpha. "auto" lets the grid go on while the error falls, as
+        `cv_path` does.
     alphas : int, array-like or None, default=100
         How many alphas, evenly spaced in the logarithm, or which. None: 100.
     fit_intercept : bool, default=True
@@ -46,7 +48,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     copy_X : bool, default=True
         Accepted for compatibility: X is never written to, so never copied for that.
     verbose : bool or int, default=0
-        Show one bar over folds and alphas on standard error (needs tqdm), if that is a terminal.
+        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
     n_jobs : int or None
         Number of threads, if n_threads is None.
     positive : bool, default=False
@@ -62,6 +64,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         A scikit-learn scorer instead of the mean squared error.
     criterion : {"aic", "aicc", "bic", "ebic"} or None
         Choose by an information criterion instead of folds.
+    noise_variance : float > 0 or None
+        For the criterion; None: estimated as `cv_path` does.
     relax : bool or array-like of gammas, default=False
         Also try blends with unpenalised fits on the supports, as `cv_path` does.
     patience : int or None
@@ -83,7 +87,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     coef_path_ : csc_array (n_features, n_alphas)
         Coefficients of the path on all samples, at l1_ratio_.
     cv_path_ : CVPath
-        All the rest: both rules, the folds' paths, out-of-fold predictions.
+        All the rest: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, of which the estimator does not warn.
         With alpha_per_target these three are lists with one entry per target.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
 
@@ -104,7 +109,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self,
         *,
         l1_ratio: Any = 0.5,
-        eps: float = 1e-3,
+        eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         precompute: Any = "auto",
@@ -124,6 +129,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         rule: str = "min",
         scoring: Any = None,
         criterion: str | None = None,
+        noise_variance: float | None = None,
         relax: bool | ArrayLike = False,
         patience: int | None = None,
         alpha_per_target: bool = False,
@@ -151,6 +157,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.rule = rule
         self.scoring = scoring
         self.criterion = criterion
+        self.noise_variance = noise_variance
         self.relax = relax
         self.patience = patience
         self.alpha_per_target = alpha_per_target
@@ -242,26 +249,32 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
                 "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
                 "grid by providing your estimator with the appropriate `alphas=` argument."
             )
-        return cv_path(
+        return choose(
             design,
-            alphas=self._alphas_or_number,
-            eps=self.eps,
-            l1_ratio=self.l1_ratio,
-            l1_weights=self.l1_weights,
-            l2_weights=self.l2_weights,
-            positive=self.positive,
-            bounds=self.bounds,
-            cv=pairs,
-            scoring=self.scoring,
-            criterion=self.criterion,
-            rule=self.rule,
-            relax=self.relax,
-            patience=self.patience,
+            pairs,
+            Choice(
+                rule=self.rule,
+                scoring=self.scoring,
+                criterion=self.criterion,
+                noise_variance=self.noise_variance,
+                relax=self.relax,
+                patience=self.patience,
+            ),
+            grid={"alphas": self._alphas_or_number, "eps": self.eps, "l1_ratio": self.l1_ratio},
+            penalty={
+                "l1_weights": self.l1_weights,
+                "l2_weights": self.l2_weights,
+                "positive": self.positive,
+                "bounds": self.bounds,
+            },
+            options={
+                "solver": "auto",
+                "tol": self.tol,
+                "max_iter": self._most_iterations,
+                "gram_memory": GRAM_MEMORY,
+            },
             precompute=self.precompute,
-            tol=self.tol,
-            max_iter=self._most_iterations,
-            progress=bool(self.verbose),
-            watcher=watcher,
+            told=(bool(self.verbose), watcher),
         )
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
@@ -278,8 +291,8 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             self.gamma_ = found[0].gamma if single else np.array([fits.gamma for fits in found])
         else:
             self.__dict__.pop("gamma_", None)
-        self.alphas_ = grids[0] if single else np.array(grids)
-        self.mse_path_ = errors[0] if single else np.array(errors)
+        self.alphas_ = grids[0] if single else _stacked(grids, axis=-1)
+        self.mse_path_ = errors[0] if single else _stacked(errors, axis=-2)
         self.cv_path_ = found[0] if single else found
         self.coef_path_ = found[0].path.coefs if single else [fits.path.coefs for fits in found]
 
@@ -294,6 +307,17 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = bool(self.alpha_per_target)
         return tags
+
+
+def _stacked(arrays: list[NDArray[np.float64]], axis: int) -> NDArray[np.float64]:
+    # one beside the other, NaN where one has fewer alphas
+    longest = max(a.shape[axis] for a in arrays)
+    stacked = []
+    for a in arrays:
+        padding = [(0, 0)] * a.ndim
+        padding[axis] = 0, longest - a.shape[axis]
+        stacked.append(np.pad(a, padding, constant_values=np.nan))
+    return np.array(stacked)
 
 
 class LassoCV(ElasticNetCV):
@@ -318,7 +342,7 @@ class LassoCV(ElasticNetCV):
     def __init__(
         self,
         *,
-        eps: float = 1e-3,
+        eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         precompute: Any = "auto",
@@ -338,6 +362,7 @@ class LassoCV(ElasticNetCV):
         rule: str = "min",
         scoring: Any = None,
         criterion: str | None = None,
+        noise_variance: float | None = None,
         relax: bool | ArrayLike = False,
         patience: int | None = None,
         alpha_per_target: bool = False,
@@ -366,6 +391,7 @@ class LassoCV(ElasticNetCV):
             rule=rule,
             scoring=scoring,
             criterion=criterion,
+            noise_variance=noise_variance,
             relax=relax,
             patience=patience,
             alpha_per_target=alpha_per_target,

@@ -257,8 +257,9 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     Parameters
     ----------
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
-    eps : float, default=1e-3
-        alpha_max * eps is the smallest alpha.
+    eps : float or "auto", default=1e-3
+        alpha_max * eps is the smallest alpha. "auto" lets the grid go on while the error falls, as
+        `cv_path` does.
     alphas : int or array-like, default=100
         How many alphas, evenly spaced in the logarithm, or which.
     fit_intercept : bool, default=True
@@ -270,7 +271,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     copy_X : bool, default=True
         Accepted for compatibility: X is never written to, so never copied for that.
     verbose : bool or int, default=0
-        Show one bar over folds and alphas on standard error (needs tqdm), if that is a terminal.
+        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
     n_jobs : int or None
         Number of threads, if n_threads is None.
     random_state, selection
@@ -298,7 +299,8 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         Coefficients of the path on all samples, at l1_ratio_: the n_tasks columns of the first
         alpha, then those of the second, ...
     cv_path_ : CVPath
-        All the rest: both rules, the folds' paths, out-of-fold predictions.
+        All the rest: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, of which the estimator does not warn.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `MultiTaskElasticNet`
 
     Examples
@@ -314,6 +316,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     positive = False
     bounds = None
     criterion = None
+    noise_variance = None
     relax = False
     alpha_per_target = False
 
@@ -326,7 +329,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         self,
         *,
         l1_ratio: Any = 0.5,
-        eps: float = 1e-3,
+        eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
@@ -401,7 +404,7 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
     def __init__(
         self,
         *,
-        eps: float = 1e-3,
+        eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,

@@ -15,10 +15,10 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from softreg_fast._cd import CoordinateDescent
 from softreg_fast._columns import look_at_signals
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, Engine, WarmEngine, make_engine
+from softreg_fast.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
 from softreg_fast.hints import with_hints
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
@@ -98,8 +98,9 @@ def solve(
     fit_intercept : bool or None
         None: True, or as the Design has it.
     standardize : bool or None
-        Penalise as if every column had unit variance; coefficients stay in the units of X. None:
-        False, as in scikit-learn, or as the Design has it.
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients stay in the units of X. None: False, as in scikit-learn, or as the Design
+        has it.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps among the features that
         matter, which ends at rounding level whatever tol), and where there is neither an L1 part
@@ -180,8 +181,8 @@ def path(
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
-    n_alphas: int = 100,
-    eps: float = 1e-3,
+    n_alphas: int = N_ALPHAS,
+    eps: float = EPS,
     l1_ratio: float = 1.0,
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
@@ -210,8 +211,9 @@ def path(
     alphas : array-like (n_alphas,), int or None
         Sorted in falling order. None: `n_alphas` of them, evenly spaced in the logarithm, from
         alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
-        alpha_max * eps. For l1_ratio < 1e-3, where there is no such alpha, that of 1e-3. An int
-        stands for n_alphas.
+        alpha_max * eps. For l1_ratio < 1e-3, where it is L2 that shrinks, from d / eps, d the
+        largest eigenvalue of X'X / n (each column over the root of its l2 weight), down to eps
+        times the smallest variance of a column (`softreg_fast.grids`). An int stands for n_alphas.
     n_alphas : int, default=100
     eps : float in (0, 1], default=1e-3
     max_dev_ratio : float or None
@@ -236,12 +238,13 @@ def path(
     >>> from softreg_fast import path
     >>> fits = path(*load_diabetes(return_X_y=True, as_frame=True), n_alphas=3)
     >>> fits.df
-    array([ 0,  8, 10])
+    array([ 0,  7, 10])
     """
     began = time.perf_counter()
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
     check_options(tol, max_iter, gram_memory)
     stops = _stops(max_dev_ratio, max_df, callback)
+    check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     if isinstance(alphas, numbers.Integral):  # scikit-learn's newer way
         alphas, n_alphas = None, alphas
@@ -301,7 +304,7 @@ class PathRun:
     """A path on its way: an engine, a grid, and how far it has come.
 
     `known` are the vectors of the penalty in the user's units and in the engine's, if the caller
-    has them.
+    has them; `first` is the number of alphas that another run has fitted, up to coef_init.
     """
 
     def __init__(
@@ -317,6 +320,7 @@ class PathRun:
         coef_init: PerFeature | None = None,
         known: tuple[PenaltyVectors, PenaltyVectors] | None = None,
         began: float | None = None,
+        first: int = 0,
     ) -> None:
         self.began = time.perf_counter() if began is None else began
         self.design = design
@@ -324,7 +328,7 @@ class PathRun:
         self.l1_ratio = penalty.l1_ratio
         self.tol = tol
         self.max_iter = max_iter
-        self.position = 0
+        self.first = self.position = first
         self.stopped = False  # by the callback
         if known is None:
             vectors = penalty.vectors(design.n_features, design.feature_names)
@@ -332,8 +336,9 @@ class PathRun:
         self.vectors, scaled = known
         if self.l1_ratio == 0.0:  # no L1 part, whatever its weights
             scaled = scaled._replace(l1=np.zeros(design.n_features))
+        n_fits = len(alphas) - first
         self.engine = make_engine(
-            design, scaled, solver, precompute, coef_init, len(alphas), gram_memory=gram_memory
+            design, scaled, solver, precompute, coef_init, n_fits, gram_memory=gram_memory
         )
 
     def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
@@ -369,9 +374,8 @@ class PathRun:
 
     def path(self) -> Path:
         """All fits so far."""
-        return _gather_path(
-            self.design, self.vectors, self.engine, self.alphas, self.tol, self.began
-        )
+        alphas = self.alphas[self.first :]
+        return _gather_path(self.design, self.vectors, self.engine, alphas, self.tol, self.began)
 
 
 def lasso_path(
@@ -473,12 +477,14 @@ def enet_path(
         described = ("sample_weight", "fit_intercept", "standardize", "n_threads")
         given = {name: options.pop(name) for name in described if name in options}
         X = MultiTaskDesign(X, y, **given)
+    if alphas is None:  # grids that are given leave these no effect, as in scikit-learn
+        options.update(n_alphas=n_alphas, eps=eps)
+    elif isinstance(alphas, numbers.Integral):
+        options["eps"] = eps
     fits = path(
         X,
         None if several else y,
         l1_ratio=l1_ratio,
-        eps=eps,
-        n_alphas=n_alphas,
         alphas=alphas,
         precompute=precompute,
         coef_init=coef_init,
@@ -635,76 +641,12 @@ def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
     return grid
 
 
-def alpha_grid(
-    design: Design, scaled: PenaltyVectors, l1_ratio: float, n_alphas: int, eps: float
-) -> Vector:
-    """n_alphas from alpha_max to alpha_max * eps, evenly spaced in the logarithm."""
-    check_number("eps", eps, low=0.0, high=1.0, low_open=True)
-    if isinstance(n_alphas, bool) or not isinstance(n_alphas, numbers.Integral) or n_alphas < 1:
-        raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
-    largest = alpha_max(design, scaled, l1_ratio)
-    if not largest > np.finfo(np.float64).tiny:  # nothing to explain, or nothing penalised
-        return np.full(int(n_alphas), np.finfo(np.float64).resolution)
-    grid = np.geomspace(largest, largest * eps, int(n_alphas))
-    grid[0] = largest
-    return grid
-
-
-def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
-    """The smallest alpha at which no L1-penalised coefficient leaves its null value.
-
-    With u the fit of the features that L1 does not touch, alpha_max is the largest
-    |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
-    bounds allow.
-    """
-    l1_ratio = max(l1_ratio, 1e-3)
-    l1, _, lower, upper = scaled
-    penalised = l1 > 0.0
-    start = np.clip(0.0, lower, upper)
-    untouched = ~penalised & (lower < upper)
-    gradient = _sizes(design.gradient_at_zero())
-    if untouched.any() or start.any():
-        frozen = scaled._replace(
-            lower=np.where(penalised, start, lower), upper=np.where(penalised, start, upper)
-        )
-        # Ridge-only features: their strength at an alpha near the answer.
-        guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
-        gradient = _sizes(_gradient_without_l1(design, frozen, guess * (1.0 - l1_ratio)))
-    allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
-    counted = penalised & allowed
-    if not penalised.any():
-        return float(np.max(np.abs(gradient), initial=0.0) * design.objective_unit)
-    return float(np.max(np.abs(gradient[counted]) / l1[counted], initial=0.0) / l1_ratio)
-
-
 def rounded(values: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
     """The values in the precision of the data, if that can hold them."""
     with np.errstate(over="ignore", under="ignore"):
         result = values.astype(dtype, copy=False)
     lost = ~np.isfinite(result) | ((result == 0.0) & (values != 0.0))
     return values if lost.any() else result
-
-
-def _gradient_without_l1(design: Design, penalty: PenaltyVectors, l2_strength: float) -> Vector:
-    # X'r at the optimum without L1, where several tasks have nothing to do with each other
-    gradients = []
-    for target in np.atleast_2d(design.target):
-        null = CoordinateDescent(
-            design.columns,
-            target,
-            design.columns.residual_sumsq(target),
-            design.curvature,
-            penalty,
-            design.n_threads,
-        )
-        null.solve(0.0, l2_strength, 1e-10, 10_000)
-        gradients.append(null.gradient)
-    return np.array(gradients) if design.target.ndim > 1 else gradients[0]
-
-
-def _sizes(gradient: Vector) -> Vector:
-    # what the L1 part sees of the slopes of several tasks: their length
-    return gradient if gradient.ndim == 1 else np.asarray(np.sqrt(np.square(gradient).sum(axis=0)))
 
 
 def null_loss(design: Design) -> float:
@@ -806,11 +748,11 @@ def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: 
         "nearly copies of each other make convergence slow. Duality gap: "
         f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}.",
         ConvergenceWarning,
-        stacklevel=_level_of_caller(),
+        stacklevel=level_of_caller(),
     )
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The stacklevel at which a warning names the user's line."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("softreg_fast."):

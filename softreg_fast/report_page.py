@@ -179,6 +179,8 @@ def _choice(report: Report) -> Iterator[str]:
         yield "</div>\n"
     if report.search is not None:
         yield _rules(report.search)
+        if report.search.note:
+            yield f"<p>{escape(report.search.note)}</p>\n"
 
 
 def _rules(search: CVPath) -> str:
@@ -235,8 +237,9 @@ def _certificate(report: Report) -> Iterator[str]:
     yield "<h2>Certificate</h2>\n"
     yield (
         f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 is "
-        "the loss without features. That is proven, not estimated: no coefficients whatever do "
-        "better by more. The proof is the duality gap, computed afresh at the end of the fit.</p>\n"
+        "the loss without features. That is proven, not estimated: no other coefficients make the "
+        "objective smaller by more. The proof is the duality gap, computed afresh at the end of "
+        "the fit. It says that the fit is exact, not that the model is right.</p>\n"
     )
     facts = {
         "duality gap": f"{model.gap:.3e}",

@@ -16,11 +16,11 @@ from sklearn.utils import check_random_state
 
 from softreg_fast.design import Design
 from softreg_fast.engines import GRAM_MEMORY
+from softreg_fast.grids import N_ALPHAS, alpha_grid, check_one_grid
 from softreg_fast.hints import with_hints
 from softreg_fast.names import PerFeature
 from softreg_fast.path import (
     PathRun,
-    alpha_grid,
     as_alphas,
     as_design,
     check_options,
@@ -30,6 +30,9 @@ from softreg_fast.penalty import Penalty, PenaltyVectors, check_flag, check_numb
 from softreg_fast.result import Path
 from softreg_fast.watch import progress_bar
 from softreg_fast.workers import Workers, workers_for
+
+# Subsamples of half the samples have no use for smaller alphas than this share of the largest.
+EPS = 1e-2
 
 Vector = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -153,8 +156,8 @@ def stability_path(
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
-    n_alphas: int = 100,
-    eps: float = 1e-2,
+    n_alphas: int = N_ALPHAS,
+    eps: float = EPS,
     l1_ratio: float = 1.0,
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
@@ -204,7 +207,7 @@ def stability_path(
         The share of subsamples that a feature must enter in to be selected.
     random_state : int, RandomState or None
     progress : bool, default=False
-        One bar over subsamples on standard error (needs tqdm), if that is a terminal.
+        One bar over subsamples (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -234,6 +237,7 @@ def stability_path(
     check_number("l1_ratio", l1_ratio, low=0.0, high=1.0, low_open=True)
     check_number("threshold", threshold, low=0.5, high=1.0, low_open=True)
     check_options(tol, max_iter, gram_memory)
+    check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
     penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)

@@ -55,7 +55,7 @@ def certificate_lines(path: Path) -> list[str]:
     where = f"at each of the {len(path)} alphas" if len(path) > 1 else "here"
     return [
         f"Certificate: {where} the objective is within {worst:.1e} P0 of its minimum.",
-        "This is proven (gap/P0), not estimated: no coefficients whatever do better by more.",
+        "This is proven (gap/P0), not estimated: no other coefficients make it smaller by more.",
         "P0 is the loss of the model without features.",
     ]
 

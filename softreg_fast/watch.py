@@ -47,7 +47,7 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
     total : int
         How many fits there will be.
     progress : bool
-        Show a bar on standard error, if that is a terminal.
+        Show a bar, on standard error if that is a terminal, or in a notebook.
     watcher : callable or None
         Called with the path's name and the PathStep; a true return value ends the path.
     """
@@ -61,6 +61,7 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
             def tell(step: PathStep) -> bool | None:
                 with one_at_a_time:
                     if bar is not None:
+                        bar.total = max(bar.total, bar.n + 1)  # a grid may go on
                         bar.set_postfix_str(f"gap {step.gap:.0e}, {step.df} nonzero", refresh=False)
                         bar.update()
                     return None if watcher is None else watcher(name, step)
@@ -71,8 +72,8 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
 
 
 def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractContextManager[Any]:
-    """A bar on standard error, or None in its place."""
-    if not progress or not sys.stderr.isatty():
+    """A bar on standard error or in a notebook; None in its place where nobody would see it."""
+    if not progress or not (sys.stderr.isatty() or _in_notebook()):
         return nullcontext()
     try:
         from tqdm.auto import tqdm
@@ -82,6 +83,13 @@ def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractConte
         ) from None
     bar: AbstractContextManager[Any] = tqdm(total=total, unit=unit)
     return bar
+
+
+def _in_notebook() -> bool:
+    # a shell of IPython with a kernel: there tqdm.auto draws a bar of the page
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
 
 
 class FitTasks:

@@ -16,6 +16,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import snapshot
+from sklearn.model_selection import GroupKFold
 
 from softreg_fast import (
     Design,
@@ -690,3 +691,22 @@ def test_estimators_and_designs_take_no_design():
                 estimator.fit(design, *more)
     with pytest.raises(TypeError, match="X is a Design; expected an array"):
         Design(design, y)
+
+
+@pytest.mark.parametrize("function", [path, cv_path, relaxed_path, stability_path])
+def test_a_grid_is_given_once(function):
+    for beside in ({"n_alphas": 7}, {"eps": 0.5}, {"n_alphas": 7, "eps": 0.5}):
+        with pytest.raises(ValueError, match=f"^{' and '.join(beside)} would have no effect"):
+            function(X, y, alphas=[0.2, 0.1], **beside)
+    with pytest.raises(ValueError, match=r"^n_alphas would have no effect beside alphas"):
+        function(X, y, alphas=5, n_alphas=7)
+    # as scikit-learn's lasso_path, which has no use for them either
+    lasso_path(X, y, alphas=[0.2, 0.1], n_alphas=7, eps=0.5)
+
+
+def test_groups_are_labelled_as_the_rows():
+    frame, groups = pd.DataFrame(X), pd.Series(np.repeat([0, 1, 2], 4))
+    folds = GroupKFold(3)
+    assert cv_path(frame, y, cv=folds, groups=groups, alphas=[0.1]).alpha == 0.1
+    with pytest.raises(ValueError, match="index of groups holds"):
+        cv_path(frame, y, cv=folds, groups=groups.sample(frac=1, random_state=0), alphas=[0.1])

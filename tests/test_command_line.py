@@ -17,7 +17,7 @@ from sklearn.datasets import dump_svmlight_file
 from sklearn.model_selection import KFold
 
 import softreg_fast
-from softreg_fast import commands, cv_path, demo, path, solve
+from softreg_fast import EndOfGridWarning, commands, cv_path, demo, path, solve
 from softreg_fast.__main__ import main
 from softreg_fast.files import InputError, check_writable, read_model, write_whole
 
@@ -232,11 +232,44 @@ def test_cross_validation(call, options, rule, cv):
     np.testing.assert_allclose(read_numbers("out.csv")[1][:, 0], found.predict(X), rtol=1e-12)
 
 
+def test_cross_validation_as_in_python(call):
+    X, y = write_table()
+    for k, options in ((5, {}), (4, {"seed": 3}), (6, {"seed": None})):
+        words = [str(w) for pair in options.items() for w in (f"--{pair[0]}", pair[1])]
+        words = [word.replace("None", "none") for word in words]
+        call("fit", "data.csv", "--target", "price", "--cv", k, *words, "--model", "m.json")
+        found = cv_path(X, y, cv=k, **options)
+        model = read_model("m.json")
+        assert model.path.alphas.tolist() == [found.alpha]
+        np.testing.assert_array_equal(model.path[0].coef, found.path[found.index].coef)
+
+
+def test_the_grid_goes_on(call):
+    # the second column is small, but matters
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2)) * [100.0, 0.01]
+    y = X @ [0.1, 300.0] + rng.standard_normal(60)
+    np.savez("raw.npz", X=X, y=y)
+    _, out, err = call("fit", "raw.npz", "--cv", 5, "--model", "m.json")
+    assert err == ""
+    found = cv_path(X, y, cv=5)
+    assert len(found.path) > 100
+    assert read_model("m.json").path.alphas.tolist() == [found.alpha]
+    assert f"CVPath({len(found.path)} alphas x 5 folds" in out
+    _, _, err = call("fit", "raw.npz", "--cv", 5, "--eps", 1e-3)
+    assert err.startswith("softreg_fast: warning: The last alpha of the grid, ")
+    assert err.count("\n") == 1
+    _, out, err = call("fit", "raw.npz")  # without folds there is no error to follow
+    assert err == ""
+    assert "Path(100 alphas" in out
+
+
 def test_cross_validation_on_given_strengths(call):
     X, y = write_table()
     alphas = ("--alphas", "1,0.1,0.01")
     assert call("fit", "data.csv", "--target", "price", "--cv", 30, *alphas, "--model", "m")[0] == 0
-    found = cv_path(X, y, cv=KFold(30, shuffle=True, random_state=0), alphas=[1.0, 0.1, 0.01])
+    with pytest.warns(EndOfGridWarning):
+        found = cv_path(X, y, cv=KFold(30, shuffle=True, random_state=0), alphas=[1.0, 0.1, 0.01])
     assert read_model("m").path.alphas.tolist() == [found.alpha]
 
 

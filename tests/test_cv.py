@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from math import comb
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +22,9 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from softreg_fast import CVPath, Design, ElasticNet, ElasticNetCV, LassoCV, cv_path, folds, path
 from softreg_fast.search import ALPHAS_AT_ONCE
+
+# small grids of their own end where they end
+pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 
 LAYOUTS = {
     "tall": (60, 7, 1.0),
@@ -136,7 +139,7 @@ def test_small_errors_come_from_residuals(rng):
     # y is a column, so that errors are 1e-10 of what they are a difference of
     X = np.asfortranarray(rng.standard_normal((100, 5)))
     y = X[:, 2] + 3.0
-    found = cv_path(X, y, alphas=[1e-5], cv=4)
+    found = cv_path(X, y, alphas=[1e-5], cv=4, seed=None)
     splits = list(KFold(4).split(y))
     for k, (train, test) in enumerate(splits):
         fit = path(X[train], y[train], alphas=[1e-5])
@@ -149,7 +152,7 @@ def test_a_column_that_is_constant_but_in_one_fold(rng):
     X[:, 3] = 0.0
     X[:20, 3] = rng.standard_normal(20)
     y = X @ rng.standard_normal(6)
-    found = cv_path(np.asfortranarray(X), y, n_alphas=5, cv=4)
+    found = cv_path(np.asfortranarray(X), y, n_alphas=5, cv=4, seed=None)
     assert not found.fold_paths[0].coefs[[3]].toarray().any()
     for k, (train, _) in enumerate(KFold(4).split(y)):
         for fit in found.fold_paths[k]:
@@ -160,7 +163,7 @@ def test_a_target_that_is_constant_in_training(rng):
     X = rng.standard_normal((40, 6))
     y = np.zeros(40)
     y[:10] = rng.standard_normal(10)
-    found = cv_path(X, y, n_alphas=5, cv=4)
+    found = cv_path(X, y, n_alphas=5, cv=4, seed=None)
     assert not found.fold_paths[0].coefs.toarray().any()
     assert_allclose(found.errors[0, :, 0], np.mean(y[:10] ** 2))
 
@@ -209,7 +212,7 @@ def test_the_rules(rng):
 
 def test_predictions_out_of_fold(data):
     X, y = data
-    found = cv_path(X, y, n_alphas=8, eps=0.02, cv=4)
+    found = cv_path(X, y, n_alphas=8, eps=0.02, cv=4, seed=None)
     for fits, (_, test) in zip(found.fold_paths, KFold(4).split(y), strict=True):
         expected = fits[found.index].predict(dense(X)[test])
         assert_allclose(found.predictions[test], expected, rtol=1e-10)
@@ -224,7 +227,8 @@ def test_predictions_out_of_fold(data):
 def test_scoring(rng):
     X, y = problems.make_data(rng, 40, 10)
     weight = rng.uniform(0.5, 2.0, 40)
-    found = cv_path(X, y, n_alphas=6, cv=3, scoring="neg_mean_absolute_error", sample_weight=weight)
+    options = {"n_alphas": 6, "cv": 3, "seed": None}
+    found = cv_path(X, y, scoring="neg_mean_absolute_error", sample_weight=weight, **options)
     for k, (_, test) in enumerate(KFold(3).split(y)):
         predicted = found.fold_paths[k].predict(X[test])
         for i in range(6):
@@ -235,7 +239,7 @@ def test_scoring(rng):
         assert X_test.shape == (len(y_test), 10)
         return -np.abs(model.predict(X_test) - y_test).max()
 
-    worst = cv_path(X, y, n_alphas=6, cv=3, scoring=seen)
+    worst = cv_path(X, y, n_alphas=6, cv=3, seed=None, scoring=seen)
     predicted = worst.fold_paths[0].predict(X[:14])
     assert_allclose(worst.errors[0, :, 0], np.abs(predicted - y[:14, np.newaxis]).max(axis=0))
     assert worst.measure == "-seen"
@@ -260,6 +264,9 @@ def test_groups(rng):
     assert_allclose(model.mse_path_, expected.errors[0], rtol=1e-3)
     with pytest.raises(ValueError, match="groups"):
         cv_path(X, y, cv=GroupKFold(3))
+    for cv in (None, 3):
+        with pytest.raises(ValueError, match=r"groups need a splitter .* cv=GroupKFold\([35]\)"):
+            cv_path(X, y, cv=cv, groups=groups)
     with pytest.raises(ValueError, match="Passing colours to LassoCV"):
         model.fit(X, y, colours=groups)
     for cv in (None, 3, splits):  # nothing there would look at groups
@@ -305,7 +312,7 @@ def test_folds_without_weight(rng):
     weight = np.ones(12)
     weight[4:8] = 0.0
     with pytest.raises(ValueError, match="every test sample of fold 1"):
-        cv_path(X, y, cv=3, sample_weight=weight)
+        cv_path(X, y, cv=3, seed=None, sample_weight=weight)
     with pytest.raises(ValueError, match="every training sample of fold 0"):
         cv_path(X, y, cv=[(np.arange(4, 8), np.arange(4))], sample_weight=weight)
 
@@ -321,12 +328,94 @@ def test_folds_without_weight(rng):
         ({"alphas": [1.0, -1.0]}, "alphas"),
         ({"alphas": [1.0, np.nan]}, "alphas"),
         ({"tol": -1.0}, "tol"),
+        ({"eps": "automatic"}, r"eps must be a number in \(0, 1\] or 'auto', got 'automatic'"),
+        ({"fold_weights": "size"}, "fold_weights must be one of equal, samples; got 'size'"),
+        ({"seed": -1}, "seed must be from 0"),
+        ({"seed": 3, "cv": KFold(3)}, "seed is for folds that are made here"),
+        ({"seed": None, "cv": [(np.arange(6), np.arange(6, 12))]}, "seed is for folds"),
+        ({"criterion": "aic", "cv": 3}, "cv: a criterion needs no folds"),
+        ({"criterion": "aic", "fold_weights": "samples"}, "a criterion needs no folds"),
+        ({"criterion": "aic", "seed": None}, "seed: a criterion needs no folds"),
+        ({"noise_variance": 1.0}, "noise_variance is for a criterion"),
+        ({"criterion": "aic", "noise_variance": 0.0}, "noise_variance must be"),
     ],
 )
 def test_bad_options(rng, options, message):
     X, y = problems.make_data(rng, 12, 4)
     with pytest.raises(ValueError, match=message):
         cv_path(X, y, **options)
+
+
+def test_a_number_of_folds_is_shuffled(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    order = np.argsort(y)
+    X, y = X[order], y[order]
+    for given, same in (
+        ({}, KFold(5, shuffle=True, random_state=0)),
+        ({"cv": 4}, KFold(4, shuffle=True, random_state=0)),
+        ({"cv": np.int64(4), "seed": 7}, KFold(4, shuffle=True, random_state=7)),
+        ({"cv": 4, "seed": None}, KFold(4)),
+        ({"seed": None}, KFold(5)),
+    ):
+        found, expected = cv_path(X, y, eps=1e-3, **given), cv_path(X, y, eps=1e-3, cv=same)
+        assert_array_equal(found.errors, expected.errors)
+    shuffled, blocks = (cv_path(X, y, cv=4, eps=1e-3, seed=seed).errors for seed in (0, None))
+    assert not np.allclose(shuffled, blocks)
+    assert_allclose(LassoCV(cv=4).fit(X, y).mse_path_, LassoCV(cv=KFold(4)).fit(X, y).mse_path_)
+    with pytest.raises(TypeError, match="seed must be an integer or None"):
+        cv_path(X, y, seed=0.5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_folds_that_count_as_their_samples(rng, weighted):
+    # cv.glmnet (grouped): cvm = weighted.mean(cvraw, w), w the weights of each fold's samples, and
+    # cvsd = sqrt(weighted.mean((cvraw - cvm)^2, w) / (K - 1))
+    X, y = problems.make_data(rng, 50, 8, noise=2.0)
+    s = rng.uniform(0.1, 3.0, 50) if weighted else np.ones(50)
+    ends = [0, 5, 12, 27, 50]
+    tests = [np.arange(a, b) for a, b in pairwise(ends)]
+    pairs = [(np.setdiff1d(np.arange(50), test), test) for test in tests]
+    options = {"cv": pairs, "sample_weight": s, "n_alphas": 30}
+    found = cv_path(X, y, fold_weights="samples", rule="1se", **options)
+    equal = cv_path(X, y, fold_weights="equal", **options)
+    assert equal.fold_weights is None
+    n = min(len(found.path), len(equal.path))
+    assert_array_equal(found.errors[:, :n], equal.errors[:, :n])
+    mean, spread = np.empty(n), np.empty(n)
+    w = np.array([s[test].sum() for test in tests])
+    for k in range(n):
+        raw = found.errors[0, k]
+        mean[k] = (w * raw).sum() / w.sum()
+        spread[k] = np.sqrt((w * (raw - mean[k]) ** 2).sum() / w.sum() / (len(w) - 1))
+        # which is that of all samples together
+        missing = np.concatenate(
+            [
+                fits.predict(X[t])[:, k] - y[t]
+                for fits, t in zip(found.fold_paths, tests, strict=True)
+            ]
+        )
+        assert mean[k] == pytest.approx(np.average(missing**2, weights=s))
+    assert_allclose(found.mean_errors[0, :n], mean)
+    assert_allclose(found.standard_errors[0, :n], spread)
+    assert found.index_min == np.argmin(found.mean_errors[0])
+    k = found.index_min
+    assert found.index == np.argmax(found.mean_errors[0] <= mean[k] + spread[k])
+    assert_allclose(equal.mean_errors, equal.errors.mean(axis=-1))
+    assert_allclose(equal.standard_errors, equal.errors.std(axis=-1, ddof=1) / 2.0)
+
+
+def test_folds_that_count_change_the_choice(rng):
+    # one sample, far off, as a fold of its own
+    X, y = problems.make_data(rng, 60, 10, noise=1.0)
+    y[0] += 60.0
+    pairs = [
+        (np.setdiff1d(np.arange(60), t), t)
+        for t in (np.array([0]), *np.split(np.arange(1, 60), [30]))
+    ]
+    equal, samples = (cv_path(X, y, cv=pairs, fold_weights=word) for word in ("equal", "samples"))
+    assert equal.index_min != samples.index_min
+    part = cv_path(X, y, cv=pairs, fold_weights="samples", patience=10)
+    assert part.index_min == samples.index_min
 
 
 def test_alphas_in_any_order_and_repeated(rng):
@@ -380,51 +469,6 @@ def test_frames_and_clones(rng):
     assert model.coef_path_.shape == (6, 7)
     assert_array_equal(model.coef_path_[:, [model.cv_path_.index]].toarray()[:, 0], model.coef_)
     assert model.alpha_ == model.cv_path_.alpha
-
-
-@pytest.mark.parametrize("criterion", ["aic", "aicc", "bic", "ebic"])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_information_criteria(rng, data, criterion, weighted):
-    X, y = data
-    n, p = X.shape
-    weight = rng.integers(0, 3, n).astype(float) if weighted else np.ones(n)
-    used = weight > 0
-    found = cv_path(X, y, n_alphas=10, eps=0.1, criterion=criterion, sample_weight=weight)
-    assert found.errors.shape == (1, 10, 1)
-    for k, fit in enumerate(found.path):
-        residual = y[used] - dense(X)[used] @ fit.coef - fit.intercept
-        m, d = used.sum(), np.count_nonzero(fit.coef) + 1
-        asked = {
-            "aic": 2 * d,
-            "aicc": 2 * d + 2 * d * (d + 1) / (m - d - 1),
-            "bic": np.log(m) * d,
-            "ebic": np.log(m) * d + 2 * np.log(float(comb(p, d - 1))),
-        }[criterion]
-        expected = m * np.log(np.average(residual**2, weights=weight[used])) + asked
-        if d >= m - 1:
-            expected = np.inf
-        assert found.errors[0, k, 0] == pytest.approx(expected, rel=1e-9)
-    assert found.index == np.argmin(found.errors[0, :, 0])
-    model = LassoCV(alphas=10, eps=0.1, criterion=criterion, tol=1e-6)
-    model.fit(X, y, sample_weight=weight)
-    assert model.alpha_ == found.alpha
-
-
-def test_degrees_of_freedom_of_an_elastic_net(rng):
-    # d fitted / d y, summed, by small changes of y, at a support that these do not change
-    X, y = problems.make_data(rng, 30, 6)
-    alpha, ratio, h = 0.3, 0.5, 1e-5
-
-    def fitted(y):
-        return path(X, y, alphas=[alpha], l1_ratio=ratio, tol=1e-12).predict(X)[:, 0]
-
-    slope = [
-        (fitted(y + h * e)[i] - fitted(y - h * e)[i]) / (2 * h) for i, e in enumerate(np.eye(30))
-    ]
-    found = cv_path(X, y, alphas=[alpha], l1_ratio=ratio, criterion="aic")
-    residual = y - found.path.predict(X)[:, 0]
-    d = (found.errors[0, 0, 0] - 30 * np.log(np.mean(residual**2))) / 2
-    assert d == pytest.approx(np.sum(slope), rel=1e-5)
 
 
 def test_zero_ratio_wants_alphas(rng):
@@ -487,11 +531,22 @@ def test_progress(rng, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
-    cv_path(X, y, cv=3, n_alphas=4, progress=True)
+    cv_path(X, y, cv=3, n_alphas=4, eps=0.1, progress=True)
     assert seen == []  # standard error is no terminal
+    kernel = SimpleNamespace(kernel=object())  # the shell of a notebook
+    for shell, shown in ((None, 0), (SimpleNamespace(), 0), (kernel, 1)):
+        ipython = SimpleNamespace(get_ipython=lambda shell=shell: shell)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        cv_path(X, y, cv=3, n_alphas=4, eps=0.1, progress=True)
+        assert seen == [(16, 16)] * shown
+    monkeypatch.delitem(sys.modules, "IPython")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    cv_path(X, y, cv=3, n_alphas=4, progress=True)
-    assert seen == [(16, 16)]
+    cv_path(X, y, cv=3, n_alphas=4, eps=0.1, progress=True)
+    assert seen == [(16, 16)] * 2
+    y = X.sum(axis=1)  # no noise: the smaller alpha, the better
+    found = cv_path(X, y, cv=3, n_alphas=4, eps="auto", progress=True)
+    assert len(found.path) > 4  # the bar grew with the grid
+    assert seen[2] == (4 * len(found.path), 4 * len(found.path))
 
 
 def test_one_standard_error(rng):
@@ -512,7 +567,7 @@ def test_weight_that_lies_in_one_fold(rng):
     X, y = problems.make_data(rng, 60, 4)
     X[:20], y[:20] = 0.0, 0.0
     weight = np.where(np.arange(60) < 20, 1e14, 1.0)
-    found = cv_path(X, y, cv=3, alphas=[0.1], sample_weight=weight)
+    found = cv_path(X, y, cv=3, seed=None, alphas=[0.1], sample_weight=weight)
     fits = path(X[20:], y[20:], alphas=[0.1])
     assert_allclose(found.fold_paths[0].coefs.toarray(), fits.coefs.toarray(), rtol=1e-8)
 
@@ -528,7 +583,7 @@ def test_spread_that_lies_in_one_fold(rng, what):
     else:
         y[:20] *= 3e5
     alphas = np.geomspace(1.0, 1e-3, 4)
-    found = cv_path(X, y, cv=3, alphas=alphas)
+    found = cv_path(X, y, cv=3, seed=None, alphas=alphas)
     for k, test in enumerate(np.split(np.arange(60), 3)):
         rest = np.delete(np.arange(60), test)
         fits = path(X[rest], y[rest], alphas=alphas)

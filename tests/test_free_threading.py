@@ -54,7 +54,7 @@ CALLS = {
     "Gram matrix": lambda X, y: solve(X, y, alpha=1e-3, precompute=True),
     "gradient": lambda X, y: solve(X, y, alpha=1e-2, solver="gradient"),
     "path": lambda X, y: path(X, y, n_alphas=10, eps=0.03),
-    "cv_path": lambda X, y: cv_path(X, y, cv=3, n_alphas=8, eps=0.1, n_threads=2),
+    "cv_path": lambda X, y: cv_path(X, y, cv=3, n_alphas=8, n_threads=2),
     "relaxed_path": lambda X, y: relaxed_path(X, y, n_alphas=5, eps=0.1),
     "stability_path": lambda X, y: stability_path(
         X, y, n_alphas=8, n_subsamples=6, random_state=0, n_threads=2

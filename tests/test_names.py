@@ -43,7 +43,7 @@ def fits(X, y):
     one = sf.solve(X, y, alpha=0.2)
     path = sf.path(X, y, n_alphas=7, eps=0.05)
     relaxed = sf.relaxed_path(X, y, n_alphas=7, eps=0.05)
-    cv = sf.cv_path(X, y, n_alphas=7, eps=0.05, relax=True)
+    cv = sf.cv_path(X, y, n_alphas=12, relax=True)
     several = sf.path(sf.design.MultiTaskDesign(X, np.c_[y, -2 * y]), n_alphas=7, eps=0.05)
     chosen = cv.path[cv.index]
     return {

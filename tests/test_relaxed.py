@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import nnls
+from sklearn.model_selection import KFold
 
 from softreg_fast import Design, LassoCV, cv_path, path, relaxed_path
 from softreg_fast.relaxed import GAMMAS, relax_fits
@@ -104,9 +105,10 @@ def test_a_path_without_features(rng):
             assert_array_equal(found.at(gamma).dev_ratio, 0.0)
 
 
+@pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 def test_cross_validation_tries_every_gamma(rng, data):
     X, y = data
-    found = cv_path(X, y, relax=True, cv=3, n_alphas=12, eps=0.05)
+    found = cv_path(X, y, relax=True, cv=KFold(3), n_alphas=12, eps=0.05)
     assert_array_equal(found.gammas, GAMMAS)
     assert found.errors_by_gamma.shape == (5, 1, 12, 3)
     A, n = dense(X), len(y)
@@ -125,7 +127,7 @@ def test_cross_validation_tries_every_gamma(rng, data):
     )
     assert (found.gamma, found.index_min) == (GAMMAS[g], a)
     assert_array_equal(found.errors, found.errors_by_gamma[g])
-    plain = cv_path(X, y, cv=3, n_alphas=12, eps=0.05)
+    plain = cv_path(X, y, cv=KFold(3), n_alphas=12, eps=0.05)
     assert_allclose(found.errors_by_gamma[0], plain.errors, rtol=1e-10)
     model = LassoCV(relax=GAMMAS, cv=3, alphas=12, eps=0.05).fit(X, y)
     assert model.gamma_ == found.gamma

@@ -168,6 +168,26 @@ def test_the_numbers_are_those_of_the_fit(rule):
     assert f"alpha = {model.alpha:.6g}" in read.text
 
 
+def test_the_end_of_the_grid_is_told(capsys):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    np.savez("data.npz", X=X, y=X.sum(axis=1) + 0.1 * rng.standard_normal(60))
+
+    def pages_of(*options):
+        words = ("fit", "data.npz", "--cv", "4", "--report", "report.html", *options)
+        assert main(list(words)) == 0
+        return Parsed(Path("report.html").read_text(encoding="utf-8")), capsys.readouterr()
+
+    read, said = pages_of("--eps", "0.1")
+    assert "The last alpha of the grid" in read.text
+    note = "warning: The last alpha of the grid"
+    assert said.err.count(note) == 1
+    assert "The last alpha of the grid" in said.out
+    read, said = pages_of()
+    assert "The last alpha" not in read.text
+    assert said.err == ""
+
+
 def test_its_command_gives_the_same_page_again():
     write_table()
     text = fit("--cv", 4, "--l1-ratio", 0.5, "--standardize")

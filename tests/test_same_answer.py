@@ -40,7 +40,7 @@ FITS = {
     ),
     "cv_path": lambda X, y, k: (
         lambda found: (*of_path(found.path), found.errors_by_gamma, found.predictions)
-    )(cv_path(X, y, cv=4, n_alphas=15, eps=1e-2, n_threads=k)),
+    )(cv_path(X, y, cv=4, n_alphas=15, n_threads=k)),
     "relaxed_path": lambda X, y, k: of_path(
         relaxed_path(X, y, n_alphas=10, eps=0.1, n_threads=k).path
     ),

@@ -31,6 +31,7 @@ def test_how_many(rng):
 
 
 @pytest.mark.usefixtures("many_workers")
+@pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 @pytest.mark.parametrize("options", [{}, {"relax": True}, {"patience": 3}, {"l1_ratio": [0.5, 1]}])
 @pytest.mark.parametrize("shape", [(80, 6), (30, 60)])
 def test_folds_are_the_same(rng, shape, options):
