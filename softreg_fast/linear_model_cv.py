@@ -189,6 +189,11 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self
         """
         order_of_descent(self.selection, self.random_state)  # raises if they mean nothing
+        if self.criterion is not None and self.cv is not None:
+            raise ValueError(
+                f"cv={self.cv!r} has no effect beside criterion={self.criterion!r}, which needs no "
+                "folds; leave one of them out."
+            )
         split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
         design = self._design(X, y, sample_weight, n_threads)

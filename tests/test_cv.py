@@ -751,3 +751,11 @@ def test_alphas_far_apart(rng, l1_ratio):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.set_params(alpha=1e-4).fit(X, y)
+
+
+@pytest.mark.parametrize("make", [LassoCV, ElasticNetCV])
+def test_estimators_take_folds_or_a_criterion(rng, make):
+    X, y = problems.make_data(rng, 40, 3)
+    assert make(criterion="bic").fit(X, y).alpha_ > 0
+    with pytest.raises(ValueError, match="cv=3 has no effect beside criterion='bic'"):
+        make(criterion="bic", cv=3).fit(X, y)
