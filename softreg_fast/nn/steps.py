@@ -10,7 +10,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch.optim import SGD, Adam, AdamW, NAdam, Optimizer
+from torch.optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 from softreg_fast.nn.optimizers import ProxAdamW
 
@@ -30,6 +42,12 @@ class Moment(NamedTuple):
 
 
 EXACT: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, NAdam)
+
+# Those that add weight_decay * w to the gradient.
+COUPLED: tuple[type[Optimizer], ...] = (
+    *(SGD, Adam, NAdam),
+    *(RMSprop, Adagrad, Adadelta, Adamax, RAdam, ASGD),
+)
 
 
 def check_metric(optimizer: Optimizer, metric: str) -> None:
@@ -56,6 +74,18 @@ def check_metric(optimizer: Optimizer, metric: str) -> None:
         )
     if any(group.get("maximize") for group in optimizer.param_groups):
         raise ValueError("maximize=True and a penalty contradict each other; minimise the loss.")
+
+
+def is_decoupled(optimizer: Optimizer, group: dict[str, Any]) -> bool:
+    """Whether the weight decay of a group is no part of the gradient, as in AdamW."""
+    return isinstance(optimizer, AdamW) or bool(group.get("decoupled_weight_decay"))
+
+
+def decay_of(optimizer: Optimizer, group: dict[str, Any]) -> float:
+    """Return the weight decay that is a part of the objective, decay / 2 * sum w^2."""
+    if not isinstance(optimizer, COUPLED) or is_decoupled(optimizer, group):
+        return 0.0
+    return float(group.get("weight_decay", 0.0))
 
 
 def step_of(
