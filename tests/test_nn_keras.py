@@ -720,3 +720,44 @@ def test_without_keras(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(ModuleNotFoundError, match=r"needs Keras 3: pip install 'softreg_fast\[k"):
         importlib.import_module("softreg_fast.nn.keras")
+
+
+# -- nothing silently lost -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["embeddings", "table"])
+def test_rows_of_a_table_that_were_never_seen_stay(rng, name):
+    w = rng.standard_normal((6, 3))
+    variable = variable_of(w, L1(strength=1.0), name=name)
+    optimizer = ProxAdam(0.01)
+    optimizer.build([variable])
+    g = np.zeros((6, 3))
+    g[[1, 4]] = 1.0
+    optimizer.apply([tensor(g)])
+    unseen = [0, 2, 3, 5]
+    assert_array_equal(array(variable)[unseen], w[unseen])
+    assert (array(variable)[[1, 4]] != w[[1, 4]]).all()
+    kernel = variable_of(w, L1(strength=1.0))
+    optimizer = ProxAdam(0.01)
+    optimizer.build([kernel])
+    optimizer.apply([tensor(g)])
+    assert not array(kernel)[unseen].any()  # inputs without any effect
+
+
+def test_weight_decay_beside_a_penalty_warns(rng):
+    for make in (lambda: ProxAdamW(1e-3), lambda: ProxAdam(1e-3, weight_decay=0.1)):
+        with pytest.warns(UserWarning, match="decoupled weight decay .* Set weight_decay=0"):
+            make().build([variable_of(rng.standard_normal((2, 3)), L1(strength=0.1))])
+        make().build([variable_of(rng.standard_normal((2, 3)))])
+        optimizer = make()
+        kernel = variable_of(rng.standard_normal((2, 3)), L1(strength=0.1))
+        optimizer.exclude_from_weight_decay(var_list=[kernel])
+        optimizer.build([kernel])
+
+
+def test_a_layer_that_dies_is_told_once(rng):
+    model = network(L1(strength=99.0))
+    model.compile(ProxAdam(1e-2), "mse")
+    with pytest.warns(UserWarning, match="made all weights of .*first/kernel, .*second/kernel zero"):
+        model.fit(*data(rng), verbose=0, callbacks=[SparsityMonitor()])
+    model.fit(*data(rng), verbose=0, callbacks=[SparsityMonitor()])

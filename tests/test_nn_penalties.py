@@ -336,6 +336,7 @@ def test_group_weights(rng, array):
             lambda: GroupLasso(strength=0.0, group_weights=[np.inf] * 3).prox(np.ones((3, 2)), 1.0),
             "expected 3 finite numbers",
         ),
+        (lambda: GroupLasso(strength=1.0, groups=np.zeros((2, 2), int), size=2), "size=2 is for"),
         (lambda: GroupLasso(strength=1.0, groups=0.5), "groups must be an integer, got 0.5"),
         (lambda: GroupLasso(strength=1.0, groups=True), "groups must be an integer, got True"),
         (lambda: GroupLasso(strength=1.0, size=1.5), "size must be an integer, got 1.5"),

@@ -180,6 +180,14 @@ def test_shared_parameters_are_found_by_each_of_their_modules_and_names():
         names_of(Tied(), {"out.weight": SOME, "words.weight": SOME})
 
 
+def test_none_leaves_parameters_out():
+    model = torch.nn.Sequential(*(torch.nn.Linear(3, 3) for _ in range(3)))
+    assert names_of(model, {"1.*": None, torch.nn.Linear: SOME}) == ["0.weight", "2.weight"]
+    assert len(param_groups(model, {"1.*": None, torch.nn.Linear: SOME})[0]["params"]) == 2
+    with pytest.raises(ValueError, match="No parameter fits '9"):
+        names_of(model, {"9.*": None, torch.nn.Linear: SOME})
+
+
 def test_attention_is_made_of_linear_maps():
     packed = torch.nn.MultiheadAttention(8, 2, add_bias_kv=True)
     apart = torch.nn.MultiheadAttention(8, 2, kdim=4, vdim=6)
@@ -210,6 +218,7 @@ def test_weights_that_are_computed_from_others_are_refused(computed, key):
     with pytest.raises(ValueError, match=r"means 0\.weight, which is computed from other"):
         names_of(model, {key: SOME})
     assert names_of(model, {"1.weight": SOME}) == ["1.weight"]
+    assert names_of(model, {"0.weight": None, "*": SOME}) == ["1.weight"]
     parts = [name for name, p in model.named_parameters() if name[0] == "0" and p.ndim > 1]
     assert names_of(model, {parts[-1]: SOME, "1.*": SOME}) == [parts[-1], "1.weight"]
 
@@ -254,7 +263,8 @@ def test_wrappers_may_be_left_out_of_names(wrap):
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({}, "rules are empty"),
+        ({}, "rules have no penalty"),
+        ({"first.*": None}, "rules have no penalty"),
         ([SOME], "rules must be a dict"),
         ({"frist.weight": SOME}, r"No parameter fits 'frist\.weight'\. Did you mean 'first\.we"),
         ({torch.nn.Conv2d: SOME}, "No parameter fits Conv2d.*Modules with parameters are: Linear"),

@@ -490,6 +490,7 @@ def test_a_scaler_skips_the_proximal_step_too(name, schedule):
         ({"freeze": -1}, "freeze must be an integer >= 0, got -1"),
         ({"refit": 1.5}, "refit must be an integer >= 0, got 1.5"),
         ({"refit": True}, "refit must be an integer >= 0, got True"),
+        ({"freeze": 9, "refit": 5}, "freeze=9 comes after refit=5"),
         ({"min_keep": 0.1}, "min_keep must be an integer >= 0, got 0.1"),
         ({"min_keep": None}, "min_keep must be an integer >= 0"),
     ],

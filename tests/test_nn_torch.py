@@ -564,6 +564,9 @@ def test_unknown_optimizers():
         ({"*": L1(strength=1.0)}, {"start": -1}, "start must be an integer >= 0"),
         ({"*": L1(strength=1.0)}, {"ramp": 0.5}, "ramp must be an integer >= 0"),
         ({"*": L1(strength=1.0)}, {"target_sparsity": 1.0}, "between 0 and 1"),
+        ({"*": L1(strength=0.0)}, {"target_sparsity": 0.5}, "makes weights zero, with a strength"),
+        ({"*": L2(strength=1.0)}, {"target_sparsity": 0.5}, "none of the rules has one"),
+        ({"*": L1(strength=1.0)}, {"target_sparsity": 0.5, "refit": 0}, "frozen from the first"),
         ({"*": L1(strength=1.0)}, {"target_sparsity": "half"}, "a real number, got 'half'"),
     ],
 )

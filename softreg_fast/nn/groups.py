@@ -59,6 +59,11 @@ class GroupLasso(Penalty):
             if not np.ndim(value) and (isinstance(value, bool) or not isinstance(value, Integral)):
                 raise ValueError(f"{name} must be an integer, got {value!r}.")
         check_in("size", self.size, 1)
+        if np.ndim(self.groups) and self.size != 1:
+            raise ValueError(
+                f"size={self.size} is for groups along an axis; groups by number are what the "
+                "array says."
+            )
 
     def check_fits(self, shape: tuple[int, ...]) -> None:
         _Layout(self, np.broadcast_to(np.float64(0.0), shape)).weights()

@@ -186,20 +186,24 @@ class ProxAdamW(Optimizer):
             for group in self.param_groups:
                 for k, parameter in enumerate(group["params"]):
                     if parameter.grad is not None:
+                        if not self.state[parameter]:
+                            self._look(group, k, parameter)
                         self._update(group, parameter)
                         self._look(group, k, parameter)
         return loss
 
     def _look(self, group: dict[str, Any], k: int, parameter: torch.Tensor) -> None:
-        # now and then: whether the penalty has made all of it zero
+        # before the first step, and now and then: whether the penalty has made all of it zero
         if group["penalty"] is None:
             return
-        n_steps = int(self.state[parameter]["step"])
+        n_steps, scale = self._n_steps(parameter), float(group["strength_scale"])
         due = n_steps % STEPS_BETWEEN_LOOKS == 0 and not is_frozen(group, n_steps)
-        if due and group["strength_scale"] > 0.0:
+        if due and (scale > 0.0 or n_steps == 0):
             watch = self.__dict__.setdefault("_watch", Watch())
-            scale = float(group["strength_scale"])
             watch.look(parameter, _name_of(group, k), group["penalty"], scale)
+
+    def _n_steps(self, parameter: torch.Tensor) -> int:
+        return int(self.state[parameter].get("step", 0))
 
     def _update(self, group: dict[str, Any], parameter: torch.Tensor) -> None:
         gradient = parameter.grad
@@ -251,6 +255,8 @@ class ProxAdamW(Optimizer):
         for group, given in zip(self.param_groups, before, strict=True):
             group.update({name: given.get(name) for name in OURS})
             saved = {name: group[name] for name in (*SCHEDULE, "given") if name in group}
+            if given["penalty"] is None:
+                saved.pop("given", None)  # a schedule without penalty contradicts nothing
             group.update({name: given[name] for name in SCHEDULE})
             group.update(settled(saved, given.get("given") or _given(given), "ProxAdamW"))
         self._check_decay(self.param_groups)

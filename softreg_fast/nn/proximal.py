@@ -13,7 +13,7 @@ from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.decay import warn_of_decay
 from softreg_fast.nn.optimizers import flat
-from softreg_fast.nn.penalties import Elementwise, Kept
+from softreg_fast.nn.penalties import ElasticNet, Elementwise, Kept, Penalty
 from softreg_fast.nn.rules import Rules, Target, targets_of
 from softreg_fast.nn.steps import (
     EXACT,
@@ -154,9 +154,20 @@ def attach(
             "The optimizer takes proximal steps already; give all rules to one attach(), or call "
             "remove() of what the first one returned."
         )
+    targets = targets_of(model, rules)
+    if target_sparsity is not None and not any(_gives_zeros(t.penalty) for t in targets):
+        raise ValueError(
+            f"target_sparsity={target_sparsity} needs a penalty that makes weights zero, with a "
+            "strength > 0 to begin with: none of the rules has one."
+        )
+    if target_sparsity is not None and 0 in (freeze, refit):
+        raise ValueError(
+            f"target_sparsity={target_sparsity} cannot be reached where zeros are frozen from the "
+            "first step on: give freeze or refit a later one."
+        )
     proximal = Proximal(
         optimizer,
-        targets_of(model, rules),
+        targets,
         metric=metric,
         start=start,
         ramp=ramp,
@@ -167,6 +178,11 @@ def attach(
     )
     proximal.check_decay()
     return proximal
+
+
+def _gives_zeros(penalty: Penalty) -> bool:
+    only_l2 = isinstance(penalty, ElasticNet) and penalty.l1_ratio == 0.0
+    return penalty.strength > 0.0 and not only_l2
 
 
 def check_target(target_sparsity: float | None) -> None:

@@ -16,7 +16,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from softreg_fast.nn.penalties import Penalty
 
-Rules = Mapping[Any, Penalty]
+Rules = Mapping[Any, Penalty | None]
 
 NORMS = (
     nn.modules.batchnorm._NormBase,
@@ -103,7 +103,7 @@ def targets_of(model: nn.Module, rules: Rules) -> list[Target]:
     model : torch.nn.Module
     rules : dict
         From a parameter's name, with shell wildcards ("encoder.*.weight"), or a class of modules
-        to a Penalty. The first that fits counts. Biases, other parameters with one axis, and those
+        to a Penalty, or to None for none. The first that fits counts. Biases, other parameters with one axis, and those
         of normalisation layers are meant only by their full names. The prefixes of wrappers
         ("module.", "_orig_mod.") may be left out. A shared parameter is found by each of its names
         and modules. `torch.nn.Linear` also means the projections of a MultiheadAttention, which are
@@ -127,9 +127,10 @@ def targets_of(model: nn.Module, rules: Rules) -> list[Target]:
         for key, penalty in rules.items():
             if _means(key, parameter, places, whole):
                 used.add(key)
-                found.append(_target(key, penalty, parameter, places))
+                if penalty is not None:
+                    found.append(_target(key, penalty, parameter, places))
                 break
-    _check_computed(computed, rules, {id(target.parameter) for target in found})
+    used |= _spared(computed, rules, {id(target.parameter) for target in found})
     unused = [key for key in rules if key not in used]
     if unused:
         raise ValueError(_why_unused(unused[0], rules, parameters))
@@ -209,10 +210,7 @@ def _means(
         return False  # it means the weight, not its parts
     fits = [place for place in places if place.fits(key)]
     if fits and is_lazy(parameter):
-        raise ValueError(
-            f"{fits[0].name} belongs to a lazy layer and has no shape yet: run the model once on "
-            f"a batch, then make the optimizer, then attach."
-        )
+        return True  # whether it is a bias nobody knows yet
     return any(place.is_weight(parameter) for place in fits)
 
 
@@ -248,15 +246,16 @@ def _check_rules(model: Any, rules: Any) -> None:
             f"rules must be a dict, such as {{torch.nn.Linear: L1(strength=1e-3)}}, got "
             f"{type(rules).__name__}."
         )
-    if not rules:
+    if all(penalty is None for penalty in rules.values()):
         raise ValueError(
-            "rules are empty, so that nothing would be penalised; expected is at least one, such "
-            "as {torch.nn.Linear: L1(strength=1e-3)}."
+            "rules have no penalty, so that nothing would be penalised; expected at least one, "
+            "such as {torch.nn.Linear: L1(strength=1e-3)}."
         )
     for key, penalty in rules.items():
-        if not isinstance(penalty, Penalty):
+        if not isinstance(penalty, Penalty | None):
             raise TypeError(
-                f"rules[{_shown(key)}] is {penalty!r}; expected a penalty, such as L1(strength=...)."
+                f"rules[{_shown(key)}] is {penalty!r}; expected a penalty, such as "
+                "L1(strength=...), or None."
             )
         if not isinstance(key, str) and not (isinstance(key, type) and issubclass(key, nn.Module)):
             raise TypeError(
@@ -265,21 +264,25 @@ def _check_rules(model: Any, rules: Any) -> None:
             )
 
 
-def _check_computed(
+def _spared(
     computed: list[tuple[Place, list[torch.nn.Parameter]]], rules: Rules, taken: set[int]
-) -> None:
+) -> set[Any]:
+    # rules with None that a computed weight fits; ValueError where one wants a penalty on it
+    spared = set()
     for place, parts in computed:
         if any(id(part) in taken for part in parts) or not any(part.ndim >= 2 for part in parts):
             continue
-        for key in rules:
-            if place.fits(key):
-                raise ValueError(
-                    f"The rule {_shown(key)} means {place.name}, which is computed from other "
-                    "parameters (weight_norm, spectral_norm or another parametrization): proximal "
-                    "steps on these are not a penalty on it. Take the parametrization off "
-                    "(torch.nn.utils.parametrize.remove_parametrizations), write rules that do not "
-                    "fit it, or name the parameters that it is computed from."
-                )
+        key = next((key for key in rules if place.fits(key)), None)
+        if key is not None and rules[key] is not None:
+            raise ValueError(
+                f"The rule {_shown(key)} means {place.name}, which is computed from other "
+                "parameters (weight_norm, spectral_norm or another parametrization): proximal steps "
+                f"on these are no penalty on it. Leave it out by a rule {{{place.name!r}: None}} "
+                "before that one, name the parameters that it is computed from, or take the "
+                "parametrization off (torch.nn.utils.parametrize.remove_parametrizations)."
+            )
+        spared.add(key)
+    return spared
 
 
 def _shown(key: Any) -> str:

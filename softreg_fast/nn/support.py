@@ -24,7 +24,7 @@ def check_count(name: str, value: Any) -> None:
 
 
 def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> None:
-    """ValueError unless these are numbers of steps after `start`, or None, and a count."""
+    """ValueError unless these are numbers of steps after `start`, or None, in order, and a count."""
     for name, value in (("freeze", freeze), ("refit", refit)):
         if value is None:
             continue
@@ -34,6 +34,11 @@ def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> No
                 f"{name}={value} comes before the first proximal step, start={start}: there would "
                 "be no zeros to keep."
             )
+    if freeze is not None and refit is not None and freeze > refit:
+        raise ValueError(
+            f"freeze={freeze} comes after refit={refit}, which freezes zeros as well: leave one of "
+            "them out."
+        )
     check_count("min_keep", min_keep)
 
 
