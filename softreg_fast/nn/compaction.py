@@ -266,12 +266,12 @@ def _check(model: Any, optimizer: Any) -> None:
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
         raise ValueError("The model has lazy layers without sizes; run it once before.")
     own = {id(p) for p in model.parameters()}
-    if optimizer is not None and own:
-        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-            raise ValueError(
-                "The optimizer has none of the model's parameters: it trains another model, or a "
-                "copy of this one. Give the one that was made with this model's parameters()."
-            )
+    trained = [] if optimizer is None else [p for g in optimizer.param_groups for p in g["params"]]
+    if own and trained and own.isdisjoint(map(id, trained)):
+        raise ValueError(
+            "The optimizer has none of the model's parameters: it trains another model, or a copy "
+            "of this one. Give the one that was made with this model's parameters()."
+        )
 
 
 def _count(model: nn.Module) -> int:

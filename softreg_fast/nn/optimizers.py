@@ -15,7 +15,7 @@ from softreg_fast.nn.decay import warn_of_decay
 from softreg_fast.nn.penalties import Elementwise, Kept, Penalty
 from softreg_fast.nn.rules import Rules, parameters_of, targets_of
 from softreg_fast.nn.support import (
-    STEPS_BETWEEN_LOOKS,
+    STEPS_BETWEEN_DEATHS,
     Watch,
     check_schedule,
     hold,
@@ -197,7 +197,7 @@ class ProxAdamW(Optimizer):
         if group["penalty"] is None:
             return
         n_steps, scale = self._n_steps(parameter), float(group["strength_scale"])
-        due = n_steps % STEPS_BETWEEN_LOOKS == 0 and not is_frozen(group, n_steps)
+        due = n_steps % STEPS_BETWEEN_DEATHS == 0 and not is_frozen(group, n_steps)
         if due and (scale > 0.0 or n_steps == 0):
             watch = self.__dict__.setdefault("_watch", Watch())
             watch.look(parameter, _name_of(group, k), group["penalty"], scale)

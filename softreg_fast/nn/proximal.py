@@ -9,31 +9,25 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from softreg_fast import _prox
-from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.decay import warn_of_decay
-from softreg_fast.nn.optimizers import flat
-from softreg_fast.nn.penalties import ElasticNet, Elementwise, Kept, Penalty
+from softreg_fast.nn.penalties import ElasticNet, Kept, Penalty
 from softreg_fast.nn.rules import Rules, Target, targets_of
 from softreg_fast.nn.steps import (
     EXACT,
-    Moment,
     check_metric,
     decay_of,
     is_decoupled,
     step_of,
+    take_step,
 )
 from softreg_fast.nn.support import (
-    STEPS_BETWEEN_LOOKS as STEPS_BETWEEN_DEATHS,
-)
-from softreg_fast.nn.support import (
+    STEPS_BETWEEN_DEATHS,
     Watch,
     check_count,
     check_schedule,
     hold,
     is_frozen,
     is_refit,
-    prox_with_floor,
     settled,
     summary_of,
 )
@@ -129,10 +123,11 @@ def attach(
     optimiser's state_dict as ever, after `attach` with the same rules, and training goes on bit
     for bit; also within a frozen phase, whose support is the zeros of the weights themselves.
     Averages of weights (EMA, SWA) are nonzero where one of them is: `copy_zeros` puts that right.
-    Under Adam and its kin, weights that never had a gradient have no metric: their steps would be as
-    long as eps allows. In what is looked up (Embedding, EmbeddingBag) and in parameters of modules
-    that are not known, which may be looked up, they stay as they are. In layers that use all of
-    their weights (Linear, convolutions, recurrent ones, attention) they have no effect, and go.
+    Under Adam and its kin, weights that never had a gradient have no metric: their steps would be
+    as long as eps allows. In what is looked up (Embedding, EmbeddingBag), and in parameters of
+    modules that are not known, which may be looked up, they stay as they are. In layers that use
+    all of their weights (Linear, convolutions, recurrent ones, attention) they have no effect, and
+    go.
     Beside AdamW set weight_decay=0: its decay is no part of any objective; there is a warning.
     Another one tells when a penalty has made all of a parameter zero.
 
@@ -211,7 +206,7 @@ class Proximal:
         self.ramp: int = options["ramp"]
         self.target_sparsity: float | None = options["target_sparsity"]
         self.min_keep: int = options["min_keep"]
-        self._groups = self._find_groups()
+        self._places = self._find_places()
         self._zeros: list[torch.Tensor] | None = None  # between the two hooks of a frozen step
         self._n_weights = sum(target.parameter.numel() for target in targets)
         self._watch = Watch()
@@ -227,12 +222,13 @@ class Proximal:
         # copies and pickles of an optimiser leave its hooks out: ours come along by this
         optimizer.__dict__["__reduce_ex__"] = self._reduce_optimizer
 
-    def _find_groups(self) -> list[int]:
-        # the parameter group of every target; load_state_dict replaces the groups, not their order
+    def _find_places(self) -> list[tuple[int, int]]:
+        # the parameter group of every target, and where in it; load_state_dict replaces the groups,
+        # not their order
         where = {
-            id(parameter): k
+            id(parameter): (k, place)
             for k, group in enumerate(self.optimizer.param_groups)
-            for parameter in group["params"]
+            for place, parameter in enumerate(group["params"])
         }
         for target in self.targets:
             if id(target.parameter) not in where:
@@ -249,7 +245,7 @@ class Proximal:
 
     def check_decay(self) -> None:
         """Warn where a decoupled weight decay acts on what is penalised."""
-        for target, k in zip(self.targets, self._groups, strict=True):
+        for target, (k, _) in zip(self.targets, self._places, strict=True):
             group = self.optimizer.param_groups[k]
             decayed = float(group.get("weight_decay", 0.0)) > 0.0 and target.penalty.strength > 0.0
             if self.metric == "adaptive" and decayed and is_decoupled(self.optimizer, group):
@@ -305,11 +301,11 @@ class Proximal:
     def _before_load(self, optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
         groups, states = state_dict["param_groups"], state_dict["state"]
         shapes = groups[0].get(KEY, {}).get("given", {}).get("shapes", {}) if groups else {}
-        for target, k in zip(self.targets, self._groups, strict=True):
+        for target, (k, place) in zip(self.targets, self._places, strict=True):
             own = tuple(target.parameter.shape)
             its = {tuple(shapes.get(_plain(target.name), own))}
-            place = [p is target.parameter for p in optimizer.param_groups[k]["params"]].index(True)
-            if k < len(groups) and place < len(groups[k]["params"]) and isinstance(optimizer, EXACT):
+            fits = k < len(groups) and place < len(groups[k]["params"])
+            if fits and isinstance(optimizer, EXACT):  # others keep what has other shapes
                 held = states.get(groups[k]["params"][place], {}).values()
                 its |= {tuple(x.shape) for x in held if torch.is_tensor(x) and x.ndim}
             if its != {own}:
@@ -325,7 +321,7 @@ class Proximal:
 
     def _reduce_optimizer(self, protocol: Any) -> Any:
         # the optimiser as others have it, and what is hung on it
-        kind = type(self.optimizer)
+        kind: Any = type(self.optimizer)
         state = kind.__getstate__(self.optimizer)
         return _revived, (kind, state, self.targets, self.options, self._n_weights)
 
@@ -385,7 +381,7 @@ class Proximal:
                 "No penalised parameter holds a gradient: call loss.backward() on all data before "
                 "violation(), and optimizer.zero_grad() after it."
             )
-        for target, k in zip(self.targets, self._groups, strict=True):
+        for target, (k, _) in zip(self.targets, self._places, strict=True):
             weights, gradient = target.parameter.detach(), target.parameter.grad
             if not weights.numel() or not target.parameter.requires_grad:
                 continue
@@ -441,7 +437,7 @@ class Proximal:
     def _take_steps(self, scale: float) -> None:
         if self.state["n_steps"] <= self.start:
             return
-        for target, k in zip(self.targets, self._groups, strict=True):
+        for target, (k, _) in zip(self.targets, self._places, strict=True):
             signed = getattr(target.penalty, "positive", False)  # also while refitting
             if target.parameter.grad is not None and (scale > 0.0 or signed):
                 group = self.optimizer.param_groups[k]
@@ -456,14 +452,14 @@ def _plain(name: str) -> str:
 
 
 def _revived(
-    kind: type[Optimizer],
+    kind: Any,
     state: dict[str, Any],
     targets: list[Target],
     options: dict[str, Any],
     n_weights: int,
 ) -> Optimizer:
     # the copy of an optimiser with proximal steps, with those on its own copies of the parameters
-    optimizer = kind.__new__(kind)
+    optimizer: Optimizer = kind.__new__(kind)
     optimizer.__setstate__(state)
     Proximal(optimizer, targets, **options)._n_weights = n_weights
     return optimizer
@@ -473,55 +469,3 @@ def attached_to(optimizer: Optimizer) -> Proximal | None:
     """What `attach` has hung on an optimiser."""
     found: Proximal | None = optimizer.__dict__.get(ATTACHED)
     return found
-
-
-def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
-    """The proximal step of one parameter, in place."""
-    parameter, penalty = target.parameter, target.penalty
-    if parameter.grad is not None and parameter.grad.is_sparse:
-        raise ValueError(
-            f"{target.name} has sparse gradients, which say nothing about the steps of other rows; "
-            "make the embedding with sparse=False."
-        )
-    if parameter.is_complex():
-        raise ValueError(f"{target.name} is complex; penalties are for real weights.")
-    if _fits_kernel(target, step) and not min_keep:
-        assert isinstance(penalty, Elementwise)
-        assert isinstance(step, Moment)
-        _prox.prox_by_moment(
-            flat(parameter),
-            flat(step.v),
-            (step.lr, step.eps, step.c2, target.seen_only),
-            penalty.rule(scale),
-            penalty.weights_as(parameter),
-            n_threads_for(parameter.numel()),
-        )
-        return
-    t: float | torch.Tensor = step if isinstance(step, float) else step.steps()
-    if target.seen_only and isinstance(step, Moment):
-        assert torch.is_tensor(t)
-        t = t.masked_fill(step.v == 0, 0.0)
-    z = parameter.detach()
-    if target.padding is not None and isinstance(step, float):
-        t = torch.full(z.shape, step, dtype=torch.promote_types(z.dtype, torch.float32))
-        t = t.to(z.device)
-        t[target.padding] = 0.0
-    if z.dtype not in (torch.float32, torch.float64):
-        z = z.float()  # a step much smaller than the weight would be lost
-    if min_keep:
-        parameter.copy_(prox_with_floor(penalty, z, t, scale, min_keep))
-    else:
-        parameter.copy_(penalty.prox(z, t, scale))
-
-
-def _fits_kernel(target: Target, step: float | Moment) -> bool:
-    parameter = target.parameter
-    return (
-        isinstance(step, Moment)
-        and isinstance(target.penalty, Elementwise)
-        and parameter.device.type == "cpu"
-        and parameter.dtype in (torch.float32, torch.float64)
-        and parameter.is_contiguous()
-        and step.v.is_contiguous()
-        and step.v.dtype == parameter.dtype
-    )

@@ -103,11 +103,12 @@ def targets_of(model: nn.Module, rules: Rules) -> list[Target]:
     model : torch.nn.Module
     rules : dict
         From a parameter's name, with shell wildcards ("encoder.*.weight"), or a class of modules
-        to a Penalty, or to None for none. The first that fits counts. Biases, other parameters with one axis, and those
-        of normalisation layers are meant only by their full names. The prefixes of wrappers
-        ("module.", "_orig_mod.") may be left out. A shared parameter is found by each of its names
-        and modules. `torch.nn.Linear` also means the projections of a MultiheadAttention, which are
-        linear maps, and `torch.nn.MultiheadAttention` all of its projections.
+        to a Penalty, or to None for none. The first that fits counts. Biases, other parameters
+        with one axis, and those of normalisation layers are meant only by their full names. The
+        prefixes of wrappers ("module.", "_orig_mod.") may be left out. A shared parameter is found
+        by each of its names and modules. `torch.nn.Linear` also means the projections of a
+        MultiheadAttention, which are linear maps, and `torch.nn.MultiheadAttention` all of its
+        projections.
 
     Raises
     ------
@@ -191,7 +192,7 @@ def _computed_of(model: nn.Module) -> Iterator[tuple[Place, list[torch.nn.Parame
     for module_name, module in modules.items():
         prefix, short = _prefixes(module_name, modules)
         if parametrize.is_parametrized(module):
-            for name, own in module.parametrizations.items():  # type: ignore[operator, union-attr]
+            for name, own in module.parametrizations.items():
                 yield Place(prefix + name, short + name, module, name), list(own.parameters())
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, WeightNorm | SpectralNorm):
@@ -226,7 +227,7 @@ def _target(
     try:
         penalty.check_fits(tuple(parameter.shape))
     except ValueError as error:
-        raise ValueError(f"The penalty of rule {_shown(key)} does not fit {name}: {error}") from None
+        raise ValueError(f"The penalty of {_shown(key)} does not fit {name}: {error}") from None
     modules = [place.module for place in places]
     looked_up = any(isinstance(module, LOOKUPS) for module in modules)
     unknown = not any(isinstance(module, DENSE) for module in modules)
@@ -276,10 +277,11 @@ def _spared(
         if key is not None and rules[key] is not None:
             raise ValueError(
                 f"The rule {_shown(key)} means {place.name}, which is computed from other "
-                "parameters (weight_norm, spectral_norm or another parametrization): proximal steps "
-                f"on these are no penalty on it. Leave it out by a rule {{{place.name!r}: None}} "
-                "before that one, name the parameters that it is computed from, or take the "
-                "parametrization off (torch.nn.utils.parametrize.remove_parametrizations)."
+                "parameters (weight_norm, spectral_norm or another parametrization): proximal "
+                "steps on these are no penalty on it. Leave it out by a rule "
+                f"{{{place.name!r}: None}} before that one, name the parameters that it is made of, "
+                "or take the parametrization off "
+                "(torch.nn.utils.parametrize.remove_parametrizations)."
             )
         spared.add(key)
     return spared

@@ -24,7 +24,7 @@ def check_count(name: str, value: Any) -> None:
 
 
 def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> None:
-    """ValueError unless these are numbers of steps after `start`, or None, in order, and a count."""
+    """Raise ValueError unless these are numbers of steps after `start`, in order, and a count."""
     for name, value in (("freeze", freeze), ("refit", refit)):
         if value is None:
             continue
@@ -147,7 +147,7 @@ def prox_with_floor(
 # -- layers that die -------------------------------------------------------------------------------
 
 # Steps between looks whether all weights of a parameter are zero, which costs a pass over them.
-STEPS_BETWEEN_LOOKS = 50
+STEPS_BETWEEN_DEATHS = 50
 
 _expected: ContextVar[bool] = ContextVar("deaths are expected", default=False)
 

@@ -14,7 +14,6 @@ from softreg_fast.nn.keras.regularizers import (
     switch_gradient,
 )
 
-
 # Variables of layers that use all of their weights: those without a gradient have no effect.
 DENSE = (
     *("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"),
@@ -242,8 +241,8 @@ class ProxSGD(Proximal, keras.optimizers.SGD):
     """SGD that minimises loss + proximal regularizers; see `ProxAdam`.
 
     The steps are what momentum has summed up, t <- momentum * t + lr, which becomes
-    lr / (1 - momentum) where lr stays the same (nesterov: momentum * t + lr of that). A weight decay
-    is applied by Keras beside the momentum, and so counts (1 - momentum) times.
+    lr / (1 - momentum) where lr stays the same (nesterov: momentum * t + lr of that). Keras
+    applies a weight decay beside the momentum, so that it counts (1 - momentum) times.
 
     Parameters
     ----------

@@ -58,7 +58,8 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
             raise TypeError(
                 f"{cls.__name__} takes its settings by name: {cls.__name__}(strength={given[0]!r})."
             )
-        return super().__new__(cls)
+        made: Self = super().__new__(cls)
+        return made
 
     def __init__(self, **settings: Any) -> None:
         self.penalty = self.make(**settings)
