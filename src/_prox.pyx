@@ -279,7 +279,8 @@ def adamw(real_t[::1] w, const real_t[::1] g, real_t[::1] m, real_t[::1] v, real
 
     w, m, v, and with AMSGrad `most`, are written. settings: (lr, beta1, beta2, eps, weight_decay,
     the number of this step, whether weights that are zero stay so, with moments of zero, whether
-    weights that never had a gradient take no proximal step). rule, weights: as in `prox`. steps: where to leave the steps of all weights,
+    weights that never had a gradient take no proximal step). rule, weights: as in `prox`. steps:
+    where to leave the steps of all weights,
     lr / (sqrt(v / (1 - beta2^k)) + eps), for a penalty of groups.
     """
     cdef rule_t R = rule_of(rule)

@@ -180,6 +180,13 @@ def test_shared_parameters_are_found_by_each_of_their_modules_and_names():
         names_of(Tied(), {"out.weight": SOME, "words.weight": SOME})
 
 
+def test_a_module_with_two_names():
+    layer = torch.nn.Linear(3, 3)
+    model = torch.nn.ModuleDict({"a": layer, "b": layer, "c": torch.nn.Linear(3, 3)})
+    assert names_of(model, {"b.weight": SOME}) == ["a.weight"]
+    assert names_of(model, {"*": SOME}) == ["a.weight", "c.weight"]
+
+
 def test_none_leaves_parameters_out():
     model = torch.nn.Sequential(*(torch.nn.Linear(3, 3) for _ in range(3)))
     assert names_of(model, {"1.*": None, torch.nn.Linear: SOME}) == ["0.weight", "2.weight"]

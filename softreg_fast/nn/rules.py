@@ -163,7 +163,7 @@ def _inner_of(module: nn.Module) -> str | None:
 def _places_of(model: nn.Module) -> list[tuple[torch.nn.Parameter, list[Place]]]:
     # every parameter once, with all modules that hold it
     found: dict[int, tuple[torch.nn.Parameter, list[Place]]] = {}
-    modules = dict(model.named_modules())
+    modules = dict(model.named_modules(remove_duplicate=False))
     for module_name, module in modules.items():
         prefix, short = _prefixes(module_name, modules)
         above = modules[module_name.rpartition(".")[0]] if module_name else None
@@ -279,8 +279,8 @@ def _spared(
                 f"The rule {_shown(key)} means {place.name}, which is computed from other "
                 "parameters (weight_norm, spectral_norm or another parametrization): proximal "
                 "steps on these are no penalty on it. Leave it out by a rule "
-                f"{{{place.name!r}: None}} before that one, name the parameters that it is made of, "
-                "or take the parametrization off "
+                f"{{{place.name!r}: None}} before that one, name the parameters in full that it is "
+                "made of, or take the parametrization off "
                 "(torch.nn.utils.parametrize.remove_parametrizations)."
             )
         spared.add(key)
