@@ -8,7 +8,7 @@ def prox(z: Any, t: Any, rule: _Rule, weights: Any = None, n_threads: int = 1) -
 def prox_by_moment(
     z: Any,
     v: Any,
-    settings: tuple[float, float, float],
+    settings: tuple[float, float, float, bool],
     rule: _Rule,
     weights: Any = None,
     n_threads: int = 1,
@@ -20,7 +20,7 @@ def adamw(
     m: Any,
     v: Any,
     most: Any,
-    settings: tuple[float, float, float, float, float, int, bool],
+    settings: tuple[float, float, float, float, float, int, bool, bool],
     rule: _Rule,
     weights: Any = None,
     steps: Any = None,

@@ -63,6 +63,7 @@ ctypedef struct adam_t:
     double keep         # 1 - lr * weight_decay
     double c1, c2       # 1 - beta1^k, sqrt(1 - beta2^k)
     bint frozen         # zeros stay zero
+    bint seen_only      # the proximal step leaves alone what never had a gradient
 
 
 cdef rule_t rule_of(tuple rule) except *:
@@ -151,13 +152,15 @@ def prox_by_moment(real_t[::1] z, const real_t[::1] v, tuple settings, tuple rul
                    const real_t[::1] weights=None, int n_threads=1):
     """`prox` with the steps of Adam's metric, lr / (sqrt(v) / c2 + eps).
 
-    v: the second moment. settings: (lr, eps, c2), c2 = sqrt(1 - beta2^k) after k steps.
+    v: the second moment. settings: (lr, eps, c2, seen_only), c2 = sqrt(1 - beta2^k) after k steps;
+    with seen_only the steps are 0 where v is 0: there never was a gradient.
     """
     cdef rule_t R = rule_of(rule)
     cdef double lr, eps, c2
+    cdef bint seen_only
     cdef Py_ssize_t block, n = z.shape[0], n_blocks = (n + BLOCK - 1) // BLOCK
     cdef const real_t* factors = NULL
-    lr, eps, c2 = settings
+    lr, eps, c2, seen_only = settings
     check_length("v", v.shape[0], n)
     if weights is not None:
         check_length("weights", weights.shape[0], n)
@@ -167,18 +170,27 @@ def prox_by_moment(real_t[::1] z, const real_t[::1] v, tuple settings, tuple rul
         factors = &weights[0]
     for block in prange(n_blocks, num_threads=n_threads, schedule="static", nogil=True):
         prox_by_moment_block(&R, block * BLOCK, min(n - block * BLOCK, BLOCK), &z[block * BLOCK],
-                             &v[block * BLOCK], lr, eps, c2, factors)
+                             &v[block * BLOCK], lr, eps, c2, seen_only, factors)
 
 
 cdef void prox_by_moment_block(const rule_t* R, Py_ssize_t start, Py_ssize_t n, real_t* z,
                                const real_t* v, double lr, double eps, double c2,
-                               const real_t* weights) noexcept nogil:
+                               bint seen_only, const real_t* weights) noexcept nogil:
     cdef real_t[BLOCK] t
     if real_t is double:
         sr_adam_steps_f64(n, v, lr, eps, c2, &t[0])
     else:
         sr_adam_steps_f32(n, v, <float> lr, <float> eps, <float> c2, &t[0])
+    if seen_only:
+        stop_unseen(n, v, &t[0])
     prox_block(R, start, n, z, &t[0], 1, weights)
+
+
+cdef inline void stop_unseen(Py_ssize_t n, const real_t* v, real_t* t) noexcept nogil:
+    # a second moment of exactly 0 says that there never was a gradient, and nothing of the metric
+    cdef Py_ssize_t i
+    for i in range(n):
+        t[i] = 0 if v[i] == 0 else t[i]
 
 
 def group_prox(real_t[::1] z, const real_t[::1] t, const int64_t[::1] starts,
@@ -266,14 +278,15 @@ def adamw(real_t[::1] w, const real_t[::1] g, real_t[::1] m, real_t[::1] v, real
     """A step of AdamW (Loshchilov & Hutter 2019) and the proximal step in its metric, in one pass.
 
     w, m, v, and with AMSGrad `most`, are written. settings: (lr, beta1, beta2, eps, weight_decay,
-    the number of this step, whether weights that are zero stay so, with moments of zero). rule,
-    weights: as in `prox`. steps: where to leave the steps of all weights,
+    the number of this step, whether weights that are zero stay so, with moments of zero, whether
+    weights that never had a gradient take no proximal step). rule, weights: as in `prox`. steps:
+    where to leave the steps of all weights,
     lr / (sqrt(v / (1 - beta2^k)) + eps), for a penalty of groups.
     """
     cdef rule_t R = rule_of(rule)
     cdef adam_t A
     cdef Py_ssize_t block, n = w.shape[0], n_blocks = (n + BLOCK - 1) // BLOCK
-    A.lr, A.beta1, A.beta2, A.eps, decay, k, A.frozen = settings
+    A.lr, A.beta1, A.beta2, A.eps, decay, k, A.frozen, A.seen_only = settings
     A.keep = 1.0 - A.lr * decay
     A.c1 = 1.0 - A.beta1 ** k
     A.c2 = sqrt(1.0 - A.beta2 ** k)
@@ -323,5 +336,7 @@ cdef void adamw_block(const adam_t* A, const rule_t* R, Py_ssize_t start, Py_ssi
                 w[i] = m[i] = v[i] = 0.0
                 if most != NULL:
                     most[i] = 0.0
+    if A.seen_only:
+        stop_unseen(n, v if most == NULL else most, t)
     if R.kind != NOTHING or R.positive:
         prox_block(R, start, n, w, t, 1, weights)

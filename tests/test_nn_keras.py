@@ -295,6 +295,7 @@ def half_square(true, predicted):
     return 0.5 * ops.square(true - predicted)
 
 
+@pytest.mark.filterwarnings("ignore:.* has a decoupled weight decay")  # only the formula counts
 @pytest.mark.parametrize("regularizer", [L1(strength=0.3), GroupLasso(strength=0.3)])
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_adam_by_its_formula(rng, regularizer, amsgrad):
@@ -594,7 +595,9 @@ def test_regularizers_by_their_config(rng, name):
     "make",
     [
         lambda: ProxAdam(1e-2, start=5, ramp=30, amsgrad=True),
-        lambda: ProxAdamW(keras.optimizers.schedules.ExponentialDecay(1e-2, 10, 0.9)),
+        lambda: ProxAdamW(
+            keras.optimizers.schedules.ExponentialDecay(1e-2, 10, 0.9), weight_decay=0.0
+        ),
         lambda: ProxSGD(1e-2, momentum=0.9, nesterov=True, start=3),
         lambda: keras.optimizers.LossScaleOptimizer(ProxAdam(1e-2)),
     ],
@@ -688,7 +691,7 @@ def test_optimizers_that_make_no_zeros(rng):
     [
         (lambda: L1(strength=-1.0), "strength must be a number >= 0"),
         (lambda: L1(), "strength"),
-        (lambda: L1(0.1), "positional"),
+        (lambda: L1(0.1), r"by name: L1\(strength=0\.1\)"),
         (lambda: L1(strength=0.1, gamma=2.0), "gamma"),
         (lambda: GroupLasso(strength=0.1, groups="rows"), "'inputs', 'units', 'filters'"),
         (lambda: GroupLasso(strength=0.1, groups=3)(np.ones((2, 3))), "names no axis"),
@@ -717,3 +720,44 @@ def test_without_keras(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(ModuleNotFoundError, match=r"needs Keras 3: pip install 'softreg_fast\[k"):
         importlib.import_module("softreg_fast.nn.keras")
+
+
+# -- nothing silently lost -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["embeddings", "table"])
+def test_rows_of_a_table_that_were_never_seen_stay(rng, name):
+    w = rng.standard_normal((6, 3))
+    variable = variable_of(w, L1(strength=1.0), name=name)
+    optimizer = ProxAdam(0.01)
+    optimizer.build([variable])
+    g = np.zeros((6, 3))
+    g[[1, 4]] = 1.0
+    optimizer.apply([tensor(g)])
+    unseen = [0, 2, 3, 5]
+    assert_array_equal(array(variable)[unseen], w[unseen])
+    assert (array(variable)[[1, 4]] != w[[1, 4]]).all()
+    kernel = variable_of(w, L1(strength=1.0))
+    optimizer = ProxAdam(0.01)
+    optimizer.build([kernel])
+    optimizer.apply([tensor(g)])
+    assert not array(kernel)[unseen].any()  # inputs without any effect
+
+
+def test_weight_decay_beside_a_penalty_warns(rng):
+    for make in (lambda: ProxAdamW(1e-3), lambda: ProxAdam(1e-3, weight_decay=0.1)):
+        with pytest.warns(UserWarning, match="decoupled weight decay .* Set weight_decay=0"):
+            make().build([variable_of(rng.standard_normal((2, 3)), L1(strength=0.1))])
+        make().build([variable_of(rng.standard_normal((2, 3)))])
+        optimizer = make()
+        kernel = variable_of(rng.standard_normal((2, 3)), L1(strength=0.1))
+        optimizer.exclude_from_weight_decay(var_list=[kernel])
+        optimizer.build([kernel])
+
+
+def test_a_layer_that_dies_is_told_once(rng):
+    model = network(L1(strength=99.0))
+    model.compile(ProxAdam(1e-2), "mse")
+    with pytest.warns(UserWarning, match="all weights of .*first/kernel, .*second/kernel zero"):
+        model.fit(*data(rng), verbose=0, callbacks=[SparsityMonitor()])
+    model.fit(*data(rng), verbose=0, callbacks=[SparsityMonitor()])

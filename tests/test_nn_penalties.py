@@ -265,7 +265,7 @@ def test_steps_of_zero_hold_weights(rng, array):
 def test_negative_steps_are_refused(kind, penalty):
     array = np.array if kind == "numpy" else pytest.importorskip("torch").tensor
     z = array(np.ones((2, 3)))
-    with pytest.raises(ValueError, match=r"shape \(2, 2\); wanted is .* \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(2, 2\); expected .* \(2, 3\)"):
         penalty.prox(z, array(np.ones((2, 2))))
     with pytest.raises(ValueError, match=r"must be >= 0, got -0\.5"):
         penalty.prox(z, -0.5)
@@ -330,12 +330,13 @@ def test_group_weights(rng, array):
         ),
         (
             lambda: GroupLasso(strength=1.0, group_weights=[1.0]).prox(np.ones((3, 2)), 1.0),
-            "wanted are 3 finite numbers",
+            "expected 3 finite numbers",
         ),
         (
             lambda: GroupLasso(strength=0.0, group_weights=[np.inf] * 3).prox(np.ones((3, 2)), 1.0),
-            "wanted are 3 finite numbers",
+            "expected 3 finite numbers",
         ),
+        (lambda: GroupLasso(strength=1.0, groups=np.zeros((2, 2), int), size=2), "size=2 is for"),
         (lambda: GroupLasso(strength=1.0, groups=0.5), "groups must be an integer, got 0.5"),
         (lambda: GroupLasso(strength=1.0, groups=True), "groups must be an integer, got True"),
         (lambda: GroupLasso(strength=1.0, size=1.5), "size must be an integer, got 1.5"),

@@ -178,6 +178,7 @@ def test_without_penalty_it_is_adamw(dtype, amsgrad):
         assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:.* has a decoupled weight decay")  # only the same steps count
 @pytest.mark.parametrize("name", PENALTIES)
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_one_pass_and_two(name, amsgrad):
@@ -557,12 +558,15 @@ def test_unknown_optimizers():
     [
         ({"nobody": L1(strength=1.0)}, {}, "No parameter fits 'nobody'. There are: 0.weight"),
         ({torch.nn.LSTM: L1(strength=1.0)}, {}, "No parameter fits"),
-        ({"0.weight": 0.1}, {}, "wanted is a penalty"),
+        ({"0.weight": 0.1}, {}, "expected a penalty"),
         ({3: L1(strength=1.0)}, {}, "3 is no rule"),
         ({"*": L1(strength=1.0)}, {"metric": "adam"}, "metric must be"),
         ({"*": L1(strength=1.0)}, {"start": -1}, "start must be an integer >= 0"),
         ({"*": L1(strength=1.0)}, {"ramp": 0.5}, "ramp must be an integer >= 0"),
         ({"*": L1(strength=1.0)}, {"target_sparsity": 1.0}, "between 0 and 1"),
+        ({"*": L1(strength=0.0)}, {"target_sparsity": 0.5}, "makes weights zero, with a strength"),
+        ({"*": L2(strength=1.0)}, {"target_sparsity": 0.5}, "none of the rules has one"),
+        ({"*": L1(strength=1.0)}, {"target_sparsity": 0.5, "refit": 0}, "frozen from the first"),
         ({"*": L1(strength=1.0)}, {"target_sparsity": "half"}, "a real number, got 'half'"),
     ],
 )

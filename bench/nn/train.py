@@ -10,6 +10,7 @@ import gzip
 import json
 import sys
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -101,7 +102,10 @@ def train(model, optimizer, samples, task, recipe, cut_every=0):
     if recipe.strength:
         target = 1.0 - recipe.keep if recipe.keep else None
         schedule = {"start": start, "ramp": ramp, "refit": refit_from, "target_sparsity": target}
-        attach(model, optimizer, recipe.rules(), **schedule)
+        with warnings.catch_warnings():
+            # what these recipes always were, and were chosen by validation with it
+            warnings.filterwarnings("ignore", message="AdamW has a decoupled weight decay")
+            attach(model, optimizer, recipe.rules(), **schedule)
     cuts = range(start + ramp // 2, n_steps, max(cut_every * n_steps // task.epochs, 1))
     for k, batch in enumerate(batches(samples, task)):
         if cut_every and k in cuts:

@@ -142,15 +142,19 @@ def flat_as(x: Any, z: Array, whole: bool = False) -> Any:
 
 def check_steps(t: Any, z: Array) -> None:
     """That steps fit z, and none is negative; NaN passes, so that diverged trainings show it."""
-    given, wanted = tuple(np.shape(t)), tuple(z.shape)
-    pairs = zip(given[::-1], wanted[::-1], strict=False)
-    if len(given) > len(wanted) or not all(a in (1, b) for a, b in pairs):
-        raise ValueError(
-            f"Steps t have shape {given}; wanted is a number, or one for each weight, {wanted}."
-        )
+    check_broadcast("Steps t", tuple(np.shape(t)), tuple(z.shape))
     least = float(np.min(as_numpy(t), initial=0.0))
     if least < 0.0:
         raise ValueError(f"Steps t of a proximal step must be >= 0, got {least:g} among them.")
+
+
+def check_broadcast(name: str, given: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless an array of the shape `given` can be broadcast to `shape`."""
+    pairs = zip(given[::-1], shape[::-1], strict=False)
+    if len(given) > len(shape) or not all(a in (1, b) for a, b in pairs):
+        raise ValueError(
+            f"{name} have shape {given}; expected a number, or one for each weight, {shape}."
+        )
 
 
 def n_threads_for(n_weights: int) -> int:

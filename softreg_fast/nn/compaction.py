@@ -141,7 +141,8 @@ def compact(
     Raises
     ------
     TypeError, ValueError
-        For what is no model, no optimiser, or example inputs that forward does not take.
+        For what is no model, no optimiser or that of another model, or example inputs that forward
+        does not take.
 
     Notes
     -----
@@ -222,7 +223,8 @@ def compact_like(model: nn.Module, plan: Plan, optimizer: Optimizer | None = Non
     Raises
     ------
     TypeError, ValueError
-        For what is no plan, or one that does not fit the model; the model is then as before.
+        For what is no plan, or one that does not fit the model, or the optimiser of another model;
+        the model is then as before.
 
     Examples
     --------
@@ -263,6 +265,13 @@ def _check(model: Any, optimizer: Any) -> None:
         raise TypeError(f"optimizer must be a torch.optim.Optimizer, got {optimizer!r:.80}.")
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
         raise ValueError("The model has lazy layers without sizes; run it once before.")
+    own = {id(p) for p in model.parameters()}
+    trained = [] if optimizer is None else [p for g in optimizer.param_groups for p in g["params"]]
+    if own and trained and own.isdisjoint(map(id, trained)):
+        raise ValueError(
+            "The optimizer has none of the model's parameters: it trains another model, or a copy "
+            "of this one. Give the one that was made with this model's parameters()."
+        )
 
 
 def _count(model: nn.Module) -> int:

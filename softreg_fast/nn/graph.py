@@ -15,6 +15,7 @@ import torch
 from torch import fx, nn
 
 from softreg_fast.nn.layers import Graph, Layer, fold_scales
+from softreg_fast.nn.rules import unwrapped
 
 # A value of the graph, or what PyTorch gives that is none: lists, the states of recurrent layers.
 Value = Any
@@ -36,7 +37,7 @@ def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
     ----------
     model : torch.nn.Module
         Taken as in evaluation: dropout does nothing, BatchNorm uses its running statistics. It is
-        not changed.
+        not changed. Wrappers (torch.compile, DistributedDataParallel) are looked through.
     example_inputs : tensor, or a tuple of one tensor
         Samples along the first axis.
 
@@ -47,6 +48,7 @@ def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
+    model = unwrapped(model)
     example = _example(example_inputs)
     dtype = _dtype_of(model, example)
     try:

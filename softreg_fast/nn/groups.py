@@ -59,6 +59,14 @@ class GroupLasso(Penalty):
             if not np.ndim(value) and (isinstance(value, bool) or not isinstance(value, Integral)):
                 raise ValueError(f"{name} must be an integer, got {value!r}.")
         check_in("size", self.size, 1)
+        if np.ndim(self.groups) and self.size != 1:
+            raise ValueError(
+                f"size={self.size} is for groups along an axis; groups by number are what the "
+                "array says."
+            )
+
+    def check_fits(self, shape: tuple[int, ...]) -> None:
+        _Layout(self, np.broadcast_to(np.float64(0.0), shape)).weights()
 
     @property
     def l1_ratio(self) -> float:
@@ -170,7 +178,7 @@ class _Layout:
             labels = np.asarray(as_numpy(penalty.groups))
             if labels.shape != tuple(w.shape) or labels.dtype.kind not in "iu":
                 raise ValueError(
-                    f"groups is {labels.dtype} of shape {labels.shape}; wanted are integers of the "
+                    f"groups is {labels.dtype} of shape {labels.shape}; expected integers of the "
                     f"shape of the weights, {tuple(w.shape)}."
                 )
             self.n_groups = int(labels.max(initial=-1)) + 1
@@ -197,7 +205,7 @@ class _Layout:
         fits = weights.shape == (self.n_groups,) and (weights >= 0.0).all()
         if not fits or not np.isfinite(weights).all():
             raise ValueError(
-                f"group_weights has shape {weights.shape}; wanted are {self.n_groups} finite "
+                f"group_weights has shape {weights.shape}; expected {self.n_groups} finite "
                 "numbers >= 0."
             )
         return weights

@@ -16,6 +16,7 @@ from torch.nn import functional
 from softreg_fast.nn.mlp_layers import Layer, Layers
 from softreg_fast.nn.optimizers import ProxAdamW
 from softreg_fast.nn.penalties import Penalty
+from softreg_fast.nn.support import deaths_expected
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "identity": lambda x: x,
@@ -75,7 +76,7 @@ def train(
     frozen : bool
         Weights that are zero stay so.
     """
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), deaths_expected():
         weights = [_parameter(layer.coef.T) for layer in layers]
         intercepts = [_parameter(layer.intercept) for layer in layers]
         if frozen:
@@ -83,7 +84,10 @@ def train(
                 _freeze_zeros(weight)
         optimizer = ProxAdamW(
             [
-                *({"params": [w], "penalty": p} for w, p in zip(weights, penalties, strict=True)),
+                *(
+                    {"params": [w], "penalty": p, "seen_only": False}
+                    for w, p in zip(weights, penalties, strict=True)
+                ),
                 {"params": intercepts},
             ],
             lr=learning_rate(0.0),

@@ -11,20 +11,36 @@ from torch.optim import Optimizer
 
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
+from softreg_fast.nn.decay import warn_of_decay
 from softreg_fast.nn.penalties import Elementwise, Kept, Penalty
 from softreg_fast.nn.rules import Rules, parameters_of, targets_of
-from softreg_fast.nn.support import check_schedule, hold, is_frozen, is_refit, prox_with_floor
+from softreg_fast.nn.support import (
+    STEPS_BETWEEN_DEATHS,
+    Watch,
+    check_schedule,
+    hold,
+    is_frozen,
+    is_refit,
+    prox_with_floor,
+    settled,
+    summary_of,
+)
 
 NOTHING = ("nothing", 0.0, 0.0, False)
 
-# What a parameter group holds beside the settings of AdamW and the penalty; numbers or None.
-SCHEDULE = {"strength_scale": 1.0, "freeze": None, "refit": None, "min_keep": 0}
+# What a parameter group holds beside the settings of AdamW and stays here when a checkpoint is
+# loaded; of these a checkpoint contains the last one.
+OURS = ("penalty", "names", "seen_only")
+
+# What it holds of the schedule, as numbers or None, in checkpoints, too.
+SCHEDULE = ("strength_scale", "freeze", "refit", "min_keep")
 
 
 def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
-    """Parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
+    """Return parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
 
-    Embeddings have groups of their own, with "seen_only": rows that never had a gradient stay.
+    Embeddings, and parameters of modules that are not known, have groups of their own, with
+    "seen_only": what never had a gradient stays; see `attach`.
 
     Parameters
     ----------
@@ -37,6 +53,7 @@ def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [
         {
             "params": [t.parameter for t in targets if (t.penalty, t.seen_only) == kind],
+            "names": [t.name for t in targets if (t.penalty, t.seen_only) == kind],
             "penalty": kind[0],
             "seen_only": kind[1],
         }
@@ -58,9 +75,11 @@ class ProxAdamW(Optimizer):
     params : iterable of parameters, or of groups
         Groups may have a "penalty" of their own (`param_groups`).
     lr, betas, eps, weight_decay, amsgrad
-        As in `torch.optim.AdamW`; weight_decay=0 by default, since an L2 penalty is at hand.
+        As in `torch.optim.AdamW`; weight_decay=0 by default, since an L2 penalty is at hand, and
+        since a decoupled decay beside a penalty gives no objective: there is a warning.
     penalty : Penalty or None
-        For groups without one of their own.
+        For groups without one of their own. Which modules their parameters belong to is not known
+        then, so that weights which never had a gradient stay ("seen_only" is True).
     strength_scale : float, default=1.0
         Multiplies the strengths; schedules may change it in the groups.
     freeze, refit, min_keep
@@ -68,8 +87,10 @@ class ProxAdamW(Optimizer):
 
     Notes
     -----
-    `state_dict` holds tensors and numbers only, under the names of AdamW; penalties are given again
-    when training goes on. See Loshchilov and Hutter (2019) and Yun, Lozano, Yang (2021).
+    `state_dict` holds tensors and plain data only, under the names of AdamW; penalties are given
+    again when training goes on. What a checkpoint lacks, such as that of `torch.optim.AdamW`, is as
+    given here; one that was written with another schedule or penalty gives a warning, and what is
+    given here holds. See Loshchilov and Hutter (2019) and Yun, Lozano, Yang (2021).
     """
 
     def __init__(
@@ -109,7 +130,8 @@ class ProxAdamW(Optimizer):
             "freeze": freeze,
             "refit": refit,
             "min_keep": min_keep,
-            "seen_only": False,
+            "seen_only": True,
+            "names": None,
         }
         super().__init__(params, defaults)
 
@@ -119,6 +141,24 @@ class ProxAdamW(Optimizer):
         if penalty is not None and not isinstance(penalty, Penalty):
             raise TypeError(f"penalty must be a Penalty or None, got {penalty!r}.")
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        check_schedule(group["freeze"], group["refit"], group["min_keep"])
+        if penalty is not None:
+            for k, parameter in enumerate(group["params"]):
+                try:
+                    penalty.check_fits(tuple(parameter.shape))
+                except ValueError as error:
+                    name = _name_of(group, k)
+                    raise ValueError(f"The penalty does not fit {name}: {error}") from None
+        group["given"] = _given(group)
+        self._check_decay([group])
+
+    def _check_decay(self, groups: list[dict[str, Any]]) -> None:
+        for group in groups:
+            penalty = group["penalty"]
+            if penalty is not None and penalty.strength > 0.0 and group["weight_decay"] > 0.0:
+                warn_of_decay("ProxAdamW")
+                return
 
     def freeze(self) -> None:
         """From now on the penalised weights that are zero stay zero; the rest trains on."""
@@ -144,10 +184,26 @@ class ProxAdamW(Optimizer):
                 loss = closure()
         with torch.no_grad():
             for group in self.param_groups:
-                for parameter in group["params"]:
+                for k, parameter in enumerate(group["params"]):
                     if parameter.grad is not None:
+                        if not self.state[parameter]:
+                            self._look(group, k, parameter)
                         self._update(group, parameter)
+                        self._look(group, k, parameter)
         return loss
+
+    def _look(self, group: dict[str, Any], k: int, parameter: torch.Tensor) -> None:
+        # before the first step, and now and then: whether the penalty has made all of it zero
+        if group["penalty"] is None:
+            return
+        n_steps, scale = self._n_steps(parameter), float(group["strength_scale"])
+        due = n_steps % STEPS_BETWEEN_DEATHS == 0 and not is_frozen(group, n_steps)
+        if due and (scale > 0.0 or n_steps == 0):
+            watch = self.__dict__.setdefault("_watch", Watch())
+            watch.look(parameter, _name_of(group, k), group["penalty"], scale)
+
+    def _n_steps(self, parameter: torch.Tensor) -> int:
+        return int(self.state[parameter].get("step", 0))
 
     def _update(self, group: dict[str, Any], parameter: torch.Tensor) -> None:
         gradient = parameter.grad
@@ -189,16 +245,38 @@ class ProxAdamW(Optimizer):
         found: dict[str, Any] = super().state_dict()
         for group in found["param_groups"]:
             group.pop("penalty", None)
+            group.pop("names", None)
         return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As of every optimiser; the penalties stay those that were given."""
-        given = [(group["penalty"], group["seen_only"]) for group in self.param_groups]
+        before = list(self.param_groups)
         super().load_state_dict(state_dict)
-        for group, (penalty, seen_only) in zip(self.param_groups, given, strict=True):
-            group["penalty"], group["seen_only"] = penalty, seen_only
-            for name, value in SCHEDULE.items():
-                group.setdefault(name, value)
+        for group, given in zip(self.param_groups, before, strict=True):
+            group.update({name: given.get(name) for name in OURS})
+            saved = {name: group[name] for name in (*SCHEDULE, "given") if name in group}
+            if given["penalty"] is None:
+                saved.pop("given", None)  # a schedule without penalty contradicts nothing
+            group.update({name: given[name] for name in SCHEDULE})
+            group.update(settled(saved, given.get("given") or _given(given), "ProxAdamW"))
+        self._check_decay(self.param_groups)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As of every optimiser, with the penalties of what `compact` has left."""
+        return {**super().__getstate__(), "_taken": self.__dict__.get("_taken", {})}
+
+
+def _given(group: dict[str, Any]) -> dict[str, Any]:
+    # the options of a group as plain data, to be compared with those of a checkpoint
+    penalty = group["penalty"]
+    found = {name: group[name] for name in ("freeze", "refit", "min_keep")}
+    return {**found, "penalty": None if penalty is None else summary_of(penalty)}
+
+
+def _name_of(group: dict[str, Any], k: int) -> str:
+    if group.get("names"):
+        return str(group["names"][k])
+    return f"a parameter of shape {tuple(group['params'][k].shape)}"
 
 
 def _fused(
@@ -206,7 +284,7 @@ def _fused(
 ) -> None:
     penalty, n_steps = group["penalty"], int(state["step"])
     scale = _scale(group, n_steps)
-    single = isinstance(penalty, Elementwise) and not group["min_keep"] and not group["seen_only"]
+    single = isinstance(penalty, Elementwise) and not group["min_keep"]
     steps = None if single or penalty is None else torch.empty_like(parameter)
     _prox.adamw(
         flat(parameter),
@@ -221,6 +299,7 @@ def _fused(
             group["weight_decay"],
             n_steps,
             penalty is not None and is_frozen(group, n_steps),
+            group["seen_only"],
         ),
         penalty.rule(scale) if single else NOTHING,
         penalty.weights_as(parameter) if single else None,
@@ -228,7 +307,6 @@ def _fused(
         n_threads_for(parameter.numel()),
     )
     if steps is not None:
-        _hold_unseen(group, state, steps)
         parameter.copy_(_proximal_point(group, parameter.detach(), steps, scale))
 
 
@@ -246,7 +324,7 @@ def _proximal_point(
 
 
 def _hold_unseen(group: dict[str, Any], state: dict[str, Any], t: torch.Tensor) -> None:
-    # rows that never had a gradient have steps as long as eps allows: take none
+    # what never had a gradient has steps as long as eps allows: take none
     if group["seen_only"]:
         t.masked_fill_(state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"] == 0, 0.0)
 

@@ -23,6 +23,7 @@ from softreg_fast.nn.checkpoints import (
     weights_of,
 )
 from softreg_fast.nn.rules import parameters_of
+from softreg_fast.nn.support import deaths_expected
 from softreg_fast.watch import progress_bar
 
 Vector = NDArray[np.float64]
@@ -288,7 +289,8 @@ class _Run:
         self.restore(k)
         began = time.perf_counter()
         strength = self.grid[k]
-        score, spread = score_of(self.user_train(self.model, strength))
+        with deaths_expected():  # at large strengths; the nonzeros of each network tell
+            score, spread = score_of(self.user_train(self.model, strength))
         for name, parameter, _ in parameters_of(self.model):
             if not bool(torch.isfinite(parameter).all()):
                 raise ValueError(

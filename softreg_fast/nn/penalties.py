@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from softreg_fast.nn.arrays import (
     Array,
     absolute,
     as_numpy,
+    check_broadcast,
     check_steps,
     flat_as,
     flat_copy,
@@ -48,8 +49,18 @@ class Penalty(ABC):
 
     strength: float
 
+    def __new__(cls, *given: Any, **settings: Any) -> Self:
+        if given:
+            raise TypeError(
+                f"{cls.__name__} takes its settings by name: {cls.__name__}(strength={given[0]!r})."
+            )
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         check_in("strength", self.strength, 0.0)
+
+    def check_fits(self, shape: tuple[int, ...]) -> None:  # noqa: B027  # nothing to check here
+        """Raise ValueError unless the settings are for weights of this shape."""
 
     def value(self, w: Array) -> float:
         """strength * Omega(w); infinite where w is not allowed."""
@@ -138,6 +149,10 @@ class Elementwise(Penalty):
             if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
                 raise ValueError("weights of a penalty must be finite numbers >= 0.")
 
+    def check_fits(self, shape: tuple[int, ...]) -> None:
+        if self.weights is not None:
+            check_broadcast("weights of the penalty", np.shape(as_numpy(self.weights)), shape)
+
     @property
     def shape(self) -> float:
         """The one number that this penalty has beside its strength."""
@@ -184,7 +199,10 @@ class Elementwise(Penalty):
 
     def weights_as(self, w: Array) -> Any:
         """The weights as a vector for the kernels, None where all are 1."""
-        return None if self.weights is None else flat_as(self.weights, w, whole=True)
+        if self.weights is None:
+            return None
+        self.check_fits(tuple(w.shape))
+        return flat_as(self.weights, w, whole=True)
 
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
         xp = namespace(w)
@@ -196,6 +214,7 @@ class Elementwise(Penalty):
 
     def _strengths(self, w: Array, scale: float) -> Array:
         xp = namespace(w)
+        self.check_fits(tuple(w.shape))
         one = xp.ones_like(w)
         return (
             one * (self.strength * scale) * (1.0 if self.weights is None else like(self.weights, w))

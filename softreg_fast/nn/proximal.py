@@ -9,19 +9,27 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from softreg_fast import _prox
-from softreg_fast.nn.arrays import n_threads_for
-from softreg_fast.nn.optimizers import flat
-from softreg_fast.nn.penalties import Elementwise, Kept
+from softreg_fast.nn.decay import warn_of_decay
+from softreg_fast.nn.penalties import ElasticNet, Kept, Penalty
 from softreg_fast.nn.rules import Rules, Target, targets_of
-from softreg_fast.nn.steps import Moment, check_metric, step_of
+from softreg_fast.nn.steps import (
+    EXACT,
+    check_metric,
+    decay_of,
+    is_decoupled,
+    step_of,
+    take_step,
+)
 from softreg_fast.nn.support import (
+    STEPS_BETWEEN_DEATHS,
+    Watch,
     check_count,
     check_schedule,
     hold,
     is_frozen,
     is_refit,
-    prox_with_floor,
+    settled,
+    summary_of,
 )
 from softreg_fast.penalty import check_number
 
@@ -115,7 +123,13 @@ def attach(
     optimiser's state_dict as ever, after `attach` with the same rules, and training goes on bit
     for bit; also within a frozen phase, whose support is the zeros of the weights themselves.
     Averages of weights (EMA, SWA) are nonzero where one of them is: `copy_zeros` puts that right.
-    Embeddings keep rows that never had a gradient.
+    Under Adam and its kin, weights that never had a gradient have no metric: their steps would be
+    as long as eps allows. In what is looked up (Embedding, EmbeddingBag), and in parameters of
+    modules that are not known, which may be looked up, they stay as they are. In layers that use
+    all of their weights (Linear, convolutions, recurrent ones, attention) they have no effect, and
+    go.
+    Beside AdamW set weight_decay=0: its decay is no part of any objective; there is a warning.
+    Another one tells when a penalty has made all of a parameter zero.
 
     Examples
     --------
@@ -135,17 +149,35 @@ def attach(
             "The optimizer takes proximal steps already; give all rules to one attach(), or call "
             "remove() of what the first one returned."
         )
-    return Proximal(
+    targets = targets_of(model, rules)
+    if target_sparsity is not None and not any(_gives_zeros(t.penalty) for t in targets):
+        raise ValueError(
+            f"target_sparsity={target_sparsity} needs a penalty that makes weights zero, with a "
+            "strength > 0 to begin with: none of the rules has one."
+        )
+    if target_sparsity is not None and 0 in (freeze, refit):
+        raise ValueError(
+            f"target_sparsity={target_sparsity} cannot be reached where zeros are frozen from the "
+            "first step on: give freeze or refit a later one."
+        )
+    proximal = Proximal(
         optimizer,
-        targets_of(model, rules),
-        metric,
+        targets,
+        metric=metric,
         start=start,
         ramp=ramp,
-        target_sparsity=target_sparsity,
+        target_sparsity=None if target_sparsity is None else float(target_sparsity),
         freeze=freeze,
         refit=refit,
         min_keep=min_keep,
     )
+    proximal.check_decay()
+    return proximal
+
+
+def _gives_zeros(penalty: Penalty) -> bool:
+    only_l2 = isinstance(penalty, ElasticNet) and penalty.l1_ratio == 0.0
+    return penalty.strength > 0.0 and not only_l2
 
 
 def check_target(target_sparsity: float | None) -> None:
@@ -162,46 +194,41 @@ class Proximal:
     Attributes
     ----------
     targets : list of Target
-        (name, parameter, penalty, seen_only) of what is penalised.
+        (name, parameter, penalty, seen_only, padding) of what is penalised.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        targets: list[Target],
-        metric: str,
-        *,
-        start: int,
-        ramp: int,
-        target_sparsity: float | None,
-        freeze: int | None,
-        refit: int | None,
-        min_keep: int,
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, targets: list[Target], **options: Any) -> None:
         self.optimizer = optimizer
         self.targets = targets
-        self.metric = metric
-        self.start = start
-        self.ramp = ramp
-        self.target_sparsity = target_sparsity
-        self.min_keep = min_keep
-        self._groups = self._find_groups()
+        self.options = options
+        self.metric: str = options["metric"]
+        self.start: int = options["start"]
+        self.ramp: int = options["ramp"]
+        self.target_sparsity: float | None = options["target_sparsity"]
+        self.min_keep: int = options["min_keep"]
+        self._places = self._find_places()
         self._zeros: list[torch.Tensor] | None = None  # between the two hooks of a frozen step
-        fresh = {"n_steps": 0, "scale": 1.0, "freeze": freeze, "refit": refit}
-        optimizer.param_groups[0].setdefault(KEY, fresh)
+        self._n_weights = sum(target.parameter.numel() for target in targets)
+        self._watch = Watch()
+        self._look(1.0)
+        self._settle()
         self._handles = [
             optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(self._after_step),
+            optimizer.register_load_state_dict_pre_hook(self._before_load),
+            optimizer.register_load_state_dict_post_hook(self._after_load),
         ]
-        self._n_weights = sum(target.parameter.numel() for target in targets)
         optimizer.__dict__[ATTACHED] = self
+        # copies and pickles of an optimiser leave its hooks out: ours come along by this
+        optimizer.__dict__["__reduce_ex__"] = self._reduce_optimizer
 
-    def _find_groups(self) -> list[int]:
-        # the parameter group of every target; load_state_dict replaces the groups, not their order
+    def _find_places(self) -> list[tuple[int, int]]:
+        # the parameter group of every target, and where in it; load_state_dict replaces the groups,
+        # not their order
         where = {
-            id(parameter): k
+            id(parameter): (k, place)
             for k, group in enumerate(self.optimizer.param_groups)
-            for parameter in group["params"]
+            for place, parameter in enumerate(group["params"])
         }
         for target in self.targets:
             if id(target.parameter) not in where:
@@ -213,7 +240,17 @@ class Proximal:
         for handle in self._handles:
             handle.remove()
         self.optimizer.__dict__.pop(ATTACHED, None)
+        self.optimizer.__dict__.pop("__reduce_ex__", None)
         self.optimizer.param_groups[0].pop(KEY, None)
+
+    def check_decay(self) -> None:
+        """Warn where a decoupled weight decay acts on what is penalised."""
+        for target, (k, _) in zip(self.targets, self._places, strict=True):
+            group = self.optimizer.param_groups[k]
+            decayed = float(group.get("weight_decay", 0.0)) > 0.0 and target.penalty.strength > 0.0
+            if self.metric == "adaptive" and decayed and is_decoupled(self.optimizer, group):
+                warn_of_decay(type(self.optimizer).__name__)
+                return
 
     def freeze(self) -> None:
         """From now on the penalised weights that are zero stay zero; the rest trains on."""
@@ -233,15 +270,65 @@ class Proximal:
             t._replace(penalty=t.penalty.take(shape, kept)) if t.parameter is parameter else t
             for t in self.targets
         ]
+        self.state["given"] = self._given()
 
     @property
     def state(self) -> dict[str, Any]:
         """What checkpoints keep: "n_steps" seen, "scale", the factor that `target_sparsity` has
-        found, "log_density", the logarithm of the nonzero part when it last looked, and the steps
-        after which to "freeze" and to "refit", or None."""
-        first = self.optimizer.param_groups[0]
-        state: dict[str, Any] = first.setdefault(KEY, {"n_steps": 0, "scale": 1.0})
+        found, "log_density", the logarithm of the nonzero part when it last looked, the steps
+        after which to "freeze" and to "refit", or None, and what `attach` was "given"."""
+        if KEY not in self.optimizer.param_groups[0]:
+            if attached_to(self.optimizer) is not self:
+                return {"n_steps": 0, "scale": 1.0}
+            self._settle()  # the groups were replaced without load_state_dict
+        state: dict[str, Any] = self.optimizer.param_groups[0][KEY]
         return state
+
+    def _given(self) -> dict[str, Any]:
+        # the arguments of attach as plain data
+        shapes = {_plain(t.name): list(t.parameter.shape) for t in self.targets}
+        penalties = {_plain(t.name): summary_of(t.penalty) for t in self.targets}
+        return {**self.options, "shapes": shapes, "penalties": penalties}
+
+    def _settle(self) -> None:
+        # our state, or that of a checkpoint, complete
+        group, given = self.optimizer.param_groups[0], self._given()
+        saved = {"n_steps": 0, "scale": 1.0, **group.get(KEY, {})}
+        if "given" in saved:  # shapes were compared before; here the same names have the same ones
+            saved["given"] = {k: v for k, v in saved["given"].items() if k != "shapes"}
+        group[KEY] = settled(saved, given, "attach")
+
+    def _before_load(self, optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        shapes = groups[0].get(KEY, {}).get("given", {}).get("shapes", {}) if groups else {}
+        for target, (k, place) in zip(self.targets, self._places, strict=True):
+            own = tuple(target.parameter.shape)
+            its = {tuple(shapes.get(_plain(target.name), own))}
+            fits = k < len(groups) and place < len(groups[k]["params"])
+            if fits and isinstance(optimizer, EXACT):  # others keep what has other shapes
+                held = states.get(groups[k]["params"][place], {}).values()
+                its |= {tuple(x.shape) for x in held if torch.is_tensor(x) and x.ndim}
+            if its != {own}:
+                raise ValueError(
+                    f"In the checkpoint {target.name} has the shape {max(its - {own})}, in this "
+                    f"model {own}: it belongs to another model, or to one that compact() has cut "
+                    "(then compact_like() comes first). Nothing was loaded."
+                )
+
+    def _after_load(self, optimizer: Optimizer) -> None:
+        self._settle()
+        self.check_decay()
+
+    def _reduce_optimizer(self, protocol: Any) -> Any:
+        # the optimiser as others have it, and what is hung on it
+        kind: Any = type(self.optimizer)
+        state = kind.__getstate__(self.optimizer)
+        return _revived, (kind, state, self.targets, self.options, self._n_weights)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if attached_to(self.optimizer) is self:
+            return attached_to, (self.optimizer,)
+        return super().__reduce_ex__(protocol)
 
     @property
     def scale(self) -> float:
@@ -271,15 +358,38 @@ class Proximal:
         return scale * float(sum(values))
 
     def violation(self) -> float:
-        """The largest distance of a gradient from where the penalty wants it, over the strength.
+        """Return the largest distance of a gradient from where the penalty wants it, over strength.
 
-        By the gradients that the parameters hold: those of the loss on all data for a certificate.
+        It belongs to the declared objective, loss + weight decay + penalties at full strength, by
+        the gradients that the parameters hold: those of the loss on all data for a certificate,
+        which is 0 where the objective is stationary. A parameter without one had no part in the
+        loss. Where the strength is 0 (`NonNegative`), distances are absolute.
+
+        The weight decay is that of the optimiser where it is a part of the gradient, as in SGD,
+        Adam and NAdam. That of AdamW is no part of any objective and is left out, so that the
+        violation does not end at 0 beside it. Nor does it while weights are frozen or refitted, if
+        the declared objective would move them.
+
+        Raises
+        ------
+        ValueError
+            If no penalised parameter holds a gradient.
         """
         scale, worst = float(self.state["scale"]), 0.0
-        for _, parameter, penalty, _ in self.targets:
-            if parameter.grad is not None and parameter.numel() and penalty.strength > 0.0:
-                distance = penalty.violation(parameter.detach(), parameter.grad, scale)
-                worst = max(worst, float(distance.max()) / (scale * penalty.strength))
+        if all(target.parameter.grad is None for target in self.targets):
+            raise ValueError(
+                "No penalised parameter holds a gradient: call loss.backward() on all data before "
+                "violation(), and optimizer.zero_grad() after it."
+            )
+        for target, (k, _) in zip(self.targets, self._places, strict=True):
+            weights, gradient = target.parameter.detach(), target.parameter.grad
+            if not weights.numel() or not target.parameter.requires_grad:
+                continue
+            gradient = torch.zeros_like(weights) if gradient is None else gradient
+            decay = decay_of(self.optimizer, self.optimizer.param_groups[k])
+            slope = gradient + decay * weights if decay else gradient
+            distance = float(target.penalty.violation(weights, slope, scale).max())
+            worst = max(worst, distance / (scale * target.penalty.strength or 1.0))
         return worst
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -299,6 +409,12 @@ class Proximal:
         looks = state["n_steps"] % STEPS_BETWEEN_LOOKS == 0 and not frozen and self.scale > 0.0
         if self.target_sparsity is not None and looks:
             self._follow(self.target_sparsity)
+        if state["n_steps"] % STEPS_BETWEEN_DEATHS == 0 and not frozen and self.scale > 0.0:
+            self._look(self.scale)
+
+    def _look(self, scale: float) -> None:
+        for name, parameter, penalty, *_ in self.targets:
+            self._watch.look(parameter, name, penalty, scale)
 
     def _follow(self, target_sparsity: float) -> None:
         state = self.state
@@ -321,7 +437,7 @@ class Proximal:
     def _take_steps(self, scale: float) -> None:
         if self.state["n_steps"] <= self.start:
             return
-        for target, k in zip(self.targets, self._groups, strict=True):
+        for target, (k, _) in zip(self.targets, self._places, strict=True):
             signed = getattr(target.penalty, "positive", False)  # also while refitting
             if target.parameter.grad is not None and (scale > 0.0 or signed):
                 group = self.optimizer.param_groups[k]
@@ -330,55 +446,26 @@ class Proximal:
                     take_step(target, step, scale, self.min_keep)
 
 
+def _plain(name: str) -> str:
+    # the name of a parameter without wrappers, which may come and go between two runs
+    return name.replace("_orig_mod.", "").removeprefix("module.")
+
+
+def _revived(
+    kind: Any,
+    state: dict[str, Any],
+    targets: list[Target],
+    options: dict[str, Any],
+    n_weights: int,
+) -> Optimizer:
+    # the copy of an optimiser with proximal steps, with those on its own copies of the parameters
+    optimizer: Optimizer = kind.__new__(kind)
+    optimizer.__setstate__(state)
+    Proximal(optimizer, targets, **options)._n_weights = n_weights
+    return optimizer
+
+
 def attached_to(optimizer: Optimizer) -> Proximal | None:
     """What `attach` has hung on an optimiser."""
     found: Proximal | None = optimizer.__dict__.get(ATTACHED)
     return found
-
-
-def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
-    """The proximal step of one parameter, in place."""
-    parameter, penalty = target.parameter, target.penalty
-    if parameter.grad is not None and parameter.grad.is_sparse:
-        raise ValueError(
-            f"{target.name} has sparse gradients, which say nothing about the steps of other rows; "
-            "make the embedding with sparse=False."
-        )
-    if parameter.is_complex():
-        raise ValueError(f"{target.name} is complex; penalties are for real weights.")
-    if _fits_kernel(target, step) and not min_keep:
-        assert isinstance(penalty, Elementwise)
-        assert isinstance(step, Moment)
-        _prox.prox_by_moment(
-            flat(parameter),
-            flat(step.v),
-            (step.lr, step.eps, step.c2),
-            penalty.rule(scale),
-            penalty.weights_as(parameter),
-            n_threads_for(parameter.numel()),
-        )
-        return
-    t: float | torch.Tensor = step if isinstance(step, float) else step.steps()
-    if target.seen_only and isinstance(step, Moment):
-        t = torch.where(step.v > 0, t, torch.zeros_like(step.v))
-    z = parameter.detach()
-    if z.dtype not in (torch.float32, torch.float64):
-        z = z.float()  # a step much smaller than the weight would be lost
-    if min_keep:
-        parameter.copy_(prox_with_floor(penalty, z, t, scale, min_keep))
-    else:
-        parameter.copy_(penalty.prox(z, t, scale))
-
-
-def _fits_kernel(target: Target, step: float | Moment) -> bool:
-    parameter = target.parameter
-    return (
-        isinstance(step, Moment)
-        and not target.seen_only
-        and isinstance(target.penalty, Elementwise)
-        and parameter.device.type == "cpu"
-        and parameter.dtype in (torch.float32, torch.float64)
-        and parameter.is_contiguous()
-        and step.v.is_contiguous()
-        and step.v.dtype == parameter.dtype
-    )

@@ -133,6 +133,11 @@ class NetworkReport:
         return [layer.name for layer in self.layers if layer.multiply_adds is None]
 
     @property
+    def dead(self) -> list[str]:
+        """Layers whose weights are all zero, so that nothing passes them."""
+        return [x.name for x in self.layers if x.weights and not x.weight_nonzeros]
+
+    @property
     def compression(self) -> float:
         """Bytes as they are over bytes left."""
         return self.bytes / self.bytes_left if self.bytes_left else math.inf
@@ -160,6 +165,9 @@ class NetworkReport:
         text = [first, rule, *lines, rule, last, self._summary()]
         if self.uncounted:
             text.append(f"Multiply-adds not counted: {', '.join(self.uncounted)}")
+        if self.dead:
+            names = ", ".join(name or "(model)" for name in self.dead)
+            text.append(f"All zero, so that nothing passes: {names}")
         return "\n".join(text)
 
     def _summary(self) -> str:

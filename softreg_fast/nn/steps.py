@@ -1,4 +1,4 @@
-"""The metric of PyTorch's optimisers: how far a unit of gradient moves each weight in the long run.
+"""Proximal steps in the metric of PyTorch's optimisers: how far a unit of gradient moves a weight.
 
 A proximal step solves the declared objective only in the metric of the gradient step before it.
 With steps t_j that are too long or too short against those of the gradient, another strength is
@@ -10,9 +10,26 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch.optim import SGD, Adam, AdamW, NAdam, Optimizer
+from torch.optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
-from softreg_fast.nn.optimizers import ProxAdamW
+from softreg_fast import _prox
+from softreg_fast.nn.arrays import n_threads_for
+from softreg_fast.nn.optimizers import ProxAdamW, flat
+from softreg_fast.nn.penalties import Elementwise
+from softreg_fast.nn.rules import Target
+from softreg_fast.nn.support import prox_with_floor
 
 
 class Moment(NamedTuple):
@@ -23,13 +40,20 @@ class Moment(NamedTuple):
     eps: float
     c2: float
 
-    def steps(self) -> torch.Tensor:
-        """One for each weight."""
+    def steps(self, seen_only: bool) -> torch.Tensor:
+        """Return one for each weight; with `seen_only`, 0 where there never was a gradient."""
         v = self.v if self.v.dtype in (torch.float32, torch.float64) else self.v.float()
-        return self.lr / (v.sqrt() / self.c2 + self.eps)
+        t = self.lr / (v.sqrt() / self.c2 + self.eps)
+        return t.masked_fill(v == 0, 0.0) if seen_only else t
 
 
 EXACT: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, NAdam)
+
+# Those that add weight_decay * w to the gradient.
+COUPLED: tuple[type[Optimizer], ...] = (
+    *(SGD, Adam, NAdam),
+    *(RMSprop, Adagrad, Adadelta, Adamax, RAdam, ASGD),
+)
 
 
 def check_metric(optimizer: Optimizer, metric: str) -> None:
@@ -58,6 +82,18 @@ def check_metric(optimizer: Optimizer, metric: str) -> None:
         raise ValueError("maximize=True and a penalty contradict each other; minimise the loss.")
 
 
+def is_decoupled(optimizer: Optimizer, group: dict[str, Any]) -> bool:
+    """Whether the weight decay of a group is no part of the gradient, as in AdamW."""
+    return isinstance(optimizer, AdamW) or bool(group.get("decoupled_weight_decay"))
+
+
+def decay_of(optimizer: Optimizer, group: dict[str, Any]) -> float:
+    """Return the weight decay that is a part of the objective, decay / 2 * sum w^2."""
+    if not isinstance(optimizer, COUPLED) or is_decoupled(optimizer, group):
+        return 0.0
+    return float(group.get("weight_decay", 0.0))
+
+
 def step_of(
     optimizer: Optimizer, group: dict[str, Any], parameter: torch.Tensor, metric: str
 ) -> float | Moment | None:
@@ -77,3 +113,51 @@ def step_of(
     v = state["max_exp_avg_sq" if group.get("amsgrad") else "exp_avg_sq"]
     c2 = (1.0 - group["betas"][1] ** float(state["step"])) ** 0.5
     return Moment(v, lr, float(group["eps"]), c2)
+
+
+def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
+    """The proximal step of one parameter, in place."""
+    parameter, penalty = target.parameter, target.penalty
+    if parameter.grad is not None and parameter.grad.is_sparse:
+        raise ValueError(
+            f"{target.name} has sparse gradients, which say nothing about the steps of other rows; "
+            "make the embedding with sparse=False."
+        )
+    if parameter.is_complex():
+        raise ValueError(f"{target.name} is complex; penalties are for real weights.")
+    if _fits_kernel(target, step) and not min_keep:
+        assert isinstance(penalty, Elementwise)
+        assert isinstance(step, Moment)
+        _prox.prox_by_moment(
+            flat(parameter),
+            flat(step.v),
+            (step.lr, step.eps, step.c2, target.seen_only),
+            penalty.rule(scale),
+            penalty.weights_as(parameter),
+            n_threads_for(parameter.numel()),
+        )
+        return
+    t: float | torch.Tensor = step if isinstance(step, float) else step.steps(target.seen_only)
+    z = parameter.detach()
+    if z.dtype not in (torch.float32, torch.float64):
+        z = z.float()  # a step much smaller than the weight would be lost
+    if target.padding is not None and isinstance(step, float):
+        t = torch.full_like(z, step)
+        t[target.padding] = 0.0
+    if min_keep:
+        parameter.copy_(prox_with_floor(penalty, z, t, scale, min_keep))
+    else:
+        parameter.copy_(penalty.prox(z, t, scale))
+
+
+def _fits_kernel(target: Target, step: float | Moment) -> bool:
+    parameter = target.parameter
+    return (
+        isinstance(step, Moment)
+        and isinstance(target.penalty, Elementwise)
+        and parameter.device.type == "cpu"
+        and parameter.dtype in (torch.float32, torch.float64)
+        and parameter.is_contiguous()
+        and step.v.is_contiguous()
+        and step.v.dtype == parameter.dtype
+    )

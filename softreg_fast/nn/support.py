@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
@@ -18,7 +24,7 @@ def check_count(name: str, value: Any) -> None:
 
 
 def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> None:
-    """ValueError unless these are numbers of steps after `start`, or None, and a count."""
+    """Raise ValueError unless these are numbers of steps after `start`, in order, and a count."""
     for name, value in (("freeze", freeze), ("refit", refit)):
         if value is None:
             continue
@@ -28,7 +34,69 @@ def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> No
                 f"{name}={value} comes before the first proximal step, start={start}: there would "
                 "be no zeros to keep."
             )
+    if freeze is not None and refit is not None and freeze > refit:
+        raise ValueError(
+            f"freeze={freeze} comes after refit={refit}, which freezes zeros as well: leave one of "
+            "them out."
+        )
     check_count("min_keep", min_keep)
+
+
+def summary_of(penalty: Penalty) -> str:
+    """Return a penalty and its settings in a few words, as plain text for checkpoints."""
+    settings = []
+    for field in fields(penalty):
+        value = getattr(penalty, field.name)
+        if np.ndim(value):
+            settings.append(f"{field.name} of shape {tuple(np.shape(value))}")
+        elif value is not None and value is not False:
+            settings.append(f"{field.name}={value!r}")
+    return f"{type(penalty).__name__}({', '.join(settings)})"
+
+
+def settled(saved: dict[str, Any], given: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the state of a schedule from a checkpoint, in terms of what is given here.
+
+    What the checkpoint lacks is as given here. Where it was written with other options, it warns,
+    and those given here hold; where with the same, its state does, such as the effect of
+    `freeze()`.
+
+    Parameters
+    ----------
+    saved : dict
+        {"freeze": ..., "refit": ..., "given": the options that it was written with}; {} if the
+        checkpoint knows no schedule.
+    given : dict
+        The options here; of these, "freeze" and "refit" are states, too.
+    where : str
+        Who was given them.
+    """
+    states = {name: given[name] for name in ("freeze", "refit")}
+    known = saved.get("given")
+    if known is None:
+        saved = {name: value for name, value in saved.items() if value is not None}
+        return {**states, **saved, "given": given}
+    other = {name for name in given if name in known and known[name] != given[name]}
+    if other:
+        changes = [change for name in sorted(other) for change in _changes(name, known, given)]
+        more = f"; and {len(changes) - 5} more" if len(changes) > 5 else ""
+        warnings.warn(
+            f"The checkpoint was written with other options: {'; '.join(changes[:5])}{more}. What "
+            f"{where} was given here holds.",
+            stacklevel=4,
+        )
+    return {**states, **{k: v for k, v in saved.items() if k not in other}, "given": given}
+
+
+def _changes(name: str, known: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    before, now = known[name], given[name]
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return [f"{name} was {before!r}, here it is {now!r}"]
+    return [
+        f"{each} had the penalty {before.get(each, 'none')}, here {now.get(each, 'none')}"
+        for each in sorted({*before, *now})
+        if before.get(each) != now.get(each)
+    ]
 
 
 def reached(step: int | None, n_steps: int) -> bool:
@@ -74,6 +142,46 @@ def prox_with_floor(
     chosen = torch.topk(torch.where(alive, cost * 0 - 1, cost), missing).indices
     kept = torch.zeros_like(cost).index_fill_(0, chosen, 1.0)
     return torch.where(penalty.to_units(kept, x) > 0, free, x)
+
+
+# -- layers that die -------------------------------------------------------------------------------
+
+# Steps between looks whether all weights of a parameter are zero, which costs a pass over them.
+STEPS_BETWEEN_DEATHS = 50
+
+_expected: ContextVar[bool] = ContextVar("deaths are expected", default=False)
+
+
+@contextmanager
+def deaths_expected() -> Iterator[None]:
+    """Where layers may die without a warning: on paths, where that is what the end is like."""
+    token = _expected.set(True)
+    try:
+        yield
+    finally:
+        _expected.reset(token)
+
+
+class Watch:
+    """Warns, once for each parameter, that its penalty has made all of it zero."""
+
+    def __init__(self) -> None:
+        self._alive: set[int] = set()
+
+    def look(self, parameter: torch.Tensor, name: str, penalty: Penalty, scale: float) -> None:
+        """Look whether it is all zero, and was not when last looked at."""
+        if bool(parameter.detach().any()):
+            self._alive.add(id(parameter))
+        elif id(parameter) in self._alive:
+            self._alive.discard(id(parameter))
+            if not _expected.get():
+                warnings.warn(
+                    f"The penalty has made all weights of {name} zero: "
+                    f"{type(penalty).__name__} with strength {penalty.strength * scale:.4g}. "
+                    "Nothing passes that layer any more, and zero gradients keep it so. Lower the "
+                    "strength, let it rise more slowly (ramp=), or keep some weights (min_keep=).",
+                    stacklevel=2,
+                )
 
 
 def copy_zeros(model: nn.Module, averaged: nn.Module) -> int:

@@ -28,15 +28,18 @@ class SparsityMonitor(keras.callbacks.Callback):
     - "dense/kernel_inputs", "dense/kernel_units": along the last but one and the last axis, how
       many are not all zero. A variable with one axis has no inputs.
 
-    Training warns where a penalty can give no zeros, because the optimizer takes no proximal steps.
+    Training warns where a penalty can give no zeros, because the optimizer takes no proximal steps,
+    and, once, of each variable that was not zero before an epoch and is all zero after it.
     """
 
     def __init__(self, layers: bool = True) -> None:
         super().__init__()
         self.layers = layers
+        self._alive: set[str] = set()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Warn of penalties that nobody sees to."""
+        self._alive = {v.path for v in self._penalised() if ops.convert_to_numpy(v).any()}
         optimizers = list(_parts(self.model.optimizer))
         forgotten = [
             variable.path
@@ -54,16 +57,29 @@ class SparsityMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write to the logs."""
+        self._look()
         if logs is not None:
             logs.update(self.counts())
+
+    def _look(self) -> None:
+        now = {v.path for v in self._penalised() if ops.convert_to_numpy(v).any()}
+        dead, self._alive = sorted(self._alive - now), now
+        if dead:
+            warnings.warn(
+                f"The penalty has made all weights of {', '.join(dead)} zero. Nothing passes there "
+                "any more, and zero gradients keep it so. Lower the strength, or let it rise more "
+                "slowly (ramp=).",
+                stacklevel=2,
+            )
+
+    def _penalised(self) -> list[Any]:
+        return [v for v in self.model.trainable_variables if regularizer_of(v)]
 
     def counts(self) -> dict[str, float]:
         """What is written, of the weights as they are now."""
         found: dict[str, float] = {}
         n_weights, n_zeros = 0, 0
-        for variable in self.model.trainable_variables:
-            if not regularizer_of(variable):
-                continue
+        for variable in self._penalised():
             nonzero = ops.convert_to_numpy(variable) != 0
             n_weights += nonzero.size
             n_zeros += nonzero.size - int(nonzero.sum())

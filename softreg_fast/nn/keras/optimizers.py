@@ -7,10 +7,17 @@ from typing import Any
 import keras
 from keras import ops
 
+from softreg_fast.nn.decay import warn_of_decay
 from softreg_fast.nn.keras.regularizers import (
     ProximalRegularizer,
     registered,
     switch_gradient,
+)
+
+# Variables of layers that use all of their weights: those without a gradient have no effect.
+DENSE = (
+    *("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"),
+    *("bias", "gamma", "beta", "alpha"),
 )
 
 
@@ -96,7 +103,7 @@ class Proximal(keras.optimizers.Optimizer):
         if regularizer is None:
             return
         t = self._steps(index, ops.cast(learning_rate, variable.dtype))
-        if self._trainable_variables[index].name == "embeddings":
+        if self._trainable_variables[index].name not in DENSE:
             t = self._seen(index, t)
         self.assign(variable, self._prox(regularizer, ops.convert_to_tensor(variable), t))
 
@@ -112,7 +119,8 @@ class Proximal(keras.optimizers.Optimizer):
         raise NotImplementedError
 
     def _seen(self, index: int, t: Any) -> Any:
-        # steps of 0 where there never was a gradient: words that did not occur
+        # steps of 0 where there never was a gradient: words that did not occur, in an Embedding or
+        # in a table of a layer that is not known
         return t
 
     # -- averages of weights -----------------------------------------------------------------------
@@ -154,6 +162,17 @@ class AdamMetric(Proximal):
         correction = ops.sqrt(1.0 - ops.power(ops.cast(self.beta_2, v.dtype), k))
         return learning_rate * correction / (ops.sqrt(v) + self.epsilon)
 
+    def build(self, variables: Any) -> None:
+        """Make the state, and take the penalties of these variables over."""
+        if self.built:
+            return
+        super().build(variables)
+        if self.weight_decay and any(
+            self._use_weight_decay(variable) and regularizer.penalty.strength > 0.0
+            for variable, regularizer in self._penalised()
+        ):
+            warn_of_decay(type(self).__name__)
+
     def _seen(self, index: int, t: Any) -> Any:
         return ops.where(self._velocities[index] > 0, t, ops.zeros_like(t))
 
@@ -189,8 +208,8 @@ class ProxAdam(AdamMetric, keras.optimizers.Adam):
     Penalties are taken over when the optimizer is built, which `fit` does; in a training loop of
     your own call `build(model.trainable_variables)` first. They stay with it until another of our
     optimizers takes them or `release()` is called. With gradient accumulation only real updates
-    count. With `use_ema` an average is zero where the trained weight is. Embeddings keep rows that
-    never had a gradient.
+    count. With `use_ema` an average is zero where the trained weight is. Embeddings, and variables
+    whose name is not that of a kernel, keep what never had a gradient.
 
     Examples
     --------
@@ -209,8 +228,9 @@ class ProxAdamW(AdamMetric, keras.optimizers.AdamW):
     Parameters
     ----------
     learning_rate, weight_decay, and all others
-        As of `keras.optimizers.AdamW`. Its decay of 0.004 by default comes on top of the
-        penalties, on all weights.
+        As of `keras.optimizers.AdamW`. Beside penalties, its decay of 0.004 by default gives no
+        objective and a warning: set weight_decay=0, or `exclude_from_weight_decay` what is
+        penalised.
     start, ramp
         As in `ProxAdam`.
     """
@@ -221,7 +241,8 @@ class ProxSGD(Proximal, keras.optimizers.SGD):
     """SGD that minimises loss + proximal regularizers; see `ProxAdam`.
 
     The steps are what momentum has summed up, t <- momentum * t + lr, which becomes
-    lr / (1 - momentum) where lr stays the same (nesterov: momentum * t + lr of that).
+    lr / (1 - momentum) where lr stays the same (nesterov: momentum * t + lr of that). Keras
+    applies a weight decay beside the momentum, so that it counts (1 - momentum) times.
 
     Parameters
     ----------

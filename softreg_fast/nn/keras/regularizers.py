@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -52,6 +52,14 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
             given = inspect.signature(cls.make)
             both = [own.get(name, each) for name, each in given.parameters.items()]
             cls.__signature__ = given.replace(parameters=both)
+
+    def __new__(cls, *given: Any, **settings: Any) -> Self:
+        if given:
+            raise TypeError(
+                f"{cls.__name__} takes its settings by name: {cls.__name__}(strength={given[0]!r})."
+            )
+        made: Self = super().__new__(cls)
+        return made
 
     def __init__(self, **settings: Any) -> None:
         self.penalty = self.make(**settings)
