@@ -26,6 +26,14 @@ class Status(IntEnum):
     """The allowed epochs were used up first."""
     STALLED = 2
     """Float64 allows no further progress towards the tolerance asked for."""
+    PRECISION = 4
+    """As exact as float64 allows: the coefficients meet the conditions of optimality to within
+    rounding, and it is only the proof that float64 cannot bring to the tolerance asked for."""
+
+
+def is_alarm(status: Any) -> NDArray[np.bool_]:
+    """Which ends of a fit deserve a warning: there is something to do about them."""
+    return ~np.isin(status, (Status.CONVERGED, Status.PRECISION))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

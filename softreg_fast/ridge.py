@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast._multi_task import RowDescent
+from softreg_fast.certificate import Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
@@ -32,6 +33,8 @@ MOST_REFINEMENTS = 6
 
 class _CertifiedEngine:
     """Coefficients with a residual, a gradient and a gap that coordinate descent computes."""
+
+    strategy: str
 
     def __init__(self, design: Design, scaled: PenaltyVectors) -> None:
         self.design = design
@@ -54,6 +57,11 @@ class _CertifiedEngine:
     def residual_sumsq(self) -> float:
         """||y - C u||^2"""
         return float(self.state.residual_sumsq)
+
+    @property
+    def doubt(self) -> Doubt:
+        """Which of its certificates are to be computed from X once more."""
+        return Doubt(False, self.strategy == "cholesky", False)
 
     def keep(self, status: int) -> None:
         """Append the present fit to those that `kept` gives."""
