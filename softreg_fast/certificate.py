@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast import _cd, _multi_task
 from softreg_fast._columns import Columns, look_at_signals
+from softreg_fast._engine import Engine
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept
@@ -44,12 +46,22 @@ SMALLEST_EXCESS = 1e-14
 # With an L2 part the excess costs its square, and no scaling: so much is left alone.
 SMALLEST_CHARGE = 1e-16
 
+# And so much where it is the coefficient that makes a slope too far inside costly.
+SMALLEST_WITHIN = 1e-14
+
+# As a last resort features may be freed of penalties up to this, as long as all of them together
+# cost no more than this.
+LARGEST_FREED = 1e-9
+LARGEST_COST = 1e-11
+
 # Rounds in which features that the last move of the dual point has brought outside are taken in.
 MOST_ROUNDS = 12
 
-# Epochs of descent for the shortest move, and between two looks at it.
+# Epochs of descent for the shortest move.
 MOST_EPOCHS = 2_000
-EPOCHS_PER_LOOK = 50
+
+# A held column of which the freed ones leave less than this cannot be moved against.
+SMALLEST_REST = 1e-10
 
 # The features that the dual point is moved for are dense columns, and orthogonalised.
 MOST_FEATURES = 1_000
@@ -58,6 +70,9 @@ MOST_ENTRIES = 20_000_000
 # A slope within so many of its roundings of where the penalty wants it is where float64 can bring
 # it.
 ROUNDINGS = 64.0
+
+# And the objective may not fall faster than this, over a way as long as the coefficients are large.
+LARGEST_SLOPE = 1e-8
 
 
 def certified(
@@ -167,6 +182,8 @@ class Certificate:
         center = np.divide(design.center, design.norm, out=np.zeros(len(design.norm)),
                            where=design.norm > 0.0)
         self.reach = np.sqrt(1.0 + n * np.square(center))
+        # of sparse ones the center comes off the sum of the stored entries instead
+        self.blur = self.reach if sp.issparse(design.X) else np.ones(design.n_features)
         self._module: Any = _multi_task if isinstance(design, MultiTaskDesign) else _cd
 
     def of(self, u: Matrix, penalty: PenaltyVectors, enough: float) -> Proof:
@@ -180,15 +197,19 @@ class Certificate:
         slopes = self._slopes(residual)
         gap = self._gap(u, penalty, residual, DualPoint(residual, slopes))
         distance = self._module.distances(penalty, u, slopes.reshape(u.shape))
-        rounding = EPSILON * self.reach * (1.0 + np.abs(u).sum())
+        sizes = np.sqrt(np.square(rows).sum(axis=0))
+        rounding = EPSILON * self.reach * (1.0 + sizes.sum())
         stationary = bool(np.all(distance <= ROUNDINGS * rounding))
+        stationary &= bool(distance @ (1.0 + sizes) <= LARGEST_SLOPE)
         if not gap <= enough:
-            margin = 4.0 * EPSILON * self.reach * np.sqrt(max(rr, EPSILON))
-            move = _Move(self, rows, penalty, margin)
-            for point in move.points(DualPoint(residual, slopes)):
-                gap = min(gap, self._gap(u, penalty, residual, point))
-                if gap <= enough:
-                    break
+            margin = 4.0 * EPSILON * self.blur * np.sqrt(max(rr, EPSILON))
+            start = DualPoint(residual, slopes)
+            for way in WAYS:
+                move = _Move(self, rows, penalty, margin, way)
+                for point in move.points(start):
+                    gap = min(gap, self._gap(u, penalty, residual, point))
+                    if gap <= enough:
+                        return Proof(gap, rr, stationary)
         return Proof(gap, rr, stationary)
 
     def _gap(
@@ -244,6 +265,23 @@ class Certificate:
         return DualPoint(theta, slopes)
 
 
+class Way(NamedTuple):
+    """How a dual point is moved.
+
+    tight : bool
+        Features with a coefficient are brought to the edge of what their penalty allows from
+        inside, too.
+    free : bool
+        Penalties that cost next to nothing are dropped, though they are above rounding.
+    """
+
+    tight: bool
+    free: bool
+
+
+WAYS = Way(False, False), Way(True, False), Way(True, True)
+
+
 class _Move:
     """The way of the dual point from the residual to where no feature spoils the gap.
 
@@ -258,15 +296,24 @@ class _Move:
     """
 
     def __init__(
-        self, certificate: Certificate, u: Matrix, penalty: PenaltyVectors, margin: Vector
+        self,
+        certificate: Certificate,
+        u: Matrix,
+        penalty: PenaltyVectors,
+        margin: Vector,
+        way: Way,
     ) -> None:
         self.certificate = certificate
         self.u = u
         self.penalty = penalty
-        self.margin = margin
-        cost = penalty.l1 * np.sqrt(np.square(u).sum(axis=0))
-        cost += 0.5 * penalty.l2 * np.square(u).sum(axis=0)
-        self.is_freeable = (penalty.l1 <= 8.0 * margin) & (cost <= EXACT / 10.0)
+        self.margin = np.minimum(margin, 0.5 * penalty.l1)
+        self.sizes = np.sqrt(np.square(u).sum(axis=0))
+        self.signs = np.divide(u, self.sizes, out=np.zeros_like(u), where=self.sizes > 0.0)
+        cost = penalty.l1 * self.sizes + 0.5 * penalty.l2 * self.sizes**2
+        self.is_freeable = penalty.l1 <= 8.0 * margin
+        self.way = way
+        if way.free and cost[penalty.l1 <= LARGEST_FREED].sum() <= LARGEST_COST:
+            self.is_freeable |= penalty.l1 <= LARGEST_FREED
         self.freed = self.held = np.empty(0, np.intp)
         self.basis = certificate.intercept
         self.directions = np.empty((len(u), 0))
@@ -276,8 +323,8 @@ class _Move:
         certificate, start = self.certificate, at.theta
         columns = np.empty((start.shape[1], 0))
         for _ in range(MOST_ROUNDS):
-            outside, direction = self._outside(at.slopes)
-            more = np.setdiff1d(outside, np.concatenate([self.freed, self.held]))
+            spoilers, direction = self._spoilers(at.slopes)
+            more = np.setdiff1d(spoilers, np.concatenate([self.freed, self.held]))
             size = more.size + self.freed.size + self.held.size
             if not more.size or size > min(MOST_FEATURES, MOST_ENTRIES // start.shape[1]):
                 return
@@ -291,24 +338,32 @@ class _Move:
             theta = certificate._without(start, self.basis)
             if self.held.size:
                 inside = certificate._without(columns.T, self.basis).T
+                inside[:, np.square(inside).sum(axis=0) <= SMALLEST_REST**2] = 0.0
                 theta = theta - self._shortest(inside, certificate._slopes(theta)) @ inside.T
             at = certificate.point(theta, self.freed)
             yield at
 
-    def _outside(self, slopes: Matrix) -> tuple[Index, Matrix]:
-        # features whose slopes a penalty does not allow, and in which direction they are outside
+    def _spoilers(self, slopes: Matrix) -> tuple[Index, Matrix]:
+        # features whose slopes are outside of what their penalty allows, or too far inside for
+        # their coefficients; and the directions in which they should be at its edge
         l1, l2, lower, upper = self.penalty
-        e = slopes - l2 * self.u
-        size = np.sqrt(np.square(e).sum(axis=0))
-        direction = np.divide(e, size, out=np.zeros_like(e), where=size > 0.0)
+        e, size = slopes - l2 * self.u, self.sizes
+        length = np.sqrt(np.square(e).sum(axis=0))
+        direction = np.divide(e, length, out=np.zeros_like(e), where=length > 0.0)
+        direction = np.where(size > 0.0, self.signs, direction)
         allowed = lower < upper
         if len(e) == 1:
-            allowed &= np.isinf(np.where(e[0] > 0.0, upper, lower))
-        excess = np.maximum(size - l1, 0.0)
-        with np.errstate(divide="ignore", over="ignore"):
-            harmless = excess * (excess / (2.0 * l2)) <= SMALLEST_CHARGE
-        harmless |= excess <= SMALLEST_EXCESS * l1
-        return np.flatnonzero(allowed & ~harmless & (excess > 0.0)), direction
+            allowed &= np.isinf(np.where(direction[0] > 0.0, upper, lower))
+        excess = length - l1
+        with np.errstate(divide="ignore", over="ignore", under="ignore"):
+            harmless = (excess <= SMALLEST_EXCESS * l1) | (
+                excess * (excess / (2.0 * l2)) <= SMALLEST_CHARGE
+            )
+        within = l1 * size - (e * self.u).sum(axis=0)
+        spoils = ~harmless
+        if self.way.tight:
+            spoils |= within > SMALLEST_WITHIN
+        return np.flatnonzero(allowed & spoils), direction
 
     def _free(self, more: Index) -> None:
         # Extend the basis, by Gram-Schmidt, the columns whose entries are most exact first; what is
@@ -334,16 +389,13 @@ class _Move:
         wanted = (D * slopes[:, self.held]).sum(axis=0) - l1 + margin
         gram = np.asfortranarray((inside.T @ inside) * (D.T @ D))
         zero = np.zeros(self.held.size)
-        descent = _cd.CoordinateDescent(
+        scale = float(np.abs(wanted).max())
+        either = self.sizes[self.held] > 0.0 if self.way.tight else zero > 0.0
+        solver = Engine(
             Columns.gram(gram),
-            wanted,
+            wanted / scale,
             1.0,
-            np.diag(gram).copy(),
-            (zero, zero, zero, np.full(self.held.size, np.inf)),
+            (zero, zero, np.where(either, -np.inf, 0.0), zero + np.inf),
         )
-        everything = np.arange(self.held.size, dtype=np.intp)
-        for _ in range(0, MOST_EPOCHS, EPOCHS_PER_LOOK):
-            descent.epochs(everything, EPOCHS_PER_LOOK)
-            if np.all(descent.residual <= 0.5 * margin):
-                break
-        return D * descent.coef
+        solver.solve(0.0, 0.0, EXACT, MOST_EPOCHS)
+        return D * (scale * solver.coef)
