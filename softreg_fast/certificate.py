@@ -22,6 +22,7 @@ from softreg_fast import _cd, _multi_task
 from softreg_fast._columns import Columns, look_at_signals
 from softreg_fast._engine import Engine
 from softreg_fast.design import Design, MultiTaskDesign
+from softreg_fast.factor import lower_factor
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept
 from softreg_fast.result import Status
@@ -67,6 +68,9 @@ SMALLEST_REST = 1e-10
 MOST_FEATURES = 1_000
 MOST_ENTRIES = 20_000_000
 
+# Of a Cholesky factor of unpenalised columns of length one: where their certificate can be trusted.
+SMALLEST_PIVOT = 1e-5
+
 # A slope within so many of its roundings of where the penalty wants it is where float64 can bring
 # it.
 ROUNDINGS = 64.0
@@ -97,6 +101,8 @@ def certified(
     doubt : Doubt
     """
     rows = doubt.of(kept)
+    if has_dependent(design, unpenalised(penalty, *strengths)):
+        rows = np.arange(len(kept.figures))
     if not rows.size:
         return kept
     figures = kept.figures.copy()
@@ -119,6 +125,37 @@ def certified(
         elif figures[k, 4] == Status.CONVERGED:
             figures[k, 4] = Status.STALLED
     return kept._replace(figures=figures)
+
+
+def unpenalised(penalty: PenaltyVectors, l1_strength: Vector, l2_strength: Vector) -> Index:
+    """Features that nothing holds at the last of the strengths: neither penalty nor two bounds."""
+    l1, l2, lower, upper = penalty
+    if not l1_strength.size or (l1_strength[-1] > 0.0 and l1.all()):
+        return np.empty(0, np.intp)
+    free = (l1_strength[-1] * l1 == 0.0) & (l2_strength[-1] * l2 == 0.0)
+    return np.flatnonzero(free & (lower < upper) & (np.isinf(lower) | np.isinf(upper)))
+
+
+def has_dependent(design: Design, features: Index) -> bool:
+    """Whether some of these columns nearly depend on each other.
+
+    An engine counts the slope of an unpenalised feature as zero below 1e-12. That is next to
+    nothing in the gap unless the directions in which such columns differ are short.
+    """
+    if features.size < 2:
+        return False
+    if features.size > min(design.n_samples, MOST_FEATURES):
+        return True
+    if design.has_gram:
+        gram = design.gram[np.ix_(features, features)]
+    else:
+        gram = np.empty((features.size, features.size), order="F")
+        design.columns.gram_block(features, features, gram, design.n_threads)
+    try:
+        pivots = np.diag(lower_factor(gram))
+    except np.linalg.LinAlgError:
+        return True
+    return bool(pivots.min() < SMALLEST_PIVOT)
 
 
 class Doubt(NamedTuple):

@@ -42,6 +42,12 @@ LARGEST_WITHOUT_BLAS = 500_000
 SMALLEST_NORM = 1e-290
 
 
+# A user's Gram matrix, relative to the lengths of the columns: what is not X'X any more, and what
+# is, to so many digits that it can be used.
+LARGEST_GRAM_MISFIT = 1e-4
+SMALL_GRAM_MISFIT = 1e-11
+
+
 class KnownMoments(NamedTuple):
     """What a Design computes from X and y, where it is known already."""
 
@@ -377,13 +383,67 @@ class Design:
             yield (slice(0, size), part) if of_samples else (part, slice(0, size))
 
     def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
-        """The engine's Gram matrix from a user's X'X, which must be that of this X.
+        """Return the engine's Gram matrix from a user's X'X, which must be that of this X.
+
+        With sample weights it is X'SX, S = diag(sample_weight), divided by their mean or not. The
+        columns may be centred or not. Both are told apart by the diagonal, and the whole is held
+        against X by a product with one random vector, which no wrong entry survives. A matrix that
+        is right but has lost digits, to float32 or to means far beyond the spread, is
+        computed afresh from X.
 
         Raises
         ------
         ValueError
-            If its shape, its diagonal or its last column does not fit.
+            If its shape does not fit, or if it is not X'X.
+        TypeError
+            If it does not hold real numbers.
         """
+        gram = self._checked_gram(given)
+        gram, offset = self._centred_gram(gram)
+        misfit = self._misfit(gram)
+        # relative to the entries as the user has them, where a mean may be most of an entry
+        whole = np.sqrt(1.0 + offset * np.square(self._scale))
+        if not np.all(misfit <= LARGEST_GRAM_MISFIT * whole * whole.max()):
+            raise ValueError(
+                "The Gram matrix given as precompute did not pass validation: it is not X'X of "
+                "this X, with its columns centred or as they are"
+                + ("" if self.weight is None else ", and with these sample weights")
+                + ". Pass X.T @ X of the same X"
+                + ("" if self.weight is None else " (X.T @ (sample_weight[:, None] * X))")
+                + ", or precompute=True."
+            )
+        return gram if np.all(misfit <= SMALL_GRAM_MISFIT) else self.gram
+
+    def _centred_gram(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], Vector]:
+        # a user's Gram matrix in the engine's units, and n mean^2 of each column if it had those
+        squares, means = np.square(self.norm), self.n_samples * np.square(self.center)
+        whole = np.where(squares + means > 0.0, squares + means, 1.0)
+        diagonal = np.diag(gram)
+
+        def misfit(reading: tuple[float, Vector]) -> float:
+            unit, offset = reading
+            return float(np.abs((diagonal / unit - squares - offset) / whole).sum())
+
+        units = {1.0, self.weight_sum / self.n_samples if self.weight is not None else 1.0}
+        unit, offset = min(((u, o) for u in units for o in (0.0 * means, means)), key=misfit)
+        if offset.any():
+            gram = gram / unit - self.n_samples * np.outer(self.center, self.center)
+        scale = self._scale if offset.any() else self._scale / np.sqrt(unit)
+        return np.asfortranarray(gram * np.outer(scale, scale)), offset
+
+    def _misfit(self, gram: NDArray[np.float64]) -> Vector:
+        # |(G - C'SC) v| for a random v without small entries, so that an entry of G that is wrong
+        # by e is seen as no less than e / 2, unless others hide it to the last digit
+        p = self.n_features
+        rng = np.random.default_rng(0)
+        v = rng.uniform(0.5, 1.5, p) * rng.choice([-1.0, 1.0], p)
+        product, slopes = np.zeros(self.n_samples + 1), np.empty(p)
+        self.columns.subtract_product(v, product, self.n_threads)
+        self.columns.slopes(product, slopes, None, self.n_threads)
+        return np.abs(gram @ v + slopes)
+
+    def _checked_gram(self, given: ArrayLike) -> NDArray[np.float64]:
+        # a user's matrix of finite numbers and the right shape, as float64
         gram = np.asarray(given)
         p = self.n_features
         if gram.dtype.kind not in "fiub":
@@ -391,28 +451,13 @@ class Design:
                 f"precompute must be True, False, 'auto' or the matrix X'X, got {gram.dtype} data."
             )
         if gram.shape != (p, p):
-            raise ValueError(f"precompute has shape {gram.shape}, X wants ({p}, {p}) for X'X.")
+            raise ValueError(f"precompute has shape {gram.shape}, expected ({p}, {p}) for X'X.")
         if not np.isfinite(gram).all():
             raise ValueError(
                 "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "
                 "precompute=True."
             )
-        gram = gram.astype(np.float64, copy=False)
-        if self.weight is not None or self.standardize:
-            return self.gram
-        n, scale = self.n_samples, self._scale
-        centered = np.abs(np.diag(gram) - self.norm**2) <= 1e-6 * self.norm**2
-        offset = 0.0 if centered.all() else n * np.outer(self.center, self.center)
-        gram = np.asfortranarray((gram - offset) * np.outer(scale, scale))
-        entry = np.empty((1, p), order="F")
-        self.columns.gram_block(np.array([p - 1]), np.arange(p), entry, self.n_threads)
-        fits = np.allclose(gram[:, -1], entry[0], rtol=1e-5, atol=1e-5)
-        if not fits or not np.allclose(np.diag(gram), self.curvature, rtol=1e-5, atol=1e-5):
-            raise ValueError(
-                "The Gram matrix given as precompute did not pass validation: its diagonal or its "
-                "last column is not that of X'X. Pass X.T @ X of the same X, or precompute=True."
-            )
-        return gram
+        return gram.astype(np.float64, copy=False)
 
     def gradient_at_zero(self) -> Vector:
         """X'y of the engine's columns and target, read-only; computed once."""

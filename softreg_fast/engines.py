@@ -431,7 +431,8 @@ def make_engine(
                 engine = WarmEngine(design, scaled, gram, later, gram_memory)
         else:
             engine = PlainEngine(design, scaled, gram, rng)
-        engine.foreign_gram = gram is not None and not isinstance(precompute, str | bool)
+        own = gram is None or (design.has_gram and gram is design.gram)
+        engine.foreign_gram = not own
     if start is not None:
         engine.start(start)
     return engine
