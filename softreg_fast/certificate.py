@@ -389,13 +389,13 @@ class _Move:
         direction = np.divide(e, length, out=np.zeros_like(e), where=length > 0.0)
         direction = np.where(size > 0.0, self.signs, direction)
         allowed = lower < upper
+        room = np.full(len(l1), np.inf)  # how far a coefficient could go that way
         if len(e) == 1:
-            allowed &= np.isinf(np.where(direction[0] > 0.0, upper, lower))
-        excess = length - l1
-        with np.errstate(divide="ignore", over="ignore", under="ignore"):
-            harmless = (excess <= SMALLEST_EXCESS * l1) | (
-                excess * (excess / (2.0 * l2)) <= SMALLEST_CHARGE
-            )
+            room = np.where(direction[0] > 0.0, upper - self.u[0], self.u[0] - lower)
+        excess = np.maximum(length - l1, 0.0)
+        with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
+            charge = excess * np.fmin(room, 0.5 * excess / l2)
+        harmless = (excess <= SMALLEST_EXCESS * l1) | (charge <= SMALLEST_CHARGE)
         within = l1 * size - (e * self.u).sum(axis=0)
         spoils = ~harmless
         if self.way.tight:

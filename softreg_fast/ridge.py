@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast._multi_task import RowDescent
-from softreg_fast.certificate import Doubt
+from softreg_fast.certificate import Certificate, Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
@@ -110,6 +110,8 @@ class RidgeEngine(_CertifiedEngine):
                 improve()
                 self.n_epochs += 1
                 self.gap = self.state.certify(l1_strength, l2_strength)
+                if self.gap > tol:
+                    self.gap = min(self.gap, self._gap_from_X(l1_strength, l2_strength, tol))
                 if self.gap <= tol:
                     return CONVERGED
                 if not self.gap < 0.5 * best:
@@ -118,6 +120,12 @@ class RidgeEngine(_CertifiedEngine):
                         self.gap = self.state.certify(l1_strength, l2_strength)
                     break
         return STALLED
+
+    def _gap_from_X(self, l1_strength: float, l2_strength: float, enough: float) -> float:
+        # at a better dual point, that tiny penalties do not spoil
+        l1, l2, lower, upper = self.penalty
+        vectors = PenaltyVectors(l1_strength * l1, l2_strength * l2, lower, upper)
+        return Certificate(self.design).of(self.coef, vectors, enough).gap
 
     def _gradient(self, ridge: Vector) -> Vector:
         if not self.coef.any():  # may not have been certified
@@ -278,6 +286,8 @@ class RidgeEngine(_CertifiedEngine):
             )
             self.coef[..., self.free] += d.reshape(shape)
             self.gap = self.state.certify(l1_strength, l2_strength)
+            if not self.gap < 0.9 * last and self.gap > tol:
+                self.gap = min(self.gap, self._gap_from_X(l1_strength, l2_strength, tol))
             if self.gap <= tol:
                 return CONVERGED
             if not self.gap < 0.9 * last:
