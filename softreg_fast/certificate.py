@@ -22,7 +22,7 @@ from softreg_fast import _cd, _multi_task
 from softreg_fast._columns import Columns, look_at_signals
 from softreg_fast._engine import Engine
 from softreg_fast.design import Design, MultiTaskDesign
-from softreg_fast.factor import lower_factor
+from softreg_fast.factor import lower_factor, solver_of
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept
 from softreg_fast.result import Status
@@ -215,12 +215,12 @@ class Certificate:
         self.intercept = (self.root / np.sqrt(weight.sum()))[:, np.newaxis]
         if not design.fit_intercept:
             self.intercept = self.intercept[:, :0]
-        # entries of the engine's columns are exact to EPSILON times their distance from 0
-        center = np.divide(design.center, design.norm, out=np.zeros(len(design.norm)),
-                           where=design.norm > 0.0)
-        self.reach = np.sqrt(1.0 + n * np.square(center))
-        # of sparse ones the center comes off the sum of the stored entries instead
-        self.blur = self.reach if sp.issparse(design.X) else np.ones(design.n_features)
+        # entries of the engine's columns are as exact as X, to EPSILON times their distance from 0;
+        # of sparse ones the center comes off the sums of the stored entries instead
+        self.reach = _reach(design, design.center)
+        self.blur = np.ones(design.n_features)
+        if sp.issparse(design.X):
+            self.blur = _reach(design, design.stored_center)
         self._module: Any = _multi_task if isinstance(design, MultiTaskDesign) else _cd
 
     def of(self, u: Matrix, penalty: PenaltyVectors, enough: float) -> Proof:
@@ -235,7 +235,7 @@ class Certificate:
         gap = self._gap(u, penalty, residual, DualPoint(residual, slopes))
         distance = self._module.distances(penalty, u, slopes.reshape(u.shape))
         sizes = np.sqrt(np.square(rows).sum(axis=0))
-        rounding = EPSILON * self.reach * (1.0 + sizes.sum())
+        rounding = EPSILON * self.blur * (1.0 + sizes.sum())
         stationary = bool(np.all(distance <= ROUNDINGS * rounding))
         stationary &= bool(distance @ (1.0 + sizes) <= LARGEST_SLOPE)
         if not gap <= enough:
@@ -302,6 +302,13 @@ class Certificate:
         return DualPoint(theta, slopes)
 
 
+def _reach(design: Design, center: Vector) -> Vector:
+    # the length of the columns when they are not centred, beside that of the centred ones
+    zero = np.zeros(design.n_features)
+    ratio = np.divide(center, design.norm, out=zero, where=design.norm > 0.0)
+    return np.asarray(np.sqrt(1.0 + design.n_samples * np.square(ratio)))
+
+
 class Way(NamedTuple):
     """How a dual point is moved.
 
@@ -316,7 +323,7 @@ class Way(NamedTuple):
     free: bool
 
 
-WAYS = Way(False, False), Way(True, False), Way(True, True)
+WAYS = Way(False, False), Way(True, False), Way(False, True), Way(True, True)
 
 
 class _Move:
@@ -349,8 +356,10 @@ class _Move:
         cost = penalty.l1 * self.sizes + 0.5 * penalty.l2 * self.sizes**2
         self.is_freeable = penalty.l1 <= 8.0 * margin
         self.way = way
-        if way.free and cost[penalty.l1 <= LARGEST_FREED].sum() <= LARGEST_COST:
-            self.is_freeable |= penalty.l1 <= LARGEST_FREED
+        if way.free:
+            order = np.argsort(penalty.l1, kind="stable")
+            cheap = order[np.cumsum(cost[order]) <= LARGEST_COST]
+            self.is_freeable[cheap[penalty.l1[cheap] <= LARGEST_FREED]] = True
         self.freed = self.held = np.empty(0, np.intp)
         self.basis = certificate.intercept
         self.directions = np.empty((len(u), 0))
@@ -395,7 +404,8 @@ class _Move:
         excess = np.maximum(length - l1, 0.0)
         with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
             charge = excess * np.fmin(room, 0.5 * excess / l2)
-        harmless = (excess <= SMALLEST_EXCESS * l1) | (charge <= SMALLEST_CHARGE)
+        scaled = np.isinf(room) & (l2 == 0.0)  # all of theta is, to bring this one inside
+        harmless = np.where(scaled, excess <= SMALLEST_EXCESS * l1, charge <= SMALLEST_CHARGE)
         within = l1 * size - (e * self.u).sum(axis=0)
         spoils = ~harmless
         if self.way.tight:
@@ -420,17 +430,20 @@ class _Move:
         self.basis = np.array(basis).reshape(-1, len(self.basis)).T
 
     def _shortest(self, inside: Matrix, slopes: Matrix) -> Matrix:
-        # coefficients (n_tasks, n_held) of the shortest s = sum_j lambda_j direction_j c_j'
-        D, l1 = self.directions, self.penalty.l1[self.held]
-        margin = self.margin[self.held]
-        wanted = (D * slopes[:, self.held]).sum(axis=0) - l1 + margin
-        gram = np.asfortranarray((inside.T @ inside) * (D.T @ D))
-        zero = np.zeros(self.held.size)
-        scale = float(np.abs(wanted).max())
-        either = self.sizes[self.held] > 0.0 if self.way.tight else zero > 0.0
+        # coefficients (n_tasks, n_held) of the columns in the shortest move that does it
+        held = self.held
+        D, edge = self.directions, self.penalty.l1[held] - self.margin[held]
+        gram = inside.T @ inside
+        if self.way.tight and len(D) > 1:  # a row has to point the right way, too
+            excess = slopes[:, held] - self.penalty.l2[held] * self.u[:, held] - edge * D
+            return np.asarray(solver_of(gram)(excess.T).T)
+        excess = (D * slopes[:, held]).sum(axis=0) - edge
+        scale = float(np.abs(excess).max())
+        zero = np.zeros(held.size)
+        either = self.sizes[held] > 0.0 if self.way.tight else zero > 0.0
         solver = Engine(
-            Columns.gram(gram),
-            wanted / scale,
+            Columns.gram(np.asfortranarray(gram * (D.T @ D))),
+            excess / scale,
             1.0,
             (zero, zero, np.where(either, -np.inf, 0.0), zero + np.inf),
         )

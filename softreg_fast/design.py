@@ -42,6 +42,10 @@ LARGEST_WITHOUT_BLAS = 500_000
 SMALLEST_NORM = 1e-290
 
 
+# A mean beyond the length of the centred column by this is rounded by so much that the rounding's
+# square, which is what slopes and Gram matrices see of it, reaches a hundredth of EPSILON.
+FAR_MEAN = 1e7
+
 # A user's Gram matrix, relative to the lengths of the columns: what is not X'X any more, and what
 # is, to so many digits that it can be used.
 LARGEST_GRAM_MISFIT = 1e-4
@@ -124,7 +128,10 @@ class Design:
         self.most_threads = effective_n_threads(n_threads)
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        self._origin: Vector | None = None  # what was taken from the columns in the buffers
         self._set_weight(sample_weight)
+        if self.fit_intercept and (np.abs(self._center) > FAR_MEAN * self.norm).any():
+            self._move_far_columns(sample_weight)
         if y is not None:
             self._set_target(y)
 
@@ -137,11 +144,44 @@ class Design:
     def _describe_columns(self) -> NDArray[np.float64]:
         # the moments are still to be filled in
         moments = np.empty((3, self.n_features))
-        self.center: Vector = moments[0]
+        self._center: Vector = moments[0]
         self.norm: Vector = moments[1]
         self._scale: Vector = moments[2]
-        self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
+        self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
         return moments
+
+    @property
+    def center(self) -> Vector:
+        """The weighted mean of every column, (n_features,)."""
+        return self._center if self._origin is None else self._center + self._origin
+
+    @property
+    def stored_center(self) -> Vector:
+        """The same of the columns as `columns` sees them, after `_move_far_columns`."""
+        return self._center
+
+    def _move_far_columns(self, sample_weight: Any) -> None:
+        # Where a mean is so far beyond the spread its own rounding counts. In a copy these columns
+        # are moved next to 0 by one of their own values, which is exact.
+        far = (np.abs(self._center) > FAR_MEAN * self.norm) & (self.norm > 0.0)
+        row = self._heaviest
+        origin = np.zeros(self.n_features)
+        if sp.issparse(self.X):
+            X = self.X.copy()
+            far &= np.diff(X.indptr) == self.n_samples
+            for j in np.flatnonzero(far):
+                column = slice(X.indptr[j], X.indptr[j + 1])
+                origin[j] = X.data[column][X.indices[column] == row][0]
+                X.data[column] -= X.data.dtype.type(origin[j])
+            buffers: Any = _Buffers(X)
+        else:
+            X = np.array(self.X, order="F")
+            origin[far] = X[row, far]
+            X[:, far] -= X[row, far]
+            buffers = X
+        if far.any():
+            self._origin, self._buffers = origin, buffers
+            self._set_weight(sample_weight)
 
     def with_threads(self, n_threads: int) -> Design:
         """The same, or this very one, for no more than so many threads."""
@@ -171,7 +211,8 @@ class Design:
         other.weight_sum = float(weight.sum())
         other.weight = weight * (self.n_samples / other.weight_sum)
         moments = other._describe_columns()
-        moments[0], moments[1] = known.center, known.norm
+        moments[0] = known.center if self._origin is None else known.center - self._origin
+        moments[1] = known.norm
         moments[2] = 0.0
         np.divide(1.0, known.norm, out=moments[2], where=known.norm > 0.0)
         other.y_mean, other.y_norm, other.is_null = known.y_mean, known.y_norm, False
@@ -246,7 +287,9 @@ class Design:
 
     def _check_finite(self) -> None:
         # NaN and infinity survive in the moments, so finite moments save a pass over X.
-        bad = ~(np.isfinite(self.center) & np.isfinite(self.norm))
+        if np.isfinite(self._center.sum() + self.norm.sum()):
+            return
+        bad = ~(np.isfinite(self._center) & np.isfinite(self.norm))
         if not bad.any():
             return
         j = int(np.flatnonzero(bad)[0])
@@ -264,7 +307,7 @@ class Design:
     @cached_property
     def unscaled_columns(self) -> Columns:
         """The engine's columns, but in the units of X."""
-        return Columns(self._buffers, self.center, None, self.weight)
+        return Columns(self._buffers, self._center, None, self.weight)
 
     @property
     def curvature(self) -> Vector:

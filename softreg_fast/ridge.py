@@ -30,6 +30,11 @@ Vector = NDArray[np.float64]
 # Corrections by iterative refinement before a factorisation is given up.
 MOST_REFINEMENTS = 6
 
+# Where penalties of features differ by more, no factor of X'X plus them is right in all features:
+# descent then goes on from what it gives.
+LARGEST_SPREAD = 1e12
+MOST_DESCENTS = 10_000
+
 
 class _CertifiedEngine:
     """Coefficients with a residual, a gradient and a gap that coordinate descent computes."""
@@ -119,7 +124,17 @@ class RidgeEngine(_CertifiedEngine):
                         self.coef[:] = before
                         self.gap = self.state.certify(l1_strength, l2_strength)
                     break
+        if ridge.size and ridge.max() > LARGEST_SPREAD * ridge.min():
+            return self._descend(l1_strength, l2_strength, tol)
         return STALLED
+
+    def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
+        # coordinate descent, which no spread of the penalties disturbs
+        self.coef[:] = 0.0
+        status: int = self.state.solve(l1_strength, l2_strength, tol, MOST_DESCENTS)
+        self.n_epochs += self.state.n_epochs
+        self.gap = min(self.state.gap, self._gap_from_X(l1_strength, l2_strength, tol))
+        return CONVERGED if self.gap <= tol else status
 
     def _gap_from_X(self, l1_strength: float, l2_strength: float, enough: float) -> float:
         # at a better dual point, that tiny penalties do not spoil
@@ -291,6 +306,8 @@ class RidgeEngine(_CertifiedEngine):
             if self.gap <= tol:
                 return CONVERGED
             if not self.gap < 0.9 * last:
+                if ridge.max() > LARGEST_SPREAD * ridge.min():
+                    return self._descend(l1_strength, l2_strength, tol)
                 return STALLED
         return MAX_ITER
 
