@@ -109,6 +109,8 @@ class Design:
         or all-zero weights: what was given, what is wanted, what to do.
     """
 
+    only_products = False  # whether its Gram matrix comes from sums of products, not from X
+
     def __init__(
         self,
         X: Any,
@@ -218,6 +220,7 @@ class Design:
         other.y_mean, other.y_norm, other.is_null = known.y_mean, known.y_norm, False
         other.know_gram(known.gram)
         other.know_gradient(known.gradient)
+        other.only_products = True
         return other
 
     def _copy_without(self, *cached: str) -> Self:

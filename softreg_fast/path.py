@@ -361,8 +361,11 @@ class PathRun:
         fitted = self.alphas[: len(kept.figures)]
         strengths = fitted * self.l1_ratio, fitted * (1.0 - self.l1_ratio)
         kept = certified(kept, design, self.scaled, strengths, self.tol, self.engine.doubt)
+        strategy = self.engine.strategy
+        if design.only_products and strategy == "gram":
+            strategy = "products"
         return _gather_path(
-            design, self.vectors, kept, self.engine.strategy, self.alphas, self.tol, self.began
+            design, self.vectors, kept, strategy, self.alphas, self.tol, self.began
         )
 
 

@@ -16,7 +16,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast._multi_task import RowDescent
+from softreg_fast._multi_task import RowDescent, RowEngine
+from softreg_fast._engine import NO_ROOM, Engine
 from softreg_fast.certificate import Certificate, Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm
@@ -33,7 +34,7 @@ MOST_REFINEMENTS = 6
 # Where penalties of features differ by more, no factor of X'X plus them is right in all features:
 # descent then goes on from what it gives.
 LARGEST_SPREAD = 1e12
-MOST_DESCENTS = 10_000
+MOST_DESCENTS = 2_000
 
 
 class _CertifiedEngine:
@@ -129,12 +130,20 @@ class RidgeEngine(_CertifiedEngine):
         return STALLED
 
     def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
-        # coordinate descent, which no spread of the penalties disturbs
-        self.coef[:] = 0.0
-        status: int = self.state.solve(l1_strength, l2_strength, tol, MOST_DESCENTS)
-        self.n_epochs += self.state.n_epochs
-        self.gap = min(self.state.gap, self._gap_from_X(l1_strength, l2_strength, tol))
-        return CONVERGED if self.gap <= tol else status
+        # descent and Newton steps, which no spread of the penalties disturbs
+        design = self.design
+        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else Engine
+        engine = kind(
+            design.columns, design.target, design.target_sumsq, self.penalty, design.n_threads
+        )
+        if engine.solve(l1_strength, l2_strength, tol, MOST_DESCENTS) == NO_ROOM:
+            return STALLED
+        self.n_epochs += engine.n_epochs
+        self.coef[:] = engine.coef
+        self.gap = self.state.certify(l1_strength, l2_strength)
+        if self.gap > tol:
+            self.gap = min(self.gap, self._gap_from_X(l1_strength, l2_strength, tol))
+        return CONVERGED if self.gap <= tol else STALLED
 
     def _gap_from_X(self, l1_strength: float, l2_strength: float, enough: float) -> float:
         # at a better dual point, that tiny penalties do not spoil
