@@ -76,7 +76,7 @@ SMALLEST_PIVOT = 1e-5
 ROUNDINGS = 64.0
 
 # And the objective may not fall faster than this, over a way as long as the coefficients are large.
-LARGEST_SLOPE = 1e-8
+LARGEST_SLOPE = 1e-11
 
 
 def certified(
@@ -353,8 +353,9 @@ class _Move:
         self.margin = np.minimum(margin, 0.5 * penalty.l1)
         self.sizes = np.sqrt(np.square(u).sum(axis=0))
         self.signs = np.divide(u, self.sizes, out=np.zeros_like(u), where=self.sizes > 0.0)
-        cost = penalty.l1 * self.sizes + 0.5 * penalty.l2 * self.sizes**2
-        self.is_freeable = penalty.l1 <= 8.0 * margin
+        ridge_cost = 0.5 * penalty.l2 * self.sizes**2
+        cost = penalty.l1 * self.sizes + ridge_cost
+        self.is_freeable = (penalty.l1 <= 8.0 * margin) & (ridge_cost <= SMALLEST_WITHIN)
         self.way = way
         if way.free:
             order = np.argsort(penalty.l1, kind="stable")
@@ -434,13 +435,13 @@ class _Move:
         held = self.held
         D, edge = self.directions, self.penalty.l1[held] - self.margin[held]
         gram = inside.T @ inside
+        e = slopes[:, held] - self.penalty.l2[held] * self.u[:, held]
         if self.way.tight and len(D) > 1:  # a row has to point the right way, too
-            excess = slopes[:, held] - self.penalty.l2[held] * self.u[:, held] - edge * D
-            return np.asarray(solver_of(gram)(excess.T).T)
-        excess = (D * slopes[:, held]).sum(axis=0) - edge
+            return np.asarray(solver_of(gram)((e - edge * D).T).T)
+        excess = (D * e).sum(axis=0) - edge
         scale = float(np.abs(excess).max())
         zero = np.zeros(held.size)
-        either = self.sizes[held] > 0.0 if self.way.tight else zero > 0.0
+        either = (self.sizes[held] > 0.0) & self.way.tight | (self.penalty.l1[held] == 0.0)
         solver = Engine(
             Columns.gram(np.asfortranarray(gram * (D.T @ D))),
             excess / scale,

@@ -164,9 +164,10 @@ def test_gaps_are_never_false(alpha, options):
             warnings.simplefilter("ignore")
             fit = solve(X, y, alpha=alpha, **options)
         excess = exact_problem(X, y, alpha).excess(fit.coef)
-        assert excess <= fit.relative_gap * (1.0 + 1e-6) + 1e-12, seed
+        # directions of length 1e-12 are known to four digits
+        assert excess <= fit.relative_gap * (1.0 + 1e-4) + 1e-12, seed
         if fit.status == Status.PRECISION:
-            assert excess <= 1e-6, seed
+            assert excess <= 1e-10, seed
 
 
 def test_the_example_of_time_stamps():
@@ -297,8 +298,11 @@ def test_the_dual_point_is_judged_by_its_slopes(rng):
         beyond = np.maximum(np.abs(z) - 0.2, 0.0)
         dual = t @ theta - 0.5 * theta @ theta - np.sum(beyond**2 / 0.2)
         assert gap <= primal - dual + 1e-12
-        assert gap >= certificate.Certificate(design).of(u, penalty, 0.0).gap * (1 - 1e-9) - 1e-12 or (
-            gap > 0.0
-        )
         rows = certificate._multi_task.gap_at_dual_point(penalty, u[None], z[None], point)
-        assert_allclose(rows, certificate._cd.gap_at_dual_point(penalty, u, z, point), rtol=0.2)
+        assert rows <= primal - dual + 1e-12
+        # and none shows a gap below the excess
+        judge = ExactProblem(np.sqrt(20.0) * C, np.sqrt(20.0) * t, l1=0.2, l2=0.1)
+        excess = primal - float(judge.minimum())
+        proof = certificate.Certificate(design).of(u, penalty, 0.0)
+        assert min(gap, rows, proof.gap) >= excess - 1e-12
+        assert_allclose(proof.residual_sumsq, np.sum((t - C @ u) ** 2))

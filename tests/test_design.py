@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD
 
-from softreg_fast import Design
+from softreg_fast import Design, solve
 from softreg_fast import design as design_module
 from softreg_fast.validation import as_columns, as_target, as_weights, feature_names_of
 
