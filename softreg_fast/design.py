@@ -486,7 +486,7 @@ class Design:
         product, slopes = np.zeros(self.n_samples + 1), np.empty(p)
         self.columns.subtract_product(v, product, self.n_threads)
         self.columns.slopes(product, slopes, None, self.n_threads)
-        return np.abs(gram @ v + slopes)
+        return np.asarray(np.abs(gram @ v + slopes))
 
     def _checked_gram(self, given: ArrayLike) -> NDArray[np.float64]:
         # a user's matrix of finite numbers and the right shape, as float64

@@ -19,7 +19,7 @@ from softreg_fast._cd import CoordinateDescent
 from softreg_fast._columns import look_at_signals
 from softreg_fast.certificate import certified
 from softreg_fast.design import Design, MultiTaskDesign
-from softreg_fast.engines import GRAM_MEMORY, Engine, WarmEngine, make_engine
+from softreg_fast.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
 from softreg_fast.result import MultiTaskPath, Path, Solution, Status, is_alarm

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
+from softreg_fast._engine import NO_ROOM, Engine
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast._multi_task import RowDescent, RowEngine
-from softreg_fast._engine import NO_ROOM, Engine
 from softreg_fast.certificate import Certificate, Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm

@@ -90,7 +90,7 @@ class ExactProblem:
             self.upper[j] is None or self.upper[j] >= 0
         ):
             states.append(Fraction(0))
-        return states + [b for b in {self.lower[j], self.upper[j]} - {None, Fraction(0)}]
+        return states + list({self.lower[j], self.upper[j]} - {None, Fraction(0)})
 
     def _state(self, j, w):
         w = Fraction(float(w))

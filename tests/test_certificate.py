@@ -94,7 +94,9 @@ SOLVERS = {
 }
 
 
-def exact_problem(X, y, alpha, *, l1_ratio=1.0, l1_weights=1.0, positive=False, bounds=None, s=None):
+def exact_problem(
+    X, y, alpha, *, l1_ratio=1.0, l1_weights=1.0, positive=False, bounds=None, s=None
+):
     lower, upper = (-np.inf, np.inf) if bounds is None else bounds
     return ExactProblem(
         X,

@@ -341,7 +341,7 @@ def test_gram_of_another_matrix_is_refused(rng):
         weighted.gram_from(X.T @ X)
 
 
-@pytest.mark.parametrize("row, column", [(0, 1), (1, 3), (2, 2), (4, 0)])
+@pytest.mark.parametrize(("row", "column"), [(0, 1), (1, 3), (2, 2), (4, 0)])
 @pytest.mark.parametrize("error", [1e-3, 0.3, -2.0])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_no_wrong_entry_of_a_gram_matrix_goes_unseen(rng, row, column, error, weighted):
@@ -397,7 +397,7 @@ def test_a_gap_with_a_given_gram_matrix_is_that_of_X(rng):
         assert fit.converged
         assert fit.strategy == "gram"
         assert fit.gap >= found.primal - exact.certificate(*_best(X, y)).primal - 1e-15
-        assert abs(fit.gap - float(found.gap)) <= 1e-14
+        assert fit.gap <= found.gap + 1e-14
 
 
 def _best(X, y):
