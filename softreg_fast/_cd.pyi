@@ -16,6 +16,7 @@ def gap_at_dual_point(
     penalty: Sequence[_F64], u: _F64, z: _F64, point: tuple[float, float, float]
 ) -> float: ...
 def distances(penalty: Sequence[_F64], u: _F64, z: _F64) -> _F64: ...
+
 @final
 class CoordinateDescent:
     coef: _F64

@@ -84,9 +84,7 @@ def certified(
         part = slice(stops[k] - int(figures[k, 0]), stops[k])
         u = np.zeros((design.n_features, *kept.values.shape[1:]))
         u[kept.features[part]] = kept.values[part]
-        vectors = penalty._replace(
-            l1=strengths[0][k] * penalty.l1, l2=strengths[1][k] * penalty.l2
-        )
+        vectors = penalty._replace(l1=strengths[0][k] * penalty.l1, l2=strengths[1][k] * penalty.l2)
         proof = certificate.of(np.ascontiguousarray(u.T), vectors, EXACT)
         figures[k, 1], figures[k, 2] = proof.gap, proof.residual_sumsq
         if proof.gap <= tol:
@@ -210,9 +208,7 @@ class Certificate:
                         return Proof(gap, rr, stationary)
         return Proof(gap, rr, stationary)
 
-    def _gap(
-        self, u: Matrix, penalty: PenaltyVectors, residual: Matrix, point: DualPoint
-    ) -> float:
+    def _gap(self, u: Matrix, penalty: PenaltyVectors, residual: Matrix, point: DualPoint) -> float:
         away = residual - point.theta
         figures = (
             float(np.vdot(away, away)),

@@ -364,9 +364,7 @@ class PathRun:
         strategy = self.engine.strategy
         if design.only_products and strategy == "gram":
             strategy = "products"
-        return _gather_path(
-            design, self.vectors, kept, strategy, self.alphas, self.tol, self.began
-        )
+        return _gather_path(design, self.vectors, kept, strategy, self.alphas, self.tol, self.began)
 
 
 def lasso_path(

@@ -39,10 +39,14 @@ class ExactProblem:
         weighted = s[:, None] * X
         self.gram, self.slopes, self.square = weighted.T @ X, weighted.T @ y, (s * y) @ y
         self.l1, self.l2 = (rational(np.broadcast_to(a, p)) for a in (l1, l2))
-        self.lower = [None if v is None or v == -np.inf else Fraction(float(v))
-                      for v in np.broadcast_to(lower, p)]
-        self.upper = [None if v is None or v == np.inf else Fraction(float(v))
-                      for v in np.broadcast_to(upper, p)]
+        self.lower = [
+            None if v is None or v == -np.inf else Fraction(float(v))
+            for v in np.broadcast_to(lower, p)
+        ]
+        self.upper = [
+            None if v is None or v == np.inf else Fraction(float(v))
+            for v in np.broadcast_to(upper, p)
+        ]
         self._minimum = None
 
     @property
