@@ -290,8 +290,6 @@ class Design:
 
     def _check_finite(self) -> None:
         # NaN and infinity survive in the moments, so finite moments save a pass over X.
-        if np.isfinite(self._center.sum() + self.norm.sum()):
-            return
         bad = ~(np.isfinite(self._center) & np.isfinite(self.norm))
         if not bad.any():
             return
@@ -497,7 +495,7 @@ class Design:
                 f"precompute must be True, False, 'auto' or the matrix X'X, got {gram.dtype} data."
             )
         if gram.shape != (p, p):
-            raise ValueError(f"precompute has shape {gram.shape}, expected ({p}, {p}) for X'X.")
+            raise ValueError(f"precompute has shape {gram.shape}, X wants ({p}, {p}) for X'X.")
         if not np.isfinite(gram).all():
             raise ValueError(
                 "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "

@@ -248,15 +248,18 @@ class Move:
         self.freed = np.append(self.freed, more)
         reach = space.reach
         more = more[np.argsort(reach[more], kind="stable")]
-        basis = list(self.basis.T)
+        known = self.basis.shape[1]
+        basis = np.empty((known + more.size, len(self.basis)))
+        basis[:known] = self.basis.T
         for j, column in zip(more, space.panel(more).T, strict=True):
-            Q = np.array(basis).reshape(-1, len(column))
+            Q = basis[:known]
             for _ in range(2):
                 column = column - (Q @ column) @ Q
             length = np.sqrt(column @ column)
             if length > 16.0 * EPSILON * reach[j]:
-                basis.append(column / length)
-        self.basis = np.array(basis).reshape(-1, len(self.basis)).T
+                basis[known] = column / length
+                known += 1
+        self.basis = basis[:known].T
 
     def _shortest(self, inside: Matrix, slopes: Matrix) -> Matrix:
         # coefficients (n_tasks, n_held) of the columns in the shortest move that does it
