@@ -257,8 +257,6 @@ class BuildKernels(build_ext):
         if kind != "msvc":
             compile_flags += shlex.split(os.environ.get("CFLAGS", ""))
         macros = []
-        if "-fopenmp-simd" in compile_flags:
-            macros.append(("SOFTREG_OPENMP_SIMD", "1"))
         if CHECKED:
             macros.append(("SOFTREG_CHECKED", "1"))
         return compile_flags, link_flags, macros

@@ -14,6 +14,10 @@ STALLED: int
 NO_ROOM: int
 
 def slopes_of_rows(columns: Columns, V: _F64, out: _F64, n_threads: int = 1) -> None: ...
+def gap_at_dual_point(
+    penalty: Sequence[_F64], u: _F64, z: _F64, point: tuple[float, float, float]
+) -> float: ...
+def distances(penalty: Sequence[_F64], u: _F64, z: _F64) -> _F64: ...
 
 @final
 class RowEngine:

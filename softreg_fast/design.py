@@ -43,6 +43,16 @@ LARGEST_WITHOUT_BLAS = 500_000
 SMALLEST_NORM = 1e-290
 
 
+# A mean beyond the length of the centred column by this is rounded by so much that the rounding's
+# square, which is what slopes and Gram matrices see of it, reaches a hundredth of EPSILON.
+FAR_MEAN = 1e7
+
+# A user's Gram matrix, relative to the lengths of the columns: what is not X'X any more, and what
+# is, to so many digits that it can be used.
+LARGEST_GRAM_MISFIT = 1e-4
+SMALL_GRAM_MISFIT = 1e-11
+
+
 class KnownMoments(NamedTuple):
     """What a Design computes from X and y, where it is known already."""
 
@@ -104,6 +114,8 @@ class Design:
         weights; for y or weights whose index holds that of X in another order.
     """
 
+    only_products = False  # whether its Gram matrix comes from sums of products, not from X
+
     def __init__(
         self,
         X: Any,
@@ -130,7 +142,10 @@ class Design:
         self.most_threads = effective_n_threads(n_threads)
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        self._origin: Vector | None = None  # what was taken from the columns in the buffers
         self._set_weight(sample_weight)
+        if not self._is_near:
+            self._move_far_columns(sample_weight)
         if y is not None:
             self._set_target(y)
 
@@ -138,16 +153,55 @@ class Design:
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
         moments = self._describe_columns()
         self.columns.moments(self.fit_intercept, self.n_threads, moments)
-        self._check_finite()
+        # in two microseconds: all is finite, and no mean is far
+        near = np.abs(self._center) <= FAR_MEAN * self.norm
+        self._is_near = bool(near.all() and np.isfinite(self.norm.sum()))
+        if not self._is_near:
+            self._check_finite()
 
     def _describe_columns(self) -> NDArray[np.float64]:
         # the moments are still to be filled in
         moments = np.empty((3, self.n_features))
-        self.center: Vector = moments[0]
+        self._center: Vector = moments[0]
         self.norm: Vector = moments[1]
         self._scale: Vector = moments[2]
-        self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
+        self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
         return moments
+
+    @property
+    def center(self) -> Vector:
+        """The weighted mean of every column, (n_features,)."""
+        return self._center if self._origin is None else self._center + self._origin
+
+    @property
+    def stored_center(self) -> Vector:
+        """The same of the columns as `columns` sees them, after `_move_far_columns`."""
+        return self._center
+
+    def _move_far_columns(self, sample_weight: Any) -> None:
+        # Where a mean is so far beyond the spread its own rounding counts. In a copy these columns
+        # are moved next to 0 by one of their own values, which is exact.
+        far = (np.abs(self._center) > FAR_MEAN * self.norm) & (self.norm > 0.0)
+        if not far.any():
+            return
+        row = self._heaviest
+        origin = np.zeros(self.n_features)
+        if sp.issparse(self.X):
+            X = self.X.copy()
+            far &= np.diff(X.indptr) == self.n_samples
+            for j in np.flatnonzero(far):
+                column = slice(X.indptr[j], X.indptr[j + 1])
+                origin[j] = X.data[column][X.indices[column] == row][0]
+                X.data[column] -= X.data.dtype.type(origin[j])
+            buffers: Any = _Buffers(X)
+        else:
+            X = np.array(self.X, order="F")
+            origin[far] = X[row, far]
+            X[:, far] -= X[row, far]
+            buffers = X
+        if far.any():
+            self._origin, self._buffers = origin, buffers
+            self._set_weight(sample_weight)
 
     def __copy__(self) -> Self:
         # all parts are shared; pickles make columns of their own
@@ -157,13 +211,12 @@ class Design:
 
     def __getstate__(self) -> dict[str, Any]:
         # what compiled code holds points into X
-        left_out = ("columns", "unscaled_columns", "_buffers")
+        left_out = ("columns", "unscaled_columns")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
-        self.columns = Columns(self._buffers, self.center, self._scale, self.weight)
+        self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
 
     def with_threads(self, n_threads: int) -> Design:
         """The same, or this very one, for no more than so many threads."""
@@ -193,12 +246,14 @@ class Design:
         other.weight_sum = float(weight.sum())
         other.weight = weight * (self.n_samples / other.weight_sum)
         moments = other._describe_columns()
-        moments[0], moments[1] = known.center, known.norm
+        moments[0] = known.center if self._origin is None else known.center - self._origin
+        moments[1] = known.norm
         moments[2] = 0.0
         np.divide(1.0, known.norm, out=moments[2], where=known.norm > 0.0)
         other.y_mean, other.y_norm, other.is_null = known.y_mean, known.y_norm, False
         other.know_gram(known.gram)
         other.know_gradient(known.gradient)
+        other.only_products = True
         return other
 
     def _copy_without(self, *cached: str) -> Self:
@@ -268,7 +323,7 @@ class Design:
 
     def _check_finite(self) -> None:
         # NaN and infinity survive in the moments, so finite moments save a pass over X.
-        bad = ~(np.isfinite(self.center) & np.isfinite(self.norm))
+        bad = ~(np.isfinite(self._center) & np.isfinite(self.norm))
         if not bad.any():
             return
         j = int(np.flatnonzero(bad)[0])
@@ -286,7 +341,7 @@ class Design:
     @cached_property
     def unscaled_columns(self) -> Columns:
         """The engine's columns, but in the units of X."""
-        return Columns(self._buffers, self.center, None, self.weight)
+        return Columns(self._buffers, self._center, None, self.weight)
 
     @property
     def curvature(self) -> Vector:
@@ -406,13 +461,67 @@ class Design:
             yield (slice(0, size), part) if of_samples else (part, slice(0, size))
 
     def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
-        """The engine's Gram matrix from a user's X'X, which must be that of this X.
+        """Return the engine's Gram matrix from a user's X'X, which must be that of this X.
+
+        With sample weights it is X'SX, S = diag(sample_weight), divided by their mean or not. The
+        columns may be centred or not. Both are told apart by the diagonal, and the whole is held
+        against X by a product with one random vector, which no wrong entry survives. A matrix that
+        is right but has lost digits, to float32 or to means far beyond the spread, is
+        computed afresh from X.
 
         Raises
         ------
         ValueError
-            If its shape, its diagonal or its last column does not fit.
+            If its shape does not fit, or if it is not X'X.
+        TypeError
+            If it does not hold real numbers.
         """
+        gram = self._checked_gram(given)
+        gram, offset = self._centred_gram(gram)
+        misfit = self._misfit(gram)
+        # relative to the entries as the user has them, where a mean may be most of an entry
+        whole = np.sqrt(1.0 + offset * np.square(self._scale))
+        if not np.all(misfit <= LARGEST_GRAM_MISFIT * whole * whole.max()):
+            raise ValueError(
+                "The Gram matrix given as precompute did not pass validation: it is not X'X of "
+                "this X, with its columns centred or as they are"
+                + ("" if self.weight is None else ", and with these sample weights")
+                + ". Pass X.T @ X of the same X"
+                + ("" if self.weight is None else " (X.T @ (sample_weight[:, None] * X))")
+                + ", or precompute=True."
+            )
+        return gram if np.all(misfit <= SMALL_GRAM_MISFIT) else self.gram
+
+    def _centred_gram(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], Vector]:
+        # a user's Gram matrix in the engine's units, and n mean^2 of each column if it had those
+        squares, means = np.square(self.norm), self.n_samples * np.square(self.center)
+        whole = np.where(squares + means > 0.0, squares + means, 1.0)
+        diagonal = np.diag(gram)
+
+        def misfit(reading: tuple[float, Vector]) -> float:
+            unit, offset = reading
+            return float(np.abs((diagonal / unit - squares - offset) / whole).sum())
+
+        units = {1.0, self.weight_sum / self.n_samples if self.weight is not None else 1.0}
+        unit, offset = min(((u, o) for u in units for o in (0.0 * means, means)), key=misfit)
+        if offset.any():
+            gram = gram / unit - self.n_samples * np.outer(self.center, self.center)
+        scale = self._scale if offset.any() else self._scale / np.sqrt(unit)
+        return np.asfortranarray(gram * np.outer(scale, scale)), offset
+
+    def _misfit(self, gram: NDArray[np.float64]) -> Vector:
+        # |(G - C'SC) v| for a random v without small entries, so that an entry of G that is wrong
+        # by e is seen as no less than e / 2, unless others hide it to the last digit
+        p = self.n_features
+        rng = np.random.default_rng(0)
+        v = rng.uniform(0.5, 1.5, p) * rng.choice([-1.0, 1.0], p)
+        product, slopes = np.zeros(self.n_samples + 1), np.empty(p)
+        self.columns.subtract_product(v, product, self.n_threads)
+        self.columns.slopes(product, slopes, None, self.n_threads)
+        return np.asarray(np.abs(gram @ v + slopes))
+
+    def _checked_gram(self, given: ArrayLike) -> NDArray[np.float64]:
+        # a user's matrix of finite numbers and the right shape, as float64
         gram = np.asarray(given)
         p = self.n_features
         if gram.dtype.kind not in "fiub":
@@ -426,22 +535,7 @@ class Design:
                 "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "
                 "precompute=True."
             )
-        gram = gram.astype(np.float64, copy=False)
-        if self.weight is not None or self.standardize:
-            return self.gram
-        n, scale = self.n_samples, self._scale
-        centered = np.abs(np.diag(gram) - self.norm**2) <= 1e-6 * self.norm**2
-        offset = 0.0 if centered.all() else n * np.outer(self.center, self.center)
-        gram = np.asfortranarray((gram - offset) * np.outer(scale, scale))
-        entry = np.empty((1, p), order="F")
-        self.columns.gram_block(np.array([p - 1]), np.arange(p), entry, self.n_threads)
-        fits = np.allclose(gram[:, -1], entry[0], rtol=1e-5, atol=1e-5)
-        if not fits or not np.allclose(np.diag(gram), self.curvature, rtol=1e-5, atol=1e-5):
-            raise ValueError(
-                "The Gram matrix given as precompute did not pass validation: its diagonal or its "
-                "last column is not that of X'X. Pass X.T @ X of the same X, or precompute=True."
-            )
-        return gram
+        return gram.astype(np.float64, copy=False)
 
     def gradient_at_zero(self) -> Vector:
         """X'y of the engine's columns and target, read-only; computed once."""

@@ -13,6 +13,7 @@ from softreg_fast._columns import Columns
 from softreg_fast._engine import NO_ROOM
 from softreg_fast._engine import Engine as GramSpaceEngine
 from softreg_fast._multi_task import RowDescent, RowEngine
+from softreg_fast.certificate import Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import PenaltyVectors
@@ -83,11 +84,16 @@ class Engine(Protocol):
     @property
     def strategy(self) -> str: ...
 
+    @property
+    def doubt(self) -> Doubt: ...
+
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...
 
 
 class WarmEngine:
     """The Gram-space engine, and plain coordinate descent once it has no more room."""
+
+    foreign_gram = False  # whether the Gram matrix is a user's
 
     _solver_type: Any = GramSpaceEngine
 
@@ -131,6 +137,11 @@ class WarmEngine:
             self._solver.coef[:] = reached
             self._solver.refresh()
             self.may_build_gram = False
+
+    @property
+    def doubt(self) -> Doubt:
+        """Which of its certificates are to be computed from X once more."""
+        return Doubt(self.foreign_gram, self.strategy != "residual", self.strategy == "gram")
 
     @property
     def coef(self) -> Vector:
@@ -274,6 +285,11 @@ class PlainEngine(WarmEngine):
         self._earlier = []
         self._cold = False
 
+    @property
+    def doubt(self) -> Doubt:
+        """Which of its certificates are to be computed from X once more."""
+        return Doubt(self.foreign_gram, False, self.strategy == "gram")
+
 
 class MultiTaskEngine(WarmEngine):
     """The same for rows of coefficients, on a MultiTaskDesign.
@@ -416,6 +432,8 @@ def make_engine(
                 engine = WarmEngine(design, scaled, gram, later, gram_memory)
         else:
             engine = PlainEngine(design, scaled, gram, rng)
+        own = gram is None or (design.has_gram and gram is design.gram)
+        engine.foreign_gram = not own
     if start is not None:
         engine.start(start)
     return engine

@@ -28,7 +28,7 @@ from softreg_fast.path import (
     warn_not_converged,
 )
 from softreg_fast.penalty import Penalty, nonnegative_vector
-from softreg_fast.result import Solution
+from softreg_fast.result import Solution, is_alarm
 from softreg_fast.validation import as_targets, check_sparse
 
 
@@ -88,7 +88,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         # Kept together, so that an interrupted fit leaves the last one as it was.
         self._keep_features(X, y, design.n_features)
         self._keep(fits, single=targets.ndim == 1, dtype=design.X.dtype)
-        missed = [fit for fit in fits if not fit.converged]
+        missed = [fit for fit in fits if is_alarm(fit.status)]
         if missed:
             warn_not_converged(
                 [fit.gap for fit in missed],

@@ -15,7 +15,7 @@ from softreg_fast.linear_model_cv import ElasticNetCV
 from softreg_fast.names import PerFeature
 from softreg_fast.path import enet_path, lasso_path, solve_design, warn_not_converged
 from softreg_fast.penalty import Penalty
-from softreg_fast.result import Solution
+from softreg_fast.result import Solution, is_alarm
 from softreg_fast.validation import as_targets
 
 
@@ -164,7 +164,7 @@ class MultiTaskElasticNet(ElasticNet):
         self._keep_features(X, y, design.n_features)
         self._keep([fit], single=True, dtype=design.X.dtype)
         self.eps_ = fit.tol * design.n_samples
-        if not fit.converged:
+        if is_alarm(fit.status):
             warn_not_converged([fit.gap], [fit.tol], [fit.status], self._most_iterations)
         return self
 

@@ -16,14 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._columns import look_at_signals
+from softreg_fast.certificate import certified
 from softreg_fast.design import Design, MultiTaskDesign
-from softreg_fast.engines import GRAM_MEMORY, Engine, WarmEngine, make_engine
+from softreg_fast.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
 from softreg_fast.hints import with_hints
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
-from softreg_fast.result import MultiTaskPath, Path, Solution, Status
+from softreg_fast.result import MultiTaskPath, Path, Solution, Status, is_alarm
 from softreg_fast.threads import effective_n_threads
 
 Vector = NDArray[np.float64]
@@ -170,7 +171,7 @@ def solve(
         gram_memory=gram_memory,
         began=began,
     )
-    if not solution.converged:
+    if is_alarm(solution.status):
         warn_not_converged([solution.gap], [solution.tol], [solution.status], max_iter)
     return solution
 
@@ -336,6 +337,7 @@ class PathRun:
         self.vectors, scaled = known
         if self.l1_ratio == 0.0:  # no L1 part, whatever its weights
             scaled = scaled._replace(l1=np.zeros(design.n_features))
+        self.scaled = scaled
         n_fits = len(alphas) - first
         self.engine = make_engine(
             design, scaled, solver, precompute, coef_init, n_fits, gram_memory=gram_memory
@@ -374,8 +376,15 @@ class PathRun:
 
     def path(self) -> Path:
         """All fits so far."""
+        kept, design = self.engine.kept(), self.design
         alphas = self.alphas[self.first :]
-        return _gather_path(self.design, self.vectors, self.engine, alphas, self.tol, self.began)
+        fitted = alphas[: len(kept.figures)]
+        strengths = fitted * self.l1_ratio, fitted * (1.0 - self.l1_ratio)
+        kept = certified(kept, design, self.scaled, strengths, self.tol, self.engine.doubt)
+        strategy = self.engine.strategy
+        if design.only_products and strategy == "gram":
+            strategy = "products"
+        return _gather_path(design, self.vectors, kept, strategy, alphas, self.tol, self.began)
 
 
 def lasso_path(
@@ -584,7 +593,11 @@ def solve_design(
     engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng, gram_memory)
     status = engine.solve(*penalty.strengths, tol, max_iter)
     engine.keep(status)
-    found = _coefficients(design, vectors, engine.kept())
+    l1_strength, l2_strength = penalty.strengths
+    strengths = np.array([l1_strength]), np.array([l2_strength])
+    kept = certified(engine.kept(), design, scaled, strengths, tol, engine.doubt)
+    _, gap, sumsq, _, status = kept.figures[0].tolist()
+    found = _coefficients(design, vectors, kept)
     coef = np.zeros((design.n_features, *found.w.shape[1:]))
     coef[found.features] = found.w
     intercept = found.intercepts[0]
@@ -593,12 +606,12 @@ def solve_design(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
-        gap=engine.gap * design.objective_unit,
+        gap=gap * design.objective_unit,
         tol=tol * design.objective_unit,
         null_loss=null_loss(design),
         n_epochs=engine.n_epochs,
-        status=Status(status),
-        dev_ratio=float(_dev_ratio(design, engine.residual_sumsq)),
+        status=Status(int(status)),
+        dev_ratio=float(_dev_ratio(design, sumsq)),
         df=len(found.features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
@@ -691,12 +704,13 @@ def _coefficients(design: Design, vectors: PenaltyVectors, kept: Kept) -> _Coeff
 def _gather_path(
     design: Design,
     vectors: PenaltyVectors,
-    engine: Engine,
+    kept: Kept,
+    strategy: str,
     alphas: Vector,
     tol: float,
     began: float,
 ) -> Path:
-    unit, kept = design.objective_unit, engine.kept()
+    unit = design.objective_unit
     starts, features, w, intercepts = _coefficients(design, vectors, kept)
     _, gaps, sumsq, n_epochs, status = kept.figures.T
     df, kind = np.diff(starts), Path
@@ -719,14 +733,14 @@ def _gather_path(
         df=df,
         null_loss=null_loss(design),
         seconds=time.perf_counter() - began,
-        strategy=engine.strategy,
+        strategy=strategy,
         feature_names=design.feature_names,
     )
 
 
 def warn_of_missed(fits: Path, max_iter: int) -> None:
     """One ConvergenceWarning if a path missed the tolerance somewhere."""
-    missed = np.flatnonzero(fits.status)
+    missed = np.flatnonzero(is_alarm(fits.status))
     if missed.size:
         worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
         where = f" at {missed.size} of {len(fits)} alphas, worst at alpha={worst:.6g}"

@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
+from softreg_fast._engine import NO_ROOM, Engine
 from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast._multi_task import RowDescent
+from softreg_fast._multi_task import RowDescent, RowEngine
+from softreg_fast.certificate import Certificate, Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
@@ -29,9 +31,16 @@ Vector = NDArray[np.float64]
 # Corrections by iterative refinement before a factorisation is given up.
 MOST_REFINEMENTS = 6
 
+# Where penalties of features differ by more, no factor of X'X plus them is right in all features:
+# descent then goes on from what it gives.
+LARGEST_SPREAD = 1e12
+MOST_DESCENTS = 2_000
+
 
 class _CertifiedEngine:
     """Coefficients with a residual, a gradient and a gap that coordinate descent computes."""
+
+    strategy: str
 
     def __init__(self, design: Design, scaled: PenaltyVectors) -> None:
         self.design = design
@@ -54,6 +63,11 @@ class _CertifiedEngine:
     def residual_sumsq(self) -> float:
         """||y - C u||^2"""
         return float(self.state.residual_sumsq)
+
+    @property
+    def doubt(self) -> Doubt:
+        """Which of its certificates are to be computed from X once more."""
+        return Doubt(False, self.strategy == "cholesky", False)
 
     def keep(self, status: int) -> None:
         """Append the present fit to those that `kept` gives."""
@@ -102,6 +116,8 @@ class RidgeEngine(_CertifiedEngine):
                 improve()
                 self.n_epochs += 1
                 self.gap = self.state.certify(l1_strength, l2_strength)
+                if self.gap > tol:
+                    self.gap = min(self.gap, self._gap_from_X(l1_strength, l2_strength, tol))
                 if self.gap <= tol:
                     return CONVERGED
                 if not self.gap < 0.5 * best:
@@ -109,7 +125,31 @@ class RidgeEngine(_CertifiedEngine):
                         self.coef[:] = before
                         self.gap = self.state.certify(l1_strength, l2_strength)
                     break
+        if ridge.size and ridge.max() > LARGEST_SPREAD * ridge.min():
+            return self._descend(l1_strength, l2_strength, tol)
         return STALLED
+
+    def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
+        # descent and Newton steps, which no spread of the penalties disturbs
+        design = self.design
+        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else Engine
+        engine = kind(
+            design.columns, design.target, design.target_sumsq, self.penalty, design.n_threads
+        )
+        if engine.solve(l1_strength, l2_strength, tol, MOST_DESCENTS) == NO_ROOM:
+            return STALLED
+        self.n_epochs += engine.n_epochs
+        self.coef[:] = engine.coef
+        self.gap = self.state.certify(l1_strength, l2_strength)
+        if self.gap > tol:
+            self.gap = min(self.gap, self._gap_from_X(l1_strength, l2_strength, tol))
+        return CONVERGED if self.gap <= tol else STALLED
+
+    def _gap_from_X(self, l1_strength: float, l2_strength: float, enough: float) -> float:
+        # at a better dual point, that tiny penalties do not spoil
+        l1, l2, lower, upper = self.penalty
+        vectors = PenaltyVectors(l1_strength * l1, l2_strength * l2, lower, upper)
+        return Certificate(self.design).of(self.coef, vectors, enough).gap
 
     def _gradient(self, ridge: Vector) -> Vector:
         if not self.coef.any():  # may not have been certified
@@ -270,9 +310,13 @@ class RidgeEngine(_CertifiedEngine):
             )
             self.coef[..., self.free] += d.reshape(shape)
             self.gap = self.state.certify(l1_strength, l2_strength)
+            if not self.gap < 0.9 * last and self.gap > tol:
+                self.gap = min(self.gap, self._gap_from_X(l1_strength, l2_strength, tol))
             if self.gap <= tol:
                 return CONVERGED
             if not self.gap < 0.9 * last:
+                if ridge.max() > LARGEST_SPREAD * ridge.min():
+                    return self._descend(l1_strength, l2_strength, tol)
                 return STALLED
         return MAX_ITER
 

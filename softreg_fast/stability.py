@@ -27,7 +27,7 @@ from softreg_fast.path import (
     warn_not_converged,
 )
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_flag, check_number
-from softreg_fast.result import Path
+from softreg_fast.result import Path, is_alarm
 from softreg_fast.watch import progress_bar
 from softreg_fast.workers import Workers, workers_for
 
@@ -371,7 +371,7 @@ class _Entries:
         kept = order[: self.max_selected + np.count_nonzero(~candidate)]
         self.features.append(features[kept])
         self.positions.append(position[kept])
-        if not fits.converged:
+        if is_alarm(fits.status).any():
             self.missed.append(fits)
 
     def frequencies(self, alphas: Vector) -> Any:
@@ -390,7 +390,7 @@ class _Entries:
             return
         where = f" in {len(self.missed)} of {len(self.features)} subsamples"
         gaps, tols, status = (
-            np.concatenate([getattr(fits, name)[fits.status != 0] for fits in self.missed])
+            np.concatenate([getattr(fits, name)[is_alarm(fits.status)] for fits in self.missed])
             for name in ("gaps", "tols", "status")
         )
         warn_not_converged(gaps, tols, status, max_iter, where)

@@ -13,7 +13,9 @@ from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )
-from penalty cimport duality_gap, kkt_distance, larger, penalty_t, prox
+from penalty cimport (
+    dual_point_t, duality_gap, gap_near, kkt_distance, larger, penalty_t, prox,
+)
 from signals cimport check_signals
 
 import numpy as np
@@ -25,6 +27,45 @@ cdef Py_ssize_t EPOCHS_PER_GAP = 10
 cdef Py_ssize_t LARGEST_BLOCK = 2_000       # unpenalised features that are solved for together
 
 CONVERGED, MAX_ITER, STALLED = 0, 1, 2
+
+
+def gap_at_dual_point(penalty, const double[::1] u, const double[::1] z, point):
+    """The duality gap at u and the better of two multiples of a dual point theta.
+
+    Parameters
+    ----------
+    penalty : (l1, l2, lower, upper), each (n_features,), in the engine's units
+    u : (n_features,) coefficients
+    z : (n_features,) c_j . theta
+    point : (||r - theta||^2, (r - theta) . theta, ||theta||^2), r the residual of u
+    """
+    cdef const double[::1] l1, l2, lower, upper
+    cdef penalty_t P
+    cdef dual_point_t D
+    l1, l2, lower, upper = penalty
+    if any(len(a) != u.shape[0] for a in (z, *penalty)) or not u.shape[0]:
+        raise ValueError("u, z and penalty must have one entry per feature")
+    P.l1_strength = P.l2_strength = 1.0
+    P.slack = 0.0
+    P.l1, P.l2, P.lower, P.upper = &l1[0], &l2[0], &lower[0], &upper[0]
+    D.away, D.along, D.square = point
+    return gap_near(&P, NULL, u.shape[0], &u[0], &z[0], &D)
+
+
+def distances(penalty, const double[::1] u, const double[::1] z):
+    """How far z = C'r is from the subdifferential of the penalty at u, (n_features,)."""
+    cdef const double[::1] l1, l2, lower, upper
+    cdef double[::1] out = np.empty(u.shape[0])
+    cdef penalty_t P
+    cdef Py_ssize_t j
+    l1, l2, lower, upper = penalty
+    if any(len(a) != u.shape[0] for a in (z, *penalty)) or not u.shape[0]:
+        raise ValueError("u, z and penalty must have one entry per feature")
+    P.l1_strength = P.l2_strength = 1.0
+    P.l1, P.l2, P.lower, P.upper = &l1[0], &l2[0], &lower[0], &upper[0]
+    for j in range(u.shape[0]):
+        out[j] = kkt_distance(&P, j, u[j], z[j])
+    return np.asarray(out)
 
 
 cdef double epoch(const matrix_t* X, const penalty_t* P, const double* curvature,

@@ -17,8 +17,10 @@ from design cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope,
     slopes_of_block,
 )
-from penalty cimport larger, may_move, penalty_t, prox, smaller
-from rows cimport largest_distance, row_distance, row_norm, rows_gap, rows_t
+from penalty cimport dual_point_t, larger, may_move, penalty_t, prox, smaller
+from rows cimport (
+    largest_distance, row_distance, row_norm, rows_gap, rows_gap_near, rows_t,
+)
 from screening cimport LARGEST_BASIS, screening_open, screening_skip, screening_t
 from signals cimport check_signals
 from vector cimport axpy
@@ -141,6 +143,44 @@ def slopes_of_rows(columns, const double[:, ::1] V, double[:, ::1] out, int n_th
     if V.shape[1] != X.n + (X.kind != GRAM) or out.shape[0] != V.shape[0] or out.shape[1] != X.p:
         raise ValueError("V and out must have one row per task and fit the columns")
     slopes_of_tasks(X, V, NULL, X.p, out, 0, n_threads)
+
+
+cdef class _RowsOf:
+    # Rows with their slopes and their penalty, held together for one question.
+    cdef const double[:, ::1] u, z
+    cdef const double[::1] l1, l2, lower, upper
+    cdef penalty_t P
+    cdef rows_t R
+
+    def __init__(self, penalty, u, z):
+        self.u, self.z = u, z
+        self.l1, self.l2, self.lower, self.upper = penalty
+        if u.shape != z.shape or not u.size or any(len(a) != u.shape[1] for a in penalty):
+            raise ValueError("u, z and penalty must have one column per feature")
+        self.P.l1_strength = self.P.l2_strength = 1.0
+        self.P.slack = 0.0
+        self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
+        self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
+        self.R.n_tasks, self.R.stride, self.R.m = u.shape[0], u.shape[1], u.shape[1]
+        self.R.u, self.R.z = &self.u[0, 0], &self.z[0, 0]
+
+
+def gap_at_dual_point(penalty, u, z, point):
+    """`_cd.gap_at_dual_point` for rows of coefficients: u, z (n_tasks, n_features)."""
+    cdef _RowsOf rows = _RowsOf(penalty, u, z)
+    cdef dual_point_t D
+    D.away, D.along, D.square = point
+    return rows_gap_near(&rows.P, &rows.R, &D)
+
+
+def distances(penalty, u, z):
+    """`_cd.distances` for rows of coefficients: u, z (n_tasks, n_features)."""
+    cdef _RowsOf rows = _RowsOf(penalty, u, z)
+    cdef double[::1] out = np.empty(rows.R.m)
+    cdef Py_ssize_t a
+    for a in range(rows.R.m):
+        out[a] = row_distance(&rows.P, &rows.R, a)
+    return np.asarray(out)
 
 
 @cython.final

@@ -114,12 +114,32 @@ cdef inline double dual_scaling_augmented(const penalty_t* P, Py_ssize_t j, doub
     return 1.0
 
 
+ctypedef struct dual_point_t:
+    # A dual point theta beside the residual r; that of theta = r is 0, 0, ||r||^2.
+    double away             # ||r - theta||^2
+    double along            # (r - theta) . theta
+    double square           # ||theta||^2
+
+
+cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
+    cdef dual_point_t D
+    D.away = D.along = 0.0
+    D.square = rr
+    return D
+
+
+cdef inline double loss_part(const dual_point_t* D, double k) noexcept nogil:
+    # ||r - k theta||^2 / 2, the part of the gap that the loss has
+    return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
+
+
 cdef inline double gap_at(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
-                          const double* u, const double* z, double rr,
+                          const double* u, const double* z, const dual_point_t* D,
                           double k) noexcept nogil:
-    # primal(u) - dual(k r) = (1-k)^2/2 ||r||^2 + sum_j phi_j(u_j) + phi_j^*(k z_j) - k z_j u_j,
+    # primal(u) - dual(k theta)
+    #     = ||r - k theta||^2 / 2 + sum_j phi_j(u_j) + phi_j^*(k z_j) - k z_j u_j,
     # a sum of terms >= 0, so that nothing cancels near the optimum
-    cdef double total = 0.5 * (1.0 - k) * (1.0 - k) * rr
+    cdef double total = loss_part(D, k)
     cdef Py_ssize_t a, j
     for a in range(n_chosen):
         j = a if chosen == NULL else chosen[a]
@@ -127,10 +147,12 @@ cdef inline double gap_at(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize
     return total
 
 
-cdef inline double duality_gap(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
-                               const double* u, const double* z, double rr) noexcept nogil:
-    # The gap at the better of two feasible dual points k r; z[a] = x_j . r with j = chosen[a]
-    # (NULL: every feature).  k stays a little inside, where rounding cannot make it infeasible.
+cdef inline double gap_near(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
+                            const double* u, const double* z,
+                            const dual_point_t* D) noexcept nogil:
+    # The gap at the better of two feasible dual points k theta; z[a] = x_j . theta with
+    # j = chosen[a] (NULL: every feature).  k stays a little inside, where rounding cannot make it
+    # infeasible.
     cdef double k = 1.0, k_augmented = 1.0, gap
     cdef Py_ssize_t a, j
     for a in range(n_chosen):
@@ -139,7 +161,14 @@ cdef inline double duality_gap(const penalty_t* P, const Py_ssize_t* chosen, Py_
         k_augmented = smaller(k_augmented, dual_scaling_augmented(P, j, u[j], z[a]))
     if k < 1.0:
         k *= 1.0 - 1e-15
-    gap = gap_at(P, chosen, n_chosen, u, z, rr, k)
+    gap = gap_at(P, chosen, n_chosen, u, z, D, k)
     if k_augmented < k:
-        gap = smaller(gap, gap_at(P, chosen, n_chosen, u, z, rr, k_augmented))
+        gap = smaller(gap, gap_at(P, chosen, n_chosen, u, z, D, k_augmented))
     return gap
+
+
+cdef inline double duality_gap(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
+                               const double* u, const double* z, double rr) noexcept nogil:
+    # the same with theta = r, rr = ||r||^2
+    cdef dual_point_t D = residual_as_dual_point(rr)
+    return gap_near(P, chosen, n_chosen, u, z, &D)

@@ -8,7 +8,8 @@ entries u[a], u[stride + a], ...; a box that is not the whole line is [0, 0] and
 from libc.math cimport sqrt
 
 from penalty cimport (
-    conjugate, dual_scaling, dual_scaling_augmented, larger, penalty_t, smaller, value,
+    conjugate, dual_point_t, dual_scaling, dual_scaling_augmented, larger, loss_part, penalty_t,
+    residual_as_dual_point, smaller, value,
 )
 
 ctypedef struct rows_t:
@@ -64,10 +65,11 @@ cdef inline double largest_distance(const penalty_t* P, const rows_t* R) noexcep
     return largest
 
 
-cdef inline double rows_gap_at(const penalty_t* P, const rows_t* R, double rr,
+cdef inline double rows_gap_at(const penalty_t* P, const rows_t* R, const dual_point_t* D,
                                double k) noexcept nogil:
-    # primal(U) - dual(k R) = (1-k)^2/2 ||R||^2 + sum_j phi_j(u_j) + phi_j^*(k z_j) - k z_j.u_j
-    cdef double total = 0.5 * (1.0 - k) * (1.0 - k) * rr, product
+    # primal(U) - dual(k theta)
+    #     = ||R - k theta||^2 / 2 + sum_j phi_j(u_j) + phi_j^*(k z_j) - k z_j.u_j
+    cdef double total = loss_part(D, k), product
     cdef Py_ssize_t a, t
     for a in range(R.m):
         product = 0.0
@@ -79,9 +81,10 @@ cdef inline double rows_gap_at(const penalty_t* P, const rows_t* R, double rr,
     return total
 
 
-cdef inline double rows_gap(const penalty_t* P, const rows_t* R, double rr) noexcept nogil:
-    # The duality gap at the better of two feasible dual points k R, rr = ||R||^2; k stays a little
-    # inside, where rounding cannot make it infeasible.
+cdef inline double rows_gap_near(const penalty_t* P, const rows_t* R,
+                                 const dual_point_t* D) noexcept nogil:
+    # The duality gap at the better of two feasible dual points k theta, R.z their slopes; k stays a
+    # little inside, where rounding cannot make it infeasible.
     cdef double k = 1.0, k_augmented = 1.0, gap
     cdef Py_ssize_t a
     for a in range(R.m):
@@ -90,7 +93,13 @@ cdef inline double rows_gap(const penalty_t* P, const rows_t* R, double rr) noex
                               dual_scaling_augmented(P, a, 0.0, smooth_rest(P, R, a)))
     if k < 1.0:
         k *= 1.0 - 1e-15
-    gap = rows_gap_at(P, R, rr, k)
+    gap = rows_gap_at(P, R, D, k)
     if k_augmented < k:
-        gap = smaller(gap, rows_gap_at(P, R, rr, k_augmented))
+        gap = smaller(gap, rows_gap_at(P, R, D, k_augmented))
     return gap
+
+
+cdef inline double rows_gap(const penalty_t* P, const rows_t* R, double rr) noexcept nogil:
+    # the same with theta = R, rr = ||R||^2
+    cdef dual_point_t D = residual_as_dual_point(rr)
+    return rows_gap_near(P, R, &D)
