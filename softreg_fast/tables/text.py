@@ -289,10 +289,13 @@ def _check_header(layout: Layout, roles: Roles, path: str) -> list[str]:
 
 
 class _Parts:
-    """The columns that are needed, in their order, as they come from the file part by part."""
+    """The columns that are needed, in the order of the file, as they come from it part by part."""
 
     def __init__(self, path: str, layout: Layout, roles: Roles, needed: list[int]) -> None:
-        self.path, self.layout, self.roles, self.needed = path, layout, roles, needed
+        self.path, self.layout, self.roles = path, layout, roles
+        self.columns = np.sort(needed)
+        self.places = np.searchsorted(self.columns, needed)  # in the order of `needed`
+        self.names = [layout.names[j] for j in self.columns]
         self.parts: list[Matrix] = []
         self.n_rows = 0
         self.was_bool = np.zeros((2, len(needed)), dtype=bool)  # never, ever
@@ -329,44 +332,36 @@ class _Parts:
     def add(self, frame: Any) -> None:
         """Take the rows of a frame, or say which cell is no number."""
         kinds = np.array([getattr(dtype, "kind", "O") for dtype in frame.dtypes])
-        if kinds[-1] not in "fiub" and not self.looked_for_short_rows:
-            self.looked_for_short_rows = True
-            if (frame.iloc[:, -1] == "").any():  # what pandas puts where a row is short
-                self.check_widths()
-        kinds = kinds[self.needed]
+        self.check_short_rows(frame, kinds[-1])
+        if len(self.columns) < len(kinds):
+            frame, kinds = frame.iloc[:, self.columns], kinds[self.columns]
         self.was_bool |= np.array([kinds != "b", kinds == "b"])
+        is_number = np.isin(kinds, list("fiub"))
+        if is_number.all():
+            part, texts = frame.to_numpy(dtype=np.float64), []
+        else:
+            part, texts = np.zeros(frame.shape, order="F"), np.flatnonzero(~is_number).tolist()
+            part[:, is_number] = frame.iloc[:, np.flatnonzero(is_number)].to_numpy(dtype=np.float64)
         problems: dict[int, tuple[int, Problem]] = {}
-        part = np.empty((len(frame), len(self.needed)), order="F")
-        if set(kinds) <= set("f") and self.needed == list(range(frame.shape[1])):
-            part = np.asfortranarray(frame.to_numpy())
-            kinds = kinds[:0]
-        for k, kind in enumerate(kinds):
-            column = frame.iloc[:, self.needed[k]]
-            if kind in "fb":
-                part[:, k] = column
-                continue
-            found = self.wrong_integer(column) if kind in "iu" else self.wrong_text(column)
-            if found is not None:
+        for k in texts:
+            if (found := self.wrong_text(frame.iloc[:, k])) is not None:
                 problems[k] = found
-            else:
-                part[:, k] = column if kind in "iu" else [*map(self.value, column)]
-        for k in np.flatnonzero(~np.isfinite(part).all(axis=0)) if part.size else ():
-            if k not in problems:
-                row = int(np.flatnonzero(~np.isfinite(part[:, k]))[0])
-                problems[int(k)] = row, Problem("infinite", "")
+            else:  # such as integers of 30 digits
+                cells = map(str, frame.iloc[:, k])
+                part[:, k] = [as_number(cell, self.layout.decimal) for cell in cells]
+        if part.size and not np.abs(part).max() < 2.0**53:
+            problems |= _wrong_numbers(frame, part, kinds)
         if problems:
             self.complain(problems)
         self.parts.append(part)
         self.n_rows += len(part)
 
-    def value(self, cell: object) -> float | None:
-        return as_number(str(cell), self.layout.decimal)
-
-    def wrong_integer(self, column: Any) -> tuple[int, Problem] | None:
-        """The first integer that float64 does not hold: its row and what to say."""
-        values = column.to_numpy()
-        bad = rounded(values)
-        return (int(bad[0]), too_long(values[bad[0]])) if bad.size else None
+    def check_short_rows(self, frame: Any, kind: str) -> None:
+        """Check once, where the last column has an empty cell, that it is one and not lacking."""
+        if kind not in "fiub" and not self.looked_for_short_rows:
+            self.looked_for_short_rows = bool((frame.iloc[:, -1] == "").any())
+            if self.looked_for_short_rows:
+                self.check_widths()
 
     def wrong_text(self, column: Any) -> tuple[int, Problem] | None:
         """The first cell that is no number: its row and what to say."""
@@ -378,18 +373,18 @@ class _Parts:
 
     def complain(self, problems: dict[int, tuple[int, Problem]]) -> NoReturn:
         """Say what the first cell is that cannot be used, and which columns are like its own."""
-        first = min(problems, key=lambda k: (problems[k][0], self.needed[k]))
+        first = min(problems, key=lambda k: (problems[k][0], k))
         row, problem = problems[first]
-        names = {k: self.layout.names[self.needed[k]] for k in problems}
         line, cells = self.record(self.n_rows + row)
         if problem.kind == "infinite":
-            cell = cells[self.needed[first]] if self.needed[first] < len(cells) else "inf"
-            problem = problem_of(cell) or Problem("infinite", "holds no finite number")
-        alike = [names[k] for k in sorted(problems, key=lambda k: self.needed[k])
-                 if problems[k][1].kind == problem.kind]  # fmt: skip
+            at = int(self.columns[first])
+            problem = problem_of(cells[at], self.layout.decimal) if at < len(cells) else None
+            problem = problem or Problem("infinite", "holds no finite number")
+        kind = problems[first][1].kind
+        alike = [self.names[k] for k in sorted(problems) if problems[k][1].kind == kind]
         raise InputError(
-            f'{self.path}: column "{names[first]}", line {line} {problem.words}'
-            f"{self.roles.way_out(names[first], alike)}"
+            f'{self.path}: column "{self.names[first]}", line {line} {problem.words}'
+            f"{self.roles.way_out(self.names[first], alike)}"
         )
 
     def joined(self) -> Matrix:
@@ -398,25 +393,27 @@ class _Parts:
             raise InputError(f"{self.path} has a header but no rows")
         mixed = np.flatnonzero(self.was_bool.all(axis=0))
         if mixed.size:
-            name = self.layout.names[self.needed[mixed[0]]]
+            name = self.names[mixed[0]]
             raise InputError(
                 f'{self.path}: column "{name}" mixes numbers with true and false; expected one or '
                 f"the other{self.roles.way_out(name)}"
             )
-        if len(self.parts) == 1:
-            return self.parts.pop()
-        whole = np.empty((self.n_rows, len(self.needed)), order="F")
+        whole = np.empty((self.n_rows, len(self.places)), order="F")
+        runs = np.split(self.places, np.flatnonzero(np.diff(self.places) != 1) + 1)
         self.parts.reverse()
         at = 0
         while self.parts:
-            part = self.parts.pop()  # so that its memory is free for others
-            whole[at : at + len(part)] = part
+            part, to = self.parts.pop(), 0  # popped, so that its memory is free for others
+            for run in runs:
+                columns = part[:, run[0] : run[-1] + 1]
+                whole[at : at + len(part), to : to + len(run)] = columns
+                to += len(run)
             at += len(part)
         return whole
 
     def notes(self) -> list[str]:
         """Return what the user should know about how the cells were read."""
-        flags = [self.layout.names[self.needed[k]] for k in np.flatnonzero(self.was_bool[1])]
+        flags = [self.names[k] for k in np.flatnonzero(self.was_bool[1])]
         return [f"true is read as 1, false as 0 in {listed(flags)}"] if flags else []
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
@@ -445,3 +442,17 @@ class _Parts:
                         f"{self.path}: line {line} has {len(row)} cells, but the header has {width}"
                         f"; expected rows of equal length ({way})"
                     )
+
+
+def _wrong_numbers(frame: Any, part: Matrix, kinds: NDArray[Any]) -> dict[int, tuple[int, Problem]]:
+    """Return the first infinite or rounded number of each column that has one: its row, and why."""
+    problems: dict[int, tuple[int, Problem]] = {}
+    for k, kind in enumerate(kinds):
+        bad, problem = np.flatnonzero(~np.isfinite(part[:, k])), Problem("infinite", "")
+        if kind in "iu":
+            values = frame.iloc[:, k].to_numpy()
+            bad = rounded(values)
+            problem = too_long(values[bad[0]]) if bad.size else problem
+        if bad.size:
+            problems[k] = int(bad[0]), problem
+    return problems
