@@ -54,11 +54,13 @@ examples:
 """
 
 
-# Options of other programs, and what ours are called.
+BOUNDS = "--positive bounds coefficients by 0; solve(bounds=...) in Python knows other bounds"
+
+# Options of other programs, and what ours are called or do instead.
 OTHER_OPTIONS = {
     "--lambda": "--alpha",
     "--lambdas": "--alphas",
-    "--s": "--select alpha=A",
+    "--s": "--select alpha=A chooses a model of the path",
     "--nlambda": "--n-alphas",
     "--n-lambda": "--n-alphas",
     "--n-lambdas": "--n-alphas",
@@ -74,15 +76,15 @@ OTHER_OPTIONS = {
     "--penalty-factors": "--penalty-weights",
     "--l1-weights": "--penalty-weights",
     "--l2-weights": "--penalty-weights",
-    "--exclude": "--ignore, or --penalty-weights with the weight inf",
+    "--exclude": "--ignore",
     "--drop": "--ignore",
-    "--lower-limits": "--positive (other bounds are an argument of the Python functions)",
-    "--lower-bounds": "--positive (other bounds are an argument of the Python functions)",
-    "--upper-limits": "--positive (other bounds are an argument of the Python functions)",
-    "--bounds": "--positive (other bounds are an argument of the Python functions)",
+    "--lower-limits": BOUNDS,
+    "--lower-bounds": BOUNDS,
+    "--upper-limits": BOUNDS,
+    "--bounds": BOUNDS,
     "--nonnegative": "--positive",
-    "--family": "no option: the loss is least squares",
-    "--loss": "no option: the loss is least squares",
+    "--family": "the loss is always that of least squares",
+    "--loss": "the loss is always that of least squares",
     "--n-jobs": "--threads",
     "--jobs": "--threads",
     "--nthreads": "--threads",
@@ -91,9 +93,9 @@ OTHER_OPTIONS = {
     "--maxit": "--max-iter",
     "--normalize": "--standardize",
     "--standardise": "--standardize",
-    "--no-standardize": "no option: columns are as they are without --standardize",
-    "--fit-intercept": "no option: there is an intercept without --no-intercept",
-    "--intercept": "no option: there is an intercept without --no-intercept",
+    "--no-standardize": "columns are as they are without --standardize",
+    "--fit-intercept": "there is an intercept unless --no-intercept is said",
+    "--intercept": "there is an intercept unless --no-intercept is said",
     "--sample-weight": "--weights",
     "--sample-weights": "--weights",
     "--label": "--target",
@@ -126,7 +128,8 @@ class _Parser(argparse.ArgumentParser):
             known = option.lower().replace("_", "-")
             ours = OTHER_OPTIONS.get(known) or nearest(known, [*self._option_string_actions])
             if ours is not None:
-                return f"there is no option {option}; did you mean {ours}?"
+                said = f"did you mean {ours}?" if ours in self._option_string_actions else ours
+                return f"there is no option {option}; {said}"
         return f"unrecognized arguments: {' '.join(words)}"
 
     def error(self, message: str) -> NoReturn:

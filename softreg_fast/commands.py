@@ -33,6 +33,7 @@ from softreg_fast.result import Path
 from softreg_fast.spelling import printable
 from softreg_fast.summary import certificate_lines, coefficient_lines, well_explained
 from softreg_fast.tables import Roles, Table, read_penalty_weights, read_table
+from softreg_fast.writing import is_device
 
 PROGRAM = "softreg_fast"
 
@@ -208,7 +209,7 @@ def _check_outputs(request: FitRequest) -> None:
             continue
         check_writable(name, [request.file, request.penalty_weights, *arrays], endings)
         for first, other in taken.items():
-            if same_file(name, other):
+            if same_file(name, other) and not is_device(name):
                 raise InputError(f"{first} and {option} name the same file; give two names")
         taken[option] = name
     if request.report is not None:

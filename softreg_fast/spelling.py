@@ -51,9 +51,9 @@ def nearest(name: str, names: Sequence[str]) -> str | None:
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Return names between double quotes, the first few if there are many."""
+    """Return names between double quotes, fit to be printed; the first few if there are many."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f'"{name}"' for name in names[:most]) + more
+    return ", ".join(f'"{printable(name, keep="")}"' for name in names[:most]) + more
 
 
 def as_names(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softreg_fast.files import InputError, brief
-from softreg_fast.spelling import composed
+from softreg_fast.spelling import composed, listed
 from softreg_fast.tables.cells import problem_of
 from softreg_fast.tables.foreign import as_floats, foreign
 from softreg_fast.tables.roles import Roles, Table, Vector, by_position, choose
@@ -87,7 +87,7 @@ def _check_types(file: Any, needed: Sequence[_Column], roles: Roles, path: str) 
         return
     name, field, _ = wrong[0]
     way_out = roles.way_out(name, [column.name for column in wrong])
-    raise InputError(f'{path}: column "{name}"{_type_in_words(file, field)}{way_out}')
+    raise InputError(f"{path}: column {listed([name])}{_type_in_words(file, field)}{way_out}")
 
 
 def _is_no_number(kind: Any) -> bool:
@@ -111,7 +111,7 @@ def _type_in_words(file: Any, field: Any) -> str:
 
 
 def _floats(column: _Column, table: Any, roles: Roles, path: str) -> Vector:
-    where, way_out = f'{path}: column "{column.name}"', roles.way_out(column.name)
+    where, way_out = f"{path}: column {listed([column.name])}", roles.way_out(column.name)
     if column.numbers is not None:
         return as_floats(np.array(column.numbers), where, way_out)
     values = table.column(table.column_names.index(column.field.name))

@@ -37,7 +37,7 @@ def read_penalty_weights(path: str, labels: Sequence[str]) -> tuple[Vector | Non
         feature = cells["feature"]
         if feature not in position:
             raise InputError(
-                f'{path}, line {line}: the data have no feature "{feature}"; '
+                f"{path}, line {line}: the data have no feature {listed([feature])}; "
                 f"{hint(feature, labels)}"
             )
         if feature in seen:

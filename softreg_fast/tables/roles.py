@@ -64,10 +64,11 @@ class Roles:
         """Return what may be done about a column that cannot be used, and about others like it."""
         if self.to_predict or name in (self.target, self.weights):
             return ""
-        names = [each for each in like_it if each not in (self.target, self.weights)]
-        if len(names) < 2:
-            return f", or leave the column out with --ignore {as_argument([name])}"
-        return f", or leave the {len(names)} columns like it out with --ignore {as_argument(names)}"
+        needed = [each for each in like_it if each in (self.target, self.weights)]
+        names = [each for each in like_it if each not in needed] or [name]
+        which = "the column" if len(names) == 1 else f"the {len(names)} columns like it"
+        too = f"; {listed(needed)}, which cannot be left out, is like it" if needed else ""
+        return f", or leave {which} out with --ignore {as_argument(names)}{too}"
 
 
 class Table(NamedTuple):
@@ -163,7 +164,7 @@ def check_count(found: int, roles: Roles, path: str) -> None:
 def check_known(name: str, names: Sequence[str], path: str) -> None:
     """Check that a file has a column of this name."""
     if name not in names:
-        raise InputError(f'{path} has no column "{name}"; {hint(name, names)}')
+        raise InputError(f"{path} has no column {listed([name])}; {hint(name, names)}")
 
 
 def check_names(kept: Sequence[str], names: Sequence[str], path: str) -> None:
@@ -181,7 +182,7 @@ def check_names(kept: Sequence[str], names: Sequence[str], path: str) -> None:
 def hint(name: str, names: Sequence[str]) -> str:
     """Return the nearest name, or some that there are."""
     close = nearest(name, names)
-    return f"it has {listed(names)}" if close is None else f'did you mean "{close}"?'
+    return f"it has {listed(names)}" if close is None else f"did you mean {listed([close])}?"
 
 
 def by_position(roles: Roles, names: Sequence[str] | None, path: str) -> list[str]:

@@ -115,10 +115,16 @@ def _decoded(raw: IO[bytes]) -> IO[str]:
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
     """Open a file, decompressed if its name ends so; UTF-16 is refused."""
     packed = path.lower().endswith(".gz")
-    with gzip.open(path, "rb") if packed else open(path, "rb") as file:
+    opened: Any = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
+    with opened as file:
         if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(f"{path} is text in UTF-16; save it in UTF-8 (in Excel: CSV UTF-8)")
         yield file
+
+
+class _NulError(InputError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} has a NUL character, so it is not text in UTF-8; save it as such")
 
 
 class _Rows:
@@ -130,7 +136,7 @@ class _Rows:
     def read(self, size: int = -1) -> str:
         text, self.first = self.first or self.file.read(size), ""
         if "\0" in text:  # some versions of pandas end a cell there
-            raise InputError(f"{self.path} has a NUL character, so it is not text in UTF-8")
+            raise _NulError(self.path)
         return text
 
     def __iter__(self) -> Iterator[str]:
@@ -148,20 +154,21 @@ def _layout(
     records = records_of(file, delimiter)
     header, n_before = next(records, ""), 1
     if excel := _EXCEL.fullmatch(header):
-        header, n_before = next(records, ""), 2
         if delimiter not in (None, excel[1]):
             raise InputError(
                 f"the first line of {path} says {header.strip()!r}, but --delimiter says "
-                f"{delimiter!r}; leave one of them out"
+                f"{delimiter!r}; leave --delimiter out, or correct the line"
             )
-        delimiter = excel[1]
+        delimiter, header, n_before = excel[1], next(records, ""), 2
     if not header:
         raise InputError(f"{path} is empty; expected a header with the names of the columns")
     first = next(records, "")
+    if "\0" in header + first:
+        raise _NulError(path)
     delimiter = delimiter or delimiter_of(path, header, first)
     if delimiter == decimal:
         _check_comma_for_both(path, first, delimiter)
-    names = [composed(cell.strip()) for cell in cells_of(header, delimiter)]
+    names = [composed(cell.strip()) for cell in cells_of(header, delimiter, strict=True)]
     row = cells_of(first, delimiter) if first else []
     if len(row) == len(names) + 1 and _begins_with_a_name(first, row):
         names = ["", *names]  # as R's write.table leaves the names of rows
@@ -198,10 +205,10 @@ def records_of(lines: Iterable[str], delimiter: str | None = None) -> Iterator[s
         yield "".join(held)
 
 
-def cells_of(record: str, delimiter: str) -> list[str]:
+def cells_of(record: str, delimiter: str, strict: bool = False) -> list[str]:
     """Return the cells of one record."""
     lines = _as_csv(io.StringIO(record, newline=""), delimiter)
-    return next(csv.reader(lines, **_dialect(delimiter)), [])
+    return next(csv.reader(lines, strict=strict, **_dialect(delimiter)), [])
 
 
 def _as_csv(lines: Iterable[str], delimiter: str) -> Iterable[str]:
@@ -378,12 +385,12 @@ class _Parts:
         line, cells = self.record(self.n_rows + row)
         if problem.kind == "infinite":
             at = int(self.columns[first])
-            problem = problem_of(cells[at], self.layout.decimal) if at < len(cells) else None
-            problem = problem or Problem("infinite", "holds no finite number")
+            found = problem_of(cells[at], self.layout.decimal) if at < len(cells) else None
+            problem = found or Problem("infinite", "holds no finite number")
         kind = problems[first][1].kind
         alike = [self.names[k] for k in sorted(problems) if problems[k][1].kind == kind]
         raise InputError(
-            f'{self.path}: column "{self.names[first]}", line {line} {problem.words}'
+            f"{self.path}: column {listed([self.names[first]])}, line {line} {problem.words}"
             f"{self.roles.way_out(self.names[first], alike)}"
         )
 
@@ -395,8 +402,8 @@ class _Parts:
         if mixed.size:
             name = self.names[mixed[0]]
             raise InputError(
-                f'{self.path}: column "{name}" mixes numbers with true and false; expected one or '
-                f"the other{self.roles.way_out(name)}"
+                f"{self.path}: column {listed([name])} mixes numbers with true and false; "
+                f"expected one or the other{self.roles.way_out(name)}"
             )
         whole = np.empty((self.n_rows, len(self.places)), order="F")
         runs = np.split(self.places, np.flatnonzero(np.diff(self.places) != 1) + 1)
