@@ -20,6 +20,7 @@ class _Column(NamedTuple):
     name: str
     field: Any
     numbers: range | None = None
+    is_category: bool = False  # integers of a pandas category are stored like any others
 
 
 def read_parquet(path: str, roles: Roles) -> Table:
@@ -63,6 +64,7 @@ def _columns_of(schema: Any) -> list[_Column]:
     """Return the columns of the data frame that was written, and its indices that have names."""
     written = schema.pandas_metadata or {}
     indices = written.get("index_columns", [])
+    kinds = {each["field_name"]: each["pandas_type"] for each in written.get("columns", [])}
     names = {
         each["field_name"]: each["name"]
         for each in written.get("columns", [])
@@ -72,7 +74,8 @@ def _columns_of(schema: Any) -> list[_Column]:
     for field in schema:
         name = names.get(field.name, field.name)
         if name is not None:
-            columns.append(_Column(composed(str(name)), field))
+            is_category = kinds.get(field.name) == "categorical"
+            columns.append(_Column(composed(str(name)), field, None, is_category))
     for each in indices:
         if isinstance(each, dict) and each["name"] is not None:
             numbers = range(each["start"], each["stop"], each["step"])
@@ -82,12 +85,13 @@ def _columns_of(schema: Any) -> list[_Column]:
 
 def _check_types(file: Any, needed: Sequence[_Column], roles: Roles, path: str) -> None:
     """Check that all columns hold numbers; one that does not is named, and others like it."""
-    wrong = [c for c in needed if c.numbers is None and _is_no_number(c.field.type)]
+    stored = (column for column in needed if column.numbers is None)
+    wrong = [column for column in stored if column.is_category or _is_no_number(column.field.type)]
     if not wrong:
         return
-    name, field, _ = wrong[0]
+    name = wrong[0].name
     way_out = roles.way_out(name, [column.name for column in wrong])
-    raise InputError(f"{path}: column {listed([name])}{_type_in_words(file, field)}{way_out}")
+    raise InputError(f"{path}: column {listed([name])}{_type_in_words(file, wrong[0])}{way_out}")
 
 
 def _is_no_number(kind: Any) -> bool:
@@ -97,14 +101,15 @@ def _is_no_number(kind: Any) -> bool:
     return not any(test(kind) for test in tests)
 
 
-def _type_in_words(file: Any, field: Any) -> str:
+def _type_in_words(file: Any, column: _Column) -> str:
     from pyarrow import types
 
+    field = column.field
+    if column.is_category or types.is_dictionary(field.type):
+        return f" holds categories ({field.type}); expected numbers: write them as columns of 0/1"
     if types.is_temporal(field.type) or types.is_interval(field.type):
         what = f" holds dates or times ({field.type})"
         return f"{what}; expected numbers: write them so, such as days since the first"
-    if types.is_dictionary(field.type):
-        return f" holds categories ({field.type.value_type}); expected numbers: write them as 0/1"
     first = next(file.iter_batches(1, columns=[field.name])).column(0)[0].as_py()
     given = repr(first)[:40]
     return f", row 1 holds {given} ({field.type}); expected numbers: write categories as 0/1"

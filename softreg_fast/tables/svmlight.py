@@ -15,8 +15,8 @@ from softreg_fast.tables.foreign import as_floats
 from softreg_fast.tables.roles import Roles, Table
 from softreg_fast.tables.text import open_bytes, open_text
 
-# Bytes that a fit needs for each column, though it may be empty (125 measured, 161 with folds): its place in the matrix, its mean,
-# its norm, the working vectors of the solver.
+# Bytes that a fit needs for each column, though it may be empty: its place in the matrix, its mean,
+# its norm, the working vectors of the solver (125 were measured, with folds 161).
 BYTES_A_COLUMN = 170
 
 
