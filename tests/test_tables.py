@@ -161,7 +161,7 @@ WRONG = {
     ),
     "row names that are numbers": ("a b y\n1 2 3 4\n", (), ["line 2 has 4 cells", "names of the"]),
     "write.table": ('"a" "y"\n"x" 21 6\n', (), ["column 1", "--ignore ''"]),
-    "a delimiter at the end of rows": ("a,b,y\nx,2,3,\n", (), ["line 2 has 4 cells"]),
+    "a delimiter at the end of rows": ("a,b,y\n1,2,3,\n", (), ["line 2 has 4 cells"]),
     "texts": (
         'name,a,"b, c",day,y\nx,1,N,2020-01-01,1\n', (),
         ["column \"name\", line 2 holds 'x'", "3 columns like it", "'name,\"b, c\",day'"],
@@ -406,7 +406,7 @@ def test_numbers_of_parquet():
         {
             "d": [Decimal("1.5"), Decimal("-2.25")],
             "b": [True, False],
-            "h": np.array([0.5, 2.0], dtype=np.float16),
+            "h": np.array([0.5, 2.0], dtype=np.float32),
             "u": np.array([7, 2**53], dtype=np.uint64),
             "m": pd.array([1, 2], dtype="Int8"),
             "a.b": [3.0, 4.0],

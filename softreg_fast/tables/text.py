@@ -60,6 +60,8 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
         else:
             chosen = choose(layout.names, roles, path)
         parts = _Parts(path, layout, roles, chosen.needed)
+        if first and len(cells_of(first, layout.delimiter)) != len(layout.names):
+            parts.check_widths()  # some versions of pandas pass over a delimiter at the end
         for frame in parts.frames(_Rows(first, file, path)):
             parts.add(frame)
     columns = parts.joined()
