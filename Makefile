@@ -44,7 +44,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 build: $(stamp)-build $(stamp)-install
 
-demo: build $(stamp)-plot
+demo: build $(stamp)-plot $(stamp)-tables
 	$(python) -m softreg_fast demo $(ARGS)
 
 test: build $(stamp)-test
@@ -160,7 +160,7 @@ $(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
 	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(stamp)-plot $(stamp)-test $(stamp)-bench $(stamp)-bench-nn $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
+$(stamp)-plot $(stamp)-tables $(stamp)-test $(stamp)-bench $(stamp)-bench-nn $(stamp)-dev $(stamp)-wheel: $(stamp)-%: $(stamp)-environment
 	$(python) tools/install.py $*
 	@touch $@
 

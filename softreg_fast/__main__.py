@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ from softreg_fast import __version__, show_config
 from softreg_fast.commands import PROGRAM, FitRequest, Folds, fit, predict
 from softreg_fast.cv import RULES
 from softreg_fast.files import InputError, reason
-from softreg_fast.tables import TABLE_FORMATS, Roles, as_names
+from softreg_fast.spelling import as_names, composed, nearest, printable
+from softreg_fast.tables import TABLE_FORMATS, Roles
+from softreg_fast.tables.cells import as_number
 
 EXAMPLES = """\
 examples:
@@ -51,16 +54,100 @@ examples:
 """
 
 
+BOUNDS = "--positive bounds coefficients by 0; solve(bounds=...) in Python knows other bounds"
+
+# Options of other programs, and what ours are called or do instead.
+OTHER_OPTIONS = {
+    "--lambda": "--alpha",
+    "--lambdas": "--alphas",
+    "--s": "--select alpha=A chooses a model of the path",
+    "--nlambda": "--n-alphas",
+    "--n-lambda": "--n-alphas",
+    "--n-lambdas": "--n-alphas",
+    "--lambda-min-ratio": "--eps",
+    "--lambda.min.ratio": "--eps",
+    "--nfolds": "--cv",
+    "--n-folds": "--cv",
+    "--folds": "--cv",
+    "--kfold": "--cv",
+    "--shuffle": "--seed",
+    "--random-state": "--seed",
+    "--penalty-factor": "--penalty-weights",
+    "--penalty-factors": "--penalty-weights",
+    "--l1-weights": "--penalty-weights",
+    "--l2-weights": "--penalty-weights",
+    "--exclude": "--ignore",
+    "--drop": "--ignore",
+    "--lower-limits": BOUNDS,
+    "--lower-bounds": BOUNDS,
+    "--upper-limits": BOUNDS,
+    "--bounds": BOUNDS,
+    "--nonnegative": "--positive",
+    "--family": "the loss is always that of least squares",
+    "--loss": "the loss is always that of least squares",
+    "--n-jobs": "--threads",
+    "--jobs": "--threads",
+    "--nthreads": "--threads",
+    "--n-threads": "--threads",
+    "--thresh": "--tol",
+    "--maxit": "--max-iter",
+    "--normalize": "--standardize",
+    "--standardise": "--standardize",
+    "--no-standardize": "columns are as they are without --standardize",
+    "--fit-intercept": "there is an intercept unless --no-intercept is said",
+    "--intercept": "there is an intercept unless --no-intercept is said",
+    "--sample-weight": "--weights",
+    "--sample-weights": "--weights",
+    "--label": "--target",
+    "--response": "--target",
+    "--y": "--target",
+    "--sep": "--delimiter",
+    "--dec": "--decimal",
+    "--out": "--output",
+}
+
+
 class _Parser(argparse.ArgumentParser):
-    """One that says what is wrong in one line."""
+    """One that says what is wrong in one line, and takes no option twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["allow_abbrev"] = False
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
         super().__init__(*args, **kwargs)
+        self.register("action", None, _Once)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(self._unknown(rest))
+        return found, rest
+
+    def _unknown(self, words: Sequence[str]) -> str:
+        options = [word.partition("=")[0] for word in words if word.startswith("-")]
+        for option in options:
+            known = option.lower().replace("_", "-")
+            ours = OTHER_OPTIONS.get(known) or nearest(known, [*self._option_string_actions])
+            if ours is not None:
+                said = f"did you mean {ours}?" if ours in self._option_string_actions else ours
+                return f"there is no option {option}; {said}"
+        return f"unrecognized arguments: {' '.join(words)}"
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        said = printable(" ".join(f"{self.prog}: {message} (see {self.prog} --help)".split()))
+        self.exit(2, f"{said}\n")
+
+
+class _Once(argparse.Action):
+    """Store the value of an option, which may be given once."""
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        given = vars(namespace).setdefault("given", set())
+        if option_string is not None and self.dest in given:
+            parser.error(f"{option_string} is given twice; give it once")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"{PROGRAM}: {text}", file=sys.stderr)
+    print(printable(f"{PROGRAM}: {text}"), file=sys.stderr)
     return code
 
 
@@ -158,7 +245,10 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--delimiter",
         type=_delimiter,
-        help="of a text table: one character, tab or space (default: by the header)",
+        help="of a text table: one character, tab or space (default: by the first lines)",
+    )
+    parser.add_argument(
+        "--decimal", choices=(".", ","), help="decimal mark of a text table (default: a point)"
     )
 
 
@@ -166,11 +256,15 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     _add_file(parser)
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--target", metavar="COLUMN", help="what to predict; for .npz an array or a .npy file"
+        "--target",
+        metavar="COLUMN",
+        type=composed,
+        help="what to predict; for .npz an array or a .npy file",
     )
     data.add_argument(
         "--weights",
         metavar="COLUMN",
+        type=composed,
         help="sample weights; for .npz an array or a .npy file, for svmlight a .npy file",
     )
     data.add_argument(
@@ -251,9 +345,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         help="the model of the path that is shown and written: dev=0.9 (the first to explain that "
         "fraction of the deviance), alpha=A (the nearest) or index=K",
     )
-    output.add_argument(
-        "--rows", metavar="N", type=_count, default=15, help="of the path to show (default 15)"
-    )
+    output.add_argument("--rows", metavar="N", type=_count, help="of the path to show (default 15)")
     output.add_argument(
         "--coefficients", metavar="OUT.csv", help="write the coefficients, for a spreadsheet"
     )
@@ -276,9 +368,8 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _number(text: str, low: float, high: float, low_open: bool = False) -> float:
-    try:
-        value = float(text)
-    except ValueError:
+    value = as_number(text)
+    if value is None:
         value = float("nan")
     if not (low < value if low_open else low <= value) or not value <= high or np.isinf(value):
         wanted = f"{'>' if low_open else '>='} {low:g}"
@@ -309,10 +400,9 @@ def _numbers(text: str) -> list[float]:
 
 
 def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not re.fullmatch(r"[-+]?[0-9]{1,100}", text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -343,8 +433,10 @@ def _threads(text: str) -> int:
 
 def _delimiter(text: str) -> str:
     character = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
-    if len(character) != 1 or character in '"\r\n' or character.isalnum():
+    if len(character) != 1 or character in "\"'\r\n\0.+-" or character.isalnum():
         raise argparse.ArgumentTypeError(f"{text!r} is not one character, tab or space")
+    if not character.isascii():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a character of ASCII, tab or space")
     return character
 
 
@@ -380,6 +472,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         ),
         file_format=arguments.format,
         delimiter=arguments.delimiter,
+        decimal=arguments.decimal,
         alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
         n_alphas=arguments.n_alphas or 100,
         eps=arguments.eps or (1e-3 if arguments.cv is None else "auto"),
@@ -395,13 +488,13 @@ def _fit(arguments: argparse.Namespace) -> None:
         n_threads=arguments.threads,
         folds=_folds_of(arguments),
         select=arguments.select,
-        rows=arguments.rows,
+        rows=arguments.rows or 15,
         coefficients=arguments.coefficients,
         model=arguments.model,
         report=arguments.report,
         command=arguments.command_line,
     )
-    print("\n".join(fit(request)))
+    print(printable("\n".join(fit(request))))
 
 
 def _check_fit(arguments: argparse.Namespace) -> None:
@@ -411,6 +504,8 @@ def _check_fit(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"{' and '.join(given)}: these make a path; leave them out, or --alpha and --alphas"
         )
+    if arguments.alpha is not None and arguments.rows is not None:
+        raise InputError("--rows is for the table of a path; leave it out, or --alpha")
     if arguments.alpha is not None and arguments.select is not None:
         raise InputError("--select chooses from a path; leave it out, or --alpha")
     if arguments.cv is None:
@@ -442,6 +537,7 @@ def _predict(arguments: argparse.Namespace) -> None:
         output=arguments.output,
         file_format=arguments.format,
         delimiter=arguments.delimiter,
+        decimal=arguments.decimal,
     )
     sys.stdout.writelines(lines)
 

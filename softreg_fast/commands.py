@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,15 +24,23 @@ from softreg_fast.files import (
     csv_lines,
     model_text,
     read_model,
-    write_whole,
+    same_file,
+    save,
 )
 from softreg_fast.report_page import Report, page
 from softreg_fast.report_pictures import check_pictures
 from softreg_fast.result import Path
+from softreg_fast.spelling import printable
 from softreg_fast.summary import certificate_lines, coefficient_lines, well_explained
 from softreg_fast.tables import Roles, Table, read_penalty_weights, read_table
+from softreg_fast.writing import is_device
 
 PROGRAM = "softreg_fast"
+
+# What may be written where; the first is what a message suggests.
+TABLE_ENDINGS = (".csv", ".txt", ".dat")
+MODEL_ENDINGS = (".json", ".txt")
+REPORT_ENDINGS = (".html", ".htm")
 
 Vector = NDArray[np.float64]
 
@@ -65,7 +73,7 @@ class FitRequest:
 
     Attributes
     ----------
-    file, roles, file_format, delimiter
+    file, roles, file_format, delimiter, decimal
         As for `read_table`.
     alphas : list of float or None
         None: `n_alphas` of them, down to the largest times `eps`, which may be "auto" with folds.
@@ -90,6 +98,7 @@ class FitRequest:
     roles: Roles
     file_format: str | None
     delimiter: str | None
+    decimal: str | None
     alphas: list[float] | None
     n_alphas: int
     eps: float | str
@@ -118,7 +127,10 @@ def fit(request: FitRequest) -> list[str]:
     InputError
     """
     _check_outputs(request)
-    table = read_table(request.file, request.roles, request.file_format, request.delimiter)
+    table = read_table(
+        request.file, request.roles, request.file_format, request.delimiter, request.decimal
+    )
+    _note_all(table.notes)
     weights = _penalty_weights(request, table)
     found = _found(table, weights, request)
     written = _write(request, found, _settings(request, found, weights))
@@ -144,6 +156,7 @@ def predict(
     output: str | None = None,
     file_format: str | None = None,
     delimiter: str | None = None,
+    decimal: str | None = None,
 ) -> Iterator[str]:
     """Apply a model file to a table; the lines for standard output.
 
@@ -152,14 +165,15 @@ def predict(
     InputError
     """
     if output is not None:
-        check_writable(output, [model_file, file])
+        check_writable(output, [model_file, file], TABLE_ENDINGS)
     model = read_model(model_file)
     roles = Roles(features=model.names, n_features=model.n_features, first_index=model.first_index)
-    table = read_table(file, roles, file_format, delimiter)
+    table = read_table(file, roles, file_format, delimiter, decimal)
+    _note_all(table.notes)
     lines = csv_lines(_prediction_rows(model.path, table.X, alpha))
     if output is None:
         return lines
-    write_whole(output, lines)
+    save(output, lines)
     return iter([f"{table.X.shape[0]} predictions written to {output}\n"])
 
 
@@ -182,20 +196,22 @@ def _prediction_rows(fits: Path, X: Any, alpha: float | None) -> Iterator[Sequen
 
 
 def _check_outputs(request: FitRequest) -> None:
-    read = [request.file, request.roles.target, request.roles.weights, request.penalty_weights]
+    columns = [name for name in (request.roles.target, request.roles.weights) if name]
+    arrays = [name for name in columns if name.endswith(".npy")]
     outputs = {
-        "--coefficients": request.coefficients,
-        "--model": request.model,
-        "--report": request.report,
+        "--coefficients": (request.coefficients, TABLE_ENDINGS),
+        "--model": (request.model, MODEL_ENDINGS),
+        "--report": (request.report, REPORT_ENDINGS),
     }
     taken: dict[str, str] = {}
-    for option, name in outputs.items():
+    for option, (name, endings) in outputs.items():
         if name is None:
             continue
-        check_writable(name, read)
-        first = taken.setdefault(os.path.realpath(name), option)
-        if first != option:
-            raise InputError(f"{first} and {option} name the same file; give two names")
+        check_writable(name, [request.file, request.penalty_weights, *arrays], endings)
+        for first, other in taken.items():
+            if same_file(name, other) and not is_device(name):
+                raise InputError(f"{first} and {option} name the same file; give two names")
+        taken[option] = name
     if request.report is not None:
         check_pictures()
 
@@ -269,8 +285,7 @@ def _found(table: Table, weights: dict[str, Any], request: FitRequest) -> _Found
                 fits = search.path
     except (ValueError, TypeError) as error:
         raise InputError(f"{request.file}: {error}") from error
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
-        _note(text)
+    _note_all(dict.fromkeys(str(warning.message) for warning in caught))
     names = None if table.names is None else np.array(table.names, dtype=object)
     fits = dataclasses.replace(fits, feature_names=names)
     return _Found(table, design, fits, search, _selected(fits, search, request.select))
@@ -286,7 +301,12 @@ def _check_folds(request: FitRequest, table: Table) -> None:
 
 
 def _note(text: str) -> None:
-    print(f"{PROGRAM}: warning: {' '.join(text.split())}", file=sys.stderr)
+    print(printable(f"{PROGRAM}: warning: {' '.join(text.split())}"), file=sys.stderr)
+
+
+def _note_all(texts: Iterable[str]) -> None:
+    for text in texts:
+        _note(text)
 
 
 def _selected(fits: Path, search: CVPath | None, select: tuple[str, float] | None) -> int:
@@ -338,13 +358,13 @@ def _write(request: FitRequest, found: _Found, settings: dict[str, Any]) -> list
     kept = found.path.part(slice(found.k, found.k + 1)) if request.chooses else found.path
     model = Model(kept, request.roles.target, found.table.first_index, settings)
     if request.coefficients is not None:
-        write_whole(request.coefficients, csv_lines(_coefficient_rows(model)))
+        save(request.coefficients, csv_lines(_coefficient_rows(model)))
         lines.append(f"coefficients written to {request.coefficients}")
     if request.model is not None:
-        write_whole(request.model, model_text(model, __version__))
+        save(request.model, model_text(model, __version__))
         lines.append(f"model written to {request.model}")
     if request.report is not None:
-        write_whole(request.report, page(_report(request, found, settings)))
+        save(request.report, page(_report(request, found, settings)))
         lines.append(f"report written to {request.report}")
     return ["", *lines] if lines else []
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures
 
 from softreg_fast.cv import cv_path
-from softreg_fast.files import InputError, check_writable, reason, write_whole
+from softreg_fast.files import InputError, check_writable, reason, save
 from softreg_fast.path import path, solve
 from softreg_fast.report_page import Report, page
 from softreg_fast.report_pictures import check_pictures
@@ -317,7 +317,7 @@ def _ridge_lines(problem: Problem) -> list[str]:
 def _place_of_report(given: str | None) -> str | None:
     """Where to write the report; None where pictures cannot be drawn and nobody asked for them."""
     if given is not None:
-        check_writable(given)
+        check_writable(given, endings=(".html", ".htm"))
         check_pictures()
         return given
     try:
@@ -338,7 +338,7 @@ def _report_lines(problem: Problem, file: str | None) -> list[str]:
             "(pip install 'softreg_fast[plot]').",
         ]
     report = cross_validated(problem)
-    write_whole(file, page(report))
+    save(file, page(report))
     return [
         f"REPORT of a cross-validation, which chooses {report.model.df} features by the rule of "
         "one standard error.",

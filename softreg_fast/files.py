@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.result import Path, Status
+from softreg_fast.spelling import composed, printable
+from softreg_fast.writing import check_place, is_device, write_whole
 
 MODEL_FORMAT = "softreg_fast model"
 MODEL_VERSION = 1
@@ -23,7 +24,7 @@ class InputError(Exception):
     """Something that the user gave cannot be used; the text is one line for them."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(" ".join(text.split()))
+        super().__init__(printable(" ".join(text.split())))
 
 
 def check_readable(path: str) -> None:
@@ -178,12 +179,13 @@ def _model(held: dict[str, Any]) -> Model:
     if names is None:
         position = {}
     else:
+        names = [composed(name) for name in names]
         position = {name: j for j, name in enumerate(names)}
         if len(position) != p:
             raise ValueError(f"{len(position)} different names for {p} features")
     columns = [entry["coefficients"] for entry in entries]
     indices = [
-        position[name] if names is not None else int(name) - first
+        position[composed(name)] if names is not None else int(name) - first
         for column in columns
         for name in column
     ]
@@ -224,45 +226,66 @@ def _model(held: dict[str, Any]) -> Model:
 # Writing.
 
 
-def check_writable(path: str, inputs: Iterable[str | None] = ()) -> None:
-    """InputError if the file could not be written, before anything is computed for it."""
-    folder = os.path.dirname(os.path.realpath(path))
-    if os.path.isdir(path):
-        raise InputError(f"cannot write {path}: it is a folder; give the name of a file")
-    if not os.path.isdir(folder):
-        raise InputError(f"cannot write {path}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"cannot write {path}: the folder {folder} is not writable")
-    for given in inputs:
-        if given and os.path.realpath(given) == os.path.realpath(path):
-            raise InputError(f"{path} would be overwritten, but it is read; give another name")
+# Endings that promise a format.
+ENDINGS = re.compile(
+    r"\.(csv|tsv|txt|dat|json|html?|pdf|md|tex|xlsx?|ods|parquet|pq|feather|np[yz]|svm(light)?|libsvm"
+    r"|pkl|pickle|joblib|onnx|rds|rda(ta)?|png|svg|jpe?g|gif|xml|ya?ml|toml|gz|zip|bz2|xz|zst)"
+)
 
 
-def write_whole(path: str, pieces: Iterable[str]) -> None:
-    """Write a text file whole or not at all: beside its place first, then moved there."""
-    place = os.path.realpath(path)
-    folder = os.path.dirname(place)
-    beside = os.path.join(folder, f".softreg.{secrets.token_hex(8)}.part")
-    if os.path.exists(place) and not os.path.isfile(place):
-        beside = place  # a device or a pipe is written to, never replaced
+def check_writable(
+    path: str, inputs: Iterable[str | None] = (), endings: Sequence[str] = ()
+) -> None:
+    """Check that a file can be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : str
+    inputs : iterable of str or None
+        Files that are read, so that they must not be overwritten.
+    endings : sequence of str
+        Those that suit what will be written. Others that promise a format are refused; if these
+        are of HTML, which a browser knows by the ending alone, so is everything else.
+
+    Raises
+    ------
+    InputError
+    """
     try:
-        try:
-            with open(beside, "w", encoding="utf-8", newline="") as file:
-                file.writelines(pieces)
-                file.flush()
-                if beside != place:
-                    os.fsync(file.fileno())
-            if beside != place:
-                if os.path.exists(place):
-                    shutil.copymode(place, beside)
-                os.replace(beside, place)
-        finally:
-            if beside != place and os.path.exists(beside):
-                os.unlink(beside)
+        check_place(path)
+    except OSError as error:
+        raise InputError(str(error)) from None
+    for given in inputs:
+        if given and same_file(given, path):
+            raise InputError(f"{path} would be overwritten, but it is read; give another name")
+    ending = os.path.splitext(path)[1].lower()
+    if not endings or ending in endings or is_device(path):
+        return
+    if ENDINGS.fullmatch(ending) or ".html" in endings:
+        what = {".json": "a model is JSON", ".html": "a report is a page of HTML"}
+        raise InputError(
+            f"cannot write {path}: {what.get(endings[0], 'this is a table of CSV')}; "
+            f"give a name that ends in {endings[0]}"
+        )
+
+
+def same_file(first: str, second: str) -> bool:
+    """Return whether two names mean one file, through links and letters that a folder equates."""
+    try:
+        return os.path.samefile(first, second)
+    except OSError:  # one of them is not there
+        return os.path.realpath(first) == os.path.realpath(second)
+
+
+def save(path: str, content: str | Iterable[str]) -> None:
+    """Write a file by `write_whole`; what goes wrong is an `InputError`."""
+    try:
+        write_whole(path, content)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"cannot write {path}: {reason(error)}") from None
+        said = str(error) if error.errno is None else f"cannot write {path}: {reason(error)}"
+        raise InputError(said) from None
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:

@@ -5,10 +5,10 @@ The same fit gives the same page, byte by byte.
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from softreg_fast.cv import CVPath
 from softreg_fast.report_pictures import errors_picture, path_picture
 from softreg_fast.result import Path, Solution, Status
+from softreg_fast.spelling import printable
 from softreg_fast.summary import largest_first
 from softreg_fast.threads import config
 
@@ -313,6 +314,11 @@ def _cells(row: list[str], with_bars: bool) -> str:
     bar = f'<td class="bar">{numbers.pop()}</td>' if with_bars else ""
     cells = "".join(f"<td>{escape(number)}</td>" for number in numbers)
     return f"<th scope=row>{escape(name)}</th>{cells}{bar}"
+
+
+def escape(text: str) -> str:
+    """Return text as HTML that shows it, whatever a browser would make of its characters."""
+    return html.escape(printable(text, keep=""))
 
 
 _ABOUT_ERRORS = (

@@ -19,6 +19,7 @@ from softreg_fast.cv import CVPath
 from softreg_fast.display import CVPathDisplay, PathDisplay
 from softreg_fast.files import InputError
 from softreg_fast.result import Path
+from softreg_fast.spelling import printable
 
 # The colours that matplotlib is given and the page's names for them; a style sheet can then change
 # them. They are those of the light page.
@@ -73,6 +74,7 @@ def path_picture(
 
 
 def _shortened(name: str) -> str:
+    name = printable(name, keep="")
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softreg_fast.result import Path
+from softreg_fast.spelling import printable
 
 
 def well_explained(path: Path, share: float = 0.9) -> int:
@@ -30,7 +31,7 @@ def coefficient_lines(
     effect = coef * deviation
     support = largest_first(coef, effect)
     shown = support[:most]
-    names = [label(int(j)) for j in shown]
+    names = [printable(label(int(j)), keep="") for j in shown]
     width = min(max(map(len, ["(intercept)", "feature", *names])), 48)
     lines = [f"  {'feature':<{width}} {'coefficient':>12} {'per st.dev.':>12}"]
     lines += [

@@ -19,7 +19,8 @@ from sklearn.model_selection import KFold
 import softreg_fast
 from softreg_fast import EndOfGridWarning, commands, cv_path, demo, path, solve
 from softreg_fast.__main__ import main
-from softreg_fast.files import InputError, check_writable, read_model, write_whole
+from softreg_fast.files import InputError, check_writable, read_model
+from softreg_fast.writing import write_whole
 
 NAMES = ["rooms", "age", "tax, yearly", "distance"]
 
@@ -534,7 +535,8 @@ CSV_ERRORS = {
     "no rows": ("a,b,y\n", ["no rows"]),
     "only blank lines": ("\n\n", ["empty", "header"]),
     "only the target": ("y\n1\n2\n", ["no column left"]),
-    "no such target": ("a,b,Y\n1,2,3\n", ['no column "y"', 'it has "a", "b", "Y"']),
+    "no such target": ("a,b,Y\n1,2,3\n", ['no column "y"', 'did you mean "Y"']),
+    "no such name": ("a,b,Z\n1,2,3\n", ['no column "y"', 'it has "a", "b", "Z"']),
     "nearly the target": ("a,b,yy\n1,2,3\n", ['no column "y"', 'did you mean "yy"']),
     "open quotes": ('a,b,y\n1,2,3\n1,"2,3\n4,5,6\n', ["data.csv", "double quote"]),
 }
@@ -682,12 +684,15 @@ def test_parquet_with_errors(fails):
     assert 'no column "y"' in said(a=[1, 2])
 
 
-@pytest.mark.parametrize("missing", ["pandas", "pyarrow"])
-def test_parquet_without_the_extra(fails, monkeypatch, missing):
-    pytest.importorskip("pandas")
-    file_with("PAR1", "data.parquet")
+@pytest.mark.parametrize(("name", "missing"), [("data.csv", "pandas"), ("data.parquet", "pyarrow")])
+def test_tables_without_the_extra(fails, monkeypatch, name, missing):
+    file_with("a,y\n1,2\n", name)
     monkeypatch.setitem(sys.modules, missing, None)
-    assert 'pip install "softreg_fast[parquet]"' in fails("fit", "data.parquet", "--target", "y")
+    said = fails("fit", name, "--target", "y")
+    assert (
+        f'reading {name} needs {missing}; install it with: pip install "softreg_fast[tables]"'
+        in said
+    )
 
 
 WEIGHT_ERRORS = {
@@ -696,8 +701,8 @@ WEIGHT_ERRORS = {
     "negative": ("feature,l1\nage,-2\n", ["line 2", "'-2'"]),
     "text": ("feature,l1\nage,low\n", ["line 2", "'low'"]),
     "nan": ("feature,l1\nage,nan\n", ["line 2", "'nan'"]),
-    "columns": ("name,l1\nage,1\n", ['"name"', "wanted are feature and l1"]),
-    "other column": ("feature,l3\nage,1\n", ['"l3"', "wanted are feature and l1"]),
+    "columns": ("name,l1\nage,1\n", ['"name"', "expected feature and l1"]),
+    "other column": ("feature,l3\nage,1\n", ['"l3"', "expected feature and l1"]),
     "short": ("feature,l1,l2\nage,1\n", ["line 2 has 2 cells"]),
     "the target": ("feature,l1\nprice,1\n", ['"price"']),
 }
@@ -756,7 +761,7 @@ def test_tables_that_do_not_fit_the_model(call, fails):
     X, _ = write_table()
     call("fit", "data.csv", "--target", "price", "--alpha", 0.1, "--model", "m.json")
     write_csv("new.csv", ["age", "distance", "other"], [[1, 2, 3]])
-    assert '2 of the 4 columns that the model wants: "rooms", "tax, yearly"' in fails(
+    assert '2 of the 4 columns that the model was fitted on: "rooms", "tax, yearly"' in fails(
         "predict", "m.json", "new.csv"
     )
     write_csv("new.csv", [*NAMES, "age"], [[1, 2, 3, 4, 5]])
@@ -764,7 +769,7 @@ def test_tables_that_do_not_fit_the_model(call, fails):
     write_csv("new.csv", NAMES, [[1, 2, 3, "none"]])
     assert 'column "distance", line 2' in fails("predict", "m.json", "new.csv")
     np.savez("new.npz", X=X[:, :3])
-    assert "3 columns, the model wants 4" in fails("predict", "m.json", "new.npz")
+    assert "3 columns, the model has 4" in fails("predict", "m.json", "new.npz")
     assert "0.1 alone" in fails("predict", "m.json", "data.csv", "--alpha", 0.2)
     write_csv("new.csv", NAMES, X.tolist())
     assert call("predict", "m.json", "new.csv")[1].count("\n") == 31
@@ -774,7 +779,7 @@ def test_without_names_columns_are_matched_by_position(call, fails):
     X, y = write_table()
     np.savez("data.npz", X=X, y=y)
     call("fit", "data.npz", "--alpha", 0.1, "--model", "m.json")
-    assert "5 columns, the model wants 4" in fails("predict", "m.json", "data.csv")
+    assert "5 columns, the model has 4" in fails("predict", "m.json", "data.csv")
     write_csv("new.csv", NAMES, X.tolist())
     code, out, _ = call("predict", "m.json", "new.csv")
     assert code == 0
@@ -848,7 +853,9 @@ def test_outputs_are_checked_before_the_fit(fails, monkeypatch):
         assert "it is a folder" in fails(*fit, option, "folder")
         assert "is read" in fails(*fit, option, "data.csv")
     assert "same file" in fails(*fit, "--model", "out", "--coefficients", "./out")
-    assert "--model and --report" in fails(*fit, "--model", "out", "--report", "./out")
+    os.symlink("report.html", "out")
+    assert "--model and --report" in fails(*fit, "--model", "out", "--report", "report.html")
+    os.unlink("out")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = fails(*fit, "--report", "report.html")
     assert "pip install 'softreg_fast[plot]', or leave out --report" in said

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+
+from softreg_fast.writing import whole_file, write_whole
 
 FORMAT = "softreg_fast path of networks"
 VERSION = 1
@@ -104,11 +103,12 @@ class Checkpoints:
     def save(self, k: int, row: Mapping[str, Any], content: dict[str, Any]) -> None:
         """The k-th strength is done. The weights come first, the line in the index last."""
         content = {"format": FORMAT, "version": VERSION, "strength": row["strength"], **content}
-        self._write(self.file(k), lambda file: torch.save(content, file))
+        with whole_file(self.file(k)) as file:
+            torch.save(content, file)
         rows = [*self.rows[:k], dict(row)]
         index = {"format": FORMAT, "version": VERSION, "shapes": self.shapes}
         text = json.dumps({**index, "done": [_with_null(each) for each in rows]}, indent=1)
-        self._write(self.folder / INDEX, lambda file: file.write(text.encode()))
+        write_whole(self.folder / INDEX, text)
         self.rows = rows
 
     def load(self, k: int) -> dict[str, Any]:
@@ -123,18 +123,6 @@ class Checkpoints:
                 "train anew."
             ) from error
         return content
-
-    def _write(self, place: Path, write: Callable[[Any], Any]) -> None:
-        beside = self.folder / f".softreg.{secrets.token_hex(8)}.part"
-        try:
-            with open(beside, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, place)
-        finally:
-            with suppress(FileNotFoundError):
-                beside.unlink()
 
 
 def _is_ours(file: Path) -> bool:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy as np
 from softreg_fast.nn import header
 from softreg_fast.nn.graph import read
 from softreg_fast.nn.layers import Graph, Layer
+from softreg_fast.writing import write_whole
 
 # The newest operators that are used are Gelu's, of this set.
 OPSET = 20
@@ -106,22 +105,6 @@ def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -
     """
     graph, _ = read(model, example_inputs)
     write_whole(path, onnx_bytes(graph))
-
-
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: beside its place first, then moved there."""
-    place = Path(path).resolve()
-    if place.is_dir():
-        raise IsADirectoryError(f"{place} is a folder; give the name of a file.")
-    beside = place.with_name(f".softreg.{secrets.token_hex(8)}.part")
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, place)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------

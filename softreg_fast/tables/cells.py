@@ -1,0 +1,122 @@
+"""What a cell of a table holds, in words where it is no number."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# How tables write a missing value, in lower case.
+MISSING = frozenset(
+    {
+        "", "na", "n/a", "nan", "-nan", "null", "none", "?", ".", "<na>", "#na", "#n/a", "#n/a n/a",
+        "#num!", "#div/0!", "#value!", "#ref!", "#name?", "1.#ind", "-1.#ind", "1.#qnan", "nat",
+    }
+)  # fmt: skip
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_INFINITE = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?", re.ASCII)
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([ T].*)?"
+    r"|\d{1,2}:\d{2}(:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}",
+    re.ASCII,
+)
+_MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+", "．": "."})
+
+
+class Problem(NamedTuple):
+    """Why a cell is no number: a kind, so that columns with the same one are found, and words."""
+
+    kind: str
+    words: str
+
+
+def as_number(cell: str, decimal: str = ".") -> float | None:
+    """Return the number in a cell, or None; its digits are 0 to 9, with nothing between them."""
+    text = cell.strip()
+    if decimal != ".":
+        text = text.replace(".", " ").replace(decimal, ".")
+    if _NUMBER.fullmatch(text) or _INFINITE.fullmatch(text):
+        return float(text)
+    return None
+
+
+def problem_of(cell: str, decimal: str = ".", delimiter: str = ",") -> Problem | None:
+    """Return what keeps a cell from being a finite number that float64 holds, if anything does."""
+    text = cell.strip()
+    value = as_number(text, decimal)
+    if value is not None:
+        return _problem_of_number(text, value)
+    if text.lower() in MISSING:
+        given = f"holds {text!r}, a missing value" if text else "is empty"
+        return Problem(
+            "missing", f"{given}; expected a number in every row: fill it in, remove the row"
+        )
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    kind, way = _way_of_text(text, decimal, delimiter)
+    return Problem(kind, f"holds {shown!r}; expected a number: {way}")
+
+
+def _problem_of_number(text: str, value: float) -> Problem | None:
+    if not np.isfinite(value):
+        return Problem("infinite", f"holds {text!r}; expected a finite number: correct it")
+    if abs(value) > 2.0**53 and re.fullmatch(r"[-+]?\d+", text) and int(value) != int(text):
+        return too_long(text)
+    return None
+
+
+def too_long(number: object) -> Problem:
+    """Return the problem of an integer that float64 would round."""
+    return Problem(
+        "too long",
+        f"holds {number}, an integer beyond 2^53 that float64 would round; expected a number of "
+        "fewer digits: subtract a constant, or round it yourself",
+    )
+
+
+def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
+    """Return the kind of a text, and what to write instead."""
+    plain = "".join(
+        str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text.translate(_MINUS)
+    )
+    if decimal == ",":
+        if as_number(text) is not None:
+            return "mark", "its decimal mark is a point, but --decimal says a comma"
+        if re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+(,\d*)?", text, re.ASCII):
+            return "mark", f"write {text.replace('.', '')}, without points between thousands"
+    elif _THOUSANDS.fullmatch(text):
+        # between commas that part the cells, one in a cell is not there for decimals
+        way = f"write {text.replace(',', '')}, without commas between thousands"
+        if delimiter != "," and text.count(",") == 1 and "." not in text:
+            way = f"if its comma is a decimal mark, say --decimal ,; if not, {way}"
+        return "mark", way
+    elif _COMMA.fullmatch(text):
+        return "mark", f"say --decimal , if its comma is a decimal mark (or write {_dotted(text)})"
+    if text.lower() in ("true", "false"):
+        return "text", "a column of nothing but true and false is read as 1 and 0, this one mixes"
+    if _DATE.fullmatch(text):
+        return "text", "write dates and times as numbers, such as days since the first"
+    if plain != text and as_number(plain, decimal) is not None:
+        return "digits", f"write {plain}, with the digits 0 to 9 and a plain sign"
+    return "text", "write categories as 0/1"
+
+
+def _dotted(text: str) -> str:
+    return text.replace(",", ".")
+
+
+def rounded(values: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return the positions of integers that float64 does not hold."""
+    limit = 2**53
+    if not values.size or (-limit <= int(values.min()) and int(values.max()) <= limit):
+        return np.empty(0, dtype=np.intp)
+    floats = values.astype(np.float64)
+    top = 2.0**63 if values.dtype.kind == "i" else 2.0**64
+    fits = floats < top
+    back = np.where(fits, floats, 0.0).astype(values.dtype)
+    return np.flatnonzero(~fits | (back != values))

@@ -1,0 +1,130 @@
+"""Parquet files, read by pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from softreg_fast.files import InputError, brief
+from softreg_fast.spelling import composed, listed
+from softreg_fast.tables.cells import problem_of
+from softreg_fast.tables.foreign import as_floats, foreign
+from softreg_fast.tables.roles import Roles, Table, Vector, by_position, choose
+
+
+class _Column(NamedTuple):
+    """A column: its name, and the field of the file or the range that holds its numbers."""
+
+    name: str
+    field: Any
+    numbers: range | None = None
+    is_category: bool = False  # integers of a pandas category are stored like any others
+
+
+def read_parquet(path: str, roles: Roles) -> Table:
+    """Return the table in a Parquet file; a pandas index with a name is a column like any other."""
+    try:
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise InputError(
+            f'reading {path} needs pyarrow; install it with: pip install "softreg_fast[tables]" '
+            f"({brief(error)})"
+        ) from None
+    with foreign(f"{path} cannot be read as Parquet"), pq.ParquetFile(path) as file:
+        columns = _columns_of(file.schema_arrow)
+        n = file.metadata.num_rows
+        if not n:
+            raise InputError(f"{path} has no rows")
+        names = [column.name for column in columns]
+        chosen = choose(names, roles, path)
+        needed = [columns[j] for j in chosen.needed]
+        _check_types(file, needed, roles, path)
+        fields = [column.field.name for column in needed if column.numbers is None]
+        table = file.read(columns=fields)
+    X = np.empty((n, len(chosen.features)), order="F")
+    others = {}
+    for k, (j, column) in enumerate(zip(chosen.needed, needed, strict=True)):
+        values = _floats(column, table, roles, path)
+        if k < len(chosen.features):
+            X[:, k] = values
+        else:
+            others[j] = values
+    return Table(
+        X,
+        [names[j] for j in chosen.features],
+        None if chosen.target is None else others[chosen.target],
+        None if chosen.weights is None else others[chosen.weights],
+        notes=by_position(roles, names, path),
+    )
+
+
+def _columns_of(schema: Any) -> list[_Column]:
+    """Return the columns of the data frame that was written, and its indices that have names."""
+    written = schema.pandas_metadata or {}
+    indices = written.get("index_columns", [])
+    kinds = {each["field_name"]: each["pandas_type"] for each in written.get("columns", [])}
+    names = {
+        each["field_name"]: each["name"]
+        for each in written.get("columns", [])
+        if each["field_name"] in indices
+    }
+    columns = []
+    for field in schema:
+        name = names.get(field.name, field.name)
+        if name is not None:
+            is_category = kinds.get(field.name) == "categorical"
+            columns.append(_Column(composed(str(name)), field, None, is_category))
+    for each in indices:
+        if isinstance(each, dict) and each["name"] is not None:
+            numbers = range(each["start"], each["stop"], each["step"])
+            columns.append(_Column(composed(str(each["name"])), None, numbers))
+    return columns
+
+
+def _check_types(file: Any, needed: Sequence[_Column], roles: Roles, path: str) -> None:
+    """Check that all columns hold numbers; one that does not is named, and others like it."""
+    stored = (column for column in needed if column.numbers is None)
+    wrong = [column for column in stored if column.is_category or _is_no_number(column.field.type)]
+    if not wrong:
+        return
+    name = wrong[0].name
+    way_out = roles.way_out(name, [column.name for column in wrong])
+    raise InputError(f"{path}: column {listed([name])}{_type_in_words(file, wrong[0])}{way_out}")
+
+
+def _is_no_number(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
+    return not any(test(kind) for test in tests)
+
+
+def _type_in_words(file: Any, column: _Column) -> str:
+    from pyarrow import types
+
+    field = column.field
+    if column.is_category or types.is_dictionary(field.type):
+        return f" holds categories ({field.type}); expected numbers: write them as columns of 0/1"
+    if types.is_temporal(field.type) or types.is_interval(field.type):
+        what = f" holds dates or times ({field.type})"
+        return f"{what}; expected numbers: write them so, such as days since the first"
+    first = next(file.iter_batches(1, columns=[field.name])).column(0)[0].as_py()
+    given = repr(first)[:40]
+    return f", row 1 holds {given} ({field.type}); expected numbers: write categories as 0/1"
+
+
+def _floats(column: _Column, table: Any, roles: Roles, path: str) -> Vector:
+    where, way_out = f"{path}: column {listed([column.name])}", roles.way_out(column.name)
+    if column.numbers is not None:
+        return as_floats(np.array(column.numbers), where, way_out)
+    values = table.column(table.column_names.index(column.field.name))
+    if values.null_count:
+        row = int(np.flatnonzero(values.is_null().to_numpy())[0])
+        missing = problem_of("")
+        assert missing is not None
+        raise InputError(f"{where}, row {row + 1} {missing.words}{way_out}")
+    if str(values.type).startswith("decimal"):
+        values = values.cast("float64")
+    return as_floats(values.to_numpy(), where, way_out)
