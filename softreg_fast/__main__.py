@@ -16,6 +16,7 @@ from softreg_fast import __version__, show_config
 from softreg_fast.commands import PROGRAM, FitRequest, Folds, fit, predict
 from softreg_fast.cv import RULES
 from softreg_fast.files import InputError, reason
+from softreg_fast.hints import OTHER_OPTIONS
 from softreg_fast.spelling import as_names, composed, nearest, printable
 from softreg_fast.tables import TABLE_FORMATS, Roles
 from softreg_fast.tables.cells import as_number
@@ -52,59 +53,6 @@ examples:
   softreg_fast predict model.json new_houses.csv > predictions.csv
   softreg_fast predict model.json new_houses.csv --alpha 0.1 --output predictions.csv
 """
-
-
-BOUNDS = "--positive bounds coefficients by 0; solve(bounds=...) in Python knows other bounds"
-
-# Options of other programs, and what ours are called or do instead.
-OTHER_OPTIONS = {
-    "--lambda": "--alpha",
-    "--lambdas": "--alphas",
-    "--s": "--select alpha=A chooses a model of the path",
-    "--nlambda": "--n-alphas",
-    "--n-lambda": "--n-alphas",
-    "--n-lambdas": "--n-alphas",
-    "--lambda-min-ratio": "--eps",
-    "--lambda.min.ratio": "--eps",
-    "--nfolds": "--cv",
-    "--n-folds": "--cv",
-    "--folds": "--cv",
-    "--kfold": "--cv",
-    "--shuffle": "--seed",
-    "--random-state": "--seed",
-    "--penalty-factor": "--penalty-weights",
-    "--penalty-factors": "--penalty-weights",
-    "--l1-weights": "--penalty-weights",
-    "--l2-weights": "--penalty-weights",
-    "--exclude": "--ignore",
-    "--drop": "--ignore",
-    "--lower-limits": BOUNDS,
-    "--lower-bounds": BOUNDS,
-    "--upper-limits": BOUNDS,
-    "--bounds": BOUNDS,
-    "--nonnegative": "--positive",
-    "--family": "the loss is always that of least squares",
-    "--loss": "the loss is always that of least squares",
-    "--n-jobs": "--threads",
-    "--jobs": "--threads",
-    "--nthreads": "--threads",
-    "--n-threads": "--threads",
-    "--thresh": "--tol",
-    "--maxit": "--max-iter",
-    "--normalize": "--standardize",
-    "--standardise": "--standardize",
-    "--no-standardize": "columns are as they are without --standardize",
-    "--fit-intercept": "there is an intercept unless --no-intercept is said",
-    "--intercept": "there is an intercept unless --no-intercept is said",
-    "--sample-weight": "--weights",
-    "--sample-weights": "--weights",
-    "--label": "--target",
-    "--response": "--target",
-    "--y": "--target",
-    "--sep": "--delimiter",
-    "--dec": "--decimal",
-    "--out": "--output",
-}
 
 
 class _Parser(argparse.ArgumentParser):

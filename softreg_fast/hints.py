@@ -1,12 +1,13 @@
-"""Hints for names that are not known: those of other packages, and those that were misspelt."""
+"""Hints for words that are not known: those of other packages, and those that were misspelt."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
+
+from softreg_fast.spelling import nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +60,58 @@ ADVICE = {
     "weights": "give sample_weight for samples, l1_weights and l2_weights for features",
 }
 
+_BOUNDS = "--positive bounds coefficients by 0; solve(bounds=...) in Python knows other bounds"
+
+# Options of other programs, and what ours on the command line are called or do instead.
+OTHER_OPTIONS = {
+    "--lambda": "--alpha",
+    "--lambdas": "--alphas",
+    "--s": "--select alpha=A chooses a model of the path",
+    "--nlambda": "--n-alphas",
+    "--n-lambda": "--n-alphas",
+    "--n-lambdas": "--n-alphas",
+    "--lambda-min-ratio": "--eps",
+    "--lambda.min.ratio": "--eps",
+    "--nfolds": "--cv",
+    "--n-folds": "--cv",
+    "--folds": "--cv",
+    "--kfold": "--cv",
+    "--shuffle": "--seed",
+    "--random-state": "--seed",
+    "--penalty-factor": "--penalty-weights",
+    "--penalty-factors": "--penalty-weights",
+    "--l1-weights": "--penalty-weights",
+    "--l2-weights": "--penalty-weights",
+    "--exclude": "--ignore",
+    "--drop": "--ignore",
+    "--lower-limits": _BOUNDS,
+    "--lower-bounds": _BOUNDS,
+    "--upper-limits": _BOUNDS,
+    "--bounds": _BOUNDS,
+    "--nonnegative": "--positive",
+    "--family": "the loss is always that of least squares",
+    "--loss": "the loss is always that of least squares",
+    "--n-jobs": "--threads",
+    "--jobs": "--threads",
+    "--nthreads": "--threads",
+    "--n-threads": "--threads",
+    "--thresh": "--tol",
+    "--maxit": "--max-iter",
+    "--normalize": "--standardize",
+    "--standardise": "--standardize",
+    "--no-standardize": "columns are as they are without --standardize",
+    "--fit-intercept": "there is an intercept unless --no-intercept is said",
+    "--intercept": "there is an intercept unless --no-intercept is said",
+    "--sample-weight": "--weights",
+    "--sample-weights": "--weights",
+    "--label": "--target",
+    "--response": "--target",
+    "--y": "--target",
+    "--sep": "--delimiter",
+    "--dec": "--decimal",
+    "--out": "--output",
+}
+
 # Functions and classes of other packages that a user may look for here, and what does their work.
 NAMES = {
     "cv_glmnet": "cv_path",
@@ -72,11 +125,8 @@ NAMES = {
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return 'did you mean ...?' if one of the known words is close, whatever its case, else ''."""
-    folded: dict[str, str] = {}
-    for name in known:
-        folded.setdefault(name.casefold(), name)
-    close = difflib.get_close_matches(word.casefold(), folded, n=1)
-    return f"did you mean {folded[close[0]]!r}?" if close else ""
+    close = nearest(word, list(known))
+    return "" if close is None else f"did you mean {close!r}?"
 
 
 def with_hints(function: Callable[P, R]) -> Callable[P, R]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.contents import columns_at, is_lazy
 from softreg_fast.hints import suggestion
+from softreg_fast.spelling import composed
 
 Names = NDArray[np.object_]
 
@@ -78,8 +78,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _key(name: Any) -> Any:
-    # the same letter, an accent for one, can be written in several ways
-    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
+    return composed(name) if isinstance(name, str) else name
 
 
 def _positions(labels: Names, names: Names) -> list[int]:
