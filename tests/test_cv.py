@@ -678,10 +678,15 @@ def test_callbacks_of_scikit_learn(rng):
     with pytest.raises(ValueError, match="rule must be"):
         LassoCV(rule="max").set_callbacks(recorder).fit(X, y)
     assert recorder.alive == 0
-    for options in ({"alpha_per_target": True}, {"patience": 2}, {"criterion": "bic"}):
+    folds = {"cv": 2}
+    for options in (
+        {"alpha_per_target": True, **folds},
+        {"patience": 2, **folds},
+        {"criterion": "bic"},
+    ):
         other = Recorder()
         Y = np.column_stack([y, -y]) if "alpha_per_target" in options else y
-        LassoCV(cv=2, alphas=5, **options).set_callbacks(other).fit(X, Y)
+        LassoCV(alphas=5, **options).set_callbacks(other).fit(X, Y)
         assert sorted(other.begun) == sorted(other.ended)
         assert other.begun[0] == other.ended[-1] == "fit"
 
