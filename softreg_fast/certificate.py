@@ -8,6 +8,7 @@ all slopes are computed from X, and the dual point is a better one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ def certified(
     kept: Kept,
     design: Design,
     penalty: PenaltyVectors,
-    strengths: tuple[Vector, Vector],
+    strengths: Sequence[Vector | list[float]],
     tol: float,
     doubt: Doubt,
 ) -> Kept:
@@ -66,14 +67,16 @@ def certified(
     design : Design
     penalty : PenaltyVectors
         In the engine's units; its l1 and l2 are multiplied by the strengths.
-    strengths : two ndarray (n_fits,)
+    strengths : those of L1 and those of L2, one of each for every fit
     tol : float
         Of the gap, in the engine's units.
     doubt : Doubt
     """
     rows = doubt.of(kept)
-    if has_dependent(design, unpenalised(penalty, *strengths)):
-        rows = np.arange(len(kept.figures))
+    if len(kept.figures):
+        last = [each[len(kept.figures) - 1] for each in strengths]
+        if has_dependent(design, unpenalised(penalty, *last)):
+            rows = np.arange(len(kept.figures))
     if not rows.size:
         return kept
     figures = kept.figures.copy()
@@ -96,12 +99,12 @@ def certified(
     return kept._replace(figures=figures)
 
 
-def unpenalised(penalty: PenaltyVectors, l1_strength: Vector, l2_strength: Vector) -> Index:
-    """Features that nothing holds at the last of the strengths: neither penalty nor two bounds."""
+def unpenalised(penalty: PenaltyVectors, l1_strength: float, l2_strength: float) -> Index:
+    """Features that nothing holds: neither a penalty of these strengths nor two bounds."""
     l1, l2, lower, upper = penalty
-    if not l1_strength.size or (l1_strength[-1] > 0.0 and l1.all()):
+    if l1_strength > 0.0 and l1.all():
         return NONE
-    free = (l1_strength[-1] * l1 == 0.0) & (l2_strength[-1] * l2 == 0.0)
+    free = (l1_strength * l1 == 0.0) & (l2_strength * l2 == 0.0)
     return np.flatnonzero(free & (lower < upper) & (np.isinf(lower) | np.isinf(upper)))
 
 

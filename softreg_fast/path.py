@@ -593,8 +593,7 @@ def solve_design(
     engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng, gram_memory)
     status = engine.solve(*penalty.strengths, tol, max_iter)
     engine.keep(status)
-    l1_strength, l2_strength = penalty.strengths
-    strengths = np.array([l1_strength]), np.array([l2_strength])
+    strengths = [[strength] for strength in penalty.strengths]
     kept = certified(engine.kept(), design, scaled, strengths, tol, engine.doubt)
     _, gap, sumsq, _, status = kept.figures[0].tolist()
     found = _coefficients(design, vectors, kept)
