@@ -12,11 +12,12 @@ from torch.optim import Optimizer
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.decay import warn_of_decay
-from softreg_fast.nn.penalties import Elementwise, Kept, Penalty
+from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN, Elementwise, Kept, Penalty
 from softreg_fast.nn.rules import Rules, parameters_of, targets_of
 from softreg_fast.nn.support import (
     STEPS_BETWEEN_DEATHS,
     Watch,
+    check_loaded,
     check_schedule,
     hold,
     is_frozen,
@@ -194,7 +195,8 @@ class ProxAdamW(Optimizer):
 
     def _look(self, group: dict[str, Any], k: int, parameter: torch.Tensor) -> None:
         # before the first step, and now and then: whether the penalty has made all of it zero
-        if group["penalty"] is None:
+        nameless_bias = not group["names"] and parameter.ndim < 2
+        if group["penalty"] is None or nameless_bias:
             return
         n_steps, scale = self._n_steps(parameter), float(group["strength_scale"])
         due = n_steps % STEPS_BETWEEN_DEATHS == 0 and not is_frozen(group, n_steps)
@@ -224,6 +226,7 @@ class ProxAdamW(Optimizer):
             and all(state[name].is_contiguous() for name in state if name != "step")
         )
         own = {**group, "penalty": self._penalty_of(group, parameter)}
+        own["seen_only"] = group["seen_only"] or int(state["step"]) <= STEPS_TO_BE_SEEN
         if fits:
             _fused(own, parameter, gradient.contiguous(), state)
         else:
@@ -249,7 +252,17 @@ class ProxAdamW(Optimizer):
         return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As of every optimiser; the penalties stay those that were given."""
+        """As of every optimiser; the penalties stay those that were given.
+
+        Raises
+        ------
+        ValueError
+            If it is the state of weights of other shapes; nothing is loaded then.
+        """
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=False):
+            for k, key in enumerate(saved["params"][: len(group["params"])]):
+                held = state_dict["state"].get(key, {})
+                check_loaded(_name_of(group, k), group["params"][k], held)
         before = list(self.param_groups)
         super().load_state_dict(state_dict)
         for group, given in zip(self.param_groups, before, strict=True):
