@@ -206,6 +206,14 @@ def test_a_checkpoint_of_another_model_is_refused_wherever_it_is_read(shape, fir
         assert optimizer.param_groups[0]["lr"] == 1e-3
 
 
+def test_other_groups_are_no_other_model():
+    model = network()
+    dense = torch.optim.AdamW(model.parameters())
+    descend(model, dense, 1)
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        ProxAdamW(param_groups(model, RULES)).load_state_dict(saved(dense))
+
+
 def test_the_type_of_a_number_is_no_other_option():
     model = network()
     optimizer = torch.optim.Adam(model.parameters())
@@ -478,6 +486,20 @@ def test_a_bias_of_zeros_is_no_death(kind):
         optimizer = made(kind, model, {"0.bias": L1(strength=9.0)})
     descend(model, optimizer, 100)
     assert not model[0].bias.any()
+
+
+@pytest.mark.parametrize("twice", [twice_by_deepcopy, twice_by_pickle])
+@pytest.mark.parametrize("kind", ["attach", "ours"])
+def test_copies_tell_of_deaths_too(kind, twice):
+    model = network()
+    optimizer = made(kind, model, {"0.weight": L1(strength=1e-9)})
+    descend(model, optimizer, 40)
+    model, optimizer = twice(model, optimizer)
+    descend(model, optimizer, 5)
+    optimizer.param_groups[0]["lr"] = 0.0
+    torch.nn.init.zeros_(model[0].weight)
+    with pytest.warns(UserWarning, match=r"0\.weight zero"):
+        descend(model, optimizer, 5)
 
 
 def test_a_layer_that_dies_again_is_not_told_again():

@@ -129,8 +129,8 @@ def attach(
     Under Adam and its kin, weights that never had a gradient have no metric: their steps would be
     as long as eps allows. In what is looked up (Embedding, EmbeddingBag), and in parameters of
     modules that are not known, which may be looked up, they stay as they are. In layers that use
-    all of their weights (Linear, convolutions, recurrent ones, attention) they have no effect, and
-    go.
+    all of their weights (Linear, convolutions, recurrent ones, attention), what had none in its
+    first 100 steps has no effect, and goes.
     Beside AdamW set weight_decay=0: its decay is no part of any objective; there is a warning.
     Another one tells when a penalty has made all of a parameter zero.
 

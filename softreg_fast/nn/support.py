@@ -200,17 +200,21 @@ class Watch:
     """
 
     def __init__(self) -> None:
+        self._known: set[int] = set()
         self._alive: set[int] = set()
-        self._told: set[int] = set()
+
+    def knows(self, parameter: torch.Tensor) -> bool:
+        """Whether it has been looked at."""
+        return id(parameter) in self._known
 
     def look(self, parameter: torch.Tensor, name: str, penalty: Penalty, scale: float) -> None:
-        """Look whether it is all zero, and was not when last looked at."""
-        if id(parameter) in self._told or "bias" in name.rpartition(".")[2]:
-            return
-        if bool(parameter.detach().any()):
-            self._alive.add(id(parameter))
-        elif id(parameter) in self._alive:
-            self._told.add(id(parameter))
+        """Look whether it is all zero, and was not when first looked at."""
+        key, alive = id(parameter), bool(parameter.detach().any())
+        if key not in self._known and alive and "bias" not in name.rpartition(".")[2]:
+            self._alive.add(key)
+        self._known.add(key)
+        if not alive and key in self._alive:
+            self._alive.discard(key)
             if not _expected.get():
                 warnings.warn(
                     f"The penalty has made all weights of {name} zero: "

@@ -15,7 +15,7 @@ from softreg_fast.nn.keras.regularizers import (
 )
 from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN
 
-# Variables of layers that use all of their weights: those without a gradient have no effect.
+# Variables of layers that use all of their weights: what stays without gradient has no effect.
 DENSE = (
     *("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"),
     *("bias", "gamma", "beta", "alpha"),
@@ -212,7 +212,8 @@ class ProxAdam(AdamMetric, keras.optimizers.Adam):
     your own call `build(model.trainable_variables)` first. They stay with it until another of our
     optimizers takes them or `release()` is called. With gradient accumulation only real updates
     count. With `use_ema` an average is zero where the trained weight is. Embeddings, and variables
-    whose name is not that of a kernel, keep what never had a gradient.
+    whose name is not that of a kernel, keep what never had a gradient; kernels do so for their
+    first 100 updates.
 
     Examples
     --------
