@@ -57,8 +57,8 @@ SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
     for (i = 0; i < n; i++) {
         const SR_T u = t[i], b = s[i], size = SR_TYPED(sr_abs)(z[i]);
         const SR_T soft = SR_NAME(sr_soft)(z[i], u * b);
-        const SR_T shifted = z[i] > 0 ? a * b * u : -a * b * u;
-        const SR_T middle = ((a - 1) * z[i] - shifted) / (a - 1 - u);
+        const SR_T beyond = z[i] > 0 ? z[i] - a * b : z[i] + a * b;
+        const SR_T middle = z[i] + u * beyond / (a - 1 - u); /* z itself, to the bit, for u = 0 */
         const SR_T convex = size <= b * (1 + u) ? soft : size <= a * b ? middle : z[i];
         const SR_T half = size <= b * (a + 1 + u) / 2 ? soft : z[i];
         const SR_T jump = size <= b * SR_TYPED(sr_sqrt)(u * (a + 1)) ? 0 : z[i];

@@ -725,6 +725,14 @@ def test_without_keras(monkeypatch):
 # -- nothing silently lost -------------------------------------------------------------------------
 
 
+def test_a_bias_of_zeros_is_no_death(rng):
+    bias = {"bias_regularizer": L1(strength=99.0), "bias_initializer": "ones"}
+    model = keras.Sequential([keras.layers.Dense(3, "tanh", **bias), keras.layers.Dense(1)])
+    model.compile(ProxAdam(0.1), loss="mse")
+    model.fit(*data(rng), verbose=0, callbacks=[SparsityMonitor()])
+    assert not array(model.layers[0].bias).any()
+
+
 @pytest.mark.parametrize("name", ["embeddings", "table"])
 def test_rows_of_a_table_that_were_never_seen_stay(rng, name):
     w = rng.standard_normal((6, 3))
@@ -740,7 +748,9 @@ def test_rows_of_a_table_that_were_never_seen_stay(rng, name):
     kernel = variable_of(w, L1(strength=1.0))
     optimizer = ProxAdam(0.01)
     optimizer.build([kernel])
-    optimizer.apply([tensor(g)])
+    for _ in range(101):
+        assert_array_equal(array(kernel)[unseen], w[unseen])  # they may yet be used
+        optimizer.apply([tensor(g)])
     assert not array(kernel)[unseen].any()  # inputs without any effect
 
 

@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -180,6 +181,53 @@ def test_a_checkpoint_of_another_model_is_refused(dense):
     descend(model, optimizer, 1)
 
 
+@pytest.mark.parametrize("shape", [(9, 8), (8, 6)])  # of these, one with as many weights
+@pytest.mark.parametrize("first", ["ours", "load"])
+def test_a_checkpoint_of_another_model_is_refused_wherever_it_is_read(shape, first):
+    n_outputs, n_inputs = shape
+    other, model = torch.nn.Linear(n_inputs, n_outputs), torch.nn.Linear(8, 6)
+    if first == "ours":
+        theirs = ProxAdamW(param_groups(other, RULES), lr=0.5)
+        optimizer = ProxAdamW(param_groups(model, RULES))
+    else:
+        theirs = torch.optim.SGD(other.parameters(), lr=0.1)
+        attach(other, theirs, RULES)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    other(torch.ones(2, n_inputs)).sum().backward()
+    theirs.step()
+    refused = partial(attach, model, optimizer, RULES)
+    if first == "ours":
+        refused = partial(optimizer.load_state_dict, saved(theirs))
+    else:
+        optimizer.load_state_dict(saved(theirs))
+    with pytest.raises(ValueError, match=rf"weight has the shape \({n_outputs}, {n_inputs}\), in"):
+        refused()
+    if first == "ours":
+        assert optimizer.param_groups[0]["lr"] == 1e-3
+
+
+def test_other_groups_are_no_other_model():
+    model = network()
+    dense = torch.optim.AdamW(model.parameters())
+    descend(model, dense, 1)
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        ProxAdamW(param_groups(model, RULES)).load_state_dict(saved(dense))
+
+
+def test_the_type_of_a_number_is_no_other_option():
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters())
+    attach(model, optimizer, {torch.nn.Linear: L1(strength=1)})
+    for strength in (1.0, np.float64(1.0)):
+        again = torch.optim.Adam(model.parameters())
+        attach(model, again, {torch.nn.Linear: L1(strength=strength)})
+        again.load_state_dict(saved(optimizer))  # without a warning
+    again = torch.optim.Adam(model.parameters())
+    attach(model, again, {torch.nn.Linear: L1(strength=1.5)})
+    with pytest.warns(UserWarning, match=r"L1\(strength=1, .*here L1\(strength=1\.5,"):
+        again.load_state_dict(saved(optimizer))
+
+
 def test_several_groups_and_names_of_wrappers():
     model = network()
 
@@ -326,6 +374,15 @@ def test_a_certificate_needs_gradients():
     assert proximal.violation() == 0.25  # 3.0 would push a weight of 0 below it
 
 
+def test_sparse_gradients_certify_nothing():
+    model = torch.nn.Embedding(5, 3, sparse=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    proximal = attach(model, optimizer, {"*": L1(strength=0.1)})
+    model(torch.tensor([1, 1])).sum().backward()
+    with pytest.raises(ValueError, match="weight has sparse gradients"):
+        proximal.violation()
+
+
 def test_a_parameter_without_gradient_counts():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     proximal = attach(model, torch.optim.SGD(model.parameters(), lr=0.1), RULES)
@@ -417,6 +474,45 @@ def test_layers_that_are_zero_on_purpose(kind):
     model = torch.nn.Linear(8, 1)
     torch.nn.init.zeros_(model.weight)  # it was zero before
     descend(model, made(kind, model, {"weight": L1(strength=99.0)}), 100)
+
+
+@pytest.mark.parametrize("kind", ["attach", "ours", "ours without names"])
+def test_a_bias_of_zeros_is_no_death(kind):
+    model = network()
+    if kind == "ours without names":
+        deadly = [{"params": [model[0].bias], "penalty": L1(strength=9.0)}]
+        optimizer = ProxAdamW([*deadly, {"params": model[2].parameters()}], lr=1e-2)
+    else:
+        optimizer = made(kind, model, {"0.bias": L1(strength=9.0)})
+    descend(model, optimizer, 100)
+    assert not model[0].bias.any()
+
+
+@pytest.mark.parametrize("twice", [twice_by_deepcopy, twice_by_pickle])
+@pytest.mark.parametrize("kind", ["attach", "ours"])
+def test_copies_tell_of_deaths_too(kind, twice):
+    model = network()
+    optimizer = made(kind, model, {"0.weight": L1(strength=1e-9)})
+    descend(model, optimizer, 40)
+    model, optimizer = twice(model, optimizer)
+    descend(model, optimizer, 5)
+    optimizer.param_groups[0]["lr"] = 0.0
+    torch.nn.init.zeros_(model[0].weight)
+    with pytest.warns(UserWarning, match=r"0\.weight zero"):
+        descend(model, optimizer, 5)
+
+
+def test_a_layer_that_dies_again_is_not_told_again():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    attach(model, optimizer, DEADLY)
+    with pytest.warns(UserWarning, match=r"0\.weight zero"):
+        descend(model, optimizer, 50)
+    for lr in (1e-9, 0.05):
+        optimizer.param_groups[0]["lr"] = lr
+        torch.nn.init.normal_(model[0].weight)
+        descend(model, optimizer, 50)
+    assert not model[0].weight.any()
 
 
 def test_paths_end_in_death():

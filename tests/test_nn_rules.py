@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: E402
 from softreg_fast.nn import (  # noqa: E402
     L1,
     MCP,
+    SCAD,
     ElasticNet,
     GroupLasso,
     LHalf,
@@ -83,6 +84,7 @@ PENALTIES = {
     "l1": L1(strength=1.0),
     "elastic net": ElasticNet(strength=1.0),
     "mcp": MCP(strength=1.0),
+    "scad": SCAD(strength=0.3),
     "l_half": LHalf(strength=1.0),
     "rows": GroupLasso(strength=1.0),
     "sparse rows": SparseGroupLasso(strength=1.0),
@@ -123,15 +125,78 @@ def test_rows_that_were_never_seen_stay(table, penalty, optimizer):
     assert not torch.equal(weight[[1, 2]], before[[1, 2]])
 
 
-def test_weights_without_effect_go():
+def optimizer_with(rules, model, kind):
+    if kind == "ours":
+        return ProxAdamW(param_groups(model, rules), lr=1e-2)
+    optimizer = ADAMS[kind](model.parameters())
+    attach(model, optimizer, rules)
+    return optimizer
+
+
+@pytest.mark.parametrize("kind", [*ADAMS, "ours"])
+@pytest.mark.parametrize("penalty", [SOME, GroupLasso(strength=0.01, groups=1)])
+def test_weights_without_effect_go(kind, penalty):
     # an input that is always 0 in a layer that uses all of its weights: the minimum is 0
     model = torch.nn.Linear(3, 2, bias=False)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    attach(model, optimizer, {torch.nn.Linear: SOME})
+    before = model.weight.detach().clone()
+    optimizer = optimizer_with({torch.nn.Linear: penalty}, model, kind)
     x = torch.tensor([[1.0, 0.0, 2.0]])
-    model(x).pow(2).sum().backward()
-    optimizer.step()
+    for n_steps in range(101):
+        assert torch.equal(model.weight[:, 1], before[:, 1]), n_steps  # it may yet be used
+        optimizer.zero_grad()
+        model(x).pow(2).sum().backward()
+        optimizer.step()
     assert (model.weight[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("kind", [*ADAMS, "ours"])
+def test_what_a_layer_of_zeros_hides_at_first_is_not_lost(kind):
+    # a residual branch as it begins, and experts of which the first samples need one
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.branch = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 4))
+            torch.nn.init.zeros_(self.branch[1].weight)
+            self.experts = torch.nn.ModuleList(torch.nn.Linear(4, 1) for _ in range(2))
+
+        def forward(self, x, share):
+            h = x + self.branch(x)
+            return share * self.experts[0](h) + (1.0 - share) * self.experts[1](h)
+
+    model = Net()
+    optimizer = optimizer_with({torch.nn.Linear: L1(strength=1e-4)}, model, kind)
+    hidden = (model.branch[0].weight, model.experts[1].weight)
+    before = [p.detach().clone() for p in hidden]
+    model(torch.randn(8, 4), share=1.0).pow(2).mean().backward()
+    optimizer.step()
+    for p, start in zip(hidden, before, strict=True):
+        assert torch.equal(p, start)
+    for _ in range(20):
+        optimizer.zero_grad()
+        model(torch.randn(8, 4), share=0.5).pow(2).mean().backward()
+        optimizer.step()
+    for p, start in zip(hidden, before, strict=True):
+        assert (p != start).all()
+        np.testing.assert_allclose(p.detach(), start, atol=0.4)
+
+
+@pytest.mark.parametrize("kind", [*ADAMS, "ours"])
+@pytest.mark.parametrize("penalty", [L1(strength=1e3), GroupLasso(strength=1e3)])
+def test_rows_that_were_never_seen_are_among_those_kept(kind, penalty):
+    model = torch.nn.Embedding(10, 4)
+    if kind == "ours":
+        optimizer = ProxAdamW(param_groups(model, {"*": penalty}), lr=1e-2, min_keep=4)
+    else:
+        optimizer = ADAMS[kind](model.parameters())
+        attach(model, optimizer, {"*": penalty}, min_keep=4)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.arange(9)).pow(2).sum().backward()
+        optimizer.step()
+    alive = model.weight != 0
+    assert alive[9].all()
+    n_units = alive.any(1).sum() if isinstance(penalty, GroupLasso) else alive.sum()
+    assert n_units == 4
 
 
 def test_a_row_is_trained_once_it_has_been_seen():
@@ -313,3 +378,11 @@ def test_weights_of_another_shape_in_a_penalty(verb):
     arguments = {"value": (w,), "prox": (w, 0.1), "violation": (w, w)}[verb]
     with pytest.raises(ValueError, match=r"have shape \(2, 3\); expected .* \(3, 3\)"):
         getattr(penalty, verb)(*arguments)
+
+
+def test_a_penalty_on_what_is_not_trained_says_how_to_leave_it_out():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"not have the parameter 0\.weight.*'0\.weight': None"):
+        attach(model, optimizer, {torch.nn.Linear: SOME})
+    attach(model, optimizer, {"0.weight": None, torch.nn.Linear: SOME})

@@ -12,11 +12,12 @@ from torch.optim import Optimizer
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.decay import warn_of_decay
-from softreg_fast.nn.penalties import Elementwise, Kept, Penalty
+from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN, Elementwise, Kept, Penalty
 from softreg_fast.nn.rules import Rules, parameters_of, targets_of
 from softreg_fast.nn.support import (
     STEPS_BETWEEN_DEATHS,
     Watch,
+    check_loaded,
     check_schedule,
     hold,
     is_frozen,
@@ -40,7 +41,7 @@ def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     """Return parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
 
     Embeddings, and parameters of modules that are not known, have groups of their own, with
-    "seen_only": what never had a gradient stays; see `attach`.
+    "seen_only": what never had a gradient stays, elsewhere only for 100 steps; see `attach`.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ class ProxAdamW(Optimizer):
             "names": None,
         }
         super().__init__(params, defaults)
+        self._watch = Watch()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As of every optimiser; the group may have a "penalty"."""
@@ -186,24 +188,22 @@ class ProxAdamW(Optimizer):
             for group in self.param_groups:
                 for k, parameter in enumerate(group["params"]):
                     if parameter.grad is not None:
-                        if not self.state[parameter]:
+                        if not self._watch.knows(parameter):
                             self._look(group, k, parameter)
                         self._update(group, parameter)
-                        self._look(group, k, parameter)
+                        if self.state[parameter]["step"] % STEPS_BETWEEN_DEATHS == 0:
+                            self._look(group, k, parameter)
         return loss
 
     def _look(self, group: dict[str, Any], k: int, parameter: torch.Tensor) -> None:
         # before the first step, and now and then: whether the penalty has made all of it zero
-        if group["penalty"] is None:
+        nameless_bias = not group["names"] and parameter.ndim < 2
+        if group["penalty"] is None or nameless_bias:
             return
-        n_steps, scale = self._n_steps(parameter), float(group["strength_scale"])
-        due = n_steps % STEPS_BETWEEN_DEATHS == 0 and not is_frozen(group, n_steps)
-        if due and (scale > 0.0 or n_steps == 0):
-            watch = self.__dict__.setdefault("_watch", Watch())
-            watch.look(parameter, _name_of(group, k), group["penalty"], scale)
-
-    def _n_steps(self, parameter: torch.Tensor) -> int:
-        return int(self.state[parameter].get("step", 0))
+        n_steps, scale = int(self.state[parameter].get("step", 0)), float(group["strength_scale"])
+        acts = scale > 0.0 and not is_frozen(group, n_steps)
+        if acts or not self._watch.knows(parameter):
+            self._watch.look(parameter, _name_of(group, k), group["penalty"], scale)
 
     def _update(self, group: dict[str, Any], parameter: torch.Tensor) -> None:
         gradient = parameter.grad
@@ -224,6 +224,7 @@ class ProxAdamW(Optimizer):
             and all(state[name].is_contiguous() for name in state if name != "step")
         )
         own = {**group, "penalty": self._penalty_of(group, parameter)}
+        own["seen_only"] = group["seen_only"] or int(state["step"]) <= STEPS_TO_BE_SEEN
         if fits:
             _fused(own, parameter, gradient.contiguous(), state)
         else:
@@ -249,7 +250,14 @@ class ProxAdamW(Optimizer):
         return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As of every optimiser; the penalties stay those that were given."""
+        """As of every optimiser; the penalties stay those that were given.
+
+        Raises
+        ------
+        ValueError
+            If it is the state of weights of other shapes; nothing is loaded then.
+        """
+        self._check_shapes(state_dict["param_groups"], state_dict["state"])
         before = list(self.param_groups)
         super().load_state_dict(state_dict)
         for group, given in zip(self.param_groups, before, strict=True):
@@ -260,6 +268,19 @@ class ProxAdamW(Optimizer):
             group.update({name: given[name] for name in SCHEDULE})
             group.update(settled(saved, given.get("given") or _given(given), "ProxAdamW"))
         self._check_decay(self.param_groups)
+
+    def _check_shapes(self, groups: list[dict[str, Any]], states: dict[Any, Any]) -> None:
+        sizes = [[len(group["params"]) for group in each] for each in (groups, self.param_groups)]
+        if sizes[0] != sizes[1]:
+            return  # groups of another kind are no sign of another model; PyTorch tells of them
+        for own, saved in zip(self.param_groups, groups, strict=True):
+            for k, key in enumerate(saved["params"]):
+                check_loaded(_name_of(own, k), own["params"][k], states.get(key, {}))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As of every optimiser; copies look anew which weights are zero."""
+        super().__setstate__(state)
+        self._watch = Watch()
 
     def __getstate__(self) -> dict[str, Any]:
         """As of every optimiser, with the penalties of what `compact` has left."""

@@ -36,6 +36,11 @@ from softreg_fast.nn.arrays import (
 # For each axis of weights the indices that are left, None for all.
 Kept = Sequence[Any]
 
+# Steps before a weight that never had a gradient may count as one without effect. At first nothing
+# says so: behind a layer that begins at zero (residual branches, LoRA), a ReLU that is off for the
+# first samples, or an expert that is not chosen yet, gradients are 0 as well.
+STEPS_TO_BE_SEEN = 100
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Penalty(ABC):
@@ -370,7 +375,7 @@ class SCAD(Elementwise):
         a, size, nothing = self.a, xp.abs(z), xp.zeros_like(z)
         thin = soft(xp, z, t * s)
         rest = xp.where(t < a - 1.0, a - 1.0 - t, nothing + 1.0)
-        middle = ((a - 1.0) * z - xp.sign(z) * a * s * t) / rest
+        middle = z + t * (z - xp.sign(z) * a * s) / rest  # z itself, to the bit, for t = 0
         convex = xp.where(size <= s * (1.0 + t), thin, xp.where(size <= a * s, middle, z))
         half = xp.where(size <= s * (a + 1.0 + t) / 2.0, thin, z)
         jump = xp.where(size <= s * xp.sqrt(t * (a + 1.0)), nothing, z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from softreg_fast.nn.penalties import ElasticNet, Kept, Penalty
 from softreg_fast.nn.rules import Rules, Target, targets_of
 from softreg_fast.nn.steps import (
     EXACT,
+    check_gradient,
     check_metric,
     decay_of,
     is_decoupled,
@@ -24,6 +26,7 @@ from softreg_fast.nn.support import (
     STEPS_BETWEEN_DEATHS,
     Watch,
     check_count,
+    check_loaded,
     check_schedule,
     hold,
     is_frozen,
@@ -126,8 +129,8 @@ def attach(
     Under Adam and its kin, weights that never had a gradient have no metric: their steps would be
     as long as eps allows. In what is looked up (Embedding, EmbeddingBag), and in parameters of
     modules that are not known, which may be looked up, they stay as they are. In layers that use
-    all of their weights (Linear, convolutions, recurrent ones, attention) they have no effect, and
-    go.
+    all of their weights (Linear, convolutions, recurrent ones, attention), what had none in its
+    first 100 steps has no effect, and goes.
     Beside AdamW set weight_decay=0: its decay is no part of any objective; there is a warning.
     Another one tells when a penalty has made all of a parameter zero.
 
@@ -210,6 +213,7 @@ class Proximal:
         self._zeros: list[torch.Tensor] | None = None  # between the two hooks of a frozen step
         self._n_weights = sum(target.parameter.numel() for target in targets)
         self._watch = Watch()
+        self._check_shapes(optimizer.param_groups, optimizer.state)
         self._look(1.0)
         self._settle()
         self._handles = [
@@ -232,7 +236,11 @@ class Proximal:
         }
         for target in self.targets:
             if id(target.parameter) not in where:
-                raise ValueError(f"The optimizer does not have the parameter {target.name}.")
+                raise ValueError(
+                    f"The optimizer does not have the parameter {target.name}, for which there is "
+                    "a penalty: give it to the optimizer, or leave it out by a rule "
+                    f"{{{target.name!r}: None}} before the others."
+                )
         return [where[id(target.parameter)] for target in self.targets]
 
     def remove(self) -> None:
@@ -299,21 +307,18 @@ class Proximal:
         group[KEY] = settled(saved, given, "attach")
 
     def _before_load(self, optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
-        groups, states = state_dict["param_groups"], state_dict["state"]
+        self._check_shapes(state_dict["param_groups"], state_dict["state"])
+
+    def _check_shapes(self, groups: list[dict[str, Any]], states: Mapping[Any, Any]) -> None:
+        # of a checkpoint, or of an optimiser that has loaded one before attach
         shapes = groups[0].get(KEY, {}).get("given", {}).get("shapes", {}) if groups else {}
         for target, (k, place) in zip(self.targets, self._places, strict=True):
             own = tuple(target.parameter.shape)
-            its = {tuple(shapes.get(_plain(target.name), own))}
             fits = k < len(groups) and place < len(groups[k]["params"])
-            if fits and isinstance(optimizer, EXACT):  # others keep what has other shapes
-                held = states.get(groups[k]["params"][place], {}).values()
-                its |= {tuple(x.shape) for x in held if torch.is_tensor(x) and x.ndim}
-            if its != {own}:
-                raise ValueError(
-                    f"In the checkpoint {target.name} has the shape {max(its - {own})}, in this "
-                    f"model {own}: it belongs to another model, or to one that compact() has cut "
-                    "(then compact_like() comes first). Nothing was loaded."
-                )
+            exact = isinstance(self.optimizer, EXACT)  # others keep what has other shapes
+            held = states.get(groups[k]["params"][place], {}) if fits and exact else {}
+            known = tuple(shapes.get(_plain(target.name), own))
+            check_loaded(target.name, target.parameter, held, known)
 
     def _after_load(self, optimizer: Optimizer) -> None:
         self._settle()
@@ -373,7 +378,7 @@ class Proximal:
         Raises
         ------
         ValueError
-            If no penalised parameter holds a gradient.
+            If no penalised parameter holds a gradient, or one holds a sparse gradient.
         """
         scale, worst = float(self.state["scale"]), 0.0
         if all(target.parameter.grad is None for target in self.targets):
@@ -382,6 +387,7 @@ class Proximal:
                 "violation(), and optimizer.zero_grad() after it."
             )
         for target, (k, _) in zip(self.targets, self._places, strict=True):
+            check_gradient(target)
             weights, gradient = target.parameter.detach(), target.parameter.grad
             if not weights.numel() or not target.parameter.requires_grad:
                 continue
@@ -441,7 +447,7 @@ class Proximal:
             signed = getattr(target.penalty, "positive", False)  # also while refitting
             if target.parameter.grad is not None and (scale > 0.0 or signed):
                 group = self.optimizer.param_groups[k]
-                step = step_of(self.optimizer, group, target.parameter, self.metric)
+                step = step_of(self.optimizer, group, target, self.metric)
                 if step is not None:
                     take_step(target, step, scale, self.min_keep)
 

@@ -28,7 +28,7 @@ NORMS = (
 # Modules that look rows of their weights up.
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
 
-# Modules that use all of their weights for every sample: a weight without gradient has no effect.
+# Modules that use all of their weights for every sample: what stays without gradient has no effect.
 DENSE = (
     nn.Linear,
     nn.Bilinear,
@@ -53,8 +53,8 @@ MOST_NAMES = 20
 class Target(NamedTuple):
     """A parameter and its penalty.
 
-    seen_only: leave alone what never had a gradient. padding: the row of a table that stands for
-    padding, which is not trained.
+    seen_only: leave alone what never had a gradient, however long. padding: the row of a table that
+    stands for padding, which is not trained.
     """
 
     name: str

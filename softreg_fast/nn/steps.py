@@ -27,24 +27,28 @@ from torch.optim import (
 from softreg_fast import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.optimizers import ProxAdamW, flat
-from softreg_fast.nn.penalties import Elementwise
+from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN, Elementwise
 from softreg_fast.nn.rules import Target
 from softreg_fast.nn.support import prox_with_floor
 
 
 class Moment(NamedTuple):
-    """Steps lr / (sqrt(v) / c2 + eps), as Adam and its kin take them."""
+    """Steps lr / (sqrt(v) / c2 + eps), as Adam and its kin take them.
+
+    seen_only: the steps are 0 where there never was a gradient.
+    """
 
     v: torch.Tensor
     lr: float
     eps: float
     c2: float
+    seen_only: bool
 
-    def steps(self, seen_only: bool) -> torch.Tensor:
-        """Return one for each weight; with `seen_only`, 0 where there never was a gradient."""
+    def steps(self) -> torch.Tensor:
+        """Return one for each weight."""
         v = self.v if self.v.dtype in (torch.float32, torch.float64) else self.v.float()
         t = self.lr / (v.sqrt() / self.c2 + self.eps)
-        return t.masked_fill(v == 0, 0.0) if seen_only else t
+        return t.masked_fill(v == 0, 0.0) if self.seen_only else t
 
 
 EXACT: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, NAdam)
@@ -95,9 +99,9 @@ def decay_of(optimizer: Optimizer, group: dict[str, Any]) -> float:
 
 
 def step_of(
-    optimizer: Optimizer, group: dict[str, Any], parameter: torch.Tensor, metric: str
+    optimizer: Optimizer, group: dict[str, Any], target: Target, metric: str
 ) -> float | Moment | None:
-    """The steps of the update that has just been made; None where there was none."""
+    """Return the steps of the update that has just been made; None where there was none."""
     if group.get("maximize"):  # of a group that was added, or of a checkpoint
         raise ValueError("maximize=True and a penalty contradict each other; minimise the loss.")
     lr = float(group["lr"])
@@ -107,17 +111,19 @@ def step_of(
         momentum, dampening = float(group["momentum"]), float(group["dampening"])
         # the buffer sums up to (1 - dampening) / (1 - momentum) times the gradient
         return lr * (1.0 - dampening) / (1.0 - momentum) if momentum else lr
-    state = optimizer.state.get(parameter)
+    state = optimizer.state.get(target.parameter)
     if not state:
         return None
     v = state["max_exp_avg_sq" if group.get("amsgrad") else "exp_avg_sq"]
-    c2 = (1.0 - group["betas"][1] ** float(state["step"])) ** 0.5
-    return Moment(v, lr, float(group["eps"]), c2)
+    n_steps = float(state["step"])
+    c2 = (1.0 - group["betas"][1] ** n_steps) ** 0.5
+    seen_only = target.seen_only or n_steps <= STEPS_TO_BE_SEEN
+    return Moment(v, lr, float(group["eps"]), c2, seen_only)
 
 
-def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
-    """The proximal step of one parameter, in place."""
-    parameter, penalty = target.parameter, target.penalty
+def check_gradient(target: Target) -> None:
+    """Raise ValueError for gradients that say too little."""
+    parameter = target.parameter
     if parameter.grad is not None and parameter.grad.is_sparse:
         raise ValueError(
             f"{target.name} has sparse gradients, which say nothing about the steps of other rows; "
@@ -125,19 +131,25 @@ def take_step(target: Target, step: float | Moment, scale: float, min_keep: int 
         )
     if parameter.is_complex():
         raise ValueError(f"{target.name} is complex; penalties are for real weights.")
+
+
+def take_step(target: Target, step: float | Moment, scale: float, min_keep: int = 0) -> None:
+    """Take the proximal step of one parameter, in place."""
+    parameter, penalty = target.parameter, target.penalty
+    check_gradient(target)
     if _fits_kernel(target, step) and not min_keep:
         assert isinstance(penalty, Elementwise)
         assert isinstance(step, Moment)
         _prox.prox_by_moment(
             flat(parameter),
             flat(step.v),
-            (step.lr, step.eps, step.c2, target.seen_only),
+            (step.lr, step.eps, step.c2, step.seen_only),
             penalty.rule(scale),
             penalty.weights_as(parameter),
             n_threads_for(parameter.numel()),
         )
         return
-    t: float | torch.Tensor = step if isinstance(step, float) else step.steps(target.seen_only)
+    t: float | torch.Tensor = step if isinstance(step, float) else step.steps()
     z = parameter.detach()
     if z.dtype not in (torch.float32, torch.float64):
         z = z.float()  # a step much smaller than the weight would be lost

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,38 @@ def summary_of(penalty: Penalty) -> str:
         if np.ndim(value):
             settings.append(f"{field.name} of shape {tuple(np.shape(value))}")
         elif value is not None and value is not False:
-            settings.append(f"{field.name}={value!r}")
+            settings.append(f"{field.name}={_written(value)}")
     return f"{type(penalty).__name__}({', '.join(settings)})"
+
+
+def _written(value: Any) -> str:
+    # numbers alike whatever their type: 1, 1.0 and np.float64(1.0) are one strength
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return repr(float(value)).removesuffix(".0") if is_number else repr(value)
+
+
+def check_loaded(
+    name: str, parameter: torch.Tensor, held: Mapping[str, Any], *known: tuple[int, ...]
+) -> None:
+    """Raise ValueError where what a checkpoint holds of a parameter has another shape.
+
+    Parameters
+    ----------
+    name : str
+    parameter : torch.Tensor
+    held : dict
+        Its state in the checkpoint; numbers that count steps have no axes.
+    *known : tuple
+        Shapes that the checkpoint tells.
+    """
+    own = tuple(parameter.shape)
+    tensors = [x for x in held.values() if torch.is_tensor(x) and x.ndim]
+    other = {*known, *(tuple(x.shape) for x in tensors)} - {own}
+    if other:
+        raise ValueError(
+            f"In the checkpoint {name} has the shape {max(other)}, in this model {own}: it belongs "
+            "to another model, or to one that compact() has cut (then compact_like() comes first)."
+        )
 
 
 def settled(saved: dict[str, Any], given: dict[str, Any], where: str) -> dict[str, Any]:
@@ -139,7 +170,7 @@ def prox_with_floor(
         return x
     free = penalty.prox(z, t, 0.0)  # nothing is shrunk; a sign that is wanted still is
     cost = penalty.unit_sums(torch.where(free == 0, free, free * free / t))
-    chosen = torch.topk(torch.where(alive, cost * 0 - 1, cost), missing).indices
+    chosen = torch.topk(cost.masked_fill(alive, -1.0), missing).indices
     kept = torch.zeros_like(cost).index_fill_(0, chosen, 1.0)
     return torch.where(penalty.to_units(kept, x) > 0, free, x)
 
@@ -163,17 +194,27 @@ def deaths_expected() -> Iterator[None]:
 
 
 class Watch:
-    """Warns, once for each parameter, that its penalty has made all of it zero."""
+    """Warns, once for each parameter, that its penalty has made all of it zero.
+
+    A bias may be zero, and all passes its layer as before.
+    """
 
     def __init__(self) -> None:
+        self._known: set[int] = set()
         self._alive: set[int] = set()
 
+    def knows(self, parameter: torch.Tensor) -> bool:
+        """Whether it has been looked at."""
+        return id(parameter) in self._known
+
     def look(self, parameter: torch.Tensor, name: str, penalty: Penalty, scale: float) -> None:
-        """Look whether it is all zero, and was not when last looked at."""
-        if bool(parameter.detach().any()):
-            self._alive.add(id(parameter))
-        elif id(parameter) in self._alive:
-            self._alive.discard(id(parameter))
+        """Look whether it is all zero, and was not when first looked at."""
+        key, alive = id(parameter), bool(parameter.detach().any())
+        if key not in self._known and alive and "bias" not in name.rpartition(".")[2]:
+            self._alive.add(key)
+        self._known.add(key)
+        if not alive and key in self._alive:
+            self._alive.discard(key)
             if not _expected.get():
                 warnings.warn(
                     f"The penalty has made all weights of {name} zero: "

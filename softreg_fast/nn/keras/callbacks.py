@@ -29,7 +29,8 @@ class SparsityMonitor(keras.callbacks.Callback):
       many are not all zero. A variable with one axis has no inputs.
 
     Training warns where a penalty can give no zeros, because the optimizer takes no proximal steps,
-    and, once, of each variable that was not zero before an epoch and is all zero after it.
+    and, once, of each variable but biases that was not zero at its beginning and is all zero after
+    an epoch.
     """
 
     def __init__(self, layers: bool = True) -> None:
@@ -39,7 +40,7 @@ class SparsityMonitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Warn of penalties that nobody sees to."""
-        self._alive = {v.path for v in self._penalised() if ops.convert_to_numpy(v).any()}
+        self._alive = self._find_alive()
         optimizers = list(_parts(self.model.optimizer))
         forgotten = [
             variable.path
@@ -62,8 +63,8 @@ class SparsityMonitor(keras.callbacks.Callback):
             logs.update(self.counts())
 
     def _look(self) -> None:
-        now = {v.path for v in self._penalised() if ops.convert_to_numpy(v).any()}
-        dead, self._alive = sorted(self._alive - now), now
+        dead = sorted(self._alive - self._find_alive())
+        self._alive.difference_update(dead)
         if dead:
             warnings.warn(
                 f"The penalty has made all weights of {', '.join(dead)} zero. Nothing passes there "
@@ -71,6 +72,11 @@ class SparsityMonitor(keras.callbacks.Callback):
                 "slowly (ramp=).",
                 stacklevel=2,
             )
+
+    def _find_alive(self) -> set[str]:
+        # biases may be zero, and all passes their layer as before
+        found = [v for v in self._penalised() if v.name not in ("bias", "beta")]
+        return {v.path for v in found if ops.convert_to_numpy(v).any()}
 
     def _penalised(self) -> list[Any]:
         return [v for v in self.model.trainable_variables if regularizer_of(v)]

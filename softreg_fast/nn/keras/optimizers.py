@@ -13,8 +13,9 @@ from softreg_fast.nn.keras.regularizers import (
     registered,
     switch_gradient,
 )
+from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN
 
-# Variables of layers that use all of their weights: those without a gradient have no effect.
+# Variables of layers that use all of their weights: what stays without gradient has no effect.
 DENSE = (
     *("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"),
     *("bias", "gamma", "beta", "alpha"),
@@ -103,8 +104,7 @@ class Proximal(keras.optimizers.Optimizer):
         if regularizer is None:
             return
         t = self._steps(index, ops.cast(learning_rate, variable.dtype))
-        if self._trainable_variables[index].name not in DENSE:
-            t = self._seen(index, t)
+        t = self._seen(index, t)
         self.assign(variable, self._prox(regularizer, ops.convert_to_tensor(variable), t))
 
     def _prox(self, regularizer: ProximalRegularizer, z: Any, t: Any) -> Any:
@@ -120,7 +120,7 @@ class Proximal(keras.optimizers.Optimizer):
 
     def _seen(self, index: int, t: Any) -> Any:
         # steps of 0 where there never was a gradient: words that did not occur, in an Embedding or
-        # in a table of a layer that is not known
+        # in a table of a layer that is not known; at first, whatever a layer of zeros hides
         return t
 
     # -- averages of weights -----------------------------------------------------------------------
@@ -174,7 +174,10 @@ class AdamMetric(Proximal):
             warn_of_decay(type(self).__name__)
 
     def _seen(self, index: int, t: Any) -> Any:
-        return ops.where(self._velocities[index] > 0, t, ops.zeros_like(t))
+        seen = self._velocities[index] > 0
+        if self._trainable_variables[index].name in DENSE:
+            seen = ops.logical_or(seen, self.iterations >= STEPS_TO_BE_SEEN)
+        return ops.where(seen, t, ops.zeros_like(t))
 
 
 @registered
@@ -209,7 +212,8 @@ class ProxAdam(AdamMetric, keras.optimizers.Adam):
     your own call `build(model.trainable_variables)` first. They stay with it until another of our
     optimizers takes them or `release()` is called. With gradient accumulation only real updates
     count. With `use_ema` an average is zero where the trained weight is. Embeddings, and variables
-    whose name is not that of a kernel, keep what never had a gradient.
+    whose name is not that of a kernel, keep what never had a gradient; kernels do so for their
+    first 100 updates.
 
     Examples
     --------
