@@ -208,7 +208,9 @@ def _without_missing(column: Any) -> NDArray[Any]:
         if hasattr(column, method):
             column = getattr(column, method)()
             break
-    return np.asarray(column)
+    values = np.asarray(column)
+    # nullable integers of older pandas come as objects
+    return np.array(values.tolist()) if values.dtype == object else values
 
 
 def _inexact(name: str, where: str, values: NDArray[Any]) -> ValueError:

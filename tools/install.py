@@ -3,7 +3,8 @@
     python tools/install.py [--oldest] GROUP...
 
 A group is `build` (what setup.py needs), `runtime`, or one of the extras.  With --oldest,
-the runtime requirements are held at the lowest release series that pyproject.toml allows.
+the runtime requirements, and those for tables, are held at the lowest release series that
+pyproject.toml allows.
 """
 
 import argparse
@@ -47,8 +48,8 @@ def main():
     pyproject = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
     lines = [line for group in asked.groups for line in requirements(pyproject, group)]
     if asked.oldest:
-        runtime = pyproject["project"]["dependencies"]
-        lines = [held_at_oldest(line) if line in runtime else line for line in lines]
+        held = requirements(pyproject, "runtime") + requirements(pyproject, "tables")
+        lines = [held_at_oldest(line) if line in held else line for line in lines]
     return subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *lines])
 
 
