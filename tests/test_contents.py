@@ -206,3 +206,42 @@ def test_missing_values_of_every_library_are_missing():
     ):
         with pytest.raises(ValueError, match="X contains NaN, the first in feature c"):
             sf.solve(X, y)
+
+
+@pytest.mark.parametrize(
+    ("X", "problem"),
+    [
+        (pandas(c=pd.Series([HUGE] * N, dtype=object)), f"column 'c'.* such as {HUGE}"),
+        (pandas(c=pd.Series([1.5, 10**400] * (N // 2), dtype=object)), "column 'c'"),
+        (pandas(c=pd.Series([1.5, np.int64(HUGE)] * (N // 2), dtype=object)), "column 'c'"),
+        ([[HUGE, 2**70]] * N, "integers that float64 cannot tell"),
+        (pandas(c=pd.Series([1.5, pd.NA] * (N // 2), dtype=object)), "missing values.*'c'"),
+        (polars(c=[b"1"] * N), "text in column 'c'"),
+        (arrow(c=[b"1"] * N), "text in column 'c'"),
+        (pandas(c=[1.0] * N).to_records(index=False), "pandas.DataFrame"),
+    ],
+    ids=["large", "beyond float64", "NumPy's", "list", "NA", "bytes", "bytes of arrow", "fields"],
+)
+def test_what_objects_hold(X, problem):
+    for call in (lambda: sf.solve(X, y), lambda: sf.Lasso().fit(X, y)):
+        with pytest.raises((ValueError, TypeError), match=problem):
+            call()
+
+
+@pytest.mark.skipif(not hasattr(pl, "Int128"), reason="polars without integers of 128 bits")
+def test_integers_of_128_bits():
+    wide = pl.Series([2**70 + i for i in range(N)], dtype=pl.Int128)
+    with pytest.raises(TypeError, match="128 bits in column 'c'"):
+        sf.solve(polars(c=wide), y)
+
+
+def test_large_integers_of_arrow_in_y():
+    with pytest.raises(ValueError, match=str(HUGE)):
+        sf.solve(np.eye(N), pa.chunked_array([[HUGE] * N]))
+
+
+def test_objects_that_are_numbers_are_fitted():
+    values = [1, 2.5, True, 3, decimal.Decimal("0.5"), np.float32(2), 2**60, -(2**53)]
+    X = np.c_[np.sin(np.arange(N)), np.array(values, dtype=float)]
+    found = sf.solve(pandas(c=pd.Series(values, dtype=object)), y, alpha=1e-3)
+    assert_allclose(found.coef, sf.solve(X, y, alpha=1e-3).coef)
