@@ -18,7 +18,7 @@ from softreg_fast.contents import check_contents
 from softreg_fast.design import Design
 from softreg_fast.engines import ridge_solver
 from softreg_fast.hints import with_hints
-from softreg_fast.names import PerFeature
+from softreg_fast.names import Names, PerFeature, feature_names_of, in_order
 from softreg_fast.path import (
     check_options,
     enet_path,
@@ -99,15 +99,18 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return self
 
+    def _refuse_design(self, X: Any) -> None:
+        if isinstance(X, Design):
+            raise TypeError(
+                f"{type(self).__name__} takes arrays, sparse matrices and frames, as scikit-learn "
+                "does; X is a Design, which is for solve, path and cv_path."
+            )
+
     def _design(
         self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
     ) -> Design:
         # the Design of X for all targets
-        if isinstance(X, Design):
-            raise TypeError(
-                f"{type(self).__name__} fits arrays, sparse matrices and frames, as scikit-learn "
-                "does; X is a Design, which is for solve, path and cv_path."
-            )
+        self._refuse_design(X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
@@ -151,12 +154,15 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
     def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
+        self._labels: Names | None = None  # where they are not all text: scikit-learn passes over
         if isinstance(X, np.ndarray) or sp.issparse(X):
             # no names: the search for them can take as long as a small fit
             self.n_features_in_ = n_features
             self.__dict__.pop("feature_names_in_", None)
-        else:
-            validate_data(self, X, y, skip_check_array=True)
+            return
+        validate_data(self, X, y, skip_check_array=True)
+        if not hasattr(self, "feature_names_in_"):
+            self._labels = feature_names_of(X)
 
     def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
         one = single or len(fits) == 1
@@ -175,13 +181,18 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
+        X : array-like, sparse or frame (n_samples, n_features)
+            A frame has to have the columns of the fit in their order. Names that are numbers, dates
+            or tuples scikit-learn does not compare: such columns are found by name.
 
         Returns
         -------
         ndarray (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
+        self._refuse_design(X)
+        if not (isinstance(X, np.ndarray) or hasattr(self, "feature_names_in_")):
+            X = in_order(X, getattr(self, "_labels", None), self.n_features_in_)
         check_sparse(X)
         check_contents("X", X)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)

@@ -132,7 +132,7 @@ def check_structure(X: Any) -> bool:
 
 
 def check_same_rows(X: Any, name: str, values: Any) -> None:
-    """ValueError if a Series holds the row labels of a frame X in another order.
+    """ValueError if a Series holds the row labels of X, a frame or a Design, in another order.
 
     Rows are paired by position, as everywhere in NumPy; labels in another order show that this
     would pair the wrong ones. Labels of different kinds say nothing.
