@@ -20,7 +20,7 @@ from softreg_fast.certificate import certified
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
-from softreg_fast.hints import with_hints
+from softreg_fast.hints import hint, with_hints
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
@@ -472,7 +472,10 @@ def enet_path(
         )
     unknown = sorted(set(params) - PATH_OPTIONS - {"random_state", "selection"})
     if unknown:
-        raise ValueError(f"Unexpected parameters in params: {', '.join(unknown)}.")
+        raise ValueError(
+            f"Unexpected parameters in params: {', '.join(unknown)}; "
+            f"{hint(unknown[0], PATH_OPTIONS)}"
+        )
     options = {"tol": 1e-4, "max_iter": 1000, **params}
     if not isinstance(X, Design):
         options.setdefault("fit_intercept", False)
