@@ -99,6 +99,9 @@ def check_contents(name: str, value: Any) -> Any:
         _check_columns(name, value, types)
         return value
     if isinstance(value, list | tuple):
+        if any(issubclass(each, np.ma.MaskedArray) for each in set(map(type, value))):
+            for row in value:
+                check_unmasked(name, row)
         value = _as_array(name, value)
     dtype = getattr(value, "dtype", None)
     kind = getattr(dtype, "kind", "O" if dtype is None else "")
@@ -116,8 +119,10 @@ def check_contents(name: str, value: Any) -> Any:
             _check_exact(name, "", array)
     if what is not None:
         raise _no_numbers(name, "", what)
-    if INTEGER.match(str(dtype)) and not sp.issparse(value):
-        _check_exact(name, "", _without_missing(value))
+    if INTEGER.match(str(dtype)):
+        _check_exact(
+            name, "", value.tocoo().data if sp.issparse(value) else _without_missing(value)
+        )
     return value
 
 

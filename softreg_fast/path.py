@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._columns import look_at_signals
 from softreg_fast.certificate import certified
+from softreg_fast.contents import check_unmasked
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
@@ -637,6 +638,7 @@ def as_alphas(alphas: ArrayLike) -> Vector:
 
 def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
     """A user's alphas, in their order, or an error that names the first that is none."""
+    check_unmasked("alphas", alphas)
     given = np.asarray(alphas)
     if given.dtype.kind not in "fiu":
         for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):

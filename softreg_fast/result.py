@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
-from softreg_fast.contents import check_contents
+from softreg_fast.contents import check_contents, check_unmasked
 from softreg_fast.names import Names, in_order
 from softreg_fast.validation import check_sparse
 
@@ -300,6 +300,7 @@ class Path:
         return float(self.intercepts[k])
 
     def _at_all(self, alphas: ArrayLike) -> list[tuple[Vector, Any]]:
+        check_unmasked("alpha", alphas)
         several = np.asarray(alphas)
         if several.ndim != 1 or not several.size:
             raise ValueError(

@@ -95,7 +95,7 @@ def _as_csc(X: Any) -> Any:
             (X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape
         )
     if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
-        X = X.astype(np.float64)
+        X = check_contents("X", X).astype(np.float64)
     if not canonical:
         if not (fresh := X.tocsc(copy=True)).has_canonical_format:
             fresh.sum_duplicates()

@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 import softreg_fast as sf
@@ -245,3 +246,30 @@ def test_objects_that_are_numbers_are_fitted():
     X = np.c_[np.sin(np.arange(N)), np.array(values, dtype=float)]
     found = sf.solve(pandas(c=pd.Series(values, dtype=object)), y, alpha=1e-3)
     assert_allclose(found.coef, sf.solve(X, y, alpha=1e-3).coef)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "dia"])
+def test_large_integers_of_sparse_matrices(kind):
+    X = sp.coo_array(np.full((N, 2), HUGE)).asformat(kind)
+    for name, fit in fits(X).items():
+        if kind in ("csr", "csc", "coo") or "predict" not in name:
+            with pytest.raises(ValueError, match=str(HUGE)):
+                fit()
+    exact = sp.coo_array(np.arange(2 * N).reshape(N, 2) * 2**40).asformat(kind)
+    assert sf.solve(exact, y, alpha=1.0).converged
+
+
+def test_masks_in_lists_and_alphas():
+    X = np.c_[y, y**2]
+    path = sf.path(X, y, alphas=[0.2, 0.1])
+    masked = np.ma.array([0.2, 0.1], mask=[False, True])
+    for call in (
+        lambda: sf.solve([np.ma.array(row, mask=[False, True]) for row in X], y),
+        lambda: sf.solve(X, tuple(np.ma.array(y, mask=y > 0.5))),
+        lambda: sf.path(X, y, alphas=masked),
+        lambda: sf.LassoCV(alphas=masked).fit(X, y),
+        lambda: path.coef_at(masked),
+        lambda: path.predict(X, masked),
+    ):
+        with pytest.raises((ValueError, TypeError), match="masked"):
+            call()

@@ -389,3 +389,21 @@ def test_a_design_tells_rows_in_another_order(data, frame):
 def test_what_is_no_pair_of_bounds(data, bounds, problem):
     with pytest.raises((ValueError, TypeError), match=problem):
         sf.solve(*data, bounds=bounds)
+
+
+@pytest.mark.parametrize("kind", [sf.Lasso, sf.Ridge, sf.LassoCV, sf.RidgeCV, sf.MultiTaskLasso])
+def test_estimators_tell_rows_in_another_order(data, frame, kind):
+    _, y = data
+    turned = pd.DataFrame({"y": y, "z": -y}) if kind is sf.MultiTaskLasso else pd.Series(y)
+    kind().fit(frame, turned)
+    with pytest.raises(ValueError, match=r"index of y .* in another order"):
+        kind().fit(frame, turned.iloc[::-1])
+
+
+@pytest.mark.parametrize("kind", [sf.LassoCV, sf.RidgeCV])
+def test_estimators_tell_groups_in_another_order(data, frame, kind):
+    groups = pd.Series(np.arange(50) % 5)
+    model = kind(cv=GroupKFold(3))
+    model.fit(frame, data[1], groups=groups)
+    with pytest.raises(ValueError, match=r"index of groups .* in another order"):
+        model.fit(frame, data[1], groups=groups.iloc[::-1])
