@@ -247,10 +247,11 @@ class ElasticNet(_LinearRegressor):
         For selection="random".
     selection : {"cyclic", "random"}, default="cyclic"
         "random" descends in random order; the optimum is the same.
-    l1_weights, l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
-    bounds : (lower, upper) or None
-        Each a number, an array (n_features,) or None.
+    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
+        the features; those that it does not name have 1.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        Each a number, an array (n_features,), a dict or Series by name, or None.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None
@@ -482,9 +483,11 @@ class Ridge(_LinearRegressor):
         "cd" with bounds, else "cholesky" while the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
     random_state : ignored, for compatibility
-    l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
-    bounds : (lower, upper) or None
+    l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
+        the features; those that it does not name have 1.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        As in `ElasticNet`.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None

@@ -115,7 +115,7 @@ class Penalty:
             l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, 1.0, names)
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
         vectors = _excluding(PenaltyVectors(l1, l2, *self._box(n_features, names)), names)
-        if self.l1_ratio == 1.0 and self.l1 is None and self.l2 is None:
+        if self.strengths[1] == 0.0:
             return vectors._replace(l2=uniform(0.0, n_features))
         return vectors
 

@@ -328,3 +328,12 @@ def test_columns_whose_squares_vanish(rng, scale, fit_intercept, outright):
     assert_allclose(found.dev_ratio, right.dev_ratio, rtol=1e-12)
     fits = path(tiny, y, alphas=[alpha], fit_intercept=fit_intercept)
     assert_allclose(fits.coefs.toarray()[:, 0] * [1.0, scale, 1.0], right.coef, rtol=1e-9)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_columns_whose_squares_vanish_at_alpha_zero(rng, l1_ratio):
+    X = rng.standard_normal((40, 3))
+    y = X @ [1.0, 2.0, -1.0] + 0.1 * rng.standard_normal(40)
+    right = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    found = solve(X * [1.0, 1e-170, 1.0], y, alpha=0.0, l1_ratio=l1_ratio)
+    assert_allclose(found.coef * [1.0, 1e-170, 1.0], right, rtol=1e-9)
