@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 # All integers up to here are float64 numbers.
 LARGEST_EXACT = 2**53
 
+# And none from here on.
+LARGEST_FINITE = 2**1024
+
 
 class Kind(NamedTuple):
     """What a column may hold instead of numbers, and what to do about it."""
@@ -40,6 +43,12 @@ TEXT = Kind(
     "expand categories into columns of 0 and 1 (pandas.get_dummies), or convert digits with "
     "astype(float)",
 )
+WIDE = Kind(
+    "integers of 128 bits",
+    "subtract a constant first, or convert them to float64, which holds all of them up to 2^53",
+)
+MISSING = Kind("missing values (pandas.NA)", "leave out such samples or replace such values")
+STRUCTURE = Kind("named fields", "turn it into a frame with pandas.DataFrame")
 LABELS = Kind(
     "classes",
     "the loss is least squares, so code two classes as 0 and 1, or fit "
@@ -50,7 +59,8 @@ LABELS = Kind(
 TYPE_NAMES = (
     (re.compile(r"date|time|period|duration", re.IGNORECASE), DATES),
     (re.compile(r"categor|enum|dictionary", re.IGNORECASE), CATEGORIES),
-    (re.compile(r"(^|_)str(ing)?\b|string|utf8", re.IGNORECASE), TEXT),
+    (re.compile(r"(^|_)str(ing)?\b|string|utf8|binary", re.IGNORECASE), TEXT),
+    (re.compile(r"^u?int128", re.IGNORECASE), WIDE),
 )
 ARRAY_KINDS = {"m": DATES, "M": DATES, "U": TEXT, "S": TEXT, "T": TEXT}
 OBJECT_TYPES = (
@@ -60,7 +70,8 @@ OBJECT_TYPES = (
         DATES,
     ),
 )
-INTEGER = re.compile(r"u?int64", re.IGNORECASE)
+# What may be larger than that, or hold such integers as objects.
+INTEGER = re.compile(r"u?int64|object", re.IGNORECASE)
 
 
 def check_contents(name: str, value: Any) -> Any:
@@ -88,23 +99,30 @@ def check_contents(name: str, value: Any) -> Any:
         _check_columns(name, value, types)
         return value
     if isinstance(value, list | tuple):
+        if any(issubclass(each, np.ma.MaskedArray) for each in set(map(type, value))):
+            for row in value:
+                check_unmasked(name, row)
         value = _as_array(name, value)
     dtype = getattr(value, "dtype", None)
     kind = getattr(dtype, "kind", "O" if dtype is None else "")
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {dtype}; use real numbers.")
     what = ARRAY_KINDS.get(kind) or _kind_of_type(str(dtype))
+    if getattr(dtype, "names", None):
+        what = STRUCTURE
     if what is None and kind == "O" and hasattr(value, "__array__"):
         array = np.asarray(value)
         what = ARRAY_KINDS.get(array.dtype.kind)
         if array.dtype == object:
             what = _kind_of_objects(array)
+        elif dtype is None:  # of pyarrow
+            _check_exact(name, "", array)
     if what is not None:
         raise _no_numbers(name, "", what)
-    if INTEGER.match(str(dtype)) and not sp.issparse(value):
-        values = _without_missing(value)
-        if not _is_exact(values):
-            raise _inexact(name, "", values)
+    if INTEGER.match(str(dtype)):
+        _check_exact(
+            name, "", value.tocoo().data if sp.issparse(value) else _without_missing(value)
+        )
     return value
 
 
@@ -149,7 +167,8 @@ def _kind_of_objects(values: NDArray[Any]) -> Kind | None:
     for classes, kind in OBJECT_TYPES:
         if any(issubclass(each, classes) for each in found):
             return kind
-    return None
+    # by its name: pandas is not there to ask where there is none
+    return MISSING if any(each.__name__ == "NAType" for each in found) else None
 
 
 def _check_columns(name: str, frame: Any, types: list[Any]) -> None:
@@ -171,12 +190,11 @@ def _check_columns(name: str, frame: Any, types: list[Any]) -> None:
     if not integers:
         return
     block = np.asarray(columns_at(frame, integers))
-    if block.dtype.kind in "iu" and _is_exact(block):  # no missing values: at once
+    if block.dtype.kind in "iu" and _lost(block) is None:  # no missing values: at once
         return
     for j in integers:
-        values = _without_missing(_column(frame, j))
-        if not _is_exact(values):
-            raise _inexact(name, f" in column {_label(frame, j)!r}", values)
+        where = f" in column {_label(frame, j)!r}"
+        _check_exact(name, where, _without_missing(_column(frame, j)))
 
 
 def _columns_of(types: list[Any], wanted: set[Any]) -> list[int]:
@@ -213,26 +231,34 @@ def _without_missing(column: Any) -> NDArray[Any]:
     return np.array(values.tolist()) if values.dtype == object else values
 
 
-def _inexact(name: str, where: str, values: NDArray[Any]) -> ValueError:
+def _check_exact(name: str, where: str, values: NDArray[Any]) -> None:
+    if (lost := _lost(values)) is not None:
+        raise ValueError(
+            f"{name} holds integers{where} that float64 cannot tell from their neighbours, such as "
+            f"{lost}; subtract a constant first, or leave out what only numbers the rows."
+        )
+
+
+def _lost(values: NDArray[Any]) -> Any:
+    # the first integer that float64 does not hold, None if it holds them all
+    if values.dtype == object:
+        return next(filter(_is_inexact, values.ravel().tolist()), None)
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
+        return None
+    if values.min() >= -LARGEST_EXACT and values.max() <= LARGEST_EXACT:
+        return None
     with np.errstate(invalid="ignore"):
         lost = values[values.astype(np.float64).astype(values.dtype) != values]
-    return ValueError(
-        f"{name} holds integers{where} that float64 cannot tell from their neighbours, such as "
-        f"{lost.flat[0]}; subtract a constant first, or leave out what only numbers the rows."
-    )
+    return lost.flat[0] if lost.size else None
 
 
-def _is_exact(values: NDArray[Any]) -> bool:
-    # whether float64 holds all of these integers
-    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
-        return True
-    if values.min() >= -LARGEST_EXACT and values.max() <= LARGEST_EXACT:
-        return True
-    with np.errstate(invalid="ignore"):
-        return bool((values.astype(np.float64).astype(values.dtype) == values).all())
+def _is_inexact(value: Any) -> bool:
+    if not isinstance(value, int | np.integer) or -LARGEST_EXACT <= value <= LARGEST_EXACT:
+        return False
+    return abs(int(value)) >= LARGEST_FINITE or float(value) != int(value)
 
 
 def _no_numbers(name: str, where: str, kind: Kind) -> Exception:
-    error = ValueError if kind is TEXT else TypeError  # as scikit-learn has it
+    error = ValueError if kind in (TEXT, MISSING) else TypeError  # as scikit-learn has it
     kind = LABELS if name == "y" and kind in (TEXT, CATEGORIES) else kind
     return error(f"{name} must hold real numbers, but it holds {kind.what}{where}: {kind.remedy}.")

@@ -140,8 +140,8 @@ class CVPath:
     def is_at_end(self) -> bool:
         """Whether the smallest mean error is that of the last alpha of several, and smaller alphas
         may be better."""
-        last = 1 < len(self.path) == self.index_min + 1
-        return last and self.end not in ("settled", "watcher")
+        last = 1 < len(self.path) == self.index_min + 1 and self.path.alphas[-1] > 0.0
+        return bool(last) and self.end not in ("settled", "watcher")
 
     @property
     def note(self) -> str:

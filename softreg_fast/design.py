@@ -14,6 +14,7 @@ from scipy.linalg.blas import dsyrk
 
 from softreg_fast._columns import Columns, engine_penalty, user_coefficients
 from softreg_fast._multi_task import slopes_of_rows
+from softreg_fast.hints import with_hints
 from softreg_fast.names import feature_names_of
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (
@@ -95,6 +96,8 @@ class Design:
     n_samples, n_features : int
     feature_names : ndarray of object or None
         The labels of a frame's columns; None where they are but 0, 1, 2, ...
+    index : pandas.Index or None
+        The labels of a frame's rows, which tell a y or weights in another order.
     center, norm : ndarray (n_features,)
     y_mean, y_norm : float
     columns : Columns
@@ -114,8 +117,10 @@ class Design:
         weights; for y or weights whose index holds that of X in another order.
     """
 
+    index: Any = None  # in pickles that are older than it
     only_products = False  # whether its Gram matrix comes from sums of products, not from X
 
+    @with_hints
     def __init__(
         self,
         X: Any,
@@ -134,8 +139,10 @@ class Design:
                 "solve, path and cv_path take a Design; a new one is made from its attribute X."
             )
         self.feature_names = feature_names_of(X)
-        check_same_rows(X, "y", y)
-        check_same_rows(X, "sample_weight", sample_weight)
+        rows = getattr(X, "index", None)
+        self.index = None if callable(rows) else rows  # a list has a method of this name
+        check_same_rows(self, "y", y)
+        check_same_rows(self, "sample_weight", sample_weight)
         self.X = as_columns(X)
         self.n_samples, self.n_features = self.X.shape
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
@@ -228,12 +235,14 @@ class Design:
 
     def with_target(self, y: ArrayLike) -> Design:
         """The same matrix and weights, already described, for another target."""
+        check_same_rows(self, "y", y)
         other = self._copy_without("target")
         other._set_target(y)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
         """The same matrix and target under other sample weights."""
+        check_same_rows(self, "sample_weight", sample_weight)
         other = self._copy_without("gram", "unscaled_columns", "target")
         other._set_weight(sample_weight)
         if hasattr(self, "y"):

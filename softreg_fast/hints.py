@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from softreg_fast.spelling import nearest
@@ -39,7 +39,8 @@ SAME = {
     "normalize": ("standardize",),
     "penalty_factor": ("l1_weights", "l2_weights"),
     "penalty_factors": ("l1_weights", "l2_weights"),
-    "random_seed": ("random_state",),
+    "random_seed": ("random_state", "seed"),
+    "random_state": ("seed",),
     "scorer": ("scoring",),
     "seed": ("random_state",),
     "standardise": ("standardize",),
@@ -55,7 +56,9 @@ ADVICE = {
     "foldid": "give cv=sklearn.model_selection.PredefinedSplit(foldid)",
     "loss": "the loss is least squares, and there is no other one yet",
     "lower_limits": "give bounds=(lower, upper)",
+    "keep": "the result has predictions, those out of fold",
     "offset": "subtract it from y, and add it to the predictions",
+    "shuffle": "a number of folds is dealt out in random order unless seed=None",
     "upper_limits": "give bounds=(lower, upper)",
     "weights": "give sample_weight for samples, l1_weights and l2_weights for features",
 }
@@ -123,10 +126,14 @@ NAMES = {
 }
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return 'did you mean ...?' if one of the known words is close, whatever its case, else ''."""
-    close = nearest(word, list(known))
-    return "" if close is None else f"did you mean {close!r}?"
+def suggestion(word: Any, known: Iterable[Any]) -> str:
+    """Return 'did you mean ...?' if one of the known words is close, whatever its case, else ''.
+
+    What is no text is compared as it is written: for '1' it may be 1 that is meant.
+    """
+    words = {str(each): each for each in known}
+    close = nearest(str(word), list(words))
+    return "" if close is None else f"did you mean {words[close]!r}?"
 
 
 def with_hints(function: Callable[P, R]) -> Callable[P, R]:
@@ -152,11 +159,15 @@ def with_hints(function: Callable[P, R]) -> Callable[P, R]:
 def _unknown_argument(function: Callable[..., Any], unknown: str, names: set[str]) -> str:
     owner, _, last = function.__qualname__.rpartition(".")
     caller = owner if last == "__init__" else last
-    said = f"{caller}() got an unexpected keyword argument {unknown!r}"
+    return f"{caller}() got an unexpected keyword argument {unknown!r}; {hint(unknown, names)}"
+
+
+def hint(unknown: str, names: Collection[str]) -> str:
+    """Return a sentence about an argument that is not among these: what may be meant by it."""
     ours = [name for name in SAME.get(unknown, ()) if name in names]
     if ours:
-        return f"{said}; here it is called {ours[0]}."
+        return f"here it is called {ours[0]}."
     if unknown in ADVICE:
-        return f"{said}; {ADVICE[unknown]}."
-    accepted = sorted(names - {"self"})
-    return f"{said}; {suggestion(unknown, accepted) or 'it takes ' + ', '.join(accepted) + '.'}"
+        return f"{ADVICE[unknown]}."
+    accepted = sorted(set(names) - {"self"})
+    return suggestion(unknown, accepted) or f"it takes {', '.join(accepted)}."

@@ -18,7 +18,7 @@ from softreg_fast.contents import check_contents
 from softreg_fast.design import Design
 from softreg_fast.engines import ridge_solver
 from softreg_fast.hints import with_hints
-from softreg_fast.names import PerFeature
+from softreg_fast.names import Names, PerFeature, feature_names_of, in_order
 from softreg_fast.path import (
     check_options,
     enet_path,
@@ -29,7 +29,7 @@ from softreg_fast.path import (
 )
 from softreg_fast.penalty import Penalty, nonnegative_vector
 from softreg_fast.result import Solution, is_alarm
-from softreg_fast.validation import as_targets, check_sparse
+from softreg_fast.validation import as_targets, check_same_rows, check_sparse
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -99,20 +99,24 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return self
 
+    def _refuse_design(self, X: Any) -> None:
+        if isinstance(X, Design):
+            raise TypeError(
+                f"{type(self).__name__} takes arrays, sparse matrices and frames, as scikit-learn "
+                "does; X is a Design, which is for solve, path and cv_path."
+            )
+
     def _design(
         self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
     ) -> Design:
         # the Design of X for all targets
-        if isinstance(X, Design):
-            raise TypeError(
-                f"{type(self).__name__} fits arrays, sparse matrices and frames, as scikit-learn "
-                "does; X is a Design, which is for solve, path and cv_path."
-            )
+        self._refuse_design(X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
                 "give one target value for each row of X."
             )
+        check_same_rows(X, "y", y)
         return self._design_type(
             X,
             sample_weight=sample_weight,
@@ -151,12 +155,15 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
     def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
+        self._labels: Names | None = None  # where they are not all text: scikit-learn passes over
         if isinstance(X, np.ndarray) or sp.issparse(X):
             # no names: the search for them can take as long as a small fit
             self.n_features_in_ = n_features
             self.__dict__.pop("feature_names_in_", None)
-        else:
-            validate_data(self, X, y, skip_check_array=True)
+            return
+        validate_data(self, X, y, skip_check_array=True)
+        if not hasattr(self, "feature_names_in_"):
+            self._labels = feature_names_of(X)
 
     def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
         one = single or len(fits) == 1
@@ -175,13 +182,18 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
+        X : array-like, sparse or frame (n_samples, n_features)
+            A frame has to have the columns of the fit in their order. Names that are numbers, dates
+            or tuples scikit-learn does not compare: such columns are found by name.
 
         Returns
         -------
         ndarray (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
+        self._refuse_design(X)
+        if not (isinstance(X, np.ndarray) or hasattr(self, "feature_names_in_")):
+            X = in_order(X, getattr(self, "_labels", None), self.n_features_in_)
         check_sparse(X)
         check_contents("X", X)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
@@ -235,10 +247,11 @@ class ElasticNet(_LinearRegressor):
         For selection="random".
     selection : {"cyclic", "random"}, default="cyclic"
         "random" descends in random order; the optimum is the same.
-    l1_weights, l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
-    bounds : (lower, upper) or None
-        Each a number, an array (n_features,) or None.
+    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
+        the features; those that it does not name have 1.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        Each a number, an array (n_features,), a dict or Series by name, or None.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None
@@ -470,9 +483,11 @@ class Ridge(_LinearRegressor):
         "cd" with bounds, else "cholesky" while the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
     random_state : ignored, for compatibility
-    l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
-    bounds : (lower, upper) or None
+    l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
+        the features; those that it does not name have 1.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        As in `ElasticNet`.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None

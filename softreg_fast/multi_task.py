@@ -56,8 +56,9 @@ class MultiTaskElasticNet(ElasticNet):
         Start from the coefficients of the last fit.
     random_state, selection
         Accepted for compatibility; the optimum does not depend on the order of descent.
-    l1_weights, l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
+    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
+        the features; those that it does not name have 1.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None

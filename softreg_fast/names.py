@@ -85,7 +85,7 @@ def _positions(labels: Names, names: Names) -> list[int]:
     first = {_key(label): j for j, label in reversed(list(enumerate(labels)))}
     missing = [name for name in names if _key(name) not in first]
     if missing:
-        close = suggestion(str(missing[0]), map(str, labels))
+        close = suggestion(missing[0], labels)
         raise ValueError(
             f"X lacks {len(missing)} of the {len(names)} columns that the model was fitted with: "
             f"{listed(missing)}; its columns are {listed(labels)}. "
@@ -123,15 +123,15 @@ def _are_positions(labels: Iterable[Any]) -> bool:
 def is_by_name(value: Any, names: Names | None) -> bool:
     """Tell whether the entries of a value have names: those of a dict, or the index of a Series.
 
-    A Series that is numbered 0, 1, 2, ... has names only where the features have none, and then
-    they are the same as positions.
+    A Series that is numbered 0, 1, 2, ... is taken by position, which is the same where features
+    have no names; but where all of these numbers are names of features, they are meant as such.
     """
     if isinstance(value, Mapping):
         return True
     index = getattr(value, "index", None)
     if index is None or callable(index) or getattr(value, "ndim", 0) != 1:
         return False
-    return not _are_positions(index)
+    return not _are_positions(index) or (names is not None and set(index) <= set(names))
 
 
 def entries_by_name(what: str, value: Any, n_features: int, names: Names | None) -> dict[int, Any]:
@@ -167,7 +167,7 @@ def _unknown(word: Any, known: list[Any], names: Names | None) -> str:
             f"X has no names, so that its features are called 0 to {len(known) - 1}; give a frame, "
             "or those numbers."
         )
-    close = suggestion(str(word), map(str, known))
+    close = suggestion(word, known)
     return close or f"the features are {listed(known)}."
 
 

@@ -17,10 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast._columns import look_at_signals
 from softreg_fast.certificate import certified
+from softreg_fast.contents import check_unmasked
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
-from softreg_fast.hints import with_hints
+from softreg_fast.hints import hint, with_hints
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept
@@ -472,7 +473,10 @@ def enet_path(
         )
     unknown = sorted(set(params) - PATH_OPTIONS - {"random_state", "selection"})
     if unknown:
-        raise ValueError(f"Unexpected parameters in params: {', '.join(unknown)}.")
+        raise ValueError(
+            f"Unexpected parameters in params: {', '.join(unknown)}; "
+            f"{hint(unknown[0], PATH_OPTIONS)}"
+        )
     options = {"tol": 1e-4, "max_iter": 1000, **params}
     if not isinstance(X, Design):
         options.setdefault("fit_intercept", False)
@@ -633,6 +637,7 @@ def as_alphas(alphas: ArrayLike) -> Vector:
 
 def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
     """A user's alphas, in their order, or an error that names the first that is none."""
+    check_unmasked("alphas", alphas)
     given = np.asarray(alphas)
     if given.dtype.kind not in "fiu":
         for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -103,6 +103,9 @@ class Penalty:
     def vectors(self, n_features: int, names: Names | None = None) -> PenaltyVectors:
         """Return the penalty at unit strengths; excluded features have the box [0, 0].
 
+        Without an L2 part l2 is 0, whatever its weights: for columns of 1e-160 they would leave the
+        range of float64 in the engine's units, though nothing is multiplied by them.
+
         `names` are those of the features, for what is given by name.
         """
         if self.l1 is not None or self.l2 is not None:
@@ -111,19 +114,10 @@ class Penalty:
         else:
             l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, 1.0, names)
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
-        lower, upper = self._box(n_features, names)
-        if np.isfinite(l1.max()) and np.isfinite(l2.max()):
-            return PenaltyVectors(l1, l2, lower, upper)
-        excluded = np.isinf(l1) | np.isinf(l2)
-        misfit = excluded & ((lower > 0.0) | (upper < 0.0))
-        if misfit.any():
-            j = int(np.flatnonzero(misfit)[0])
-            raise ValueError(
-                f"Feature {name_of(j, names)} is excluded by an infinite weight, but its bounds "
-                f"[{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
-            )
-        l1, l2, lower, upper = (np.where(excluded, 0.0, a) for a in (l1, l2, lower, upper))
-        return PenaltyVectors(l1, l2, lower, upper)
+        vectors = _excluding(PenaltyVectors(l1, l2, *self._box(n_features, names)), names)
+        if self.strengths[1] == 0.0:
+            return vectors._replace(l2=uniform(0.0, n_features))
+        return vectors
 
     def _box(self, n_features: int, names: Names | None) -> tuple[Vector, Vector]:
         if self.bounds is None:
@@ -143,6 +137,22 @@ class Penalty:
                 "which holds no number; give lower <= upper."
             )
         return low, high
+
+
+def _excluding(vectors: PenaltyVectors, names: Names | None) -> PenaltyVectors:
+    # infinite weights as the box [0, 0]
+    l1, l2, lower, upper = vectors
+    if np.isfinite(l1.max()) and np.isfinite(l2.max()):
+        return vectors
+    excluded = np.isinf(l1) | np.isinf(l2)
+    misfit = excluded & ((lower > 0.0) | (upper < 0.0))
+    if misfit.any():
+        j = int(np.flatnonzero(misfit)[0])
+        raise ValueError(
+            f"Feature {name_of(j, names)} is excluded by an infinite weight, but its bounds "
+            f"[{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
+        )
+    return PenaltyVectors(*(np.where(excluded, 0.0, a) for a in vectors))
 
 
 def uniform(value: float, n_features: int) -> Vector:
@@ -247,7 +257,14 @@ def _as_pair(bounds: Any) -> tuple[Any, Any]:
 
 
 def _two(what: str, pair: Any) -> tuple[Any, Any]:
+    if hasattr(pair, "columns"):
+        raise TypeError(
+            f"{what} must be a pair (lower, upper), not a frame; give two of its columns, such as "
+            "(frame['lower'], frame['upper'])."
+        )
     try:
+        if isinstance(pair, str | bytes | Set):  # no order, or no numbers
+            raise TypeError
         lower, upper = pair
     except (TypeError, ValueError):
         raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.design import Design
+from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import solver_of
 from softreg_fast.folds import predict_rows
 from softreg_fast.path import as_design, path, solve_design
@@ -116,6 +116,11 @@ def relaxed_path(
     -------
     RelaxedPath
 
+    Raises
+    ------
+    ValueError, TypeError
+        As `path`, and for several targets.
+
     References
     ----------
     Meinshausen (2007), "Relaxed Lasso", Computational Statistics & Data Analysis 52; in the form of
@@ -138,7 +143,15 @@ def relaxed_path(
 def relax_fits(
     design: Design, fits: Path, positive: bool = False, bounds: Any = None
 ) -> RelaxedPath:
-    """The relaxed fits of a path on this Design."""
+    """The relaxed fits of a path on this Design.
+
+    Raises
+    ------
+    ValueError
+        For several targets.
+    """
+    if isinstance(design, MultiTaskDesign):
+        raise ValueError("Relaxed fits are for one target; fit each target by itself.")
     if positive or bounds is not None:
         found = _bounded(design, fits, positive, bounds)
     else:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
-from softreg_fast.contents import check_contents
+from softreg_fast.contents import check_contents, check_unmasked
 from softreg_fast.names import Names, in_order
 from softreg_fast.validation import check_sparse
 
@@ -184,7 +184,13 @@ class Path:
         """The model at the k-th alpha; those of a slice are a path of their own."""
         if isinstance(k, slice):
             return self.part(k)
-        k = range(len(self))[k]
+        try:
+            k = range(len(self))[k]
+        except (TypeError, IndexError) as error:
+            raise type(error)(
+                f"{k!r} is no position on a path of {len(self)} alphas; give an integer or a "
+                "slice, or coef_at(alpha)."
+            ) from None
         return Solution(
             alpha=float(self.alphas[k]),
             coef=self._column(k),
@@ -250,7 +256,7 @@ class Path:
         """
         if np.ndim(alpha) == 0:
             return self._at(alpha)[0]
-        return np.stack([self._at(each)[0] for each in np.ravel(alpha).tolist()], axis=-1)
+        return np.stack([coef for coef, _ in self._at_all(alpha)], axis=-1)
 
     def predict(self, X: Any, alpha: float | ArrayLike | None = None) -> NDArray[np.float64]:
         """Return predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,).
@@ -272,7 +278,7 @@ class Path:
         if np.ndim(alpha) == 0:
             coef, intercept = self._at(alpha)
             return np.asarray(_product(X, coef.T, self.feature_names) + intercept)
-        found = [self._at(each) for each in np.ravel(alpha).tolist()]
+        found = self._at_all(alpha)
         coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in found]).T)
         return self._predict(X, coefs, np.array([b for _, b in found]))
 
@@ -293,7 +299,18 @@ class Path:
     def _intercept(self, k: int) -> Any:
         return float(self.intercepts[k])
 
+    def _at_all(self, alphas: ArrayLike) -> list[tuple[Vector, Any]]:
+        check_unmasked("alpha", alphas)
+        several = np.asarray(alphas)
+        if several.ndim != 1 or not several.size:
+            raise ValueError(
+                f"alpha has shape {several.shape}; expected a number, or a vector of at least one."
+            )
+        return [self._at(each) for each in several.tolist()]
+
     def _at(self, alpha: Any) -> tuple[Vector, Any]:
+        if isinstance(alpha, np.ndarray):  # of no dimension
+            alpha = alpha.item()
         if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real):
             raise TypeError(f"alpha must be a real number, got {alpha!r} ({type(alpha).__name__}).")
         if not len(self) or not self.alphas[-1] <= alpha <= self.alphas[0]:

@@ -50,8 +50,9 @@ class RidgeCV(_LinearRegressor):
     rule : {"min", "1se"}, default="min"
         "1se": the largest alpha whose score is within one standard error of the best, over samples
         (if scoring is None) or over folds.
-    l2_weights : array-like (n_features,) or None
-        0: not penalised; inf: excluded; None: all 1.
+    l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
+        the features; those that it does not name have 1.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None
@@ -134,7 +135,7 @@ class RidgeCV(_LinearRegressor):
         self
         """
         self._check_options()
-        split, score = routed(self, sample_weight, params)
+        split, score = routed(self, X, sample_weight, params)
         alphas = self._checked_alphas()
         design = self._design(X, y, sample_weight, self.n_threads)
         given = as_targets(y)

@@ -95,7 +95,7 @@ def _as_csc(X: Any) -> Any:
             (X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape
         )
     if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
-        X = X.astype(np.float64)
+        X = check_contents("X", X).astype(np.float64)
     if not canonical:
         if not (fresh := X.tocsc(copy=True)).has_canonical_format:
             fresh.sum_duplicates()
@@ -132,7 +132,7 @@ def check_structure(X: Any) -> bool:
 
 
 def check_same_rows(X: Any, name: str, values: Any) -> None:
-    """ValueError if a Series holds the row labels of a frame X in another order.
+    """ValueError if a Series holds the row labels of X, a frame or a Design, in another order.
 
     Rows are paired by position, as everywhere in NumPy; labels in another order show that this
     would pair the wrong ones. Labels of different kinds say nothing.

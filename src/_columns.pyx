@@ -145,7 +145,7 @@ def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint
             a = sqrt(n_samples) / y_norm if standardize else n_samples / y_norm / norm[j]
             b = 1.0 if standardize else n_samples / norm[j] / norm[j]
             a = l1[j] * a
-            b = l2[j] * b
+            b = 0.0 if l2[j] == 0.0 else l2[j] * b  # b is infinite where norm is below 1e-154
             if norm[j] > 0.0 and isfinite(a) and isfinite(b):
                 out[0, j] = a
                 out[1, j] = b

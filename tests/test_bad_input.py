@@ -38,6 +38,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
+from softreg_fast.design import MultiTaskDesign
 
 INF, NAN = np.inf, np.nan
 N, P = 12, 4
@@ -687,7 +688,7 @@ def test_estimators_and_designs_take_no_design():
     design = Design(X, y)
     for estimator in (Lasso(), ElasticNet(), Ridge(), LassoCV(), RidgeCV(), MultiTaskLasso()):
         for more in ((), (y,)):
-            with pytest.raises(TypeError, match=r"fits arrays, .* X is a Design, which is"):
+            with pytest.raises(TypeError, match=r"takes arrays, .* X is a Design, which is"):
                 estimator.fit(design, *more)
     with pytest.raises(TypeError, match="X is a Design; expected an array"):
         Design(design, y)
@@ -710,3 +711,36 @@ def test_groups_are_labelled_as_the_rows():
     assert cv_path(frame, y, cv=folds, groups=groups, alphas=[0.1]).alpha == 0.1
     with pytest.raises(ValueError, match="index of groups holds"):
         cv_path(frame, y, cv=folds, groups=groups.sample(frac=1, random_state=0), alphas=[0.1])
+
+
+@pytest.mark.parametrize("alphas", [[], [[0.1, 0.2]], np.empty((0, 2))], ids=str)
+def test_alphas_of_a_path_that_are_no_vector(alphas):
+    X = np.random.default_rng(0).random((9, 2))
+    fits = path(X, X[:, 0])
+    for call in (fits.coef_at, lambda alpha: fits.predict(X, alpha)):
+        with pytest.raises(ValueError, match="alpha has shape"):
+            call(alphas)
+    assert fits.coef_at(np.array(fits.alphas[3])).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("position", "error"), [("x", TypeError), ([1, 2], TypeError), (1000, IndexError)]
+)
+def test_positions_that_a_path_has_not(position, error):
+    X = np.random.default_rng(0).random((9, 2))
+    with pytest.raises(error, match="no position on a path of 100 alphas"):
+        path(X, X[:, 0])[position]
+
+
+def test_relaxed_fits_of_several_targets():
+    X = np.random.default_rng(0).random((20, 3))
+    design = MultiTaskDesign(X, X[:, :2])
+    for call in (relaxed_path, lambda d: cv_path(d, relax=True)):
+        with pytest.raises(ValueError, match="one target"):
+            call(design)
+
+
+def test_estimators_predict_no_design():
+    X = np.random.default_rng(0).random((20, 3))
+    with pytest.raises(TypeError, match="X is a Design"):
+        Lasso().fit(X, X[:, 0]).predict(Design(X))

@@ -309,3 +309,31 @@ def test_the_dual_point_is_judged_by_its_slopes(rng):
         proof = certificate.Certificate(design).of(u, penalty, 0.0)
         assert min(gap, rows, proof.gap) >= excess - 1e-12
         assert_allclose(proof.residual_sumsq, np.sum((t - C @ u) ** 2))
+
+
+@pytest.mark.parametrize("scale", [1e-155, 1e-160, 1e-200, 1e-290])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("outright", [True, False])
+def test_columns_whose_squares_vanish(rng, scale, fit_intercept, outright):
+    # the same problem as with a column in other units and its penalty in the same ones
+    X = rng.standard_normal((40, 3))
+    y = X @ [1.0, 2.0, -1.0] + 0.1 * rng.standard_normal(40)
+    alpha = 0.1 * scale
+    tiny = X * [1.0, scale, 1.0]
+    penalty = {"l1": [alpha] * 3} if outright else {"alpha": alpha}
+    found = solve(tiny, y, fit_intercept=fit_intercept, **penalty)
+    right = solve(X, y, l1=[alpha, 0.1, alpha], fit_intercept=fit_intercept)
+    assert right.coef[1] > 1.0
+    assert_allclose(found.coef * [1.0, scale, 1.0], right.coef, rtol=1e-9)
+    assert_allclose(found.dev_ratio, right.dev_ratio, rtol=1e-12)
+    fits = path(tiny, y, alphas=[alpha], fit_intercept=fit_intercept)
+    assert_allclose(fits.coefs.toarray()[:, 0] * [1.0, scale, 1.0], right.coef, rtol=1e-9)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_columns_whose_squares_vanish_at_alpha_zero(rng, l1_ratio):
+    X = rng.standard_normal((40, 3))
+    y = X @ [1.0, 2.0, -1.0] + 0.1 * rng.standard_normal(40)
+    right = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    found = solve(X * [1.0, 1e-170, 1.0], y, alpha=0.0, l1_ratio=l1_ratio)
+    assert_allclose(found.coef * [1.0, 1e-170, 1.0], right, rtol=1e-9)

@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 import softreg_fast as sf
@@ -206,3 +207,69 @@ def test_missing_values_of_every_library_are_missing():
     ):
         with pytest.raises(ValueError, match="X contains NaN, the first in feature c"):
             sf.solve(X, y)
+
+
+@pytest.mark.parametrize(
+    ("X", "problem"),
+    [
+        (pandas(c=pd.Series([HUGE] * N, dtype=object)), f"column 'c'.* such as {HUGE}"),
+        (pandas(c=pd.Series([1.5, 10**400] * (N // 2), dtype=object)), "column 'c'"),
+        (pandas(c=pd.Series([1.5, np.int64(HUGE)] * (N // 2), dtype=object)), "column 'c'"),
+        ([[HUGE, 2**70]] * N, "integers that float64 cannot tell"),
+        (pandas(c=pd.Series([1.5, pd.NA] * (N // 2), dtype=object)), "missing values.*'c'"),
+        (polars(c=[b"1"] * N), "text in column 'c'"),
+        (arrow(c=[b"1"] * N), "text in column 'c'"),
+        (pandas(c=[1.0] * N).to_records(index=False), "pandas.DataFrame"),
+    ],
+    ids=["large", "beyond float64", "NumPy's", "list", "NA", "bytes", "bytes of arrow", "fields"],
+)
+def test_what_objects_hold(X, problem):
+    for call in (lambda: sf.solve(X, y), lambda: sf.Lasso().fit(X, y)):
+        with pytest.raises((ValueError, TypeError), match=problem):
+            call()
+
+
+@pytest.mark.skipif(not hasattr(pl, "Int128"), reason="polars without integers of 128 bits")
+def test_integers_of_128_bits():
+    wide = pl.Series([2**70 + i for i in range(N)], dtype=pl.Int128)
+    with pytest.raises(TypeError, match="128 bits in column 'c'"):
+        sf.solve(polars(c=wide), y)
+
+
+def test_large_integers_of_arrow_in_y():
+    with pytest.raises(ValueError, match=str(HUGE)):
+        sf.solve(np.eye(N), pa.chunked_array([[HUGE] * N]))
+
+
+def test_objects_that_are_numbers_are_fitted():
+    values = [1, 2.5, True, 3, decimal.Decimal("0.5"), np.float32(2), 2**60, -(2**53)]
+    X = np.c_[np.sin(np.arange(N)), np.array(values, dtype=float)]
+    found = sf.solve(pandas(c=pd.Series(values, dtype=object)), y, alpha=1e-3)
+    assert_allclose(found.coef, sf.solve(X, y, alpha=1e-3).coef)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "dia"])
+def test_large_integers_of_sparse_matrices(kind):
+    X = sp.coo_array(np.full((N, 2), HUGE)).asformat(kind)
+    for name, fit in fits(X).items():
+        if kind in ("csr", "csc", "coo") or "predict" not in name:
+            with pytest.raises(ValueError, match=str(HUGE)):
+                fit()
+    exact = sp.coo_array(np.arange(2 * N).reshape(N, 2) * 2**40).asformat(kind)
+    assert sf.solve(exact, y, alpha=1.0).converged
+
+
+def test_masks_in_lists_and_alphas():
+    X = np.c_[y, y**2]
+    path = sf.path(X, y, alphas=[0.2, 0.1])
+    masked = np.ma.array([0.2, 0.1], mask=[False, True])
+    for call in (
+        lambda: sf.solve([np.ma.array(row, mask=[False, True]) for row in X], y),
+        lambda: sf.solve(X, tuple(np.ma.array(y, mask=y > 0.5))),
+        lambda: sf.path(X, y, alphas=masked),
+        lambda: sf.LassoCV(alphas=masked).fit(X, y),
+        lambda: path.coef_at(masked),
+        lambda: path.predict(X, masked),
+    ):
+        with pytest.raises((ValueError, TypeError), match="masked"):
+            call()

@@ -432,3 +432,12 @@ def test_the_first_alpha_is_remarked_on(rng):
     assert not found.is_at_end
     assert found.note.startswith("The first alpha has the smallest error")
     assert found.note in str(found)
+
+
+def test_nothing_is_said_of_an_end_at_zero(rng):
+    X = rng.standard_normal((60, 3))
+    y = X @ [1.0, 2.0, 3.0] + 0.1 * rng.standard_normal(60)
+    found = cv_path(X, y, alphas=[1.0, 0.1, 0.0])  # a warning would be an error
+    assert found.index_min == 2
+    assert not found.is_at_end
+    assert found.note == ""

@@ -90,3 +90,19 @@ def test_names_of_other_packages():
 def test_suggestions():
     assert suggestion("TOTEMP", ["totemp", "year"]) == "did you mean 'totemp'?"
     assert suggestion("qqq", ["totemp", "year"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (lambda: sf.cv_path(X, y, random_state=0), "here it is called seed."),
+        (lambda: sf.cv_path(X, y, shuffle=True), "unless seed=None."),
+        (lambda: sf.Design(X, y, n_jobs=2), r"Design\(\) got .* here it is called n_threads."),
+        (lambda: sf.design.MultiTaskDesign(X, y, weights=y), "give sample_weight for samples"),
+        (lambda: sf.lasso_path(X, y, nlambda=9), "nlambda; here it is called n_alphas."),
+        (lambda: sf.enet_path(X, y, lower_limits=0), "give bounds="),
+    ],
+)
+def test_hints_beyond_the_functions_that_fit(call, answer):
+    with pytest.raises((TypeError, ValueError), match=answer):
+        call()

@@ -1,5 +1,6 @@
 """What is given by name is found by name: columns of frames, and numbers per feature."""
 
+import pickle
 import unicodedata
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import Bounds
+from sklearn.model_selection import GroupKFold
 
 import softreg_fast as sf
 from softreg_fast.names import feature_names_of
@@ -309,3 +311,99 @@ def test_names_for_data_without_names(data):
         sf.solve(*data, l1_weights={"bmi": 0.0})
     with pytest.raises(ValueError, match=r"bounds\['bmi'\] must be a pair"):
         sf.solve(*data, bounds={"bmi": 3.0})
+
+
+@pytest.mark.parametrize("names", [[2, 0, 3, 1, 5, 4], [10, 20, 3, 2, 1, 0]], ids=str)
+def test_a_series_of_numbers_means_columns_of_these_numbers(data, names):
+    X, y = data
+    weights = pd.Series([0.0, 0.5, 2.0], index=[0, 1, 2])
+    found = sf.solve(pd.DataFrame(X, columns=names), y, alpha=0.2, l1_weights=weights)
+    by_position = [weights.get(name, 1.0) for name in names]
+    assert_allclose(found.coef, sf.solve(X, y, alpha=0.2, l1_weights=by_position).coef)
+
+
+def test_a_series_that_is_only_numbered_is_taken_by_position(data, frame):
+    X, y = data
+    weights = pd.Series([0.0, 0.5, 2.0, 1.0, 1.0, 3.0])
+    years = frame.set_axis(range(1990, 1990 + P), axis=1)
+    right = sf.solve(X, y, alpha=0.2, l1_weights=weights.to_numpy()).coef
+    assert_allclose(sf.solve(frame, y, alpha=0.2, l1_weights=weights).coef, right)
+    assert_allclose(sf.solve(years, y, alpha=0.2, l1_weights=weights).coef, right)
+
+
+LABELS = {
+    "numbers": [2, 0, 3, 1, 5, 4],
+    "0, 1, 2, ...": list(range(P)),
+    "years": list(range(1990, 1990 + P)),
+    "dates": pd.date_range("2020-01-01", periods=P),
+    "tuples": pd.MultiIndex.from_product([["u", "v"], [1, 2, 3]]),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("kind", [sf.Lasso, sf.Ridge, sf.LassoCV, sf.MultiTaskLasso, sf.RidgeCV])
+def test_estimators_find_names_that_are_no_text(data, labels, kind):
+    X, y = data
+    frame = pd.DataFrame(X, columns=labels)
+    model = kind().fit(frame, np.c_[y, -y] if kind is sf.MultiTaskLasso else y)
+    right = X @ model.coef_.T + model.intercept_
+    assert_allclose(model.predict(frame.iloc[:, OTHER_ORDER]), right)
+    assert_allclose(model.predict(X), right)
+    again = model.fit(X, np.c_[y, -y] if kind is sf.MultiTaskLasso else y)
+    assert_allclose(again.predict(X), right)
+
+
+def test_a_number_in_place_of_text_is_told_from_it(data, frame):
+    _, y = data
+    fit = sf.solve(frame.set_axis(list("012345"), axis=1), y, alpha=0.2)
+    with pytest.raises(ValueError, match="For '0', did you mean 0"):
+        fit.predict(frame.set_axis(range(P), axis=1))
+
+
+def test_a_design_tells_rows_in_another_order(data, frame):
+    _, y = data
+    turned = pd.Series(np.arange(1.0, 51.0)).iloc[::-1]
+    design = sf.Design(frame, y)
+    groups = {"cv": GroupKFold(3), "groups": turned}
+    for call in (
+        lambda: design.with_target(turned),
+        lambda: design.with_weight(turned),
+        lambda: sf.solve(design, turned),
+        lambda: sf.cv_path(design, **groups),
+        lambda: pickle.loads(pickle.dumps(design)).with_target(turned),
+    ):
+        with pytest.raises(ValueError, match="in another order"):
+            call()
+    assert sf.Design(frame.values.tolist(), y).with_target(turned).y[0] == 50.0  # no labels
+
+
+@pytest.mark.parametrize(
+    ("bounds", "problem"),
+    [
+        (pd.DataFrame({"lower": [0.0] * P, "upper": [1.0] * P}), r"frame\['lower'\]"),
+        ({0, 1}, "must be a pair"),
+        ("ab", "must be a pair"),
+    ],
+    ids=["frame", "set", "text"],
+)
+def test_what_is_no_pair_of_bounds(data, bounds, problem):
+    with pytest.raises((ValueError, TypeError), match=problem):
+        sf.solve(*data, bounds=bounds)
+
+
+@pytest.mark.parametrize("kind", [sf.Lasso, sf.Ridge, sf.LassoCV, sf.RidgeCV, sf.MultiTaskLasso])
+def test_estimators_tell_rows_in_another_order(data, frame, kind):
+    _, y = data
+    turned = pd.DataFrame({"y": y, "z": -y}) if kind is sf.MultiTaskLasso else pd.Series(y)
+    kind().fit(frame, turned)
+    with pytest.raises(ValueError, match=r"index of y .* in another order"):
+        kind().fit(frame, turned.iloc[::-1])
+
+
+@pytest.mark.parametrize("kind", [sf.LassoCV, sf.RidgeCV])
+def test_estimators_tell_groups_in_another_order(data, frame, kind):
+    groups = pd.Series(np.arange(50) % 5)
+    model = kind(cv=GroupKFold(3))
+    model.fit(frame, data[1], groups=groups)
+    with pytest.raises(ValueError, match=r"index of groups .* in another order"):
+        model.fit(frame, data[1], groups=groups.iloc[::-1])

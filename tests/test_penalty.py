@@ -33,9 +33,17 @@ def test_defaults_are_the_lasso():
     assert penalty.strengths == (1.0, 0.0)
     l1, l2, lower, upper = penalty.vectors(3)
     assert_array_equal(l1, 1.0)
-    assert_array_equal(l2, 1.0)
+    assert_array_equal(l2, 0.0)
     assert_array_equal(lower, -INF)
     assert_array_equal(upper, INF)
+
+
+@pytest.mark.parametrize(("alpha", "l1_ratio"), [(0.0, 0.5), (1.0, 1.0), (2.0, 0.25), (1.0, 0.0)])
+def test_what_the_strengths_make_of_the_weights(alpha, l1_ratio):
+    penalty = Penalty(alpha, l1_ratio, [1.0, 2.0, INF], [3.0, 4.0, 5.0])
+    l1, l2, _, _ = penalty.vectors(3)
+    assert_allclose(penalty.strengths[0] * l1, alpha * l1_ratio * np.array([1.0, 2.0, 0.0]))
+    assert_allclose(penalty.strengths[1] * l2, alpha * (1 - l1_ratio) * np.array([3.0, 4.0, 0.0]))
 
 
 def test_strengths():
@@ -71,7 +79,8 @@ def test_one_sided_bounds():
 
 
 def test_infinite_weights_exclude():
-    l1, l2, lower, upper = Penalty(l1_weights=[1, INF, 1], l2_weights=[1, 1, INF]).vectors(3)
+    penalty = Penalty(1.0, 0.5, l1_weights=[1, INF, 1], l2_weights=[1, 1, INF])
+    l1, l2, lower, upper = penalty.vectors(3)
     assert_array_equal(l1, [1.0, 0.0, 0.0])
     assert_array_equal(l2, [1.0, 0.0, 0.0])
     assert_array_equal(lower, [-INF, 0.0, 0.0])
