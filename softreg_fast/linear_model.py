@@ -29,7 +29,7 @@ from softreg_fast.path import (
 )
 from softreg_fast.penalty import Penalty, nonnegative_vector
 from softreg_fast.result import Solution, is_alarm
-from softreg_fast.validation import as_targets, check_same_rows, check_sparse
+from softreg_fast.validation import as_targets, check_sparse
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -116,7 +116,6 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
                 "give one target value for each row of X."
             )
-        check_same_rows(X, "y", y)
         return self._design_type(
             X,
             sample_weight=sample_weight,

@@ -194,7 +194,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
                 f"cv={self.cv!r} has no effect beside criterion={self.criterion!r}, which needs no "
                 "folds; leave one of them out."
             )
-        split, _ = routed(self, X, sample_weight, params)
+        split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
         design = self._design(X, y, sample_weight, n_threads)
         models, single = self._models(design, self._targets(y))

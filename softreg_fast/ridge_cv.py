@@ -135,7 +135,7 @@ class RidgeCV(_LinearRegressor):
         self
         """
         self._check_options()
-        split, score = routed(self, X, sample_weight, params)
+        split, score = routed(self, sample_weight, params)
         alphas = self._checked_alphas()
         design = self._design(X, y, sample_weight, self.n_threads)
         given = as_targets(y)

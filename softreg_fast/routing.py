@@ -6,8 +6,6 @@ from typing import Any
 
 from sklearn.utils.metadata_routing import process_routing
 
-from softreg_fast.validation import check_same_rows
-
 try:  # private, but what every meta-estimator outside scikit-learn asks
     from sklearn.utils._metadata_requests import _routing_enabled
 except ImportError:  # pragma: no cover
@@ -17,7 +15,7 @@ except ImportError:  # pragma: no cover
 
 
 def routed(
-    estimator: Any, X: Any, sample_weight: Any, params: dict[str, Any]
+    estimator: Any, sample_weight: Any, params: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the splitter and the scorer of a fit with these parameters get.
 
@@ -27,10 +25,8 @@ def routed(
     Raises
     ------
     ValueError
-        For parameters that nothing takes, and whose index holds that of X in another order.
+        For parameters that nothing takes.
     """
-    for name, values in params.items():
-        check_same_rows(X, name, values)
     if sample_weight is not None:
         params = {**params, "sample_weight": sample_weight}
     if _routing_enabled():
