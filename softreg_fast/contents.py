@@ -226,9 +226,7 @@ def _without_missing(column: Any) -> NDArray[Any]:
         if hasattr(column, method):
             column = getattr(column, method)()
             break
-    values = np.asarray(column)
-    # nullable integers of older pandas come as objects
-    return np.array(values.tolist()) if values.dtype == object else values
+    return np.asarray(column)
 
 
 def _check_exact(name: str, where: str, values: NDArray[Any]) -> None:
