@@ -235,9 +235,9 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--n-alphas", metavar="N", type=_count, help="how many (default 100)")
     model.add_argument(
         "--eps",
-        type=_fraction,
-        help="smallest strength over largest (default 0.001; with --cv the path goes on from there "
-        "while the error falls)",
+        type=_eps,
+        help="smallest strength over largest (default 0.001; with --cv auto: the path goes on from "
+        "there while the error falls)",
     )
     model.add_argument(
         "--l1-ratio",
@@ -335,8 +335,8 @@ def _positive(text: str) -> float:
     return _number(text, 0.0, np.inf, low_open=True)
 
 
-def _fraction(text: str) -> float:
-    return _number(text, 0.0, 1.0, low_open=True)
+def _eps(text: str) -> float | str:
+    return text if text == "auto" else _number(text, 0.0, 1.0, low_open=True)
 
 
 def _ratio(text: str) -> float:
@@ -353,16 +353,16 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _count(text: str) -> int:
-    if (value := _integer(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not >= 1")
+def _count(text: str, least: int = 1) -> int:
+    if (value := _integer(text)) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not >= {least}")
+    if value >= 2**63:  # the kernels count no further
+        raise argparse.ArgumentTypeError(f"{text!r} is not < 2^63")
     return value
 
 
 def _folds(text: str) -> int:
-    if (value := _integer(text)) < 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is not >= 2")
-    return value
+    return _count(text, 2)
 
 
 def _seed(text: str) -> int | str:
@@ -465,7 +465,9 @@ def _check_fit(arguments: argparse.Namespace) -> None:
 
 
 def _check_no_search(arguments: argparse.Namespace) -> None:
-    for option, value in (("--rule", arguments.rule), ("--seed", arguments.seed)):
+    auto = arguments.eps == "auto" or None
+    options = {"--rule": arguments.rule, "--seed": arguments.seed, "--eps auto": auto}
+    for option, value in options.items():
         if value is not None:
             raise InputError(f"{option} is for cross-validation; say --cv K too, such as --cv 10")
 

@@ -295,7 +295,7 @@ def _check_folds(request: FitRequest, table: Table) -> None:
     n = table.X.shape[0]
     if request.folds is not None and request.folds.n_folds > n:
         raise InputError(
-            f"--cv {request.folds.n_folds}: {request.file} has {n} rows; wanted is a number of "
+            f"--cv {request.folds.n_folds}: {request.file} has {n} rows; expected a number of "
             f"folds from 2 to {n}"
         )
 

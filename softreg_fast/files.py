@@ -28,7 +28,11 @@ class InputError(Exception):
 
 
 def check_readable(path: str) -> None:
-    """InputError unless there is a file with something in it."""
+    """InputError unless there is a file with something in it, which can be read again."""
+    if not path:
+        raise InputError("the name of a file to read is empty; give one")
+    if is_device(path):
+        raise InputError(f"{path} is a pipe or a device, which is read but once; give a file")
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; give a file")
     try:
@@ -145,7 +149,7 @@ def read_model(name: str) -> Model:
     """
     check_readable(name)
     try:
-        with open(name, encoding="utf-8") as file:
+        with open(name, encoding="utf-8-sig") as file:
             held = json.load(file)
     except OSError as error:
         raise InputError(f"cannot read {name}: {reason(error)}") from None
@@ -161,7 +165,7 @@ def read_model(name: str) -> Model:
         )
     if held.get("format_version") != MODEL_VERSION:
         raise InputError(
-            f"{name} has format version {held.get('format_version')}, this softreg_fast reads "
+            f"{name} has format version {held.get('format_version')!r}, this softreg_fast reads "
             f"{MODEL_VERSION}; fit the model again, or use the version that wrote it "
             f"({held.get('softreg_fast')})"
         )

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 # A name in a list with commas, between double quotes or not.
-_LISTED = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))')
+_LISTED = re.compile(r'(?:^|,)(?:\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))')
 
 # Controls, formats, surrogates, ends of lines and of paragraphs.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -57,8 +57,12 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 
 def as_names(text: str) -> list[str]:
-    """Return the names in a list with commas; one with a comma stands between double quotes."""
-    return [composed(quoted.replace('""', '"') or plain) for quoted, plain in _LISTED.findall(text)]
+    """Return the names in a list with commas; one with a comma stands between double quotes.
+
+    So does one with white space around it, which is no part of a name otherwise.
+    """
+    found = _LISTED.findall(text)
+    return [composed(quoted.replace('""', '"') or plain.strip()) for quoted, plain in found]
 
 
 def as_argument(names: Sequence[str]) -> str:
@@ -67,4 +71,5 @@ def as_argument(names: Sequence[str]) -> str:
 
 
 def _cell(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"' if re.search('[",]', name) else name
+    bare = not re.search('[",]', name) and name == name.strip()
+    return name if bare else '"' + name.replace('"', '""') + '"'

@@ -56,8 +56,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     place = os.path.realpath(given)
     check_place(given)
     try:
-        if is_device(place):
-            with open(place, "wb") as file:
+        if is_device(given):  # not its real path: that of a pipe is no name of a file
+            with open(given, "wb") as file:
                 yield file
             return
         beside = os.path.join(os.path.dirname(place), f".softreg.{secrets.token_hex(8)}.part")
@@ -87,6 +87,8 @@ def check_place(path: str | os.PathLike[str]) -> None:
         If it is a folder, or there is no folder that could hold it, or none that may be changed.
     """
     given = os.fspath(path)
+    if not given:
+        raise FileNotFoundError("the name of a file to write is empty; give one")
     if os.path.isdir(given):
         raise IsADirectoryError(f"cannot write {given}: it is a folder; give the name of a file")
     if is_device(given):

@@ -277,9 +277,7 @@ def test_cross_validation_on_given_strengths(call):
 def test_more_folds_than_rows(fails):
     write_table()
     said = fails("fit", "data.csv", "--target", "price", "--cv", 31)
-    assert said.endswith(
-        "--cv 31: data.csv has 30 rows; wanted is a number of folds from 2 to 30\n"
-    )
+    assert said.endswith("--cv 31: data.csv has 30 rows; expected a number of folds from 2 to 30\n")
 
 
 def test_sample_weights_and_ignored_columns(call):
@@ -580,8 +578,8 @@ def test_files_that_cannot_be_read(fails, tmp_path):
     with open("short.csv.gz", "wb") as file:
         file.write(gzip.compress(b"a,y\n1,2\n" * 1000)[:-20])
     assert "short.csv.gz" in fails("fit", "short.csv.gz", "--target", "y")
-    file_with("a,y\n1,2\n", "data.xlsx")
-    assert "--format" in fails("fit", "data.xlsx", "--target", "y")
+    file_with("a,y\n1,2\n", "data.data")
+    assert "--format" in fails("fit", "data.data", "--target", "y")
     assert "--delimiter" in fails("fit", "data.csv", "--format", "npz", "--delimiter", ",")
 
 

@@ -111,6 +111,21 @@ RIGHT = {
     "an empty cell at the end, left out": (
         "a,y,c\n1,2,\n3,4,x\n", "y", ["a"], [[1], [3]], ("--ignore", "c")
     ),
+    "quotes after white space": (
+        'a, "b, c", y\n1, "2", 3\n4,"5", 6\n', "y", ["a", "b, c"], [[1, 2], [4, 5]], ()
+    ),
+    "true and false after white space": (
+        "a, y\n1, true\n2, false\n", "y", ["a"], [[1], [2]], ()
+    ),
+    "compressed under another name": (
+        gzip.compress(b"a,y\n1,2\n3,4\n"), "y", ["a"], [[1], [3]], ()
+    ),
+    "a comma in a name, decimal commas": (
+        'c,;"y"\n5,5;3\n1,25;2\n', "y", ["c,"], [[5.5], [1.25]], ("--decimal", ",")
+    ),
+    "white space in a list": (
+        "a,b,c,y\n1,x,z,2\n3,x,z,4\n", "y", ["a"], [[1], [3]], ("--ignore", 'b, "c"')
+    ),
     "columns after the target": ("a,y,b\n1,2,3\n4,5,6\n", "y", ["a", "b"], [[1, 3], [4, 6]], ()),
 }  # fmt: skip
 
@@ -123,7 +138,7 @@ def test_text_tables_that_are_right(call, case):
     code, _, _ = call(*fit, "--model", "m.json", *options)
     assert code == 0
     assert read_model("m.json").names == names
-    ignore = options[1:] if "--ignore" in options else ()
+    ignore = as_names(options[1]) if "--ignore" in options else ()
     decimal = "," if "--decimal" in options else "."
     table = read_table("data.txt", Roles(target=target, ignore=ignore), decimal=decimal)
     np.testing.assert_array_equal(table.X, X)
@@ -161,10 +176,35 @@ WRONG = {
     ),
     "row names that are numbers": ("a b y\n1 2 3 4\n", (), ["line 2 has 4 cells", "names of the"]),
     "write.table": ('"a" "y"\n"x" 21 6\n', (), ["column 1", "--ignore ''"]),
-    "a delimiter at the end of rows": ("a,b,y\n1,2,3,\n", (), ["line 2 has 4 cells"]),
+    "a delimiter at the end of rows": (
+        "a,b,y\n1,2,3,\n", (), ["line 2 has 4 cells", "remove the delimiter at its end"]
+    ),
     "texts": (
         'name,a,"b, c",day,y\nx,1,N,2020-01-01,1\n', (),
         ["column \"name\", line 2 holds 'x'", "3 columns like it", "'name,\"b, c\",day'"],
+    ),
+    "white space between thousands": ("a;y\n1 234,5;1\n1;2\n", ("--decimal", ","), ["1234,5,"]),
+    "apostrophes": ("a;y\n-1'234'567.5;1\n", (), ["write -1234567.5,"]),
+    "underscores": ("a;y\n1_234;1\n", (), ["write 1234,"]),
+    "percent": ("a,y\n5 %,1\n", (), ["write 5,", "nothing between its digits or around"]),
+    "dollars": ('a,y\n"-$1,234.50",1\n', (), ["write -1234.50,"]),
+    "euros": ("a;y\n5,25 €;1\n", ("--decimal", ","), ["write 5,25,"]),
+    "a dash": ("a,y\n-,1\n3,4\n", (), ["holds '-', a missing value"]),
+    "missing among flags": ("a,y\ntrue,1\nNA,4\n", (), ["line 3 holds 'NA', a missing value"]),
+    "thousands, a point alone": (
+        "a;y\n2.345;1,5\n", ("--decimal", ","), ["--decimal says a comma", "write 2345,"]
+    ),
+    "hundreds of digits": (f"a,y\n{'9' * 400},1\n", (), ["holds '9999", "...'; expected a finite"]),
+    "zeros before an integer too long": (
+        f"a,y\n{'0' * 5000}9007199254740993,1\nx,3\n", (), ["0..., an integer beyond 2^53"]
+    ),
+    "a comment above": ("# by R, 2020\na,b,y\n1,2,3\n", (), ["begins with #", "remove it"]),
+    "a comment below": ("a,b,y\n1,2,3\n# by R\n", (), ["line 3 has 1 cell,", "begins with #"]),
+    "a delimiter at the end of the header": (
+        "a,b,y,\n1,2,3\n", (), ["line 2 has 3 cells", "the delimiter at the end of the header"]
+    ),
+    "a quote that stays open in a row": (
+        'a,b,y\n1,"2,3\n4,5,6\n', (), ["perhaps a double quote is not closed"]
     ),
     "text in the target, too": ("name,a,y\nx,1,low\n", (), ["--ignore name; \"y\", which cannot"]),
     "a date": ("a,day,y\n1,2020-01-01,3\n", (), ["column \"day\"", "days since the first"]),
@@ -172,7 +212,7 @@ WRONG = {
     "an integer too long": ("a,y\n9007199254740993,1\n", (), ["9007199254740993", "2^53"]),
     "an integer of 30 digits": ("a,y\n123456789012345678901234567890,1\n", (), ["2^53"]),
     "an unsigned one": ("a,y\n18446744073709551615,1\n", (), ["2^53"]),
-    "true beside 1": ("a,y\ntrue,1\n1,3\n", (), ["'true'", "mixes"]),
+    "true beside 1": ("a,y\ntrue,1\n1,3\n", (), ["'true'", "nothing but true and false"]),
     "a short row": ("a,y,c\n1,2,q\n2,3\n", ("--ignore", "c"), ["line 3 has 2 cells"]),
     "two forms of a name": (f"{COMPOSED},{DECOMPOSED},y\n1,2,3\n", (), ["more than one column"]),
     "a quote that stays open": ('a,"b,y\n1,2,3\n', (), ["double quote is not closed"]),
@@ -191,6 +231,32 @@ def test_text_tables_that_are_wrong(fails, case):
         assert words in said
     assert "1.234" not in said.replace("1.234,5", "")
     assert os.listdir() == ["data.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("d.xlsx", "save the sheet as CSV"), ("d.csv.bz2", "decompress it"), ("X.npy", "numpy.savez"),
+     ("d.data", "say which with --format")],
+)  # fmt: skip
+def test_files_of_other_programs(fails, name, words):
+    assert words in fails("fit", file_with("a,y\n1,2\n", name), "--target", "y")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX matters")
+def test_pipes_are_not_read(fails):
+    os.mkfifo("pipe.csv")  # reading from it would wait for ever
+    assert "pipe.csv is a pipe" in fails("fit", "pipe.csv", "--target", "y")
+    assert "name of a file to read is empty" in fails("fit", "", "--target", "y")
+
+
+def test_models_from_windows_and_columns_nearly_named(call, fails):
+    file_with("a,y\n1,2\n3,4\n")
+    call("fit", "data.csv", "--target", "y", "--alpha", 0.1, "--model", "m.json")
+    file_with(b"\xef\xbb\xbf" + Path("m.json").read_bytes(), "w.json")
+    assert call("predict", "w.json", "data.csv") == call("predict", "m.json", "data.csv")
+    assert 'did you mean "A"?' in fails("predict", "m.json", file_with("A\n1\n", "upper.csv"))
+    file_with(Path("m.json").read_text().replace('_version": 1', '_version": "1"'), "old.json")
+    assert "format version '1', this" in fails("predict", "old.json", "data.csv")
 
 
 def test_years_alone_may_be_data_and_the_user_is_told(call):
@@ -413,9 +479,27 @@ def test_numbers_of_parquet():
             "y": [1.0, 2.0],
         }
     )
-    table = read_table(written(frame), Roles(target="y", ignore=[]))
+    table = read_table(written(frame), Roles(target="y"))
     expected = [[1.5, 1, 0.5, 7, 1, 3], [-2.25, 0, 2, 2**53, 2, 4]]
     np.testing.assert_array_equal(table.X, expected)
+
+
+def test_decimals_of_parquet_that_would_be_rounded():
+    from decimal import Decimal
+
+    frame = pd.DataFrame({"a": [Decimal(2**53), Decimal(2**53 + 1)], "y": [1.0, 2.0]})
+    with pytest.raises(InputError, match='column "a", row 2 holds 9007199254740993, an integer'):
+        read_table(written(frame), Roles(target="y"))
+    frame["a"] = [Decimal(2**53), Decimal(10**20)]
+    np.testing.assert_array_equal(
+        read_table(written(frame), Roles(target="y")).X[:, 0], [2.0**53, 1e20]
+    )
+
+
+def test_all_columns_of_parquet_with_missing_cells_are_told():
+    frame = pd.DataFrame({"a": [1, 2, None], "b": [1, None, 3], "c": [1, 2, 3], "y": [1, 2, 3]})
+    with pytest.raises(InputError, match=r'"b", row 2 is empty.* 2 columns .*--ignore a,b$'):
+        read_table(written(frame), Roles(target="y"))
 
 
 def test_integers_of_archives_that_would_be_rounded(fails):
@@ -456,6 +540,25 @@ def test_svmlight_with_a_giant_index(call, fails, monkeypatch):
         file_with(f"1 1:2\n2 {index}:3\n", "data.svm")
         assert f"line 2: index {index} is too large" in fails("fit", "data.svm")
     assert svmlight.available_memory() == 8.0 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("9007199254740993 1:2\n1 1:3\n", "line 1 holds 9007199254740993, an integer"),
+        ("1 1:3\n1 2:9007199254740993\n", "line 2 holds 9007199254740993, an integer"),
+        ("1 ١:2\n", "line 1: '١:2' is not index:value"),
+        ("1 1:١\n", "line 1: '1:١' is not index:value"),
+        ("1 1:2\r2 1:3\r", "cannot be read as svmlight"),
+    ],
+)
+def test_svmlight_that_is_wrong(fails, content, words):
+    assert words in fails("fit", file_with(content, "data.svm"))
+
+
+def test_svmlight_of_long_integers_that_float64_holds(call):
+    file_with("9007199254740994 1:2\n1 1:-1e30 # 9007199254740993\n", "data.svm")
+    assert read_table("data.svm", Roles()).y.tolist() == [9007199254740994, 1]
 
 
 def test_available_memory_is_positive():
@@ -520,6 +623,15 @@ def test_whole_files(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="pipes by number are POSIX matters")
+def test_pipes_are_written_to():
+    reader, writer = os.pipe()
+    with open(reader, "rb") as file:
+        write_whole(f"/dev/fd/{writer}", b"x")
+        os.close(writer)
+        assert file.read() == b"x"
+
+
 def test_what_goes_wrong_names_the_file_that_was_asked_for(monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device", "some.part")
@@ -553,6 +665,9 @@ OPTIONS = [
     ("--alpha 1_0", "'1_0' is not a number"),
     ("--alpha １", "is not a number"),
     ("--format npz --decimal ,", "--decimal is for text tables"),
+    ("--max-iter 1000000000000000000000", "is not < 2^63"),
+    ("--eps auto", "--eps auto is for cross-validation"),
+    ("--model ", "the name of a file to write is empty"),
     ("--delimiter é", "not one character"),
     ("--delimiter §", "ASCII"),
 ]

@@ -35,6 +35,13 @@ READERS = {"parquet": read_parquet, "npz": read_arrays, "svmlight": read_svmligh
 
 TABLE_FORMATS = ("csv", *READERS)
 
+# What to do about files of other programs.
+OTHERS = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "save the sheet as CSV in UTF-8"),
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"), "decompress it first"),
+    ".npy": "save X and y together with numpy.savez, in a .npz",
+}
+
 
 def read_table(
     path: str,
@@ -78,5 +85,5 @@ def _format_of(path: str) -> str:
     known = " ".join(FORMATS)
     raise InputError(
         f"the ending of {path} tells no format (known: {known}, and .gz after a text format); "
-        "say which with --format"
+        f"{OTHERS.get(suffix, 'say which with --format')}"
     )

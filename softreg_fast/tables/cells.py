@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 MISSING = frozenset(
     {
         "", "na", "n/a", "nan", "-nan", "null", "none", "?", ".", "<na>", "#na", "#n/a", "#n/a n/a",
+        "-", "--", "..", "...", ":", "*",
         "#num!", "#div/0!", "#value!", "#ref!", "#name?", "1.#ind", "-1.#ind", "1.#qnan", "nat",
     }
 )  # fmt: skip
+
+TRUTHS = ("true", "false")
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)
@@ -26,6 +29,8 @@ _DATE = re.compile(
     r"|\d{1,2}:\d{2}(:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}",
     re.ASCII,
 )
+# What stands between thousands, and signs of units beside a number.
+_ADORNED = re.compile(r"(?<=\d)[\s_'’](?=\d{3}(?!\d))|^[$€£¥]\s*|(?<=[-+])[$€£¥]|\s*[%‰$€£¥°]$")
 _MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+", "．": "."})
 
 
@@ -53,20 +58,30 @@ def problem_of(cell: str, decimal: str = ".", delimiter: str = ",") -> Problem |
     if value is not None:
         return _problem_of_number(text, value)
     if text.lower() in MISSING:
-        given = f"holds {text!r}, a missing value" if text else "is empty"
-        return Problem(
-            "missing", f"{given}; expected a number in every row: fill it in, remove the row"
-        )
-    shown = text if len(text) <= 40 else text[:37] + "..."
+        return missing(text)
     kind, way = _way_of_text(text, decimal, delimiter)
-    return Problem(kind, f"holds {shown!r}; expected a number: {way}")
+    return Problem(kind, f"holds {_shown(text)!r}; expected a number: {way}")
+
+
+def missing(text: str) -> Problem:
+    """Return the problem of a cell that is empty, or says that its value is missing."""
+    given = f"holds {text!r}, a missing value" if text else "is empty"
+    return Problem(
+        "missing", f"{given}; expected a number in every row: fill it in, remove the row"
+    )
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _problem_of_number(text: str, value: float) -> Problem | None:
     if not np.isfinite(value):
-        return Problem("infinite", f"holds {text!r}; expected a finite number: correct it")
-    if abs(value) > 2.0**53 and re.fullmatch(r"[-+]?\d+", text) and int(value) != int(text):
-        return too_long(text)
+        return Problem("infinite", f"holds {_shown(text)!r}; expected a finite number: correct it")
+    if abs(value) >= 2.0**53 and re.fullmatch(r"[-+]?\d+", text):
+        digits = text.lstrip("+-0")  # Python reads no more than 4300 of them
+        if int(abs(value)) != int(digits):
+            return too_long(_shown(text))
     return None
 
 
@@ -85,10 +100,13 @@ def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
         str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text.translate(_MINUS)
     )
     if decimal == ",":
+        thousands = re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+(,\d*)?", text, re.ASCII)
+        way = f"write {text.replace('.', '')}, without points between thousands"
         if as_number(text) is not None:
-            return "mark", "its decimal mark is a point, but --decimal says a comma"
-        if re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+(,\d*)?", text, re.ASCII):
-            return "mark", f"write {text.replace('.', '')}, without points between thousands"
+            other = f"; if it parts thousands, {way}" if thousands else ""
+            return "mark", f"its decimal mark is a point, but --decimal says a comma{other}"
+        if thousands:
+            return "mark", way
     elif _THOUSANDS.fullmatch(text):
         # between commas that part the cells, one in a cell is not there for decimals
         way = f"write {text.replace(',', '')}, without commas between thousands"
@@ -97,13 +115,23 @@ def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
         return "mark", way
     elif _COMMA.fullmatch(text):
         return "mark", f"say --decimal , if its comma is a decimal mark (or write {_dotted(text)})"
-    if text.lower() in ("true", "false"):
-        return "text", "a column of nothing but true and false is read as 1 and 0, this one mixes"
+    if text.lower() in TRUTHS:
+        return "text", "write 1 and 0 (only a column of nothing but true and false is read so)"
     if _DATE.fullmatch(text):
         return "text", "write dates and times as numbers, such as days since the first"
     if plain != text and as_number(plain, decimal) is not None:
         return "digits", f"write {plain}, with the digits 0 to 9 and a plain sign"
+    if (bare := _bare(text, decimal)) is not None:
+        return "adorned", f"write {bare}, with nothing between its digits or around them"
     return "text", "write categories as 0/1"
+
+
+def _bare(text: str, decimal: str) -> str | None:
+    """Return the number in a text with a unit, or with marks between thousands, or None."""
+    bare = _ADORNED.sub("", text)
+    if decimal == "." and _THOUSANDS.fullmatch(bare):
+        bare = bare.replace(",", "")
+    return bare if bare != text and as_number(bare, decimal) is not None else None
 
 
 def _dotted(text: str) -> str:

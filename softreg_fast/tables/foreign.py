@@ -38,6 +38,6 @@ def as_floats(values: Any, where: str, way_out: str = "") -> Vector:
     bad = np.flatnonzero(~np.isfinite(floats))
     if bad.size:
         row = int(bad[0])
-        found = problem_of("" if np.isnan(floats[row]) else str(floats[row]))
+        found = problem_of(str(floats[row]))
         raise InputError(f"{where}, row {row + 1} {found.words if found else ''}{way_out}")
     return floats

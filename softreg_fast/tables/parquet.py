@@ -9,7 +9,7 @@ import numpy as np
 
 from softreg_fast.files import InputError, brief
 from softreg_fast.spelling import composed, listed
-from softreg_fast.tables.cells import problem_of
+from softreg_fast.tables.cells import missing, too_long
 from softreg_fast.tables.foreign import as_floats, foreign
 from softreg_fast.tables.roles import Roles, Table, Vector, by_position, choose
 
@@ -43,6 +43,7 @@ def read_parquet(path: str, roles: Roles) -> Table:
         _check_types(file, needed, roles, path)
         fields = [column.field.name for column in needed if column.numbers is None]
         table = file.read(columns=fields)
+    _check_complete(table, needed, roles, path)
     X = np.empty((n, len(chosen.features)), order="F")
     others = {}
     for k, (j, column) in enumerate(zip(chosen.needed, needed, strict=True)):
@@ -120,11 +121,26 @@ def _floats(column: _Column, table: Any, roles: Roles, path: str) -> Vector:
     if column.numbers is not None:
         return as_floats(np.array(column.numbers), where, way_out)
     values = table.column(table.column_names.index(column.field.name))
-    if values.null_count:
-        row = int(np.flatnonzero(values.is_null().to_numpy())[0])
-        missing = problem_of("")
-        assert missing is not None
-        raise InputError(f"{where}, row {row + 1} {missing.words}{way_out}")
-    if str(values.type).startswith("decimal"):
-        values = values.cast("float64")
-    return as_floats(values.to_numpy(), where, way_out)
+    if not str(values.type).startswith("decimal"):
+        return as_floats(values.to_numpy(), where, way_out)
+    floats = values.cast("float64").to_numpy()
+    if values.type.scale <= 0:
+        for row in np.flatnonzero(np.abs(floats) >= 2.0**53).tolist():
+            if (given := int(values[row].as_py())) != int(floats[row]):
+                raise InputError(f"{where}, row {row + 1} {too_long(given).words}{way_out}")
+    return as_floats(floats, where, way_out)
+
+
+def _check_complete(table: Any, needed: Sequence[_Column], roles: Roles, path: str) -> None:
+    """Check that no cell is missing; the first is named, and the columns with others."""
+    stored = [column for column in needed if column.numbers is None]
+    where = {column.name: table.column_names.index(column.field.name) for column in stored}
+    gaps = {name: table.column(j) for name, j in where.items() if table.column(j).null_count}
+    if not gaps:
+        return
+    rows = {name: int(np.argmax(cells.is_null().to_numpy())) for name, cells in gaps.items()}
+    name = min(rows, key=lambda each: rows[each])
+    raise InputError(
+        f"{path}: column {listed([name])}, row {rows[name] + 1} {missing('').words}"
+        f"{roles.way_out(name, list(gaps))}"
+    )

@@ -143,7 +143,7 @@ def columns_of_model(names: list[str], roles: Roles, path: str) -> list[int]:
     if missing:
         raise InputError(
             f"{path} lacks {len(missing)} of the {len(roles.features)} columns that the model "
-            f"was fitted on: {listed(missing)}"
+            f"was fitted on: {listed(missing)}; {hint(missing[0], names)}"
         )
     count = Counter(names)
     twice = [name for name in roles.features if count[name] > 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,7 @@ import scipy.sparse as sp
 
 from softreg_fast.files import InputError, brief
 from softreg_fast.tables.arrays import check_entries, vector_of
+from softreg_fast.tables.cells import as_number, problem_of
 from softreg_fast.tables.foreign import as_floats
 from softreg_fast.tables.roles import Roles, Table
 from softreg_fast.tables.text import open_bytes, open_text
@@ -33,8 +35,12 @@ def read_svmlight(path: str, roles: Roles) -> Table:
     except (MemoryError, InputError):
         raise
     except Exception as error:
-        problem = _first_bad_entry(path) or brief(error)
+        problem = _first_bad_entry(path) or (
+            f"cannot be read as svmlight ({brief(error)}); expected lines: target index:value ..."
+        )
         raise InputError(f"{path}: {problem}") from None
+    if max(np.abs(y).max(initial=0.0), np.abs(X.data).max(initial=0.0)) >= 2.0**53:
+        _check_integers(path)
     if not X.shape[0] or (not X.nnz and not roles.to_predict):
         raise InputError(f"{path} holds no entries; expected lines: target index:value ...")
     first = roles.first_index
@@ -105,21 +111,27 @@ def _first_bad_entry(path: str) -> str:
     return ""
 
 
+def _check_integers(path: str) -> None:
+    """Check that no integer of the file was rounded."""
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, 1):
+            for word in line.partition("#")[0].split():
+                problem = problem_of(word.rpartition(":")[2])
+                if problem is not None and problem.kind == "too long":
+                    raise InputError(f"{path}: line {number} {problem.words}")
+
+
 def _line_problem(words: list[str]) -> str:
-    try:
-        float(words[0])
-    except ValueError:
+    if as_number(words[0]) is None:
         return f"the target is {words[0]!r}"
     last = -1
     for word in words[1:]:
         index, colon, value = word.partition(":")
         if index == "qid":
             continue
-        try:
-            number = int(index)
-            float(value)
-        except ValueError:
+        if not re.fullmatch("-?[0-9]{1,100}", index) or as_number(value) is None:
             return f"{word!r} is not index:value"
+        number = int(index)
         if number >= 2**31 - 1:
             return f"index {number} is too large (the largest is {2**31 - 2})"
         if number <= last or not colon:

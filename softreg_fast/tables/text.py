@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.files import InputError, brief, reason
 from softreg_fast.spelling import composed, listed
-from softreg_fast.tables.cells import Problem, as_number, problem_of, rounded, too_long
+from softreg_fast.tables.cells import TRUTHS, Problem, as_number, problem_of, rounded, too_long
 from softreg_fast.tables.roles import Chosen, Roles, Table, by_position, choose, columns_of_model
 
 Matrix = NDArray[np.float64]
@@ -55,13 +55,13 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
     with open_text(path) as file:
         layout, first = _layout(file, path, delimiter, decimal)
         notes = _check_header(layout, roles, path)
+        if first and len(cells_of(first, layout.delimiter)) != len(layout.names):
+            check_widths(path, layout)  # some versions of pandas pass over a delimiter at the end
         if roles.to_predict:
             chosen = Chosen(columns_of_model(layout.names, roles, path), None, None)
         else:
             chosen = choose(layout.names, roles, path)
         parts = _Parts(path, layout, roles, chosen.needed)
-        if first and len(cells_of(first, layout.delimiter)) != len(layout.names):
-            parts.check_widths()  # some versions of pandas pass over a delimiter at the end
         for frame in parts.frames(_Rows(first, file, path)):
             parts.add(frame)
     columns = parts.joined()
@@ -115,8 +115,9 @@ def _decoded(raw: IO[bytes]) -> IO[str]:
 
 @contextmanager
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
-    """Open a file, decompressed if its name ends so; UTF-16 is refused."""
-    packed = path.lower().endswith(".gz")
+    """Open a file, decompressed if it is of gzip, whatever its name; UTF-16 is refused."""
+    with open(path, "rb") as start:
+        packed = start.read(2) == b"\x1f\x8b"
     opened: Any = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
     with opened as file:
         if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -167,12 +168,13 @@ def _layout(
     first = next(records, "")
     if "\0" in header + first:
         raise _NulError(path)
-    delimiter = delimiter or delimiter_of(path, header, first)
+    delimiter = delimiter or delimiter_of(path, header, first, decimal)
     if delimiter == decimal:
         _check_comma_for_both(path, first, delimiter)
     names = [composed(cell.strip()) for cell in cells_of(header, delimiter, strict=True)]
     row = cells_of(first, delimiter) if first else []
-    if len(row) == len(names) + 1 and _begins_with_a_name(first, row):
+    is_comment = names[0].startswith("#")
+    if len(row) == len(names) + 1 and not is_comment and _begins_with_a_name(first, row):
         names = ["", *names]  # as R's write.table leaves the names of rows
     unquoted = [name for name in names if as_number(name) is not None and f'"{name}"' not in header]
     return Layout(delimiter, decimal, names, unquoted, n_before), first
@@ -220,10 +222,10 @@ def _as_csv(lines: Iterable[str], delimiter: str) -> Iterable[str]:
 
 
 def _dialect(delimiter: str) -> dict[str, Any]:
-    return {"delimiter": delimiter, "skipinitialspace": delimiter == " "}
+    return {"delimiter": delimiter, "skipinitialspace": True}
 
 
-def delimiter_of(path: str, header: str, first: str) -> str:
+def delimiter_of(path: str, header: str, first: str, decimal: str = ".") -> str:
     """Return the delimiter that header and first row suggest."""
     if path.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
@@ -233,12 +235,18 @@ def delimiter_of(path: str, header: str, first: str) -> str:
     def width(text: str, delimiter: str) -> int:
         return len(text.split()) if delimiter == " " else text.count(delimiter) + 1
 
-    # the most columns, first of all among those that the first row has as well (R: and one more)
+    def fit(names: int, cells: int) -> int:
+        if names == 1:
+            return int(cells == 1)
+        return {names: 2, names + 1: 1}.get(cells, 0)  # R puts names before rows
+
+    # the most columns, first of all among those that the first row has as well
     return max(
         DELIMITERS,
         key=lambda d: (
             d != " " and width(top, d) > 1,
-            width(row, d) - width(top, d) in ((0, 1) if width(top, d) > 1 else (0,)),
+            fit(width(top, d), width(row, d)),
+            d != decimal or '"' in first,
             width(top, d),
         ),
     )
@@ -329,12 +337,13 @@ class _Parts:
                     header=None,
                     names=range(width),
                     index_col=False,
+                    skipinitialspace=True,
                     na_filter=False,
                     chunksize=max(1, CELLS // width),
                     **options,
                 )
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            self.check_widths()
+            check_widths(self.path, self.layout)
             said = "a double quote is not closed" if "EOF inside" in str(error) else brief(error)
             raise InputError(f"{self.path} is not a well-formed text table: {said}") from None
 
@@ -370,15 +379,21 @@ class _Parts:
         if kind not in "fiub" and not self.looked_for_short_rows:
             self.looked_for_short_rows = bool((frame.iloc[:, -1] == "").any())
             if self.looked_for_short_rows:
-                self.check_widths()
+                check_widths(self.path, self.layout)
 
     def wrong_text(self, column: Any) -> tuple[int, Problem] | None:
-        """The first cell that is no number: its row and what to say."""
+        """The first cell that is no number: its row and what to say.
+
+        Another one goes before true and false, for it may be all that keeps these from being read.
+        """
+        flag = None
         for row, cell in enumerate(column):
             problem = problem_of(str(cell), self.layout.decimal, self.layout.delimiter)
             if problem is not None:
-                return row, problem
-        return None
+                if str(cell).strip().lower() not in TRUTHS:
+                    return row, problem
+                flag = flag or (row, problem)
+        return flag
 
     def complain(self, problems: dict[int, tuple[int, Problem]]) -> NoReturn:
         """Say what the first cell is that cannot be used, and which columns are like its own."""
@@ -425,32 +440,47 @@ class _Parts:
         flags = [self.names[k] for k in np.flatnonzero(self.was_bool[1])]
         return [f"true is read as 1, false as 0 in {listed(flags)}"] if flags else []
 
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of the file as (line, cells), the slow way, to name what is wrong."""
-        delimiter = self.layout.delimiter
-        with open_text(self.path) as file:
-            yield from islice(csv_rows(file, delimiter), self.layout.n_before, None)
-
     def record(self, index: int) -> tuple[int, list[str]]:
         """Return the line and the cells of one row."""
-        for number, found in enumerate(self.records()):
-            if number == index:
-                return found
-        return 0, []
+        return next(islice(_records(self.path, self.layout), index, None), (0, []))
 
-    def check_widths(self) -> None:
-        """Check that every row has as many cells as the header."""
-        width = len(self.layout.names)
-        with suppress(csv.Error):
-            for line, row in self.records():
-                if len(row) != width:
-                    way = "text with the delimiter in it belongs between double quotes"
-                    if len(row) == width + 1:
-                        way += "; a column of names of the rows needs a name in the header"
-                    raise InputError(
-                        f"{self.path}: line {line} has {len(row)} cells, but the header has {width}"
-                        f"; expected rows of equal length ({way})"
-                    )
+
+def _records(path: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of the file as (line, cells), the slow way, to name what is wrong."""
+    with open_text(path) as file:
+        yield from islice(csv_rows(file, layout.delimiter), layout.n_before, None)
+
+
+def check_widths(path: str, layout: Layout) -> None:
+    """Check that every row has as many cells as the header."""
+    width = len(layout.names)
+    with suppress(csv.Error):
+        for line, row in _records(path, layout):
+            if len(row) != width:
+                count = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+                raise InputError(
+                    f"{path}: line {line} has {count}, but the header has {width}; expected rows "
+                    f"of equal length ({_way_of_widths(layout.names, row)})"
+                )
+
+
+def _way_of_widths(names: Sequence[str], row: Sequence[str]) -> str:
+    """Return what to do about a row that is longer or shorter than the header."""
+    if names[0].startswith("#"):
+        return "the header begins with #: if it is a comment, remove it"
+    if any("\n" in cell for cell in row):
+        return "it ends in a cell of several lines: perhaps a double quote is not closed"
+    if row[0].startswith("#"):
+        return "it begins with #: if it is a comment, remove it"
+    if len(row) < len(names):
+        last = "the delimiter at the end of the header, or " if not names[-1] else ""
+        return f"complete it; or remove {last}the line"
+    if not row[-1].strip():
+        return "remove the delimiter at its end"
+    way = "text with the delimiter in it belongs between double quotes"
+    if len(row) == len(names) + 1:
+        way += "; a column of names of the rows needs a name in the header"
+    return way
 
 
 def _wrong_numbers(frame: Any, part: Matrix, kinds: NDArray[Any]) -> dict[int, tuple[int, Problem]]:
