@@ -178,6 +178,17 @@ def test_onnx_of_sequences(tmp_path, kind):
         np.testing.assert_allclose(found, outputs(model, ids[:n]), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("export", [export_header, export_onnx])
+def test_a_folder_that_is_not_there_is_named(tmp_path, export):
+    if export is export_onnx:
+        pytest.importorskip("onnx")
+    path = tmp_path / "nowhere" / "model"
+    with pytest.raises(FileNotFoundError, match="there is no folder") as caught:
+        export(nn.Linear(3, 2), path, torch.zeros(1, 3))
+    assert str(path.parent) in str(caught.value)
+    assert ".part" not in str(caught.value)
+
+
 def test_sizes():
     model = nn.Sequential(nn.Linear(200, 100), nn.ReLU(), nn.Linear(100, 10))
     x = torch.randn(1, 200)
