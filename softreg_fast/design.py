@@ -538,7 +538,7 @@ class Design:
                 f"precompute must be True, False, 'auto' or the matrix X'X, got {gram.dtype} data."
             )
         if gram.shape != (p, p):
-            raise ValueError(f"precompute has shape {gram.shape}, X wants ({p}, {p}) for X'X.")
+            raise ValueError(f"precompute has shape {gram.shape}, expected ({p}, {p}) for X'X.")
         if not np.isfinite(gram).all():
             raise ValueError(
                 "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "

@@ -59,7 +59,7 @@ def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
         cv = list(cv)
         for k, pair in enumerate(cv):
             if not hasattr(pair, "__len__") or len(pair) != 2:
-                raise ValueError(f"Fold {k} is {pair!r}; wanted is a pair (train, test).")
+                raise ValueError(f"Fold {k} is {pair!r}; expected a pair (train, test).")
     return list(check_cv(cv).split(X, y, **split_options))
 
 
@@ -111,8 +111,8 @@ def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
         chosen = np.flatnonzero(chosen)
     if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
         raise ValueError(
-            f"The {name} set of fold {k} has dtype {chosen.dtype} and shape {chosen.shape}; wanted "
-            "is a vector of sample indices."
+            f"The {name} set of fold {k} has dtype {chosen.dtype} and shape {chosen.shape}; expected "
+            "a vector of sample indices."
         )
     if not chosen.size:
         raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")

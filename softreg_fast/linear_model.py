@@ -77,7 +77,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         design = self._design(X, y, sample_weight, self.n_threads)
         targets = as_targets(y)
         if targets.ndim > 2:
-            raise ValueError(f"y has shape {targets.shape}; wanted is a vector or a matrix.")
+            raise ValueError(f"y has shape {targets.shape}; expected a vector or a matrix.")
         columns = targets.reshape(len(targets), -1).T
         alphas = self._alphas(len(columns))
         starts = self._starts(len(columns), design)
@@ -582,7 +582,7 @@ class Ridge(_LinearRegressor):
         if alphas.shape not in ((1,), (n_targets,)):
             raise ValueError(
                 f"Number of targets and number of penalties do not correspond: {len(alphas)} != "
-                f"{n_targets}. alpha has shape {alphas.shape}; wanted is one number, or one for "
+                f"{n_targets}. alpha has shape {alphas.shape}; expected one number, or one for "
                 f"each of the {n_targets} targets in y."
             )
         return list(np.broadcast_to(alphas, n_targets))

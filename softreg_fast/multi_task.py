@@ -24,7 +24,7 @@ def _matrix_of_targets(estimator: Any, y: ArrayLike | None) -> NDArray[np.float6
     if targets.ndim == 1:
         name = type(estimator).__name__.removeprefix("MultiTask")
         raise ValueError(
-            f"For mono-task outputs, use {name}; y has shape {targets.shape}, wanted is a column "
+            f"For mono-task outputs, use {name}; y has shape {targets.shape}, expected a column "
             "for each task."
         )
     return targets

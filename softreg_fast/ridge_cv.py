@@ -140,7 +140,7 @@ class RidgeCV(_LinearRegressor):
         design = self._design(X, y, sample_weight, self.n_threads)
         given = as_targets(y)
         if given.ndim > 2:
-            raise ValueError(f"y has shape {given.shape}; wanted is a vector or a matrix.")
+            raise ValueError(f"y has shape {given.shape}; expected a vector or a matrix.")
         targets = [design.with_target(t) for t in given.reshape(len(given), -1).T]
         weights = l2_weights_of(self.l2_weights, design)
         spectrum = ridge_spectrum(targets[0], weights)

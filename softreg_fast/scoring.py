@@ -67,7 +67,7 @@ def scores_of(
     except (AttributeError, TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
-            f"scoring={name_of(scoring)} failed on {where}: {error}; wanted is a scorer for "
+            f"scoring={name_of(scoring)} failed on {where}: {error}; expected a scorer for "
             "regression that gives one number. It sees predictions, but no coefficients."
         ) from error
     if not np.isfinite(scores).all():

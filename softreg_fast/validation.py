@@ -165,7 +165,7 @@ def malformed(X: Any, problem: str) -> ValueError:
 def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
     """y as a finite float64 array of any shape but a scalar."""
     if np.isscalar(y) or getattr(y, "ndim", 1) == 0:
-        raise ValueError(f"y is {y!r}; wanted is one target value for each row of X.")
+        raise ValueError(f"y is {y!r}; expected one target value for each row of X.")
     targets: Any = y
     if not (_is_plain(y) and targets.dtype == np.float64 and targets.flags.c_contiguous):
         options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
@@ -181,7 +181,7 @@ def as_target(y: ArrayLike, n_samples: int) -> Vector:
         target = target[:, 0]
     if target.ndim != 1:
         raise ValueError(
-            f"y has shape {target.shape}; wanted is a vector ({n_samples},), one target at a time."
+            f"y has shape {target.shape}; expected a vector ({n_samples},), one target at a time."
         )
     if len(target) != n_samples:
         raise ValueError(
@@ -196,7 +196,7 @@ def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
     targets = as_targets(y)
     if targets.ndim != 2 or not targets.shape[1]:
         raise ValueError(
-            f"y has shape {targets.shape}; wanted is a matrix ({n_samples}, n_tasks) with one "
+            f"y has shape {targets.shape}; expected a matrix ({n_samples}, n_tasks) with one "
             "column for each task."
         )
     if len(targets) != n_samples:
@@ -241,7 +241,7 @@ def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple
     if weights.shape != (n_samples,):
         raise ValueError(
             f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}, "
-            f"X has {n_samples} samples; wanted is one weight for each, shape ({n_samples},)."
+            f"X has {n_samples} samples; expected one weight for each, shape ({n_samples},)."
         )
     if not np.isfinite(weights).all():
         raise ValueError("sample_weight contains NaN or infinity; every weight must be finite.")

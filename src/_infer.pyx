@@ -185,7 +185,7 @@ cdef class Network:
         cdef const double[::1] x64
         cdef const float[::1] x32
         if len(x) != wanted:
-            raise ValueError(f"{name} has {len(x)} numbers, wanted are {wanted}")
+            raise ValueError(f"{name} has {len(x)} numbers, expected {wanted}")
         if self.itemsize == 8:
             x64 = x
             self.kept.append(x64)

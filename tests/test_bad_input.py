@@ -163,7 +163,7 @@ def _targets():
         ("short", y[:-1], "inconsistent numbers of samples: X has 12, y has 11"),
         ("long", np.append(y, 1.0), "inconsistent numbers of samples: X has 12, y has 13"),
         ("empty", y[:0], r"y .* 0 sample\(s\) .* minimum of 1"),
-        ("a number", 1.0, "y is 1.0; wanted is one target value for each row"),
+        ("a number", 1.0, "y is 1.0; expected one target value for each row"),
         ("None", None, "y.*(missing|None); give one target value for each row of X"),
         (
             "words",
@@ -171,7 +171,7 @@ def _targets():
             "y must hold .* holds classes: .* code two classes as 0 and 1",
         ),
         ("complex", y + 1j, "Complex data not supported: y has dtype complex128; use real"),
-        ("three dimensions", y[:, None, None], r"y has shape \(12, 1, 1\); wanted is"),
+        ("three dimensions", y[:, None, None], r"y has shape \(12, 1, 1\); expected"),
         ("no targets", np.zeros((N, 0)), r"y .* 0 feature\(s\)|y has shape \(12, 0\)"),
     ]:
         yield f"y, {name}", {"y": bad}, ValueError, pattern
@@ -297,8 +297,8 @@ def _vectors():
     gram = X.T @ X
     for what, bad, pattern in [
         ("a word", "yes", "precompute must be True, False, 'auto' or .*; got 'yes'"),
-        ("a number", 1, r"precompute has shape \(\), X wants \(4, 4\)"),
-        ("small", gram[:3, :3], r"precompute has shape \(3, 3\), X wants \(4, 4\)"),
+        ("a number", 1, r"precompute has shape \(\), expected \(4, 4\)"),
+        ("small", gram[:3, :3], r"precompute has shape \(3, 3\), expected \(4, 4\)"),
         ("NaN", put(gram, 0, NAN), "precompute contains NaN or infinity; pass X.T @ X"),
         ("NaN at the end", put(gram, 15, NAN), "precompute contains NaN or infinity; pass X.T"),
         ("of other data", np.eye(P), "Gram matrix .* did not pass validation.* or precompute=True"),
@@ -360,16 +360,16 @@ def test_one_dimensional_sparse(face):
 def test_targets_one_at_a_time():
     Y = np.c_[y, y]
     for function in (solve, path, Design):
-        with pytest.raises(ValueError, match=r"y has shape \(12, 2\); wanted is a vector \(12,\)"):
+        with pytest.raises(ValueError, match=r"y has shape \(12, 2\); expected a vector \(12,\)"):
             function(X, Y)
 
 
 @pytest.mark.parametrize(
     ("alpha", "pattern"),
     [
-        ([1.0, 2.0, 3.0], r"alpha has shape \(3,\); wanted is one number, or one for each of .* 2"),
-        ([[1.0, 2.0]], r"alpha has shape \(1, 2\); wanted is one number, or one for each of .* 2"),
-        ([], r"alpha has shape \(0,\); wanted is one number"),
+        ([1.0, 2.0, 3.0], r"alpha has shape \(3,\); expected one number, or one for each of .* 2"),
+        ([[1.0, 2.0]], r"alpha has shape \(1, 2\); expected one number, or one for each of .* 2"),
+        ([], r"alpha has shape \(0,\); expected one number"),
         ([1.0, -2.0], "alpha must be a finite number >= 0, got .*-2.0"),
         ([1.0, NAN], "alpha must be a finite number >= 0, got .*nan"),
         (["1", "2"], "alpha must be a real number, got .*1"),
@@ -383,7 +383,7 @@ def test_alpha_of_each_target(alpha, pattern):
 
 def test_one_target_takes_one_alpha():
     with pytest.raises(
-        ValueError, match=r"alpha has shape \(2,\); wanted .* each of the 1 targets"
+        ValueError, match=r"alpha has shape \(2,\); expected .* each of the 1 targets"
     ):
         Ridge(alpha=[1.0, 2.0]).fit(X, y)
 

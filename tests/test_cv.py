@@ -293,8 +293,8 @@ BAD_FOLDS = {
     "no such sample": ([(np.arange(5), np.array([10]))], "test set of fold 0 holds sample 10"),
     "numbers": ([(np.arange(5.0), np.arange(5))], "training set of fold 0 has dtype float64"),
     "no folds": ([], "no folds"),
-    "half a pair": ([(np.arange(5),)], "Fold 0 is .*; wanted is a pair"),
-    "a number": ([3], "Fold 0 is 3; wanted is a pair"),
+    "half a pair": ([(np.arange(5),)], "Fold 0 is .*; expected a pair"),
+    "a number": ([3], "Fold 0 is 3; expected a pair"),
     "more folds than samples": (11, "Cannot have number of splits"),
 }
 

@@ -997,7 +997,7 @@ def test_designs_keep_what_they_are_given(data, rng):
     single = MultiTaskDesign(X, Y[:, :1], s)
     assert_allclose(single.target[0], one.target, atol=1e-15)
     assert_allclose(single.y_norm, one.y_norm, rtol=1e-14)
-    with pytest.raises(ValueError, match=r"y has shape \(50,\); wanted is a matrix"):
+    with pytest.raises(ValueError, match=r"y has shape \(50,\); expected a matrix"):
         MultiTaskDesign(X, Y[:, 0])
     with pytest.raises(ValueError, match="squares leave the range"):
         MultiTaskDesign(X, 1e200 * Y)

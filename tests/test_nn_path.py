@@ -227,7 +227,7 @@ def test_folders_of_another_path(tmp_path):
     index = tmp_path / "path.json"
     held = json.loads(index.read_text())
     for wrong, wanted in (
-        ({**held, "version": 99}, "it has format 99, wanted is 1"),
+        ({**held, "version": 99}, "it has format 99, expected 1"),
         ({**held, "format": "cake"}, "path.json is not one of a path"),
         ({}, "path.json is not one of a path"),
         ([], "path.json is not one of a path"),
@@ -405,7 +405,7 @@ def test_what_train_may_return(returned, wanted):
 
 @pytest.mark.parametrize("returned", ["good", (1.0, 2.0, 3.0), torch.ones(2), {}, [1.0]])
 def test_what_it_may_not(returned):
-    with pytest.raises(TypeError, match=r"wanted is a score, a pair"):
+    with pytest.raises(TypeError, match=r"expected a score, a pair"):
         path(lambda model, strength: returned, network(), STRENGTHS)
 
 

@@ -72,7 +72,7 @@ class Checkpoints:
         except (ValueError, KeyError, TypeError):
             raise ValueError(self._refusal(f"its {INDEX} is not one of a path")) from None
         if version != VERSION:
-            raise ValueError(self._refusal(f"it has format {version}, wanted is {VERSION}"))
+            raise ValueError(self._refusal(f"it has format {version}, expected {VERSION}"))
         if shapes != self.shapes:
             odd = sorted(
                 name

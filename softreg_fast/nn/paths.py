@@ -361,7 +361,7 @@ def score_of(returned: Any) -> tuple[float, float]:
         numbers = [math.nan if part is None else float(part) for part in parts]
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(
-            f"train returned {returned!r}; wanted is a score, a pair (score, its standard error), "
+            f"train returned {returned!r}; expected a score, a pair (score, its standard error), "
             "or None."
         ) from None
     return (*numbers, math.nan)[:2]  # type: ignore[return-value]

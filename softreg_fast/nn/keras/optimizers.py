@@ -65,8 +65,8 @@ class Proximal(keras.optimizers.Optimizer):
         for variable, regularizer in self._penalised():
             if keras.backend.standardize_dtype(variable.dtype) not in ("float32", "float64"):
                 raise ValueError(
-                    f"{variable.path} is {variable.dtype}, in which short steps get lost; wanted "
-                    "are penalised weights in float32 or float64, such as those of the policies "
+                    f"{variable.path} is {variable.dtype}, in which short steps get lost; expected "
+                    "penalised weights in float32 or float64, such as those of the policies "
                     "mixed_float16 and mixed_bfloat16."
                 )
             variable.regularizer = TakenOver(regularizer, by=self)
