@@ -334,6 +334,6 @@ def test_columns_whose_squares_vanish(rng, scale, fit_intercept, outright):
 def test_columns_whose_squares_vanish_at_alpha_zero(rng, l1_ratio):
     X = rng.standard_normal((40, 3))
     y = X @ [1.0, 2.0, -1.0] + 0.1 * rng.standard_normal(40)
-    right = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    right = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
     found = solve(X * [1.0, 1e-170, 1.0], y, alpha=0.0, l1_ratio=l1_ratio)
     assert_allclose(found.coef * [1.0, 1e-170, 1.0], right, rtol=1e-9)
