@@ -75,7 +75,7 @@ INTEGER = re.compile(r"u?int64|object", re.IGNORECASE)
 
 
 def check_contents(name: str, value: Any) -> Any:
-    """Return the value, lists as an array, if NumPy reads the numbers that it displays.
+    """Return the value, lists as an array, if NumPy reads it as the numbers it displays.
 
     Parameters
     ----------

@@ -140,9 +140,7 @@ class CVPath:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the last of several alphas has the smallest mean error and smaller alphas may be
-        better.
-        """
+        """Return whether the last of several alphas is the best and smaller ones may be better."""
         last = 1 < len(self.path) == self.index_min + 1 and self.path.alphas[-1] > 0.0
         return bool(last) and self.end not in ("settled", "watcher")
 

@@ -69,9 +69,9 @@ class KnownMoments(NamedTuple):
 class Design:
     """A matrix, a target and sample weights, validated once and described to the engine.
 
-    The engine works with columns `(x_j - center_j) / norm_j` and the target `(y - y_mean) /
-    y_norm`, all of unit length in the metric of the sample weights. None of these is ever stored:
-    dense X is neither copied nor written, a sparse column costs O(nnz_j).
+    The engine works with columns `(x_j - center_j) / norm_j` and the target
+    `(y - y_mean) / y_norm`, all of unit length in the metric of the sample weights. None of these
+    is ever stored: dense X is neither copied nor written, a sparse column costs O(nnz_j).
 
     Parameters
     ----------
@@ -314,8 +314,7 @@ class Design:
         return 0 if self.weight is None else int(np.argmax(self.weight))
 
     def _counted_target(self) -> Vector:
-        # y with entries of zero weight replaced by a counted one, since 0 times infinity would be
-        # NaN
+        # y with entries of zero weight replaced by a counted one: 0 times infinity would be NaN
         if self.weight is None or self.weight.all():
             return self.y
         has_weight = self.weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
@@ -370,9 +369,7 @@ class Design:
         return float(self.y_norm * (self.y_norm / self.n_samples))
 
     def to_engine(self, *penalty: Vector) -> tuple[Vector, ...]:
-        """Convert l1, l2, lower, upper from the units of X to the engine's (docs/mathematics.md,
-        5).
-        """
+        """Convert l1, l2, lower, upper from units of X to the engine's (docs/mathematics.md, 5)."""
         n = self.n_samples
         return tuple(engine_penalty(self.norm, self.y_norm, n, self.standardize, *penalty))
 
@@ -422,7 +419,7 @@ class Design:
 
     @property
     def has_gram(self) -> bool:
-        """Whether `gram` has been computed."""
+        """Return whether `gram` has been computed."""
         return "gram" in self.__dict__
 
     def know_gram(self, gram: NDArray[np.float64]) -> None:
@@ -507,8 +504,7 @@ class Design:
         return gram if np.all(misfit <= SMALL_GRAM_MISFIT) else self.gram
 
     def _centred_gram(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], Vector]:
-        # a user's Gram matrix in the engine's units, and n mean^2 of each column if it was not
-        # centred
+        # a user's Gram matrix in the engine's units, and n mean^2 of each column unless centred
         squares, means = np.square(self.norm), self.n_samples * np.square(self.center)
         whole = np.where(squares + means > 0.0, squares + means, 1.0)
         diagonal = np.diag(gram)

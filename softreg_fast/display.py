@@ -172,8 +172,7 @@ class CVPathDisplay:
 
 
 class StabilityDisplay:
-    """Plot of selection frequencies along the path, with selected features named, the threshold
-    dashed.
+    """Plot of selection frequencies along the path: selected features named, threshold dashed.
 
     Parameters
     ----------
@@ -229,7 +228,7 @@ class StabilityDisplay:
         shown = found.support(level)[:n_labels]
         rest = np.setdiff1d(found.frequencies.indices, shown)
         entered = np.asarray(found.frequencies.sum(axis=0)).ravel()
-        n_drawn = int(np.argmax(entered)) + 1  # up to the alpha where most features have entered
+        n_drawn = int(np.argmax(entered)) + 1  # beyond, no feature enters
         x, frequencies = found.alphas[:n_drawn], found.frequencies[:, :n_drawn]
         self.ax_, self.figure_ = axes(ax)
         self.lines_ = background_lines(self.ax_, x, frequencies[rest].toarray())

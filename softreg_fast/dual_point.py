@@ -1,5 +1,4 @@
-"""Dual points near the residual that stay accurate for tiny penalties (docs/mathematics.md, section
-4).
+"""Dual points near the residual for tiny penalties (docs/mathematics.md, section 4).
 
 Multiples of the residual are nearly always sufficient. They are not where a feature's penalty is so
 small that the rounding of its slope is a large part of it: the multiple that makes this one slope
@@ -73,10 +72,9 @@ class SampleSpace:
     reach : ndarray (n_features,)
         Entries of the engine's columns are as exact as X: to EPSILON times their distance from 0;
         `reach` is the length of these distances.
-    Slopes are exact to EPSILON times this: the centre of a sparse column is subtracted from the sum
-    over its stored entries.
-        Slopes are exact to EPSILON times this: the center of a sparse column comes off the sum of
-        its stored entries.
+    blur : ndarray (n_features,)
+        Slopes are exact to EPSILON times this: the centre of a sparse column is subtracted from the
+        sum over its stored entries.
     """
 
     def __init__(self, design: Design) -> None:

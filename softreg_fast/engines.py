@@ -50,10 +50,10 @@ FEWEST_ROWS = 200
 # the number of rows.
 EPOCHS_BEFORE_NEWTON = 200
 
-# A cold start at a small alpha approaches it by this factor per step; by a smaller one
-# (FAST_DESCENT) while the nonzero coefficients are few compared with the samples, which makes the
-# next features to enter easy to predict; and by a still smaller one with so many samples per
-# feature that a scan of X costs more than a wrongly added slot.
+# A cold start at a small alpha approaches it by the factor DESCENT per step; by FAST_DESCENT while
+# there are fewer nonzero coefficients than FEW_NONZEROS times the samples, which makes the next
+# features to enter easy to predict; and by STEEP_DESCENT with SAMPLES_FOR_STEEP_DESCENT or more
+# samples per feature, where a scan of X costs more than a wrongly added slot.
 DESCENT = 0.75
 FAST_DESCENT = 0.5
 FEW_NONZEROS = 0.02
@@ -226,7 +226,7 @@ class WarmEngine:
 
     @property
     def goes_along(self) -> bool:
-        """Whether the compiled solver can run a whole alpha grid in one call."""
+        """Return whether the compiled solver can run a whole alpha grid in one call."""
         return self.strategy == "gram" and isinstance(self._solver, GramSpaceEngine)
 
     def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:

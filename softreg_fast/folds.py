@@ -26,8 +26,8 @@ BLOCK_ENTRIES = 1 << 17
 # Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
 MOST_GRAM_ENTRIES = 1 << 24
 
-# A squared error this small relative to the sums whose difference it is gets recomputed from
-# residuals, and so does a training column whose spread nearly vanishes without the fold.
+# A squared error this small relative to the sums of which it is the difference is recomputed from
+# residuals, and so is a training column whose spread nearly vanishes without the fold.
 CANCELLATION = 1e-7
 
 

@@ -97,8 +97,9 @@ def alpha_grid(
 def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
     """Return the smallest alpha at which no L1-penalised coefficient leaves its null value.
 
-    With u the fit of the features without L1 penalty, alpha_max is the largest |x_j.r| / (l1_ratio
-    * l1_weights_j) over the others, counted only in a direction that the bounds allow.
+    With u the fit of the features without L1 penalty, alpha_max is the largest
+    |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
+    bounds allow.
     """
     l1, _, lower, upper = scaled
     penalised = l1 > 0.0

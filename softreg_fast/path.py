@@ -108,11 +108,11 @@ def solve(
         or "cg" when both sides of X are large. "cd": plain coordinate descent. "gradient":
         accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems without bounds.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
-        Whether to build the Gram matrix X'X of all features first. "auto" does so when n_features
-        <= n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of up to 4000
-        features also later, when an eighth of them has become nonzero. Without it the warm engine
-        stores Gram columns of the features that come near the support. `strategy` of the result
-        records the choice.
+        Whether to build the Gram matrix X'X of all features first. "auto" does so when
+        n_features <= n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of
+        up to 4000 features also later, when an eighth of them has become nonzero. Without it the
+        warm engine stores Gram columns of the features that come near the support. `strategy` of
+        the result records the choice.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol).
@@ -211,10 +211,10 @@ def path(
     alphas : array-like (n_alphas,), int or None
         Sorted in falling order. None: `n_alphas` values, evenly spaced in the logarithm, from
         alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
-        alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the shrinkage, from d /
-        eps, d the largest eigenvalue of X'X / n (each column divided by the root of its l2 weight),
-        down to eps times the smallest variance of a column (`softreg_fast.grids`). An int stands
-        for n_alphas.
+        alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the shrinkage, from
+        d / eps, d the largest eigenvalue of X'X / n (each column divided by the root of its l2
+        weight), down to eps times the smallest variance of a column (`softreg_fast.grids`). An int
+        stands for n_alphas.
     n_alphas : int, default=100
     eps : float in (0, 1], default=1e-3
     max_dev_ratio : float or None

@@ -31,7 +31,7 @@ class PenaltyVectors(NamedTuple):
 
     @property
     def is_ridge(self) -> bool:
-        """Whether there is neither an L1 part nor a bound other than exclusion."""
+        """Return whether there is neither an L1 part nor a bound other than exclusion."""
         if self.l1.any():
             return False
         free = np.isneginf(self.lower) & np.isposinf(self.upper)

@@ -44,8 +44,7 @@ class RelaxedPath:
     overlap: Vector
 
     def at(self, gamma: float) -> Path:
-        """Return gamma times the path plus (1 - gamma) times the refits: 1 is the Lasso, 0 the
-        refits.
+        """Return gamma times the path plus (1 - gamma) times the refits (1: Lasso, 0: refits).
 
         `gaps` are the larger of the two paths' gaps.
         """

@@ -96,7 +96,7 @@ class Solution:
 
     @property
     def converged(self) -> bool:
-        """Whether the gap is at most the tolerance."""
+        """Return whether the gap is at most the tolerance."""
         return self.status == Status.CONVERGED
 
     @property
@@ -228,7 +228,7 @@ class Path:
 
     @property
     def converged(self) -> bool:
-        """Whether every alpha met its tolerance."""
+        """Return whether every alpha met its tolerance."""
         return bool(np.all(self.status == Status.CONVERGED))
 
     @property

@@ -22,7 +22,7 @@ LARGEST_FOR_NO_THREADS = 40
 LARGEST_WITHOUT_THREADS = 100_000
 
 # Smallest ridge added to the diagonal, whose entries are at least 1, if the Hessian is singular to
-# float64; it is increased a hundredfold until the Hessian is not.
+# float64; it is multiplied by 100 until the Hessian is regular.
 SMALLEST_RIDGE = 1e-11
 
 # LAPACK needs a tenth of a second for an inverse of this size; beyond, columns are computed in
@@ -43,13 +43,13 @@ LARGEST_RISE = 0.1
 # Relative accuracy of the length of a shortened step.
 STEP_ACCURACY = 1e-14
 
-# A row whose length such a step reduces by this factor is set to 0.
+# A row whose length such a step reduces to at most this fraction is set to 0.
 ARRIVED = 1e-8
 
 
 class Rows(NamedTuple):
-    """Rows u_a of U (n_tasks, k) with slopes Z = C'R (n_tasks, k), and their penalty l1_a ||u_a|| +
-    ridge_a / 2 ||u_a||^2.
+    """Rows u_a of U (n_tasks, k) with slopes Z = C'R (n_tasks, k), and their penalty
+    l1_a ||u_a|| + ridge_a / 2 ||u_a||^2.
     """
 
     U: Matrix
@@ -176,8 +176,8 @@ def hessian_solver(
 ) -> Callable[[Matrix], Matrix]:
     """Return the map G -> D with Hessian D = G, for the objective, which is smooth on these rows.
 
-    With Q the Gram matrix, e_a the direction u_a / ||u_a|| of row a and c_a its curvature l1_a /
-    ||u_a||, the Hessian maps D to
+    With Q the Gram matrix, e_a the direction u_a / ||u_a|| of row a and c_a its curvature
+    l1_a / ||u_a||, the Hessian maps D to
 
         (Q + diag(ridge + c)) D' - [ c_a e_a (e_a . d_a) ]_a.
 
@@ -232,8 +232,7 @@ def _solver(
 
 
 def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
-    # return its Cholesky factor; raise LinAlgError if a pivot is tiny relative to its diagonal
-    # entry
+    # return its Cholesky factor; raise LinAlgError if a pivot is tiny next to its diagonal entry
     L = lower_factor(matrix)
     if np.any(np.diag(L) ** 2 <= smallest * np.diag(matrix)):
         raise np.linalg.LinAlgError("singular to float64")

@@ -119,8 +119,9 @@ class Search:
     def run(
         self, design: Design, ratio: int, precompute: Any, before: Path | None = None
     ) -> PathRun:
-        """Return the unfitted path of the l1_ratio with this index, or its continuation after
-        `before`.
+        """Return the unfitted path of one l1_ratio, or its continuation after `before`.
+
+        `ratio` is the index of the l1_ratio.
         """
         known = self.vectors[ratio], PenaltyVectors(*design.to_engine(*self.vectors[ratio]))
         last = self.n_first if before is None else self.most[ratio]
@@ -185,8 +186,10 @@ class Search:
         patience: int | None,
         teller: Any,
     ) -> tuple[NDArray[np.float64], list[Path], Path]:
-        """Return the errors on the test samples, the folds' paths and the path of all samples, the
-        paths at the gamma and l1_ratio with the smallest error.
+        """Return the errors on the test samples, and the paths where they are smallest.
+
+        The paths are those of the folds and that of all samples, at the gamma and l1_ratio with the
+        smallest mean error.
         """
         n_folds = len(training.folds)
         errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
@@ -383,7 +386,7 @@ class _FoldSearch:
 
     @property
     def stopped(self) -> bool:
-        """Whether a watcher has ended the current path."""
+        """Return whether a watcher has ended the current path."""
         return self._run.stopped
 
     def advance(self, n: int) -> Path:

@@ -1,8 +1,9 @@
 """Weighted ridge for whole grids of alphas from one eigendecomposition, and leave-one-out errors.
 
 Everything is in the engine's units (docs/mathematics.md, 5 and 10): B = sqrt(s) C with the columns
-of a Design, t = sqrt(s) times its target, and per feature a weight omega of the penalty alpha/2
-sum_j omega_j u_j^2. The intercept and the unpenalised columns F are projected out of the others, P:
+of a Design, t = sqrt(s) times its target, and per feature a weight omega of the penalty
+alpha/2 sum_j omega_j u_j^2. The intercept and the unpenalised columns F are projected out of the
+others, P:
 
     A = M B_P diag(omega_P)^-1/2,   M = I - projection on (sqrt(s), B_F),   A'A = V Lambda V'.
 
@@ -27,8 +28,7 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# A sample of which an unpenalised fit leaves less than this share of freedom is determined by
-# itself alone.
+# A sample whose 1 - h_ii in the unpenalised fit is below this determines a coefficient alone.
 SMALLEST_FREEDOM = 1e-10
 
 
@@ -132,8 +132,7 @@ class RidgeSpectrum(ABC):
         Raises
         ------
         ValueError
-            If an unpenalised coefficient depends on a single sample: without it, it is
-            undetermined.
+            If an unpenalised coefficient depends on a single sample, without which it is undefined.
 
         References
         ----------
@@ -154,8 +153,7 @@ class RidgeSpectrum(ABC):
                 yield rows, errors
 
     def _freedom_of(self, rows: slice, explained: Vector) -> Vector:
-        # freedom of each sample after the intercept and the free features; `explained` by the
-        # latter
+        # 1 - h_ii of the intercept and the free features; `explained`: h_ii of the latter
         freedom = 1.0 - explained
         if self.design.fit_intercept:
             freedom = freedom - self.root[rows] ** 2 / self.design.n_samples

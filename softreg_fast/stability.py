@@ -55,8 +55,8 @@ class StabilityPath:
         Default threshold: frequency from which a feature is selected.
     max_selected : int
     n_candidates : int
-        Number of features whose entry depends on the penalty: neither excluded, nor without L1 part, nor kept
-        away from 0 by a bound.
+        Number of features whose entry depends on the penalty: neither excluded, nor without L1
+        part, nor kept away from 0 by a bound.
     mean_selected : float
         Number of candidates that entered, averaged over the subsamples.
     n_subsamples : int
@@ -85,9 +85,7 @@ class StabilityPath:
         return np.asarray(self.frequencies[:, [-1]].toarray()[:, 0])
 
     def selected(self, threshold: float | None = None) -> list[tuple[Any, float]]:
-        """Return (name or index, frequency) of the features that reach the threshold, largest
-        first.
-        """
+        """Return (name or index, frequency) of features reaching the threshold, largest first."""
         frequencies = self.max_frequencies
         names = range(len(frequencies)) if self.feature_names is None else self.feature_names
         return [(names[j], float(frequencies[j])) for j in self.support(threshold)]

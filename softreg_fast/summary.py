@@ -62,9 +62,7 @@ def certificate_lines(path: Path) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Format rows of cells as lines, the first `left` columns left-aligned, the others
-    right-aligned.
-    """
+    """Format rows of cells as lines: `left` columns left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

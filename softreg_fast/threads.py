@@ -98,7 +98,7 @@ LARGEST_FOR_ONE_BLAS_THREAD = 512
 
 
 def blas_threads_for(size: int) -> AbstractContextManager[Any]:
-    """Return a context in which BLAS and LAPACK use one thread if `size` rows are few.
+    """Return a context in which BLAS and LAPACK use one thread if matrices have few (`size`) rows.
 
     It is meant for calls from our own threads, and for work so small that waking other threads
     costs more. The setting applies to the whole process, from the first thread that enters to the
