@@ -3,9 +3,9 @@
     minimise over w, b    1/(2S) sum_i s_i (y_i - x_i.w - b)^2
                           + sum_j [ l1_j |w_j| + l2_j / 2 w_j^2 ],   lower_j <= w_j <= upper_j
 
-`path` and `solve` fit it; `Lasso`, `ElasticNet` and `Ridge` are the same behind scikit-learn's
-interface. Every result carries a duality gap: a proof of how far from the optimum it can be.
-`softreg_fast.nn` has the same penalties for networks.
+`path` and `solve` fit it; `Lasso`, `ElasticNet` and `Ridge` wrap them in scikit-learn's interface.
+Every result carries a duality gap, an upper bound on its distance from the optimum.
+`softreg_fast.nn` applies the same penalties to neural networks.
 """
 
 from importlib import import_module as _import_module
@@ -79,7 +79,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    if name == "nn":  # imported when it is first asked for
+    if name == "nn":  # imported on first access
         return _import_module("softreg_fast.nn")
     said = f"module 'softreg_fast' has no attribute {name!r}"
     if name in _NAMES:

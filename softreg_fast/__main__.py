@@ -56,7 +56,7 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that says what is wrong in one line, and takes no option twice."""
+    """Argument parser that reports errors in one line and rejects repeated options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["allow_abbrev"] = False
@@ -104,15 +104,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str or None
-        The arguments; None: those of the process.
+        Command-line arguments; None: those of the process.
 
     Returns
     -------
     int
-        0: done; 2: something given cannot be used; 130: interrupted; 141: nobody reads on.
+        0: success; 2: unusable input; 130: interrupted; 141: the output pipe was closed.
     """
     try:
-        if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal cannot show is no error
+        if hasattr(sys.stdout, "reconfigure"):  # escape what the terminal cannot show
             sys.stdout.reconfigure(errors="backslashreplace")
         words = sys.argv[1:] if argv is None else list(argv)
         arguments = build_parser().parse_args(words)
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(said, 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
-    except OSError as error:  # files are read and written elsewhere: this is standard output
+    except OSError as error:  # input and output files raise InputError: this is standard output
         _forget_stdout()
         if isinstance(error, BrokenPipeError):
             return 141
@@ -140,7 +140,7 @@ def _complain(text: str, code: int) -> int:
 
 
 def _forget_stdout() -> None:
-    # what is left in the buffer goes nowhere, so that Python does not complain at its end
+    # send the rest of the buffer to the null device, so that Python does not report it at exit
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
@@ -150,7 +150,7 @@ def _forget_stdout() -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; `run` of its result is the function to call."""
+    """Build the parser of all commands; `run` of its result is the function to call."""
     parser = _Parser(
         prog=PROGRAM,
         description="Lasso, elastic net and weighted ridge with a proof of how exact they are.",
@@ -356,7 +356,7 @@ def _integer(text: str) -> int:
 def _count(text: str, least: int = 1) -> int:
     if (value := _integer(text)) < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not >= {least}")
-    if value >= 2**63:  # the kernels count no further
+    if value >= 2**63:  # the kernels count in int64
         raise argparse.ArgumentTypeError(f"{text!r} is not < 2^63")
     return value
 

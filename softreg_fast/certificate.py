@@ -1,9 +1,9 @@
-"""The duality gap once more, from X itself, where an engine's own certificate is in doubt.
+"""Recomputation of duality gaps from X, where an engine's own certificate is in doubt.
 
-An engine certifies what it has found with multiples of the residual as dual points, from slopes
-that its own arithmetic gives. That is cheap, and enough nearly always: not where penalties are
-tiny, nor where the slopes come from a matrix that somebody else has computed. Here the residual and
-all slopes are computed from X, and the dual point is a better one.
+An engine certifies its solution with multiples of the residual as dual points and with slopes from
+its own arithmetic. That is cheap and nearly always sufficient, except where penalties are tiny or
+where the slopes come from a Gram matrix computed elsewhere. Here the residual and all slopes are
+computed from X, and a better dual point is used.
 """
 
 from __future__ import annotations
@@ -29,25 +29,27 @@ Index = NDArray[np.intp]
 
 NONE: Index = np.empty(0, np.intp)
 
-# An engine that goes on to rounding level ends above this gap only where rounding spoils it.
+# An engine that iterates down to rounding level ends above this gap only because of rounding.
 EXACT = 1e-12
 
-# Gram arithmetic rounds the slopes by some 1e-16 |u|, and the gap by the square of |u|: beyond this
-# length of u that is more than EXACT.
+# Gram arithmetic rounds the slopes by about 1e-16 |u|, and the gap by the square of |u|: beyond
+# this length of u the gap's error exceeds EXACT.
 LARGEST_FOR_GRAM = 100.0
 
-# Of a Cholesky factor of unpenalised columns of length one: where their certificate can be trusted.
+# Smallest pivot of a Cholesky factor of unpenalised columns of length one at which the engine's
+# certificate can be trusted.
 SMALLEST_PIVOT = 1e-5
 
-# The dual point is moved where slopes are no further than this from where the penalty wants them:
-# from a fit that is only half done a better proof is not worth its time.
+# The dual point is moved only where slopes are at most this far from stationarity: for an
+# unfinished fit a better proof is not worth its time.
 NEAR = 1e-6
 
-# A slope within so many of its roundings of where the penalty wants it is where float64 can bring
+# A slope within this many of its rounding errors of stationarity is as near as float64 can bring
 # it.
 ROUNDINGS = 64.0
 
-# And the objective may not fall faster than this, over a way as long as the coefficients are large.
+# For stationarity, the objective may not fall faster than this along a step as long as the
+# coefficients are large.
 LARGEST_SLOPE = 1e-11
 
 
@@ -59,7 +61,7 @@ def certified(
     tol: float,
     doubt: Doubt,
 ) -> Kept:
-    """The fits with the gap of every one that is in doubt computed from X, and their status by it.
+    """Return the fits with doubtful gaps recomputed from X, and their status set accordingly.
 
     Parameters
     ----------
@@ -67,9 +69,9 @@ def certified(
     design : Design
     penalty : PenaltyVectors
         In the engine's units; its l1 and l2 are multiplied by the strengths.
-    strengths : those of L1 and those of L2, one of each for every fit
+    strengths : pair of sequences, the L1 strengths and the L2 strengths, one of each per fit
     tol : float
-        Of the gap, in the engine's units.
+        Tolerance of the gap, in the engine's units.
     doubt : Doubt
     """
     rows = doubt.of(kept)
@@ -92,7 +94,7 @@ def certified(
         figures[k, 1], figures[k, 2] = proof.gap, proof.residual_sumsq
         if proof.gap <= tol:
             figures[k, 4] = Status.CONVERGED
-        elif proof.is_stationary and tol >= EXACT:  # below, it is tol that asks too much
+        elif proof.is_stationary and tol >= EXACT:  # below EXACT, tol is out of reach
             figures[k, 4] = Status.PRECISION
         elif figures[k, 4] == Status.CONVERGED:
             figures[k, 4] = Status.STALLED
@@ -100,7 +102,7 @@ def certified(
 
 
 def unpenalised(penalty: PenaltyVectors, l1_strength: float, l2_strength: float) -> Index:
-    """Features that nothing holds: neither a penalty of these strengths nor two bounds."""
+    """Return the features constrained neither by a penalty of these strengths nor by two bounds."""
     l1, l2, lower, upper = penalty
     if l1_strength > 0.0 and l1.all():
         return NONE
@@ -109,10 +111,10 @@ def unpenalised(penalty: PenaltyVectors, l1_strength: float, l2_strength: float)
 
 
 def has_dependent(design: Design, features: Index) -> bool:
-    """Whether some of these columns nearly depend on each other.
+    """Return whether some of these columns are nearly linearly dependent.
 
-    An engine counts the slope of an unpenalised feature as zero below 1e-12. That is next to
-    nothing in the gap unless the directions in which such columns differ are short.
+    An engine counts the slope of an unpenalised feature as zero below 1e-12. That is negligible in
+    the gap unless the directions in which such columns differ are short.
     """
     if features.size < 2:
         return False
@@ -131,12 +133,12 @@ def has_dependent(design: Design, features: Index) -> bool:
 
 
 class Doubt(NamedTuple):
-    """Which fits of an engine want a gap from X.
+    """Rules for which fits of an engine need a gap computed from X.
 
     everything : bool
-        All of them: their Gram matrix was somebody else's.
+        All of them: their Gram matrix was computed elsewhere.
     exact : bool
-        The engine goes on to rounding level, so that a larger gap is the certificate's.
+        The engine iterates down to rounding level, so that a larger gap is due to the certificate.
     gram : bool
         The slopes come from the Gram matrix of all features.
     """
@@ -146,13 +148,13 @@ class Doubt(NamedTuple):
     gram: bool
 
     def of(self, kept: Kept) -> Index:
-        """Positions of the fits in doubt."""
+        """Return the positions of the fits in doubt."""
         figures, largest = kept.figures, LARGEST_FOR_GRAM**2
         gap, status = figures[:, 1], figures[:, 4]
         if self.everything:
             return np.arange(len(gap))
         beyond = self.gram and np.vdot(kept.values, kept.values) > largest
-        if len(gap) == 1:  # in a microsecond, which counts here
+        if len(gap) == 1:  # scalar tests take a microsecond, which counts here
             settled = status[0] == 0.0 and not (self.exact and gap[0] > EXACT)
         else:
             settled = not status.any() and not (self.exact and gap.max() > EXACT)
@@ -170,7 +172,7 @@ class Doubt(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """A duality gap, ||y - C u||^2, and whether u is optimal but for the rounding of slopes."""
+    """A duality gap, ||y - C u||^2, and whether u is stationary up to the rounding of slopes."""
 
     gap: float
     residual_sumsq: float
@@ -185,7 +187,7 @@ class Certificate:
         self._module: Any = _multi_task if isinstance(design, MultiTaskDesign) else _cd
 
     def of(self, u: Matrix, penalty: PenaltyVectors, enough: float) -> Proof:
-        """The proof for coefficients u, (n_features,) or (n_tasks, n_features).
+        """Return the proof for coefficients u, (n_features,) or (n_tasks, n_features).
 
         The dual point is moved only while the gap is larger than `enough`.
         """

@@ -1,4 +1,4 @@
-"""The commands fit and predict: files in, files and lines of text out."""
+"""The commands fit and predict: files as input, files and lines of text as output."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from softreg_fast.writing import is_device
 
 PROGRAM = "softreg_fast"
 
-# What may be written where; the first is what a message suggests.
+# File name endings allowed for each output; messages suggest the first.
 TABLE_ENDINGS = (".csv", ".txt", ".dat")
 MODEL_ENDINGS = (".json", ".txt")
 REPORT_ENDINGS = (".html", ".htm")
@@ -47,14 +47,14 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Folds:
-    """How alpha is chosen by cross-validation.
+    """Cross-validation settings for the choice of alpha.
 
     Attributes
     ----------
     n_folds : int
     rule : {"min", "1se"}
     seed : int or None
-        Of the shuffle; None: blocks of rows in their order.
+        Seed of the shuffle; None: contiguous blocks of rows in their order.
     """
 
     n_folds: int
@@ -63,33 +63,33 @@ class Folds:
 
     @property
     def splitter(self) -> KFold:
-        """scikit-learn's, which makes them."""
+        """Return the scikit-learn splitter that makes the folds."""
         return KFold(self.n_folds, shuffle=self.seed is not None, random_state=self.seed)
 
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What `fit` is asked for.
+    """Arguments of the command `fit`.
 
     Attributes
     ----------
     file, roles, file_format, delimiter, decimal
         As for `read_table`.
     alphas : list of float or None
-        None: `n_alphas` of them, down to the largest times `eps`, which may be "auto" with folds.
+        None: a grid of `n_alphas`, down to the largest times `eps`, which may be "auto" with folds.
     settings : dict
-        The arguments of `path` that a model file records.
+        Arguments of `path` that a model file records.
     penalty_weights : str or None
-        Name of a file.
+        File name.
     n_threads : int or None
     folds : Folds or None
-        They choose the model shown and written.
+        Cross-validation that chooses the model shown and written.
     select : (str, float) or None
-        ("dev", fraction), ("alpha", strength) or ("index", number): so does this, without folds.
+        ("dev", fraction), ("alpha", strength) or ("index", number): the choice without folds.
     rows : int
-        Lines of the path to show.
+        Number of lines of the path to show.
     coefficients, model, report : str or None
-        Names of the files to write.
+        Names of the output files.
     command : str
         The command line.
     """
@@ -115,12 +115,12 @@ class FitRequest:
 
     @property
     def chooses(self) -> bool:
-        """Whether one model of the path is asked for."""
+        """Return whether a single model of the path is chosen."""
         return self.select is not None or self.folds is not None
 
 
 def fit(request: FitRequest) -> list[str]:
-    """Fit what the file holds, write what is asked for, and say what came out.
+    """Fit a path to the input file, write the requested files and return the summary lines.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def predict(
     delimiter: str | None = None,
     decimal: str | None = None,
 ) -> Iterator[str]:
-    """Apply a model file to a table; the lines for standard output.
+    """Apply a model file to a table and return the lines for standard output.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def _penalty_weights(request: FitRequest, table: Table) -> dict[str, Any]:
 
 
 def _described(weights: dict[str, Any], table: Table) -> dict[str, Any]:
-    # weights other than 1 by feature; infinite ones as a word, for JSON has none
+    # weights other than 1 by feature; infinite ones as the string "inf", since JSON has no infinity
     return {
         name: {
             table.label(j): float(vector[j]) if np.isfinite(vector[j]) else "inf"
@@ -251,7 +251,7 @@ def _settings(request: FitRequest, found: _Found, weights: dict[str, Any]) -> di
 
 
 class _Found(NamedTuple):
-    """A path, how it was searched if it was, and the index of the model to show."""
+    """A path, its cross-validation result if any, and the index of the model to show."""
 
     table: Table
     design: Design
@@ -420,7 +420,7 @@ def _setting_facts(request: FitRequest, found: _Found, settings: dict[str, Any])
 
 
 def _coefficient_rows(model: Model) -> Iterator[Sequence[object]]:
-    """The intercept, then every feature that is ever chosen, the earliest first."""
+    """Yield the intercept, then every feature that is ever nonzero, the earliest to enter first."""
     fits = model.path
     one = len(fits) == 1
     yield ["feature", *(["coefficient"] if one else fits.alphas.tolist())]

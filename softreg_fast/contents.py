@@ -1,7 +1,7 @@
-"""Checks of what arrays and frames hold: text, dates, categories, masks and integers too large.
+"""Checks of the contents of arrays and frames: text, dates, categories, masks, large integers.
 
-NumPy turns most of these into float64 without a word: dates into counts since 1970, masked entries
-into whatever lies under the mask, text that looks like a number into that number.
+NumPy silently turns most of these into float64: dates into counts since 1970, masked entries into
+the values under the mask, text that looks like a number into that number.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-# All integers up to here are float64 numbers.
+# All integers up to this magnitude are float64 numbers.
 LARGEST_EXACT = 2**53
 
-# And none from here on.
+# No integers of at least this magnitude are.
 LARGEST_FINITE = 2**1024
 
 
 class Kind(NamedTuple):
-    """What a column may hold instead of numbers, and what to do about it."""
+    """A kind of content that is not numeric, and the remedy that messages suggest."""
 
     what: str
     remedy: str
@@ -55,7 +55,7 @@ LABELS = Kind(
     "softreg_fast.nn.SparseMLPClassifier",
 )
 
-# Kinds of columns by what pandas, polars and pyarrow call their types.
+# Kinds of columns by the type names of pandas, polars and pyarrow.
 TYPE_NAMES = (
     (re.compile(r"date|time|period|duration", re.IGNORECASE), DATES),
     (re.compile(r"categor|enum|dictionary", re.IGNORECASE), CATEGORIES),
@@ -70,26 +70,26 @@ OBJECT_TYPES = (
         DATES,
     ),
 )
-# What may be larger than that, or hold such integers as objects.
+# Types that may hold integers beyond LARGEST_EXACT, directly or as objects.
 INTEGER = re.compile(r"u?int64|object", re.IGNORECASE)
 
 
 def check_contents(name: str, value: Any) -> Any:
-    """Return the value, lists as an array, if NumPy reads it as the numbers that it shows.
+    """Return the value, lists as an array, if NumPy reads it as the numbers it displays.
 
     Parameters
     ----------
     name : str
-        What messages call it.
+        Name of the value in messages.
     value : array-like, sparse matrix or frame
 
     Raises
     ------
     TypeError, ValueError
         For text, dates, durations, categories, complex numbers, masked entries, and integers that
-        float64 does not hold.
+        float64 cannot represent.
     """
-    if type(value) is np.ndarray and value.dtype.kind == "f":  # the usual case, at once
+    if type(value) is np.ndarray and value.dtype.kind == "f":  # fast path for the usual case
         return value
     check_unmasked(name, value)
     if is_lazy(value):
@@ -115,7 +115,7 @@ def check_contents(name: str, value: Any) -> Any:
         what = ARRAY_KINDS.get(array.dtype.kind)
         if array.dtype == object:
             what = _kind_of_objects(array)
-        elif dtype is None:  # of pyarrow
+        elif dtype is None:  # a pyarrow array
             _check_exact(name, "", array)
     if what is not None:
         raise _no_numbers(name, "", what)
@@ -127,12 +127,12 @@ def check_contents(name: str, value: Any) -> Any:
 
 
 def is_lazy(value: Any) -> bool:
-    """Tell whether a value is a frame that polars has still to compute."""
+    """Return whether a value is a lazy polars frame, not yet computed."""
     return hasattr(value, "collect") and hasattr(value, "collect_schema")
 
 
 def check_unmasked(name: str, value: Any) -> None:
-    """Raise ValueError if entries are masked: NumPy would read what lies under the mask."""
+    """Raise ValueError if entries are masked, since NumPy would read the values under the mask."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         n_masked = int(np.ma.getmaskarray(value).sum())
         raise ValueError(
@@ -144,7 +144,7 @@ def check_unmasked(name: str, value: Any) -> None:
 def _as_array(name: str, value: Any) -> Any:
     try:
         return np.asarray(value)
-    except (ValueError, TypeError):  # rows of different lengths: scikit-learn has words for that
+    except (ValueError, TypeError):  # rows of different lengths: scikit-learn raises a clear error
         return value
 
 
@@ -167,7 +167,7 @@ def _kind_of_objects(values: NDArray[Any]) -> Kind | None:
     for classes, kind in OBJECT_TYPES:
         if any(issubclass(each, classes) for each in found):
             return kind
-    # by its name: pandas is not there to ask where there is none
+    # compared by name, so that pandas need not be importable
     return MISSING if any(each.__name__ == "NAType" for each in found) else None
 
 
@@ -190,7 +190,7 @@ def _check_columns(name: str, frame: Any, types: list[Any]) -> None:
     if not integers:
         return
     block = np.asarray(columns_at(frame, integers))
-    if block.dtype.kind in "iu" and _lost(block) is None:  # no missing values: at once
+    if block.dtype.kind in "iu" and _lost(block) is None:  # fast path: no missing values
         return
     for j in integers:
         where = f" in column {_label(frame, j)!r}"
@@ -203,7 +203,7 @@ def _columns_of(types: list[Any], wanted: set[Any]) -> list[int]:
 
 def columns_at(X: Any, positions: list[int]) -> Any:
     """Return these columns of a frame or a matrix, in this order."""
-    if hasattr(X, "iloc"):  # pandas and its kin
+    if hasattr(X, "iloc"):  # pandas and compatible frames
         return X.iloc[:, positions]
     if hasattr(X, "column_names"):  # pyarrow
         return X.select(positions)
@@ -238,7 +238,7 @@ def _check_exact(name: str, where: str, values: NDArray[Any]) -> None:
 
 
 def _lost(values: NDArray[Any]) -> Any:
-    # the first integer that float64 does not hold, None if it holds them all
+    # return the first integer that float64 cannot represent, None if there is none
     if values.dtype == object:
         return next(filter(_is_inexact, values.ravel().tolist()), None)
     if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
@@ -257,6 +257,6 @@ def _is_inexact(value: Any) -> bool:
 
 
 def _no_numbers(name: str, where: str, kind: Kind) -> Exception:
-    error = ValueError if kind in (TEXT, MISSING) else TypeError  # as scikit-learn has it
+    error = ValueError if kind in (TEXT, MISSING) else TypeError  # as in scikit-learn
     kind = LABELS if name == "y" and kind in (TEXT, CATEGORIES) else kind
     return error(f"{name} must hold real numbers, but it holds {kind.what}{where}: {kind.remedy}.")

@@ -1,4 +1,4 @@
-"""Information criteria: the choice of a model on a path without folds."""
+"""Information criteria: model selection on a path without folds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ Vector = NDArray[np.float64]
 
 CRITERIA = ("aic", "aicc", "bic", "ebic")
 
-# Least squares on all features tells the noise if so much of the samples is left to tell it.
+# Least squares on all features estimates the noise variance if at least this fraction of the
+# samples is left as residual degrees of freedom.
 LEAST_FREEDOM = 0.5
 
-MOST_ROUNDS = 50  # of the scaled Lasso
+MOST_ROUNDS = 50  # iterations of the scaled Lasso
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """-2 log likelihood of normal errors of known variance + what each degree of freedom costs.
+    """-2 log likelihood of normal errors of known variance, plus a penalty per degree of freedom.
 
     With RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
     with a positive weight, d the degrees of freedom (the intercept is one of them) and k the
@@ -61,7 +62,7 @@ class Criterion:
     noise_variance: float
 
     def of(self, fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float) -> Vector:
-        """The value of every model of a path, (n_alphas,)."""
+        """Return the criterion of every model of a path, (n_alphas,)."""
         n = n_counted(design)
         d = degrees_of_freedom(fits, design, scaled, l1_ratio) + design.fit_intercept
         rss = 2.0 * null_loss(design) * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
@@ -81,7 +82,7 @@ class Criterion:
 def criterion_for(
     name: str, design: Design, scaled: PenaltyVectors, noise_variance: float | None
 ) -> Criterion:
-    """The criterion of this name for a design, its noise variance estimated unless given.
+    """Return the named criterion for a design, estimating its noise variance unless given.
 
     Raises
     ------
@@ -96,20 +97,21 @@ def criterion_for(
 
 
 def n_counted(design: Design) -> int:
-    """Samples with a positive weight."""
+    """Return the number of samples with a positive weight."""
     return design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
 
 
 def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
-    """The variance of y about its mean given X, of a sample of mean weight.
+    """Estimate the variance of y about its mean given X, for a sample of mean weight.
 
-    Where that leaves half of the samples, RSS / (n - p - 1) of least squares on all features (n - p
-    if there is no intercept). Otherwise that of least squares on the k
-    features that the scaled Lasso chooses, RSS / (n - k - 1): the Lasso on columns of unit variance
-    with alpha = sigma sqrt(2 log p / n), where sigma is the root of its own mean squared residual.
-    So large an alpha lets hardly any column of pure noise in, and signals too weak for it count as
-    noise. With more than half as many features chosen as samples it is that mean squared residual.
-    Features that are excluded take no part, those without an L1 part always do.
+    Where at least half of the samples are left as degrees of freedom, RSS / (n - p - 1) of least
+    squares on all features (n - p if there is no intercept). Otherwise that of least squares on the
+    k features that the scaled Lasso chooses, RSS / (n - k - 1): the Lasso on columns of unit
+    variance with alpha = sigma sqrt(2 log p / n), where sigma is the root of its own mean squared
+    residual. So large an alpha admits hardly any column of pure noise, and signals too weak for it
+    count as noise. If more than half as many features are chosen as there are samples, the estimate
+    is that mean squared residual. Excluded features take no part; those without an L1 penalty
+    always do.
 
     References
     ----------
@@ -130,8 +132,8 @@ def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
 
 
 def _by_least_squares(design: Design, features: NDArray[np.bool_], n: int) -> float | None:
-    # share of the variance that is noise, by the residuals of some features; None if these leave
-    # too little to tell it
+    # noise share of the variance, from the residuals of least squares on some features; None if
+    # these leave too few degrees of freedom
     left = n - int(np.count_nonzero(features)) - design.fit_intercept
     if left < LEAST_FREEDOM * n:
         return None
@@ -145,8 +147,8 @@ def _by_least_squares(design: Design, features: NDArray[np.bool_], n: int) -> fl
 def _scaled_lasso(
     design: Design, scaled: PenaltyVectors, varying: NDArray[np.bool_], n: int
 ) -> tuple[float, NDArray[np.bool_]]:
-    # share of the variance that it leaves, and the features that it chooses; in the engine's units
-    # all columns and the target have length one, so that alpha / sigma sqrt(n) is the threshold
+    # residual share of the variance and the chosen features; in the engine's units all columns and
+    # the target have length one, so that alpha / sigma sqrt(n) is the threshold
     p, inf = design.n_features, np.inf
     held = np.where(varying, inf, 0.0)
     l1 = np.where(varying & (scaled.l1 > 0.0), 1.0, 0.0)
@@ -163,15 +165,16 @@ def _scaled_lasso(
 
 
 def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
-    # log of p over k
+    # logarithm of the binomial coefficient p over k
     return np.asarray(gammaln(p + 1.0) - gammaln(k + 1.0) - gammaln(p - k + 1.0))
 
 
 def degrees_of_freedom(
     fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float
 ) -> Vector:
-    """Of every model: its nonzero coefficients, or with an L2 part, on its support A,
-    trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A')."""
+    """Return the degrees of freedom of every model: its number of nonzero coefficients or, with an
+    L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A').
+    """
     if l1_ratio == 1.0:
         return fits.df.astype(np.float64)
     support = np.unique(fits.coefs.indices).astype(np.intp)

@@ -1,4 +1,4 @@
-"""cv_path(): the errors of whole grids on samples left out, and the choice of alpha."""
+"""cv_path(): cross-validation of whole grids and the choice of alpha."""
 
 from __future__ import annotations
 
@@ -72,38 +72,38 @@ def cv_path(
     progress: bool = False,
     watcher: Watcher | None = None,
 ) -> CVPath:
-    """Choose alpha, and l1_ratio if there are several, by the errors on samples left out.
+    """Choose alpha, and l1_ratio if several are given, by the errors on held-out samples.
 
-    Every fold is a vector of sample weights on the same X: no rows are copied. For few features on
-    many samples all Gram matrices come from one pass over X. Centring and standardisation are
-    those of the training samples.
+    Every fold is a vector of sample weights on the same X: no rows are copied. For few features and
+    many samples all Gram matrices come from one pass over X. Centring and standardisation use the
+    training samples only.
 
-    Parameters not listed mean what they mean in `path`.
+    Parameters not listed are those of `path`.
 
     Parameters
     ----------
     eps : float in (0, 1] or "auto", default="auto"
-        "auto": the grid has n_alphas as with 1e-3, and goes on at the same ratio while the smallest
-        mean error is among the newest alphas, over five decades more at most. It ends earlier when
-        a fit does not converge, or where all features are in and the errors hardly change any
-        more. While it goes on the engines of all folds are in memory at the same time. Alphas that
-        are given stay as they are.
+        "auto": the grid starts with n_alphas as for 1e-3, and is extended at the same ratio while
+        the smallest mean error is among the newest alphas, by at most five more decades. It ends
+        earlier when a fit does not converge, or where all features are in and the errors hardly
+        change any more. While it is extended the engines of all folds are in memory at the same
+        time. Given alphas are not extended.
     l1_ratio : float or array-like of them, default=1.0
-        With several, each has its own grid of alphas, unless alphas are given; with eps="auto"
-        each goes on for itself.
+        With several, each has its own grid of alphas, unless alphas are given; with eps="auto" each
+        grid is extended independently.
     cv : int, splitter, iterable of (train, test) or None
-        An int is the number of folds, None is 5: samples are dealt out to them in the random order
-        that `seed` says. All else is scikit-learn's and taken as it is. A sample that a fold names
-        several times counts so often in its training.
+        An int is the number of folds, None is 5: samples are assigned to folds in the random order
+        given by `seed`. Anything else is interpreted as in scikit-learn. A sample that a fold lists
+        several times is counted as often in its training.
     seed : int or None, default=0
-        Of the shuffle before samples are dealt out, as in KFold(cv, shuffle=True,
-        random_state=seed): data are often sorted, and blocks of sorted data are poor samples of
-        the whole. None: blocks of samples in their order, as for series in time.
+        Seed of the shuffle before samples are assigned to folds, as in KFold(cv, shuffle=True,
+        random_state=seed): data are often sorted, and blocks of sorted data are poor samples of the
+        whole. None: blocks of samples in their order, as for time series.
     groups : array-like (n_samples,) or None
-        For splitters that want them.
+        For splitters that require them.
     fold_weights : {"equal", "samples"}, default="equal"
-        What the folds count in the mean error and its standard error. "equal": all the same, as in
-        scikit-learn. "samples": each as its test samples, by number or by sample_weight, as in
+        Weight of each fold in the mean error and its standard error. "equal": all the same, as in
+        scikit-learn. "samples": by its test samples, their number or their sample_weight, as in
         glmnet. They differ where folds differ in size or weight.
     scoring : str, callable or None
         A scikit-learn scorer instead of the mean squared error.
@@ -111,9 +111,9 @@ def cv_path(
         Choose by an information criterion instead of folds; `softreg_fast.criteria` has the
         formulas.
     noise_variance : float > 0 or None
-        Of y about its mean given X, for the criterion. None: an estimate that does not come from
-        the models to choose from: of least squares on all features where these are at most half as
-        many as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
+        Variance of y about its mean given X, for the criterion. None: an estimate independent of
+        the candidate models: of least squares on all features where these are at most half as many
+        as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
     rule : {"min", "1se"}, default="min"
         "min": the smallest mean error. "1se": the largest alpha whose mean error exceeds that by at
         most its standard error, at the same l1_ratio and gamma.
@@ -121,10 +121,10 @@ def cv_path(
         Also try blends of the Lasso fits with unpenalised fits on their supports (`relaxed_path`):
         True tries gamma 1, 3/4, 1/2, 1/4 and 0.
     patience : int or None
-        Leave the grid of an l1_ratio after so many alphas without a smaller mean error. The folds
-        then go along the grid together, so that their engines are in memory at the same time.
+        Leave the grid of an l1_ratio after this many alphas without a smaller mean error. The folds
+        then advance along the grid together, so that their engines are in memory at the same time.
     progress : bool, default=False
-        One bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
+        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
     watcher : callable or None
         Called after every fit with the name of its path and a `PathStep`; a true return value ends
         that path.
@@ -136,15 +136,16 @@ def cv_path(
     Warns
     -----
     EndOfGridWarning
-        If the smallest mean error is that of the last alpha of a grid, whose end hides better ones.
+        If the last alpha of a grid has the smallest mean error, so that smaller alphas may be
+        better.
     ConvergenceWarning
-        As `path`.
+        As in `path`.
 
     Raises
     ------
     ValueError, TypeError
-        As `path`; for folds that cannot be fitted or tested, saying which; and for options that
-        have no effect beside others.
+        As in `path`; for folds that cannot be fitted or tested, naming them; and for options that
+        have no effect in combination with others.
 
     References
     ----------
@@ -193,7 +194,7 @@ def cv_path(
 
 @dataclass(frozen=True)
 class Choice:
-    """By what a model is chosen; the words of `cv_path`."""
+    """Settings of the model choice, named as in `cv_path`."""
 
     rule: str = "min"
     scoring: Any = None
@@ -204,7 +205,7 @@ class Choice:
     fold_weights: str = "equal"
 
     def check(self) -> None:
-        """Errors for words that mean nothing, alone or together."""
+        """Raise ValueError for invalid settings or combinations of settings."""
         if self.rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
         if self.fold_weights not in FOLD_WEIGHTS:
@@ -238,7 +239,7 @@ class Choice:
 
     @property
     def measure(self) -> str:
-        """What the errors are called."""
+        """Return the name of the error measure."""
         if self.criterion is not None:
             return self.criterion
         return "mean squared error" if self.scoring is None else f"-{name_of(self.scoring)}"
@@ -256,22 +257,22 @@ def choose(
     told: tuple[bool, Watcher | None] = (False, None),
     began: float | None = None,
 ) -> CVPath:
-    """`cv_path` for a Design and folds that exist already; the caller warns of the grid's end.
+    """Run `cv_path` for an existing Design and folds; the caller warns about the grid's end.
 
     Parameters
     ----------
     pairs : list of (train, test), or None for a criterion
     grid : dict
-        alphas (how many, or which), eps and l1_ratio.
+        alphas (their number or values), eps and l1_ratio.
     penalty, options : dict
-        For `Penalty` and for the solver.
+        Keyword arguments of `Penalty` and of the solver.
     told : (progress, watcher)
     """
     began = time.perf_counter() if began is None else began
     choice.check()
     training = fold_weights = None
     if pairs is not None:
-        # before the grid: Gram matrices of folds tell the slopes at 0, where grids begin
+        # before the grid: Gram matrices of folds give the slopes at 0, where grids begin
         training = Training(design, make_folds(pairs, design.n_samples))
         if choice.fold_weights == "samples":
             fold_weights = training.test_weights()
@@ -326,7 +327,7 @@ def _criterion(choice: Choice, design: Design, search: Search) -> Criterion:
 def _check_folds_of(
     cv: Any, seed: Any, groups: Any, fold_weights: str, criterion: str | None
 ) -> None:
-    # words about folds where there are none, or where others have made them
+    # reject options about folds where there are none, or where the splitter is given
     if criterion is not None:
         given = {"cv": cv, "groups": groups}
         said = [name for name, value in given.items() if value is not None]
@@ -351,7 +352,7 @@ def _check_folds_of(
 
 
 def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
-    """One l1_ratio or several, checked."""
+    """Return one l1_ratio or several as a checked vector."""
     given = np.atleast_1d(np.asarray(l1_ratio))
     if given.ndim != 1 or not given.size:
         raise ValueError(f"l1_ratio must be a number or a vector, got shape {given.shape}.")

@@ -1,4 +1,4 @@
-"""CVPath: what a search over alphas found, and which model it chooses."""
+"""CVPath: the result of a search over alphas, and the model it chooses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from softreg_fast.search import best_of, mean_over
 
 Vector = NDArray[np.float64]
 
-# What to do where the last alpha of a grid is the best, by what ended the grid.
+# Advice where the last alpha of a grid is the best, by the reason why the grid ended.
 ADVICE = {
     "eps": "Let the grid go further: eps='auto', the default of cv_path and of fit --cv, goes on "
     "while the error falls. Columns of very different scales are better standardized.",
@@ -32,34 +32,36 @@ class CVPath:
     Attributes
     ----------
     alphas : ndarray (n_l1_ratios, n_alphas), falling
-        As far as any l1_ratio was followed.
+        As far as the longest grid of any l1_ratio.
     l1_ratios : ndarray (n_l1_ratios,)
     gammas : ndarray (n_gammas,), falling
-        What `relax` asked for: how much of the Lasso is in the fits; 1 alone without.
+        Blends from `relax`: the share of the Lasso in the fits; only 1 without `relax`.
     errors_by_gamma : ndarray (n_gammas, n_l1_ratios, n_alphas, n_folds)
         Mean squared error on the test samples of each fold, weighted by sample_weight; with
-        `scoring`, minus the score. With `criterion` its value, as that of one fold. NaN where an
-        l1_ratio was not followed so far.
+        `scoring`, minus the score; with `criterion`, its value, as for a single fold. NaN where the
+        grid of an l1_ratio ended earlier.
     path : Path
-        All samples, at the gamma and l1_ratio with the smallest mean error.
+        Fit to all samples, at the gamma and l1_ratio with the smallest mean error.
     fold_paths : list of Path
-        The training samples of each fold, at the same; empty with `criterion`.
+        Fits to the training samples of each fold, at the same gamma and l1_ratio; empty with
+        `criterion`.
     predictions : ndarray (n_samples,) or (n_samples, n_tasks)
-        Out of fold, at the chosen alpha: the prediction by the model that was not trained with the
-        sample, the mean where several were not, NaN where none was.
+        Out-of-fold predictions at the chosen alpha, by the model that was not trained on the
+        sample; their mean where several were not, NaN where none was.
     measure : str
-        What `errors` are.
+        Name of the quantity in `errors`.
     rule : {"min", "1se"}
     seconds : float
         Wall time, data checks included.
     fold_weights : ndarray (n_folds,) or None
-        What each fold counts in the mean errors; None: all the same.
+        Weight of each fold in the mean errors; None: all equal.
     noise_variance : float or None
-        That of the criterion.
+        Noise variance of the criterion.
     end : {"eps", "given", "turned", "settled", "floor", "watcher"}
-        What ended the grid of the best l1_ratio: eps; the alphas given; with eps="auto" that the
-        errors do not fall any more, that they hardly do, or that a grid may go no further or a fit
-        there did not converge; a watcher.
+        Reason why the grid of the best l1_ratio ended: "eps" reached; the alphas "given" used up;
+        with eps="auto" the errors do not fall any more ("turned"), hardly change ("settled"), or
+        the grid reached its lower limit or a fit that did not converge ("floor"); stopped by a
+        "watcher".
     """
 
     alphas: NDArray[np.float64]
@@ -82,12 +84,12 @@ class CVPath:
 
     @property
     def gamma(self) -> float:
-        """The gamma with the smallest mean error: 1 is the Lasso, 0 its fully relaxed form."""
+        """Gamma with the smallest mean error: 1 is the Lasso, 0 its fully relaxed form."""
         return float(self.gammas[self._best[0]])
 
     @property
     def errors(self) -> NDArray[np.float64]:
-        """errors_by_gamma at that gamma, (n_l1_ratios, n_alphas, n_folds)."""
+        """errors_by_gamma at the best gamma, (n_l1_ratios, n_alphas, n_folds)."""
         return np.asarray(self.errors_by_gamma[self._best[0]])
 
     @property
@@ -97,7 +99,7 @@ class CVPath:
 
     @property
     def standard_errors(self) -> NDArray[np.float64]:
-        """Standard error of that mean, 0 with one fold; (n_l1_ratios, n_alphas).
+        """Standard error of the mean errors, 0 with one fold; (n_l1_ratios, n_alphas).
 
         The root of the (weighted) mean of (error - mean)^2 over n_folds - 1.
         """
@@ -138,14 +140,13 @@ class CVPath:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the smallest mean error is that of the last alpha of several, and smaller alphas
-        may be better."""
+        """Return whether the last of several alphas is the best and smaller ones may be better."""
         last = 1 < len(self.path) == self.index_min + 1 and self.path.alphas[-1] > 0.0
         return bool(last) and self.end not in ("settled", "watcher")
 
     @property
     def note(self) -> str:
-        """What is to be said of a smallest error at an end of the grid; empty inside."""
+        """Note on a smallest error at an end of the grid; empty if it is inside."""
         if len(self.path) > 1 and self.index_min == 0:
             return "The first alpha has the smallest error: no smaller one of the path does better."
         if self.is_at_end:
@@ -162,7 +163,7 @@ class CVPath:
 
     @property
     def alpha(self) -> float:
-        """The alpha that the rule chooses."""
+        """Alpha that the rule chooses."""
         return float(self.path.alphas[self.index])
 
     @property
@@ -171,7 +172,7 @@ class CVPath:
         return float(self.l1_ratios[self.best_ratio])
 
     def predict(self, X: Any) -> Vector:
-        """Predictions of the chosen model, fitted to all samples, (n_samples,)."""
+        """Return predictions of the chosen model, fitted to all samples, (n_samples,)."""
         return self.path[self.index].predict(X)
 
     def __repr__(self) -> str:

@@ -27,7 +27,7 @@ from softreg_fast.summary import aligned, certificate_lines, coefficient_lines, 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# What everybody has to reach: gap/P0 at every alpha, as measured by `relative_gap`.
+# Accuracy that every solver has to reach: gap/P0 at every alpha, as measured by `relative_gap`.
 WORST_GAP = 1e-6
 
 # The path goes from the largest alpha down to this fraction of it.
@@ -36,7 +36,7 @@ EPS = 0.01
 # Plain NumPy takes seconds for all 100 alphas; it gets every tenth.
 EVERY = 10
 
-# Strength of the ridge, and the weight of a measurement against 1 for a square or a product.
+# Strength of the ridge, and the weight of a measurement relative to 1 for a square or a product.
 RIDGE_ALPHA = 1.0
 LIGHT = 0.01
 
@@ -49,7 +49,7 @@ BLOOD = {"s1": "tc", "s2": "ldl", "s3": "hdl", "s4": "tch", "s5": "ltg", "s6": "
 
 
 class Problem(NamedTuple):
-    """The data as they are, and centred with unit variance for those who need that."""
+    """The data as loaded, and centred with unit variance for the solvers that need it."""
 
     X: Matrix
     y: Vector
@@ -60,12 +60,13 @@ class Problem(NamedTuple):
     target: Vector
 
 
-# Coefficients (n_features, n_alphas) of a problem at some alphas, to a tolerance of gap/P0.
+# Function that returns coefficients (n_features, n_alphas) at some alphas, to a tolerance of
+# gap/P0.
 Solver: TypeAlias = Callable[[Problem, Vector, float], Matrix]
 
 
 class Timing(NamedTuple):
-    """One solver's best time on one task, and the largest gap/P0 that it left."""
+    """One solver's best time on one task, and its largest gap/P0."""
 
     task: str
     solver: str
@@ -74,8 +75,8 @@ class Timing(NamedTuple):
 
 
 def load_problem() -> Problem:
-    """442 patients: ten measurements, their squares and their products."""
-    bunch = load_diabetes(scaled=False)  # as a frame it would ask for pandas
+    """Load the data: 442 patients; ten measurements, their squares and their products."""
+    bunch = load_diabetes(scaled=False)  # not as a frame, which needs pandas
     powers = PolynomialFeatures(degree=2, include_bias=False)
     everything = powers.fit_transform(bunch.data)
     measured = [BLOOD.get(name, name) for name in bunch.feature_names]
@@ -97,13 +98,13 @@ def _name(exponents: NDArray[np.int64], measured: list[str]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------
-# The referee and the rivals, all on centred columns of unit variance.
+# The reference gap and the rival solvers, all on centred columns of unit variance.
 
 
 def relative_gap(problem: Problem, w: Vector, l1: Vector | float, l2: Vector | float) -> float:
-    """Duality gap over P0 of the coefficients w for `1/(2n) ||y - Zw||^2 + l1 |w| + l2/2 w^2`.
+    """Return the duality gap over P0 of w for `1/(2n) ||y - Zw||^2 + l1 |w| + l2/2 w^2`.
 
-    The residual, shrunk until it is feasible where there is no l2, is the dual point.
+    The dual point is the residual, scaled down until it is feasible where there is no l2.
     """
     Z, y = problem.Z, problem.target
     n = len(y)
@@ -120,7 +121,7 @@ def relative_gap(problem: Problem, w: Vector, l1: Vector | float, l2: Vector | f
 
 
 def numpy_path(problem: Problem, alphas: Vector, tol: float) -> Matrix:
-    """Coordinate descent on the Gram matrix in plain NumPy, to gap/P0 <= tol."""
+    """Run coordinate descent on the Gram matrix in plain NumPy, to gap/P0 <= tol."""
     Z, y = problem.Z, problem.target
     n, p = Z.shape
     gram = Z.T @ Z / n
@@ -181,11 +182,11 @@ def _scikit_ridge(problem: Problem, alphas: Vector, tol: float) -> Matrix:
 
 
 # ---------------------------------------------------------------------------------------------
-# The race.
+# Timing.
 
 
 def race(problem: Problem, alphas: Vector) -> list[Timing]:
-    """Every solver's time for the same task to the same gap, each rival after softreg_fast."""
+    """Time every solver on the same task to the same gap, each rival after softreg_fast."""
     few = alphas[EVERY - 1 :: EVERY]
     strengths = RIDGE_ALPHA * np.geomspace(100.0, 0.01, 100)
     lasso, short, ridge = (
@@ -208,7 +209,7 @@ def _duel(
     rival: tuple[str, Solver],
     rounds: int,
 ) -> list[Timing]:
-    """The best times of two solvers that take turns, at the first tolerance that will do."""
+    """Return the best times of two solvers run in turns, at the first sufficient tolerance."""
     best = []
     for name, run in (("softreg_fast", ours), rival):
         for tol in WORST_GAP * 10.0 ** -np.arange(4):
@@ -253,11 +254,11 @@ def _race_lines(timings: list[Timing]) -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------------
-# What is printed.
+# Printed output.
 
 
 def run(report: str | None = None) -> None:
-    """Print the demonstration, and write its report, where not said to a temporary folder."""
+    """Print the demonstration and write its report, by default to a temporary folder."""
     file = _place_of_report(report)
     problem = load_problem()
     fits = path(problem.X, problem.y, standardize=True, eps=EPS, tol=WORST_GAP / 2)
@@ -315,7 +316,7 @@ def _ridge_lines(problem: Problem) -> list[str]:
 
 
 def _place_of_report(given: str | None) -> str | None:
-    """Where to write the report; None where pictures cannot be drawn and nobody asked for them."""
+    """Return where to write the report; None if it was not requested and matplotlib is missing."""
     if given is not None:
         check_writable(given, endings=(".html", ".htm"))
         check_pictures()
@@ -348,7 +349,7 @@ def _report_lines(problem: Problem, file: str | None) -> list[str]:
 
 
 def cross_validated(problem: Problem) -> Report:
-    """The search for alpha on folds of the patients, ready to be made a page."""
+    """Cross-validate alpha on folds of the patients and return the report of the search."""
     folds = KFold(FOLDS, shuffle=True, random_state=SEED)
     search = cv_path(
         problem.X, problem.y, standardize=True, tol=WORST_GAP / 2, cv=folds, rule="1se"

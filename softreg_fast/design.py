@@ -1,4 +1,4 @@
-"""Design: X, y and sample weights, described to the engine without being changed."""
+"""Design: X, y and sample weights, described to the engine without modifying them."""
 
 from __future__ import annotations
 
@@ -34,59 +34,60 @@ from softreg_fast.validation import (
 
 Vector = NDArray[np.float64]
 
-# Entries of one dense panel on the way to a Gram matrix: a few MiB, and BLAS at full speed.
+# Entries of one dense panel for a Gram matrix: a few MiB, with BLAS at full speed.
 PANEL_ENTRIES = 1 << 20
 
-# Multiplications in a Gram matrix that is ready before the threads of BLAS have been set.
+# Up to this many multiplications a Gram matrix is computed faster without BLAS than BLAS threads
+# can be set up.
 LARGEST_WITHOUT_BLAS = 500_000
 
 # Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
 SMALLEST_NORM = 1e-290
 
 
-# A mean beyond the length of the centred column by this is rounded by so much that the rounding's
-# square, which is what slopes and Gram matrices see of it, reaches a hundredth of EPSILON.
+# Beyond this ratio of a column's mean to its centred length, the mean's rounding is so large that
+# its square, which is how it enters slopes and Gram matrices, reaches a hundredth of EPSILON.
 FAR_MEAN = 1e7
 
-# A user's Gram matrix, relative to the lengths of the columns: what is not X'X any more, and what
-# is, to so many digits that it can be used.
+# Misfit of a user's Gram matrix relative to the lengths of the columns: above the first it is not
+# X'X, up to the second it is accurate enough to be used.
 LARGEST_GRAM_MISFIT = 1e-4
 SMALL_GRAM_MISFIT = 1e-11
 
 
 class KnownMoments(NamedTuple):
-    """What a Design computes from X and y, where it is known already."""
+    """Precomputed quantities that a Design otherwise derives from X and y."""
 
     center: Vector
     norm: Vector
     y_mean: Any
     y_norm: float
     gram: NDArray[np.float64]  # of the engine's columns
-    gradient: Vector  # their products with the target
+    gradient: Vector  # products of the engine's columns with the target
 
 
 class Design:
-    """A matrix, a target and sample weights, checked once and described to the engine.
+    """A matrix, a target and sample weights, validated once and described to the engine.
 
     The engine works with columns `(x_j - center_j) / norm_j` and the target
-    `(y - y_mean) / y_norm`, all of unit length in the metric of the sample weights. None of this
+    `(y - y_mean) / y_norm`, all of unit length in the metric of the sample weights. None of these
     is ever stored: dense X is neither copied nor written, a sparse column costs O(nnz_j).
 
     Parameters
     ----------
     X : array-like, sparse matrix or array, pandas or polars frame, (n_samples, n_features)
-        Float64 and float32 with contiguous columns (Fortran order, a memory map, a read-only
-        array) and canonical CSC are used where they lie, everything else is converted once:
-        C order, integers, bool and other real types to Fortran order, other sparse formats to CSC.
+        Float64 and float32 with contiguous columns (Fortran order, a memory map, a read-only array)
+        and canonical CSC are used in place, everything else is converted once: C order, integers,
+        bool and other real types to Fortran order, other sparse formats to CSC.
     y : array-like (n_samples,) or None
     sample_weight : array-like (n_samples,), number or None
         Weights >= 0, not all zero. Only their ratios matter.
     fit_intercept : bool, default=True
         Centre columns and target, so that an intercept, never penalised, is fitted.
     standardize : bool, default=False
-        Let the penalty act on the coefficients of columns with unit (weighted) variance.
-        Coefficients and bounds stay in the units of X. False, as in scikit-learn. Without an
-        intercept it is the root mean square of a column that becomes one, where glmnet takes the
+        Apply the penalty to the coefficients of columns scaled to unit (weighted) variance.
+        Coefficients and bounds stay in the units of X. The default False is that of scikit-learn.
+        Without an intercept columns are scaled to a root mean square of one, where glmnet uses the
         standard deviation about the mean.
     n_threads : int or None, default=None
         See `effective_n_threads`.
@@ -95,17 +96,17 @@ class Design:
     ----------
     n_samples, n_features : int
     feature_names : ndarray of object or None
-        The labels of a frame's columns; None where they are but 0, 1, 2, ...
+        Column labels of a frame; None if they are just 0, 1, 2, ...
     index : pandas.Index or None
-        The labels of a frame's rows, which tell a y or weights in another order.
+        Row labels of a frame, used to detect a y or weights in another order.
     center, norm : ndarray (n_features,)
     y_mean, y_norm : float
     columns : Columns
         The engine's columns, for the compiled modules.
     unscaled_columns : Columns
-        The same, centred but in the units of X.
+        The same columns, centred but in the units of X.
     n_threads, most_threads : int
-        For one pass over X; for all there is to do.
+        Number of threads for one pass over X; for the whole computation.
     target : ndarray (n_samples + 1,)
         The engine's residual at w = 0.
 
@@ -113,12 +114,12 @@ class Design:
     ------
     ValueError, TypeError
         For NaN or infinity, wrong shapes, empty or malformed matrices, complex numbers, text,
-        dates, categories, masked entries, integers that float64 does not hold, negative or all-zero
-        weights; for y or weights whose index holds that of X in another order.
+        dates, categories, masked entries, integers that float64 cannot represent, negative or
+        all-zero weights; for y or weights whose index holds that of X in another order.
     """
 
-    index: Any = None  # in pickles that are older than it
-    only_products = False  # whether its Gram matrix comes from sums of products, not from X
+    index: Any = None  # missing in pickles of older versions
+    only_products = False  # whether the Gram matrix comes from sums of products, not from X
 
     @with_hints
     def __init__(
@@ -140,7 +141,7 @@ class Design:
             )
         self.feature_names = feature_names_of(X)
         rows = getattr(X, "index", None)
-        self.index = None if callable(rows) else rows  # a list has a method of this name
+        self.index = None if callable(rows) else rows  # a list has a method `index`
         check_same_rows(self, "y", y)
         check_same_rows(self, "sample_weight", sample_weight)
         self.X = as_columns(X)
@@ -149,7 +150,7 @@ class Design:
         self.most_threads = effective_n_threads(n_threads)
         self.n_threads = effective_n_threads(n_threads, self.n_entries)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
-        self._origin: Vector | None = None  # what was taken from the columns in the buffers
+        self._origin: Vector | None = None  # values subtracted from the columns in the buffers
         self._set_weight(sample_weight)
         if not self._is_near:
             self._move_far_columns(sample_weight)
@@ -160,14 +161,14 @@ class Design:
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
         moments = self._describe_columns()
         self.columns.moments(self.fit_intercept, self.n_threads, moments)
-        # in two microseconds: all is finite, and no mean is far
+        # takes two microseconds: everything is finite and no mean is far
         near = np.abs(self._center) <= FAR_MEAN * self.norm
         self._is_near = bool(near.all() and np.isfinite(self.norm.sum()))
         if not self._is_near:
             self._check_finite()
 
     def _describe_columns(self) -> NDArray[np.float64]:
-        # the moments are still to be filled in
+        # the moments are filled in later
         moments = np.empty((3, self.n_features))
         self._center: Vector = moments[0]
         self.norm: Vector = moments[1]
@@ -177,17 +178,17 @@ class Design:
 
     @property
     def center(self) -> Vector:
-        """The weighted mean of every column, (n_features,)."""
+        """Weighted mean of every column, (n_features,)."""
         return self._center if self._origin is None else self._center + self._origin
 
     @property
     def stored_center(self) -> Vector:
-        """The same of the columns as `columns` sees them, after `_move_far_columns`."""
+        """Weighted mean of the columns as stored in `columns`, after `_move_far_columns`."""
         return self._center
 
     def _move_far_columns(self, sample_weight: Any) -> None:
-        # Where a mean is so far beyond the spread its own rounding counts. In a copy these columns
-        # are moved next to 0 by one of their own values, which is exact.
+        # Where a mean far exceeds the spread, its own rounding matters. These columns are shifted,
+        # in a copy, by one of their own values to near 0, which is exact.
         far = (np.abs(self._center) > FAR_MEAN * self.norm) & (self.norm > 0.0)
         if not far.any():
             return
@@ -211,13 +212,13 @@ class Design:
             self._set_weight(sample_weight)
 
     def __copy__(self) -> Self:
-        # all parts are shared; pickles make columns of their own
+        # all parts are shared; unpickled copies build their own columns
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        # what compiled code holds points into X
+        # the compiled columns hold pointers into X
         left_out = ("columns", "unscaled_columns")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
@@ -226,7 +227,7 @@ class Design:
         self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
 
     def with_threads(self, n_threads: int) -> Design:
-        """The same, or this very one, for no more than so many threads."""
+        """Return this design limited to `n_threads` threads (itself if it already is)."""
         if n_threads >= self.n_threads:
             return self
         other = copy.copy(self)
@@ -234,14 +235,14 @@ class Design:
         return other
 
     def with_target(self, y: ArrayLike) -> Design:
-        """The same matrix and weights, already described, for another target."""
+        """Return a design with another target, whose matrix and weights are not described again."""
         check_same_rows(self, "y", y)
         other = self._copy_without("target")
         other._set_target(y)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
-        """The same matrix and target under other sample weights."""
+        """Return a design of the same matrix and target with other sample weights."""
         check_same_rows(self, "sample_weight", sample_weight)
         other = self._copy_without("gram", "unscaled_columns", "target")
         other._set_weight(sample_weight)
@@ -250,7 +251,7 @@ class Design:
         return other
 
     def with_moments(self, weight: Vector, known: KnownMoments) -> Design:
-        """The same where all that X and y have to tell is known; nothing is checked."""
+        """Return a copy with precomputed moments, which are not validated."""
         other = self._copy_without("gram", "unscaled_columns", "target")
         other.weight_sum = float(weight.sum())
         other.weight = weight * (self.n_samples / other.weight_sum)
@@ -280,8 +281,8 @@ class Design:
         counted = self._counted_target()
         self.y_mean: Any = np.zeros(counted.shape[1:])[()]
         if self.fit_intercept:
-            # about a value that counts first: the mean of what is left loses no digits
-            # (no BLAS: its threads would go on spinning beside ours)
+            # subtract a value of y with positive weight first, so that the mean of the rest loses
+            # no digits (no BLAS: its threads would keep spinning beside ours)
             pilot = counted[self._heaviest]
             self.y_mean = pilot + self._weighted(counted - pilot).sum(axis=0) / self.n_samples
         centered = counted - self.y_mean
@@ -293,11 +294,11 @@ class Design:
                 centered /= largest
                 self.y_norm = largest * float(np.sqrt(self._weighted(centered * centered).sum()))
         self._check_unit(largest)
-        _ = self.target  # now: y is the caller's, who may change it
+        _ = self.target  # computed now, since the caller may change y later
 
     @cached_property
     def target(self) -> Vector:
-        """The engine's residual at w = 0; with several tasks a row for each."""
+        """The engine's residual at w = 0; with several tasks one row per task."""
         y = self._counted_target()
         target = np.zeros((*y.shape[1:], self.n_samples + 1))
         if not self.is_null:
@@ -313,7 +314,7 @@ class Design:
         return 0 if self.weight is None else int(np.argmax(self.weight))
 
     def _counted_target(self) -> Vector:
-        # y, with one that counts where the weight is zero: 0 times infinity would be NaN
+        # y with entries of zero weight replaced by a counted one: 0 times infinity would be NaN
         if self.weight is None or self.weight.all():
             return self.y
         has_weight = self.weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
@@ -327,11 +328,11 @@ class Design:
             )
 
     def _weighted(self, values: Vector) -> Vector:
-        # times the weight of their sample
+        # multiply by the weight of each sample
         return values if self.weight is None else (self.weight * values.T).T
 
     def _check_finite(self) -> None:
-        # NaN and infinity survive in the moments, so finite moments save a pass over X.
+        # NaN and infinity propagate into the moments, so finite moments save a pass over X.
         bad = ~(np.isfinite(self._center) & np.isfinite(self.norm))
         if not bad.any():
             return
@@ -349,7 +350,7 @@ class Design:
 
     @cached_property
     def unscaled_columns(self) -> Columns:
-        """The engine's columns, but in the units of X."""
+        """The engine's columns in the units of X."""
         return Columns(self._buffers, self._center, None, self.weight)
 
     @property
@@ -364,11 +365,11 @@ class Design:
 
     @property
     def objective_unit(self) -> float:
-        """What 1 in the engine's objective is worth in the user's: y_norm^2 / n_samples."""
+        """Factor from the engine's objective to the user's: y_norm^2 / n_samples."""
         return float(self.y_norm * (self.y_norm / self.n_samples))
 
     def to_engine(self, *penalty: Vector) -> tuple[Vector, ...]:
-        """l1, l2, lower, upper in units of X to those of the engine (docs/mathematics.md, 5)."""
+        """Convert l1, l2, lower, upper from units of X to the engine's (docs/mathematics.md, 5)."""
         n = self.n_samples
         return tuple(engine_penalty(self.norm, self.y_norm, n, self.standardize, *penalty))
 
@@ -380,22 +381,22 @@ class Design:
         lower: Vector,
         upper: Vector,
     ) -> tuple[Vector, Vector]:
-        """Coefficients u of these features in the units of X, and center.w, (n_fits,).
+        """Return the coefficients u of these features in the units of X, and center.w, (n_fits,).
 
-        Those of the k-th fit are starts[k]:starts[k + 1]. All lie inside the user's bounds.
+        Those of the k-th fit are starts[k]:starts[k + 1]. All lie within the user's bounds.
         """
         return user_coefficients(
             self.norm, self.center, self.y_norm, lower, upper, starts, features, u
         )
 
     def fixed(self, lower: Vector, upper: Vector) -> NDArray[np.intp]:
-        """Constant features, about which X says nothing, that the bounds hold away from 0."""
+        """Return the constant features, undetermined by X, whose bounds exclude 0."""
         if self.norm.all():
             return np.empty(0, np.intp)
         return np.flatnonzero((self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0)))
 
     def from_user(self, w: Any) -> Vector:
-        """Coefficients in the units of X in those of the engine."""
+        """Convert coefficients from the units of X to the engine's."""
         start = as_start(w, self.n_features, names=self.feature_names)
         return start * (self.norm / self.y_norm)
 
@@ -403,8 +404,8 @@ class Design:
     def gram(self) -> NDArray[np.float64]:
         """X'SX of the engine's columns, (n_features, n_features) in Fortran order.
 
-        Dense X passes through BLAS in panels of rows, each centred before it is squared, so that
-        wide offsets cost no digits; sparse columns are multiplied in parallel over features.
+        Dense X is processed by BLAS in panels of rows, each centred before it is squared, so that
+        large offsets cost no digits; sparse columns are multiplied in parallel over features.
         """
         everything = np.arange(self.n_features, dtype=np.intp)
         small = self.n_features * self.n_entries <= LARGEST_WITHOUT_BLAS
@@ -418,15 +419,15 @@ class Design:
 
     @property
     def has_gram(self) -> bool:
-        """Whether `gram` has been computed."""
+        """Return whether `gram` has been computed."""
         return "gram" in self.__dict__
 
     def know_gram(self, gram: NDArray[np.float64]) -> None:
-        """`gram` as somebody else has computed it."""
+        """Store a Gram matrix computed elsewhere."""
         self.__dict__["gram"] = gram
 
     def know_gradient(self, gradient: Vector) -> None:
-        """`gradient_at_zero` as somebody else has computed it."""
+        """Store a `gradient_at_zero` computed elsewhere."""
         gradient.flags.writeable = False
         self._gradient = gradient
 
@@ -436,10 +437,11 @@ class Design:
         factor: Vector | None = None,
         of_samples: bool = False,
     ) -> NDArray[np.float64]:
-        """A'A, or A A' of samples, of A = sqrt(s) times the engine's chosen columns times factor.
+        """Return A'A, or with `of_samples` A A', for A = sqrt(s) times the engine's chosen columns
+        times factor.
 
-        Small ones are parallel over panels, each centred and multiplied by one thread; in large
-        ones BLAS has enough to do to be parallel by itself.
+        Small products are parallel over panels, each centred and multiplied by one thread; large
+        ones leave the parallelism to BLAS.
         """
         size = self.n_samples if of_samples else chosen.size
         product = np.zeros((size, size), order="F")
@@ -460,7 +462,7 @@ class Design:
         return product
 
     def _panels(self, chosen: NDArray[np.intp], of_samples: bool) -> Iterator[tuple[slice, slice]]:
-        # rows and columns of the panels of a crossproduct
+        # yield the rows and columns of the panels of a crossproduct
         size, length = chosen.size, self.n_samples
         if of_samples:
             size, length = length, size
@@ -470,13 +472,13 @@ class Design:
             yield (slice(0, size), part) if of_samples else (part, slice(0, size))
 
     def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
-        """Return the engine's Gram matrix from a user's X'X, which must be that of this X.
+        """Return the engine's Gram matrix from a user's X'X, validated against this X.
 
         With sample weights it is X'SX, S = diag(sample_weight), divided by their mean or not. The
-        columns may be centred or not. Both are told apart by the diagonal, and the whole is held
-        against X by a product with one random vector, which no wrong entry survives. A matrix that
-        is right but has lost digits, to float32 or to means far beyond the spread, is
-        computed afresh from X.
+        columns may be centred or not. Both cases are distinguished by the diagonal, and the whole
+        matrix is compared with X by a product with one random vector, which reveals any wrong
+        entry. A matrix that is right but has lost digits, through float32 or through means far
+        beyond the spread, is recomputed from X.
 
         Raises
         ------
@@ -488,7 +490,7 @@ class Design:
         gram = self._checked_gram(given)
         gram, offset = self._centred_gram(gram)
         misfit = self._misfit(gram)
-        # relative to the entries as the user has them, where a mean may be most of an entry
+        # relative to the entries in the user's matrix, where a mean may dominate an entry
         whole = np.sqrt(1.0 + offset * np.square(self._scale))
         if not np.all(misfit <= LARGEST_GRAM_MISFIT * whole * whole.max()):
             raise ValueError(
@@ -502,7 +504,7 @@ class Design:
         return gram if np.all(misfit <= SMALL_GRAM_MISFIT) else self.gram
 
     def _centred_gram(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], Vector]:
-        # a user's Gram matrix in the engine's units, and n mean^2 of each column if it had those
+        # a user's Gram matrix in the engine's units, and n mean^2 of each column unless centred
         squares, means = np.square(self.norm), self.n_samples * np.square(self.center)
         whole = np.where(squares + means > 0.0, squares + means, 1.0)
         diagonal = np.diag(gram)
@@ -519,8 +521,8 @@ class Design:
         return np.asfortranarray(gram * np.outer(scale, scale)), offset
 
     def _misfit(self, gram: NDArray[np.float64]) -> Vector:
-        # |(G - C'SC) v| for a random v without small entries, so that an entry of G that is wrong
-        # by e is seen as no less than e / 2, unless others hide it to the last digit
+        # |(G - C'SC) v| for a random v without small entries, so that an error e in an entry of G
+        # shows as at least e / 2, unless other errors cancel it to the last digit
         p = self.n_features
         rng = np.random.default_rng(0)
         v = rng.uniform(0.5, 1.5, p) * rng.choice([-1.0, 1.0], p)
@@ -530,7 +532,7 @@ class Design:
         return np.asarray(np.abs(gram @ v + slopes))
 
     def _checked_gram(self, given: ArrayLike) -> NDArray[np.float64]:
-        # a user's matrix of finite numbers and the right shape, as float64
+        # validate a user's matrix, finite numbers of the right shape, and return it as float64
         gram = np.asarray(given)
         p = self.n_features
         if gram.dtype.kind not in "fiub":
@@ -547,7 +549,7 @@ class Design:
         return gram.astype(np.float64, copy=False)
 
     def gradient_at_zero(self) -> Vector:
-        """X'y of the engine's columns and target, read-only; computed once."""
+        """Return X'y of the engine's columns and target, read-only; computed once."""
         if self._gradient is None:
             gradient = np.empty(self.n_features)
             self.columns.slopes(self.target, gradient, None, self.n_threads)
@@ -561,7 +563,7 @@ class MultiTaskDesign(Design):
 
     Parameters are those of `Design`, with y an array-like (n_samples, n_tasks). The engine's
     targets are `(Y - y_mean) / y_norm` with y_norm the norm of the whole centred matrix, so that
-    the tasks weigh as they do in the objective.
+    the relative weights of the tasks are those of the objective.
 
     Attributes
     ----------
@@ -572,7 +574,7 @@ class MultiTaskDesign(Design):
     target : ndarray (n_tasks, n_samples + 1)
         The engine's residuals at W = 0.
 
-    The rest is as in `Design`.
+    All other attributes are those of `Design`.
     """
 
     def _set_target(self, y: ArrayLike) -> None:
@@ -588,7 +590,7 @@ class MultiTaskDesign(Design):
         lower: Vector,
         upper: Vector,
     ) -> tuple[Vector, Vector]:
-        """Rows u (n_rows, n_tasks) in the units of X, and center.W, (n_fits, n_tasks)."""
+        """Return rows u (n_rows, n_tasks) in the units of X, and center.W, (n_fits, n_tasks)."""
         with np.errstate(all="ignore"):
             w = u * (self.y_norm / self.norm[features])[:, np.newaxis]
         w = np.where(u == 0.0, 0.0, w)
@@ -597,11 +599,11 @@ class MultiTaskDesign(Design):
         return w, of_fits @ w
 
     def from_user(self, w: Any) -> Vector:
-        """Coefficients (n_tasks, n_features) in the units of X in those of the engine."""
+        """Convert coefficients (n_tasks, n_features) from the units of X to the engine's."""
         return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
 
     def gradient_at_zero(self) -> Vector:
-        """Y'X of the engine's columns and targets (n_tasks, n_features), read-only."""
+        """Return Y'X of the engine's columns and targets (n_tasks, n_features), read-only."""
         if self._gradient is None:
             gradient = np.empty((self.n_tasks, self.n_features))
             slopes_of_rows(self.columns, self.target, gradient, self.n_threads)
@@ -611,7 +613,7 @@ class MultiTaskDesign(Design):
 
 
 class _Buffers:
-    """What Columns wants of a CSC matrix, with indptr in int64."""
+    """Buffers of a CSC matrix in the form that Columns requires, with indptr in int64."""
 
     def __init__(self, X: Any) -> None:
         self.shape = X.shape

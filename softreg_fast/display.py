@@ -1,6 +1,6 @@
-"""Pictures of paths, cross-validation and stability, in the style of scikit-learn's Displays.
+"""Plots of paths, cross-validation and stability, in the style of scikit-learn's Displays.
 
-They need matplotlib and follow its style sheet, dark ones too.
+They need matplotlib and follow its style sheet, including dark ones.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Vector = NDArray[np.float64]
 
 AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
 
-# Of a label's height: the least distance between two of them.
+# Smallest distance between two labels, relative to a label's height.
 LABEL_SPACING = 1.2
 
 
 class PathDisplay:
-    """Coefficients along a path; the number of nonzeros stands along the top.
+    """Plot of the coefficients along a path, with the number of nonzeros along the top.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class PathDisplay:
 
     @classmethod
     def from_path(cls, path: Path | CVPath, **options: Any) -> Self:
-        """Draw a Path, or that of a CVPath on all samples; options as in `plot`."""
+        """Draw a Path, or the path of a CVPath on all samples; options as in `plot`."""
         path = path.path if isinstance(path, CVPath) else path
         if not isinstance(path, Path):
             raise TypeError(f"path must be a Path or a CVPath, got {type(path).__name__}.")
@@ -66,7 +66,7 @@ class PathDisplay:
     def plot(
         self, ax: Any = None, *, against: str = "alpha", n_labels: int = 8, mark: int | None = None
     ) -> Self:
-        """Draw it.
+        """Draw the coefficients along the path.
 
         Parameters
         ----------
@@ -76,10 +76,10 @@ class PathDisplay:
             The horizontal axis: alpha falling from left to right, the L1 norm of the coefficients,
             or the fraction of deviance explained.
         n_labels : int, default=8
-            So many of the coefficients that are largest at the end get colour and name.
+            Number of coefficients with colour and name, those largest at the end of the path.
         mark : int or None
-            Index of an alpha that gets a vertical line; the largest that are not 0 there are then
-            those with a name.
+            Index of an alpha to mark with a vertical line; the named coefficients are then the
+            largest nonzero ones there.
         """
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
@@ -122,7 +122,7 @@ class PathDisplay:
 
 
 class CVPathDisplay:
-    """Mean error over the folds with its standard error; both rules' choices as vertical lines.
+    """Plot of the mean error over the folds with its standard error, and of both rules' choices.
 
     Parameters
     ----------
@@ -148,11 +148,11 @@ class CVPathDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the choice of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        """Draw the cross-validation of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
         return cls(cv_path_of(estimator)).plot(**options)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw it, into the given Axes or those of a new figure."""
+        """Draw the error curve into the given Axes or those of a new figure."""
         self.ax_, self.figure_ = axes(ax)
         found, alphas = self.cv_path, self.cv_path.path.alphas
         mean, bars = found.curve
@@ -172,7 +172,7 @@ class CVPathDisplay:
 
 
 class StabilityDisplay:
-    """Frequencies along the path: the selected features coloured and named, the threshold dashed.
+    """Plot of selection frequencies along the path: selected features named, threshold dashed.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class StabilityDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw what a fitted StabilitySelector found; options as in `plot`."""
+        """Draw the stability path of a fitted StabilitySelector; options as in `plot`."""
         check_is_fitted(estimator)
         if not hasattr(estimator, "stability_path_"):
             raise TypeError(
@@ -211,16 +211,16 @@ class StabilityDisplay:
         return cls.from_path(estimator.stability_path_, **options)
 
     def plot(self, ax: Any = None, *, threshold: float | None = None, n_labels: int = 10) -> Self:
-        """Draw it.
+        """Draw the selection frequencies.
 
         Parameters
         ----------
         ax : matplotlib Axes or None
             None: those of a new figure.
         threshold : float in (0, 1] or None
-            None: that of the path.
+            None: the path's own threshold.
         n_labels : int, default=10
-            So many of the selected features at most get colour and name.
+            Largest number of selected features with colour and name.
         """
         check_n_labels(n_labels)
         found = self.stability_path
@@ -228,7 +228,7 @@ class StabilityDisplay:
         shown = found.support(level)[:n_labels]
         rest = np.setdiff1d(found.frequencies.indices, shown)
         entered = np.asarray(found.frequencies.sum(axis=0)).ravel()
-        n_drawn = int(np.argmax(entered)) + 1  # as far as there is anything new
+        n_drawn = int(np.argmax(entered)) + 1  # beyond, no feature enters
         x, frequencies = found.alphas[:n_drawn], found.frequencies[:, :n_drawn]
         self.ax_, self.figure_ = axes(ax)
         self.lines_ = background_lines(self.ax_, x, frequencies[rest].toarray())
@@ -249,7 +249,7 @@ class StabilityDisplay:
 
 
 def cv_path_of(estimator: Any) -> CVPath:
-    """The CVPath of a fitted estimator with one target."""
+    """Return the CVPath of a fitted estimator with one target."""
     check_is_fitted(estimator)
     found = getattr(estimator, "cv_path_", None)
     if not isinstance(found, CVPath):
@@ -261,7 +261,7 @@ def cv_path_of(estimator: Any) -> CVPath:
 
 
 def axes(ax: Any) -> tuple[Any, Any]:
-    """The Axes to draw into, and their Figure."""
+    """Return the Axes to draw into, and their Figure."""
     if ax is not None:
         return ax, ax.figure
     try:
@@ -273,13 +273,13 @@ def axes(ax: Any) -> tuple[Any, Any]:
 
 
 def check_n_labels(n_labels: Any) -> None:
-    """An error for what is no number of labels."""
+    """Raise ValueError unless n_labels is an integer >= 0."""
     if not isinstance(n_labels, int | np.integer) or n_labels < 0:
         raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
 
 
 def background_lines(ax: Any, x: Vector, rows: NDArray[np.float64]) -> Any:
-    """A thin line for each row, the fainter the more there are."""
+    """Draw a thin line for each row, the fainter the more there are."""
     from matplotlib.collections import LineCollection
 
     lines = LineCollection(
@@ -293,7 +293,7 @@ def background_lines(ax: Any, x: Vector, rows: NDArray[np.float64]) -> Any:
 
 
 def label_ends(ax: Any, lines: list[Any], names: list[str], top: float = np.inf) -> list[Any]:
-    """Names beside the lines' ends, moved apart where they would overlap, none above top."""
+    """Place names beside the lines' ends, moved apart if they would overlap, none above `top`."""
     if not names:
         return []
     ends = np.array([line.get_ydata()[-1] for line in lines])
@@ -315,10 +315,10 @@ def label_ends(ax: Any, lines: list[Any], names: list[str], top: float = np.inf)
 
 
 def height_of_a_label(ax: Any) -> float:
-    """What neighbouring labels keep apart, in the units of the vertical axis."""
+    """Return the spacing of neighbouring labels, in the units of the vertical axis."""
     from matplotlib.font_manager import FontProperties
 
-    ax.figure.draw_without_rendering()  # so that the layout is known
+    ax.figure.draw_without_rendering()  # computes the layout
     points = FontProperties(size="small").get_size_in_points()
     pixels = points * ax.figure.dpi / 72.0
     low, high = ax.get_ylim()
@@ -326,7 +326,7 @@ def height_of_a_label(ax: Any) -> float:
 
 
 def falling_alphas(ax: Any, alphas: Vector) -> None:
-    """A logarithmic axis from the largest alpha on the left to the smallest on the right."""
+    """Set a logarithmic axis from the largest alpha on the left to the smallest on the right."""
     if len(alphas) > 1 and alphas[0] > alphas[-1]:
         positive = alphas[alphas > 0.0]
         if len(positive) == len(alphas):
@@ -337,7 +337,7 @@ def falling_alphas(ax: Any, alphas: Vector) -> None:
 def show_nonzeros(
     ax: Any, x: Vector, df: NDArray[np.int64], label: str = "nonzero coefficients"
 ) -> Any:
-    """Axes with the numbers of nonzero coefficients along the top, at about eight places."""
+    """Add Axes with the numbers of nonzero coefficients along the top, at about eight positions."""
     left, right = ax.get_xlim()
     scale = ax.xaxis.get_transform().transform
     first, last = scale(np.array([left, right]))
@@ -354,10 +354,10 @@ def show_nonzeros(
 
 
 def spread(places: Vector, distance: float, top: float = np.inf) -> Vector:
-    """Places in the same order, moved as little as keeps neighbours so far apart, none above top.
+    """Move `places` as little as possible to keep neighbours `distance` apart, none above `top`.
 
-    Isotonic regression of places[k] - k * distance, by pooling neighbours that are too near; the
-    top is one upper bound for all of these.
+    The order is kept. This is isotonic regression of places[k] - k * distance, by pooling
+    neighbours that are too near; `top` gives one upper bound for all of these.
     """
     order = np.argsort(places, kind="stable")
     pools: list[list[float]] = []  # [mean, count]

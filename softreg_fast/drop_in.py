@@ -1,4 +1,4 @@
-"""patch_sklearn(): scikit-learn's names for our estimators, in programs that are not changed."""
+"""patch_sklearn(): replaces scikit-learn's estimators by ours in unmodified programs."""
 
 from __future__ import annotations
 
@@ -35,37 +35,37 @@ OURS: dict[str, Any] = {
 }
 THEIRS: dict[str, Any] = {name: getattr(sklearn.linear_model, name) for name in OURS}
 
-# (a module's global variables, name in there, name in OURS) of what has been replaced
+# (a module's global variables, name in there, name in OURS) of every replacement
 _replaced: list[tuple[dict[str, Any], str, str]] = []
 
 
 def patch_sklearn() -> list[str]:
-    """Let `sklearn.linear_model` give our estimators, in the whole process.
+    """Replace estimators in `sklearn.linear_model` by ours, in the whole process.
 
-    Names that other modules had imported from there before are replaced among those modules'
-    global variables, too. What cannot be reached stays scikit-learn's: objects that exist already,
-    subclasses, and names inside functions, classes and containers. So patch first, import then.
-    scikit-learn's own modules keep their classes, since these build on each other in private ways;
-    what is imported later from one of those (`sklearn.linear_model._coordinate_descent`) is
-    scikit-learn's, too. To patch again is to reach what was imported since.
+    Names that other modules had imported from there before are replaced among those modules' global
+    variables, too. References out of reach remain scikit-learn's: existing objects, subclasses, and
+    names inside functions, classes and containers. So patch first, import then. scikit-learn's own
+    modules keep their classes, since these build on each other in private ways; names imported
+    later from one of those (`sklearn.linear_model._coordinate_descent`) are scikit-learn's, too.
+    Patch again to replace names imported since.
 
-    Ours are no subclasses of scikit-learn's: `isinstance(model, Lasso)` is true of models made by
-    the `Lasso` that the name stands for at that time. Pickles name the class that made the model,
-    and are loaded as such with or without the patch.
+    Ours are not subclasses of scikit-learn's: `isinstance(model, Lasso)` is true of models made by
+    the class that `Lasso` refers to at that time. Pickles name the class that made the model, and
+    load as that class with or without the patch.
 
-    Other processes are patched if they are forked. Those that start afresh are not, but any pool
-    takes this function as its initializer:
+    Forked processes inherit the patch. Spawned processes do not, but any pool takes this function
+    as its initializer:
 
         ProcessPoolExecutor(initializer=patch_sklearn)
         joblib.parallel_config(backend="loky", initializer=patch_sklearn)
 
-    Models, and functions sent by cloudpickle, come to them as ours without it; it is for modules
-    that they import themselves.
+    Models, and functions sent by cloudpickle, arrive as ours without it; the initializer is needed
+    for modules that those processes import themselves.
 
     Returns
     -------
     list of str
-        The names that are ours now.
+        Names that now refer to our estimators.
 
     Examples
     --------
@@ -91,9 +91,9 @@ def patch_sklearn() -> list[str]:
 
 
 def unpatch_sklearn() -> None:
-    """Take `patch_sklearn` back wherever it has replaced something.
+    """Undo every replacement made by `patch_sklearn`.
 
-    What was imported from scikit-learn in the meantime, by name, stays ours.
+    Names imported from scikit-learn while it was patched remain ours.
     """
     while _replaced:
         names, key, name = _replaced.pop()

@@ -1,8 +1,8 @@
-"""Dual points near the residual that tiny penalties do not spoil (docs/mathematics.md, section 4).
+"""Dual points near the residual for tiny penalties (docs/mathematics.md, section 4).
 
-Multiples of the residual do nearly always. They do not where a feature's penalty is so small that
-the rounding of its slope is a large part of it: the multiple that makes this one slope feasible is
-far from the residual. Here the residual is moved no further than those features need.
+Multiples of the residual are nearly always sufficient. They are not where a feature's penalty is so
+small that the rounding of its slope is a large part of it: the multiple that makes this one slope
+feasible is far from the residual. Here the residual is moved no further than those features need.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ Index = NDArray[np.intp]
 
 EPSILON = float(np.finfo(np.float64).eps)
 
-# What may be left of a feature's excess over its l1, relative to that: it costs so much of the
-# penalty, by the scaling that brings all features inside.
+# Tolerated excess of a feature's slope over its l1, relative to l1: it costs this fraction of the
+# penalty, by the scaling that makes all features feasible.
 SMALLEST_EXCESS = 1e-14
 
-# With an L2 part the excess costs its square, and no scaling: so much is left alone.
+# With an L2 part the excess costs its square, and no scaling: a cost up to this is tolerated.
 SMALLEST_CHARGE = 1e-16
 
-# And so much where it is the coefficient that makes a slope too far inside costly.
+# Tolerated cost where a slope is too far inside for the feature's coefficient.
 SMALLEST_WITHIN = 1e-14
 
-# As a last resort features may be freed of penalties up to this, as long as all of them together
-# cost no more than this.
+# As a last resort features may be freed of penalties up to LARGEST_FREED, as long as all of them
+# together cost at most LARGEST_COST.
 LARGEST_FREED = 1e-9
 LARGEST_COST = 1e-11
 
-# Rounds in which features that the last move of the dual point has brought outside are taken in.
+# Rounds of adding features made infeasible by the last move of the dual point.
 MOST_ROUNDS = 12
 
-# Epochs of descent for the shortest move.
+# Epochs of coordinate descent for the shortest move.
 MOST_EPOCHS = 2_000
 
-# A held column of which the freed ones leave less than this cannot be moved against.
+# A held column whose part orthogonal to the freed ones is shorter than this cannot be used.
 SMALLEST_REST = 1e-10
 
-# The features that the dual point is moved for are dense columns, and orthogonalised.
+# Limits on the features that the dual point is moved for: they are dense columns, orthogonalised.
 MOST_FEATURES = 1_000
 MOST_ENTRIES = 20_000_000
 
 
 class DualPoint(NamedTuple):
-    """theta and its slopes: (n_tasks, n_samples) times sqrt(s), (n_tasks, n_features)."""
+    """theta (n_tasks, n_samples), times sqrt(s), and its slopes (n_tasks, n_features)."""
 
     theta: Matrix
     slopes: Matrix
@@ -68,13 +68,13 @@ class SampleSpace:
     Attributes
     ----------
     intercept : ndarray (n_samples, 1 or 0)
-        What residuals of a model with an intercept are orthogonal to.
+        The direction to which residuals of a model with an intercept are orthogonal.
     reach : ndarray (n_features,)
-        Entries of the engine's columns are as exact as X: to EPSILON times their distance from 0,
-        of which this is the length.
+        Entries of the engine's columns are as exact as X: to EPSILON times their distance from 0;
+        `reach` is the length of these distances.
     blur : ndarray (n_features,)
-        Slopes are exact to EPSILON times this: the center of a sparse column comes off the sum of
-        its stored entries.
+        Slopes are exact to EPSILON times this: the centre of a sparse column is subtracted from the
+        sum over its stored entries.
     """
 
     def __init__(self, design: Design) -> None:
@@ -124,27 +124,27 @@ class SampleSpace:
 
 
 def without(theta: Matrix, basis: Matrix) -> Matrix:
-    """Return what is orthogonal to an orthonormal basis; twice is enough."""
+    """Return the part of theta orthogonal to an orthonormal basis; two passes are enough."""
     for _ in range(2):
         theta = theta - (theta @ basis) @ basis.T
     return theta
 
 
 def _reach(design: Design, center: Vector) -> Vector:
-    # the length of the columns when they are not centred, beside that of the centred ones
+    # length of the uncentred columns, relative to that of the centred ones
     zero = np.zeros(design.n_features)
     ratio = np.divide(center, design.norm, out=zero, where=design.norm > 0.0)
     return np.asarray(np.sqrt(1.0 + design.n_samples * np.square(ratio)))
 
 
 class Way(NamedTuple):
-    """How a dual point is moved.
+    """Variant of moving a dual point.
 
     tight : bool
-        Features with a coefficient are brought to the edge of what their penalty allows from
+        Features with a nonzero coefficient are brought to the edge of their feasible set from
         inside, too.
     free : bool
-        Penalties that cost next to nothing are dropped, though they are above rounding.
+        Penalties of negligible cost are dropped, though they are above rounding.
     """
 
     tight: bool
@@ -155,12 +155,12 @@ WAYS = Way(False, False), Way(True, False), Way(False, True), Way(True, True)
 
 
 class Move:
-    """The way of the dual point from the residual to where no feature spoils the gap.
+    """Move of the dual point from the residual to where no feature spoils the gap.
 
     Features come in two kinds. Where the whole penalty is below the rounding of the slope the dual
-    point is made orthogonal to the column: as though nothing penalised it, which costs no more than
-    its penalty. Where it is larger the slope is brought a margin of a few roundings inside, by the
-    shortest move that does it for all:
+    point is made orthogonal to the column: as if the feature were unpenalised, which costs no more
+    than its penalty. Where it is larger the slope is brought a margin of a few roundings inside, by
+    the shortest move that does so for all:
 
         minimise ||s||^2 / 2   with  c_j . s >= (excess of j) + margin_j,
 
@@ -194,7 +194,7 @@ class Move:
         self.directions = np.empty((len(u), 0))
 
     def points(self, at: DualPoint) -> Iterator[DualPoint]:
-        """Dual points, each nearer to what all features allow."""
+        """Yield dual points, each nearer to feasibility for all features."""
         space, start = self.space, at.theta
         columns = np.empty((start.shape[1], 0))
         for _ in range(MOST_ROUNDS):
@@ -219,21 +219,21 @@ class Move:
             yield at
 
     def _spoilers(self, slopes: Matrix) -> tuple[Index, Matrix]:
-        # features whose slopes are outside of what their penalty allows, or too far inside for
-        # their coefficients; and the directions in which they should be at its edge
+        # features whose slopes are infeasible, or too far inside for their coefficients; and the
+        # directions in which they should be at the edge
         l1, l2, lower, upper = self.penalty
         e, size = slopes - l2 * self.u, self.sizes
         length = np.sqrt(np.square(e).sum(axis=0))
         direction = np.divide(e, length, out=np.zeros_like(e), where=length > 0.0)
         direction = np.where(size > 0.0, self.signs, direction)
         allowed = lower < upper
-        room = np.full(len(l1), np.inf)  # how far a coefficient could go that way
+        room = np.full(len(l1), np.inf)  # how far a coefficient could move in its direction
         if len(e) == 1:
             room = np.where(direction[0] > 0.0, upper - self.u[0], self.u[0] - lower)
         excess = np.maximum(length - l1, 0.0)
         with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
             charge = excess * np.fmin(room, 0.5 * excess / l2)
-        scaled = np.isinf(room) & (l2 == 0.0)  # all of theta is, to bring this one inside
+        scaled = np.isinf(room) & (l2 == 0.0)  # making such a slope feasible scales all of theta
         harmless = np.where(scaled, excess <= SMALLEST_EXCESS * l1, charge <= SMALLEST_CHARGE)
         within = l1 * size - (e * self.u).sum(axis=0)
         spoils = ~harmless
@@ -242,8 +242,9 @@ class Move:
         return np.flatnonzero(allowed & spoils), direction
 
     def _free(self, more: Index) -> None:
-        # Extend the basis, by Gram-Schmidt, the columns whose entries are most exact first; what is
-        # left of a column after the others is no direction if rounding of its entries is as much.
+        # Extend the basis by Gram-Schmidt, the columns with the most exact entries first; the
+        # remainder of a column after the others is no direction if it is as small as the rounding
+        # of its entries.
         space = self.space
         self.freed = np.append(self.freed, more)
         reach = space.reach
@@ -262,12 +263,12 @@ class Move:
         self.basis = basis[:known].T
 
     def _shortest(self, inside: Matrix, slopes: Matrix) -> Matrix:
-        # coefficients (n_tasks, n_held) of the columns in the shortest move that does it
+        # coefficients (n_tasks, n_held) of the columns in the shortest sufficient move
         held = self.held
         D, edge = self.directions, self.penalty.l1[held] - self.margin[held]
         gram = inside.T @ inside
         e = slopes[:, held] - self.penalty.l2[held] * self.u[:, held]
-        if self.way.tight and len(D) > 1:  # a row has to point the right way, too
+        if self.way.tight and len(D) > 1:  # the direction of a row matters, too
             return np.asarray(solver_of(gram)((e - edge * D).T).T)
         excess = (D * e).sum(axis=0) - edge
         scale = float(np.abs(excess).max())

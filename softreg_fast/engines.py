@@ -1,4 +1,4 @@
-"""The solvers behind path() and solve(), and the choice between them."""
+"""The solvers behind path() and solve(), and the choice of solver."""
 
 from __future__ import annotations
 
@@ -24,47 +24,51 @@ Vector = NDArray[np.float64]
 
 SOLVERS = ("auto", "cd", "cholesky", "cg", "gradient")
 
-# "auto" builds the whole Gram matrix when there are no more features than samples: up to the first
-# number at once, up to the second (128 MiB) when this share of the features has become nonzero.
+# "auto" builds the whole Gram matrix when there are no more features than samples: up to
+# LARGEST_EARLY_GRAM features at the start, up to LARGEST_AUTO_GRAM (128 MiB) once the share
+# DENSE_SUPPORT of the features has become nonzero.
 LARGEST_EARLY_GRAM = 500
 LARGEST_AUTO_GRAM = 4_000
 DENSE_SUPPORT = 0.125
 
-# For one alpha only when it is also cheap next to the scans that it spares.
+# For a single alpha only up to this size, where it is cheap compared with the scans it saves.
 LARGEST_SINGLE_GRAM = 300
 
-# "auto" factorises for a ridge problem while the smaller side of X is at most this.
+# "auto" factorises for a ridge problem if the smaller side of X is at most this.
 LARGEST_AUTO_FACTOR = 3_000
 
 # Bytes for Gram columns and the factor of the support; beyond, plain coordinate descent on the
 # residual takes over.
 GRAM_MEMORY = float(1 << 30)
 
-# With several tasks, a Newton step on so many times sqrt(n_samples * n_tasks) rows costs some ten
-# epochs on the residuals; on so few rows it costs next to nothing.
+# With several tasks, a Newton step on ROWS_PER_ROOT times sqrt(n_samples * n_tasks) rows costs
+# about ten epochs on the residuals; on FEWEST_ROWS rows it costs almost nothing.
 ROWS_PER_ROOT = 10.0
 FEWEST_ROWS = 200
 
-# Epochs that all Newton steps together may cost then; their cost grows with the square of the rows.
+# Epochs that all Newton steps together may cost in that case; their cost grows with the square of
+# the number of rows.
 EPOCHS_BEFORE_NEWTON = 200
 
-# A cold start at a small alpha comes down to it by this factor at a time; faster while the nonzero
-# coefficients are few beside the samples, which makes what enters next easy to tell; and faster
-# still with so many samples for each feature that a look at X costs more than a wrong slot.
+# A cold start at a small alpha approaches it by the factor DESCENT per step; by FAST_DESCENT while
+# there are fewer nonzero coefficients than FEW_NONZEROS times the samples, which makes the next
+# features to enter easy to predict; and by STEEP_DESCENT with SAMPLES_FOR_STEEP_DESCENT or more
+# samples per feature, where a scan of X costs more than a wrongly added slot.
 DESCENT = 0.75
 FAST_DESCENT = 0.5
 FEW_NONZEROS = 0.02
 STEEP_DESCENT = 0.3
 SAMPLES_FOR_STEEP_DESCENT = 10
 
-# An elastic net with an l1 strength this much smaller than the last gets so many epochs before it
-# is begun again as from a cold start: among many wrong slots descent can take thousands.
+# An elastic net with an l1 strength below FAR times the last one is limited to EPOCHS_FROM_AFAR
+# epochs before it is restarted as from a cold start: with many wrong slots descent can take
+# thousands.
 FAR = 0.05
 EPOCHS_FROM_AFAR = 300
 
 
 class Engine(Protocol):
-    """What path() and solve() ask of a solver: warm state and one method."""
+    """Interface that path() and solve() require of a solver: warm state and one method."""
 
     @property
     def gap(self) -> float: ...
@@ -91,9 +95,9 @@ class Engine(Protocol):
 
 
 class WarmEngine:
-    """The Gram-space engine, and plain coordinate descent once it has no more room."""
+    """The Gram-space engine, replaced by plain coordinate descent when its slots run out."""
 
-    foreign_gram = False  # whether the Gram matrix is a user's
+    foreign_gram = False  # whether the Gram matrix was given by the user
 
     _solver_type: Any = GramSpaceEngine
 
@@ -110,12 +114,12 @@ class WarmEngine:
         self.most_slots = min(largest_gram(gram_memory), design.n_features)
         self.may_build_gram = may_build_gram
         self._solver: Any = None
-        self._record: Record | None = None  # where the solver keeps no fits itself
-        self._earlier: list[Kept] = []  # of solvers before the present one
+        self._record: Record | None = None  # for solvers that do not keep fits themselves
+        self._earlier: list[Kept] = []  # fits of the solvers before the present one
         self._earlier_reads = 0.0 if gram is None else 1.0
         self._begin(gram)
         self._cold = True
-        self._last = 0.0  # l1 strength of the fit that the engine is at; infinite if unknown
+        self._last = 0.0  # l1 strength of the present fit; infinite if unknown
 
     def _begin(self, gram: NDArray[np.float64] | None) -> None:
         design = self.design
@@ -140,29 +144,29 @@ class WarmEngine:
 
     @property
     def doubt(self) -> Doubt:
-        """Which of its certificates are to be computed from X once more."""
+        """Rules for which of this engine's certificates are recomputed from X."""
         return Doubt(self.foreign_gram, self.strategy != "residual", self.strategy == "gram")
 
     @property
     def coef(self) -> Vector:
-        """The present coefficients, in the engine's units."""
+        """Current coefficients, in the engine's units."""
         coef: Vector = self._solver.coef
         return coef
 
     def keep(self, status: int) -> None:
-        """Append the present fit to those that `kept` gives."""
+        """Append the current fit to those that `kept` returns."""
         if self._record is None:
             self._solver.keep(status)
         else:
             self._record.keep(self._solver, status)
 
     def kept(self) -> Kept:
-        """All fits so far."""
+        """Return all fits so far."""
         now = self._solver if self._record is None else self._record
         return joined([*self._earlier, Kept(*now.kept())])
 
     def count_nonzero(self) -> int:
-        """Number of coefficients that are not 0 in the fit kept last."""
+        """Return the number of nonzero coefficients of the last kept fit."""
         now = self._solver if self._record is None else self._record
         count: int = now.count_nonzero()
         return count
@@ -175,7 +179,7 @@ class WarmEngine:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs of the last call."""
+        """Number of epochs of the last call."""
         n_epochs: int = self._solver.n_epochs
         return n_epochs
 
@@ -187,18 +191,18 @@ class WarmEngine:
 
     @property
     def n_reads(self) -> float:
-        """How often X was read before the residual form took over, if that happened."""
+        """Number of passes over X before the switch to the residual form, if that happened."""
         return self._earlier_reads + getattr(self._solver, "n_reads", 0.0)
 
     def start(self, u: Vector) -> None:
-        """Begin at these coefficients."""
+        """Set the starting coefficients."""
         self._solver.coef[:] = u
         self._solver.refresh()
         self._cold = not u.any()
         self._last = np.inf
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
-        """Minimise from the present state; the status tells how it ended."""
+        """Minimise from the current state and return the status."""
         if self._cold:
             self._cold = False
             for strength in self._descent(l1_strength):
@@ -222,22 +226,22 @@ class WarmEngine:
 
     @property
     def goes_along(self) -> bool:
-        """Whether the compiled solver can go along a grid by itself."""
+        """Return whether the compiled solver can run a whole alpha grid in one call."""
         return self.strategy == "gram" and isinstance(self._solver, GramSpaceEngine)
 
     def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:
-        """`solve` and `keep` for one alpha after another, each in less time than a call takes."""
+        """Run `solve` and `keep` for each alpha, each in less time than a Python call takes."""
         self._solver.solve_along(alphas, l1_ratio, tol, max_iter)
         self._cold = False
 
     def _is_far(self, l1_strength: float, l2_strength: float) -> bool:
-        # whether an elastic net may be found sooner from zero than from where the engine is
+        # whether an elastic net may be reached sooner from zero than from the current coefficients
         if l2_strength == 0.0 or self.strategy != "working set":
             return False
         return l1_strength < FAR * self._last
 
     def go_on_without_gram(self) -> None:
-        """Leave the rest to plain coordinate descent, from here."""
+        """Continue with plain coordinate descent from the current coefficients."""
         reached = self.coef
         self._earlier = [self.kept()]
         self._earlier_reads = self.n_reads
@@ -251,7 +255,7 @@ class WarmEngine:
         return plain_descent(self.design, self.penalty)
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
-        # A short path of its own from where the first coefficients enter.
+        # A short path of its own, from the strength at which the first coefficients enter.
         if self.strategy != "working set" or l1_strength <= 0.0:
             return
         gradient = self.design.gradient_at_zero()
@@ -267,7 +271,7 @@ class WarmEngine:
 
 
 class PlainEngine(WarmEngine):
-    """Plain coordinate descent: on a Gram matrix where one is given, else on the residual."""
+    """Plain coordinate descent: on a Gram matrix if one is given, else on the residual."""
 
     def __init__(
         self,
@@ -287,16 +291,16 @@ class PlainEngine(WarmEngine):
 
     @property
     def doubt(self) -> Doubt:
-        """Which of its certificates are to be computed from X once more."""
+        """Rules for which of this engine's certificates are recomputed from X."""
         return Doubt(self.foreign_gram, False, self.strategy == "gram")
 
 
 class MultiTaskEngine(WarmEngine):
-    """The same for rows of coefficients, on a MultiTaskDesign.
+    """The warm engine for rows of coefficients, on a MultiTaskDesign.
 
-    Newton steps on k rows cost k^3, epochs on the residuals k * n_samples * n_tasks. Where rows are
-    too many for Newton steps to be cheap, descent on the residuals comes first, and Newton steps,
-    with all the room there is, where it turns out to be slow.
+    Newton steps on k rows cost k^3, epochs on the residuals k * n_samples * n_tasks. If there are
+    too many rows for Newton steps to be cheap, descent on the residuals comes first, followed by
+    Newton steps, with all available slots, if it turns out to be slow.
     """
 
     _solver_type = RowEngine
@@ -317,17 +321,17 @@ class MultiTaskEngine(WarmEngine):
 
     @property
     def n_epochs(self) -> int:
-        """Epochs of the last call."""
+        """Number of epochs of the last call."""
         return self._epochs_before + super().n_epochs
 
     def begin_single(self) -> None:
-        """One fit and no more: its rows are not known to be few, as at the beginning of a path."""
+        """Prepare for a single fit, whose rows may be many, unlike at the beginning of a path."""
         n, p = self.design.X.shape
         if self._cheap < p and n < SAMPLES_FOR_STEEP_DESCENT * p:
             self.go_on_without_gram()
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
-        """Minimise from the present state; the status tells how it ended."""
+        """Minimise from the current state and return the status."""
         self._epochs_before = 0
         may_hurry = self.strategy == "residual" and self.most_slots < self._room
         if not may_hurry:
@@ -372,7 +376,7 @@ def plain_descent(
     gram: NDArray[np.float64] | None = None,
     rng: Any = None,
 ) -> CoordinateDescent:
-    """The compiled coordinate descent for a Design."""
+    """Return the compiled coordinate descent for a Design."""
     if gram is None:
         columns, target, curvature = design.columns, design.target, design.curvature
     else:
@@ -393,7 +397,7 @@ def make_engine(
     rng: Any = None,
     gram_memory: float = GRAM_MEMORY,
 ) -> Engine:
-    """The solver that fits the problem, started from coef_init."""
+    """Return the solver for the problem, started from coef_init."""
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
     if isinstance(design, MultiTaskDesign):
@@ -440,13 +444,13 @@ def make_engine(
 
 
 def ridge_solver(design: Design) -> str:
-    """What "auto" is for a pure L2 problem."""
+    """Return the solver that "auto" stands for in a pure L2 problem."""
     smaller_side = min(design.n_samples, design.n_features)
     return "cholesky" if smaller_side <= LARGEST_AUTO_FACTOR else "cg"
 
 
 def check_for_rows(scaled: PenaltyVectors, solver: str) -> None:
-    """ValueError for what a fit of several tasks at once does not offer."""
+    """Raise ValueError for options that a joint fit of several tasks does not support."""
     if solver != "auto":
         raise ValueError(f"Several tasks are fitted by solver='auto' only; got {solver!r}.")
     free = np.isneginf(scaled.lower) & np.isposinf(scaled.upper)
@@ -458,18 +462,18 @@ def check_for_rows(scaled: PenaltyVectors, solver: str) -> None:
 
 
 def largest_gram(gram_memory: float) -> int:
-    """The number of features whose Gram matrix and factor fit into so many bytes."""
+    """Return the number of features whose Gram matrix and factor fit into `gram_memory` bytes."""
     return int(np.sqrt(gram_memory / 16))
 
 
 def cheap_rows(design: MultiTaskDesign) -> int:
-    """The number of rows up to which Newton steps on them are cheap beside epochs."""
+    """Return the number of rows up to which Newton steps are cheap compared with epochs."""
     entries = design.n_tasks * design.n_entries / design.n_features
     return max(FEWEST_ROWS, int(ROWS_PER_ROOT * np.sqrt(entries)))
 
 
 def gram_for(precompute: Any, design: Design, largest: int) -> NDArray[np.float64] | None:
-    """The Gram matrix of all features, where `precompute` asks for it or "auto" finds it cheap."""
+    """Return the Gram matrix of all features if `precompute` is true or "auto" finds it cheap."""
     if isinstance(precompute, str):
         if precompute != "auto":
             raise ValueError(

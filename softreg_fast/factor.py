@@ -1,4 +1,4 @@
-"""Dense factorisations in blocks, so that Ctrl-C is seen between two calls of BLAS."""
+"""Dense factorisations in blocks, so that Ctrl-C is noticed between two calls of BLAS."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from scipy.linalg import cho_solve, solve_triangular
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# LAPACK needs a few hundredths of a second for a Cholesky factor of this size: no blocks below.
+# Up to this size LAPACK needs a few hundredths of a second for a Cholesky factor, so no blocks are
+# needed.
 LARGEST_AT_ONCE = 1024
 
-# Columns factorised at once: enough for BLAS at full speed.
+# Columns per block: enough for BLAS at full speed.
 BLOCK = 256
 
-# The same where matrices times vectors are part of it.
+# Columns per block where matrix-vector products are part of the work.
 PANEL = 96
 
-# Multiplications in one matrix product, some hundredths of a second.
+# Multiplications in one matrix product: some hundredths of a second.
 LARGEST_PRODUCT = 1e9
 
-# A Cholesky factor with a smaller ratio of its diagonal entries is not trusted: the matrix is
-# singular to float64.
+# A Cholesky factor with a smaller ratio of its diagonal entries is rejected: the matrix is singular
+# to float64.
 SMALLEST_PIVOT_RATIO = 1e-6
 
 
 def cholesky(matrix: Matrix) -> Callable[[Any], Any]:
-    """z -> matrix^-1 z of a symmetric positive definite matrix.
+    """Return the map z -> matrix^-1 z for a symmetric positive definite matrix.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def cholesky(matrix: Matrix) -> Callable[[Any], Any]:
 
 
 def least_norm(matrix: Matrix) -> Callable[[Any], Any]:
-    """z -> matrix^+ z of a symmetric positive semidefinite matrix, which may be singular."""
+    """Return the map z -> matrix^+ z for a symmetric positive semidefinite matrix."""
     # matrix = L L' with as many columns as its rank; with L = Q R, Q'Q = I,
     #     matrix^+ = Q R'^-1 R^-1 Q'
     L = _pivoted_factor(matrix)
@@ -57,7 +58,7 @@ def least_norm(matrix: Matrix) -> Callable[[Any], Any]:
 
 
 def solver_of(matrix: Matrix) -> Callable[[Any], Any]:
-    """`cholesky` where it can be trusted, else `least_norm`."""
+    """Return `cholesky` of the matrix if its factor is accurate, else `least_norm`."""
     try:
         factor = lower_factor(matrix)
     except np.linalg.LinAlgError:
@@ -69,7 +70,7 @@ def solver_of(matrix: Matrix) -> Callable[[Any], Any]:
 
 
 def _solver(factor: Matrix) -> Callable[[Any], Any]:
-    if not factor.size:  # which older SciPy refuses
+    if not factor.size:  # older SciPy rejects empty factors
         return lambda z: z
     return lambda z: cho_solve((factor, True), z, check_finite=False)
 
@@ -92,11 +93,11 @@ def lower_factor(matrix: Matrix) -> Matrix:
 
 
 def _pivoted_factor(matrix: Matrix) -> Matrix:
-    # L (size, rank) with L L' = matrix: always the largest diagonal entry of what remains is
-    # eliminated next, until nothing but rounding is left.  (LAPACK's dpstrf in pieces.)
+    # L (size, rank) with L L' = matrix: each step eliminates the largest diagonal entry of the
+    # remainder, until that is at rounding level.  (LAPACK's dpstrf in pieces.)
     size = len(matrix)
     rest = matrix.copy()
-    rows = np.arange(size)  # those of `rest`, in the matrix
+    rows = np.arange(size)  # the rows of `rest` in the matrix
     smallest = size * np.finfo(np.float64).eps * np.max(np.diag(matrix), initial=0.0)
     panels = []
     while rows.size:
@@ -152,7 +153,7 @@ def _orthonormal(L: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _subtract_product(target: Matrix, left: Matrix, right: Matrix) -> None:
-    # target -= left @ right, a portion of rows at a time
+    # target -= left @ right, in blocks of rows
     rows = max(int(LARGEST_PRODUCT / max(right.size, 1)), 1)
     for start in range(0, len(target), rows):
         target[start : start + rows] -= left[start : start + rows] @ right

@@ -1,4 +1,4 @@
-"""StabilitySelector, scikit-learn's contract over stability_path."""
+"""StabilitySelector: a scikit-learn estimator for stability_path."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from softreg_fast.validation import as_targets
 
 
 class StabilitySelector(SelectorMixin, BaseEstimator):
-    """Keep the features that enter the path in most subsamples.
+    """Select the features that enter the path in most subsamples.
 
-    Sample weights, which scikit-learn takes for repetitions of samples, have no such meaning where
-    samples are drawn: `stability_path` takes them as weights in the fits, this does not.
+    Sample weights, which scikit-learn treats as repetitions of samples, have no such meaning where
+    samples are drawn: `stability_path` accepts them as weights in the fits, this class does not.
 
     Parameters
     ----------
     threshold : float in (0.5, 1], default=0.75
-        The share of subsamples that a feature must enter in.
+        Share of the subsamples in which a feature must enter.
     max_selected : int or None
-        So many features enter in a subsample. None: as many as keep the bound on the expected
-        number of false features at 1.
+        Number of features that enter in each subsample. None: the largest number that keeps the
+        bound on the expected number of false features at 1.
     n_subsamples : int, default=100
     fraction : float in (0, 1], default=0.5
     complementary : bool, default=True
     alphas : int or array-like, default=100
-        How many alphas, evenly spaced in the logarithm, or which.
+        Number of alphas, evenly spaced in the logarithm, or their values.
     eps : float, default=1e-2
-        The smallest alpha is so many times the largest.
+        Ratio of the smallest alpha to the largest.
     random_state : int, RandomState or None
-        Draws the subsamples.
+        Generator or seed of the subsamples.
     l1_ratio, l1_weights, l2_weights, positive, bounds, fit_intercept, standardize, tol, n_threads
-        As in `stability_path`, which says more on those above, too.
+        As in `stability_path`, which also documents the parameters above in detail.
     verbose : bool or int, default=0
         Show a bar over subsamples (needs tqdm), on a terminal or in a notebook.
 
     Attributes
     ----------
     frequencies_ : ndarray (n_features,)
-        The share of subsamples in which each feature entered.
+        Share of the subsamples in which each feature entered.
     expected_false_ : float
-        The bound on the expected number of false features among those kept; NaN where there is
+        Bound on the expected number of false features among those selected; NaN where there is
         none, for fractions above 1/2.
     stability_path_ : StabilityPath
-        All the rest: frequencies at every alpha, the names selected at other thresholds.
+        Full result: frequencies at every alpha, the names selected at other thresholds.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X had names
 
@@ -109,7 +109,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         self.n_threads = n_threads
 
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
-        """Count how often each feature enters.
+        """Compute how often each feature enters.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Models and results in files, each written whole or not at all."""
+"""Model and result files, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MODEL_VERSION = 1
 
 
 class InputError(Exception):
-    """Something that the user gave cannot be used; the text is one line for them."""
+    """Error for unusable user input; the text is one line, shown to the user."""
 
     def __init__(self, text: str) -> None:
         super().__init__(printable(" ".join(text.split())))
 
 
 def check_readable(path: str) -> None:
-    """InputError unless there is a file with something in it, which can be read again."""
+    """Raise InputError unless the path is a readable, non-empty regular file."""
     if not path:
         raise InputError("the name of a file to read is empty; give one")
     if is_device(path):
@@ -44,12 +44,12 @@ def check_readable(path: str) -> None:
 
 
 def reason(error: OSError) -> str:
-    """What the system says went wrong, without numbers and names."""
+    """Return the system's error message, without error numbers and file names."""
     return " ".join((error.strerror or str(error) or type(error).__name__).lower().split())
 
 
 def brief(error: BaseException) -> str:
-    """What an exception says, as one short line."""
+    """Return the text of an exception as one short line."""
     said = " ".join(str(error).split()) or type(error).__name__
     return said if len(said) <= 120 else said[:117] + "..."
 
@@ -60,18 +60,18 @@ def brief(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Model:
-    """Fitted models as a file holds them.
+    """Fitted models as stored in a file.
 
     Attributes
     ----------
     path : Path
-        One alpha or many.
+        Fits at one alpha or many.
     target : str or None
-        What the models predict.
+        Name of the predicted column.
     first_index : int or None
-        The index that a svmlight file gives its first feature; None: it was no such file.
+        Index of the first feature in a svmlight file; None for other files.
     settings : dict
-        What reproduces the fit.
+        Settings that reproduce the fit.
     """
 
     path: Path
@@ -81,23 +81,23 @@ class Model:
 
     @property
     def names(self) -> list[str] | None:
-        """The names of the features, if they have any."""
+        """Names of the features, or None."""
         names = self.path.feature_names
         return None if names is None else [str(name) for name in names]
 
     @property
     def n_features(self) -> int:
-        """The number of features, those with coefficient 0 included."""
+        """Number of features, including those with coefficient 0."""
         return int(self.path.coefs.shape[0])
 
     def label(self, j: int) -> str:
-        """The name of feature j, or its number in the file."""
+        """Return the name of feature j, or its number in the file."""
         names = self.path.feature_names
         return str(j + (self.first_index or 0)) if names is None else str(names[j])
 
 
 def model_text(model: Model, package_version: str) -> Iterator[str]:
-    """The pieces of the JSON file of a model; `read_model` reads it back to the last digit."""
+    """Yield the pieces of a model's JSON file; `read_model` restores it to the last digit."""
     path = model.path
     head = {
         "format": MODEL_FORMAT,
@@ -140,12 +140,12 @@ def _entry(model: Model, k: int) -> dict[str, Any]:
 
 
 def read_model(name: str) -> Model:
-    """The model in a JSON file.
+    """Read the model in a JSON file.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or holds something else.
+        If the file cannot be read, or is not a model file.
     """
     check_readable(name)
     try:
@@ -230,7 +230,7 @@ def _model(held: dict[str, Any]) -> Model:
 # Writing.
 
 
-# Endings that promise a format.
+# Endings that imply a file format.
 ENDINGS = re.compile(
     r"\.(csv|tsv|txt|dat|json|html?|pdf|md|tex|xlsx?|ods|parquet|pq|feather|np[yz]|svm(light)?|libsvm"
     r"|pkl|pickle|joblib|onnx|rds|rda(ta)?|png|svg|jpe?g|gif|xml|ya?ml|toml|gz|zip|bz2|xz|zst)"
@@ -246,10 +246,10 @@ def check_writable(
     ----------
     path : str
     inputs : iterable of str or None
-        Files that are read, so that they must not be overwritten.
+        Input files, which must not be overwritten.
     endings : sequence of str
-        Those that suit what will be written. Others that promise a format are refused; if these
-        are of HTML, which a browser knows by the ending alone, so is everything else.
+        Endings allowed for this output. Others that imply a format are rejected; if these are of
+        HTML, which a browser recognises by the ending alone, any other ending is rejected.
 
     Raises
     ------
@@ -274,15 +274,15 @@ def check_writable(
 
 
 def same_file(first: str, second: str) -> bool:
-    """Return whether two names mean one file, through links and letters that a folder equates."""
+    """Return whether two names refer to one file, through links and case-insensitive folders."""
     try:
         return os.path.samefile(first, second)
-    except OSError:  # one of them is not there
+    except OSError:  # one of them does not exist
         return os.path.realpath(first) == os.path.realpath(second)
 
 
 def save(path: str, content: str | Iterable[str]) -> None:
-    """Write a file by `write_whole`; what goes wrong is an `InputError`."""
+    """Write a file by `write_whole`; failures raise InputError."""
     try:
         write_whole(path, content)
     except BrokenPipeError:
@@ -293,7 +293,7 @@ def save(path: str, content: str | Iterable[str]) -> None:
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Rows as lines of CSV; floats with all their digits."""
+    """Format rows as lines of CSV; floats with all their digits."""
     for row in rows:
         yield ",".join(map(_cell, row)) + "\n"
 

@@ -1,4 +1,4 @@
-"""Folds as weight vectors: training designs that share X, and errors on what was left out."""
+"""Folds as weight vectors: training designs that share X, and errors on the held-out samples."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from softreg_fast.threads import blas_threads_for
 Vector = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Entries of X, or predictions, at a time.
+# Number of entries of X, or of predictions, processed at a time.
 BLOCK_ENTRIES = 1 << 17
 
-# Entries that the Gram matrices of all folds may have, if X has not got more: 128 MiB.
+# Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
 MOST_GRAM_ENTRIES = 1 << 24
 
-# A squared error this small against the sums that it is the difference of is computed afresh from
-# residuals, and so is a training column whose spread has all but gone with the fold.
+# A squared error this small relative to the sums of which it is the difference is recomputed from
+# residuals, and so is a training column whose spread nearly vanishes without the fold.
 CANCELLATION = 1e-7
 
 
 class Fold(NamedTuple):
-    """How often each sample is trained on, and the samples that are left out for the test."""
+    """The number of times each sample is trained on, and the held-out test samples."""
 
     counts: NDArray[np.intp]
     test: Index
-    covers: bool  # whether the test is on all samples that the training leaves out, and no others
+    covers: bool  # whether the test set is exactly the samples without training
 
 
 def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
-    """(train, test) of every fold.
+    """Return (train, test) of every fold.
 
     Parameters
     ----------
     cv : int, splitter, iterable of (train, test) or None
         As in scikit-learn; None is 5 folds.
-    X, y : what is split
+    X, y : data to split
     **split_options
-        For the splitter, such as groups.
+        Options of the splitter, such as groups.
 
     Raises
     ------
@@ -64,19 +64,19 @@ def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
 
 
 def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any) -> list[Any]:
-    """(train, test) of every fold, the samples shuffled first where `cv` is a number or None.
+    """Return (train, test) of every fold, shuffling the samples first if `cv` is a number or None.
 
     Parameters
     ----------
     cv, X, y, **split_options
-        As for `pairs_of`.
+        As in `pairs_of`.
     seed : int or None
-        Of the shuffle; None: blocks of samples in their order.
+        Seed of the shuffle; None: blocks of samples in their order.
 
     Raises
     ------
     TypeError, ValueError
-        If the seed is none; as `pairs_of`.
+        If the seed is invalid; as in `pairs_of`.
     """
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
         raise TypeError(f"seed must be an integer or None, got {seed!r}.")
@@ -88,12 +88,12 @@ def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any
 
 
 def make_folds(pairs: list[Any], n: int) -> list[Fold]:
-    """Folds of n samples from pairs of indices or masks, checked.
+    """Make validated folds of n samples from pairs of indices or masks.
 
     Raises
     ------
     ValueError
-        For a fold without training or test samples, or with indices that are no samples.
+        For a fold without training or test samples, or with indices out of range.
     """
     folds = []
     for k, (train, test) in enumerate(pairs):
@@ -127,7 +127,7 @@ def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
 
 
 class Training:
-    """The training designs of all folds of one Design, and the test errors of their paths."""
+    """Training designs of all folds of one Design, and the test errors of their paths."""
 
     def __init__(self, design: Design, folds: list[Fold]) -> None:
         self.design = design
@@ -149,14 +149,14 @@ class Training:
                     )
 
     def test_weights(self) -> Vector:
-        """The sum of the weights of each fold's test samples, (n_folds,)."""
+        """Return the sum of the weights of each fold's test samples, (n_folds,)."""
         return np.array([self.weight[fold.test].sum() for fold in self.folds])
 
     def _fold_grams(self) -> FoldGrams | None:
         design = self.design
         p = design.n_features
         few = p <= min(LARGEST_EARLY_GRAM, design.n_samples // 2)
-        # many folds of a few samples each, and their matrices take more memory than X
+        # with many folds of a few samples each, their matrices take more memory than X
         small = len(self.folds) * p * p <= max(design.n_entries, MOST_GRAM_ENTRIES)
         if not (few and small) or sp.issparse(design.X) or design.is_null:
             return None
@@ -165,14 +165,14 @@ class Training:
         return FoldGrams(design, [fold.test for fold in self.folds])
 
     def design_of(self, k: int, n_threads: int | None = None) -> Design:
-        """The training design of the k-th fold, for no more than so many threads."""
+        """Return the training design of the k-th fold, limited to `n_threads` threads."""
         design = self.design if n_threads is None else self.design.with_threads(n_threads)
         weight = self.weight * self.folds[k].counts
         known = None if self._grams is None else self._grams.training(k)
         return design.with_weight(weight) if known is None else design.with_moments(weight, known)
 
     def errors_of(self, k: int, fits: Path) -> Vector:
-        """Weighted mean squared error at each alpha on the test samples of the k-th fold."""
+        """Return the weighted mean squared error at each alpha on the test samples of fold k."""
         if self._grams is not None:
             errors = self._grams.errors(k, fits)
             if errors is not None:
@@ -189,19 +189,20 @@ class Training:
         return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
     def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
-        """Predictions for the test samples of the k-th fold, (n_test, n_alphas); with several tasks
-        (n_test, n_tasks, n_alphas)."""
+        """Predict the test samples of the k-th fold, (n_test, n_alphas); with several tasks
+        (n_test, n_tasks, n_alphas).
+        """
         test = self.folds[k].test
         found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
         return np.moveaxis(found.reshape(len(test), *fits.intercepts.shape), 1, -1)
 
     def weight_of(self, k: int) -> Vector | None:
-        """Weights of the test samples, None where there are none."""
+        """Return the weights of the test samples, None if the design has none."""
         return None if self.design.weight is None else self.weight[self.folds[k].test]
 
 
 def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-    """Predictions of several models for some rows, (n_rows, n_models); coefs as a csc_array."""
+    """Predict some rows with several models, (n_rows, n_models); coefs as a csc_array."""
     out = np.empty((len(rows), len(intercepts)))
     for part, predicted in row_blocks(X, rows, coefs, intercepts):
         out[part] = predicted
@@ -211,10 +212,9 @@ def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray
 def row_blocks(
     X: Any, rows: Index, coefs: Any, intercepts: Vector
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """The same in blocks of rows that a cache holds, each with its place among the rows.
+    """Yield such predictions in cache-sized blocks of rows, each with its slice of the rows.
 
-    Only columns with a nonzero coefficient are read, and no more than a few MiB of dense ones
-    copied.
+    Only columns with a nonzero coefficient are read, and at most a few MiB of dense ones copied.
     """
     support = np.unique(coefs.indices)
     W = coefs[support].toarray()
@@ -230,27 +230,27 @@ def row_blocks(
 
 
 def entries(X: NDArray[Any], rows: Index, columns: Index) -> NDArray[Any]:
-    """X[rows][:, columns], by columns as X lies in memory."""
+    """Return X[rows][:, columns], gathered by columns in the memory order of X."""
     if not X.flags.f_contiguous:
         return X.T[np.ix_(columns, rows)].T
-    # twice as fast; and np.ix_ reads buffers that NumPy has not got when memory runs out
+    # twice as fast; and np.ix_ may read unallocated buffers when memory runs out
     return X.T.reshape(-1).take(columns[:, None] * len(X) + rows).T
 
 
 def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
-    """Predictions of the k-th model of a path for some rows, (n_rows,) or (n_rows, n_tasks)."""
+    """Predict some rows with the k-th model of a path, (n_rows,) or (n_rows, n_tasks)."""
     support, w = fits.support_of(k)
     product = (X[:, support] @ w)[rows] if sp.issparse(X) else entries(X, rows, support) @ w
     return np.asarray(product + fits.intercepts[k])
 
 
 class FoldGrams:
-    """X'SX and all that goes with it for each test fold, from one pass over X.
+    """Moments of each test fold, X'SX and the like, from one pass over X.
 
     With z the columns of the Design that all folds share (centred by all samples, of unit length)
     and t its target, every fold has the matrix M = sum_i s_i m_i m_i', m_i = (z_i, t_i, 1), over
-    its test samples; the training samples have the sum over all less that. Nothing but columns
-    whose spread lies in the fold lose digits in the difference.
+    its test samples; for the training samples it is the sum over all samples minus that. Only
+    columns whose spread lies in the fold lose digits in the difference.
     """
 
     def __init__(self, design: Design, tests: list[Index]) -> None:
@@ -263,13 +263,13 @@ class FoldGrams:
         with blas_threads_for(0):
             self.tests = [self._moments(test) for test in tests]
             if np.all(times == 1):
-                self.total = np.sum(self.tests, axis=0).T  # symmetric, and in Fortran order again
+                self.total = np.sum(self.tests, axis=0).T  # symmetric; .T restores Fortran order
             else:
                 self.total = self._moments(np.arange(design.n_samples))
         p = design.n_features
         shape = *np.shape(design.y_mean), p
         design.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
-        if not design.has_gram:  # for the fit to all samples
+        if not design.has_gram:  # used by the fit to all samples
             design.know_gram(self.total[:p, :p].copy(order="F"))
 
     def _moments(self, rows: Index) -> NDArray[np.float64]:
@@ -287,7 +287,7 @@ class FoldGrams:
         return product
 
     def training(self, k: int) -> KnownMoments | None:
-        """What a training design would compute; None where the difference is too small."""
+        """Return the moments of a training design; None where the difference is too small."""
         design, p, total, test = self.design, self.design.n_features, self.total, self.tests[k]
         found = training_moments(total, test, self.n_targets, design.fit_intercept, CANCELLATION)
         if found is None:
@@ -305,7 +305,7 @@ class FoldGrams:
         )
 
     def errors(self, k: int, fits: Path) -> Vector | None:
-        """Mean squared test errors; None where they are too small for a difference of sums."""
+        """Return the mean squared test errors; None where differences of sums are inaccurate."""
         design, M, coefs = self.design, self.tests[k], fits.coefs
         sumsq, size = squared_errors(
             M,

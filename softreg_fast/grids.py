@@ -1,4 +1,4 @@
-"""Grids of alphas: where they begin, where they end, and when one goes on beyond its end."""
+"""Grids of alphas: their ends, and their extension beyond the smaller end."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ Vector = NDArray[np.float64]
 
 AUTO = "auto"
 
-# What eps="auto" begins with, and what a path without folds has.
+# Ratio of the smallest alpha to the largest: initially with eps="auto", and by default for a path
+# without folds.
 EPS = 1e-3
 
 N_ALPHAS = 100
 
-# With less of L1 than this it is the L2 part that makes models small, and the grid is for that.
+# Below this l1_ratio it is the L2 part that shrinks the models, so the grid is chosen for L2.
 LEAST_L1_RATIO = 1e-3
 
-# Columns with less than this share of the largest eigenvalue are not waited for by the grid of
-# ridge: they would need coefficients out of all proportion.
+# Columns with less than this share of the largest eigenvalue do not extend the grid of ridge: they
+# would need disproportionately large coefficients.
 LEAST_VARIANCE = 1e-6
 
-# A grid that goes on ends when alpha is this share of the alpha at which it was to end.
+# An extended grid ends when alpha is this share of the originally smallest alpha.
 LEAST_CONTINUATION = 1e-5
 
-# Between two looks at the errors a grid that goes on comes to this share of alpha.
+# Ratio of alphas over one block of an extended grid, between two checks of the errors.
 BLOCK = 10.0 ** (-1.0 / 3.0)
 
 POWER_ITERATIONS = 10
 
 
 class EndOfGridWarning(UserWarning):
-    """The last alpha of a grid was chosen: smaller ones, which were not tried, may be better."""
+    """The smallest alpha of a grid was chosen: smaller ones, not tried, may be better."""
 
 
 def check_one_grid(alphas: Any, n_alphas: Any, eps: Any, usual_eps: Any) -> None:
-    """Raise ValueError if `alphas` leaves n_alphas or eps, unless they are the usual, no effect."""
+    """Raise ValueError if `alphas` overrides an n_alphas or eps that is not the default."""
     if alphas is None:
         return
     unused = ["n_alphas"] if n_alphas != N_ALPHAS else []
@@ -58,7 +59,7 @@ def check_one_grid(alphas: Any, n_alphas: Any, eps: Any, usual_eps: Any) -> None
 
 
 def check_grid(n_alphas: Any, eps: Any) -> None:
-    """Errors for numbers that make no grid."""
+    """Raise ValueError or TypeError for an invalid n_alphas or eps."""
     check_number("eps", eps, low=0.0, high=1.0, low_open=True)
     if isinstance(n_alphas, bool) or not isinstance(n_alphas, numbers.Integral) or n_alphas < 1:
         raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
@@ -67,11 +68,10 @@ def check_grid(n_alphas: Any, eps: Any) -> None:
 def alpha_grid(
     design: Design, scaled: PenaltyVectors, l1_ratio: float, n_alphas: int, eps: float
 ) -> Vector:
-    """n_alphas evenly spaced in the logarithm, from a null model to eps times that alpha.
+    """Return n_alphas log-spaced values, from a null model's alpha down to eps times that.
 
-    With l1_ratio >= 1e-3 the grid goes from `alpha_max` to alpha_max * eps. Below, it has the
-    smaller one of these ends and of those of ridge, `ridge_ends`; so it has where no feature has an
-    L1 part.
+    With l1_ratio >= 1e-3 the grid goes from `alpha_max` to alpha_max * eps. Below, or if no feature
+    has an L1 part, each end is the smaller of this one and that of ridge, `ridge_ends`.
     """
     if isinstance(eps, str) and eps == AUTO:
         raise ValueError(
@@ -95,9 +95,9 @@ def alpha_grid(
 
 
 def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
-    """The smallest alpha at which no L1-penalised coefficient leaves its null value.
+    """Return the smallest alpha at which no L1-penalised coefficient leaves its null value.
 
-    With u the fit of the features that L1 does not touch, alpha_max is the largest
+    With u the fit of the features without L1 penalty, alpha_max is the largest
     |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
     bounds allow.
     """
@@ -110,7 +110,7 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
         frozen = scaled._replace(
             lower=np.where(penalised, start, lower), upper=np.where(penalised, start, upper)
         )
-        # Ridge-only features: their strength at an alpha near the answer.
+        # Ridge-only features are fitted with their strength at an alpha near the answer.
         guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
         gradient = _sizes(_gradient_without_l1(design, frozen, guess * (1.0 - l1_ratio)))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
@@ -121,13 +121,13 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
 def ridge_ends(
     design: Design, scaled: PenaltyVectors, l1_ratio: float, eps: float
 ) -> tuple[float, float]:
-    """The ends of a grid for the L2 part of a penalty, whatever the scale of y.
+    """Return the ends of a grid for the L2 part of a penalty, independent of the scale of y.
 
-    Where an eigenvalue of X'X / n, each column over the root of its l2 weight, is d, the least
-    squares fit is shrunk by the factor d / (d + alpha). At the larger end, d_max / eps, less than
-    the share eps of it is left in any direction; the smaller one is eps times the smallest variance
-    of a column over its l2 weight, which the smallest eigenvalue does not exceed. Power iterations
-    find d_max; the columns that L2 does not touch do not count.
+    Where an eigenvalue of X'X / n, each column divided by the root of its l2 weight, is d, the
+    least squares fit is shrunk by the factor d / (d + alpha). At the larger end, d_max / eps, less
+    than the share eps of it is left in any direction; the smaller end is eps times the smallest
+    variance of a column over its l2 weight, which the smallest eigenvalue does not exceed. Power
+    iterations find d_max; columns without L2 penalty are not counted.
     """
     l2 = scaled.l2
     counted = (l2 > 0.0) & (design.norm > 0.0) & (scaled.lower < scaled.upper)
@@ -145,7 +145,7 @@ def ridge_ends(
 
 
 def continued(grids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Every grid with more alphas at the same ratio, as far as any could go on.
+    """Extend every grid at its own ratio, to the length of the longest extension.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def continued(grids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     -------
     longer : ndarray (n_grids, n_longer)
     most : ndarray (n_grids,)
-        How many of them each grid may have, at least n_alphas.
+        Largest number of alphas that each grid may use, at least n_alphas.
     """
     n_alphas = grids.shape[1]
     steps = np.zeros(len(grids))
@@ -168,13 +168,13 @@ def continued(grids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def block_of(alphas: Vector) -> int:
-    """How many alphas of a grid make a block of its continuation."""
+    """Return the number of alphas in one block of a grid's extension."""
     step = np.log(alphas[0] / alphas[1])
     return max(int(np.floor(-np.log(BLOCK) / step + 1e-9)), 1)
 
 
 def _gradient_without_l1(design: Design, penalty: PenaltyVectors, l2_strength: float) -> Vector:
-    # X'r at the optimum without L1, where several tasks have nothing to do with each other
+    # X'r at the optimum without L1, where several tasks are independent
     gradients = []
     for target in np.atleast_2d(design.target):
         null = CoordinateDescent(
@@ -191,5 +191,5 @@ def _gradient_without_l1(design: Design, penalty: PenaltyVectors, l2_strength: f
 
 
 def _sizes(gradient: Vector) -> Vector:
-    # what the L1 part sees of the slopes of several tasks: their length
+    # magnitude of the slopes for the L1 part; with several tasks the length of each row
     return gradient if gradient.ndim == 1 else np.asarray(np.sqrt(np.square(gradient).sum(axis=0)))

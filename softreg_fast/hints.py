@@ -1,4 +1,4 @@
-"""Hints for words that are not known: those of other packages, and those that were misspelt."""
+"""Hints for unknown argument names: those of other packages, and misspelt ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from softreg_fast.spelling import nearest
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# What glmnet, statsmodels, celer, skglm and scikit-learn call it, and its names here: a function
-# has one of them.
+# Argument names of glmnet, statsmodels, celer, skglm and scikit-learn, and the equivalent names
+# here, of which a function has at most one.
 SAME = {
     "C": ("alpha", "alphas"),
     "L1_wt": ("l1_ratio",),
@@ -49,7 +49,7 @@ SAME = {
     "verbose": ("progress",),
 }
 
-# What is said in another way here.
+# Advice for arguments that have no equivalent argument here.
 ADVICE = {
     "exclude": "give the features to leave out the weight inf in l1_weights",
     "family": "the loss is least squares, and there is no other one yet",
@@ -65,7 +65,7 @@ ADVICE = {
 
 _BOUNDS = "--positive bounds coefficients by 0; solve(bounds=...) in Python knows other bounds"
 
-# Options of other programs, and what ours on the command line are called or do instead.
+# Command-line options of other programs, and our equivalent option or an explanation.
 OTHER_OPTIONS = {
     "--lambda": "--alpha",
     "--lambdas": "--alphas",
@@ -115,7 +115,7 @@ OTHER_OPTIONS = {
     "--out": "--output",
 }
 
-# Functions and classes of other packages that a user may look for here, and what does their work.
+# Functions and classes of other packages, and their equivalents here.
 NAMES = {
     "cv_glmnet": "cv_path",
     "elastic_net": "path or ElasticNet",
@@ -127,9 +127,9 @@ NAMES = {
 
 
 def suggestion(word: Any, known: Iterable[Any]) -> str:
-    """Return 'did you mean ...?' if one of the known words is close, whatever its case, else ''.
+    """Return 'did you mean ...?' if a known name is close to `word`, ignoring case, else ''.
 
-    What is no text is compared as it is written: for '1' it may be 1 that is meant.
+    A word that is not a string is compared by its str(): '1' may stand for 1.
     """
     words = {str(each): each for each in known}
     close = nearest(str(word), list(words))
@@ -137,12 +137,12 @@ def suggestion(word: Any, known: Iterable[Any]) -> str:
 
 
 def with_hints(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function say what an argument that it does not know is called here.
+    """Decorate a function so that unknown keyword arguments raise an error with a hint.
 
     Raises
     ------
     TypeError
-        From the function returned, for an argument that `function` does not take.
+        From the decorated function, for an argument that `function` does not take.
     """
     names = set(inspect.signature(function).parameters)
 
@@ -163,7 +163,7 @@ def _unknown_argument(function: Callable[..., Any], unknown: str, names: set[str
 
 
 def hint(unknown: str, names: Collection[str]) -> str:
-    """Return a sentence about an argument that is not among these: what may be meant by it."""
+    """Return a sentence that suggests a known name for an unknown argument."""
     ours = [name for name in SAME.get(unknown, ()) if name in names]
     if ours:
         return f"here it is called {ours[0]}."

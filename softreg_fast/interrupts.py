@@ -1,4 +1,4 @@
-"""Ctrl-C during one long call of LAPACK."""
+"""Handling of Ctrl-C during one long LAPACK call."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-# Matrices with no more rows than this are done before anybody has let go of the keys.
+# Matrices with at most this many rows are finished too quickly for an interrupt to matter.
 LARGEST_AT_ONCE = 400
 
-# Seconds between two looks at pending signals, where waiting for a thread hides them.
+# Seconds between two checks for pending signals, where waiting for a thread blocks them.
 INTERVAL = 0.05
 
 
 def interruptible(function: Callable[..., Any], matrix: Any, *more: Any) -> Any:
-    """function(matrix, *more), a function of numpy.linalg, during which Ctrl-C is heard.
+    """Call function(matrix, *more), a function of numpy.linalg, so that Ctrl-C interrupts it.
 
-    Nothing can end a call of LAPACK. So it gets a thread of its own, and the main thread, the only
-    one that hears Ctrl-C, waits for it in a way that can be ended. Then the call is left behind,
-    and its result dropped when it is there. (NumPy's functions let go of the GIL; SciPy's do not.)
+    A LAPACK call cannot be interrupted. So it runs in a thread of its own, and the main thread, the
+    only one that receives Ctrl-C, waits for it with an interruptible wait. After an interrupt the
+    call is abandoned and its result discarded. (NumPy's functions release the GIL; SciPy's do not.)
     """
     in_main = threading.current_thread() is threading.main_thread()
     if max(np.shape(matrix), default=0) <= LARGEST_AT_ONCE or not in_main:
@@ -36,7 +36,7 @@ def interruptible(function: Callable[..., Any], matrix: Any, *more: Any) -> Any:
     worker = threading.Thread(target=run, name="softreg_fast LAPACK", daemon=True)
     try:
         worker.start()
-    except RuntimeError:  # no more threads, or no memory for one
+    except RuntimeError:  # no thread could be started, or memory ran out
         return function(matrix, *more)
     while worker.is_alive():
         worker.join(INTERVAL)

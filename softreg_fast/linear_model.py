@@ -1,4 +1,4 @@
-"""Lasso, ElasticNet and Ridge, scikit-learn's contract: fit = Design -> solve -> attributes."""
+"""Lasso, ElasticNet and Ridge as scikit-learn estimators: fit = Design -> solve -> attributes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from softreg_fast.validation import as_targets, check_sparse
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """What the estimators share: several targets as several fits on one Design, and predict."""
+    """Base of the estimators: several targets as several fits on one Design, and predict."""
 
     coef_: NDArray[Any]
     intercept_: Any
@@ -49,7 +49,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _design_type = Design
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # parameters that are newer than a pickle have their defaults
+        # fill in defaults for parameters newer than the pickle
         parameters = inspect.signature(type(self).__init__).parameters.values()
         defaults = {
             each.name: each.default for each in parameters if each.default is not each.empty
@@ -85,7 +85,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self._fit_target(design.with_target(column), alpha, start)
             for column, alpha, start in zip(columns, alphas, starts, strict=True)
         ]
-        # Kept together, so that an interrupted fit leaves the last one as it was.
+        # Stored together, so that an interrupted fit leaves the previous one intact.
         self._keep_features(X, y, design.n_features)
         self._keep(fits, single=targets.ndim == 1, dtype=design.X.dtype)
         missed = [fit for fit in fits if is_alarm(fit.status)]
@@ -109,7 +109,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _design(
         self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
     ) -> Design:
-        # the Design of X for all targets
+        # the Design of X, shared by all targets
         self._refuse_design(X)
         if y is None:
             raise ValueError(
@@ -143,7 +143,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return list(coef.reshape(n_targets, -1))
 
     def _last_coef(self, design: Design) -> NDArray[Any] | None:
-        # the coefficients that a warm start begins at, found by name where both fits have names
+        # initial coefficients of a warm start, matched by name if both fits have names
         coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
         last, now = getattr(self, "feature_names_in_", None), design.feature_names
         if coef is not None and last is not None and now is not None:
@@ -154,9 +154,9 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
     def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
-        self._labels: Names | None = None  # where they are not all text: scikit-learn passes over
+        self._labels: Names | None = None  # unless all strings: scikit-learn ignores others
         if isinstance(X, np.ndarray) or sp.issparse(X):
-            # no names: the search for them can take as long as a small fit
+            # no names: looking for them can take as long as a small fit
             self.n_features_in_ = n_features
             self.__dict__.pop("feature_names_in_", None)
             return
@@ -177,13 +177,13 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.intercept_ = 0.0
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """X @ coef_.T + intercept_, float32 if X and coef_ are.
+        """Return X @ coef_.T + intercept_, in float32 if X and coef_ are float32.
 
         Parameters
         ----------
         X : array-like, sparse or frame (n_samples, n_features)
-            A frame has to have the columns of the fit in their order. Names that are numbers, dates
-            or tuples scikit-learn does not compare: such columns are found by name.
+            A frame must have the columns of the fit in their order. If their names are numbers,
+            dates or tuples, which scikit-learn does not compare, columns are matched by name.
 
         Returns
         -------
@@ -211,7 +211,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 def order_of_descent(selection: str, random_state: Any) -> Any:
-    """The generator that selection="random" asks for, None for "cyclic"."""
+    """Return the random generator for selection="random", None for "cyclic"."""
     if selection not in ("cyclic", "random"):
         raise ValueError(f"selection must be 'cyclic' or 'random', got {selection!r}.")
     rng = check_random_state(random_state)
@@ -219,7 +219,7 @@ def order_of_descent(selection: str, random_state: Any) -> Any:
 
 
 class ElasticNet(_LinearRegressor):
-    """Linear regression with L1 and L2 penalties, each weighted per feature as wished.
+    """Linear regression with L1 and L2 penalties, optionally weighted per feature.
 
     Minimises, with S the sum of the sample weights s,
 
@@ -232,39 +232,40 @@ class ElasticNet(_LinearRegressor):
     l1_ratio : float in [0, 1], default=0.5
     fit_intercept : bool, default=True
     precompute : bool, "auto" or array-like (n_features, n_features), default=False
-        Work on the Gram matrix X'X.
+        Use the Gram matrix X'X.
     max_iter : int or None, default=1000
         Largest number of epochs; None: 100,000.
     copy_X : bool, default=True
-        Accepted for compatibility: X is never written to, so never copied for that.
+        Accepted for compatibility: X is never modified, so a copy is never needed.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form.
     warm_start : bool, default=False
         Start from the coefficients of the last fit.
     positive : bool, default=False
     random_state : int, RandomState or None
-        For selection="random".
+        Seed or generator for selection="random".
     selection : {"cyclic", "random"}, default="cyclic"
-        "random" descends in random order; the optimum is the same.
+        "random" updates the coordinates in random order; the optimum is the same.
     l1_weights, l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
-        the features; those that it does not name have 1.
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+        features not named in it have 1.
     bounds : (lower, upper), {name: (lower, upper)} or None
         Each a number, an array (n_features,), a dict or Series by name, or None.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None
-        None: all cores where the work is large enough.
+        None: all cores if the work is large enough.
 
     Attributes
     ----------
     coef_ : ndarray (n_features,) or (n_targets, n_features)
-        As exact for float32 data as for float64, then rounded to float32, as scikit-learn's are.
+        Computed as accurately for float32 data as for float64, then rounded to float32 as in
+        scikit-learn.
     intercept_ : float or ndarray (n_targets,)
     dual_gap_ : float or ndarray (n_targets,)
-        The objective is at most this far above its minimum; valid for all of the above.
+        Upper bound on the distance of the objective from its minimum; valid for all of the above.
     n_iter_ : int or list of int
-        Epochs; 0 if warm_start began at the solution.
+        Number of epochs; 0 if warm_start began at the solution.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X had names
     sparse_coef_ : csr_matrix
@@ -272,7 +273,7 @@ class ElasticNet(_LinearRegressor):
     Warns
     -----
     ConvergenceWarning
-        If the gap missed the tolerance.
+        If the gap is larger than the tolerance.
 
     Examples
     --------
@@ -368,7 +369,7 @@ class ElasticNet(_LinearRegressor):
 
 
 class Lasso(ElasticNet):
-    """Linear regression with an L1 penalty, weighted per feature as wished.
+    """Linear regression with an L1 penalty, optionally weighted per feature.
 
     Minimises, with S the sum of the sample weights s,
 
@@ -428,7 +429,7 @@ class Lasso(ElasticNet):
         )
 
 
-# scikit-learn's solvers that are not ours
+# scikit-learn's solver names, and the solver here that replaces each
 NEAREST_SOLVER = {
     "svd": "cholesky",
     "lsqr": "auto",
@@ -437,27 +438,27 @@ NEAREST_SOLVER = {
     "saga": "auto",
     "lbfgs": "auto",
 }
-# Below, rounding may keep conjugate gradients from the gap.
+# Below this tolerance rounding may keep conjugate gradients from reaching the gap.
 SMALLEST_CG_TOL = 1e-14
 
 PURE_L2 = ("cholesky", "cg", "svd", "lsqr", "sparse_cg")
 
 
 def l2_weights_of(given: Any, design: Design) -> NDArray[np.float64]:
-    """Weights of the L2 part, one per feature, from whatever the user gave."""
+    """Return the L2 weights, one per feature, from the user's argument."""
     return nonnegative_vector("l2_weights", given, design.n_features, 1.0, design.feature_names)
 
 
 def ridge_strengths(
     weights: NDArray[np.float64], alpha: float, design: Design
 ) -> NDArray[np.float64]:
-    """1/(2S) of alpha * weights; an infinite weight excludes also at alpha = 0."""
+    """Return 1/(2S) of alpha * weights; an infinite weight excludes even at alpha = 0."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(weights), np.inf, weights * (alpha / design.weight_sum))
 
 
 class Ridge(_LinearRegressor):
-    """Linear regression with an L2 penalty, weighted per coefficient as wished.
+    """Linear regression with an L2 penalty, optionally weighted per coefficient.
 
     Minimises, as scikit-learn's Ridge does,
 
@@ -468,23 +469,24 @@ class Ridge(_LinearRegressor):
     alpha : float >= 0 or array-like (n_targets,), default=1.0
     fit_intercept : bool, default=True
     copy_X : bool, default=True
-        Accepted for compatibility: X is never written to.
+        Accepted for compatibility: X is never modified.
     max_iter : int or None
         Largest number of iterations; None: 100,000.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
-        units of the objective above. "cholesky" ends at rounding level whatever tol; to "cg" tol^2
-        (or 1e-14) is said instead, for coefficients as exact as scikit-learn's at the same tol.
+        units of the objective above. "cholesky" ends at rounding level whatever tol; "cg" uses
+        tol^2 instead (at least 1e-14), for coefficients as accurate as scikit-learn's at the same
+        tol.
     solver : {"auto", "cholesky", "cd", "gradient", "cg"}, default="auto"
-        scikit-learn's other names are understood: "svd" stands for "cholesky", "lsqr", "sparse_cg",
+        scikit-learn's other names are accepted: "svd" stands for "cholesky", "lsqr", "sparse_cg",
         "sag", "saga" and "lbfgs" for "auto". "cholesky" factorises the smaller of X'X and XX'; "cd"
         is coordinate descent, "gradient" accelerated gradient, "cg" conjugate gradients. "auto":
-        "cd" with bounds, else "cholesky" while the smaller side of X is at most 3000, else "cg".
+        "cd" with bounds, else "cholesky" if the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
     random_state : ignored, for compatibility
     l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
-        the features; those that it does not name have 1.
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+        features not named in it have 1.
     bounds : (lower, upper), {name: (lower, upper)} or None
         As in `ElasticNet`.
     standardize : bool, default=False
@@ -499,7 +501,7 @@ class Ridge(_LinearRegressor):
         Duality gap in the units of 1/(2S) times the objective above, as for the Lasso.
     n_iter_ : int or list of int
     solver_ : str
-        `solver`, or what "auto" chose.
+        `solver`, or the solver chosen by "auto".
     n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
 
     Examples
@@ -545,7 +547,7 @@ class Ridge(_LinearRegressor):
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
-        Penalty(alpha)  # raises if it is no number >= 0
+        Penalty(alpha)  # raises if it is not a number >= 0
         solver = NEAREST_SOLVER.get(self.solver, self.solver)
         weights = l2_weights_of(self.l2_weights, design)
         l2 = ridge_strengths(weights, float(alpha), design)
@@ -564,7 +566,7 @@ class Ridge(_LinearRegressor):
             penalty,
             solver=solver,
             precompute="auto",
-            # scikit-learn's tol is for a residual, the gap is like its square
+            # scikit-learn's tol is for a residual, the gap scales with its square
             tol=min(self.tol, max(self.tol**2, SMALLEST_CG_TOL)) if solver == "cg" else self.tol,
             max_iter=self._most_iterations,
             coef_init=coef_init,

@@ -1,4 +1,4 @@
-"""LassoCV and ElasticNetCV, scikit-learn's contract over cv_path."""
+"""LassoCV and ElasticNetCV: scikit-learn estimators for cv_path."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from softreg_fast.watch import CallbackSupportMixin, tasks_of, with_callbacks
 class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     """Elastic net with alpha, and l1_ratio if several are given, chosen by cross-validation.
 
-    The objective is that of `ElasticNet`; `cv_path` says how folds are fitted and compared.
+    The objective is that of `ElasticNet`; `cv_path` documents how folds are fitted and compared.
 
     Parameters
     ----------
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
     eps : float or "auto", default=1e-3
-        alpha_max * eps is the smallest alpha. "auto" lets the grid go on while the error falls, as
-        `cv_path` does.
+        The smallest alpha is alpha_max * eps. "auto" extends the grid while the error falls, as in
+        `cv_path`.
     alphas : int, array-like or None, default=100
-        How many alphas, evenly spaced in the logarithm, or which. None: 100.
+        Number of alphas, evenly spaced in the logarithm, or their values. None: 100.
     fit_intercept : bool, default=True
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
-        Work on the Gram matrix X'X. A matrix serves the fit to all samples.
+        Use the Gram matrix X'X. A given matrix is used for the fit to all samples.
     max_iter : int, default=1000
     tol : float, default=1e-4
         As in `ElasticNet`.
     cv : int, splitter, iterable or None
         As in scikit-learn; None is 5 folds.
     copy_X : bool, default=True
-        Accepted for compatibility: X is never written to, so never copied for that.
+        Accepted for compatibility: X is never modified, so a copy is never needed.
     verbose : bool or int, default=0
         Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
     n_jobs : int or None
@@ -57,7 +57,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     l1_weights, l2_weights, bounds, standardize, n_threads
         As in `ElasticNet`.
     n_alphas : int or None
-        How many alphas, where `alphas` says nothing of which: the word of scikit-learn before 1.9.
+        Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
     rule : {"min", "1se"}, default="min"
         "1se": the largest alpha whose error is within one standard error of the smallest.
     scoring : str, callable or None
@@ -65,14 +65,15 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     criterion : {"aic", "aicc", "bic", "ebic"} or None
         Choose by an information criterion instead of folds.
     noise_variance : float > 0 or None
-        For the criterion; None: estimated as `cv_path` does.
+        For the criterion; None: estimated as in `cv_path`.
     relax : bool or array-like of gammas, default=False
-        Also try blends with unpenalised fits on the supports, as `cv_path` does.
+        Also try blends with unpenalised fits on the supports, as in `cv_path`.
     patience : int or None
-        Leave the grid after so many alphas without a smaller mean error; `mse_path_` is NaN there.
+        Leave the grid after this many alphas without a smaller mean error; `mse_path_` is NaN
+        there.
     alpha_per_target : bool, default=False
-        Fit the columns of a y with several as so many models, each with an alpha of its own.
-        False: such a y is an error, as in scikit-learn.
+        Fit one model per column of a two-dimensional y, each with its own alpha. False: such a y is
+        an error, as in scikit-learn.
 
     Attributes
     ----------
@@ -87,9 +88,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     coef_path_ : csc_array (n_features, n_alphas)
         Coefficients of the path on all samples, at l1_ratio_.
     cv_path_ : CVPath
-        All the rest: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
-        last alpha of the grid was the best, of which the estimator does not warn.
-        With alpha_per_target these three are lists with one entry per target.
+        Full result: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, about which the estimator does not warn. With
+        alpha_per_target these three are lists with one entry per target.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
 
     Examples
@@ -181,14 +182,14 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         sample_weight : array-like (n_samples,), number or None
             Weights of training and test samples.
         **params
-            For the splitter: with metadata routing what it requests, otherwise `groups`, if `cv` is
-            an object with a method `split`.
+            Options of the splitter: with metadata routing those that it requests, otherwise
+            `groups`, if `cv` is an object with a method `split`.
 
         Returns
         -------
         self
         """
-        order_of_descent(self.selection, self.random_state)  # raises if they mean nothing
+        order_of_descent(self.selection, self.random_state)  # raises if they are invalid
         if self.criterion is not None and self.cv is not None:
             raise ValueError(
                 f"cv={self.cv!r} has no effect beside criterion={self.criterion!r}, which needs no "
@@ -217,11 +218,11 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         return targets if targets.ndim == 1 else np.asarray(column_or_1d(targets, warn=True))
 
     def _models(self, design: Design, targets: NDArray[np.float64]) -> tuple[list[Design], bool]:
-        # a design for each model to be chosen, and whether there is only one
+        # one design per model to be chosen, and whether y is a single target
         return [design.with_target(t) for t in np.atleast_2d(targets.T)], targets.ndim == 1
 
     def _searches(self, each: list[Design], X: Any, y: Any, split: dict[str, Any]) -> list[CVPath]:
-        # one for each model
+        # one search per model
         cv = self.cv if hasattr(self.cv, "split") or not np.iterable(self.cv) else list(self.cv)
         pairs = None if self.criterion else [pairs_of(cv, X, t.y, **split) for t in each]
         n_ratios = np.size(self.l1_ratio)
@@ -241,7 +242,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
     @property
     def _alphas_or_number(self) -> Any:
-        # n_alphas has a say only where alphas are not given one by one
+        # n_alphas is used only where the values of alphas are not given
         if self.alphas is None or (
             self.n_alphas is not None and isinstance(self.alphas, numbers.Integral)
         ):
@@ -302,7 +303,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.coef_path_ = found[0].path.coefs if single else [fits.path.coefs for fits in found]
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """What the splitter may be given; see scikit-learn's guide to metadata routing."""
+        """Return scikit-learn's metadata routing of `fit` parameters to the splitter."""
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         splitter = self.cv if hasattr(self.cv, "split") else check_cv()  # reads no iterator
@@ -315,7 +316,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
 
 def _stacked(arrays: list[NDArray[np.float64]], axis: int) -> NDArray[np.float64]:
-    # one beside the other, NaN where one has fewer alphas
+    # stack arrays, padded with NaN where one has fewer alphas
     longest = max(a.shape[axis] for a in arrays)
     stacked = []
     for a in arrays:

@@ -1,4 +1,4 @@
-"""Models of several targets that choose their features together, scikit-learn's contract."""
+"""scikit-learn estimators for several targets that select their features jointly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _matrix_of_targets(estimator: Any, y: ArrayLike | None) -> NDArray[np.float6
 
 
 class MultiTaskElasticNet(ElasticNet):
-    """Elastic net of several targets with a penalty on the length of each feature's coefficients.
+    """Elastic net of several targets with a penalty on the norm of each feature's coefficients.
 
     With w_j the coefficients of feature j for all tasks and S the sum of the sample weights s,
 
@@ -47,7 +47,7 @@ class MultiTaskElasticNet(ElasticNet):
     l1_ratio : float in [0, 1], default=0.5
     fit_intercept : bool, default=True
     copy_X : bool, default=True
-        Accepted for compatibility: X is never written to, so never copied for that.
+        Accepted for compatibility: X is never modified, so a copy is never needed.
     max_iter : int or None, default=1000
         Largest number of epochs; None: 100,000.
     tol : float, default=1e-4
@@ -57,21 +57,21 @@ class MultiTaskElasticNet(ElasticNet):
     random_state, selection
         Accepted for compatibility; the optimum does not depend on the order of descent.
     l1_weights, l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
-        the features; those that it does not name have 1.
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+        features not named in it have 1.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None
-        None: all cores where the work is large enough.
+        None: all cores if the work is large enough.
 
     Attributes
     ----------
     coef_ : ndarray (n_tasks, n_features)
     intercept_ : ndarray (n_tasks,); 0.0 without an intercept
     dual_gap_ : float
-        The objective is at most this far above its minimum.
+        Upper bound on the distance of the objective from its minimum.
     eps_ : float
-        tol * ||Y - mean(Y)||^2, weighted: what n_samples * dual_gap_ was asked to reach.
+        tol * ||Y - mean(Y)||^2, weighted: the tolerance for n_samples * dual_gap_.
     n_iter_ : int
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X had names
@@ -80,7 +80,7 @@ class MultiTaskElasticNet(ElasticNet):
     Warns
     -----
     ConvergenceWarning
-        If the gap missed the tolerance.
+        If the gap is larger than the tolerance.
 
     References
     ----------
@@ -161,7 +161,7 @@ class MultiTaskElasticNet(ElasticNet):
         design = self._design(X, y, sample_weight, self.n_threads)
         design = design.with_target(_matrix_of_targets(self, y))
         fit = self._fit_target(design, self.alpha, self._start_of(design))
-        # Kept together, so that an interrupted fit leaves the last one as it was.
+        # Stored together, so that an interrupted fit leaves the previous one intact.
         self._keep_features(X, y, design.n_features)
         self._keep([fit], single=True, dtype=design.X.dtype)
         self.eps_ = fit.tol * design.n_samples
@@ -176,7 +176,7 @@ class MultiTaskElasticNet(ElasticNet):
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
-        order_of_descent(self.selection, self.random_state)  # raises if they mean nothing
+        order_of_descent(self.selection, self.random_state)  # raises if they are invalid
         return solve_design(
             design,
             Penalty(alpha, self.l1_ratio, self.l1_weights, self.l2_weights),
@@ -194,7 +194,7 @@ class MultiTaskElasticNet(ElasticNet):
 
 
 class MultiTaskLasso(MultiTaskElasticNet):
-    """Lasso of several targets with a penalty on the length of each feature's coefficients.
+    """Lasso of several targets with a penalty on the norm of each feature's coefficients.
 
     With w_j the coefficients of feature j for all tasks and S the sum of the sample weights s,
 
@@ -252,17 +252,17 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     """Elastic net of several targets with alpha, and l1_ratio if several are given, chosen by
     cross-validation.
 
-    The objective is that of `MultiTaskElasticNet`; `cv_path` says how folds are fitted and
+    The objective is that of `MultiTaskElasticNet`; `cv_path` documents how folds are fitted and
     compared.
 
     Parameters
     ----------
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
     eps : float or "auto", default=1e-3
-        alpha_max * eps is the smallest alpha. "auto" lets the grid go on while the error falls, as
-        `cv_path` does.
+        The smallest alpha is alpha_max * eps. "auto" extends the grid while the error falls, as in
+        `cv_path`.
     alphas : int or array-like, default=100
-        How many alphas, evenly spaced in the logarithm, or which.
+        Number of alphas, evenly spaced in the logarithm, or their values.
     fit_intercept : bool, default=True
     max_iter : int, default=1000
     tol : float, default=1e-4
@@ -270,7 +270,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     cv : int, splitter, iterable or None
         As in scikit-learn; None is 5 folds.
     copy_X : bool, default=True
-        Accepted for compatibility: X is never written to, so never copied for that.
+        Accepted for compatibility: X is never modified, so a copy is never needed.
     verbose : bool or int, default=0
         Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
     n_jobs : int or None
@@ -280,13 +280,14 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     l1_weights, l2_weights, standardize, n_threads
         As in `MultiTaskElasticNet`.
     n_alphas : int or None
-        How many alphas, where `alphas` says nothing of which: the word of scikit-learn before 1.9.
+        Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
     rule : {"min", "1se"}, default="min"
         "1se": the largest alpha whose error is within one standard error of the smallest.
     scoring : str, callable or None
         A scikit-learn scorer instead of the mean squared error.
     patience : int or None
-        Leave the grid after so many alphas without a smaller mean error; `mse_path_` is NaN there.
+        Leave the grid after this many alphas without a smaller mean error; `mse_path_` is NaN
+        there.
 
     Attributes
     ----------
@@ -300,8 +301,8 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         Coefficients of the path on all samples, at l1_ratio_: the n_tasks columns of the first
         alpha, then those of the second, ...
     cv_path_ : CVPath
-        All the rest: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
-        last alpha of the grid was the best, of which the estimator does not warn.
+        Full result: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, about which the estimator does not warn.
     n_features_in_, feature_names_in_, sparse_coef_ : as in `MultiTaskElasticNet`
 
     Examples

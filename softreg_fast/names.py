@@ -1,4 +1,4 @@
-"""Features by name: the columns of frames, and numbers per feature given as a dict or a Series."""
+"""Features by name: column labels of frames, and per-feature numbers given as a dict or Series."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from softreg_fast.spelling import composed
 
 Names = NDArray[np.object_]
 
-# A number for each feature: one for all, an array in their order, or a dict or Series by name.
+# A number for each feature: one for all, an array in feature order, or a dict or Series by name.
 PerFeature: TypeAlias = ArrayLike | Mapping[Any, Any]
 
-# Names that a message lists before it says how many more there are.
+# Number of names that a message lists before it counts the rest.
 MOST_LISTED = 5
 
 
 def feature_names_of(X: Any) -> Names | None:
-    """Return the column labels of a frame; None where there are none but 0, 1, 2, ...
+    """Return the column labels of a frame; None if there are none, or just 0, 1, 2, ...
 
-    Pandas, polars and pyarrow frames, and whatever has `columns` or `column_names` as they do.
+    Accepts pandas, polars and pyarrow frames, and any object with `columns` or `column_names` like
+    theirs.
 
     Raises
     ------
@@ -39,23 +40,23 @@ def feature_names_of(X: Any) -> Names | None:
 
 
 def in_order(X: Any, names: Names | None, n_features: int) -> Any:
-    """Return X with the columns that a model was fitted to, in their order, found by name.
+    """Return X with the columns of the fitted model, in their order, matched by name.
 
-    Columns that the model does not know are left out. An array has no names: its columns are
-    taken in their order, and so are those of a frame if the model was fitted without names, unless
-    the frame numbers its columns in another order.
+    Columns unknown to the model are dropped. An array has no names: its columns are taken in their
+    order, and so are those of a frame if the model was fitted without names, unless the frame
+    numbers its columns in another order.
 
     Parameters
     ----------
     X : array-like, sparse, frame or Design
     names : ndarray of object or None
-        Those that the model was fitted with.
+        Feature names of the fitted model.
     n_features : int
 
     Raises
     ------
     ValueError
-        If columns are missing, or there are several of the same name.
+        If columns are missing, or several have the same name.
     """
     if hasattr(X, "feature_names") and hasattr(X, "X"):  # a Design
         labels, X = X.feature_names, X.X
@@ -101,7 +102,7 @@ def _positions(labels: Names, names: Names) -> list[int]:
 
 
 def _labels_of(X: Any) -> Names | None:
-    if is_lazy(X):  # a frame that is refused later on
+    if is_lazy(X):  # such a frame is rejected later
         return None
     labels = getattr(X, "column_names", None)
     if labels is None or callable(labels):
@@ -113,7 +114,7 @@ def _labels_of(X: Any) -> Names | None:
 
 
 def _are_positions(labels: Iterable[Any]) -> bool:
-    # exact integers only: True == 1, and a column named 1.0 has a name
+    # integers only: True == 1, and a column labelled 1.0 counts as named
     return all(
         isinstance(label, int | np.integer) and not isinstance(label, bool) and label == j
         for j, label in enumerate(labels)
@@ -121,10 +122,10 @@ def _are_positions(labels: Iterable[Any]) -> bool:
 
 
 def is_by_name(value: Any, names: Names | None) -> bool:
-    """Tell whether the entries of a value have names: those of a dict, or the index of a Series.
+    """Return whether a value has named entries: those of a dict, or the index of a Series.
 
     A Series that is numbered 0, 1, 2, ... is taken by position, which is the same where features
-    have no names; but where all of these numbers are names of features, they are meant as such.
+    have no names; but if all of these numbers are feature names, they are used as names.
     """
     if isinstance(value, Mapping):
         return True
@@ -135,14 +136,14 @@ def is_by_name(value: Any, names: Names | None) -> bool:
 
 
 def entries_by_name(what: str, value: Any, n_features: int, names: Names | None) -> dict[int, Any]:
-    """Return {position of the feature: entry} of a dict or a Series.
+    """Return {feature position: entry} for a dict or a Series.
 
-    Where the features have no names, their numbers 0 ... n_features - 1 stand for them.
+    Where the features have no names, their numbers 0 ... n_features - 1 serve as names.
 
     Raises
     ------
     ValueError
-        For a name that is no feature's, or that is given twice.
+        For a name that matches no feature, or that occurs twice.
     """
     known: list[Any] = list(range(n_features) if names is None else names)
     keys = list(value.keys() if isinstance(value, Mapping) else value.index)
@@ -172,12 +173,12 @@ def _unknown(word: Any, known: list[Any], names: Names | None) -> str:
 
 
 def name_of(j: int, names: Names | None) -> str:
-    """Return what messages call the j-th feature: its name in quotes, or its number."""
+    """Return the label of the j-th feature in messages: its name in quotes, or its number."""
     return str(j) if names is None else repr(names[j])
 
 
 def listed(names: Iterable[Any]) -> str:
-    """Return the first few names in quotes, and how many more there are."""
+    """Return the first few names in quotes, and the number of the others."""
     names = list(names)
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return ", ".join(map(repr, names[:MOST_LISTED])) + more

@@ -4,8 +4,8 @@ python -m softreg_fast.patch SCRIPT [ARGUMENTS]
 python -m softreg_fast.patch -m MODULE [ARGUMENTS]
 
 SCRIPT may also be a folder or a zip file with a __main__.py. Arguments, exit status and tracebacks
-are those of the program. Processes that it starts afresh (joblib's loky, multiprocessing's spawn)
-see scikit-learn's estimators; `patch_sklearn` says how to change that.
+are those of the program. Processes that it spawns (joblib's loky, multiprocessing's spawn) use
+scikit-learn's estimators; `patch_sklearn` documents how to change that.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _put_on_path(script: str) -> None:
-    # as Python itself does; runpy does it for folders and zip files
+    # as Python itself does; runpy handles folders and zip files
     if not sys.flags.safe_path:
         del sys.path[0]
         if os.path.isfile(script) and not zipfile.is_zipfile(script):

@@ -1,4 +1,4 @@
-"""solve() and path(): alpha grid, warm-started loop over alphas, early stop, callbacks."""
+"""solve() and path(): alpha grid, warm-started loop over alphas, early stopping, callbacks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Vector = NDArray[np.float64]
 
 
 class PathStep(NamedTuple):
-    """What a callback of `path` is told after each alpha, the position-th of n_alphas."""
+    """Arguments of a `path` callback after each alpha, the position-th of n_alphas."""
 
     position: int
     n_alphas: int
@@ -67,7 +67,7 @@ def solve(
     gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
 ) -> Solution:
-    """Fit one regularised least-squares model and prove how near to the optimum it is.
+    """Fit one regularised least-squares model and bound its distance from the optimum.
 
     Minimises, with S the sum of the sample weights s,
 
@@ -77,58 +77,56 @@ def solve(
     Parameters
     ----------
     X : array-like, sparse, frame or Design, (n_samples, n_features)
-        See `Design` for what is used without a copy. A Design brings its own weights, intercept,
-        standardisation and threads: another word about them is an error.
+        See `Design` for the formats used without a copy. A Design brings its own weights,
+        intercept, standardisation and threads: contradicting them here is an error.
     y : array-like (n_samples,)
-        May be left out if X is a Design that has a target.
+        May be omitted if X is a Design that has a target.
     alpha : float >= 0, default=1.0
     l1_ratio : float in [0, 1], default=1.0
     l1_weights, l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a pandas Series is taken by the
-        names of the features (by their numbers where X has no names), and those that it does not
-        name have 1.
+        0: not penalised; inf: excluded; None: all 1. A dict or a pandas Series is matched by
+        feature name (by feature number if X has no names); features not named in it have 1.
     l1, l2 : array-like (n_features,), float, dict, Series or None
-        The vectors of the penalty outright, instead of the four above; 0 where a dict or Series
-        names no such feature.
+        The vectors of the penalty themselves, instead of the four arguments above; features not
+        named in a dict or Series have 0.
     positive : bool, default=False
-        Every coefficient >= 0.
+        Constrain every coefficient to be >= 0.
     bounds : (lower, upper), {name: (lower, upper)} or None
         Lower and upper are numbers, array-like (n_features,), dicts or Series by name, or None for
         no bound.
     sample_weight : array-like (n_samples,) or None
         >= 0; only their ratios matter.
     fit_intercept : bool or None
-        None: True, or as the Design has it.
+        None: True, or the setting of the Design.
     standardize : bool or None
         Penalise as if every column had unit variance, without an intercept unit mean square;
-        coefficients stay in the units of X. None: False, as in scikit-learn, or as the Design
-        has it.
+        coefficients stay in the units of X. None: False, as in scikit-learn, or the setting of the
+        Design.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
-        "auto": the warm engine (coordinate descent and Newton steps among the features that
-        matter, which ends at rounding level whatever tol), and where there is neither an L1 part
-        nor a bound "cholesky", or "cg" when X is large both ways. "cd": plain coordinate descent.
-        "gradient": accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems
-        without bounds.
+        "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
+        rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
+        or "cg" when both sides of X are large. "cd": plain coordinate descent. "gradient":
+        accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems without bounds.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
-        Whether to build the Gram matrix X'X of all features first. "auto" does when n_features <=
-        n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of up to 4000
-        features also later, when an eighth of them has become nonzero. Without it the warm engine
-        keeps Gram columns of the features that come near the support. `strategy` of the result
-        tells what was done.
+        Whether to build the Gram matrix X'X of all features first. "auto" does so when
+        n_features <= n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of
+        up to 4000 features also later, when an eighth of them has become nonzero. Without it the
+        warm engine stores Gram columns of the features that come near the support. `strategy` of
+        the result records the choice.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol).
     max_iter : int, default=100_000
         Largest number of epochs.
     coef_init : array-like (n_features,), dict, Series or None
-        Where to start; 0 where a dict or Series names no such feature.
+        Initial coefficients; features not named in a dict or Series start at 0.
     gram_memory : float >= 0, default=2**30
-        Bytes that Gram columns and the factor of the support may take, unless precompute asks for
+        Bytes that Gram columns and the factor of the support may take, unless precompute demands
         the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
-        slower where columns are correlated; the answer is the same. The default holds 8192
+        slower if columns are correlated; the solution is the same. The default is enough for 8192
         features.
     n_threads : int or None
-        None: all cores where the work is large enough.
+        None: all cores if the work is large enough.
 
     Returns
     -------
@@ -137,12 +135,12 @@ def solve(
     Warns
     -----
     ConvergenceWarning
-        If the gap did not reach the tolerance.
+        If the gap is larger than the tolerance.
 
     Raises
     ------
     ValueError, TypeError
-        For input that cannot be fitted; the message says what is wanted.
+        For input that cannot be fitted; the message states what is expected.
 
     References
     ----------
@@ -204,18 +202,19 @@ def path(
     gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
 ) -> Path:
-    """Fit the model of `solve` along falling alphas, each started from the last.
+    """Fit the model of `solve` along falling alphas, each warm-started from the last.
 
-    Parameters not listed mean what they mean in `solve`.
+    Parameters not listed are those of `solve`.
 
     Parameters
     ----------
     alphas : array-like (n_alphas,), int or None
-        Sorted in falling order. None: `n_alphas` of them, evenly spaced in the logarithm, from
+        Sorted in falling order. None: `n_alphas` values, evenly spaced in the logarithm, from
         alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
-        alpha_max * eps. For l1_ratio < 1e-3, where it is L2 that shrinks, from d / eps, d the
-        largest eigenvalue of X'X / n (each column over the root of its l2 weight), down to eps
-        times the smallest variance of a column (`softreg_fast.grids`). An int stands for n_alphas.
+        alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the shrinkage, from
+        d / eps, d the largest eigenvalue of X'X / n (each column divided by the root of its l2
+        weight), down to eps times the smallest variance of a column (`softreg_fast.grids`). An int
+        stands for n_alphas.
     n_alphas : int, default=100
     eps : float in (0, 1], default=1e-3
     max_dev_ratio : float or None
@@ -232,7 +231,7 @@ def path(
     Warns
     -----
     ConvergenceWarning
-        Once, if the gap missed the tolerance at some alpha.
+        Once, if the gap is larger than the tolerance at some alpha.
 
     Examples
     --------
@@ -248,7 +247,7 @@ def path(
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
-    if isinstance(alphas, numbers.Integral):  # scikit-learn's newer way
+    if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas
     vectors = penalty.vectors(design.n_features, design.feature_names)
     scaled = PenaltyVectors(*design.to_engine(*vectors))
@@ -282,7 +281,7 @@ def _stops(
     max_df: int | None,
     callback: Callable[[PathStep], bool | None] | None,
 ) -> Callable[[PathStep], bool | None] | None:
-    # one callback for all reasons to stop
+    # one callback for all stopping rules
     if max_dev_ratio is not None:
         check_number("max_dev_ratio", max_dev_ratio, low=0.0, high=1.0)
     if max_df is not None:
@@ -303,10 +302,10 @@ def _stops(
 
 
 class PathRun:
-    """A path on its way: an engine, a grid, and how far it has come.
+    """A path in progress: an engine, a grid, and the position on it.
 
-    `known` are the vectors of the penalty in the user's units and in the engine's, if the caller
-    has them; `first` is the number of alphas that another run has fitted, up to coef_init.
+    `known` holds the vectors of the penalty in the user's units and in the engine's, if the caller
+    has them; `first` is the number of alphas that another run has fitted, ending at coef_init.
     """
 
     def __init__(
@@ -345,7 +344,7 @@ class PathRun:
         )
 
     def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
-        """Fit the next n alphas; fewer if `tell` returns something true."""
+        """Fit the next n alphas; stop early if `tell` returns a true value."""
         engine, l1_ratio, tol, max_iter = self.engine, self.l1_ratio, self.tol, self.max_iter
         alphas = self.alphas[self.position : self.position + n]
         if tell is None and isinstance(engine, WarmEngine) and engine.goes_along:
@@ -361,7 +360,7 @@ class PathRun:
                 break
 
     def _step(self, alpha: float) -> PathStep:
-        # what a callback is told about the fit that the engine has kept last
+        # callback arguments for the last kept fit
         design, engine, unit = self.design, self.engine, self.design.objective_unit
         df = engine.count_nonzero() + len(design.fixed(self.vectors.lower, self.vectors.upper))
         dev_ratio = float(_dev_ratio(design, engine.residual_sumsq))
@@ -376,7 +375,7 @@ class PathRun:
         )
 
     def path(self) -> Path:
-        """All fits so far."""
+        """Return all fits so far."""
         kept, design = self.engine.kept(), self.design
         alphas = self.alphas[self.first :]
         fitted = alphas[: len(kept.figures)]
@@ -404,7 +403,7 @@ def lasso_path(
     positive: bool = False,
     **params: Any,
 ) -> tuple[NDArray[Any], ...]:
-    """`enet_path` with l1_ratio=1: scikit-learn's signature and returns."""
+    """Compute an `enet_path` with l1_ratio=1: scikit-learn's signature and returns."""
     return enet_path(
         X,
         y,
@@ -441,7 +440,7 @@ def enet_path(
     check_input: bool = True,
     **params: Any,
 ) -> tuple[NDArray[Any], ...]:
-    """Elastic-net path without intercept: scikit-learn's signature and returns.
+    """Compute an elastic-net path without intercept: scikit-learn's signature and returns.
 
     Parameters
     ----------
@@ -449,14 +448,14 @@ def enet_path(
     y : array-like (n_samples,) or (n_samples, n_tasks)
         The columns of a matrix are fitted together, as `MultiTaskElasticNet` does.
     l1_ratio, eps, n_alphas, alphas, precompute, coef_init, positive
-        As in `path`; positive is not for several tasks.
+        As in `path`; positive is not supported for several tasks.
     Xy, copy_X, check_input
-        Accepted for compatibility. X'y is cheap, X is never written, input is always checked.
+        Accepted for compatibility. X'y is cheap, X is never modified, input is always checked.
     verbose : bool or int
         True prints the path's table.
     return_n_iter : bool
     **params
-        tol (default 1e-4), max_iter (default 1000), and what else `path` takes.
+        tol (default 1e-4), max_iter (default 1000), and any other argument of `path`.
 
     Returns
     -------
@@ -490,7 +489,7 @@ def enet_path(
         described = ("sample_weight", "fit_intercept", "standardize", "n_threads")
         given = {name: options.pop(name) for name in described if name in options}
         X = MultiTaskDesign(X, y, **given)
-    if alphas is None:  # grids that are given leave these no effect, as in scikit-learn
+    if alphas is None:  # with a given grid these have no effect, as in scikit-learn
         options.update(n_alphas=n_alphas, eps=eps)
     elif isinstance(alphas, numbers.Integral):
         options["eps"] = eps
@@ -514,7 +513,7 @@ def enet_path(
 
 
 # ---------------------------------------------------------------------------------------------
-# What the estimators use too.
+# Helpers shared with the estimators.
 
 
 def as_design(
@@ -525,7 +524,7 @@ def as_design(
     standardize: bool | None,
     n_threads: int | None,
 ) -> Design:
-    """X itself if it is a Design (with y as its target, if given), else a Design of it."""
+    """Return X if it is a Design (with target y, if given), else a Design of X."""
     if not isinstance(X, Design):
         if y is None:
             raise ValueError("y is missing; give one target value for each row of X.")
@@ -552,7 +551,7 @@ def _check_beside(
     standardize: bool | None,
     n_threads: int | None,
 ) -> None:
-    # a Design was made with all of these: another word about them is a contradiction
+    # a Design was made with all of these settings: other values here are a contradiction
     if sample_weight is not None:
         raise ValueError(
             "sample_weight is given beside a Design, which has weights of its own; give "
@@ -587,7 +586,7 @@ def solve_design(
     began: float | None = None,
     rng: Any = None,
 ) -> Solution:
-    """`solve` for a Design and a Penalty that exist already; the caller warns."""
+    """Run `solve` for an existing Design and Penalty; the caller warns."""
     began = time.perf_counter() if began is None else began
     check_options(tol, max_iter, gram_memory)
     vectors = penalty.vectors(design.n_features, design.feature_names)
@@ -623,7 +622,7 @@ def solve_design(
 
 
 def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -> None:
-    """Errors for a tolerance or a limit that means nothing."""
+    """Raise an error for an invalid tolerance or limit."""
     check_number("tol", tol, low=0.0)
     check_number("gram_memory", gram_memory, low=0.0)
     if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral) or max_iter < 1:
@@ -631,12 +630,12 @@ def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -
 
 
 def as_alphas(alphas: ArrayLike) -> Vector:
-    """A user's grid, checked and in falling order."""
+    """Return a user's grid, validated and in falling order."""
     return np.sort(checked_alphas(alphas))[::-1]
 
 
 def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
-    """A user's alphas, in their order, or an error that names the first that is none."""
+    """Return a user's alphas in their order; raise an error naming the first invalid one."""
     check_unmasked("alphas", alphas)
     given = np.asarray(alphas)
     if given.dtype.kind not in "fiu":
@@ -659,7 +658,7 @@ def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
 
 
 def rounded(values: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
-    """The values in the precision of the data, if that can hold them."""
+    """Return the values in the precision of the data, unless some would overflow or underflow."""
     with np.errstate(over="ignore", under="ignore"):
         result = values.astype(dtype, copy=False)
     lost = ~np.isfinite(result) | ((result == 0.0) & (values != 0.0))
@@ -667,18 +666,18 @@ def rounded(values: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
 
 
 def null_loss(design: Design) -> float:
-    """1/(2S) sum_i s_i (y_i - mean(y))^2, the loss without features."""
+    """Return 1/(2S) sum_i s_i (y_i - mean(y))^2, the loss without features."""
     return 0.5 * design.target_sumsq * design.objective_unit
 
 
 def _dev_ratio(design: Design, residual_sumsq: Any) -> Any:
-    # the fraction of deviance that a fit with this residual explains
+    # fraction of the deviance explained by a fit with this residual
     whole = design.target_sumsq
     return 1.0 - residual_sumsq / whole if whole else 0.0 * residual_sumsq
 
 
 class _Coefficients(NamedTuple):
-    """Fits one after the other, in the units of X, the k-th in starts[k]:starts[k + 1]."""
+    """Concatenated fits in the units of X, the k-th in starts[k]:starts[k + 1]."""
 
     starts: NDArray[np.int64]
     features: NDArray[np.intp]
@@ -743,7 +742,7 @@ def _gather_path(
 
 
 def warn_of_missed(fits: Path, max_iter: int) -> None:
-    """One ConvergenceWarning if a path missed the tolerance somewhere."""
+    """Issue one ConvergenceWarning if a path missed the tolerance at some alpha."""
     missed = np.flatnonzero(is_alarm(fits.status))
     if missed.size:
         worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
@@ -754,11 +753,11 @@ def warn_of_missed(fits: Path, max_iter: int) -> None:
 
 
 def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:
-    """One ConvergenceWarning: the gap reached, the tolerance, and what to do."""
+    """Issue one ConvergenceWarning: the gap reached, the tolerance, and advice."""
     worst = int(np.argmax(gaps))
     if np.all(np.equal(status, Status.STALLED)):
         advice = "Float64 allows no further progress: raise tol"
-    else:  # scikit-learn's words
+    else:  # the wording of scikit-learn
         advice = "You might want to increase the number of iterations "
         advice += f"(max_iter, now {max_iter}), raise tol"
     warnings.warn(
@@ -771,7 +770,7 @@ def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: 
 
 
 def level_of_caller() -> int:
-    """The stacklevel at which a warning names the user's line."""
+    """Return the stacklevel at which a warning points to the user's line."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("softreg_fast."):
         frame, level = frame.f_back, level + 1

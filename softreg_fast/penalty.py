@@ -1,4 +1,4 @@
-"""Penalty: the user's words to the vectors l1, l2, lower, upper."""
+"""Penalty: conversion of the user's arguments to the vectors l1, l2, lower, upper."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Vector = NDArray[np.float64]
 class PenaltyVectors(NamedTuple):
     """sum_j l1_j |w_j| + l2_j / 2 w_j^2 with lower_j <= w_j <= upper_j; each (n_features,).
 
-    What is the same for all features may be one number in memory (`uniform`).
+    A vector with the same value for all features may be one number in memory (`uniform`).
     """
 
     l1: Vector
@@ -31,7 +31,7 @@ class PenaltyVectors(NamedTuple):
 
     @property
     def is_ridge(self) -> bool:
-        """Whether there is neither an L1 part nor a bound other than exclusion."""
+        """Return whether there is neither an L1 part nor a bound other than exclusion."""
         if self.l1.any():
             return False
         free = np.isneginf(self.lower) & np.isposinf(self.upper)
@@ -41,26 +41,26 @@ class PenaltyVectors(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Penalty:
-    """alpha * (l1_ratio * sum_j a_j |w_j| + (1 - l1_ratio) / 2 * sum_j o_j w_j^2), and a box.
+    """alpha * (l1_ratio * sum_j a_j |w_j| + (1 - l1_ratio) / 2 * sum_j o_j w_j^2), and bounds.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength, >= 0 and finite; 1.0 and the meaning are scikit-learn's.
+        Strength, >= 0 and finite; the default and the meaning are scikit-learn's.
     l1_ratio : float in [0, 1], default=1.0
         1 is the Lasso, 0 ridge.
     l1_weights, l2_weights : float, array-like (n_features,), dict, Series or None
         The a_j and o_j, each >= 0. None: all 1. 0: not penalised. inf: excluded, w_j = 0. A dict or
-        a pandas Series gives them by the names of the features (by their numbers where X has no
-        names); those that it does not name have 1.
+        a pandas Series is matched by feature name (by feature number if X has no names); features
+        not named in it have 1.
     positive : bool, default=False
-        Every w_j >= 0.
+        Constrain every w_j to be >= 0.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None
         Each a number, an array (n_features,), a dict or Series by name, or None for no bound. A
-        dict as a whole gives pairs, {name: (lower, upper)}; the others are free.
+        single dict gives pairs, {name: (lower, upper)}; other features are unbounded.
     l1, l2 : float, array-like (n_features,), dict, Series or None
-        The vectors l1_j and l2_j outright, instead of alpha, l1_ratio and the weights; one that is
-        not given, and features that are not named, have 0. inf excludes.
+        The vectors l1_j and l2_j themselves, instead of alpha, l1_ratio and the weights; an omitted
+        vector, and features not named, are 0. inf excludes.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class Penalty:
 
     @property
     def strengths(self) -> tuple[float, float]:
-        """What `vectors` of l1 and of l2 are to be multiplied by."""
+        """Factors by which l1 and l2 of `vectors` are to be multiplied."""
         if self.l1 is not None or self.l2 is not None:
             return 1.0, 1.0
         return self.alpha * self.l1_ratio, self.alpha * (1.0 - self.l1_ratio)
@@ -106,9 +106,9 @@ class Penalty:
         """Return the penalty at unit strengths; excluded features have the box [0, 0].
 
         Without an L2 part l2 is 0, whatever its weights: for columns of 1e-160 they would leave the
-        range of float64 in the engine's units, though nothing is multiplied by them.
+        range of float64 in the engine's units, although they are multiplied by 0.
 
-        `names` are those of the features, for what is given by name.
+        `names` are the feature names, used to match arguments given by name.
         """
         if self.l1 is not None or self.l2 is not None:
             l1 = nonnegative_vector("l1", self.l1, n_features, 0.0, names)
@@ -142,7 +142,7 @@ class Penalty:
 
 
 def _excluding(vectors: PenaltyVectors, names: Names | None) -> PenaltyVectors:
-    # infinite weights as the box [0, 0]
+    # convert infinite weights to the bounds [0, 0]
     l1, l2, lower, upper = vectors
     if np.isfinite(l1.max()) and np.isfinite(l2.max()):
         return vectors
@@ -157,14 +157,14 @@ def _excluding(vectors: PenaltyVectors, names: Names | None) -> PenaltyVectors:
     return PenaltyVectors(*(np.where(excluded, 0.0, a) for a in vectors))
 
 
-@functools.lru_cache(maxsize=64)  # a fit of a tenth of a millisecond asks five times
+@functools.lru_cache(maxsize=64)  # called five times by a fit of a tenth of a millisecond
 def uniform(value: float, n_features: int) -> Vector:
-    """Return the same number for every feature, read-only and without the memory."""
+    """Return a read-only constant vector that uses no memory (stride 0)."""
     return np.ndarray(n_features, np.float64, np.float64(value).tobytes(), strides=(0,))
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """A bool, or an error that says so."""
+    """Return a bool; raise TypeError for any other type."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
@@ -177,8 +177,9 @@ def check_number(
     high: float = np.inf,
     low_open: bool = False,
 ) -> float:
-    """A finite real number in [low, high] (or (low, high]), or an error that says so."""
-    # at once what is usual: to ask whether a number is Real takes as long as much of a small fit
+    """Return a finite real number in [low, high] (or (low, high]); raise an error otherwise."""
+    # fast path for the usual case: isinstance(value, numbers.Real) takes a noticeable part of the
+    # time of a small fit
     if type(value) is float and math.isfinite(value) and low < value <= high:
         return value
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
@@ -196,7 +197,7 @@ def check_number(
 def nonnegative_vector(
     what: str, value: Any, n_features: int, default: float, names: Names | None = None
 ) -> Vector:
-    """A vector of numbers >= 0, inf allowed, from a number, an array, a dict, a Series or None."""
+    """Return numbers >= 0, inf allowed, from a number, an array, a dict, a Series or None."""
     if value is None:
         return uniform(default, n_features)
     vector = _per_feature(what, value, n_features, default, names)
@@ -212,7 +213,7 @@ def nonnegative_vector(
 def bound_vector(
     what: str, value: Any, n_features: int, default: float, names: Names | None = None
 ) -> Vector:
-    """A vector of bounds, infinite ones allowed."""
+    """Return a vector of bounds, infinite ones allowed."""
     given = default if value is None else value
     vector = _per_feature(f"{what} bounds", given, n_features, default, names)
     if np.isnan(vector).any():
@@ -269,7 +270,7 @@ def _two(what: str, pair: Any) -> tuple[Any, Any]:
             "(frame['lower'], frame['upper'])."
         )
     try:
-        if isinstance(pair, str | bytes | Set):  # no order, or no numbers
+        if isinstance(pair, str | bytes | Set):  # unordered, or not numbers
             raise TypeError
         lower, upper = pair
     except (TypeError, ValueError):

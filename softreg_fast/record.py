@@ -1,4 +1,4 @@
-"""What an engine found at one alpha after another, in its units, until the path is whole."""
+"""Records of an engine's fits along a path, in its units."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Vector = NDArray[np.float64]
 
 
 class Kept(NamedTuple):
-    """Fits one after the other.
+    """Concatenated fits.
 
-    `figures` has a row for each: nonzeros, gap, ||y - C u||^2, epochs, status. The features and
-    coefficients of the first fit come first, then those of the second, ... `values` has a column
-    for each task where there are several.
+    `figures` has a row for each fit: nonzeros, gap, ||y - C u||^2, epochs, status. The features and
+    coefficients of the first fit come first, then those of the second, ... With several tasks
+    `values` has a column for each.
     """
 
     features: NDArray[np.intp]
@@ -24,7 +24,7 @@ class Kept(NamedTuple):
 
 
 class Record:
-    """Keeps the fits of solvers that do not do it themselves."""
+    """Record of fits for solvers that do not keep them themselves."""
 
     def __init__(self) -> None:
         self.features: list[NDArray[np.intp]] = []
@@ -32,7 +32,7 @@ class Record:
         self.figures: list[tuple[float, ...]] = []
 
     def keep(self, solver: Any, status: int) -> None:
-        """Append what the solver has found."""
+        """Append the solver's current fit."""
         by_feature = solver.coef.T  # (n_features,), or with a column for each task
         features = np.flatnonzero(by_feature.reshape(len(by_feature), -1).any(axis=1))
         self.features.append(features)
@@ -42,11 +42,11 @@ class Record:
         )
 
     def kept(self) -> Kept:
-        """All that was kept."""
+        """Return all kept fits."""
         return joined([Kept(*map(np.asarray, part)) for part in self._parts()])
 
     def count_nonzero(self) -> int:
-        """Number of coefficients that are not 0 in the last fit."""
+        """Return the number of nonzero coefficients of the last fit."""
         return len(self.features[-1])
 
     def _parts(self) -> Any:
@@ -55,7 +55,7 @@ class Record:
 
 
 def joined(parts: list[Kept]) -> Kept:
-    """One after the other."""
+    """Concatenate the records."""
     parts = [part for part in parts if len(part.figures)] or parts[:1]
     if len(parts) == 1:
         return parts[0]

@@ -21,21 +21,22 @@ from softreg_fast.threads import blas_threads_for
 Vector = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# How much of the Lasso is left in the blends that cross-validation compares, as in glmnet.
+# Shares of the Lasso in the blends that cross-validation compares, as in glmnet.
 GAMMAS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RelaxedPath:
-    """A path, and at each alpha the fit without penalty on the features that it selects.
+    """A path, and at each alpha the unpenalised fit on the features that it selects.
 
     Attributes
     ----------
     path : Path
     refits : Path
-        The same alphas. `gaps` are the distances of the loss from its least value on the support.
+        Unpenalised fits at the same alphas. `gaps` are the differences of the loss from its minimum
+        on the support.
     overlap : ndarray (n_alphas,)
-        Residuals of path times residuals of refits, as a share of the null deviance.
+        Inner product of the residuals of path and refits, as a share of the null deviance.
     """
 
     path: Path
@@ -43,9 +44,9 @@ class RelaxedPath:
     overlap: Vector
 
     def at(self, gamma: float) -> Path:
-        """gamma times the path plus (1 - gamma) times the refits: 1 is the Lasso, 0 the refits.
+        """Return gamma times the path plus (1 - gamma) times the refits (1: Lasso, 0: refits).
 
-        `gaps` are the larger of those of the two.
+        `gaps` are the larger of the two paths' gaps.
         """
         gamma = check_number("gamma", gamma, low=0.0, high=1.0)
         if gamma in (0.0, 1.0):
@@ -70,8 +71,8 @@ class RelaxedPath:
     def coef_at(self, alpha: float | ArrayLike, gamma: float = 0.0) -> Vector:
         """Return the coefficients of `at(gamma)`, by default the refits, at one alpha or several.
 
-        Shapes and errors are those of `Path.coef_at`. Between two alphas of the grid refits do not
-        follow a line as the Lasso does: there it is a blend of the two.
+        Shapes and errors are those of `Path.coef_at`. Between two alphas of the grid the refits,
+        unlike the Lasso, are not linear in alpha: the result there is a blend of the two.
         """
         return self.at(gamma).coef_at(alpha)
 
@@ -80,8 +81,7 @@ class RelaxedPath:
     ) -> NDArray[np.float64]:
         """Return the predictions of `at(gamma)`, by default those of the refits.
 
-        X, alpha and the shapes are those of `Path.predict`: the columns of frames are found by
-        name.
+        X, alpha and the shapes are those of `Path.predict`: columns of frames are matched by name.
         """
         return self.at(gamma).predict(X, alpha)
 
@@ -101,10 +101,10 @@ def relaxed_path(
     n_threads: int | None = None,
     **options: Any,
 ) -> RelaxedPath:
-    """`path`, and the relaxed fits that belong to it.
+    """Fit a `path` and its relaxed fits.
 
-    At each alpha the features with nonzero coefficients are fitted again without L1 and L2, inside
-    the bounds. Where these features are linearly dependent the refit is the one of least norm (of
+    At each alpha the features with nonzero coefficients are fitted again without L1 and L2, within
+    the bounds. If these features are linearly dependent the refit is the one of least norm (for
     columns of unit length).
 
     Parameters
@@ -119,7 +119,7 @@ def relaxed_path(
     Raises
     ------
     ValueError, TypeError
-        As `path`, and for several targets.
+        As in `path`, and for several targets.
 
     References
     ----------
@@ -143,7 +143,7 @@ def relaxed_path(
 def relax_fits(
     design: Design, fits: Path, positive: bool = False, bounds: Any = None
 ) -> RelaxedPath:
-    """The relaxed fits of a path on this Design.
+    """Compute the relaxed fits of a path on this Design.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def relax_fits(
 
 
 class _Refits(NamedTuple):
-    """For each alpha: coefficients on the support in the units of X, and figures as shares."""
+    """Per alpha: coefficients on the support in the units of X, and figures as shares."""
 
     coefs: list[Vector]
     gaps: list[float]
@@ -188,7 +188,7 @@ def _supports(fits: Path) -> list[Index]:
 
 
 def _least_squares(design: Design, fits: Path) -> _Refits:
-    # from the Gram matrix of all features that are ever selected
+    # from the Gram matrix of all features selected at any alpha
     features = np.unique(fits.coefs.indices).astype(np.intp)
     gram = design.crossproduct(features)
     slopes = design.gradient_at_zero()[features]
@@ -210,7 +210,7 @@ def _least_squares(design: Design, fits: Path) -> _Refits:
 
 
 def _newton(gram: NDArray[np.float64], slopes: Vector) -> tuple[Vector, float]:
-    # argmin 1/2 u'Gu - slopes.u in two steps, and how far it is from the minimum
+    # argmin 1/2 u'Gu - slopes.u in two steps, and the distance of its value from the minimum
     if not slopes.size:
         return np.zeros(0), 0.0
     solve = solver_of(gram)
@@ -252,7 +252,7 @@ def _bounded(design: Design, fits: Path, positive: bool, bounds: Any) -> _Refits
 
 
 def as_gammas(relax: Any) -> Vector:
-    """The gammas that `relax` asks for, falling: 1 alone for False, GAMMAS for True, or its own."""
+    """Return the gammas of `relax`, falling: just 1 for False, GAMMAS for True, or those given."""
     if isinstance(relax, bool | np.bool_):
         return np.array(GAMMAS if relax else [1.0])
     given = np.atleast_1d(np.asarray(relax))

@@ -1,6 +1,6 @@
-"""A fit as one HTML page that needs nothing else: what was found, what is proven, how to repeat it.
+"""A fit as one self-contained HTML page: the model, its certificate, and how to reproduce it.
 
-The same fit gives the same page, byte by byte.
+The same fit gives the same page, byte for byte.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Vector = NDArray[np.float64]
 
 MOST_ROWS = 100  # of the table of coefficients
 
-ROUNDING = 1e-15  # a gap below this share of P0 is a rounding error and proves no more
+ROUNDING = 1e-15  # a gap below this share of P0 is dominated by rounding and proves no more
 
 HOW_IT_ENDED = {
     Status.CONVERGED: "converged",
@@ -36,26 +36,26 @@ HOW_IT_ENDED = {
 
 @dataclass(frozen=True)
 class Report:
-    """What a page tells.
+    """Contents of a report page.
 
     Attributes
     ----------
     path : Path
     k : int
-        The model of the path that the page is about.
+        Index of the reported model on the path.
     search : CVPath or None
-        The errors by which it was chosen, if that was by cross-validation.
+        Cross-validation that chose the model, if any.
     deviation : ndarray (n_features,)
         Standard deviations of the features.
     label : callable
-        The name of the j-th feature.
+        Function that returns the name of the j-th feature.
     l1_ratio : float
     source, target : str
-        Where the data come from, and what is predicted.
+        Origin of the data, and name of the predicted quantity.
     data, settings : mapping of str to str
         Facts to list.
     command : str
-        What makes the same page again.
+        Command that reproduces the page.
     """
 
     path: Path
@@ -72,20 +72,20 @@ class Report:
 
     @property
     def model(self) -> Solution:
-        """The model that the page is about."""
+        """The reported model."""
         return self.path[self.k]
 
     @property
     def kind(self) -> str:
-        """What such a model is called."""
+        """Name of this kind of model."""
         if self.l1_ratio in (0.0, 1.0):
             return "Lasso" if self.l1_ratio else "Ridge"
         return "Elastic net"
 
 
 def page(report: Report) -> Iterator[str]:
-    """The pieces of the page."""
-    for piece in _pieces(report):  # the name of a file may be no UTF-8
+    """Yield the pieces of the page."""
+    for piece in _pieces(report):  # file names may not be valid UTF-8
         yield piece.encode("utf-8", "backslashreplace").decode()
 
 
@@ -105,7 +105,7 @@ def _pieces(report: Report) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------------------------------------
-# The model in words and in a few numbers.
+# The model in a sentence and in a few numbers.
 
 
 def _in_words(report: Report) -> str:
@@ -138,7 +138,7 @@ def _error_at(search: CVPath, k: int) -> tuple[float, float]:
 
 
 def _give_or_take(value: float, spread: float) -> str:
-    # the value as precisely as its spread says, which has three digits
+    # the value to the precision of its standard error, which is shown with three digits
     if not spread or not 1e-4 <= abs(value) < 1e7:
         return f"{value:.4g} ± {spread:.3g}"
     decimals = max(2 - math.floor(math.log10(spread)), 0)
@@ -300,7 +300,7 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _table(header: list[str], rows: Iterable[list[str]], with_bars: bool = False) -> str:
-    """A table; its first column holds names, its last one bars, which are HTML, if it has them."""
+    """Format a table with names in the first column and optionally HTML bars in the last one."""
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in header)
     lines = [f"<tr>{_cells(row, with_bars)}</tr>\n" for row in rows]
     return (
@@ -317,7 +317,7 @@ def _cells(row: list[str], with_bars: bool) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text as HTML that shows it, whatever a browser would make of its characters."""
+    """Return text escaped as HTML, so that a browser displays every character of it."""
     return html.escape(printable(text, keep=""))
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a report: SVG in the colours of the page, light or dark, its texts as texts."""
+"""The plots of a report: SVG in the page's light or dark colours, with text kept as text."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from softreg_fast.files import InputError
 from softreg_fast.result import Path
 from softreg_fast.spelling import printable
 
-# The colours that matplotlib is given and the page's names for them; a style sheet can then change
-# them. They are those of the light page.
+# The colours given to matplotlib, and the page's CSS variables that replace them, so that a style
+# sheet can change them. They are those of the light page.
 INK = "#1c2128"
 PAPER = "#ffffff"
 FAINT = "#999999"
@@ -36,16 +36,16 @@ COLOURS = {
     **{c: f"line-{k}" for k, c in enumerate(LINES, 1)},
 }
 
-SIZE = (5.0, 3.7)  # inches: so small that texts can be read on a phone
+SIZE = (5.0, 3.7)  # inches: small, so that text can be read on a phone
 
-# Lines beyond this number become one bitmap in the picture.
+# Beyond this number, lines are drawn as one bitmap.
 MOST_LINES = 500
 
 LONGEST_NAME = 18
 
 
 def check_pictures() -> None:
-    """InputError unless pictures can be drawn."""
+    """Raise InputError unless matplotlib is installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -56,14 +56,14 @@ def check_pictures() -> None:
 
 
 def errors_picture(found: CVPath) -> str:
-    """The errors of a search along alpha, as SVG."""
+    """Draw the cross-validation errors along alpha, as SVG."""
     return _svg("errors", "Errors on the rows left out", lambda ax: _draw_errors(found, ax))
 
 
 def path_picture(
     path: Path, k: int, label: Callable[[int], str], deviation: NDArray[np.float64]
 ) -> str:
-    """The coefficients along a path per standard deviation, the k-th alpha marked, as SVG."""
+    """Draw the coefficients along a path per standard deviation, the k-th alpha marked, as SVG."""
     names = [_shortened(label(j)) for j in range(path.coefs.shape[0])]
     shown = dataclasses.replace(
         path,
@@ -105,7 +105,7 @@ def _style(name: str) -> Iterator[None]:
         "legend.edgecolor": FAINT,
         "legend.facecolor": PAPER,
         "svg.fonttype": "none",
-        "svg.hashsalt": name,  # the same bytes each time, and no name that two pictures share
+        "svg.hashsalt": name,  # reproducible, with ids of its own for each picture
     }
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser has others
@@ -127,17 +127,17 @@ def _svg(name: str, title: str, draw: Callable[[Any], None]) -> str:
 
 
 def _for_page(svg: str, title: str) -> str:
-    # without the head of a file and its size, in the colours and letters of the page
+    # remove the file header and size, and use the colours and fonts of the page
     opening, rest = svg[svg.index("<svg") :].split(">", 1)
     box = re.search('viewBox="[^"]*"', opening)
-    rest = re.sub(r"<style.*?</style>\s*", "", rest, flags=re.DOTALL)  # would be the whole page's
+    rest = re.sub(r"<style.*?</style>\s*", "", rest, flags=re.DOTALL)  # would affect the page
     rest = re.sub("<[^>]*>", lambda tag: _tag_for_page(tag[0]), rest)
     return f'<svg {box[0] if box else ""} role="img" aria-label="{escape(title)}">{rest}'
 
 
 def _tag_for_page(tag: str) -> str:
     if tag.startswith("<g "):
-        tag = re.sub(' id="[^"]*"', "", tag)  # two pictures would share it
+        tag = re.sub(' id="[^"]*"', "", tag)  # ids would collide between two pictures
     tag = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", tag)
     return re.sub("#[0-9a-f]{6}", lambda colour: _variable(colour[0]), tag)
 

@@ -1,4 +1,4 @@
-"""Solution, Path and Status: what a fit returns, printing itself."""
+"""Solution, Path and Status: the results of a fit, with printed summaries."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ Vector = NDArray[np.float64]
 
 
 class Status(IntEnum):
-    """How the fit at one alpha ended."""
+    """Reason why the fit at one alpha ended."""
 
     CONVERGED = 0
     """The duality gap is at most the tolerance."""
     MAX_ITER = 1
-    """The allowed epochs were used up first."""
+    """The maximum number of epochs was reached first."""
     STALLED = 2
-    """Float64 allows no further progress towards the tolerance asked for."""
+    """Float64 allows no further progress towards the tolerance."""
     PRECISION = 4
-    """As exact as float64 allows: the coefficients meet the conditions of optimality to within
-    rounding, and it is only the proof that float64 cannot bring to the tolerance asked for."""
+    """As exact as float64 allows: the coefficients satisfy the optimality conditions to within
+    rounding, but the duality gap cannot be brought below the tolerance in float64.
+    """
 
 
-# What the table of a path says about the end of a fit.
+# Remarks on the end of a fit in the table of a path.
 MARKS: dict[int, str] = {Status.CONVERGED: "", Status.PRECISION: "  as exact as float64 allows"}
 
 
 def is_alarm(status: Any) -> Any:
-    """Return which ends of a fit deserve a warning: there is something to do about them.
+    """Return which statuses call for a warning, because the user can do something about them.
 
-    `status` is a number or an array of them.
+    `status` is a number or an array of statuses.
     """
     return (status != 0) & (status != 4)  # CONVERGED and PRECISION, in a tenth of their time
 
@@ -53,30 +54,30 @@ class Solution:
     Attributes
     ----------
     alpha : float
-        The strength; NaN when the vectors l1 and l2 were given outright.
+        Strength; NaN if the vectors l1 and l2 were given.
     coef : ndarray (n_features,) or (n_tasks, n_features), in the units of X
     intercept : float or ndarray (n_tasks,)
     gap : float
         Duality gap, in the units of the objective 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + penalty:
-        the objective is at most this far above its minimum.
+        an upper bound on the distance of the objective from its minimum.
     tol : float
-        What the gap was asked to reach, tol * ||y - mean(y)||^2 / n of the call, in those units.
+        Tolerance of the gap, tol * ||y - mean(y)||^2 / n of the call, in the same units.
     null_loss : float
-        The loss of the model without features, 1/(2S) sum_i s_i (y_i - mean(y))^2.
+        Loss of the model without features, 1/(2S) sum_i s_i (y_i - mean(y))^2.
     n_epochs : int
         Passes over the working set (or steps of a gradient method) at this alpha.
     status : Status
     dev_ratio : float
         1 - loss / null_loss, the fraction of deviance explained (R squared).
     df : int
-        Number of nonzero coefficients; of features with one, where there are several tasks.
+        Number of nonzero coefficients; with several tasks, of features with a nonzero coefficient.
     seconds : float
     strategy : str
         How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
         docs/mathematics.md, section 9. "products" on a fold of cross-validation: its Gram matrix is
-        the difference of two sums of products, and the gap is as exact as that difference.
+        the difference of two sums of products, and the gap is as accurate as that difference.
     feature_names : ndarray of object or None
-        The labels of a frame's columns; `predict` finds them by name.
+        Column labels of a frame, by which `predict` matches columns.
     """
 
     alpha: float
@@ -95,7 +96,7 @@ class Solution:
 
     @property
     def converged(self) -> bool:
-        """Whether the gap met the tolerance."""
+        """Return whether the gap is at most the tolerance."""
         return self.status == Status.CONVERGED
 
     @property
@@ -109,19 +110,20 @@ class Solution:
         Parameters
         ----------
         X : array-like, sparse, frame or Design, (n_samples, n_features)
-            The columns of a frame are found by name, if the model was fitted to named columns;
-            columns that it does not know are passed over. Those of an array are taken in order.
+            Columns of a frame are matched by name, if the model was fitted to named columns;
+            columns unknown to the model are ignored. Those of an array are taken in order.
 
         Raises
         ------
         ValueError, TypeError
-            For columns that are missing, and for X that is not finite numbers.
+            For missing columns, and for X that is not finite numbers.
         """
         return np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
 
     def selected(self) -> list[tuple[Any, Any]]:
-        """(name or index, coefficient or those of all tasks) of the nonzero ones, the largest
-        first."""
+        """Return (name or index, coefficient or coefficients of all tasks) of the nonzero features,
+        the largest first.
+        """
         coef = self.coef.T
         sizes = np.abs(coef) if coef.ndim == 1 else np.sqrt(np.square(coef).sum(axis=1))
         support = np.flatnonzero(sizes)
@@ -151,10 +153,10 @@ class Path:
     seconds : float
         Wall time of the whole path, data checks included.
     strategy : str
-        How X was used in the end: as in `Solution`.
+        How X was used at the end: as in `Solution`.
     feature_names : ndarray of str or None
 
-    The entries mean what they mean in `Solution`.
+    The entries are those of `Solution`.
     """
 
     alphas: Vector
@@ -181,7 +183,7 @@ class Path:
     def __getitem__(self, k: slice) -> Self: ...
 
     def __getitem__(self, k: int | slice) -> Solution | Self:
-        """The model at the k-th alpha; those of a slice are a path of their own."""
+        """Return the model at the k-th alpha; for a slice, a path of the models in it."""
         if isinstance(k, slice):
             return self.part(k)
         try:
@@ -208,12 +210,12 @@ class Path:
         )
 
     def part(self, chosen: slice) -> Self:
-        """The models at these positions as a path of their own.
+        """Return the models at these positions as a path.
 
         Raises
         ------
         ValueError
-            For a slice that goes backwards: the alphas of a path fall.
+            For a slice with a negative step: the alphas of a path fall.
         """
         if chosen.step is not None and chosen.step < 0:
             raise ValueError(f"The alphas of a path fall; {chosen} would make them rise.")
@@ -226,7 +228,7 @@ class Path:
 
     @property
     def converged(self) -> bool:
-        """Whether every alpha met its tolerance."""
+        """Return whether every alpha met its tolerance."""
         return bool(np.all(self.status == Status.CONVERGED))
 
     @property
@@ -235,10 +237,10 @@ class Path:
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])
 
     def coef_at(self, alpha: float | ArrayLike) -> Vector:
-        """Return the coefficients at any alpha of the path's range, (n_features,), or at several.
+        """Return the coefficients at any alpha in the path's range, (n_features,), or at several.
 
-        Linear in alpha between grid points: exact for the Lasso while the support does not change
-        in between, since its path is piecewise linear.
+        They are linear in alpha between grid points: exact for the Lasso while the support does not
+        change in between, since its path is piecewise linear.
 
         Parameters
         ----------
@@ -252,7 +254,7 @@ class Path:
         Raises
         ------
         ValueError, TypeError
-            If an alpha lies outside the path, or is no number.
+            If an alpha lies outside the path, or is not a number.
         """
         if np.ndim(alpha) == 0:
             return self._at(alpha)[0]
@@ -264,14 +266,14 @@ class Path:
         Parameters
         ----------
         X : array-like, sparse, frame or Design, (n_samples, n_features)
-            As in `Solution.predict`: the columns of frames are found by name.
+            As in `Solution.predict`: columns of frames are matched by name.
         alpha : float, array-like (n_alphas,) or None
-            In the path's range, as for `coef_at`; None: all of the path.
+            Within the path's range, as in `coef_at`; None: all alphas of the path.
 
         Raises
         ------
         ValueError, TypeError
-            For columns that are missing, X that is not finite numbers, alphas out of range.
+            For missing columns, X that is not finite numbers, alphas out of range.
         """
         if alpha is None:
             return self._predict(X, self.coefs, self.intercepts)
@@ -286,7 +288,7 @@ class Path:
         return _product(X, coefs, self.feature_names) + intercepts
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
-        """Nonzero features of the k-th model and their coefficients, (df,)."""
+        """Return the nonzero features of the k-th model and their coefficients, (df,)."""
         part = slice(self.coefs.indptr[k], self.coefs.indptr[k + 1])
         return self.coefs.indices[part], self.coefs.data[part]
 
@@ -309,7 +311,7 @@ class Path:
         return [self._at(each) for each in several.tolist()]
 
     def _at(self, alpha: Any) -> tuple[Vector, Any]:
-        if isinstance(alpha, np.ndarray):  # of no dimension
+        if isinstance(alpha, np.ndarray):  # zero-dimensional
             alpha = alpha.item()
         if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real):
             raise TypeError(f"alpha must be a real number, got {alpha!r} ({type(alpha).__name__}).")
@@ -344,7 +346,7 @@ class Path:
         return self.table()
 
     def table(self, rows: int | None = None) -> str:
-        """The table that glmnet users know, with the certificate beside it.
+        """Return a table like glmnet's, with the duality gap as a certificate.
 
         Df: nonzero coefficients; %Dev: percentage of deviance explained; gap/P0: duality gap
         relative to the null loss. `rows` limits the lines shown, spread evenly over the path.
@@ -366,18 +368,18 @@ class Path:
 class MultiTaskPath(Path):
     """Fitted models of several tasks along falling alphas.
 
-    Attributes are those of `Path`, but for
+    Attributes are those of `Path`, except for
 
     coefs : csc_array (n_features, n_alphas * n_tasks), in the units of X
         The n_tasks columns of the first alpha, then those of the second, ...
     intercepts : ndarray (n_alphas, n_tasks)
     df : ndarray (n_alphas,)
-        Features that are nonzero.
+        Number of features with a nonzero coefficient.
     """
 
     @property
     def n_tasks(self) -> int:
-        """Columns of y."""
+        """Number of tasks."""
         return int(self.intercepts.shape[1])
 
     def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
@@ -386,7 +388,7 @@ class MultiTaskPath(Path):
         return np.moveaxis(predicted + intercepts, 1, 2)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
-        """Nonzero features of the k-th model and their coefficients, (df, n_tasks)."""
+        """Return the nonzero features of the k-th model and their coefficients, (df, n_tasks)."""
         first, last = k * self.n_tasks, (k + 1) * self.n_tasks
         start, stop = self.coefs.indptr[[first, last]]
         w = self.coefs.data[start:stop].reshape(self.n_tasks, -1).T

@@ -1,7 +1,7 @@
 """Engines for weighted L2: factorisation, conjugate gradients, accelerated gradient.
 
-All work in the engine's units on `1/2 ||y - C u||^2 + 1/2 sum_j lambda_j u_j^2` and answer with
-the same certificate as coordinate descent; GradientEngine takes L1 parts and boxes as well.
+All work in the engine's units on `1/2 ||y - C u||^2 + 1/2 sum_j lambda_j u_j^2` and return the same
+certificate as coordinate descent; GradientEngine also supports L1 parts and bounds.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from softreg_fast.validation import as_start
 
 Vector = NDArray[np.float64]
 
-# Corrections by iterative refinement before a factorisation is given up.
+# Iterative refinement steps before a factorisation is abandoned.
 MOST_REFINEMENTS = 6
 
-# Where penalties of features differ by more, no factor of X'X plus them is right in all features:
-# descent then goes on from what it gives.
+# If penalties of features differ by more than this factor, no factor of X'X plus them is accurate
+# in all features: descent then continues from its solution.
 LARGEST_SPREAD = 1e12
 MOST_DESCENTS = 2_000
 
 
 class _CertifiedEngine:
-    """Coefficients with a residual, a gradient and a gap that coordinate descent computes."""
+    """Coefficients with a residual, a gradient and a gap computed by coordinate descent."""
 
     strategy: str
 
@@ -66,23 +66,23 @@ class _CertifiedEngine:
 
     @property
     def doubt(self) -> Doubt:
-        """Which of its certificates are to be computed from X once more."""
+        """Rules for which of this engine's certificates are recomputed from X."""
         return Doubt(False, self.strategy == "cholesky", False)
 
     def keep(self, status: int) -> None:
-        """Append the present fit to those that `kept` gives."""
+        """Append the current fit to those that `kept` returns."""
         self._record.keep(self, status)
 
     def kept(self) -> Kept:
-        """All fits so far."""
+        """Return all fits so far."""
         return self._record.kept()
 
     def count_nonzero(self) -> int:
-        """Number of coefficients that are not 0 in the fit kept last."""
+        """Return the number of nonzero coefficients of the last kept fit."""
         return self._record.count_nonzero()
 
     def start(self, u: Vector) -> None:
-        """Begin at these coefficients."""
+        """Set the starting coefficients."""
         self.coef[:] = u
 
 
@@ -98,8 +98,8 @@ class RidgeEngine(_CertifiedEngine):
         """Correct u by (C'C + diag(lambda))^-1 of the gradient until the gap is at most tol."""
         ridge = l2_strength * self.penalty.l2[self.free]
         self.n_epochs = 0
-        # That zero meets the tolerance is no reason not to make an exact factor; and to certify is
-        # to solve for what is not penalised, but not with the least norm.
+        # Even if u = 0 meets the tolerance, "cholesky" computes the exact solution; and certify
+        # fits the unpenalised coefficients, but not with the least norm.
         exact = self.strategy == "cholesky" and self.free.size > 0 and not self.coef.any()
         self.gap = np.inf if exact else self.state.certify(l1_strength, l2_strength)
         if self.gap <= tol or not self.free.size:
@@ -130,7 +130,7 @@ class RidgeEngine(_CertifiedEngine):
         return STALLED
 
     def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
-        # descent and Newton steps, which no spread of the penalties disturbs
+        # coordinate descent and Newton steps, which are insensitive to the spread of the penalties
         design = self.design
         kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else Engine
         engine = kind(
@@ -146,7 +146,7 @@ class RidgeEngine(_CertifiedEngine):
         return CONVERGED if self.gap <= tol else STALLED
 
     def _gap_from_X(self, l1_strength: float, l2_strength: float, enough: float) -> float:
-        # at a better dual point, that tiny penalties do not spoil
+        # at a better dual point, which stays accurate for tiny penalties
         l1, l2, lower, upper = self.penalty
         vectors = PenaltyVectors(l1_strength * l1, l2_strength * l2, lower, upper)
         return Certificate(self.design).of(self.coef, vectors, enough).gap
@@ -158,8 +158,8 @@ class RidgeEngine(_CertifiedEngine):
         return np.asarray(gradient)
 
     def _factorisations(self, ridge: Vector) -> Iterator[Callable[[], None]]:
-        # Cholesky first; where that fails or cannot reach the tolerance, the solution of least
-        # norm: in the units of X, as the limit of vanishing penalties is, or else in the engine's.
+        # Cholesky first; if that fails or cannot reach the tolerance, the solution of least norm:
+        # in the units of X, the limit of vanishing penalties, or else in the engine's.
         wide = self.free.size > self.design.n_samples
         way = self._by_samples if wide else self._by_features
         if ridge.any() or not wide:
@@ -198,8 +198,8 @@ class RidgeEngine(_CertifiedEngine):
         factorise: Callable[[Any], Callable[[Any], Any]],
         metric: Vector | float = 1.0,
     ) -> Callable[[], None]:
-        # With P the penalised features, U the others and delta the smallest lambda, we seek the
-        # residual delta a, whose a stays of the size of u_P where delta is next to nothing:
+        # With P the penalised features, U the others and delta the smallest lambda, solve for a,
+        # where delta a is the residual and a stays of the size of u_P even if delta is tiny:
         #     delta a + C_P u_P + C_U u_U = y,   u_P = delta / lambda_P C_P' a,   C_U' a = 0,
         # by M = (delta I + C_P diag(delta / lambda_P) C_P')^-1.  With nothing penalised P is all,
         # delta is 0, and the metric stands for delta / lambda.
@@ -295,7 +295,7 @@ class RidgeEngine(_CertifiedEngine):
         size = int(np.prod(shape))
         operator = LinearOperator((size, size), matvec=normal, dtype=np.float64)
         jacobi = LinearOperator((size, size), matvec=precondition, dtype=np.float64)
-        # Each round reduces what is left of the gradient by rtol; the gap falls with its square.
+        # Each round reduces the remaining gradient by rtol; the gap falls with its square.
         while self.n_epochs < max_iter:
             last = self.gap
             rtol = min(max(0.3 * np.sqrt(tol / self.gap), 1e-8), 0.1)
@@ -322,12 +322,12 @@ class RidgeEngine(_CertifiedEngine):
 
 
 class GradientEngine(_CertifiedEngine):
-    """Accelerated proximal gradient; the step is 1 / L with L from power iterations."""
+    """Accelerated proximal gradient; the step length is 1 / L with L from power iterations."""
 
     strategy = "gradient"
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
-        """Steps from the present coefficients until the gap is at most tol."""
+        """Take steps from the current coefficients until the gap is at most tol."""
         l1, l2, lower, upper = self.penalty
         design = self.design
         self.n_epochs = 0
@@ -359,7 +359,7 @@ class GradientEngine(_CertifiedEngine):
                 return CONVERGED
             after = self._objective(l1_strength, l2_strength)
             if not after <= before * (1.0 + 1e-14) + 1e-30:
-                curvature *= 2.0  # the power iterations had not found the largest eigenvalue
+                curvature *= 2.0  # the power iterations had underestimated the largest eigenvalue
             elif before - after <= 1e-15 * before and not self.gap < 0.9 * last:
                 return STALLED
             count = min(2 * count, 200)
@@ -383,26 +383,26 @@ def gradient_descent(
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Vector:
-    """Plain gradient descent on weighted L2, with a learning rate of the caller's choice.
+    """Run plain gradient descent on weighted L2, with a learning rate of the caller's choice.
 
-    With m samples (S the sum of their weights s, where given) it does, `n_iter` times,
+    With m samples (S the sum of their weights s, if given) it repeats, `n_iter` times,
 
         w += learning_rate * (X'(s * (y - X w)) / S - l2 * w),
 
     the gradient step for 1/(2S) sum_i s_i (y_i - x_i.w)^2 + 1/2 sum_j l2_j w_j^2. For the form
-    1/(2m) sum (X w - y)^2 + lambda/(2m) sum_j omega_j w_j^2 give l2 = lambda * omega / m. There is
-    no intercept, and nothing is centred or scaled: add a column of ones for an intercept. X is
-    read once an iteration. To minimise rather than to follow the iterates, use `solve` or `Ridge`.
+    1/(2m) sum (X w - y)^2 + lambda/(2m) sum_j omega_j w_j^2 pass l2 = lambda * omega / m. There is
+    no intercept, and nothing is centred or scaled: add a column of ones for an intercept. X is read
+    once per iteration. To minimise rather than to follow the iterates, use `solve` or `Ridge`.
 
     Parameters
     ----------
     X : array-like or sparse (n_samples, n_features)
     y : array-like (n_samples,)
     learning_rate : float > 0
-        The iterates converge when it is below 2 / (largest eigenvalue of X'SX/S + diag(l2)).
+        The iterates converge if it is below 2 / (largest eigenvalue of X'SX/S + diag(l2)).
     n_iter : int >= 0, default=1000
     l2 : float or array-like (n_features,), default=0.0
-        l2_j >= 0; inf holds w_j at 0.
+        l2_j >= 0; inf fixes w_j at 0.
     coef_init : array-like (n_features,) or None
         Starting point; None: zeros.
     sample_weight : array-like (n_samples,) or None

@@ -1,4 +1,4 @@
-"""RidgeCV, scikit-learn's contract: all alphas from one decomposition, leave-one-out or folds."""
+"""RidgeCV: a scikit-learn estimator; all alphas from one decomposition, leave-one-out or folds."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Vector = NDArray[np.float64]
 
 
 class RidgeCV(_LinearRegressor):
-    """Ridge with alpha chosen by leaving out each sample in turn, or by folds.
+    """Ridge with alpha chosen by leave-one-out or by k-fold cross-validation.
 
-    Minimises the objective of `Ridge`. One eigendecomposition serves all alphas, and the error on
-    a sample left out follows from the fit to all samples (`softreg_fast.spectrum`).
+    The objective is that of `Ridge`. One eigendecomposition serves all alphas, and the error on a
+    held-out sample follows from the fit to all samples (`softreg_fast.spectrum`).
 
     Parameters
     ----------
@@ -37,22 +37,23 @@ class RidgeCV(_LinearRegressor):
         All positive; with `cv` also 0.
     fit_intercept : bool, default=True
     scoring : str, callable or None
-        A scikit-learn scorer, which gets the sample weights. None: minus the mean squared error
+        A scikit-learn scorer, which receives the sample weights. None: minus the mean squared error
         (times the weights); with `cv`, R squared.
     cv : int, splitter, iterable of (train, test) or None
-        None leaves out each sample in turn.
+        None is leave-one-out cross-validation.
     gcv_mode : {None, "auto", "svd", "eigen"}
-        Accepted for compatibility: eigenvalues of the smaller of X'X and XX' serve every shape.
+        Accepted for compatibility: the eigenvalues of the smaller of X'X and XX' are used for every
+        shape.
     store_cv_results : bool, default=False
-        Keep `cv_results_`; not with `cv`.
+        Store `cv_results_`; not available with `cv`.
     alpha_per_target : bool, default=False
         Choose an alpha for each target.
     rule : {"min", "1se"}, default="min"
         "1se": the largest alpha whose score is within one standard error of the best, over samples
         (if scoring is None) or over folds.
     l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is taken by the names of
-        the features; those that it does not name have 1.
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+        features not named in it have 1.
     standardize : bool, default=False
         Penalise as if every column had unit variance; coefficients stay in the units of X.
     n_threads : int or None
@@ -61,18 +62,18 @@ class RidgeCV(_LinearRegressor):
     ----------
     alpha_ : float or ndarray (n_targets,) if alpha_per_target
     best_score_ : float or ndarray (n_targets,)
-        The score at alpha_.
+        Score at alpha_.
     scores_ : ndarray (n_alphas,) or (n_targets, n_alphas)
         All scores, in the order of `alphas`.
     cv_results_ : ndarray (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
-        Squared errors, weighted, of each sample left out; with `scoring` the predictions.
+        Weighted squared errors of each held-out sample; with `scoring` the predictions.
     coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, sparse_coef_
         As in `Ridge`.
 
     Raises
     ------
     ValueError, TypeError
-        From fit, for input that cannot be fitted or scored.
+        From `fit`, for input that cannot be fitted or scored.
 
     Examples
     --------
@@ -127,8 +128,8 @@ class RidgeCV(_LinearRegressor):
         y : array-like (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like (n_samples,), number or None
         **params
-            For scorer and splitter, with metadata routing; without it `groups` for the splitter, if
-            `cv` is an object with a method `split`.
+            Options of scorer and splitter, with metadata routing; without it `groups` for the
+            splitter, if `cv` is an object with a method `split`.
 
         Returns
         -------
@@ -182,7 +183,7 @@ class RidgeCV(_LinearRegressor):
     def _fit_to_all(
         self, spectrum: RidgeSpectrum, target: Design, weights: Vector, alpha: float
     ) -> Any:
-        # from the solution by eigenvalues, which has only to be certified
+        # start from the solution by eigenvalues, which only needs to be certified
         return solve_design(
             target,
             Penalty(l2=ridge_strengths(weights, alpha, target)),
@@ -208,7 +209,7 @@ class RidgeCV(_LinearRegressor):
             self.__dict__.pop("cv_results_", None)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """What scorer and splitter may be given; see scikit-learn's guide to metadata routing."""
+        """Return the routing of `fit` parameters to scorer and splitter (metadata routing)."""
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         router.add(
             scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score")
@@ -224,14 +225,14 @@ class RidgeCV(_LinearRegressor):
 
 
 class _Search:
-    """Scores of all alphas, of all targets together or of each.
+    """Scores of all alphas, for all targets jointly or for each.
 
     Attributes
     ----------
     scores, spread : ndarray (n_choices, n_alphas)
         Means over folds or samples, and their standard errors; n_choices is 1 if `together`.
     by_sample : ndarray (n_targets, n_samples, n_alphas)
-        Squared errors or predictions of samples left out, if they were to be kept.
+        Squared errors or predictions of held-out samples, if they are to be stored.
     """
 
     @with_hints
@@ -255,7 +256,7 @@ class _Search:
         self.scores, self.spread = np.empty(shape), np.zeros(shape)
 
     def chosen(self, rule: str) -> NDArray[np.intp]:
-        """Index of the alpha that the rule chooses, (n_choices,)."""
+        """Return the index of the alpha that the rule chooses, (n_choices,)."""
         best = np.argmax(self.scores, axis=1)
         if rule == "1se":
             each = np.arange(len(best))
@@ -265,13 +266,13 @@ class _Search:
         return np.asarray(best)
 
     def leave_one_out(self, spectrum: RidgeSpectrum, keep: bool) -> None:
-        """Leave out each sample in turn."""
+        """Compute the leave-one-out scores."""
         n = self.design.n_samples
         if n == 1:
             raise ValueError("X has n_samples=1; at least 2 are needed to leave one out.")
         if self.scoring is not None or keep:
             self.by_sample = np.empty((len(self.targets), n, len(self.alphas)))
-        sums = np.zeros((2, *self.scores.shape))  # of the samples' losses and their squares
+        sums = np.zeros((2, *self.scores.shape))  # of the samples' losses and of their squares
         y = np.array([target.y for target in self.targets])
         for rows, errors in spectrum.left_out(self.targets, self.alphas):
             if self.scoring is not None:
@@ -290,17 +291,17 @@ class _Search:
         self.spread = np.sqrt(variance / n)
 
     def _weight(self, rows: slice) -> Vector:
-        # sample weights as given
+        # sample weights as given by the user
         if self.design.weight is None:
             return np.full(rows.stop - rows.start, self.design.weight_sum / self.design.n_samples)
         unit = self.design.weight_sum / self.design.n_samples
         return np.asarray(self.design.weight[rows] * unit)
 
     def over_folds(self, pairs: list[Any], l2_weights: Vector) -> None:
-        """Train on some samples, test on others."""
+        """Compute the scores on the test samples of every fold."""
         folds = make_folds(pairs, self.design.n_samples)
         training = Training(self.targets[0], folds)
-        unit = self.design.weight_sum / self.design.n_samples  # of the weights that Training has
+        unit = self.design.weight_sum / self.design.n_samples  # unit of the weights in Training
         scores = []
         for k, fold in enumerate(folds):
             first = training.design_of(k)
@@ -313,7 +314,7 @@ class _Search:
             self.spread = np.std(scores, axis=0, ddof=1) / np.sqrt(len(folds))
 
     def _scores(self, rows: NDArray[np.intp], predicted: Any, where: str) -> NDArray[np.float64]:
-        # by the scorer, of predictions (n_targets, n_rows, n_alphas)
+        # scores of predictions (n_targets, n_rows, n_alphas) by the scorer
         y = np.array([target.y[rows] for target in self.targets])
         n = self.design.n_samples
         options = {k: np.broadcast_to(np.asarray(v), n)[rows] for k, v in self.score_params.items()}

@@ -1,4 +1,4 @@
-"""scikit-learn's metadata routing: what splitters and scorers are given."""
+"""scikit-learn's metadata routing of parameters to splitters and scorers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils.metadata_routing import process_routing
 
-try:  # private, but what every meta-estimator outside scikit-learn asks
+try:  # private, but used by all meta-estimators outside scikit-learn
     from sklearn.utils._metadata_requests import _routing_enabled
 except ImportError:  # pragma: no cover
 
@@ -17,15 +17,15 @@ except ImportError:  # pragma: no cover
 def routed(
     estimator: Any, sample_weight: Any, params: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the splitter and the scorer of a fit with these parameters get.
+    """Return the parameters of a fit for the splitter and for the scorer.
 
-    Without metadata routing a splitter gets `groups`, the scorer `sample_weight`. A number of
-    folds, None and given folds have no use for groups.
+    Without metadata routing a splitter gets `groups`, the scorer `sample_weight`. If cv is a number
+    of folds, None or given folds, groups are not used.
 
     Raises
     ------
     ValueError
-        For parameters that nothing takes.
+        For parameters that neither accepts.
     """
     if sample_weight is not None:
         params = {**params, "sample_weight": sample_weight}

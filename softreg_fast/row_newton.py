@@ -1,4 +1,4 @@
-"""Newton steps on the rows of a multi-task fit that are not 0."""
+"""Newton steps on the nonzero rows of a multi-task fit."""
 
 from __future__ import annotations
 
@@ -17,39 +17,40 @@ from softreg_fast.threads import blas_threads_for
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
-# Up to so many rows, and multiplications, BLAS and LAPACK wake no thread by themselves.
+# Up to this many rows, and multiplications, BLAS and LAPACK use a single thread by default.
 LARGEST_FOR_NO_THREADS = 40
 LARGEST_WITHOUT_THREADS = 100_000
 
-# What is added to the diagonal, whose entries are 1 and more, where the Hessian is singular to
-# float64; a hundred times more until it is not.
+# Smallest ridge added to the diagonal, whose entries are at least 1, if the Hessian is singular to
+# float64; it is multiplied by 100 until the Hessian is regular.
 SMALLEST_RIDGE = 1e-11
 
-# LAPACK needs a tenth of a second for an inverse of this size; beyond, columns come in pieces, for
-# three times the work.
+# LAPACK needs a tenth of a second for an inverse of this size; beyond, columns are computed in
+# blocks, for three times the work.
 LARGEST_INVERSE_AT_ONCE = 1600
 
 _inverse_from_factor = get_lapack_funcs("potri", dtype=np.float64)
 
 
-# A pivot this small beside the diagonal entry that it began with is rounding.
+# A pivot this small relative to its original diagonal entry is rounding error.
 SMALLEST_PIVOT = 1e-12
-SMALLEST_SCALED_PIVOT = 1e-14  # of the second matrix, which is small where rows are
+SMALLEST_SCALED_PIVOT = 1e-14  # of the second matrix, which is small where rows are short
 
-# A step is taken whole where the objective rises at its end by no more than this part of how fast
-# it falls at its beginning.
+# A full step is taken if the slope of the objective at its end is at most this fraction of the
+# descent rate at its start.
 LARGEST_RISE = 0.1
 
-# The length of a shortened step, to so many of its digits.
+# Relative accuracy of the length of a shortened step.
 STEP_ACCURACY = 1e-14
 
-# A row that such a step leaves so much shorter has arrived at 0.
+# A row whose length such a step reduces to at most this fraction is set to 0.
 ARRIVED = 1e-8
 
 
 class Rows(NamedTuple):
     """Rows u_a of U (n_tasks, k) with slopes Z = C'R (n_tasks, k), and their penalty
-    l1_a ||u_a|| + ridge_a / 2 ||u_a||^2."""
+    l1_a ||u_a|| + ridge_a / 2 ||u_a||^2.
+    """
 
     U: Matrix
     Z: Matrix
@@ -58,7 +59,7 @@ class Rows(NamedTuple):
 
     @property
     def curvature(self) -> Vector:
-        """l1_a / ||u_a||; 0 where l1_a is, and for one task, where nothing bends."""
+        """l1_a / ||u_a||; 0 if l1_a is 0, and for one task, where the penalty has no curvature."""
         bent = (self.l1 > 0.0) & (len(self.U) > 1)
         return np.divide(self.l1, lengths(self.U), out=np.zeros(len(self.l1)), where=bent)
 
@@ -69,7 +70,7 @@ class Rows(NamedTuple):
         return self.Z - (self.ridge + pull) * self.U
 
     def change(self, new: Matrix, way: Matrix) -> float:
-        """By how much the objective is larger at `new`, with Z - way there."""
+        """Return the increase of the objective at `new`, where the slopes are Z - way."""
         D = new - self.U
         squares = np.square(new).sum(axis=0) - np.square(self.U).sum(axis=0)
         loss = np.sum(D * (0.5 * way - self.Z))
@@ -78,15 +79,15 @@ class Rows(NamedTuple):
 
 
 def lengths(U: Matrix) -> Vector:
-    """||u_a|| of every column of U."""
+    """Return ||u_a|| of every column of U."""
     return np.asarray(np.sqrt(np.square(U).sum(axis=0)))
 
 
 class NewtonSteps:
-    """Newton steps that keep the factors of the Hessian while these serve.
+    """Newton steps that reuse the factors of the Hessian while these are accurate enough.
 
-    A step with factors from nearby costs a few products with them where new factors cost as much
-    as some twenty such steps, and near the optimum each still brings a digit or two.
+    A step with nearby factors costs a few products with them, whereas new factors cost as much as
+    about twenty such steps, and near the optimum each still gains a digit or two.
     """
 
     def __init__(self) -> None:
@@ -96,12 +97,12 @@ class NewtonSteps:
     def step(
         self, gram: Matrix, members: NDArray[np.intp], at: Rows, fresh: bool = True
     ) -> tuple[Matrix, Matrix]:
-        """New rows for `members`, where the objective is smaller, and what all slopes lose by that.
+        """Return new rows for `members` with a smaller objective, and the decrease of all slopes.
 
-        The Newton step.  Rows that it takes past 0 end there, if the objective falls; otherwise the
-        step is shortened to where the objective is smallest on the way.  Where columns depend on
-        each other the step leads far along what leaves the fit as it is, and that is where a row
-        is 0.
+        This is the Newton step. Rows that it takes past 0 are set to 0 if the objective falls;
+        otherwise the step is shortened to the minimum of the objective along it. If columns are
+        linearly dependent the step is long in directions that leave the fit unchanged, and the
+        minimum along it is where a row is 0.
 
         Parameters
         ----------
@@ -111,8 +112,8 @@ class NewtonSteps:
         at : Rows
             The members' rows.
         fresh : bool
-            Factors of their own for this step; otherwise those of the last step with the same
-            members do.
+            Compute new factors for this step; otherwise those of the last step with the same
+            members are reused.
 
         Returns
         -------
@@ -140,11 +141,11 @@ class NewtonSteps:
 
 
 def blas_threads_of_steps(size: int, n_tasks: int) -> AbstractContextManager[Any]:
-    """The context for Newton steps on so many rows.
+    """Return the context for Newton steps on `size` rows.
 
-    One thread for what takes a few hundredths of a second at most: several wait for each other,
-    spinning, as soon as anybody else wants a core. BLAS itself takes one for the smallest, and is
-    left alone then: to set its threads takes longer than such a step.
+    One thread is used for work of at most a few hundredths of a second: several would spin waiting
+    for each other as soon as another process needs a core. BLAS itself uses one for the smallest
+    sizes, and its setting is left unchanged then: changing it takes longer than such a step.
     """
     if size <= LARGEST_FOR_NO_THREADS and n_tasks * size**2 <= LARGEST_WITHOUT_THREADS:
         return nullcontext()
@@ -152,7 +153,7 @@ def blas_threads_of_steps(size: int, n_tasks: int) -> AbstractContextManager[Any
 
 
 def _length(at: Rows, D: Matrix, way: Matrix) -> float:
-    # where the objective, convex along D, is smallest: at 1, or before
+    # step length in [0, 1] that minimises the objective, which is convex along D
     first, second = -np.sum(at.Z * D), np.sum(D * way)
     uu, ud, dd = ((a * b).sum(axis=0) for a, b in ((at.U, at.U), (at.U, D), (D, D)))
 
@@ -173,10 +174,10 @@ def _length(at: Rows, D: Matrix, way: Matrix) -> float:
 def hessian_solver(
     gram: Matrix, U: Matrix, ridge: Vector, curvature: Vector
 ) -> Callable[[Matrix], Matrix]:
-    """G -> D with Hessian D = G, for the smooth function that the objective is on these rows.
+    """Return the map G -> D with Hessian D = G, for the objective, which is smooth on these rows.
 
     With Q the Gram matrix, e_a the direction u_a / ||u_a|| of row a and c_a its curvature
-    l1_a / ||u_a||, the Hessian takes D to
+    l1_a / ||u_a||, the Hessian maps D to
 
         (Q + diag(ridge + c)) D' - [ c_a e_a (e_a . d_a) ]_a.
 
@@ -192,9 +193,9 @@ def hessian_solver(
     ----------
     gram : ndarray (k, k)
     U : ndarray (n_tasks, k)
-        The rows; G and D have this shape too.
+        The rows; G and D have the same shape.
     ridge, curvature : ndarray (k,)
-        Both >= 0; 0 in curvature where the penalty has none.
+        Both >= 0; curvature is 0 where the penalty has none.
     """
     more = 0.0
     while True:
@@ -231,7 +232,7 @@ def _solver(
 
 
 def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
-    # its Cholesky factor; LinAlgError if a pivot is so small beside its diagonal entry
+    # return its Cholesky factor; raise LinAlgError if a pivot is tiny next to its diagonal entry
     L = lower_factor(matrix)
     if np.any(np.diag(L) ** 2 <= smallest * np.diag(matrix)):
         raise np.linalg.LinAlgError("singular to float64")
@@ -239,7 +240,7 @@ def _independent_factor(matrix: Matrix, smallest: float) -> Matrix:
 
 
 def _inverse(L: Matrix) -> Matrix:
-    # (L L')^-1, in pieces between which Ctrl-C is seen where it takes long
+    # (L L')^-1; if it takes long, in blocks between which Ctrl-C is noticed
     size = len(L)
     if size <= LARGEST_INVERSE_AT_ONCE:
         lower, _ = _inverse_from_factor(L, lower=1)

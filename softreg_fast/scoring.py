@@ -1,4 +1,4 @@
-"""Scores of predictions that have been made already, by scikit-learn's scorers."""
+"""Scores of existing predictions by scikit-learn's scorers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Vector = NDArray[np.float64]
 
 
 class _Known(RegressorMixin, BaseEstimator):
-    """A model that has made its predictions."""
+    """An estimator that returns given predictions."""
 
     def __init__(self, predictions: Any = None) -> None:
         self.predictions = predictions
@@ -37,27 +37,28 @@ def scores_of(
     where: str,
     **score_params: Any,
 ) -> Vector:
-    """Scores of several models on some samples.
+    """Return the scores of several models on some samples.
 
     Parameters
     ----------
     scoring : str or callable
-        A scikit-learn scorer. One that is no function of predictions gets these rows of X.
+        A scikit-learn scorer. One that is not based on a function of predictions gets these rows of
+        X.
     y : ndarray (n_rows,) or (n_rows, n_targets)
     predictions : ndarray (..., n_models), otherwise as y
     where : str
-        Which samples these are, for messages.
+        Description of the samples, for messages.
     **score_params
-        For the scorer, such as sample_weight.
+        Options of the scorer, such as sample_weight.
 
     Raises
     ------
     ValueError, TypeError
-        If the scorer fails or gives anything but a finite number.
+        If the scorer fails or returns anything but a finite number.
     """
     scorer = check_scoring(_Known(), scoring=scoring)
     X = np.empty((len(rows), 0))
-    if callable(scoring) and not hasattr(scoring, "_score_func"):  # may want to see them
+    if callable(scoring) and not hasattr(scoring, "_score_func"):  # may need X
         X = design.X.tocsr()[rows] if sp.issparse(design.X) else design.X[rows]
         score_params = {}
     scores = np.empty(predictions.shape[-1])
@@ -79,5 +80,5 @@ def scores_of(
 
 
 def name_of(scoring: Any) -> str:
-    """What a scorer is called."""
+    """Return the name of a scorer."""
     return str(getattr(scoring, "__name__", scoring))

@@ -25,11 +25,11 @@ from softreg_fast.workers import Workers, workers_for
 
 Vector = NDArray[np.float64]
 
-# Alphas between two looks at the errors, when the folds go along the grid together.
+# Alphas between two checks of the errors, when the folds advance along the grid together.
 ALPHAS_AT_ONCE = 5
 
-# An error that falls by less than this share of it in a block of alphas, with all features in, has
-# come to that of least squares; where features are missing, so many blocks have to pass.
+# An error that falls by less than this fraction in a block of alphas has settled: at once if all
+# features are in (it has reached that of least squares), otherwise after BLOCKS_OF_REST blocks.
 SETTLED = 1e-5
 BLOCKS_OF_REST = 4
 
@@ -37,23 +37,23 @@ BLOCKS_OF_REST = 4
 class Search:
     """The grid of gammas, l1_ratios and alphas, and all fits on it.
 
-    With eps="auto" the grid of an l1_ratio goes on, at the same ratio of alphas, while the
+    With eps="auto" the grid of an l1_ratio is extended, at the same ratio of alphas, while the
     smallest error is among the newest ones.
 
     Attributes
     ----------
     alphas : ndarray (n_l1_ratios, n_alphas)
-        As far as any grid could go; `trimmed` has those that were reached.
+        As far as any grid may be extended; `trimmed` returns those that were reached.
     reached : int
-        How many these are.
+        Number of alphas reached.
     best : (gamma, l1_ratio, alpha)
-        Indices of the smallest mean error, when it has been found.
+        Indices of the smallest mean error, once known.
     n_first : int
-        Alphas that are tried whatever the errors.
+        Number of alphas that are tried whatever the errors.
     most : ndarray (n_l1_ratios,)
-        Alphas that each grid may come to.
+        Largest number of alphas of each grid.
     ended : list of str
-        What ended the grid of each l1_ratio, as `CVPath.end` has it.
+        Reason why the grid of each l1_ratio ended, as in `CVPath.end`.
     stopped : bool
         Whether a watcher has ended a path.
     """
@@ -104,22 +104,25 @@ class Search:
 
     @property
     def n_fits(self) -> int:
-        """Alphas times l1_ratios that every fold is fitted at."""
+        """Number of alphas times l1_ratios at which every fold is fitted."""
         return self.n_first * len(self.l1_ratios)
 
     def end_of(self, ratio: int) -> str:
-        """What ended the grid of the l1_ratio with this index."""
+        """Return why the grid of the l1_ratio with this index ended."""
         return "watcher" if self.stopped else self.ended[ratio]
 
     def trimmed(self, errors: NDArray[np.float64]) -> tuple[Any, Any]:
-        """Alphas and errors as far as any grid has come."""
+        """Return alphas and errors up to the longest grid reached."""
         n = self.reached
         return self.alphas[:, :n].copy(), errors[:, :, :n].copy()
 
     def run(
         self, design: Design, ratio: int, precompute: Any, before: Path | None = None
     ) -> PathRun:
-        """The path of the l1_ratio with this index, still to be fitted, or what comes after it."""
+        """Return the unfitted path of one l1_ratio, or its continuation after `before`.
+
+        `ratio` is the index of the l1_ratio.
+        """
         known = self.vectors[ratio], PenaltyVectors(*design.to_engine(*self.vectors[ratio]))
         last = self.n_first if before is None else self.most[ratio]
         return PathRun(
@@ -136,7 +139,7 @@ class Search:
     def by_criterion(
         self, criterion: Criterion, precompute: Any, teller: Any
     ) -> tuple[NDArray[np.float64], Path]:
-        """Values of a criterion as errors of one fold, and the path at the best l1_ratio."""
+        """Return a criterion's values as errors of one fold, and the path at the best l1_ratio."""
         errors = np.full((1, *self.alphas.shape, 1), np.nan)
         paths = [
             self._criterion_path(ratio, criterion, errors[:, ratio], precompute, teller)
@@ -155,7 +158,7 @@ class Search:
         precompute: Any,
         teller: Any,
     ) -> Path:
-        # the path of an l1_ratio; its values (1, n_alphas, 1) are filled
+        # return the path of an l1_ratio and fill in its values (1, n_alphas, 1)
         scaled = PenaltyVectors(*self.design.to_engine(*self.vectors[ratio]))
         run = self.run(self.design, ratio, precompute)
         tell = teller(self.name_of("all samples", ratio))
@@ -183,8 +186,11 @@ class Search:
         patience: int | None,
         teller: Any,
     ) -> tuple[NDArray[np.float64], list[Path], Path]:
-        """Errors on the test samples; the folds' paths and that of all samples where they are
-        smallest."""
+        """Return the errors on the test samples, and the paths where they are smallest.
+
+        The paths are those of the folds and that of all samples, at the gamma and l1_ratio with the
+        smallest mean error.
+        """
         n_folds = len(training.folds)
         errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
         of_folds = precompute if isinstance(precompute, bool | str) else "auto"
@@ -193,7 +199,7 @@ class Search:
             _FoldSearch(self, training, k, errors[..., k], scoring, of_folds, teller, crew)
             for k in range(n_folds)
         ]
-        runs: list[PathRun] = []  # on all samples, beside the folds
+        runs: list[PathRun] = []  # on all samples, alongside the folds
 
         def fit_whole() -> None:
             design = self.design.with_threads(crew.share(self.design))
@@ -220,7 +226,7 @@ class Search:
     def _together(
         self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
     ) -> None:
-        # along the grid, until the mean errors do not fall any more
+        # advance along the grid until the mean errors do not fall any more
         for ratio in range(len(self.l1_ratios)):
             crew.map(partial(_FoldSearch.begin, ratio=ratio), folds)
             for _ in range(0, self.n_first, ALPHAS_AT_ONCE):
@@ -241,14 +247,14 @@ class Search:
         return bool(reached.size and reached[-1] - int(np.argmin(mean)) >= patience)
 
     def _is_falling(self, errors: NDArray[np.float64]) -> bool:
-        # whether a grid that may go on has its smallest error at the end
+        # whether a grid that may be extended has its smallest error at the end
         may = self.alphas.shape[1] > self.n_first > 1
         return may and bool(np.argmin(self._smallest(errors)) == self.n_first - 1)
 
     def _go_on_together(
         self, ratio: int, folds: list[_FoldSearch], errors: NDArray[np.float64], crew: Workers
     ) -> None:
-        # all folds beyond the first end of the grid, from where their paths are
+        # extend all folds beyond the first end of the grid, from the end of their paths
         def advance(n: int) -> list[Path]:
             return crew.map(lambda fold: fold.advance(n), folds)
 
@@ -259,7 +265,7 @@ class Search:
     def _go_on(
         self, ratio: int, errors: NDArray[np.float64], advance: Callable[[int], list[Path]]
     ) -> None:
-        # block by block, until a block has no smaller error, or nothing more is to be gained
+        # block by block, until a block has no smaller error, or no further gain is possible
         block = block_of(self.alphas[ratio])
         smallest = []  # after each block
         for start in range(self.n_first, self.most[ratio], block):
@@ -301,13 +307,13 @@ class Search:
         run.alphas = self.alphas[ratio, : max(self.n_first, reached)]
         if run.position < reached and not run.stopped:
             run.advance(reached - run.position, teller(name))
-        run.advance(max(k + 1 - run.position, 0))  # were it stopped before
+        run.advance(max(k + 1 - run.position, 0))  # in case it was stopped before
         fits = self.blends(run)[gamma]
         warn_of_missed(fits, run.max_iter)
         return fits
 
     def blends(self, run: PathRun, fits: Path | None = None) -> list[Path]:
-        """The fits of a run, or some of them, at every gamma."""
+        """Return the fits of a run, or the given ones, at every gamma."""
         fits = run.path() if fits is None else fits
         if len(self.gammas) == 1 and self.gammas[0] == 1.0:
             return [fits]
@@ -325,7 +331,7 @@ def _do(job: Callable[[], None]) -> None:
 
 
 class _FoldSearch:
-    """One fold on the whole grid: its design, the path under way, its part of the errors.
+    """One fold on the whole grid: its design, its current path, its part of the errors.
 
     Attributes
     ----------
@@ -353,11 +359,11 @@ class _FoldSearch:
         self.teller = teller
         self.crew = crew
         self.blends: list[list[Path]] = []
-        self._lasts: list[Path] = []  # the newest fits of each l1_ratio, whatever the gamma
+        self._lasts: list[Path] = []  # the newest fits of each l1_ratio, before blending
         self._design: Design | None = None
 
     def run(self) -> None:
-        """The whole grid."""
+        """Fit the whole grid."""
         for ratio in range(len(self.search.l1_ratios)):
             self.begin(ratio)
             self.advance(self.search.n_first)
@@ -365,7 +371,7 @@ class _FoldSearch:
         self._design = None
 
     def begin(self, ratio: int, before: Path | None = None) -> None:
-        """Prepare the path of an l1_ratio, or what comes after it."""
+        """Prepare the path of an l1_ratio, or its continuation after `before`."""
         if self._design is None:
             share = self.crew.share(self.search.design)
             self._design = self.training.design_of(self.k, share)
@@ -375,16 +381,16 @@ class _FoldSearch:
         self._tell = self.teller(name)
 
     def resume(self, ratio: int) -> None:
-        """Prepare what comes after the path of an l1_ratio."""
+        """Prepare the continuation of the path of an l1_ratio."""
         self.begin(ratio, self._lasts[ratio])
 
     @property
     def stopped(self) -> bool:
-        """Whether a watcher has ended the path under way."""
+        """Return whether a watcher has ended the current path."""
         return self._run.stopped
 
     def advance(self, n: int) -> Path:
-        """Fit the next n alphas and test them; the new fits."""
+        """Fit and test the next n alphas, and return the new fits."""
         start, first = self._run.position, self._run.first
         self._run.advance(n, self._tell)
         fits = self._run.path()
@@ -397,14 +403,14 @@ class _FoldSearch:
         return self._fits
 
     def end(self) -> None:
-        """Keep the path."""
+        """Store the path."""
         self.search.stopped |= self.stopped
         self.blends.append(self._all_blends())
         self._lasts.append(self._fits)
         del self._run, self._newest, self._fits
 
     def end_again(self) -> None:
-        """Keep what came after the path."""
+        """Append the continuation to the stored path."""
         self.search.stopped |= self.stopped
         beyond = self._all_blends()
         former = self.blends[self._ratio]
@@ -429,7 +435,7 @@ def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
 
 
 def _joined(a: Path, b: Path) -> Path:
-    # one path after the other
+    # concatenate two paths
     by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
     both: dict[str, Any] = {
         name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in by_alpha
@@ -439,7 +445,7 @@ def _joined(a: Path, b: Path) -> Path:
 
 
 def mean_over(errors: NDArray[np.float64], fold_weights: Vector | None) -> NDArray[np.float64]:
-    """The mean over the folds, the last axis, each with its weight; None: all the same."""
+    """Return the mean over the folds, the last axis, with these weights; None: all equal."""
     if fold_weights is None:
         return np.asarray(errors.mean(axis=-1))
     return np.asarray(np.average(errors, axis=-1, weights=fold_weights))
@@ -448,7 +454,7 @@ def mean_over(errors: NDArray[np.float64], fold_weights: Vector | None) -> NDArr
 def best_of(
     errors: NDArray[np.float64], fold_weights: Vector | None = None
 ) -> tuple[int, int, int]:
-    """(gamma, l1_ratio, alpha) with the smallest mean error, the first where several have it."""
+    """Return (gamma, l1_ratio, alpha) of the smallest mean error, the first in case of ties."""
     mean = mean_over(errors, fold_weights)
     gamma, ratio, k = np.unravel_index(int(np.nanargmin(mean)), mean.shape)
     return int(gamma), int(ratio), int(k)

@@ -2,8 +2,8 @@
 
 Everything is in the engine's units (docs/mathematics.md, 5 and 10): B = sqrt(s) C with the columns
 of a Design, t = sqrt(s) times its target, and per feature a weight omega of the penalty
-alpha/2 sum_j omega_j u_j^2. What the intercept and the unpenalised columns F explain is projected
-out of the others, P:
+alpha/2 sum_j omega_j u_j^2. The intercept and the unpenalised columns F are projected out of the
+others, P:
 
     A = M B_P diag(omega_P)^-1/2,   M = I - projection on (sqrt(s), B_F),   A'A = V Lambda V'.
 
@@ -28,20 +28,20 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# A sample that takes all but this share of a fit without penalty is fitted by itself alone.
+# A sample whose 1 - h_ii in the unpenalised fit is below this determines a coefficient alone.
 SMALLEST_FREEDOM = 1e-10
 
 
 class RidgeSpectrum(ABC):
-    """What all alphas share; made by `ridge_spectrum`.
+    """The parts of a ridge fit shared by all alphas; made by `ridge_spectrum`.
 
     Attributes
     ----------
     design : Design
-        Its target is not looked at.
+        Its target is not used.
     eigenvalues : ndarray (rank,), Lambda
     penalised, free : ndarray of int
-        Features; those excluded or constant are in neither.
+        Feature indices; excluded and constant features are in neither.
     """
 
     eigenvalues: Vector
@@ -57,20 +57,20 @@ class RidgeSpectrum(ABC):
 
     @abstractmethod
     def _decompose(self) -> None:
-        """Find eigenvalues and what goes with them."""
+        """Compute the eigenvalues and the related matrices."""
 
     @abstractmethod
     def _parts(self, target: Design, alphas: Vector) -> Iterator[tuple[Index, Matrix]]:
-        """Features and their coefficients u at each alpha, until all are given."""
+        """Yield features and their coefficients u at each alpha, until all are given."""
 
     @abstractmethod
     def _left_out(
         self, targets: list[Design], alphas: Vector
     ) -> Iterator[tuple[slice, list[Matrix], Matrix]]:
-        """Rows, residuals for each target and 1 - h_ii, at each alpha, until all are given."""
+        """Yield rows, residuals for each target and 1 - h_ii, at each alpha, for all rows."""
 
     def _shares(self, alphas: Vector) -> Matrix:
-        # (Lambda + alpha)^-1, (rank, n_alphas); 0 where that is infinite but for rounding
+        # (Lambda + alpha)^-1, (rank, n_alphas); 0 where it would be infinite but for rounding
         smallest = (
             len(self.eigenvalues) * np.finfo(np.float64).eps * self.eigenvalues.max(initial=0.0)
         )
@@ -89,7 +89,7 @@ class RidgeSpectrum(ABC):
         return np.asarray(self.root * ((target.y - target.y_mean) / target.y_norm))
 
     def coef(self, target: Design, alpha: float) -> Vector:
-        """Coefficients in the units of X at one alpha, (n_features,).
+        """Return the coefficients in the units of X at one alpha, (n_features,).
 
         `target` is the Design of the spectrum with a target.
         """
@@ -100,7 +100,7 @@ class RidgeSpectrum(ABC):
         return w
 
     def predictions(self, target: Design, rows: Index, alphas: Vector) -> Matrix:
-        """Predictions for these rows of X, (n_rows, n_alphas)."""
+        """Return the predictions for these rows of X, (n_rows, n_alphas)."""
         design, X = self.design, self.design.X
         out = np.full((len(rows), len(alphas)), target.y_mean)
         with blas_threads_for(design.n_samples):
@@ -119,11 +119,11 @@ class RidgeSpectrum(ABC):
     def left_out(
         self, targets: list[Design], alphas: Vector
     ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """y_i less its prediction by the model fitted without sample i, in blocks of rows.
+        """Yield y_i minus its prediction by the model fitted without sample i, in blocks of rows.
 
-        With the hat matrix H of the weighted fit that is (y_i - x_i.w - b) / (1 - h_ii), no fit
-        needed; a sample without weight is not in the fit anyway. With standardisation the scale of
-        the columns stays that of all samples.
+        With the hat matrix H of the weighted fit these are (y_i - x_i.w - b) / (1 - h_ii), without
+        another fit; a sample of weight 0 is not in the fit anyway. With standardisation the scale
+        of the columns remains that of all samples.
 
         Yields
         ------
@@ -132,7 +132,7 @@ class RidgeSpectrum(ABC):
         Raises
         ------
         ValueError
-            If an unpenalised coefficient depends on a single sample: without it, it has no value.
+            If an unpenalised coefficient depends on a single sample, without which it is undefined.
 
         References
         ----------
@@ -153,7 +153,7 @@ class RidgeSpectrum(ABC):
                 yield rows, errors
 
     def _freedom_of(self, rows: slice, explained: Vector) -> Vector:
-        # what the intercept and the free features leave of each sample; `explained` by the latter
+        # 1 - h_ii of the intercept and the free features; `explained`: h_ii of the latter
         freedom = 1.0 - explained
         if self.design.fit_intercept:
             freedom = freedom - self.root[rows] ** 2 / self.design.n_samples
@@ -167,7 +167,7 @@ class RidgeSpectrum(ABC):
 
 
 class _FeatureSpectrum(RidgeSpectrum):
-    """From X'X, for no more features than samples."""
+    """Spectrum of X'X, for at most as many features as samples."""
 
     def _decompose(self) -> None:
         gram, P, F = self.design.gram, self.penalised, self.free
@@ -211,11 +211,11 @@ class _FeatureSpectrum(RidgeSpectrum):
 
 
 class _SampleSpectrum(RidgeSpectrum):
-    """From the kernel A A', for more features than samples."""
+    """Spectrum of the kernel A A', for more features than samples."""
 
     def _decompose(self) -> None:
         design, n = self.design, self.design.n_samples
-        # N: what the penalised features need not explain
+        # N: basis of the intercept and the unpenalised features, projected out of the kernel
         self.B_F = self._panel(slice(0, n), self.free)
         N = _orthonormal(self.B_F)
         self.explained = np.sum(N**2, axis=1)
@@ -224,8 +224,8 @@ class _SampleSpectrum(RidgeSpectrum):
         kernel = design.crossproduct(self.penalised, 1.0 / np.sqrt(self.omega), of_samples=True)
         kernel -= N @ (N.T @ kernel)
         kernel -= (kernel @ N) @ N.T
-        # the directions N get eigenvalues above all others, and are dropped: the rest of the
-        # eigenvectors is a basis of their complement
+        # the directions N get eigenvalues above all others, and are dropped: the remaining
+        # eigenvectors are a basis of their orthogonal complement
         kernel += (2.0 * np.trace(kernel) or 1.0) * (N @ N.T)
         values, vectors = interruptible(np.linalg.eigh, kernel)
         kept = n - N.shape[1]
@@ -262,7 +262,7 @@ class _SampleSpectrum(RidgeSpectrum):
 
 
 def ridge_spectrum(design: Design, l2_weights: Vector) -> RidgeSpectrum:
-    """The spectrum of sum_i s_i (y_i - x_i.w - b)^2 + alpha sum_j l2_weights_j w_j^2."""
+    """Return the spectrum of sum_i s_i (y_i - x_i.w - b)^2 + alpha sum_j l2_weights_j w_j^2."""
     vectors = Penalty(l2=l2_weights / design.weight_sum).vectors(design.n_features)
     _, omega, lower, upper = design.to_engine(*vectors)
     fitted = lower < upper
@@ -274,7 +274,7 @@ def ridge_spectrum(design: Design, l2_weights: Vector) -> RidgeSpectrum:
 
 
 def _eigen(matrix: Matrix) -> tuple[Vector, Matrix]:
-    # eigenvalues and eigenvectors, without those that are nothing but rounding
+    # eigenvalues and eigenvectors, without those at rounding level
     if not matrix.size:
         return np.empty(0), np.empty((len(matrix), 0))
     values, vectors = interruptible(np.linalg.eigh, matrix)
@@ -283,7 +283,7 @@ def _eigen(matrix: Matrix) -> tuple[Vector, Matrix]:
 
 
 def _orthonormal(matrix: Matrix) -> Matrix:
-    # an orthonormal basis of what the columns span
+    # an orthonormal basis of the column space
     if not matrix.size:
         return np.empty((len(matrix), 0))
     U, sizes, _ = interruptible(np.linalg.svd, matrix, False)

@@ -31,7 +31,7 @@ from softreg_fast.result import Path, is_alarm
 from softreg_fast.watch import progress_bar
 from softreg_fast.workers import Workers, workers_for
 
-# Subsamples of half the samples have no use for smaller alphas than this share of the largest.
+# For subsamples of half the samples, alphas below this share of the largest are not useful.
 EPS = 1e-2
 
 Vector = NDArray[np.float64]
@@ -40,7 +40,7 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StabilityPath:
-    """How often each feature has entered the path by each alpha, over subsamples.
+    """Frequencies over subsamples with which each feature has entered the path by each alpha.
 
     A feature has entered by an alpha if its coefficient was nonzero there or at a larger one, so
     frequencies never fall along the path. In each subsample only the first `max_selected`
@@ -50,15 +50,15 @@ class StabilityPath:
     ----------
     alphas : ndarray (n_alphas,), falling
     frequencies : csc_array (n_features, n_alphas)
-        The share of subsamples in which the feature has entered by the alpha.
+        Share of subsamples in which the feature has entered by the alpha.
     threshold : float
-        The frequency from which on a feature is selected, unless another is asked for.
+        Default threshold: frequency from which a feature is selected.
     max_selected : int
     n_candidates : int
-        Features about which the penalty decides: neither excluded, nor free of L1, nor held away
-        from 0 by a bound.
+        Number of features whose entry depends on the penalty: neither excluded, nor without L1
+        part, nor kept away from 0 by a bound.
     mean_selected : float
-        How many candidates entered, on average over the subsamples.
+        Number of candidates that entered, averaged over the subsamples.
     n_subsamples : int
     fraction : float
     complementary : bool
@@ -81,17 +81,17 @@ class StabilityPath:
 
     @property
     def max_frequencies(self) -> Vector:
-        """The share of subsamples in which each feature entered at all, (n_features,)."""
+        """Share of subsamples in which each feature entered at all, (n_features,)."""
         return np.asarray(self.frequencies[:, [-1]].toarray()[:, 0])
 
     def selected(self, threshold: float | None = None) -> list[tuple[Any, float]]:
-        """(name or index, frequency) of the features that reach the threshold, largest first."""
+        """Return (name or index, frequency) of features reaching the threshold, largest first."""
         frequencies = self.max_frequencies
         names = range(len(frequencies)) if self.feature_names is None else self.feature_names
         return [(names[j], float(frequencies[j])) for j in self.support(threshold)]
 
     def support(self, threshold: float | None = None) -> Index:
-        """Indices of the features that reach the threshold, the largest frequency first."""
+        """Return the indices of the features that reach the threshold, most frequent first."""
         level = self.threshold if threshold is None else threshold
         check_number("threshold", level, low=0.0, high=1.0, low_open=True)
         frequencies = self.max_frequencies
@@ -99,19 +99,19 @@ class StabilityPath:
         return chosen[np.argsort(-frequencies[chosen], kind="stable")]
 
     def expected_false(self, threshold: float | None = None) -> float:
-        """A bound on the expected number of false features among the selected ones.
+        """Return a bound on the expected number of false features among the selected ones.
 
-        mean_selected^2 / ((2 threshold - 1) n_candidates). It counts the selected features that
-        enter a subsample's path with a probability of at most mean_selected / n_candidates, as if
-        lots were drawn. Those are all the features without influence if they are exchangeable and
-        enter no more often than the others; strongly correlated features break that. Samples must
-        be independent and the subsamples complementary pairs; without pairs the bound holds in the
-        limit of many subsamples. docs/mathematics.md, section 11, has the proof.
+        It is mean_selected^2 / ((2 threshold - 1) n_candidates). It counts the selected features
+        that enter a subsample's path with a probability of at most mean_selected / n_candidates,
+        that of a random draw. Those are all the features without influence if they are exchangeable
+        and enter no more often than the others; strongly correlated features violate this. Samples
+        must be independent and the subsamples complementary pairs; without pairs the bound holds in
+        the limit of many subsamples. docs/mathematics.md, section 11, has the proof.
 
         Raises
         ------
         ValueError
-            For thresholds up to 1/2 and for subsamples of more than half of the samples, where
+            For thresholds up to 1/2 and for subsamples of more than half of the samples, for which
             there is no bound.
 
         References
@@ -178,19 +178,19 @@ def stability_path(
     n_threads: int | None = None,
     progress: bool = False,
 ) -> StabilityPath:
-    """Stability selection: which features enter the path in most subsamples.
+    """Run stability selection: find the features that enter the path in most subsamples.
 
     Every subsample is a vector of sample weights on the same X: no rows are copied. Centring and
-    standardisation are those of the subsample.
+    standardisation use the subsample only.
 
-    Parameters not listed mean what they mean in `path`.
+    Parameters not listed are those of `path`.
 
     Parameters
     ----------
     alphas : array-like (n_alphas,), int or None
-        None: `n_alphas` of them, evenly spaced in the logarithm, from alpha_max / sqrt(fraction)
-        down to that times eps; alpha_max of all samples, which that of a subsample exceeds by about
-        so much where y is noise.
+        None: `n_alphas` values, evenly spaced in the logarithm, from alpha_max / sqrt(fraction)
+        down to that times eps; alpha_max is that of all samples, which a subsample's exceeds by
+        about that factor if y is noise.
     l1_ratio : float in (0, 1], default=1.0
     sample_weight : array-like (n_samples,), number or None
         Weights in the fits. Samples of weight 0 are never drawn, all others equally often.
@@ -198,16 +198,16 @@ def stability_path(
     fraction : float in (0, 1], default=0.5
         Size of a subsample, rounded down to whole samples.
     complementary : bool, default=True
-        Draw the subsamples in pairs that have no sample in common.
+        Draw the subsamples in pairs without common samples.
     max_selected : int or None
-        A subsample's path ends when so many features have entered (q in the literature); of those
-        that enter at the last alpha the ones with the largest standardised coefficients are in.
-        None: as many as keep the bound on the expected number of false features at 1.
+        A subsample's path ends when this many features have entered (q in the literature); of those
+        that enter at the last alpha the ones with the largest standardised coefficients count.
+        None: the largest number that keeps the bound on the expected number of false features at 1.
     threshold : float in (0.5, 1], default=0.75
-        The share of subsamples that a feature must enter in to be selected.
+        Share of the subsamples in which a feature must enter to be selected.
     random_state : int, RandomState or None
     progress : bool, default=False
-        One bar over subsamples (needs tqdm), on a terminal or in a notebook.
+        Show one bar over subsamples (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -216,7 +216,7 @@ def stability_path(
     Warns
     -----
     ConvergenceWarning
-        Once, if the gap missed the tolerance in some subsample.
+        Once, if the gap is larger than the tolerance in some subsample.
 
     References
     ----------
@@ -257,7 +257,7 @@ def stability_path(
 
         def fit(rows: Index) -> None:
             part = part_of(design.with_threads(crew.share(design)), rows)
-            # of the few that enter, Gram columns cost less than the whole matrix
+            # for the few features that enter, Gram columns cost less than the whole matrix
             run = PathRun(part, penalty, grid, "auto", False, tol, max_iter, gram_memory)
             run.advance(len(grid), lambda step: bool(step.df >= most))
             with one_at_a_time:
@@ -286,13 +286,13 @@ def stability_path(
 def subsamples(
     design: Design, n_subsamples: int, fraction: float, complementary: bool, random_state: Any
 ) -> Iterator[Index]:
-    """The samples of each subsample, drawn from those that have weight.
+    """Draw the samples of each subsample from those with positive weight.
 
     Raises
     ------
     ValueError
-        For an odd number of pairs' halves, for halves of more than half of the samples, and for
-        subsamples of fewer than two.
+        For an odd number of subsamples in pairs, for paired subsamples of more than half of the
+        samples, and for subsamples of fewer than two.
     """
     check_count("n_subsamples", n_subsamples)
     check_number("fraction", fraction, low=0.0, high=1.0, low_open=True)
@@ -321,32 +321,32 @@ def subsamples(
 
 
 def part_of(design: Design, rows: Index) -> Design:
-    """The same Design with weight on these samples only."""
+    """Return the Design with weight on these samples only."""
     weight = np.zeros(design.n_samples)
     weight[rows] = 1.0 if design.weight is None else design.weight[rows]
     return design.with_weight(weight)
 
 
 def candidates_of(vectors: PenaltyVectors) -> NDArray[np.bool_]:
-    """Features that an L1 penalty keeps out until it is small enough, and then lets in."""
+    """Return the features that an L1 penalty excludes until it is small enough."""
     _, _, lower, upper = vectors
     return (vectors.l1 > 0.0) & (lower <= 0.0) & (upper >= 0.0) & (lower < upper)
 
 
 def always_in(vectors: PenaltyVectors) -> NDArray[np.bool_]:
-    """Features that are in whatever alpha is."""
+    """Return the features that are in the model at any alpha."""
     return ~candidates_of(vectors) & ((vectors.lower < 0.0) | (vectors.upper > 0.0))
 
 
 def check_count(name: str, value: Any) -> int:
-    """An integer >= 1, or an error that says so."""
+    """Return an integer >= 1; raise ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
     return int(value)
 
 
 class _Entries:
-    """Which features entered at which alpha, over the subsamples."""
+    """Record of the features that entered at each alpha, over the subsamples."""
 
     def __init__(
         self, candidates: NDArray[np.bool_], max_selected: int | None, threshold: float
@@ -361,13 +361,13 @@ class _Entries:
         self.missed: list[Path] = []
 
     def add(self, fits: Path, norm: Vector) -> None:
-        """The first features to enter this path; norm is that of the columns."""
+        """Add the first features to enter this path; `norm` holds the norms of the columns."""
         coefs = fits.coefs
         features, first = np.unique(coefs.indices, return_index=True)
         position = np.searchsorted(coefs.indptr, first, side="right") - 1
         size = np.abs(coefs.data[first]) * norm[features]
         candidate = self.candidates[features]
-        order = np.lexsort((-size, position, candidate))  # what is no candidate comes first
+        order = np.lexsort((-size, position, candidate))  # non-candidates come first
         kept = order[: self.max_selected + np.count_nonzero(~candidate)]
         self.features.append(features[kept])
         self.positions.append(position[kept])
@@ -375,7 +375,7 @@ class _Entries:
             self.missed.append(fits)
 
     def frequencies(self, alphas: Vector) -> Any:
-        """The share of subsamples in which each feature entered by each alpha, as a csc_array."""
+        """Return the share of subsamples that each feature entered by each alpha (csc_array)."""
         features, position = np.concatenate(self.features), np.concatenate(self.positions)
         support, place = np.unique(features, return_inverse=True)
         counts = np.zeros((len(support), len(alphas)))
@@ -385,7 +385,7 @@ class _Entries:
         return sp.csc_array((shares.data, support[shares.indices], shares.indptr), shape=shape)
 
     def warn(self, max_iter: int) -> None:
-        """One ConvergenceWarning for all subsamples."""
+        """Issue one ConvergenceWarning for all subsamples."""
         if not self.missed:
             return
         where = f" in {len(self.missed)} of {len(self.features)} subsamples"

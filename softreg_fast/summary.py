@@ -1,4 +1,4 @@
-"""What the command line says about a fit: coefficients and certificate in words."""
+"""The command line's description of a fit: coefficients and certificate in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from softreg_fast.spelling import printable
 
 
 def well_explained(path: Path, share: float = 0.9) -> int:
-    """The first alpha that explains this share of what the best alpha of the path explains."""
+    """Return the index of the first alpha that explains this share of the path's best dev_ratio."""
     return int(np.argmax(path.dev_ratio >= share * path.dev_ratio.max()))
 
 
@@ -23,7 +23,7 @@ def coefficient_lines(
     label: Callable[[int], str],
     most: int = 15,
 ) -> list[str]:
-    """The k-th model as a table, the features with the largest effect first.
+    """Format the k-th model as a table, the features with the largest effect first.
 
     The effect is the change of the prediction when the feature grows by one standard deviation.
     """
@@ -45,13 +45,13 @@ def coefficient_lines(
 
 
 def largest_first(coef: NDArray[np.float64], effect: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The features with a coefficient, those with the largest effect first."""
+    """Return the features with a nonzero coefficient, those with the largest effect first."""
     support = np.flatnonzero(coef)
     return support[np.argsort(-np.abs(effect[support]), kind="stable")]
 
 
 def certificate_lines(path: Path) -> list[str]:
-    """What the duality gaps of a path prove, in plain words."""
+    """Describe in plain words what the duality gaps of a path prove."""
     worst = float(path.relative_gaps.max())
     where = f"at each of the {len(path)} alphas" if len(path) > 1 else "here"
     return [
@@ -62,7 +62,7 @@ def certificate_lines(path: Path) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Rows of cells as lines: the first `left` columns to the left, the others to the right."""
+    """Format rows of cells as lines: `left` columns left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -1,4 +1,4 @@
-"""How many threads a fit uses, and what the compiled modules were built with."""
+"""The number of threads of a fit, and the build configuration of the compiled modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from softreg_fast import _columns
 
-# Below this many entries read per pass, waking a second thread costs more than it saves.
+# Below this many entries per pass, waking a second thread costs more than it saves.
 SMALLEST_PARALLEL_WORK = 400_000
 
 _forked = False
@@ -37,20 +37,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def effective_n_threads(n_threads: int | None = None, work: int | None = None) -> int:
-    """The number of threads that a kernel is told to use.
+    """Return the number of threads that a kernel should use.
 
     Parameters
     ----------
     n_threads : int or None
         None: every core this process may use (affinity, cgroup quota and OMP_NUM_THREADS are
-        respected). A positive number is taken as given; -1 means every core, -2 all but one.
+        respected). A positive number is used unchanged; -1 means every core, -2 all but one.
     work : int or None
         Entries read in one pass; small work gets one thread.
 
     Returns
     -------
     int, at least 1; always 1 in a process made by fork() and in a build without OpenMP, and, unless
-    a number is asked for, in the threads of a joblib.Parallel, which keeps the cores busy itself.
+    n_threads is given, in the threads of a joblib.Parallel, which keeps the cores busy itself.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _in_thread_of_joblib() -> bool:
 
 
 def _cores() -> int:
-    # joblib reads the files of cgroups each time, which takes longer than a small fit
+    # joblib reads the cgroup files each time, which takes longer than a small fit
     affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     allowed = frozenset(affinity), os.environ.get("LOKY_MAX_CPU_COUNT")
     if allowed not in _counted_cores:
@@ -93,16 +93,16 @@ def _cores() -> int:
     return _counted_cores[allowed]
 
 
-# Matrices with no more rows than this give BLAS too little to do for several threads.
+# Matrices with at most this many rows give BLAS too little work for several threads.
 LARGEST_FOR_ONE_BLAS_THREAD = 512
 
 
 def blas_threads_for(size: int) -> AbstractContextManager[Any]:
-    """A context in which BLAS and LAPACK use one thread if matrices have so few rows.
+    """Return a context in which BLAS and LAPACK use one thread if matrices have few (`size`) rows.
 
-    For calls that come from threads of ours, and for work so small that waking others costs more.
-    The setting is that of the whole process, from the first that enters to the last that leaves:
-    when several threads of a program fit at once, results may differ by rounding.
+    It is meant for calls from our own threads, and for work so small that waking other threads
+    costs more. The setting applies to the whole process, from the first thread that enters to the
+    last that leaves: when several threads of a program fit at once, results may differ by rounding.
     """
     return nullcontext() if size > LARGEST_FOR_ONE_BLAS_THREAD else _one_blas_thread
 
@@ -119,7 +119,7 @@ class _OneBlasThread:
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                if self._libraries is None:  # looking through all of them takes milliseconds
+                if self._libraries is None:  # scanning all libraries takes milliseconds
                     self._libraries = ThreadpoolController().select(user_api="blas")
                 self._limit = self._libraries.limit(limits=1)
             self._inside += 1
@@ -135,7 +135,7 @@ _one_blas_thread = _OneBlasThread()
 
 
 def config() -> dict[str, Any]:
-    """Versions, threads, OpenMP and vector level, as a dictionary."""
+    """Return versions, threads, OpenMP and vector level as a dictionary."""
     from softreg_fast import __version__
 
     built = _columns.build_info()

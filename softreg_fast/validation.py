@@ -1,4 +1,4 @@
-"""Checks and conversions of what users give: messages say what was given and what is wanted."""
+"""Validation and conversion of user input; messages state what was given and what is expected."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from softreg_fast.names import Names, entries_by_name, is_by_name
 
 Vector = NDArray[np.float64]
 
-# Rows and columns that are transposed at once: what a tile touches stays in the cache.
+# Rows and columns that are transposed together: a tile fits into the cache.
 TILE = (256, 16_384)
 
 
 def as_columns(X: Any) -> Any:
-    """X as float64 or float32 with contiguous columns, or as canonical CSC; no copy if it is."""
+    """Return X as float64 or float32 with contiguous columns, or canonical CSC; copy if needed."""
     if sp.issparse(X):
         return _as_csc(X)
     if not (_is_plain(X) and X.ndim == 2):
@@ -31,7 +31,7 @@ def as_columns(X: Any) -> Any:
     contiguous = X.flags.f_contiguous or (X.strides[0] == X.itemsize and X.strides[1] >= 0)
     if contiguous and X.strides[1] % X.itemsize == 0 and X.flags.aligned:
         return X
-    # Tile by tile: several times faster than in one go, and Ctrl-C is heard in between.
+    # Tile by tile: several times faster than at once, and Ctrl-C is noticed in between.
     columns = np.empty(X.shape, X.dtype, order="F")
     for i in range(0, X.shape[0], TILE[0]):
         for j in range(0, X.shape[1], TILE[1]):
@@ -41,7 +41,7 @@ def as_columns(X: Any) -> Any:
 
 
 def _is_plain(array: Any) -> bool:
-    # what check_array would hand back as it is, after a tenth of a millisecond
+    # arrays that check_array would return unchanged, after a tenth of a millisecond
     return (
         type(array) in (np.ndarray, np.memmap)
         and array.dtype in (np.float64, np.float32)
@@ -51,7 +51,7 @@ def _is_plain(array: Any) -> bool:
 
 
 def as_real(name: str, value: Any, **options: Any) -> Any:
-    """scikit-learn's check_array, with messages that name what was given."""
+    """Run scikit-learn's check_array, with messages that name the argument."""
     if value is None:
         raise ValueError(f"{name} is None; expected an array of real numbers.")
     value = check_contents(name, value)
@@ -65,7 +65,7 @@ def as_real(name: str, value: Any, **options: Any) -> Any:
 
 
 def check_finite(name: str, values: Any, where: str = "") -> None:
-    """ValueError if there is NaN or infinity among the values."""
+    """Raise ValueError if there is NaN or infinity among the values."""
     if not np.isfinite(values).all():
         kind = "NaN" if np.isnan(values).any() else "infinity"
         raise ValueError(
@@ -106,7 +106,7 @@ def _as_csc(X: Any) -> Any:
 
 
 def check_structure(X: Any) -> bool:
-    """Whether a CSC or CSR matrix (or COO: never) is canonical; ValueError if it is malformed."""
+    """Return whether a CSC or CSR matrix (COO: never) is canonical; ValueError if malformed."""
     indices = [X.row, X.col] if X.format == "coo" else [X.indptr, X.indices]
     if any(index.dtype.kind not in "iu" or index.ndim != 1 for index in indices):
         raise malformed(X, "its index arrays must be vectors of integers")
@@ -132,10 +132,10 @@ def check_structure(X: Any) -> bool:
 
 
 def check_same_rows(X: Any, name: str, values: Any) -> None:
-    """ValueError if a Series holds the row labels of X, a frame or a Design, in another order.
+    """Raise ValueError if a Series holds the row labels of X (frame or Design) in another order.
 
     Rows are paired by position, as everywhere in NumPy; labels in another order show that this
-    would pair the wrong ones. Labels of different kinds say nothing.
+    would pair the wrong ones. Labels of different kinds are not compared.
     """
     rows, labels = getattr(X, "index", None), getattr(values, "index", None)
     if rows is None or labels is None or callable(rows) or callable(labels):
@@ -149,13 +149,13 @@ def check_same_rows(X: Any, name: str, values: Any) -> None:
 
 
 def check_sparse(X: Any) -> None:
-    """ValueError if X is a malformed sparse matrix: SciPy's products do not look."""
+    """Raise ValueError if X is a malformed sparse matrix, which SciPy's products do not detect."""
     if sp.issparse(X) and X.format in ("csc", "csr", "coo"):
         check_structure(X)
 
 
 def malformed(X: Any, problem: str) -> ValueError:
-    """The error for a sparse matrix whose parts do not fit together."""
+    """Return the error for a sparse matrix with inconsistent parts."""
     return ValueError(
         f"X is a malformed {X.format.upper()} matrix: {problem}. "
         "Build it again, for example from (data, (row, col)) with scipy.sparse.coo_array."
@@ -163,7 +163,7 @@ def malformed(X: Any, problem: str) -> ValueError:
 
 
 def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
-    """y as a finite float64 array of any shape but a scalar."""
+    """Return y as a finite float64 array of any shape but a scalar."""
     if np.isscalar(y) or getattr(y, "ndim", 1) == 0:
         raise ValueError(f"y is {y!r}; expected one target value for each row of X.")
     targets: Any = y
@@ -175,7 +175,7 @@ def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
 
 
 def as_target(y: ArrayLike, n_samples: int) -> Vector:
-    """y as a finite float64 vector with one value per sample."""
+    """Return y as a finite float64 vector with one value per sample."""
     target = as_targets(y)
     if target.ndim == 2 and target.shape[1] == 1:
         target = target[:, 0]
@@ -192,7 +192,7 @@ def as_target(y: ArrayLike, n_samples: int) -> Vector:
 
 
 def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
-    """y as a finite float64 matrix with a row per sample and a column per task."""
+    """Return y as a finite float64 matrix with a row per sample and a column per task."""
     targets = as_targets(y)
     if targets.ndim != 2 or not targets.shape[1]:
         raise ValueError(
@@ -208,9 +208,9 @@ def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
 
 
 def as_start(coef_init: Any, n_features: int, *n_tasks: int, names: Names | None = None) -> Vector:
-    """Initial coefficients as a finite float64 array, one value per feature (and task).
+    """Return initial coefficients as a finite float64 array, one value per feature (and task).
 
-    A dict or a Series gives them by name; features that it does not name start at 0.
+    A dict or a Series is matched by feature name; features not named in it start at 0.
     """
     if not n_tasks and is_by_name(coef_init, names):
         entries = entries_by_name("coef_init", coef_init, n_features, names)
@@ -230,7 +230,7 @@ def as_start(coef_init: Any, n_features: int, *n_tasks: int, names: Names | None
 
 
 def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple[Any, float]:
-    """(weights with mean one, or None where all are equal; the sum of the weights as given)."""
+    """Return (weights with mean one, None if all are equal; the sum of the given weights)."""
     if sample_weight is None:
         return None, float(n_samples)
     check_unmasked("sample_weight", sample_weight)

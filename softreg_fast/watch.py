@@ -1,4 +1,4 @@
-"""Who is told how a search goes: a bar of tqdm, and scikit-learn's callbacks (1.9 and later)."""
+"""Progress reporting for searches: tqdm bars and scikit-learn callbacks (1.9 and later)."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ except ImportError:  # scikit-learn < 1.9
     HAS_CALLBACKS = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in where scikit-learn has no callbacks."""
+        """Placeholder for scikit-learn versions without callbacks."""
 
     def with_callbacks(method: Any) -> Any:
-        """The method itself."""
+        """Return the method unchanged."""
         return method
 
 
 @contextmanager
 def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[Any]:
-    """A function from the name of a path to the callback for it, None if nobody watches.
+    """Provide a function from the name of a path to its callback, None if nothing is reported.
 
     Parameters
     ----------
     total : int
-        How many fits there will be.
+        Total number of fits.
     progress : bool
         Show a bar, on standard error if that is a terminal, or in a notebook.
     watcher : callable or None
@@ -61,7 +61,7 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
             def tell(step: PathStep) -> bool | None:
                 with one_at_a_time:
                     if bar is not None:
-                        bar.total = max(bar.total, bar.n + 1)  # a grid may go on
+                        bar.total = max(bar.total, bar.n + 1)  # a grid may be extended
                         bar.set_postfix_str(f"gap {step.gap:.0e}, {step.df} nonzero", refresh=False)
                         bar.update()
                     return None if watcher is None else watcher(name, step)
@@ -72,7 +72,7 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
 
 
 def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractContextManager[Any]:
-    """A bar on standard error or in a notebook; None in its place where nobody would see it."""
+    """Return a bar on standard error or in a notebook; a null context if it would be invisible."""
     if not progress or not (sys.stderr.isatty() or _in_notebook()):
         return nullcontext()
     try:
@@ -86,14 +86,14 @@ def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractConte
 
 
 def _in_notebook() -> bool:
-    # a shell of IPython with a kernel: there tqdm.auto draws a bar of the page
+    # an IPython shell with a kernel, where tqdm.auto draws an HTML bar
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return getattr(shell, "kernel", None) is not None
 
 
 class FitTasks:
-    """The tasks of a fit as scikit-learn's callbacks see them: the fit, its paths, their alphas.
+    """Tasks of a fit for scikit-learn's callbacks: the fit, its paths, their alphas.
 
     A hook at the end of an alpha that returns True ends that path.
     """
@@ -106,11 +106,11 @@ class FitTasks:
         self.root.call_on_fit_task_begin(estimator=estimator, **self.data)
 
     def teller(self, prefix: str) -> Watcher:
-        """A watcher that gives paths names with this prefix."""
+        """Return a watcher that adds this prefix to the names of paths."""
         return lambda name, step: self.tell(prefix + name, step)
 
     def tell(self, name: str, step: PathStep) -> bool:
-        """A fit has been made on the path of this name."""
+        """Report a fit on the path of this name; return whether to end that path."""
         if name not in self.running:
             path = self.root.subcontext(task_name=name, max_subtasks=step.n_alphas)
             path.call_on_fit_task_begin(estimator=self.estimator, **self.data)
@@ -125,7 +125,7 @@ class FitTasks:
         return stop
 
     def end(self) -> None:
-        """The fit is done, with all its paths."""
+        """Report the end of the fit and of all its paths."""
         for name in list(self.running):
             self._end(name)
         self.root.call_on_fit_task_end(estimator=self.estimator, **self.data)
@@ -136,6 +136,6 @@ class FitTasks:
 
 
 def tasks_of(estimator: Any, X: Any, y: Any, n_paths: int) -> FitTasks | None:
-    """FitTasks if the estimator has callbacks, or is fitted by one that has."""
+    """Return FitTasks if the estimator, or the one that fits it, has callbacks."""
     wanted = hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
     return FitTasks(estimator, X, y, n_paths) if HAS_CALLBACKS and wanted else None

@@ -1,4 +1,4 @@
-"""Independent fits in several Python threads: the compiled loops let the GIL go."""
+"""Independent fits in several Python threads: the compiled loops release the GIL."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from softreg_fast.threads import blas_threads_for
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# A thread of its own for a path pays from so many entries of X on: below, alphas take so little
-# time that the threads wait for each other's GIL.
+# Entries of X from which a path is worth a thread of its own: below, alphas take so little time
+# that the threads wait for the GIL.
 SMALLEST_PATH = 400_000
 
 
 def workers_for(design: Design, n_tasks: int) -> int:
-    """How many workers so many paths on this matrix deserve."""
+    """Return the number of worker threads worth using for `n_tasks` paths on this matrix."""
     return min(n_tasks, design.most_threads) if design.n_entries >= SMALLEST_PATH else 1
 
 
 class Workers:
-    """Threads for tasks that do not depend on each other; the calling thread is one of them.
+    """Threads for independent tasks; the calling thread is one of them.
 
     Attributes
     ----------
     errors : list of BaseException
-        What has made a task fail, or Ctrl-C; the loops of the other tasks then end.
+        Exceptions raised by tasks, or Ctrl-C; the loops of the other tasks then end.
     """
 
     def __init__(self, n_workers: int) -> None:
@@ -38,11 +38,11 @@ class Workers:
         self.errors: list[BaseException] = []
 
     def share(self, design: Design) -> int:
-        """Threads for one pass over X by each worker."""
+        """Return the number of threads for one pass over X by each worker."""
         return max(design.n_threads // self.n_workers, 1)
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """The results of all tasks, in order; the first error if there is one."""
+        """Return the results of all tasks, in order; raise the first error if there is one."""
         if self.n_workers == 1:
             return [task(item) for item in items]
         found: dict[int, Result] = {}

@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes | str | Iterable[str]) -> None:
-    """Write a file whole or not at all; text is written in UTF-8, as it is.
+    """Write a file whole or not at all; text is encoded in UTF-8, line ends unchanged.
 
     Parameters
     ----------
     path : str or path
-        As for `whole_file`.
+        As in `whole_file`.
     content : bytes, str, or iterable of str
-        What the file shall hold; an iterable is consumed while the file is written.
+        Content of the file; an iterable is consumed while the file is written.
 
     Raises
     ------
@@ -36,11 +36,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes | str | Iterable[st
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that appears, or replaces an older one, when all is written to the disk.
+    """Open a file that appears, or replaces an existing one, once all is written to disk.
 
-    It is made beside its place and moved there at the end of the block, so that an error in it, an
-    interruption or a full disk leave the older file as it was. Links are written through, the older
-    file's permissions are kept; a device or a pipe is written to, never replaced.
+    It is written beside its destination and moved there at the end of the block, so that an error
+    in the block, an interruption or a full disk leave an existing file unchanged. Symbolic links
+    are followed, an existing file's permissions are kept; a device or a pipe is written to, never
+    replaced.
 
     Parameters
     ----------
@@ -50,13 +51,13 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the file cannot be written; names `path`, never the file beside it.
+        If the file cannot be written; the error names `path`, never the temporary file.
     """
     given = os.fspath(path)
     place = os.path.realpath(given)
     check_place(given)
     try:
-        if is_device(given):  # not its real path: that of a pipe is no name of a file
+        if is_device(given):  # not its real path: a pipe's is not a file name
             with open(given, "wb") as file:
                 yield file
             return
@@ -75,16 +76,16 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise OSError(error.errno, error.strerror, given) from None  # of the class of this number
+        raise OSError(error.errno, error.strerror, given) from None  # of the class of this errno
 
 
 def check_place(path: str | os.PathLike[str]) -> None:
-    """Check that a file can be at this place.
+    """Check that a file can be written at this path.
 
     Raises
     ------
     OSError
-        If it is a folder, or there is no folder that could hold it, or none that may be changed.
+        If it is a folder, or its folder does not exist or is not writable.
     """
     given = os.fspath(path)
     if not given:
@@ -102,5 +103,5 @@ def check_place(path: str | os.PathLike[str]) -> None:
 
 
 def is_device(path: str) -> bool:
-    """Return whether there is something that is neither file nor folder: a device, a pipe."""
+    """Return whether the path exists and is neither file nor folder: a device or a pipe."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

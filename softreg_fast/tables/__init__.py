@@ -1,6 +1,6 @@
 """Tables read from text, Parquet, NumPy and svmlight files.
 
-Every problem with a file becomes one `InputError` that says what was given, what is expected and
+Every problem with a file becomes one `InputError` that states what was given, what is expected and
 what to do, and names the column and the row.
 """
 
@@ -35,7 +35,7 @@ READERS = {"parquet": read_parquet, "npz": read_arrays, "svmlight": read_svmligh
 
 TABLE_FORMATS = ("csv", *READERS)
 
-# What to do about files of other programs.
+# Advice for file types of other programs.
 OTHERS = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "save the sheet as CSV in UTF-8"),
     **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"), "decompress it first"),
@@ -50,18 +50,19 @@ def read_table(
     delimiter: str | None = None,
     decimal: str | None = None,
 ) -> Table:
-    """Return the table in a file, every number in it finite.
+    """Return the table in a file; all its numbers are finite.
 
     Parameters
     ----------
     path : str
     roles : Roles
     file_format : {"csv", "parquet", "npz", "svmlight"} or None
-        None: by the ending of the name.
+        None: inferred from the ending of the name.
     delimiter : str or None
-        Of a text table; " " stands for any white space, None for whatever the first lines suggest.
+        Delimiter of a text table; " " stands for any white space, None for inference from the first
+        lines.
     decimal : {".", ","} or None
-        The decimal mark of a text table; None: a point.
+        Decimal mark of a text table; None: a point.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def _target_array(arrays: list[str], roles: Roles, path: str) -> str:
 
 
 def vector_of(spec: str, arrays: list[str], n: int, path: str, option: str) -> Vector:
-    """Return one number a row, from an array of the archive or from a .npy file."""
+    """Return one number per row, from an array of the archive or from a .npy file."""
     if spec.endswith(".npy"):
         check_readable(spec)
         where, values = spec, _array(spec, "")
@@ -131,7 +131,7 @@ def _of_matrix(
     roles: Roles,
     path: str,
 ) -> Table:
-    """Return X as a table, with the columns that are asked for."""
+    """Return X as a table, with the requested columns."""
     kept: list[int] | None = None
     if roles.to_predict and (names is None or roles.features is None):
         check_count(X.shape[1], roles, path)
@@ -156,7 +156,7 @@ def _of_matrix(
 
 
 def check_entries(X: Any, names: list[str] | None, path: str, first: int = 0) -> None:
-    """Check that all entries of a matrix are finite, and none would be rounded."""
+    """Check that all entries of a matrix are finite, and none would be rounded by float64."""
     entries = X.data if sp.issparse(X) else X
     if X.dtype.kind in "iu" and rounded(entries).size:
         row, j = _place(X, rounded)
@@ -178,7 +178,7 @@ def _not_finite(values: Any) -> Any:
 
 
 def _place(X: Any, positions: Callable[[Any], Any]) -> tuple[int, int]:
-    """Return row and column of the first entry that has a position."""
+    """Return the row and column of the first entry selected by `positions`."""
     if sp.issparse(X):
         found = X.tocoo()
         k = int(positions(found.data)[0])

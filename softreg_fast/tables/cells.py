@@ -1,4 +1,4 @@
-"""What a cell of a table holds, in words where it is no number."""
+"""Parsing of table cells, and descriptions of those that are not numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# How tables write a missing value, in lower case.
+# Spellings of a missing value in tables, in lower case.
 MISSING = frozenset(
     {
         "", "na", "n/a", "nan", "-nan", "null", "none", "?", ".", "<na>", "#na", "#n/a", "#n/a n/a",
@@ -29,20 +29,20 @@ _DATE = re.compile(
     r"|\d{1,2}:\d{2}(:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}",
     re.ASCII,
 )
-# What stands between thousands, and signs of units beside a number.
+# Separators between thousands, and unit signs next to a number.
 _ADORNED = re.compile(r"(?<=\d)[\s_'’](?=\d{3}(?!\d))|^[$€£¥]\s*|(?<=[-+])[$€£¥]|\s*[%‰$€£¥°]$")
 _MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+", "．": "."})
 
 
 class Problem(NamedTuple):
-    """Why a cell is no number: a kind, so that columns with the same one are found, and words."""
+    """Reason why a cell is not a number: a kind, by which columns are grouped, and a text."""
 
     kind: str
     words: str
 
 
 def as_number(cell: str, decimal: str = ".") -> float | None:
-    """Return the number in a cell, or None; its digits are 0 to 9, with nothing between them."""
+    """Return the number in a cell, or None; its digits are 0 to 9, without separators."""
     text = cell.strip()
     if decimal != ".":
         text = text.replace(".", " ").replace(decimal, ".")
@@ -52,7 +52,7 @@ def as_number(cell: str, decimal: str = ".") -> float | None:
 
 
 def problem_of(cell: str, decimal: str = ".", delimiter: str = ",") -> Problem | None:
-    """Return what keeps a cell from being a finite number that float64 holds, if anything does."""
+    """Return why a cell is not a finite number that float64 represents, or None if it is."""
     text = cell.strip()
     value = as_number(text, decimal)
     if value is not None:
@@ -64,7 +64,7 @@ def problem_of(cell: str, decimal: str = ".", delimiter: str = ",") -> Problem |
 
 
 def missing(text: str) -> Problem:
-    """Return the problem of a cell that is empty, or says that its value is missing."""
+    """Return the problem of a cell that is empty or marks a missing value."""
     given = f"holds {text!r}, a missing value" if text else "is empty"
     return Problem(
         "missing", f"{given}; expected a number in every row: fill it in, remove the row"
@@ -79,7 +79,7 @@ def _problem_of_number(text: str, value: float) -> Problem | None:
     if not np.isfinite(value):
         return Problem("infinite", f"holds {_shown(text)!r}; expected a finite number: correct it")
     if abs(value) >= 2.0**53 and re.fullmatch(r"[-+]?\d+", text):
-        digits = text.lstrip("+-0")  # Python reads no more than 4300 of them
+        digits = text.lstrip("+-0")  # Python parses at most 4300 of them
         if int(abs(value)) != int(digits):
             return too_long(_shown(text))
     return None
@@ -95,7 +95,7 @@ def too_long(number: object) -> Problem:
 
 
 def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
-    """Return the kind of a text, and what to write instead."""
+    """Return the kind of a text, and advice on what to write instead."""
     plain = "".join(
         str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text.translate(_MINUS)
     )
@@ -108,7 +108,7 @@ def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
         if thousands:
             return "mark", way
     elif _THOUSANDS.fullmatch(text):
-        # between commas that part the cells, one in a cell is not there for decimals
+        # if commas delimit the cells, one within a cell is not a decimal mark
         way = f"write {text.replace(',', '')}, without commas between thousands"
         if delimiter != "," and text.count(",") == 1 and "." not in text:
             way = f"if its comma is a decimal mark, say --decimal ,; if not, {way}"
@@ -127,7 +127,7 @@ def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
 
 
 def _bare(text: str, decimal: str) -> str | None:
-    """Return the number in a text with a unit, or with marks between thousands, or None."""
+    """Return the number in a text with a unit or thousands separators, or None."""
     bare = _ADORNED.sub("", text)
     if decimal == "." and _THOUSANDS.fullmatch(bare):
         bare = bare.replace(",", "")
@@ -139,7 +139,7 @@ def _dotted(text: str) -> str:
 
 
 def rounded(values: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Return the positions of integers that float64 does not hold."""
+    """Return the positions of integers that float64 cannot represent."""
     limit = 2**53
     if not values.size or (-limit <= int(values.min()) and int(values.max()) <= limit):
         return np.empty(0, dtype=np.intp)

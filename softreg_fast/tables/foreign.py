@@ -1,4 +1,4 @@
-"""Readers that are not ours, and checks of what they hand over."""
+"""Error handling for third-party readers, and checks of their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from softreg_fast.tables.roles import Vector
 
 @contextmanager
 def foreign(what: str) -> Iterator[None]:
-    """Guard somebody else's reader, which may raise anything about a damaged file."""
+    """Turn any exception of a third-party reader into an InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -28,7 +28,7 @@ def foreign(what: str) -> Iterator[None]:
 
 
 def as_floats(values: Any, where: str, way_out: str = "") -> Vector:
-    """Return a column of real numbers as float64, all of them finite and none of them rounded."""
+    """Return real numbers as float64; raise InputError if one is not finite or would be rounded."""
     if values.dtype.kind in "iu":
         bad = rounded(values)
         if bad.size:

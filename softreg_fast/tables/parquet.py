@@ -15,7 +15,7 @@ from softreg_fast.tables.roles import Roles, Table, Vector, by_position, choose
 
 
 class _Column(NamedTuple):
-    """A column: its name, and the field of the file or the range that holds its numbers."""
+    """A column: its name, and the file's field or the range that holds its numbers."""
 
     name: str
     field: Any
@@ -24,7 +24,7 @@ class _Column(NamedTuple):
 
 
 def read_parquet(path: str, roles: Roles) -> Table:
-    """Return the table in a Parquet file; a pandas index with a name is a column like any other."""
+    """Return the table in a Parquet file; a named pandas index is treated as a column."""
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
@@ -62,7 +62,7 @@ def read_parquet(path: str, roles: Roles) -> Table:
 
 
 def _columns_of(schema: Any) -> list[_Column]:
-    """Return the columns of the data frame that was written, and its indices that have names."""
+    """Return the columns of the stored data frame, and its named indices."""
     written = schema.pandas_metadata or {}
     indices = written.get("index_columns", [])
     kinds = {each["field_name"]: each["pandas_type"] for each in written.get("columns", [])}
@@ -85,7 +85,10 @@ def _columns_of(schema: Any) -> list[_Column]:
 
 
 def _check_types(file: Any, needed: Sequence[_Column], roles: Roles, path: str) -> None:
-    """Check that all columns hold numbers; one that does not is named, and others like it."""
+    """Check that all columns hold numbers.
+
+    The error names the first column that does not, and others like it.
+    """
     stored = (column for column in needed if column.numbers is None)
     wrong = [column for column in stored if column.is_category or _is_no_number(column.field.type)]
     if not wrong:
@@ -132,7 +135,7 @@ def _floats(column: _Column, table: Any, roles: Roles, path: str) -> Vector:
 
 
 def _check_complete(table: Any, needed: Sequence[_Column], roles: Roles, path: str) -> None:
-    """Check that no cell is missing; the first is named, and the columns with others."""
+    """Check that no cell is missing; the error names the first, and all columns with others."""
     stored = [column for column in needed if column.numbers is None]
     where = {column.name: table.column_names.index(column.field.name) for column in stored}
     gaps = {name: table.column(j) for name, j in where.items() if table.column(j).null_count}

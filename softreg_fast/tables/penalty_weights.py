@@ -1,4 +1,4 @@
-"""Weights of single features, from a text table."""
+"""Penalty weights of single features, from a text table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from softreg_fast.tables.text import rows_of
 
 
 def read_penalty_weights(path: str, labels: Sequence[str]) -> tuple[Vector | None, Vector | None]:
-    """Return the weights l1 and l2 of every feature, 1 where the file says nothing.
+    """Return the weights l1 and l2 of every feature; features not in the file have 1.
 
-    The file is a text table with a column "feature" and a column "l1", "l2" or both; a weight is
-    a number >= 0 or inf. A column that the file does not have comes back as None.
+    The file is a text table with a column "feature" and a column "l1", "l2" or both; a weight is a
+    number >= 0 or inf. A column missing from the file is returned as None.
     """
     check_readable(path)
     rows = list(rows_of(path))

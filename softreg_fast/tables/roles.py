@@ -1,4 +1,4 @@
-"""Columns by name: which of them play which part."""
+"""Columns by name, and their roles: features, target, sample weights."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns of a table are asked for, and as what; names in any form of Unicode.
+    """Requested columns of a table and their roles; names in any form of Unicode.
 
     Parameters
     ----------
     target, weights : str or None
-        Column of the target and of the sample weights; None: not asked for.
+        Column of the target and of the sample weights; None: not requested.
     ignore : sequence of str
         Columns to leave out.
     features : sequence of str or None
-        The columns of X and their order; None: every column without another role.
+        Columns of X in their order; None: every column without another role.
     n_features : int or None
-        How many columns X must have, where they are not chosen by name.
+        Required number of columns of X, if they are not chosen by name.
     first_index : int or None
-        The index that a svmlight file gives its first feature; None: 0 if that index occurs in
-        the file, else 1.
+        Index of the first feature in a svmlight file; None: 0 if that index occurs in the file,
+        else 1.
     """
 
     target: str | None = None
@@ -52,16 +52,16 @@ class Roles:
 
     @property
     def to_predict(self) -> bool:
-        """Whether a model, and not the user, chooses the columns."""
+        """Return whether the columns are chosen by a model, not by the user."""
         return self.n_features is not None
 
     @property
     def by_name(self) -> bool:
-        """Whether a model knows the names of its columns."""
+        """Return whether the columns are chosen by a model that has column names."""
         return self.to_predict and self.features is not None
 
     def way_out(self, name: str, like_it: Sequence[str] = ()) -> str:
-        """Return what may be done about a column that cannot be used, and about others like it."""
+        """Return advice about a column that cannot be used, and about others like it."""
         if self.to_predict or name in (self.target, self.weights):
             return ""
         needed = [each for each in like_it if each in (self.target, self.weights)]
@@ -72,13 +72,13 @@ class Roles:
 
 
 class Table(NamedTuple):
-    """What a file held.
+    """Contents of a file.
 
     X : ndarray (Fortran order) or CSC/CSR array, (n_samples, n_features)
     names : list of str or None
     y, weights : ndarray (n_samples,) or None
-    first_index : the index that a svmlight file gives its first feature, else None
-    notes : what the user should know about how the file was read
+    first_index : index of the first feature in a svmlight file, else None
+    notes : remarks for the user on how the file was read
     """
 
     X: Any
@@ -98,7 +98,7 @@ class Table(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """Positions of the columns that are asked for."""
+    """Positions of the requested columns."""
 
     features: list[int]
     target: int | None
@@ -111,7 +111,7 @@ class Chosen(NamedTuple):
 
 
 def choose(names: list[str], roles: Roles, path: str) -> Chosen:
-    """Return the positions of the columns that are asked for among those that a file has."""
+    """Return the positions of the requested columns among those of a file."""
     if roles.to_predict:
         return Chosen(columns_of_model(names, roles, path), None, None)
     if roles.target is None:
@@ -153,7 +153,7 @@ def columns_of_model(names: list[str], roles: Roles, path: str) -> list[int]:
 
 
 def check_count(found: int, roles: Roles, path: str) -> None:
-    """Check the number of columns where a model has no names for its own."""
+    """Check the number of columns if they are not matched by name."""
     if roles.n_features is not None and found != roles.n_features:
         raise InputError(
             f"{path} has {found} columns, the model has {roles.n_features}; without names on "
@@ -168,7 +168,7 @@ def check_known(name: str, names: Sequence[str], path: str) -> None:
 
 
 def check_names(kept: Sequence[str], names: Sequence[str], path: str) -> None:
-    """Check that every column that is kept has a name of its own."""
+    """Check that every kept column has a unique name."""
     if "" in kept:
         raise InputError(
             f"column {names.index('') + 1} of {path} has no name (perhaps it numbers the rows?); "
@@ -180,13 +180,13 @@ def check_names(kept: Sequence[str], names: Sequence[str], path: str) -> None:
 
 
 def hint(name: str, names: Sequence[str]) -> str:
-    """Return the nearest name, or some that there are."""
+    """Return a suggestion: the nearest name, or a list of the existing ones."""
     close = nearest(name, names)
     return f"it has {listed(names)}" if close is None else f"did you mean {listed([close])}?"
 
 
 def by_position(roles: Roles, names: Sequence[str] | None, path: str) -> list[str]:
-    """Return what to tell the user where only one of model and file has names, else nothing."""
+    """Return a note for the user if only one of model and file has names, else nothing."""
     if not roles.to_predict or (roles.features is None) == (names is None):
         return []
     nameless = "the model" if roles.features is None else path

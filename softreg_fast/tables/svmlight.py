@@ -1,4 +1,4 @@
-"""Files of svmlight: a target and the entries of a sparse row in each line."""
+"""svmlight files: a target and the entries of a sparse row in each line."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from softreg_fast.tables.foreign import as_floats
 from softreg_fast.tables.roles import Roles, Table
 from softreg_fast.tables.text import open_bytes, open_text
 
-# Bytes that a fit needs for each column, though it may be empty: its place in the matrix, its mean,
-# its norm, the working vectors of the solver (125 were measured, with folds 161).
+# Bytes that a fit needs per column, even an empty one: its entry in the matrix, its mean, its norm,
+# the working vectors of the solver (125 were measured, with folds 161).
 BYTES_A_COLUMN = 170
 
 
 def read_svmlight(path: str, roles: Roles) -> Table:
-    """Return the table in a file of svmlight."""
+    """Return the table in a svmlight file."""
     from sklearn.datasets import load_svmlight_file
 
     _check_roles(roles, path)
     try:
         with open_bytes(path) as file:
-            if file.read(3) != b"\xef\xbb\xbf":  # the mark that Windows puts before UTF-8
+            if file.read(3) != b"\xef\xbb\xbf":  # the UTF-8 byte order mark that Windows writes
                 file.seek(0)
             X, y = load_svmlight_file(file, zero_based=True)
     except (MemoryError, InputError):
@@ -58,7 +58,7 @@ def read_svmlight(path: str, roles: Roles) -> Table:
 
 
 def _check_width(X: Any, width: int, path: str) -> None:
-    """Check that a matrix of so many columns, most of them empty perhaps, can be fitted."""
+    """Check that a matrix of `width` columns, maybe mostly empty, fits into memory."""
     needed, free = BYTES_A_COLUMN * width, available_memory()
     if needed > free:
         used = np.unique(X.indices).size
@@ -87,7 +87,7 @@ def _check_roles(roles: Roles, path: str) -> None:
 
 
 def _shifted(X: Any, first: int, width: int, path: str) -> Any:
-    """Return the features first, first + 1, ... as columns 0, 1, ...; others are left out."""
+    """Return the features first, first + 1, ... as columns 0, 1, ...; others are dropped."""
     entries = X.tocoo()
     column = entries.col.astype(np.int64) - first
     if np.min(column, initial=0) < 0:
@@ -99,7 +99,7 @@ def _shifted(X: Any, first: int, width: int, path: str) -> Any:
 
 
 def _first_bad_entry(path: str) -> str:
-    """Return what is wrong where in a file, found line by line."""
+    """Return the first problem in a file and its line, found line by line."""
     with open_text(path) as lines:
         for number, line in enumerate(lines, 1):
             words = line.partition("#")[0].split()
@@ -141,7 +141,7 @@ def _line_problem(words: list[str]) -> str:
 
 
 def available_memory() -> float:
-    """Return the bytes of memory that this process may still take, infinity if not known."""
+    """Return the bytes of memory still available to this process, infinity if unknown."""
     free = [math.inf]
     with suppress(OSError, ValueError, LookupError):  # Linux
         with open("/proc/meminfo", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""Text tables: pandas reads the numbers, the header and the words are ours."""
+"""Text tables: pandas parses the numbers, this module the header and the messages."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from softreg_fast.tables.roles import Chosen, Roles, Table, by_position, choose,
 
 Matrix = NDArray[np.float64]
 
-# Cells that pandas hands over at a time.
+# Number of cells that pandas returns per chunk.
 CELLS = 4_000_000
 
 DELIMITERS = (",", ";", "\t", "|", " ")
 
-# Excel's first line that names the delimiter.
+# The first line by which Excel declares the delimiter.
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 class Layout(NamedTuple):
-    """How a text table is written.
+    """Format of a text table.
 
     delimiter : one character, " " for any white space
     decimal : "." or ","
-    names : those of the columns, "" for one without
-    unquoted : the names that are numbers and stand without quotes
-    n_before : records before the rows: the header, and Excel's line if there is one
+    names : names of the columns, "" for one without
+    unquoted : names that are numbers without quotes
+    n_before : number of records before the rows: the header, and Excel's line if there is one
     """
 
     delimiter: str
@@ -50,13 +50,13 @@ class Layout(NamedTuple):
 
 
 def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> Table:
-    """Return the table in a text file; its delimiter is found where it is not given."""
+    """Return the table in a text file; a missing delimiter is inferred."""
     import_pandas(path)
     with open_text(path) as file:
         layout, first = _layout(file, path, delimiter, decimal)
         notes = _check_header(layout, roles, path)
         if first and len(cells_of(first, layout.delimiter)) != len(layout.names):
-            check_widths(path, layout)  # some versions of pandas pass over a delimiter at the end
+            check_widths(path, layout)  # some versions of pandas ignore a trailing delimiter
         if roles.to_predict:
             chosen = Chosen(columns_of_model(layout.names, roles, path), None, None)
         else:
@@ -76,7 +76,7 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
 
 
 def import_pandas(path: str) -> Any:
-    """Import pandas, or say how to install what reads a table."""
+    """Import pandas; raise InputError with installation advice if it is missing."""
     try:
         import pandas
     except ImportError as error:
@@ -93,7 +93,7 @@ def import_pandas(path: str) -> Any:
 
 @contextmanager
 def open_text(path: str) -> Iterator[IO[str]]:
-    """Open a text file in UTF-8, compressed or not, and say what is wrong with it."""
+    """Open a UTF-8 text file, compressed or not; turn reading errors into InputError."""
     try:
         with open_bytes(path) as raw, _decoded(raw) as file:
             yield file
@@ -115,7 +115,7 @@ def _decoded(raw: IO[bytes]) -> IO[str]:
 
 @contextmanager
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
-    """Open a file, decompressed if it is of gzip, whatever its name; UTF-16 is refused."""
+    """Open a file, decompressed if it is gzip, whatever its name; UTF-16 is rejected."""
     with open(path, "rb") as start:
         packed = start.read(2) == b"\x1f\x8b"
     opened: Any = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
@@ -131,7 +131,7 @@ class _NulError(InputError):
 
 
 class _Rows:
-    """What pandas reads: a record that was seen already, then what follows it."""
+    """Input for pandas: a record that was read already, then the rest of the file."""
 
     def __init__(self, first: str, file: IO[str], path: str) -> None:
         self.first, self.file, self.path = first, file, path
@@ -153,7 +153,7 @@ class _Rows:
 def _layout(
     file: Iterable[str], path: str, delimiter: str | None, decimal: str
 ) -> tuple[Layout, str]:
-    """Return the layout, and the first record after the header as it is."""
+    """Return the layout, and the first record after the header unchanged."""
     records = records_of(file, delimiter)
     header, n_before = next(records, ""), 1
     if excel := _EXCEL.fullmatch(header):
@@ -175,7 +175,7 @@ def _layout(
     row = cells_of(first, delimiter) if first else []
     is_comment = names[0].startswith("#")
     if len(row) == len(names) + 1 and not is_comment and _begins_with_a_name(first, row):
-        names = ["", *names]  # as R's write.table leaves the names of rows
+        names = ["", *names]  # R's write.table omits the header of the row names
     unquoted = [name for name in names if as_number(name) is not None and f'"{name}"' not in header]
     return Layout(delimiter, decimal, names, unquoted, n_before), first
 
@@ -193,7 +193,7 @@ def _begins_with_a_name(record: str, row: Sequence[str]) -> bool:
 
 
 def records_of(lines: Iterable[str], delimiter: str | None = None) -> Iterator[str]:
-    """Yield the text of each record; quoted line breaks belong to it, blank lines are left out."""
+    """Yield the text of each record; quoted line breaks are part of it, blank lines are skipped."""
     before = re.escape("".join({*DELIMITERS, ":", delimiter or ","})) + r"\s"
     closed = re.compile(rf'(?<![^{before}])"[^"]*(?:""[^"]*)*"')
     still_open = re.compile(rf'(?<![^{before}])"')
@@ -226,7 +226,7 @@ def _dialect(delimiter: str) -> dict[str, Any]:
 
 
 def delimiter_of(path: str, header: str, first: str, decimal: str = ".") -> str:
-    """Return the delimiter that header and first row suggest."""
+    """Return the delimiter inferred from the header and the first row."""
     if path.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
     quoted = re.compile(r'(?<![^,;\t| \r\n])"[^"]*(?:""[^"]*)*"')
@@ -238,9 +238,9 @@ def delimiter_of(path: str, header: str, first: str, decimal: str = ".") -> str:
     def fit(names: int, cells: int) -> int:
         if names == 1:
             return int(cells == 1)
-        return {names: 2, names + 1: 1}.get(cells, 0)  # R puts names before rows
+        return {names: 2, names + 1: 1}.get(cells, 0)  # R writes row names without a header
 
-    # the most columns, first of all among those that the first row has as well
+    # the largest number of columns, preferring delimiters that fit the first row as well
     return max(
         DELIMITERS,
         key=lambda d: (
@@ -263,7 +263,7 @@ def rows_of(path: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def csv_rows(file: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield every row that is not blank as (its last line, its cells)."""
+    """Yield every non-blank row as (its last line, its cells)."""
     reader = csv.reader(_as_csv(file, delimiter), **_dialect(delimiter))
     for row in reader:
         if len(row) > 1 or (row and row[0].strip()):
@@ -271,10 +271,10 @@ def csv_rows(file: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[st
 
 
 def _check_header(layout: Layout, roles: Roles, path: str) -> list[str]:
-    """Check that the first line is no row of numbers; return what to tell the user about it.
+    """Check that the first line is not a row of numbers; return notes about it for the user.
 
-    Names may be numbers, such as years or wavelengths, which rise or fall; a row of numbers has no
-    such order, as a rule.
+    Names may be numbers, such as years or wavelengths, which rise or fall; a row of numbers usually
+    has no such order.
     """
     numbers = [float(name) for name in layout.unquoted]
     if roles.by_name or len(numbers) < 2:
@@ -306,7 +306,7 @@ def _check_header(layout: Layout, roles: Roles, path: str) -> list[str]:
 
 
 class _Parts:
-    """The columns that are needed, in the order of the file, as they come from it part by part."""
+    """The requested columns, in the order of the file, collected chunk by chunk."""
 
     def __init__(self, path: str, layout: Layout, roles: Roles, needed: list[int]) -> None:
         self.path, self.layout, self.roles = path, layout, roles
@@ -319,13 +319,13 @@ class _Parts:
         self.looked_for_short_rows = False
 
     def frames(self, rows: _Rows) -> Iterator[Any]:
-        """Yield data frames of the file's rows, their columns numbered."""
+        """Yield data frames of the file's rows, with numbered columns."""
         import pandas as pd
 
         width, delimiter = len(self.layout.names), self.layout.delimiter
         options: dict[str, Any] = {}
         if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
-            options["float_precision"] = "round_trip"  # of itself exact since then
+            options["float_precision"] = "round_trip"  # the default is exact from 3.1 on
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -348,7 +348,7 @@ class _Parts:
             raise InputError(f"{self.path} is not a well-formed text table: {said}") from None
 
     def add(self, frame: Any) -> None:
-        """Take the rows of a frame, or say which cell is no number."""
+        """Append the rows of a frame; raise InputError for the first cell that is not a number."""
         kinds = np.array([getattr(dtype, "kind", "O") for dtype in frame.dtypes])
         self.check_short_rows(frame, kinds[-1])
         if len(self.columns) < len(kinds):
@@ -375,16 +375,17 @@ class _Parts:
         self.n_rows += len(part)
 
     def check_short_rows(self, frame: Any, kind: str) -> None:
-        """Check once, where the last column has an empty cell, that it is one and not lacking."""
+        """Check once whether empty cells in the last column are real or a sign of short rows."""
         if kind not in "fiub" and not self.looked_for_short_rows:
             self.looked_for_short_rows = bool((frame.iloc[:, -1] == "").any())
             if self.looked_for_short_rows:
                 check_widths(self.path, self.layout)
 
     def wrong_text(self, column: Any) -> tuple[int, Problem] | None:
-        """The first cell that is no number: its row and what to say.
+        """Return the row and the problem of the first cell that is not a number.
 
-        Another one goes before true and false, for it may be all that keeps these from being read.
+        Other problems take precedence over true and false, which may be unreadable only because
+        of them.
         """
         flag = None
         for row, cell in enumerate(column):
@@ -396,7 +397,7 @@ class _Parts:
         return flag
 
     def complain(self, problems: dict[int, tuple[int, Problem]]) -> NoReturn:
-        """Say what the first cell is that cannot be used, and which columns are like its own."""
+        """Raise InputError for the first unusable cell, naming all columns with its problem."""
         first = min(problems, key=lambda k: (problems[k][0], k))
         row, problem = problems[first]
         line, cells = self.record(self.n_rows + row)
@@ -427,7 +428,7 @@ class _Parts:
         self.parts.reverse()
         at = 0
         while self.parts:
-            part, to = self.parts.pop(), 0  # popped, so that its memory is free for others
+            part, to = self.parts.pop(), 0  # popped, so that its memory can be reused
             for run in runs:
                 columns = part[:, run[0] : run[-1] + 1]
                 whole[at : at + len(part), to : to + len(run)] = columns
@@ -436,7 +437,7 @@ class _Parts:
         return whole
 
     def notes(self) -> list[str]:
-        """Return what the user should know about how the cells were read."""
+        """Return notes for the user on how the cells were read."""
         flags = [self.names[k] for k in np.flatnonzero(self.was_bool[1])]
         return [f"true is read as 1, false as 0 in {listed(flags)}"] if flags else []
 
@@ -446,7 +447,7 @@ class _Parts:
 
 
 def _records(path: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of the file as (line, cells), the slow way, to name what is wrong."""
+    """Yield the rows of the file as (line, cells); slow, used to locate errors."""
     with open_text(path) as file:
         yield from islice(csv_rows(file, layout.delimiter), layout.n_before, None)
 
@@ -465,7 +466,7 @@ def check_widths(path: str, layout: Layout) -> None:
 
 
 def _way_of_widths(names: Sequence[str], row: Sequence[str]) -> str:
-    """Return what to do about a row that is longer or shorter than the header."""
+    """Return advice about a row that is longer or shorter than the header."""
     if names[0].startswith("#"):
         return "the header begins with #: if it is a comment, remove it"
     if any("\n" in cell for cell in row):
@@ -484,7 +485,7 @@ def _way_of_widths(names: Sequence[str], row: Sequence[str]) -> str:
 
 
 def _wrong_numbers(frame: Any, part: Matrix, kinds: NDArray[Any]) -> dict[int, tuple[int, Problem]]:
-    """Return the first infinite or rounded number of each column that has one: its row, and why."""
+    """Return the row and problem of the first infinite or rounded number of each column."""
     problems: dict[int, tuple[int, Problem]] = {}
     for k, kind in enumerate(kinds):
         bad, problem = np.flatnonzero(~np.isfinite(part[:, k])), Problem("infinite", "")
