@@ -1,7 +1,7 @@
 """Sparse training of neural networks: the penalties of regression on the weights of layers.
 
-What is listed under FROM_TORCH needs PyTorch (`pip install softreg_fast[torch]`), which is imported
-when one of these names is first used.
+The names in FROM_TORCH need PyTorch (`pip install softreg_fast[torch]`), which is imported when one
+of them is first used.
 """
 
 import importlib
@@ -33,7 +33,7 @@ FROM_TORCH = {
     "compact_like": "compaction",
 }
 
-# Estimators, which need it to be fitted only.
+# Estimators: they need PyTorch for fitting only.
 ESTIMATORS = {"SparseMLPClassifier": "mlp", "SparseMLPRegressor": "mlp"}
 
 __all__ = [

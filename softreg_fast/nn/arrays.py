@@ -1,6 +1,6 @@
-"""NumPy arrays, PyTorch tensors and those of Keras's backends under one set of names.
+"""One set of array functions for NumPy arrays, PyTorch tensors and tensors of Keras's backends.
 
-Neither PyTorch nor Keras is imported for that: who hands in a tensor has done it.
+Neither PyTorch nor Keras is imported here: a caller that passes a tensor has imported its library.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from softreg_fast.threads import effective_n_threads
 # An array or a tensor.
 Array = Any
 
-# Weights that are worth a second thread.
+# Number of weights from which on a second thread pays off.
 FEWEST_FOR_THREADS = 100_000
 
 
 def soft(xp: Any, z: Array, u: Array) -> Array:
-    """np.sign(z) * np.maximum(np.abs(z) - u, 0)."""
+    """Soft-threshold z at u: np.sign(z) * np.maximum(np.abs(z) - u, 0)."""
     return xp.sign(z) * xp.clip(xp.abs(z) - u, 0, np.inf)
 
 
 def absolute(xp: Any, x: Array) -> Array:
-    """np.abs(x), with the derivative 0 where x is 0."""
+    """Return np.abs(x), with derivative 0 where x is 0."""
     return xp.sign(x) * x
 
 
 def root(xp: Any, x: Array) -> Array:
-    """np.sqrt(x), with the derivative 0 where x is 0."""
+    """Return np.sqrt(x), with derivative 0 where x is 0."""
     positive, one = x > 0, xp.ones_like(x)
     return xp.where(positive, xp.sqrt(xp.where(positive, x, one)), xp.zeros_like(x))
 
 
 def no_minus_zero(xp: Any, x: Array) -> Array:
-    """x with every zero +0.0; x + 0.0 would be shorter, but compilers of graphs leave it out."""
+    """Return x with -0.0 replaced by +0.0; graph compilers would optimise x + 0.0 away."""
     return xp.where(x == 0, xp.zeros_like(x), x)
 
 
 def namespace(x: Array) -> Any:
-    """numpy, torch or keras.ops, whichever x belongs to."""
+    """Return the module that x belongs to: numpy, torch or keras.ops."""
     if isinstance(x, np.ndarray):
         return np
     torch = sys.modules.get("torch")
@@ -58,7 +58,7 @@ def namespace(x: Array) -> Any:
 
 
 def is_in_memory(x: Array) -> bool:
-    """Whether the kernels can work on it: float64 or float32 in main memory."""
+    """Return whether the compiled kernels can work on x: float64 or float32 in main memory."""
     xp = namespace(x)
     if xp is np:
         return x.dtype in (np.float64, np.float32)
@@ -68,12 +68,12 @@ def is_in_memory(x: Array) -> bool:
 
 
 def as_numpy(x: Array) -> Any:
-    """A view of a tensor in main memory; anything else as it is."""
+    """Return a tensor as a NumPy array, a view if it is in main memory; anything else unchanged."""
     return x.detach().cpu().numpy() if hasattr(x, "detach") else x
 
 
 def like(x: Any, w: Array) -> Array:
-    """An array of numbers in the kind, the type and the place of w."""
+    """Convert x to the array library, dtype and device of w."""
     if isinstance(w, np.ndarray):
         return np.asarray(as_numpy(x), w.dtype)
     xp = namespace(w)
@@ -83,7 +83,7 @@ def like(x: Any, w: Array) -> Array:
 
 
 def take(x: Array, index: Any) -> Array:
-    """x[index], for a vector and a NumPy vector of indices."""
+    """Return x[index], for a vector x and a NumPy vector of indices."""
     xp = namespace(x)
     if xp is np:
         return x[index]
@@ -93,7 +93,10 @@ def take(x: Array, index: Any) -> Array:
 
 
 def sums_of(x: Array, labels: Any, n: int) -> Array:
-    """np.bincount(labels, x, n), for a vector and a NumPy vector of labels."""
+    """Sum the entries of x by label, as np.bincount(labels, x, n) does.
+
+    x is a vector, labels a NumPy vector.
+    """
     xp = namespace(x)
     if xp is np:
         return np.bincount(labels, x, n).astype(x.dtype)
@@ -109,9 +112,9 @@ def repeat(
     state: tuple[Array, ...],
     most: int,
 ) -> tuple[Array, ...]:
-    """state = step(*state) while unfinished(*state), at most so often.
+    """Iterate state = step(*state) while unfinished(*state), at most `most` times.
 
-    Within the graphs of Keras's backends it is a loop of the graph.
+    For tensors of Keras's backends it is a loop of the graph (keras.ops.while_loop).
     """
     if xp.__name__ not in ("numpy", "torch"):
         found: tuple[Array, ...] = xp.while_loop(unfinished, step, state, maximum_iterations=most)
@@ -124,7 +127,7 @@ def repeat(
 
 
 def flat_copy(z: Array) -> tuple[Array, Any]:
-    """A contiguous copy of z, and its entries as a NumPy vector that shares its memory."""
+    """Return a contiguous copy of z, and a flat NumPy view of that copy."""
     if isinstance(z, np.ndarray):
         out = np.array(z, order="C")
         return out, out.reshape(-1)
@@ -133,7 +136,11 @@ def flat_copy(z: Array) -> tuple[Array, Any]:
 
 
 def flat_as(x: Any, z: Array, whole: bool = False) -> Any:
-    """A number, or what has the shape of z, as a vector of its type; one number for one."""
+    """Return x as a contiguous NumPy vector of the dtype of z.
+
+    x is a number or broadcasts to the shape of z. A number gives a vector of length 1, unless
+    `whole`.
+    """
     dtype = as_numpy(z).dtype
     if not np.ndim(x) and not whole:
         return np.array([float(x)], dtype)
@@ -141,7 +148,10 @@ def flat_as(x: Any, z: Array, whole: bool = False) -> Any:
 
 
 def check_steps(t: Any, z: Array) -> None:
-    """That steps fit z, and none is negative; NaN passes, so that diverged trainings show it."""
+    """Raise ValueError unless the steps t broadcast to z and none is negative.
+
+    NaN passes, so that a diverged training shows it.
+    """
     check_broadcast("Steps t", tuple(np.shape(t)), tuple(z.shape))
     least = float(np.min(as_numpy(t), initial=0.0))
     if least < 0.0:
@@ -158,5 +168,5 @@ def check_broadcast(name: str, given: tuple[int, ...], shape: tuple[int, ...]) -
 
 
 def n_threads_for(n_weights: int) -> int:
-    """Threads for a pass over so many weights."""
+    """Return the number of threads to use for a pass over `n_weights` weights."""
     return effective_n_threads() if n_weights >= FEWEST_FOR_THREADS else 1

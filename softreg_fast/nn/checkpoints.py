@@ -1,4 +1,4 @@
-"""The folder of a path of networks: what each strength has left, written whole or not at all."""
+"""Checkpoint folder of a path of networks: atomically written weights after every strength."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ from softreg_fast.writing import whole_file, write_whole
 FORMAT = "softreg_fast path of networks"
 VERSION = 1
 
-# The table of contents. A strength is done when it stands there.
+# The index file. A strength counts as done once it is listed there.
 INDEX = "path.json"
 
-# What an interrupted write has left.
+# Temporary files left by interrupted writes.
 UNFINISHED = ".softreg.*.part"
 
 
 class Checkpoints:
-    """A folder with the weights after every strength, and what training needs to go on from there.
+    """A folder with the weights after every strength and the states needed to resume training.
 
     Parameters
     ----------
     folder : path
-        Made where there is none.
+        Created if it does not exist.
     strengths : list of float, rising
     model : torch.nn.Module
 
     Attributes
     ----------
     rows : list of dict
-        Those that are done: strength, score, standard_error, nonzeros, seconds.
+        One for each completed strength: strength, score, standard_error, nonzeros, seconds.
 
     Raises
     ------
     ValueError
-        If the folder holds another path: other strengths so far, or other weights.
+        If the folder holds another path: different strengths so far, or weights of other names or
+        shapes.
     """
 
     def __init__(self, folder: Any, strengths: list[float], model: nn.Module) -> None:
@@ -97,11 +98,11 @@ class Checkpoints:
         )
 
     def file(self, k: int) -> Path:
-        """Where the weights after the k-th strength are."""
+        """Return the file of the weights after the k-th strength."""
         return self.folder / f"strength-{k:04d}.pt"
 
     def save(self, k: int, row: Mapping[str, Any], content: dict[str, Any]) -> None:
-        """The k-th strength is done. The weights come first, the line in the index last."""
+        """Save the k-th strength as done: first the weights, then its row in the index."""
         content = {"format": FORMAT, "version": VERSION, "strength": row["strength"], **content}
         with whole_file(self.file(k)) as file:
             torch.save(content, file)
@@ -112,12 +113,12 @@ class Checkpoints:
         self.rows = rows
 
     def load(self, k: int) -> dict[str, Any]:
-        """What `save` was given."""
+        """Load the content that `save` wrote for the k-th strength."""
         try:
             content: dict[str, Any] = torch.load(
                 self.file(k), map_location="cpu", weights_only=True
             )
-        except Exception as error:  # whatever a damaged archive makes pickle and zip say
+        except Exception as error:  # pickle and zip raise many types for a damaged archive
             raise ValueError(
                 f"{self.file(k)} cannot be read ({type(error).__name__}). Delete the folder to "
                 "train anew."
@@ -145,23 +146,23 @@ def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of a model without what is no tensor."""
+    """Return the tensors in the state_dict of a model, without its other entries."""
     return {name: value for name, value in model.state_dict().items() if torch.is_tensor(value)}
 
 
 def weights_of(model: nn.Module) -> dict[str, Any]:
-    """A copy of the state of a model, in main memory."""
+    """Return a copy of the state_dict of a model, in main memory."""
     return {
         name: value.detach().cpu().clone() if torch.is_tensor(value) else value
         for name, value in model.state_dict().items()
     }
 
 
-# -- what else training depends on -----------------------------------------------------------------
+# -- other state that training depends on ----------------------------------------------------------
 
 
 def states_of(carried: list[Any]) -> list[Any]:
-    """The states of optimisers, schedulers and generators."""
+    """Return the states of optimisers, schedulers and generators."""
     return [
         each.get_state() if isinstance(each, torch.Generator) else each.state_dict()
         for each in carried
@@ -169,7 +170,7 @@ def states_of(carried: list[Any]) -> list[Any]:
 
 
 def restore_states(carried: list[Any], states: list[Any]) -> None:
-    """Give each its state back."""
+    """Restore the state of each optimiser, scheduler and generator in `carried`."""
     if len(carried) != len(states):
         raise ValueError(
             f"carry has {len(carried)} objects, the folder was written with {len(states)}; give "
@@ -183,7 +184,7 @@ def restore_states(carried: list[Any], states: list[Any]) -> None:
 
 
 def random_states() -> dict[str, Any]:
-    """The states of the random generators of Python, NumPy and PyTorch, as plain data."""
+    """Return the states of the random generators of Python, NumPy and PyTorch, as plain data."""
     numbers: dict[str, Any] = np.random.get_state(legacy=False)  # noqa: NPY002
     if numbers["bit_generator"] == "MT19937":
         words = torch.from_numpy(numbers["state"]["key"].astype(np.int64))
@@ -197,7 +198,7 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any]) -> None:
-    """Let random numbers go on where they were."""
+    """Restore the random generators from the result of `random_states`."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words), gauss))
     numbers = states["numpy"]

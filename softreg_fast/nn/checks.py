@@ -1,4 +1,4 @@
-"""Parameters of networks and their training: numbers in a range, or an error that says so."""
+"""Range checks for numeric parameters of networks and their training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 
 
 def check_integer(name: str, value: Any, otherwise: str = "") -> None:
-    """ValueError unless it is an integer >= 1; `otherwise` says what else it may be."""
+    """Raise ValueError unless `value` is an integer >= 1.
+
+    `otherwise` is added to the message, to name other allowed values.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1{otherwise}, got {value!r}.")
 
@@ -17,7 +20,7 @@ def check_integer(name: str, value: Any, otherwise: str = "") -> None:
 def check_real(
     name: str, value: Any, *, above: bool = False, most: float = np.inf, below: float = np.inf
 ) -> None:
-    """ValueError unless it is a number >= 0 (> 0 if `above`), <= `most` and < `below`."""
+    """Raise ValueError unless value is a number >= 0 (> 0 if `above`), <= `most` and < `below`."""
     fits = isinstance(value, Real) and not isinstance(value, bool)
     if fits and (value > 0.0 if above else value >= 0.0) and value <= most and value < below:
         return

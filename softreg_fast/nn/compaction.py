@@ -1,4 +1,4 @@
-"""compact(): cut what is zero out of a network, in place, with the state of its optimiser."""
+"""compact(): remove zero units from a network in place, and from the state of its optimiser."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ INPUTS = ("in_features", "in_channels", "input_size")
 
 @dataclass(frozen=True)
 class LayerReport:
-    """A layer that has become smaller.
+    """Sizes of a layer that `compact` has made smaller, before and after.
 
     Attributes
     ----------
     name, kind : str
-        Of the module and of its class.
+        Name of the module and of its class.
     before, after : dict
-        {"out_features": 64, ...}, the sizes of the module.
+        Sizes of the module, {"out_features": 64, ...}.
     n_before, n_after : int
-        Its parameters.
+        Number of its parameters.
     """
 
     name: str
@@ -52,21 +52,21 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class CompactReport:
-    """What `compact` has done; printing it gives a table.
+    """Result of `compact`; printing it gives a table.
 
     Attributes
     ----------
     layers : list of LayerReport
-        Those that have become smaller.
+        The layers that have become smaller.
     n_before, n_after : int
-        Parameters of the whole model.
+        Number of parameters of the whole model.
     left : dict
-        {module or operation: why it keeps units, although some may be zero}.
+        {module or operation: reason why it keeps units, although some may be zero}.
     unused_inputs : dict
-        {argument of forward: (axis, indices)}: what the outputs do not depend on, although the
-        shape of inputs stays as it is. Axis 0 stands for the flattened sample.
+        {argument of forward: (axis, indices)}: inputs on which the outputs do not depend; the shape
+        of inputs stays as it is. Axis 0 stands for the flattened sample.
     plan : dict
-        Plain data for `compact_like`: all that has been cut out of this model so far.
+        Plain data for `compact_like`: everything that has been cut out of this model so far.
     """
 
     layers: list[LayerReport]
@@ -114,46 +114,47 @@ def _row(layer: LayerReport) -> tuple[str, str, str, str, str]:
 def compact(
     model: nn.Module, example_inputs: Any, optimizer: Optimizer | None = None
 ) -> CompactReport:
-    """Cut units that are zero out of a network, in place; its outputs stay what they are.
+    """Remove units that are zero from a network in place, without changing its outputs.
 
-    Neurons, filters, dimensions of embeddings and recurrent units go if nothing comes in (their
-    output is zero, or a constant that the next bias takes over) or if nothing that reads them has
-    weights other than zero. Rows and columns go from the weights of all layers concerned, from
-    their gradients, from batch norms and from the state of the optimiser, so that training goes
-    on with the same objects. What momentum would bring back to life later is gone.
+    Neurons, filters, dimensions of embeddings and recurrent units are removed if their output is
+    zero, or a constant that the next bias takes over, or if all weights that read them are zero.
+    Their rows and columns are removed from the weights of all layers concerned, from gradients,
+    batch norms and the state of the optimiser, so that training continues with the same objects.
+    Units that momentum would have made nonzero again later are lost.
 
     Parameters
     ----------
     model : torch.nn.Module
-        In eval mode, outputs in that mode are kept. In training mode those in both are.
+        In eval mode, outputs in that mode are preserved; in training mode, outputs in both modes.
     example_inputs : tensor, tuple of positional arguments, or dict of arguments by name
-        A sample or two; only shapes matter.
+        One or two samples; only shapes matter.
     optimizer : torch.optim.Optimizer or None
-        The one that trains the model, whose state is cut, too, and with it the penalties of
-        `attach` and `ProxAdamW`: groups by number, weights of single weights, and the strengths of
-        groups, which stay those of their sizes at first.
+        The optimiser that trains the model. Its state is cut too, and so are the penalties of
+        `attach` and `ProxAdamW`: group numbers, weights of single weights, and the strengths of
+        groups, which keep the values of the original group sizes.
 
     Returns
     -------
     CompactReport
-        What was cut, what was left and why; its `plan` belongs into checkpoints (`compact_like`).
+        The layers that were cut, and the reasons why others were not. Save its `plan` in
+        checkpoints, for `compact_like`.
 
     Raises
     ------
     TypeError, ValueError
-        For what is no model, no optimiser or that of another model, or example inputs that forward
-        does not take.
+        If model is no module, optimizer is no optimiser or that of another model, or forward does
+        not take the example inputs.
 
     Notes
     -----
-    Cut are Linear, Conv1d, Conv2d, Conv3d (groups of channels are cut alike or as a whole),
-    BatchNorm, PReLU, Embedding, RNN, LSTM and GRU, through additions, products, concatenations,
-    pooling, reshaping, slices of other axes, dropout and activations. Inputs and outputs of the
-    network, the width of a LayerNorm, attention and whatever is not known keep their size. So do
-    layers whose size a number in the source of forward repeats, such as view(-1, 64).
+    Layers that can be cut are Linear, Conv1d, Conv2d, Conv3d (groups of channels are cut alike or
+    as a whole), BatchNorm, PReLU, Embedding, RNN, LSTM and GRU, through additions, products,
+    concatenations, pooling, reshaping, slices of other axes, dropout and activations. Inputs and
+    outputs of the network, the width of a LayerNorm, attention and unknown modules keep their size.
+    So do layers whose size is written as a number in the source of forward, such as view(-1, 64).
 
-    The graph comes from torch.fx, so that forward must not branch on data. The model runs on the
-    example before and after; should its outputs differ, everything is put back.
+    The graph comes from torch.fx, so that forward must not branch on data. The model is run on the
+    example before and after; if its outputs differ, all changes are undone.
 
     Examples
     --------
@@ -205,16 +206,16 @@ def compact(
 
 
 def compact_like(model: nn.Module, plan: Plan, optimizer: Optimizer | None = None) -> CompactReport:
-    """Give a model the sizes that another one was cut to, so that it can load its state_dict.
+    """Cut a model to the sizes of a compacted one, so that it can load that model's state_dict.
 
     Parameters
     ----------
     model : torch.nn.Module
-        As it is made, or cut less; its weights are cut, not made equal: load them afterwards.
+        Newly made, or cut less. Its weights are cut, not copied: load the state_dict afterwards.
     plan : dict
-        `plan` of the last report of `compact`, from the checkpoint.
+        `plan` of the last `CompactReport`, from the checkpoint.
     optimizer : torch.optim.Optimizer or None
-        Its state and penalties are cut, too: `attach` comes before.
+        Its state and penalties are cut too: call `attach` before.
 
     Returns
     -------
@@ -223,8 +224,8 @@ def compact_like(model: nn.Module, plan: Plan, optimizer: Optimizer | None = Non
     Raises
     ------
     TypeError, ValueError
-        For what is no plan, or one that does not fit the model, or the optimiser of another model;
-        the model is then as before.
+        If plan is no plan or does not fit the model, or the optimiser is that of another model. The
+        model is then unchanged.
 
     Examples
     --------
@@ -279,7 +280,7 @@ def _count(model: nn.Module) -> int:
 
 
 def _outputs(model: nn.Module, arguments: dict[str, Any]) -> list[torch.Tensor]:
-    # of the model in eval mode, in order
+    # all output tensors of the model in eval mode, in order
     found: list[torch.Tensor] = []
 
     def look(x: Any) -> Any:
@@ -298,7 +299,7 @@ def _outputs(model: nn.Module, arguments: dict[str, Any]) -> list[torch.Tensor]:
 
 
 def _call_of(model: nn.Module, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    # positional and named arguments for forward, the starred ones among them
+    # positional and named arguments for forward, including *args and **kwargs
     bound = inspect.signature(model.forward).bind_partial()
     bound.arguments.update(arguments)
     return list(bound.args), dict(bound.kwargs)
@@ -307,7 +308,7 @@ def _call_of(model: nn.Module, arguments: dict[str, Any]) -> tuple[list[Any], di
 def _check_outputs(
     model: nn.Module, arguments: dict[str, Any], before: list[torch.Tensor]
 ) -> str | None:
-    # what is wrong with the outputs of a cut network; a net below what has been proved
+    # the problem with the outputs of a cut network, or None; a safety net below the analysis
     try:
         after = _outputs(model, arguments)
     except Exception as error:
@@ -328,7 +329,7 @@ def _check_outputs(
 
 
 def _pin_states(model: nn.Module, units: Units, optimizer: Optimizer | None) -> None:
-    # weights that cannot be cut whatever the graph says
+    # pin weights that cannot be cut for reasons outside the graph
     names = {id(tensor): name for name, tensor in tensors_of(model).items()}
     reasons = {id(p): why for p, why in odd_state(optimizer)}
     reasons |= {id(t): "shares its memory with another parameter" for t in twins(model)}
@@ -338,7 +339,7 @@ def _pin_states(model: nn.Module, units: Units, optimizer: Optimizer | None) -> 
 
 
 def _reasons(model: nn.Module, flow: Flow, solution: Solution) -> dict[str, str]:
-    # why units stay that might be cut otherwise
+    # reasons why units stay that could be cut otherwise
     units = flow.units
     left = dict(units.refused)
     for ids, name, reason in units.pins:
@@ -361,7 +362,7 @@ def _reasons(model: nn.Module, flow: Flow, solution: Solution) -> dict[str, str]
 def _cuts(
     model: nn.Module, flow: Flow, solution: Solution
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    # {tensor: indices left by axis} and {module: {attribute: size}}, where anything changes
+    # {tensor: remaining indices by axis} and {module: {attribute: size}}, changes only
     kept: dict[str, Any] = {}
     for name, tensor in tensors_of(model).items():
         axes = [flow.units.axes.get((id(tensor), axis)) for axis in range(tensor.dim())]
@@ -385,7 +386,7 @@ def _cuts(
 
 
 def _fold(units: Units, solution: Solution) -> list[tuple[Any, Any]]:
-    # constants of units that go, into the biases of those that read them
+    # add the constants of removed units to the biases of the layers that read them
     changed = []
     for sink in units.sinks.values():
         constant = np.where(solution.kept[sink.inputs], 0.0, np.nan_to_num(sink.constant()))
@@ -399,7 +400,7 @@ def _fold(units: Units, solution: Solution) -> list[tuple[Any, Any]]:
 
 
 def _sizes(model: nn.Module, names: Any) -> dict[str, tuple[dict[str, int], int]]:
-    # the sizes of modules, and their parameters
+    # {module: (sizes, number of parameters)}
     found = {}
     for name in names:
         module = model.get_submodule(name)
@@ -428,7 +429,7 @@ def _layers(model: nn.Module, surgery: Surgery, old: dict[str, Any]) -> list[Lay
 
 
 def _unused(units: Units, solution: Solution) -> dict[str, tuple[int, list[int]]]:
-    # inputs that nothing needs: along one axis if there is one that tells it all
+    # unused inputs, as indices along one axis if one axis describes them all
     found = {}
     for name, ids in units.inputs.items():
         idle = ~solution.needed[ids]

@@ -1,4 +1,4 @@
-"""What a weight decay beside a penalty means, said in one place for PyTorch and Keras."""
+"""Warning about a decoupled weight decay on penalised weights, for PyTorch and Keras."""
 
 import warnings
 

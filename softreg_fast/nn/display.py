@@ -1,4 +1,4 @@
-"""Pictures of networks: the choice of a strength, and what is left of every layer."""
+"""Plots for networks: scores and sparsity along a path, and the nonzeros of every layer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from softreg_fast.display import axes
 from softreg_fast.nn.paths import NetworkPath
 from softreg_fast.nn.reports import NetworkReport
 
-# A bar for a layer and the space to the next, in inches.
+# Height of one layer's bar including the gap to the next, in inches.
 HEIGHT_OF_A_BAR = 0.32
 
 
 class NetworkPathDisplay:
-    """Score and numbers of nonzeros against strength; both rules' choices as vertical lines.
+    """Plot of score and number of nonzeros against strength.
+
+    The choices of both rules ("best", "sparsest") are vertical lines.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ class NetworkPathDisplay:
 
     @classmethod
     def from_path(cls, network_path: NetworkPath, **options: Any) -> Self:
-        """Draw a NetworkPath; options as in `plot`."""
+        """Plot a NetworkPath; options as in `plot`."""
         if not isinstance(network_path, NetworkPath):
             raise TypeError(
                 f"network_path must be a NetworkPath, got {type(network_path).__name__}."
@@ -43,7 +45,7 @@ class NetworkPathDisplay:
         return cls(network_path).plot(**options)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw it, into the given Axes or those of a new figure."""
+        """Plot the path into the given Axes, or into those of a new figure."""
         found = self.network_path
         self.ax_, self.figure_ = axes(ax)
         self.right_ax_ = self.ax_.twinx()
@@ -77,7 +79,7 @@ class NetworkPathDisplay:
             self.right_ax_.set_yscale("log")
 
     def _named(self) -> list[Any]:
-        # what the legend names: the curves, and the lines of both rules, drawn here
+        # handles of the legend: both curves, and the vertical lines of both rules, drawn here
         found = self.network_path
         self.errorbar_.set_label("score, left" if found.greater_is_better else "loss, left")
         self.line_.set_label("nonzeros, right")
@@ -99,7 +101,7 @@ class NetworkPathDisplay:
 
 
 class NetworkReportDisplay:
-    """One bar for every layer: which part of its parameters is not zero.
+    """Bar chart of the fraction of nonzero parameters of every layer.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ class NetworkReportDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     bars_ : BarContainer of the nonzeros
-    text_ : list of Text, the numbers
+    text_ : list of Text with the numbers
     """
 
     def __init__(self, report: NetworkReport) -> None:
@@ -118,13 +120,13 @@ class NetworkReportDisplay:
 
     @classmethod
     def from_report(cls, report: NetworkReport, **options: Any) -> Self:
-        """Draw a NetworkReport; options as in `plot`."""
+        """Plot a NetworkReport; options as in `plot`."""
         if not isinstance(report, NetworkReport):
             raise TypeError(f"report must be a NetworkReport, got {type(report).__name__}.")
         return cls(report).plot(**options)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw it, into the given Axes or those of a new figure of the height that it needs."""
+        """Plot the report into the given Axes, or into a new figure of suitable height."""
         layers = self.report.layers
         self.ax_, self.figure_ = axes(ax)
         if ax is None:

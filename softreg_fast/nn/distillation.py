@@ -1,4 +1,4 @@
-"""A loss that lets large networks teach a sparse one."""
+"""Distillation loss for training a sparse network on the outputs of larger ones."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ def distillation_loss(
     temperature: float = 3.0,
     share: float = 0.9,
 ) -> torch.Tensor:
-    """Cross-entropy, and how far the predictions are from those of a teacher.
+    """Combine cross-entropy with the divergence from a teacher's predictions.
 
     With z the scores, v those of the teacher, T the temperature and a the share:
 
         (1 - a) cross_entropy(z, target) + a T^2 KL(softmax(v / T) || softmax(z / T))
 
-    (Hinton, Vinyals, Dean 2015, "Distilling the knowledge in a neural network", section 2.) A class
-    label says which class is right; a teacher says for every sample how near the others are, which
-    is more to learn from and less to learn by heart. T^2 keeps gradients about as large as they are
-    with T = 1, so that strengths of penalties keep their meaning.
+    (Hinton, Vinyals, Dean 2015, "Distilling the knowledge in a neural network", section 2.) A label
+    names only the right class; the teacher's probabilities also rank the others for every sample,
+    which carries more information and reduces overfitting. The factor T^2 keeps gradients about as
+    large as with T = 1, so that strengths of penalties keep their meaning.
 
     Parameters
     ----------
     scores : tensor (n_samples, n_classes) or (n_samples, n_classes, ...)
-        Before softmax, of the network in training.
+        Outputs before softmax of the network in training.
     teacher_scores : tensor like scores
-        Of the teacher for the same inputs; of several teachers the mean. No gradient flows there.
+        Those of the teacher for the same inputs; the mean for several teachers. They get no
+        gradient.
     target : tensor of int (n_samples,), or of probabilities like scores
         As for `torch.nn.functional.cross_entropy`.
     temperature : float > 0, default=3.0
-        Large ones show more of the classes that the teacher thinks improbable.
+        Larger values give more weight to classes that the teacher finds improbable.
     share : float in [0, 1], default=0.9
-        0 is plain cross-entropy, 1 does without labels.
+        0 is plain cross-entropy, 1 ignores the labels.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Hand a trained network on: as a C header, as ONNX, and how large it is in each form."""
+"""Export of trained networks as a C header or ONNX, and their sizes in each form."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from softreg_fast.nn.graph import read
 from softreg_fast.nn.layers import Graph, Layer
 from softreg_fast.writing import write_whole
 
-# The newest operators that are used are Gelu's, of this set.
+# ONNX operator set; Gelu, the newest operator used, needs this one.
 OPSET = 20
 
-# The version of the file format that came with it.
+# ONNX file format version that belongs to OPSET.
 IR_VERSION = 9
 
 
@@ -33,9 +33,9 @@ def export_header(
     """Write a network as a C99 header that needs nothing but math.h and stdint.h.
 
     It has ``void NAME_predict(const float *x, float *y)`` for one sample, and NAME_INPUTS and
-    NAME_OUTPUTS. Weights are constant arrays, their digits as many as read back exactly; each
-    matrix is dense, in blocks of 8 outputs, or weight by weight. Nothing is allocated: what the
-    layers hand on lies on the stack, and its size is said at the top of the file. With an
+    NAME_OUTPUTS. Weights are constant arrays, written with enough digits to read back exactly; each
+    matrix is dense, in blocks of 8 outputs, or in CSR form. No memory is allocated: intermediate
+    values are on the stack, and the size they need is stated at the top of the file. With an
     embedding, x is `const int32_t *`; weights in float64 give `double`.
 
     Parameters
@@ -43,9 +43,9 @@ def export_header(
     model, example_inputs
         As for `plan`.
     path : str or path
-        The file. It is written whole or not at all.
+        The file, written atomically.
     name : str, default="network"
-        What the names in the header begin with.
+        Prefix of all names in the header.
     formats : str or dict, optional
         "dense", "block8" or "csr" for all matrices, or by name, as in `Plan.formats` (block16
         counts as block8, skip as dense). By default each takes the form with the fewest bytes.
@@ -53,7 +53,7 @@ def export_header(
     Raises
     ------
     ValueError
-        If a part of the model has no counterpart, the name is none in C, or weights are not finite.
+        If a part of the model is not supported, name is no C identifier, or weights are not finite.
     OSError
         If the file cannot be written.
     """
@@ -81,25 +81,25 @@ def _header_formats(graph: Graph, formats: Mapping[str, Any] | str | None) -> di
 
 
 def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -> None:
-    """Write a network as ONNX, for any number of samples at a time.
+    """Write a network as ONNX, for batches of any size.
 
-    The graph is made of the same layers as a plan, BatchNorm folded into what is before it, so it
-    runs wherever ONNX does. Zeros are stored as numbers: runtimes multiply densely, so cut them out
-    first. The input is called "input", the output "output".
+    The graph has the same layers as a plan, with BatchNorm folded into the layer before it, and
+    uses standard operators only. Zeros are stored, and runtimes multiply densely: `compact` the
+    model first. The input is called "input", the output "output".
 
     Parameters
     ----------
     model, example_inputs
         As for `plan`.
     path : str or path
-        The file. It is written whole or not at all.
+        The file, written atomically.
 
     Raises
     ------
     ModuleNotFoundError
-        Without the package onnx.
+        If the package onnx is not installed.
     ValueError
-        If a part of the model has no counterpart.
+        If a part of the model is not supported.
     OSError
         If the file cannot be written.
     """
@@ -113,18 +113,19 @@ def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a network in several forms.
+    """Sizes of a network in several forms, in bytes.
 
     Attributes
     ----------
     weights, nonzeros : int
-        Numbers in its matrices and biases, and those that are not zero.
+        Number of entries in its matrices and biases, and of those that are not zero.
     dense, dense_gzip : int
-        All numbers as they are, and compressed.
+        All entries stored densely, and compressed.
     sparse, sparse_gzip : int
-        Each matrix in the smallest of the header's formats, with indices of two bytes.
+        Each matrix in the smallest of the header's formats, with indices of two bytes, and
+        compressed.
     header, header_gzip : int
-        The C header's text.
+        The C header's text, and compressed.
     """
 
     weights: int
@@ -147,7 +148,7 @@ class Sizes:
 
 
 def sizes(model: Any, example_inputs: Any) -> Sizes:
-    """How large a network is: dense, without its zeros, as C, each also compressed by gzip.
+    """Compute the size of a network in bytes: dense, sparse and as a C header, each also gzipped.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ def _gzipped(data: bytes) -> int:
 
 
 def _packed(layer: Layer) -> bytes:
-    """What of a layer is no matrix: the rows of an embedding."""
+    """Return the bytes of a layer's weights outside matrices: the rows of an embedding."""
     return bytes(layer.arrays["weight"].tobytes()) if layer.kind == "embedding" else b""
 
 
@@ -201,7 +202,7 @@ def _packed_matrix(matrix: Any) -> bytes:
 
 
 def onnx_bytes(graph: Graph) -> bytes:
-    """A network as the bytes of an ONNX file."""
+    """Return a network as the bytes of an ONNX file."""
     try:
         import onnx
     except ModuleNotFoundError as error:
@@ -235,7 +236,7 @@ def onnx_bytes(graph: Graph) -> bytes:
 
 
 class _OnnxWriter:
-    """Nodes (operator, inputs, outputs, attributes) and constants."""
+    """Builder of the ONNX graph: nodes (operator, inputs, outputs, attributes) and constants."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -248,19 +249,19 @@ class _OnnxWriter:
         self.nodes.append(("Identity", [self.names[-1]], ["output"], {}))
 
     def node(self, op: str, *inputs: str, **options: Any) -> str:
-        """One more operator; the name of its result."""
+        """Add an operator and return the name of its result."""
         name = f"v{len(self.nodes)}"
         self.nodes.append((op, list(inputs), [name], options))
         return name
 
     def constant(self, x: Any) -> str:
-        """An array in the file; its name."""
+        """Add an array to the file and return its name."""
         name = f"c{len(self.constants)}"
         self.constants[name] = np.ascontiguousarray(x)
         return name
 
     def number(self, x: float) -> str:
-        """A number of the network's type."""
+        """Add a scalar of the network's dtype and return its name."""
         return self.constant(np.array(x, self.graph.dtype))
 
     def linear(self, layer: Layer, x: str) -> str:
@@ -352,7 +353,10 @@ class _OnnxWriter:
         return self.recurrent(layer, x, "GRU", (1, 0, 2), linear_before_reset=1)
 
     def recurrent(self, layer: Layer, x: str, op: str, order: Any, **options: int) -> str:
-        """ONNX has other orders of the gates, time in front, and an axis for directions."""
+        """Add an LSTM or GRU in ONNX's layout.
+
+        ONNX orders the gates differently, has time as first axis, and an axis for directions.
+        """
         n = layer.shape[-1]
 
         def gates(name: str) -> Any:

@@ -1,10 +1,10 @@
-"""A network's graph, followed with the numbers of units and with constants in place of data.
+"""Propagation of unit numbers and constants through the graph of a network.
 
 Beside the data of an example every value has `labels`, the number of the unit that each entry
-belongs to, and `const`, what is the same for all data, NaN elsewhere. What only moves entries about
-(transpositions, slices, concatenations) is done to the labels as it is done to the data. What works
-entry by entry is done to the constants. Weights join the units that they read and make
-(`softreg_fast.nn.units`). All else pins them: they stay.
+belongs to, and `const`, the entries that are the same for all data, NaN elsewhere. Operations that
+only rearrange entries (transpositions, slices, concatenations) are applied to the labels as to the
+data. Entrywise operations are applied to the constants. Weights join the units that they read and
+produce (`softreg_fast.nn.units`). All other operations pin their units, so that they are kept.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _names(words: str) -> frozenset[str]:
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
-# Modules and functions that work entry by entry.
+# Entrywise modules and functions.
 ENTRYWISE_MODULES = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish),
     *(nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Softplus, nn.Softsign),
@@ -63,7 +63,7 @@ BINARY = _names(
 PRODUCTS = frozenset(["mul", "multiply", "imul", "mul_"])
 DROPOUT = _names("dropout dropout1d dropout2d dropout3d")
 
-# Those that change the size of what lies in space or time, channel by channel.
+# Operations that resize the axes of space or time, channel by channel.
 POOL_MODULES = (
     *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
     *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
@@ -76,24 +76,31 @@ POOLS = frozenset(
 )
 REDUCTIONS = _names("mean sum amax amin max min")
 
-# Those that move entries about: by the arguments that name an axis whose length they rely on.
+# Operations that rearrange entries; ALONG gives the place of the argument that names the axis.
 MOVES = _names("permute transpose swapaxes movedim t unsqueeze flatten")
 RESHAPES = _names("view reshape expand")
-ALONG = {"chunk": 2, "split": 2, "unbind": 1, "select": 1, "narrow": 1}  # place of the axis
+ALONG = {"chunk": 2, "split": 2, "unbind": 1, "select": 1, "narrow": 1}
 JOINS = _names("cat concat concatenate stack")
 MEASURES = _names("shape dtype device ndim is_cuda")
 SIZES = _names("size getattr dim ndimension numel len")
 
-# Those that make the same tensor each time.
+# Operations that create the same tensor each time.
 CREATORS = _names("zeros ones full arange eye linspace tensor")
 
 
 def follow(model: nn.Module, arguments: dict[str, Any]) -> Flow:
-    """All units of a network, by its graph in eval mode and, where it is training, in that too.
+    """Find all units of a network from its graph in eval mode, and in training mode if it is set.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    arguments : dict
+        {name of an argument of forward: its example}, as from `bind`.
 
     Raises
     ------
     Untraceable
+        If torch.fx cannot trace the model.
     """
     training = {module for module in model.modules() if module.training}
     units, attributes = Units(), {}
@@ -113,15 +120,15 @@ def follow(model: nn.Module, arguments: dict[str, Any]) -> Flow:
 
 
 class Flow:
-    """One walk along a graph.
+    """One pass over a graph.
 
     Attributes
     ----------
     units : Units
     training : set of modules
-        For which what is constant is meant in training.
+        Modules whose constants are those of training mode.
     attributes : dict
-        {module: {attribute: the units that it counts, or the blocks}}.
+        {module: {attribute: the units, or the blocks, whose number it is}}.
     """
 
     def __init__(self, model: nn.Module, units: Units, training: frozenset[nn.Module]) -> None:
@@ -133,13 +140,13 @@ class Flow:
         self.owned = {id(t) for t in (*model.parameters(), *model.buffers())}
         uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
         self.shared = {key for key, n in uses.items() if n > 1}
-        # nodes whose result depends on the data but holds no tensor that could tell
+        # nodes whose result depends on the data but holds no tensor to track it by
         self.foreign: set[Any] = set()
-        # the units whose number a node without data depends on, by axis
+        # {node without data: {axis: the units on whose number its value depends}}
         self.sizes: dict[Any, dict[int, Ids]] = {}
 
     def run(self, graph: fx.Graph, opaque: dict[str, str], arguments: dict[str, Any]) -> None:
-        """Follow all nodes."""
+        """Visit all nodes of the graph."""
         self.opaque = opaque
         last = {used: node for node in graph.nodes for used in node.all_input_nodes}
         found: dict[Any, Any] = {}
@@ -159,7 +166,7 @@ class Flow:
 
     def _example(self, node: Any, arguments: dict[str, Any]) -> Any:
         name = node.target.lstrip("*")
-        if name not in arguments:  # tracing numbers those that are not tensors
+        if name not in arguments:  # torch.fx appends a number to arguments that are not tensors
             name = name.rsplit("_", 1)[0]
         given = arguments[name]
         found: list[str] = []
@@ -178,7 +185,7 @@ class Flow:
         return fx.node.map_aggregate(given, wrap)
 
     def _constant(self, data: Any) -> Value:
-        # a tensor that does not depend on the data, with a size of its own
+        # a tensor that does not depend on the data and whose size is fixed
         ids = self.units.pinned(1)
         labels = torch.from_numpy(ids).reshape([1] * data.dim()).expand(data.shape)
         const = unknown(data.shape) if data.is_complex() else data.detach().cpu().double()
@@ -198,7 +205,7 @@ class Flow:
         return Value(tensor.detach(), labels, tensor.detach().cpu().double().clone())
 
     def made(self, tensor: Any, axis: int, name: str) -> Ids:
-        # the units that weights make
+        # the units that weights produce along an axis
         known = self.units.axes.get((id(tensor), axis))
         ids = self.units.new(tensor.shape[axis]) if known is None else known
         self.units.blocks.setdefault(f"{name}.{axis}", Blocks(name, [(ids,)]))
@@ -284,7 +291,7 @@ class Flow:
     # -- axes --------------------------------------------------------------------------------------
 
     def _varying(self, value: Value) -> list[bool]:
-        """Along which axes there are several units of a layer, so that a cut makes it shorter."""
+        """Return for each axis whether several units lie along it, so that a cut shortens it."""
         places = self.units.positions[value.labels.numpy()]
         return [
             bool((places != np.take(places, [0], axis=k)).any()) if places.size else False
@@ -295,7 +302,7 @@ class Flow:
         self.units.pin(value.labels.numpy(), name, reason)
 
     def _merge(self, labels: Any, axes: list[int]) -> Any:
-        """Labels with one entry along these axes, whose units are joined."""
+        """Join the units along these axes and return labels of length 1 there."""
         for axis in axes:
             first = labels.narrow(axis, 0, 1)
             if labels.shape[axis] > 1:
@@ -304,7 +311,7 @@ class Flow:
         return labels
 
     def columns(self, value: Value, axis: int, name: str) -> tuple[Ids, Any]:
-        """The units along an axis that weights read, and what is constant there."""
+        """Return the units along an axis that weights read, and their constants."""
         axis %= value.data.dim()
         others = [k for k in range(value.data.dim()) if k != axis]
         varying = self._varying(value)
@@ -319,7 +326,7 @@ class Flow:
     def _entrywise(self, call: Call, same: bool = False) -> Value:
         value = next(iter(values_in((call.args, call.kwargs))))
         data = call.on("data")
-        if same:  # as far as the constants go; a copy where there is one
+        if same:  # constants do not change; copied if the operation copies the data
             const = value.const
             const = const if data.data_ptr() == value.data.data_ptr() else const.clone()
             return Value(data, value.labels, const)
@@ -330,7 +337,7 @@ class Flow:
     def _binary(self, call: Call, name: str) -> Any:
         a, b = call.args[:2]
         if not (isinstance(a, Value) and isinstance(b, Value)):
-            return self._entrywise(call)  # the other one is a number
+            return self._entrywise(call)  # the other operand is a number
         data = call.on("data")
         labels = self._matched(call, a, b, data.shape)
         unknown = torch.isnan(a.const) | torch.isnan(b.const)
@@ -342,7 +349,7 @@ class Flow:
         return Value(data, labels, const)
 
     def _matched(self, call: Call, a: Value, b: Value, shape: Any) -> Any:
-        # the labels of a result of two operands; one that is stretched over units stays as it is
+        # the labels of the result of two operands; an operand broadcast over units is pinned
         stretched = []
         for x, other in ((a, b), (b, a)):
             over = any(
@@ -380,7 +387,7 @@ class Flow:
         padding = 0 if plain else call.option("padding", 3, 0)
         divisor = None if plain else call.option("divisor_override", 6, None)
         if np.any(np.asarray(padding) != 0) or divisor is not None:
-            const[const != 0.0] = float("nan")  # averages may count zeros beyond the border
+            const[const != 0.0] = float("nan")  # averages may count the zeros of the padding
         return Value(data, labels, const)
 
     def _reduce(self, call: Call, name: str) -> Any:
@@ -396,7 +403,7 @@ class Flow:
         data = call.on("data")
         labels = self._merge(value.labels, axes)
         const = uniform(value.const, axes)
-        if name == "sum":  # of a number of terms that other data may change
+        if name == "sum":  # the number of terms may differ for other data
             const = torch.where(const == 0.0, const, torch.full_like(const, float("nan")))
         values = data if isinstance(data, torch.Tensor) else data.values
         if values.dim() < value.data.dim():
@@ -409,7 +416,7 @@ class Flow:
 
     def _move(self, call: Call) -> Value:
         data = call.on("data")
-        if call.kind == "view":  # the memory of labels may be laid out otherwise
+        if call.kind == "view":  # labels may have another memory layout than the data
             for value in values_in(call.args):
                 value.labels, value.const = value.labels.contiguous(), value.const.contiguous()
         return Value(data, call.on("labels"), call.on("const"))
@@ -432,7 +439,7 @@ class Flow:
         if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
             sizes = tuple(sizes[0])
         fixed = [n != -1 if isinstance(n, int) else not self.sizes.get(n) for n in sizes]
-        if len(fixed) != found.data.dim():  # one node for all sizes: those of some tensor
+        if len(fixed) != found.data.dim():  # one node gives all sizes: the shape of some tensor
             fixed = [False] * found.data.dim()
         if any(varies and by_number for varies, by_number in zip(after, fixed, strict=True)):
             self.pin(value, call.node.name, f"{name} with the number of units; write -1 there")
@@ -475,7 +482,7 @@ class Flow:
             self.pin(value, call.node.name, "picks units by number")
         plain = tuple(x.data.cpu() if isinstance(x, Value) else x for x in items)
         const = value.const
-        if gathered:  # other data pick other places
+        if gathered:  # other data select other entries
             const = uniform(const, gathered).expand(const.shape)
         data = value.data[tuple(x.data if isinstance(x, Value) else x for x in items)]
         return Value(data, value.labels[plain], const[plain])
@@ -502,7 +509,7 @@ class Flow:
         return linear(self, nodes[0].target, call.args[0], weight, bias, "the bias is no layer's")
 
     def _opaque(self, call: Call, name: str, reason: str) -> Any:
-        """What nothing is known about: it needs all that comes in, and makes what stays."""
+        """Treat a call as unknown: pin all units that it reads and those that it produces."""
         for value in values_in((call.args, call.kwargs)):
             self.pin(value, name, reason)
         found = call.on("data")

@@ -1,7 +1,7 @@
-"""Read a PyTorch model: torch.fx traces it, and every call in the trace becomes a layer.
+"""Conversion of a PyTorch model to layers, one for each call in its torch.fx trace.
 
-What only reorders numbers (flatten, view, permute, indexing) is called once more with the numbers'
-own places, which tells where each of them goes.
+Calls that only reorder entries (flatten, view, permute, indexing) are repeated on an array of
+positions, which gives the index array of a view.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import fx, nn
 from softreg_fast.nn.layers import Graph, Layer, fold_scales
 from softreg_fast.nn.rules import unwrapped
 
-# A value of the graph, or what PyTorch gives that is none: lists, the states of recurrent layers.
+# The index of a layer's value, or a structure of these: tuples, recurrent states, None.
 Value = Any
 
 DTYPES: dict[Any, np.dtype[Any]] = {
@@ -27,24 +27,24 @@ DTYPES: dict[Any, np.dtype[Any]] = {
 
 
 class Unsupported(ValueError):
-    """A part of a model that plans and exports cannot take; the text names it."""
+    """A part of a model, named in the message, that plans and exports do not support."""
 
 
 def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
-    """The layers of a model, and what it gives for the example inputs.
+    """Read the layers of a model, and compute its outputs for the example inputs.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Taken as in evaluation: dropout does nothing, BatchNorm uses its running statistics. It is
-        not changed. Wrappers (torch.compile, DistributedDataParallel) are looked through.
+        Read in evaluation mode: dropout does nothing, BatchNorm uses its running statistics. It is
+        not changed. Wrappers (torch.compile, DistributedDataParallel) are removed.
     example_inputs : tensor, or a tuple of one tensor
         Samples along the first axis.
 
     Raises
     ------
     Unsupported (a ValueError), TypeError
-        With the name of the module or the call that has no counterpart.
+        If a module or call, which the message names, is not supported.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
@@ -52,10 +52,10 @@ def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
     example = _example(example_inputs)
     dtype = _dtype_of(model, example)
     try:
-        # a layer alone is traced as one, not through its own code
+        # wrap a single layer, so that it is traced as a leaf and not through its own code
         whole = fx.Tracer().is_leaf_module(model, "")
         traced = fx.symbolic_trace(nn.Sequential(model) if whole else model)
-    except Exception as error:  # whatever the user's code raises on symbols
+    except Exception as error:  # the user's code may raise anything on symbolic values
         raise Unsupported(
             f"torch.fx cannot trace {type(model).__name__} ({error}); its forward must not depend "
             "on the values of tensors."
@@ -67,7 +67,7 @@ def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
         try:
             recorder.run(example if len(example) > 1 else torch.cat([example, example]))
             expected = model(example)
-        except Exception as error:  # whatever the layers raise
+        except Exception as error:  # layers may raise anything
             raise ValueError(f"The model fails on example_inputs: {error}") from error
         layers = _Reader(traced, recorder.seen, dtype).layers
     tables = [layer.arrays["weight"].shape[0] for layer in layers if layer.kind == "embedding"]
@@ -77,7 +77,7 @@ def read(model: nn.Module, example_inputs: Any) -> tuple[Graph, Any]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, and afterwards each of its modules as it was."""
+    """Switch the model to evaluation mode, and restore the mode of each module afterwards."""
     were = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -113,7 +113,7 @@ def _dtype_of(model: nn.Module, example: torch.Tensor) -> np.dtype[Any]:
 
 
 class _Recorder(fx.Interpreter):
-    """What every node of the trace gives for an example."""
+    """Interpreter of a trace that records the result of every node for an example."""
 
     def __init__(self, traced: fx.GraphModule) -> None:
         super().__init__(traced)
@@ -125,14 +125,14 @@ class _Recorder(fx.Interpreter):
 
 
 class _States:
-    """The last states of a recurrent module: one for each of its layers."""
+    """Final states of a recurrent module: one for each of its layers."""
 
     def __init__(self, values: list[int]) -> None:
         self.values = values
 
 
 class _Reader:
-    """Turns nodes into layers, in the order of the trace."""
+    """Converter of nodes into layers, in the order of the trace."""
 
     def __init__(self, traced: fx.GraphModule, seen: dict[fx.Node, Any], dtype: Any) -> None:
         self.traced, self.seen, self.dtype = traced, seen, dtype
@@ -147,7 +147,7 @@ class _Reader:
         if node.op == "output":
             return self.output(node)
         if node.op == "get_attr" or isinstance(self.seen[node], int | torch.Size):
-            return None  # parameters, and sizes that others take as arguments
+            return None  # parameters, and sizes used as arguments of other calls
         given = [self.value.get(each) for each in node.all_input_nodes]
         if not any(isinstance(value, int | tuple | _States) for value in given):
             return None
@@ -170,7 +170,7 @@ class _Reader:
         return str(node.target) if node.op == "call_module" else node.name
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
-        """Of a node's value, without the axis of samples."""
+        """Return the shape of a node's value, without the axis of samples."""
         found = self.seen[node]
         samples = len(next(iter(self.seen.values())))
         if not isinstance(found, torch.Tensor) or found.ndim < 2 or len(found) != samples:
@@ -178,18 +178,18 @@ class _Reader:
         return tuple(found.shape[1:])
 
     def add(self, kind: str, node: fx.Node, inputs: tuple[int, ...], **parts: Any) -> int:
-        """One more layer; its value."""
+        """Append a layer and return the index of its value."""
         shape = parts.pop("shape", None) or self.shape(node)
         name = wanted = parts.pop("name", self.name(node))
         names = {layer.name for layer in self.layers}
         again = 2
-        while name in names:  # a module that is called more than once
+        while name in names:  # the module is called more than once
             name, again = f"{wanted}#{again}", again + 1
         self.layers.append(Layer(kind, name, inputs, shape, **parts))
         return len(self.layers) - 1
 
     def source(self, node: fx.Node, k: int = 0) -> int:
-        """The value that is a node's k-th argument."""
+        """Return the index of the value that is a node's k-th argument."""
         given = node.args[k] if len(node.args) > k else node.kwargs.get("input")
         value = self.value.get(given) if isinstance(given, fx.Node) else None
         if not isinstance(value, int):
@@ -198,17 +198,17 @@ class _Reader:
         return value
 
     def option(self, node: fx.Node, k: int, name: str, default: Any = None) -> Any:
-        """An argument of a call by place or by name; nodes as what they gave."""
+        """Return an argument of a call by position or name; for a node, its recorded result."""
         given = node.args[k] if len(node.args) > k else node.kwargs.get(name, default)
         return self.seen[given] if isinstance(given, fx.Node) else given
 
     def numbers(self, tensor: torch.Tensor | None, n: int = 0) -> Any:
-        """A tensor as an array of the network's type; zeros for none."""
+        """Convert a tensor to an array of the network's dtype; None becomes n zeros."""
         if tensor is None:
             return np.zeros(n, self.dtype)
         return np.ascontiguousarray(tensor.detach().cpu().numpy(), self.dtype)
 
-    # --- where values come from and go to
+    # --- input and output
 
     def placeholder(self, node: fx.Node) -> Value:
         if self.layers:
@@ -345,7 +345,7 @@ class _Reader:
         states = _States(values)
         return (value, (states, None) if kind == "lstm" else states)
 
-    # --- numbers in another order
+    # --- views: entries in another order
 
     def item(self, node: fx.Node) -> Value:
         given, which = node.args
@@ -372,7 +372,7 @@ class _Reader:
         return self.add("view", node, (value,), arrays={"index": index}, shape=(width,))
 
     def rearranged(self, node: fx.Node, call: Callable[..., Any] | None = None) -> Value:
-        """A view: the call itself, made on the places of the numbers of two samples."""
+        """Add a view, whose index is found by applying the call to the positions of all entries."""
         value = self.source(node)
         width = int(np.prod(self.layers[value].shape))
         samples = len(next(iter(self.seen.values())))
@@ -395,7 +395,7 @@ class _Reader:
 
 
 def flat_args(node: fx.Node) -> list[Any]:
-    """Positional arguments; view((a, b)) is view(a, b)."""
+    """Return the positional arguments, with view((a, b)) as view(a, b)."""
     args = list(node.args)
     if len(args) == 2 and isinstance(args[1], tuple | list) and node.target in ("view", "reshape"):
         args = [args[0], *args[1]]
@@ -403,7 +403,10 @@ def flat_args(node: fx.Node) -> list[Any]:
 
 
 def pair(value: Any, name: str, flat: bool = False) -> tuple[int, int]:
-    """Of height and width; what has no height is one row of that width."""
+    """Return (height, width) of an option.
+
+    One-dimensional layers (`flat`) become a row: height 1, or 0 for padding.
+    """
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * (1 if flat else 2)
     if flat:
         return (0 if name == "padding" else 1), int(values[0])
@@ -530,7 +533,7 @@ MODULES: dict[type, Callable[[_Reader, fx.Node, Any], Value]] = {
     nn.Dropout2d: _Reader.same,
 }
 
-# Calls by the name of the function or of the tensor's method.
+# Handlers of calls, by the name of the function or of the tensor's method.
 CALLS: dict[str, Callable[[_Reader, fx.Node], Value]] = {
     "linear": lambda r, n: r.linear(n, r.option(n, 1, "weight"), r.option(n, 2, "bias")),
     "conv1d": _conv_call,

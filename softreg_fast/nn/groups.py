@@ -1,4 +1,4 @@
-"""Penalties that make whole groups of weights zero: neurons, filters, heads, any others."""
+"""Group penalties, which make neurons, filters, heads or other groups of weights zero."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from softreg_fast.nn.arrays import (
 )
 from softreg_fast.nn.penalties import Kept, Penalty, check_in, take_entries
 
-# Newton steps on the norms of groups in the vectorised form.
+# Maximum number of Newton steps on the norms of groups in the vectorised form.
 MOST_STEPS = 60
 
 
@@ -39,11 +39,12 @@ class GroupLasso(Penalty):
     ----------
     strength : float >= 0
     groups : int or integer array of the shape of w, default=0
-        An axis: one group for each index along it. 0 is the axis of neurons, filters and gates in
-        PyTorch (in Keras it is the last, -1); 1 that of inputs. An array gives every weight the
-        number of its group, -1 none.
+        An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
+        neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
+        gives the group number of every weight, -1 for none.
     size : int, default=1
-        So many neighbouring indices along the axis make one group, such as the rows of a head.
+        Number of neighbouring indices along the axis that form one group, such as the rows of an
+        attention head.
     group_weights : array (n_groups,) or None
         c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
         are treated alike (Yuan and Lin 2006).
@@ -70,7 +71,7 @@ class GroupLasso(Penalty):
 
     @property
     def l1_ratio(self) -> float:
-        """The part of the strength that acts on single weights."""
+        """Share of the strength that acts on single weights."""
         return 0.0
 
     def term(self, w: Array) -> Array:
@@ -91,7 +92,7 @@ class GroupLasso(Penalty):
         return no_minus_zero(xp, layout.prox(xp, z, t, scale))
 
     def take(self, shape: tuple[int, ...], kept: Kept) -> GroupLasso:
-        # the strengths of groups stay those of their sizes at first
+        # the strengths of groups stay those of their original sizes
         layout = _Layout(self, np.broadcast_to(np.float64(0.0), shape))
         weights = layout.weights()
         if layout.labels is None and (self.size == 1 or kept[layout.axis] is None):
@@ -150,8 +151,8 @@ class GroupLasso(Penalty):
 class SparseGroupLasso(GroupLasso):
     """strength * [(1 - l1_ratio) sum_g c_g ||w_g||_2 + l1_ratio sum_j |w_j|].
 
-    Groups vanish together, and single weights within those that are left (Simon, Friedman, Hastie,
-    Tibshirani 2013). The proximal step is soft-thresholding followed by that of the groups.
+    Whole groups become zero, and single weights within the remaining groups (Simon, Friedman,
+    Hastie, Tibshirani 2013). The proximal step is soft-thresholding followed by the group step.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ class SparseGroupLasso(GroupLasso):
 
 
 class _Layout:
-    # Where the groups of a penalty lie among weights of some shape.
+    # The groups of a penalty for weights of a given shape.
     def __init__(self, penalty: GroupLasso, w: Array) -> None:
         self.penalty = penalty
         self.like = w
@@ -199,7 +200,7 @@ class _Layout:
         self.counts = np.full(self.n_groups, entries / max(self.n_groups, 1))
 
     def weights(self) -> Any:
-        """c_g of all groups."""
+        """Return c_g of all groups."""
         given = self.penalty.group_weights
         weights = np.sqrt(self.counts) if given is None else np.asarray(as_numpy(given), np.float64)
         fits = weights.shape == (self.n_groups,) and (weights >= 0.0).all()
@@ -211,7 +212,7 @@ class _Layout:
         return weights
 
     def numbers(self) -> Any:
-        """The number of its group for every weight, -1 without."""
+        """Return the group number of every weight, -1 for no group."""
         shape = tuple(self.like.shape)
         if self.labels is not None:
             return self.labels.reshape(shape)
@@ -220,35 +221,35 @@ class _Layout:
         return np.broadcast_to((np.arange(n) // self.penalty.size).reshape(wide), shape)
 
     def strengths(self, scale: float) -> Array:
-        """Of all groups."""
+        """Return the strengths of all groups."""
         weights = self.weights()
         ratio = 1.0 - self.penalty.l1_ratio
         return like(weights * (self.penalty.strength * ratio), self.like) * scale
 
     def rows(self, x: Array) -> Array:
-        """(n_groups, weights in each) of an axis layout."""
+        """Reshape x to (n_groups, weights in each), for groups along an axis."""
         xp, in_each = namespace(x), int(self.counts[0]) if self.n_groups else 0
         return xp.reshape(xp.moveaxis(x, self.axis, 0), (self.n_groups, in_each))
 
     def from_rows(self, rows: Any) -> Any:
-        """The same numbers as an array of the shape of the weights."""
+        """Reshape the result of `rows` back to the shape of the weights."""
         shape = tuple(self.like.shape)
         axis = self.axis % len(shape)
         moved = (shape[axis], *shape[:axis], *shape[axis + 1 :])
         return np.ascontiguousarray(np.moveaxis(rows.reshape(moved), 0, axis))
 
     def member(self, x: Array) -> Array:
-        """Which weights belong to a group."""
+        """Return the mask of the weights that belong to a group."""
         if self.labels is None:
             return self.xp.ones_like(x) > 0
         return like((self.labels >= 0).reshape(x.shape).astype(np.float64), x) > 0
 
     def grouped(self, x: Array) -> Array:
-        """x with 0 where there is no group."""
+        """Return x with 0 for weights without a group."""
         return self.xp.where(self.member(x), x, self.xp.zeros_like(x))
 
     def sums(self, x: Array) -> Array:
-        """Sums over each group."""
+        """Sum x over each group."""
         xp = namespace(x)
         if self.labels is None:
             return xp.sum(self.rows(x), 1)
@@ -258,7 +259,7 @@ class _Layout:
         return sums_of(take(xp.reshape(x, (-1,)), inside), self.labels[inside], self.n_groups)
 
     def spread(self, values: Array) -> Array:
-        """The number of its group for every weight; for those of no group, any number."""
+        """Return for every weight the value of its group; arbitrary for weights without one."""
         xp, shape = namespace(values), tuple(self.like.shape)
         if not self.n_groups:
             return xp.ones_like(self.like)
@@ -270,7 +271,10 @@ class _Layout:
         return xp.reshape(repeated, tuple(-1 if k == axis else 1 for k in range(len(shape))))
 
     def prox(self, xp: Any, z: Array, t: Array, scale: float) -> Array:
-        """x_j = z_j r_g / (r_g + s_g t_j), r_g = ||x_g||; 0 where ||z_g / t_g|| <= s_g."""
+        """Compute the proximal point of z for steps t and group strengths s.
+
+        x_j = z_j r_g / (r_g + s_g t_j), r_g = ||x_g||; 0 where ||z_g / t_g|| <= s_g.
+        """
         s = self.strengths(scale)
         member = self.member(z)
         wanted = self.grouped(z)
@@ -283,12 +287,12 @@ class _Layout:
         r = self._norms(xp, wanted, t, s, xp.where(zero, xp.ones_like(size), size))
         spread = self.spread(r)
         x = wanted * (spread / (spread + self.spread(s) * t))
-        kept = xp.where(zero, xp.zeros_like(size), xp.ones_like(size))  # NaN is kept, to be seen
+        kept = xp.where(zero, xp.zeros_like(size), xp.ones_like(size))  # NaN stays visible
         x = xp.where(self.spread(kept) > 0, x, xp.zeros_like(x))
         return xp.where(member, x, z)
 
     def _norms(self, xp: Any, z: Array, t: Array, s: Array, size: Array) -> Array:
-        # Newton on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, kept between bounds
+        # Newton's method on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, safeguarded by bisection
         shift = self.spread(s) * t
         precise = 4.5e-16 if "64" in str(z.dtype) else 2.4e-7
 

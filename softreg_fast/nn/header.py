@@ -1,6 +1,6 @@
-"""A network as one C99 header: constant arrays, plain loops, no memory but the stack.
+"""Generator of a C99 header for a network: constant arrays, plain loops, stack memory only.
 
-The text is made from the same steps that a plan takes, for one sample at a time.
+The code performs the same steps as a plan, for one sample at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from softreg_fast.nn.layers import Graph
 from softreg_fast.nn.lowering import Lowered, Matrix, lower
 
-# Words that C has taken.
+# Keywords of C, and main.
 WORDS = """auto break case char const continue default do double else enum extern float for goto if
 inline int long register restrict return short signed sizeof static struct switch typedef union
 unsigned void volatile while main"""
@@ -156,7 +156,7 @@ ACTIVATIONS = {
 
 
 def check_identifier(name: str) -> None:
-    """That C takes it as a name.
+    """Raise ValueError unless the name is a C identifier.
 
     Raises
     ------
@@ -170,23 +170,26 @@ def check_identifier(name: str) -> None:
 
 
 def text_of(graph: Graph, name: str, formats: dict[str, str] | None = None) -> str:
-    """The header. formats: for each matrix one of FORMATS; what takes least room if None."""
+    """Return the text of the header.
+
+    formats: {matrix name: one of FORMATS}; None chooses the smallest for each.
+    """
     check_identifier(name)
     return "".join(_Writer(graph, name, formats).pieces())
 
 
 def matrices_of(graph: Graph) -> list[Matrix]:
-    """The matrices of a network, in the order of its layers."""
+    """Return the matrices of a network, in the order of its layers."""
     return lower(graph).matrices
 
 
 def smallest(matrix: Matrix) -> str:
-    """The format in which a matrix takes least room."""
+    """Return the format in which a matrix takes the fewest bytes."""
     return min(FORMATS, key=lambda form: n_bytes(matrix, form))
 
 
 def n_bytes(matrix: Matrix, form: str) -> int:
-    """Bytes of a matrix in a format, with indices of two bytes."""
+    """Return the bytes of a matrix in a format, with indices of two bytes."""
     size = matrix.weight.dtype.itemsize
     if form == "dense":
         return int(matrix.weight.size * size + 2 * matrix.weight.shape[1])
@@ -210,7 +213,7 @@ class _Writer:
             getattr(self, step["kind"])(k, step)
 
     def pieces(self) -> Iterator[str]:
-        """The parts of the file from top to bottom."""
+        """Yield the parts of the file from top to bottom."""
         name, guard = self.name, f"{self.name.upper()}_NETWORK_H"
         taken = "int32_t" if self.graph.high else "T"
         n_in = int(np.prod(self.graph.input.shape))
@@ -258,11 +261,11 @@ class _Writer:
     # --- numbers
 
     def number(self, x: Any) -> str:
-        """Shortest digits that read back as the same number."""
+        """Format a number with the fewest digits that read back exactly."""
         return str(float(x)) if self.wide else f"{np.float32(x)!s}f"
 
     def array(self, kind: str, name: str, x: Any) -> str:
-        """A constant array, some numbers a line; C has none without entries."""
+        """Format a constant array; an empty one gets one zero, since C has no empty arrays."""
         x = np.asarray(x).reshape(-1)
         x = x if x.size else np.zeros(1, x.dtype)
         said = [self.number(v) for v in x] if x.dtype.kind == "f" else [str(v) for v in x]
@@ -277,7 +280,7 @@ class _Writer:
         return f"\nstatic const {kind} {name}[{len(said)}] = {{\n{body.rstrip(',')}\n}};\n"
 
     def matrix(self, tag: str, W: Any, x: str, y: str, run: int, pitch: int) -> str:
-        """The data of a matrix, and the call that multiplies with it."""
+        """Add the data of a matrix, and return the C call that multiplies by it."""
         form = self.formats[W.name] if isinstance(W, Matrix) else "csr"
         if isinstance(W, Matrix):
             self.data.append(f"\n/* {re.sub(r'[^A-Za-z0-9_.]', ' ', W.name)} */")
@@ -309,7 +312,7 @@ class _Writer:
         self.body.append(f"{loop}    {call}\n")
 
     def planes(self, S: dict[str, Any], *more: str) -> str:
-        """The sizes of planes as a constant in the call."""
+        """Format the sizes of planes as a C compound literal."""
         names = (
             "n",
             "height",

@@ -1,4 +1,4 @@
-"""Run a trained network on the CPU in one call, each layer in the format measured fastest."""
+"""Inference plans: a trained network as one CPU call, each layer in its fastest format."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from softreg_fast.nn.layers import Graph
 from softreg_fast.nn.lowering import CHUNK, FORMATS, Lowered, Matrix, chunks, lower
 from softreg_fast.threads import effective_n_threads
 
-# Seconds that one format of one layer is timed for, and the shortest sample of that.
+# Seconds for timing one format of one layer, and the minimum duration of one sample of it.
 SECONDS, SAMPLE = 2e-3, 2e-4
 
-# Rests of a batch below this many samples are taken one by one, where nothing was measured.
+# Default without measurement: the samples that remain after full tiles are run one by one if there
+# are fewer than this.
 LEAST = 5
 
-# Work that is worth a second thread, and between two looks at signals; in seconds.
+# Seconds of work from which on threads pay off, and between two checks for signals.
 WORTH_THREADS, PATIENCE = 1e-4, 2e-2
 
-# Multiplications in a second, where nothing was measured.
+# Default without measurement: multiplications per second.
 PER_SECOND = 1e9
 
 Formats = Mapping[str, str | tuple[str, str]]
@@ -31,10 +32,9 @@ Formats = Mapping[str, str | tuple[str, str]]
 
 @dataclass(frozen=True)
 class Choice:
-    """The formats of one matrix: for single samples and for tiles, and what all of them took.
+    """The formats of one matrix, for single samples and for tiles, and the times of all formats.
 
-    `single` and `tiled` have seconds for each sample by format; they are empty if the formats were
-    given.
+    `single` and `tiled` are {format: seconds per sample}, empty if the formats were given.
     """
 
     name: str
@@ -46,24 +46,24 @@ class Choice:
 
 
 class Plan:
-    """A network that is ready to run; `plan` makes it.
+    """A network compiled for inference, made by `plan`.
 
-    ``plan(x)`` gives the outputs of the samples x as a NumPy array. Weights are copies: training
-    that goes on does not change a plan. Several Python threads may use one plan at once.
+    ``plan(x)`` returns the outputs for the samples x as a NumPy array. Weights are copied, so that
+    further training does not change a plan. Several Python threads may use one plan at once.
 
     Attributes
     ----------
     choices : list of Choice
         One for every matrix, in the order of the layers.
     formats : dict
-        {name of a layer: (format for single samples, format for tiles)}; given to `plan`, it
-        makes the same plan again without measuring.
+        {name of a layer: (format for single samples, format for tiles)}; passed to `plan`, it
+        reproduces the plan without measuring.
     shape_in, shape_out : tuple
-        Of one sample and of one output.
+        Shapes of one sample and of one output.
     dtype : numpy.dtype
-        float32 or float64, as the weights.
+        float32 or float64, that of the weights.
     seconds : tuple of float or None
-        For one sample alone, and for one in a full tile, as measured; None where formats were
+        Measured time per sample, for a single sample and in a full tile; None if formats were
         given.
     """
 
@@ -93,19 +93,19 @@ class Plan:
 
     @property
     def formats(self) -> dict[str, tuple[str, str]]:
-        """{name of a layer: (format for single samples, format for tiles)}"""
+        """{name of a layer: (format for single samples, format for tiles)}."""
         return {choice.name: choice.formats for choice in self.choices}
 
     def __call__(self, x: Any, out: Any = None) -> Any:
-        """The outputs of some samples.
+        """Compute the outputs for samples x.
 
         Parameters
         ----------
         x : array or tensor, samples x shape_in
-            Of the plan's dtype, or int64 for an embedding; other numbers are converted to it, and
-            arrays that are not contiguous are copied.
+            Of the plan's dtype, or int64 for an embedding; other dtypes are converted, and arrays
+            that are not contiguous are copied.
         out : array, samples x shape_out, optional
-            Where the outputs go.
+            Array to write the outputs to.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class Plan:
         ValueError, TypeError
             If the shape or the type does not fit.
         IndexError
-            If a row is asked for that the embedding does not have.
+            If an index is out of range for the embedding.
         """
         if type(x) is not np.ndarray or x.dtype is not self._taken or x.shape[1:] != self.shape_in:
             x = self._checked(x)
@@ -161,7 +161,7 @@ class Plan:
             raise ValueError("out must be contiguous and writeable.")
 
     def _tune(self, samples: Any) -> None:
-        """Choose the width of tiles, and from how many samples on a tile is worth it."""
+        """Choose the tile width and the minimum number of samples for a tile, by timing."""
         n = _infer.MOST_LANES
         x = np.resize(samples, (n, *self.shape_in))
         out = np.empty((n, *self.shape_out), self.dtype)
@@ -176,7 +176,7 @@ class Plan:
         self.seconds = min(single, part), self._each
 
     def table(self) -> str:
-        """What was chosen for every matrix, and what the others took, in microseconds a sample."""
+        """Tabulate the chosen formats and the times of all formats, in microseconds a sample."""
         lines = [
             f"{'matrix':<20}{'size':>12}{'nonzero':>9}   {'one sample':<34}tiles of {self.lanes}"
         ]
@@ -209,7 +209,7 @@ def _said(chosen: str, taken: dict[str, float]) -> str:
 
 
 def network(graph: Graph, lowered: Lowered, formats: dict[str, tuple[str, str]]) -> _infer.Network:
-    """The compiled form of a network."""
+    """Build the compiled network."""
     single, tiled = (
         lowered.with_formats({name: pair[k] for name, pair in formats.items()}) for k in (0, 1)
     )
@@ -232,7 +232,7 @@ def network(graph: Graph, lowered: Lowered, formats: dict[str, tuple[str, str]])
 def choose(
     graph: Graph, lowered: Lowered, formats: Formats | str | None, samples: Any
 ) -> list[Choice]:
-    """Formats for every matrix: those that are given, or the fastest on some samples."""
+    """Choose the formats of every matrix: the given ones, or the fastest on the samples."""
     if formats is None:
         return [_measured(graph, lowered, matrix, samples) for matrix in lowered.matrices]
     given = _given(lowered, formats)
@@ -288,16 +288,16 @@ def _measured(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> Choice:
             np.array([step["y"]], np.int32),
         )
         single[form] = seconds(lambda: alone.run(into[:8], out[:8], n, n, n)) / 8  # noqa: B023
-        if form != "skip":  # which tiles know nothing of
+        if form != "skip":  # tiles do not support skip
             tiled[form] = seconds(lambda: alone.run(into, out, n, 1, n)) / n  # noqa: B023
     best = tuple(min(taken, key=lambda form: taken[form]) for taken in (single, tiled))
     return _stated(matrix, (best[0], best[1]), single, tiled)
 
 
 def _inputs_of(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> tuple[Any, Any, Any]:
-    """What a matrix multiplies for the samples x, and the step that does so, laid out for it alone.
+    """Return the inputs of a matrix for the samples x, and the fields and offsets of a step for it.
 
-    A convolution is measured on zeros, in the place that it has in the whole network.
+    A convolution is timed on zeros, at its place in the whole network.
     """
     (k,) = (k for k, s in enumerate(lowered.steps) if any(value is matrix for value in s.values()))
     step = lowered.steps[k]
@@ -328,7 +328,7 @@ def _inputs_of(graph: Graph, lowered: Lowered, matrix: Matrix, x: Any) -> tuple[
 
 
 def seconds(work: Any) -> float:
-    """Seconds for one call: the smallest of some samples, after one to warm up."""
+    """Return the seconds of one call: the minimum of several samples, after a warm-up call."""
     work()
     began = time.perf_counter()
     work()

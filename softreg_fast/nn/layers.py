@@ -1,5 +1,4 @@
-"""A trained network as a list of layers with NumPy weights: what plans and exports are made
-from."""
+"""A trained network as a list of layers with NumPy weights, the source of plans and exports."""
 
 from __future__ import annotations
 
@@ -8,25 +7,25 @@ from typing import Any
 
 import numpy as np
 
-# What a layer of these kinds is: weight x + bias.
+# Kinds of layers that compute weight x + bias.
 AFFINE = ("linear", "conv", "scale")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. Its value is known by its place in the list, the input being value 0.
+    """One layer. Its value is identified by its index in the list; the input is value 0.
 
     Parameters
     ----------
     kind : str
         input, linear, conv, scale, activation, max_pool, mean_pool, add, softmax, embedding, lstm,
-        gru, or view: entries of its input in another order or shape.
+        gru, or view, which gives entries of its input in another order or shape.
     name : str
-        Of the module, or of the call in the model's code.
+        Name of the module, or of the call in the model's code.
     inputs : tuple of int
-        Values that it reads.
+        Indices of the values that it reads.
     shape : tuple of int
-        Of its value, without the axis of samples.
+        Shape of its value, without the axis of samples.
     arrays : dict of arrays
         linear: weight (outputs, inputs), bias. conv: weight (outputs, inputs / groups, height,
         width), bias. scale: weight and bias, one for each channel. embedding: weight. lstm, gru:
@@ -46,9 +45,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Graph:
-    """Layers in an order in which they can be computed; the last one is the output.
+    """Layers in topological order; the last one is the output.
 
-    high: rows of the table that integer inputs choose from, 0 where the input is numbers.
+    high: number of rows of the embedding that integer inputs index, 0 for inputs of floats.
     """
 
     layers: list[Layer]
@@ -57,22 +56,22 @@ class Graph:
 
     @property
     def input(self) -> Layer:
-        """The layer that stands for the samples."""
+        """Input layer."""
         return self.layers[0]
 
     @property
     def width_in(self) -> int:
-        """Numbers in a sample."""
+        """Number of entries in a sample."""
         return int(np.prod(self.input.shape))
 
     @property
     def output(self) -> Layer:
-        """The layer that gives what the network gives."""
+        """Output layer."""
         return self.layers[-1]
 
 
 def readers(layers: list[Layer]) -> list[int]:
-    """How many layers read each value; the caller of the network counts as one for the last."""
+    """Count the layers that read each value; the network's output counts as one for the last."""
     counts = [0] * len(layers)
     for layer in layers:
         for source in layer.inputs:
@@ -82,10 +81,9 @@ def readers(layers: list[Layer]) -> list[int]:
 
 
 def fold_scales(layers: list[Layer]) -> list[Layer]:
-    """The same network with each scale in the affine layer before it, where that has no other
-    reader.
+    """Fold each scale into the affine layer before it, if that layer has no other reader.
 
-    BatchNorm after a linear layer or a convolution thus costs nothing.
+    BatchNorm after a linear layer or a convolution then costs nothing.
     """
     counts, place, kept = readers(layers), {0: 0}, [layers[0]]
     for k, layer in enumerate(layers[1:], 1):
@@ -98,7 +96,7 @@ def fold_scales(layers: list[Layer]) -> list[Layer]:
             place[k] = len(kept)
             kept.append(replace(layer, inputs=inputs))
     last = place[len(layers) - 1]
-    if last != len(kept) - 1:  # it was folded into one that others follow
+    if last != len(kept) - 1:  # the output was folded into a layer that is not the last
         index = np.arange(int(np.prod(kept[last].shape)))
         kept.append(Layer("view", "output", (last,), kept[last].shape, {"index": index}))
     return kept

@@ -1,8 +1,8 @@
-"""Lay a network out in an arena, as the steps that the compiled loops take.
+"""Lowering of a network to the steps of the compiled loops, which work in one arena.
 
-The value of a layer is a buffer, and the places of its entries in it. A view has the buffer of its
-source and other places, so flattening costs nothing; whoever reads it reads from those places.
-Buffers count positions; a position is one number for each sample of a tile.
+The value of a layer is a buffer and the offsets of its entries in it. A view has the buffer of its
+source and other offsets, from which its readers read, so that flattening costs nothing. Sizes and
+offsets are in positions; a position holds one number for each sample of a tile.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from softreg_fast import _infer
 from softreg_fast.nn.layers import Graph, Layer, readers
 
-# Rows of a panel, and whether it leaves out columns in which all its rows are zero. Columns that
-# are zero in all panels are always left out. "skip" is dense too, but looks for inputs that are
+# Rows of a panel, and whether a panel leaves out columns in which all its rows are zero. Columns
+# that are zero in all panels are always left out. "skip" is dense too, but skips inputs that are
 # zero.
 FORMATS = {
     "dense": (16, False),
@@ -30,13 +30,13 @@ CHUNK = _infer.CHUNK
 
 
 def chunks(n: int) -> int:
-    """n, rounded up to a multiple of a vector."""
+    """Round n up to a multiple of CHUNK, the vector length."""
     return -(-n // CHUNK) * CHUNK
 
 
 @dataclass
 class Matrix:
-    """Weights of a step, and where their inputs lie: weight[r, k] multiplies offsets[k]."""
+    """Weights of a step and the offsets of their inputs: weight[r, k] multiplies offsets[k]."""
 
     name: str
     weight: Any
@@ -44,13 +44,13 @@ class Matrix:
     offsets: Any
 
     def columns(self) -> Any:
-        """Which columns have a weight at all."""
+        """Return the mask of columns with a nonzero weight."""
         return (self.weight != 0.0).any(axis=0)
 
     def panels(self, form: str) -> tuple[int, Any, Any, Any, Any, bool]:
-        """(rows, starts, offsets, w, bias, skip) as the compiled loops read them.
+        """Return (rows, starts, offsets, w, bias, skip) in the layout of the compiled loops.
 
-        Rows are padded with zeros to full panels. The weights of a panel lie column by column.
+        Rows are padded with zeros to full panels. The weights of a panel are stored by column.
         """
         rows, sparse = FORMATS[form]
         n, k = self.weight.shape
@@ -70,7 +70,7 @@ class Matrix:
 
 @dataclass
 class Lowered:
-    """Steps, with `Matrix` objects where the compiled loops want panels."""
+    """Steps of a network, with `Matrix` objects where the compiled loops take panels."""
 
     steps: list[dict[str, Any]]
     matrices: list[Matrix]
@@ -79,7 +79,7 @@ class Lowered:
     used: Any
 
     def with_formats(self, formats: dict[str, str]) -> list[dict[str, Any]]:
-        """The steps, each matrix in the format that stands under its name."""
+        """Return the steps with each matrix as panels, in the format given for its name."""
         return [
             {
                 key: value.panels(formats[value.name]) if isinstance(value, Matrix) else value
@@ -92,16 +92,16 @@ class Lowered:
 @dataclass
 class _Place:
     size: int  # of the buffer
-    offsets: Any  # of the shape of the value, absolute
+    offsets: Any  # absolute, in the shape of the value
 
 
 def lower(graph: Graph) -> Lowered:
-    """Steps for a network."""
+    """Lower a network to steps."""
     return _Lowering(graph).done()
 
 
 class _Lowering:
-    """Takes the layers in their order; `places` are those of their values."""
+    """Lowering of the layers in their order; `places` are the places of their values."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -119,8 +119,10 @@ class _Lowering:
         return Lowered(self.steps, self.matrices, self.end, offsets, used)
 
     def used(self) -> Any:
-        """The inputs that are read: not those without a weight, if a linear layer is all that
-        reads."""
+        """Return the inputs that are read.
+
+        These are all, unless one linear layer is the only reader: then those with a nonzero weight.
+        """
         every = np.arange(self.places[0].size)
         roots: list[int] = []
         for k, layer in enumerate(self.graph.layers):
@@ -139,7 +141,7 @@ class _Lowering:
         return np.sort(matrix.offsets[matrix.columns()])
 
     def new(self, shape: tuple[int, ...], size: int | None = None, offsets: Any = None) -> _Place:
-        """A buffer; without `offsets`, its entries one after the other."""
+        """Allocate a buffer; without `offsets`, its entries are contiguous."""
         n = int(np.prod(shape))
         start, size = self.end, n if size is None else size
         offsets = np.arange(n).reshape(shape) if offsets is None else offsets
@@ -155,10 +157,10 @@ class _Lowering:
         self.matrices.append(made)
         return made
 
-    # --- where a layer can read
+    # --- inputs in the layout that a layer needs
 
     def flat(self, layer: Layer, k: int = 0) -> _Place:
-        """An input whose entries lie one after the other, copied if need be."""
+        """Return the k-th input with contiguous entries, copied if necessary."""
         place = self.places[layer.inputs[k]]
         found = place.offsets.reshape(-1)
         if np.array_equal(found, found[0] + np.arange(found.size)):
@@ -166,7 +168,7 @@ class _Lowering:
         return self.copy(layer, k)
 
     def copy(self, layer: Layer, k: int = 0) -> _Place:
-        """A copy of an input, entries one after the other."""
+        """Copy the k-th input to contiguous entries."""
         found = self.places[layer.inputs[k]].offsets
         out = self.new(found.shape, chunks(found.size))
         self.steps.append(
@@ -182,8 +184,7 @@ class _Lowering:
         return out
 
     def planes(self, layer: Layer) -> tuple[Any, int, int]:
-        """An input of shape channels x height x width: its corner, and the pitch of planes and
-        rows."""
+        """Return (offsets, pitch of planes, pitch of rows) of a channels x height x width input."""
         for place in (self.places[layer.inputs[0]], None):
             place = place or self.flat(layer)
             at = _three(place.offsets)
@@ -196,8 +197,7 @@ class _Lowering:
         raise AssertionError("a flat value is regular")
 
     def rows(self, layer: Layer) -> tuple[Any, int]:
-        """An input of shape ... x features as rows of offsets, and the constant step between
-        them."""
+        """Return an input (..., features) as rows of offsets, and the step between rows."""
         for place in (self.places[layer.inputs[0]], None):
             place = place or self.flat(layer)
             at = place.offsets.reshape(-1, place.offsets.shape[-1])
@@ -234,7 +234,7 @@ class _Lowering:
         return out
 
     def conv(self, layer: Layer) -> _Place:
-        """A row of outputs is a run of positions, whatever lies between two rows included."""
+        """Add a convolution, computed on one run of positions that includes gaps between rows."""
         options, weight = layer.options, layer.arrays["weight"]
         size = weight.shape[2:]
         at, plane, pitch = self.planes(layer)
@@ -248,7 +248,7 @@ class _Lowering:
         return self.over_planes(layer, _ungrouped(weight, options["groups"]), offsets, pitch)
 
     def scale(self, layer: Layer) -> _Place:
-        """A BatchNorm that nothing could take up: each channel times a number."""
+        """Add a BatchNorm that could not be folded: a factor and a shift for each channel."""
         at, _, pitch = self.planes(layer)
         weight = np.diag(layer.arrays["weight"])
         return self.over_planes(layer, weight, at[:, 0, 0], pitch)
@@ -265,7 +265,7 @@ class _Lowering:
         return out
 
     def padded(self, at: Any, plane: int, pitch: int, options: dict[str, Any]) -> Any:
-        """A copy with zeros around it and, for strides, in phases."""
+        """Copy planes with zero padding and, for strides, split into phases."""
         (sy, sx), (py, px) = options["stride"], options["padding"]
         channels, height, width = at.shape
         rows, columns = -(-(height + 2 * py) // sy), -(-(width + 2 * px) // sx)
@@ -322,12 +322,12 @@ class _Lowering:
         return out
 
     def alone(self, value: int) -> bool:
-        """Whether one layer only reads a value, and what it is a view of."""
+        """Return whether a value, and the value that it is a view of, has only one reader."""
         layer = self.graph.layers[value]
         return self.counts[value] == 1 and (layer.kind != "view" or self.alone(layer.inputs[0]))
 
     def activation(self, layer: Layer) -> _Place:
-        """In place, unless others read the value, or only a part of the buffer is wanted."""
+        """Apply in place, unless others read the value or it is a small part of its buffer."""
         place = self.places[layer.inputs[0]]
         if not self.alone(layer.inputs[0]) or place.offsets.size * 4 < place.size:
             place = self.copy(layer)
@@ -423,7 +423,7 @@ class _Lowering:
 
 
 def _copies(offsets: Any, dtype: Any) -> tuple[int, Any, Any, Any, Any, bool]:
-    """Panels that copy the numbers at these offsets."""
+    """Return panels that copy the entries at these offsets."""
     n = len(offsets)
     return (
         1,
@@ -444,7 +444,7 @@ def _three(offsets: Any) -> Any:
 
 
 def _ungrouped(weight: Any, groups: int) -> Any:
-    """The matrix of a convolution in groups: zero where a filter does not look."""
+    """Return the matrix of a grouped convolution, zero for inputs outside a filter's group."""
     out, each, ky, kx = weight.shape
     full = np.zeros((groups, out // groups, groups, each * ky * kx), weight.dtype)
     k = np.arange(groups)

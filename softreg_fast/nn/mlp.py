@@ -1,6 +1,6 @@
-"""SparseMLPRegressor and SparseMLPClassifier: sparse networks with scikit-learn's contract.
+"""SparseMLPRegressor and SparseMLPClassifier: sparse networks as scikit-learn estimators.
 
-PyTorch trains them. What is learned are NumPy arrays, so predictions and pickles do without it.
+PyTorch trains them. The fitted weights are NumPy arrays, so predictions and pickles do not need it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from softreg_fast.validation import as_weights, check_sparse
 
 Values = NDArray[Any]
 
-# What the words for penalties mean, for weights of the shape (outputs, inputs), as in PyTorch.
+# Penalties by name, for weights of the shape (outputs, inputs), as in PyTorch.
 PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "group": lambda l1_ratio: GroupLasso(strength=1.0, groups=1),
     "sparse_group": lambda l1_ratio: SparseGroupLasso(strength=1.0, groups=1, l1_ratio=l1_ratio),
@@ -44,15 +44,16 @@ PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "l_half": lambda l1_ratio: LHalf(strength=1.0),
 }
 
-# Of an output that is always or never wanted, the first guess is this far from certain.
+# Initial probabilities of outputs are clipped to [SMALLEST_SHARE, 1 - SMALLEST_SHARE].
 SMALLEST_SHARE = 1e-3
 
-# Of the objective: falls it by more in n_iter_no_change epochs, then training was too short.
+# Relative decrease of the objective in the last n_iter_no_change epochs above which training was
+# too short.
 STILL_CHANGING = 0.05
 
 
 class _SparseMLP(BaseEstimator):
-    # What both share: parameters, training in two parts, outputs from the weights that are left.
+    # Common base: parameters, training in two parts, outputs from the remaining weights.
 
     n_features_in_: int
     coefs_: list[Values]
@@ -102,7 +103,7 @@ class _SparseMLP(BaseEstimator):
         self.verbose = verbose
 
     def _encoded(self, y: Any) -> tuple[Values, dict[str, Any]]:
-        # targets (n_samples, n_outputs), and attributes: out_activation_ and what predict needs
+        # targets (n_samples, n_outputs), and fitted attributes: out_activation_, others for predict
         raise NotImplementedError
 
     # -- fit ---------------------------------------------------------------------------------------
@@ -113,8 +114,8 @@ class _SparseMLP(BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse (n_samples, n_features)
-            Trained in float32 if it is float32, else in float64. Sparse rows become dense batch
-            by batch.
+            Training is in float32 if X is float32, else in float64. Sparse rows are made dense
+            batch by batch.
         y : array-like (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like (n_samples,), number or None
             Samples of weight 0 are left out.
@@ -126,9 +127,9 @@ class _SparseMLP(BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            For bad input or parameters, and if the training diverges.
+            For invalid input or parameters, and if the training diverges.
         ModuleNotFoundError
-            Without PyTorch.
+            If PyTorch is not installed.
         """
         train = _train_function(type(self).__name__)
         X, y = self._checked(X, y)
@@ -184,7 +185,7 @@ class _SparseMLP(BaseEstimator):
         return Samples(X, targets, weight, rows, held_out, mean, inverse)
 
     def _units(self, samples: Samples, out_activation: str) -> tuple[Values, Values]:
-        # centre and size of each output in training
+        # centre and size by which each output is standardised in training
         targets = samples.targets
         if out_activation != "identity" or not self.standardize:
             return np.zeros_like(targets[0]), np.ones_like(targets[0])
@@ -206,7 +207,7 @@ class _SparseMLP(BaseEstimator):
         return layers
 
     def _layers_before(self, samples: Samples, centre: Values, size: Values) -> list[Layer] | None:
-        # for a warm start: those of the last fit, in the units of this one
+        # for a warm start: the layers of the last fit, in the standardised units of this one
         if not self.warm_start or not hasattr(self, "coefs_"):
             return None
         sizes = [samples.X.shape[1], *self._hidden(), samples.targets.shape[1]]
@@ -235,7 +236,7 @@ class _SparseMLP(BaseEstimator):
         return tuple(int(size) for size in hidden)
 
     def _keep(self, layers: list[Layer], training: _Training, learned: dict[str, Any]) -> None:
-        # together, so that an interrupted fit leaves the last one as it was
+        # all attributes at once, so that an interrupted fit leaves the last one unchanged
         read = mlp_layers.read_by(layers)
         n_nonzero = sum(int(np.count_nonzero(layer.coef)) for layer in layers)
         n_weights = sum(layer.coef.size for layer in layers)
@@ -262,7 +263,7 @@ class _SparseMLP(BaseEstimator):
     # -- predict -----------------------------------------------------------------------------------
 
     def _output(self, X: Any) -> Values:
-        # of the last layer, before its activation, from what is left of the network
+        # output of the last layer, before its activation, from the compacted network
         check_is_fitted(self)
         check_sparse(X)
         X = validate_data(
@@ -284,7 +285,7 @@ class _SparseMLP(BaseEstimator):
 
 @dataclass
 class _Training:
-    # The parts of a training and what it tells: losses, weights left, scores of what is held out.
+    # Training in two parts, with its record: losses, nonzero weights, scores of held-out samples.
 
     estimator: _SparseMLP
     train: Callable[..., list[Layer]]
@@ -311,7 +312,7 @@ class _Training:
         self.penalties = _penalties_of(model.penalty, model.l1_ratio, len(model._hidden()) + 1)
 
     def run(self, layers: list[Layer], samples: Samples, rng: Any) -> list[Layer]:
-        """With penalties, and then without them the weights that are left."""
+        """Train with the penalties, and then the remaining weights without them."""
         model, penalties = self.estimator, self.penalties
         after = [_in_refit(penalty) for penalty in penalties]
         n_refit = round(model.refit * model.max_iter)
@@ -377,8 +378,8 @@ class _Training:
 
 
 class _Watch:
-    # Told of each epoch: ends a part of a training when score or objective get no better, and keeps
-    # the epoch of the best score.
+    # Callback after each epoch: records it, ends a part of the training when score or objective
+    # stop improving, and keeps the layers of the best score.
 
     def __init__(
         self,
@@ -422,7 +423,7 @@ class _Watch:
         return self.n_waited > model.n_iter_no_change
 
     def was_changing(self) -> bool:
-        """Whether the objective still fell when there were no more epochs."""
+        """Return whether the objective was still falling at the last epoch."""
         if self.n_waited > self.training.estimator.n_iter_no_change:
             return False
         last = self.objectives[-1 - self.training.estimator.n_iter_no_change :]
@@ -431,19 +432,19 @@ class _Watch:
 
 
 class SparseMLPRegressor(MultiOutputMixin, RegressorMixin, _SparseMLP):
-    """A multilayer perceptron for regression that finds out which inputs and units it needs.
+    """Multilayer perceptron for regression that selects its inputs and hidden units.
 
-    Minimises, with weights s of mean 1, inputs and targets in standard units,
+    Minimises, with sample weights s of mean 1 and standardised inputs and targets,
 
         1/(2n) sum_i s_i mean_k (y_ik - f_k(x_i))^2 + alpha * sum_layers Omega(W)
 
-    by Adam with proximal steps (Yun, Lozano, Yang 2021), which end at exact zeros; then the weights
-    that are left are trained on without the penalty, as in the relaxed Lasso.
+    by Adam with proximal steps (Yun, Lozano, Yang 2021), which give exact zeros; then the remaining
+    weights are trained further without the penalty, as in the relaxed Lasso.
 
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(100,)
-        Units of the hidden layers before any vanish.
+        Units of the hidden layers before selection.
     activation, penalty, alpha, l1_ratio, refit, standardize, batch_size, learning_rate_init, \
 max_iter, shuffle, random_state, tol, n_iter_no_change, early_stopping, validation_fraction, \
 warm_start, verbose
@@ -455,8 +456,8 @@ warm_start, verbose
     coefs_, intercepts_, selected_features_, hidden_layer_sizes_, n_nonzero_, sparsity_, n_iter_, \
 loss_, loss_curve_, n_nonzero_curve_, validation_scores_, best_validation_score_, n_layers_, \
 n_outputs_, out_activation_, n_features_in_, feature_names_in_
-        As in `SparseMLPClassifier`. Losses are in standard units of the targets; scores of samples
-        that are held out are R^2.
+        As in `SparseMLPClassifier`. Losses are those of standardised targets; scores of held-out
+        samples are R^2.
 
     Examples
     --------
@@ -473,7 +474,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_
         return y.reshape(len(y), -1), {"out_activation_": "identity", "_y_shape": y.shape[1:]}
 
     def predict(self, X: Any) -> Values:
-        """The outputs of the network.
+        """Predict the targets.
 
         Parameters
         ----------
@@ -481,92 +482,93 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_
 
         Returns
         -------
-        ndarray (n_samples,) or (n_samples, n_outputs), as y was
+        ndarray (n_samples,) or (n_samples, n_outputs), like y in `fit`
         """
         output = self._output(X)
         return output.reshape(len(output), *self._y_shape)
 
 
 class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
-    """A multilayer perceptron for classification that finds out which inputs and units it needs.
+    """Multilayer perceptron for classification that selects its inputs and hidden units.
 
-    Minimises, with weights s of mean 1 and inputs in standard units,
+    Minimises, with sample weights s of mean 1 and standardised inputs,
 
         1/n sum_i s_i logloss(y_i, f(x_i)) + alpha * sum_layers Omega(W)
 
-    by Adam with proximal steps (Yun, Lozano, Yang 2021), which end at exact zeros; then the weights
-    that are left are trained on without the penalty, as in the relaxed Lasso. Two classes make one
-    logistic output, more of them a softmax, a matrix of zeros and ones (several labels) a logistic
-    output for each column.
+    by Adam with proximal steps (Yun, Lozano, Yang 2021), which give exact zeros; then the remaining
+    weights are trained further without the penalty, as in the relaxed Lasso. Two classes give one
+    logistic output, more classes a softmax, and a matrix of zeros and ones (several labels) a
+    logistic output for each column.
 
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(100,)
-        Units of the hidden layers before any vanish; () for none, a linear model.
+        Units of the hidden layers before selection; () for none, a linear model.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Of the hidden layers.
+        Activation of the hidden layers.
     penalty : str, Penalty, list or None, default="group"
-        Omega. "group": the group lasso on all that is read from an input or a hidden unit, so that
-        these vanish as a whole. "sparse_group": single weights within those that are left, too.
-        "l1", "mcp", "scad", "l_half": single weights. "elasticnet"; "l2", which makes no zeros.
-        Or a penalty of `softreg_fast.nn`, or a list of one (or None) for each layer. They see
-        weights as PyTorch has them, of the shape (outputs, inputs): groups=1 are inputs.
+        Omega. "group": the group lasso on the outgoing weights of each input and hidden unit, so
+        that these are removed as a whole. "sparse_group": also single weights of the remaining
+        groups. "l1", "mcp", "scad", "l_half": single weights. "elasticnet"; "l2", which gives no
+        zeros. Or a penalty of `softreg_fast.nn`, or a list of one (or None) for each layer. They
+        apply to weights in PyTorch's shape (outputs, inputs): groups=1 are inputs.
     alpha : float >= 0, default=2e-3
-        Strength of the penalty; multiplies that of a Penalty object.
+        Strength of the penalty; multiplies the strength of a Penalty object.
     l1_ratio : float in [0, 1], default=0.5
         For "elasticnet" and "sparse_group".
     refit : float in [0, 1), default=0.3
-        The last part of max_iter, in which weights that are zero stay so and the others are trained
-        without the penalty, with a learning rate that falls to 0. 0: no such part. An L2 penalty
-        and the sign of weights with positive=True stay in force.
+        Final fraction of max_iter, in which zero weights stay zero and the others are trained
+        without the penalty, with a learning rate that falls to 0. 0: no refit. An L2 penalty and
+        the sign constraint of positive=True stay in force.
     standardize : bool, default=True
-        Train on inputs of mean 0 and standard deviation 1. coefs_ are for inputs as given.
+        Train on inputs of mean 0 and standard deviation 1. coefs_ are for the original inputs.
     batch_size : int or "auto", default="auto"
-        "auto": a tenth of the samples, but at least 64 and at most 200.
+        "auto": a tenth of the samples, at least 64 and at most 200.
     learning_rate_init : float > 0, default=3e-3
-        Of Adam, until the refit.
+        Learning rate of Adam until the refit.
     max_iter : int, default=200
-        Passes over the samples (epochs), the refit among them.
+        Maximum number of passes over the samples (epochs), including the refit.
     shuffle : bool, default=True
-        Draw another order for each pass.
+        Draw a new random order for each pass.
     random_state : int, RandomState or None
-        For first weights, orders and the samples that are held out. An int gives the same bits each
-        time on one thread.
+        For initial weights, sample orders and the held-out samples. An int gives bit-identical
+        results on one thread.
     tol : float, default=1e-4
-        The least improvement that counts, of loss + penalty or of the score of what is held out.
+        Smallest improvement that counts, of loss + penalty or of the score of held-out samples.
     n_iter_no_change : int, default=10
-        So many passes without one end the penalised part; with early_stopping the last one. A refit
-        without it goes to its end, where the learning rate is 0.
+        Number of passes without improvement that end the penalised part and, with early_stopping,
+        the last part. A refit without early_stopping runs to its end, where the learning rate is 0.
     early_stopping : bool, default=False
         Hold out validation_fraction of the samples, stratified by class, and end the last part by
-        the score there; the weights are those of its best pass.
+        their score; the weights are those of the pass with the best score.
     validation_fraction : float in (0, 1), default=0.1
     warm_start : bool, default=False
-        Begin with the weights of the last fit. What was zero with "group" stays zero: go from small
-        to large alpha.
+        Start from the weights of the last fit. Weights that were zero with "group" stay zero: go
+        from small to large alpha.
     verbose : bool, default=False
         Print a line for each pass.
 
     Attributes
     ----------
     coefs_ : list of ndarray (n_inputs, n_outputs)
-        Of each layer. What has no effect is zero: units that nothing reads, and units that read
-        nothing, which are part of the intercepts of the next layer.
+        Weights of each layer. Those without effect are zero: of units that nothing reads, and of
+        units that read nothing, which are included in the intercepts of the next layer.
     intercepts_ : list of ndarray (n_outputs,)
     selected_features_ : ndarray of int
         Inputs on which the outputs depend.
     hidden_layer_sizes_ : tuple of int
-        Units that are left.
+        Number of remaining units of each hidden layer.
     n_nonzero_ : int
-        Entries of coefs_ that are not zero.
+        Number of entries of coefs_ that are not zero.
     sparsity_ : float
-        Part of those that are.
+        Fraction of entries of coefs_ that are zero.
     n_iter_ : int
-        Passes made.
+        Number of passes made.
     loss_, loss_curve_, n_nonzero_curve_ : float, list of float, list of int
-        Mean loss without the penalty, and weights left, after each pass.
+        Final and per-pass mean loss without the penalty, and number of nonzero weights after each
+        pass.
     validation_scores_, best_validation_score_ : list of float, float
-        Of the passes of the last part; None without early_stopping.
+        Scores of the passes of the last part, and the best; None without early_stopping.
     classes_ : ndarray (n_classes,)
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in scikit-learn's MLPClassifier.
@@ -604,7 +606,7 @@ class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
         return y[:, np.newaxis] == classes, {"classes_": classes, "out_activation_": "softmax"}
 
     def predict(self, X: Any) -> Values:
-        """The most probable class of each sample; of several labels those above one half.
+        """Predict the most probable class of each sample, or all labels of probability above 1/2.
 
         Parameters
         ----------
@@ -622,7 +624,7 @@ class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
         return np.asarray(self.classes_[np.where(output[:, 0] > 0, -1, 0)])
 
     def predict_proba(self, X: Any) -> Values:
-        """Probabilities of the classes, in the order of classes_; of several labels each its own.
+        """Predict the probabilities of the classes, in the order of classes_, or of each label.
 
         Parameters
         ----------
@@ -639,7 +641,7 @@ class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
         return np.ones_like(found) if len(self.classes_) == 1 else np.hstack([1 - found, found])
 
     def predict_log_proba(self, X: Any) -> Values:
-        """The logarithm of `predict_proba`."""
+        """Return the logarithm of `predict_proba`."""
         return np.asarray(np.log(self.predict_proba(X)))
 
     def __sklearn_tags__(self) -> Any:
@@ -682,21 +684,21 @@ def _penalties_of(given: Any, l1_ratio: float, n_layers: int) -> list[Penalty | 
 
 
 def _in_refit(penalty: Penalty | None) -> Penalty | None:
-    # what makes no zeros stays, and so does the sign of the weights
+    # penalties without zeros stay in force, and so do constraints on the sign
     if isinstance(penalty, ElasticNet) and (penalty.l1_ratio == 0.0 or penalty.strength == 0.0):
         return penalty
     return NonNegative() if getattr(penalty, "positive", False) else None
 
 
 def _strata(out_activation: str, targets: Values) -> Values | None:
-    # what samples that are held out should share with the others
+    # classes by which the held-out samples are stratified
     if out_activation == "softmax":
         return np.asarray(targets.argmax(1))
     return targets[:, 0] if out_activation == "logistic" and targets.shape[1] == 1 else None
 
 
 def _score(out_activation: str, output: Values, targets: Values, weight: Values) -> float:
-    # R^2 or accuracy
+    # R^2 for regression, accuracy for classification
     if out_activation == "identity":
         return float(r2_score(targets, output, sample_weight=weight))
     if out_activation == "softmax":

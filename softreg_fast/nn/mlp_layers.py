@@ -1,4 +1,4 @@
-"""Layers of a multilayer perceptron as NumPy arrays: what they give, what in them has no effect.
+"""Layers of a multilayer perceptron as NumPy arrays: evaluation and removal of idle units.
 
 Coefficients have the shape (inputs, outputs), as in scikit-learn: `X @ coef + intercept`.
 """
@@ -31,7 +31,7 @@ OUT_ACTIVATIONS: dict[str, Callable[[Values], Values]] = {
 
 
 class Layer(NamedTuple):
-    """X @ coef + intercept."""
+    """Affine layer: X @ coef + intercept."""
 
     coef: Values
     intercept: Values
@@ -41,7 +41,10 @@ Layers = Sequence[Layer]
 
 
 def initial_layers(sizes: Sequence[int], activation: str, rng: Any, dtype: Any) -> list[Layer]:
-    """Uniform weights as of Glorot and Bengio (2010), doubly wide for the logistic function."""
+    """Draw uniform weights after Glorot and Bengio (2010), with scikit-learn's factors.
+
+    The bound is sqrt(factor / (n_in + n_out)), with factor 2 for the logistic function, else 6.
+    """
     factor = 2.0 if activation == "logistic" else 6.0
     layers = []
     for n_in, n_out in pairwise(sizes):
@@ -52,7 +55,7 @@ def initial_layers(sizes: Sequence[int], activation: str, rng: Any, dtype: Any) 
 
 
 def output_of(layers: Layers, X: Any, activation: str) -> Values:
-    """What the last layer gives, before its activation."""
+    """Compute the output of the last layer, before its activation."""
     x = X
     for k, (coef, intercept) in enumerate(layers):
         x = safe_sparse_dot(x, coef, dense_output=True) + intercept
@@ -62,10 +65,10 @@ def output_of(layers: Layers, X: Any, activation: str) -> Values:
 
 
 def without_idle(layers: Layers, activation: str) -> list[Layer]:
-    """The same function, where all that has no effect is zero.
+    """Return layers of the same function, with weights that have no effect set to zero.
 
-    Units that nothing reads lose their weights, from the last layer to the first; then units that
-    read nothing, and so are constant, go into the intercepts of those that read them.
+    Units that nothing reads lose their weights, from the last layer to the first. Then units that
+    read nothing, and so are constant, are added to the intercepts of the units that read them.
     """
     found = [Layer(coef.copy(), intercept.copy()) for coef, intercept in layers]
     for before, after in reversed(list(pairwise(found))):
@@ -82,12 +85,12 @@ def without_idle(layers: Layers, activation: str) -> list[Layer]:
 
 
 def read_by(layers: Layers) -> list[NDArray[np.intp]]:
-    """Of each layer, the inputs that it reads."""
+    """Return for each layer the inputs that it reads."""
     return [np.flatnonzero(layer.coef.any(1)) for layer in layers]
 
 
 def compacted(layers: Layers, read: Sequence[NDArray[np.intp]]) -> list[Layer]:
-    """Layers without idle units, cut down to the inputs that each reads."""
+    """Return layers without idle units, reduced to the inputs that each reads."""
     kept = [*read, np.arange(len(layers[-1].intercept))]
     return [
         Layer(np.ascontiguousarray(layer.coef[np.ix_(rows, columns)]), layer.intercept[columns])
@@ -96,7 +99,7 @@ def compacted(layers: Layers, read: Sequence[NDArray[np.intp]]) -> list[Layer]:
 
 
 def expanded(small: Layers, read: Sequence[NDArray[np.intp]], large: Layers) -> list[Layer]:
-    """Layers of the sizes of `large`, zero outside what `compacted` has kept."""
+    """Return layers of the sizes of `large`, zero outside the entries that `compacted` kept."""
     kept = [*read, np.arange(len(large[-1].intercept))]
     found = [Layer(np.zeros_like(layer.coef), np.zeros_like(layer.intercept)) for layer in large]
     for whole, layer, (rows, columns) in zip(found, small, pairwise(kept), strict=True):
@@ -106,13 +109,13 @@ def expanded(small: Layers, read: Sequence[NDArray[np.intp]], large: Layers) -> 
 
 
 def with_inputs_in_units(layers: Layers, mean: Values, inverse: Values) -> list[Layer]:
-    """From layers for (X - mean) * inverse to layers for X."""
+    """Convert layers for (X - mean) * inverse to layers for X."""
     first = layers[0]
     coef = first.coef * inverse[:, np.newaxis]
     return [Layer(coef, first.intercept - mean @ coef), *layers[1:]]
 
 
 def with_outputs_in_units(layers: Layers, centre: Values, size: Values) -> list[Layer]:
-    """From layers for (y - centre) / size to layers for y."""
+    """Convert layers for (y - centre) / size to layers for y."""
     last = layers[-1]
     return [*layers[:-1], Layer(last.coef * size, last.intercept * size + centre)]

@@ -1,4 +1,4 @@
-"""The samples that a network is trained on: standardised, weighted, some held out, in batches."""
+"""Training samples of a network: standardised, weighted, partly held out, in batches."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from numpy.typing import NDArray
 Values = NDArray[Any]
 Rows = NDArray[np.intp]
 
-# Spreads below this part of a feature's largest value are rounding.
+# Standard deviations below this fraction of a feature's largest value count as rounding errors.
 SMALLEST_SPREAD = 1e-14
 
-# Rows that become dense at once.
+# Number of sparse rows that are made dense at once.
 ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows of X, which the network sees as (X - mean) * inverse, and what is wanted for them.
+    """Samples with their targets; the inputs of the network are (X - mean) * inverse.
 
     Attributes
     ----------
     X : ndarray or CSR (n_samples, n_features)
     targets : ndarray (n_samples, n_outputs)
     weight : ndarray (n_samples,)
-        With mean 1 over the rows.
+        Sample weights, of mean 1 over `rows`.
     rows, held_out : ndarray of int
-        Which samples are trained on, and which are not.
+        Indices of training samples, and of held-out samples.
     mean, inverse : ndarray (n_features,)
         inverse is 0 for constant features.
     """
@@ -45,18 +45,18 @@ class Samples:
     inverse: Values
 
     def inputs(self, rows: Rows) -> Values:
-        """Rows as the network sees them."""
+        """Return the standardised inputs of these rows."""
         return (_dense(self.X, rows) - self.mean) * self.inverse
 
     def batches(self, size: int, rng: Any) -> Iterator[tuple[Values, Values, Values]]:
-        """(inputs, targets, weights) of one pass, in the order that rng draws if there is one."""
+        """Yield batches (inputs, targets, weights) of one pass, shuffled unless rng is None."""
         order = self.rows if rng is None else rng.permutation(self.rows)
         for start in range(0, len(order), size):
             rows = order[start : start + size]
             yield self.inputs(rows), self.targets[rows], self.weight[rows]
 
     def of_columns(self, columns: Rows) -> Samples:
-        """The same samples with fewer inputs."""
+        """Return the samples with these columns of X only."""
         if len(columns) == self.X.shape[1]:
             return self
         mean, inverse = self.mean[columns], self.inverse[columns]
@@ -69,9 +69,9 @@ def _dense(X: Any, rows: Any) -> Values:
 
 
 def centre_and_inverse(X: Any, weight: Values, rows: Rows) -> tuple[Values, Values]:
-    """Weighted means, and one over the weighted standard deviations, 0 for constant columns.
+    """Compute weighted means, and inverse weighted standard deviations, 0 for constant columns.
 
-    In units of each column's largest entry, so that squares neither overflow nor vanish.
+    Columns are scaled by their largest entry, so that squares neither overflow nor underflow.
     """
     parts = [rows[k : k + ROWS_AT_ONCE] for k in range(0, len(rows), ROWS_AT_ONCE)]
     most = np.max([np.abs(_dense(X, part)).max(0) for part in parts], axis=0).astype(np.float64)

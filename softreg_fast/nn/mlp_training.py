@@ -1,7 +1,7 @@
 """Training of a multilayer perceptron in PyTorch, by Adam with proximal steps.
 
-Draws all its random numbers from the NumPy generator that it is given, and leaves PyTorch's
-generator, threads and modes as they are.
+All random numbers come from the given NumPy generator; PyTorch's generator, threads and modes are
+left unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": torch.relu,
 }
 
-# The loss of each sample from outputs and targets of shape (samples, outputs).
+# Loss of each sample, from outputs and targets of shape (samples, outputs).
 LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "identity": lambda f, y: 0.5 * (f - y).square().mean(1),
     "logistic": lambda f, y: functional.binary_cross_entropy_with_logits(
@@ -34,8 +34,8 @@ LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "softmax": lambda f, y: -(y * functional.log_softmax(f, 1)).sum(1),
 }
 
-# Steps, and part of all steps, before the first proximal step: Adam's second moment is small and
-# noisy at first, and its steps long.
+# Number, and fraction of all steps, before the first proximal step (the smaller of both): at first
+# Adam's second moment is small and noisy, and its steps are long.
 LONGEST_START = 100
 START = 0.1
 
@@ -54,27 +54,28 @@ def train(
     learning_rate: Callable[[float], float],
     frozen: bool,
 ) -> list[Layer]:
-    """Layers after so many passes over the data, or when `after` says so.
+    """Train layers for n_epochs passes over the data, or until `after` returns true.
 
     Parameters
     ----------
     layers : list of Layer
-        Where to begin.
+        Initial layers.
     batches : callable
-        Gives the batches (X, y, sample_weight) of one pass, weights of mean 1 over all samples.
+        Returns the batches (X, y, sample_weight) of one pass, weights of mean 1 over all samples.
     n_epochs, n_steps : int
-        Passes, and batches in each.
+        Number of passes, and of batches in each.
     after : callable
-        Told of each pass: the mean loss; loss + penalties, None before the first proximal step;
-        layers that share their memory with those in training. A true answer ends it.
+        Called after each pass with the mean loss, loss + penalties (None before the first proximal
+        step), and layers that share their memory with those in training. A true return value ends
+        the training.
     penalties : list of Penalty or None
-        Of each layer, for weights of the shape (outputs, inputs).
+        One for each layer, for weights of the shape (outputs, inputs).
     strength : float
         Multiplies the penalties.
     learning_rate : callable
-        From the part of the training that is done to the learning rate.
+        Maps the completed fraction of the training to the learning rate.
     frozen : bool
-        Weights that are zero stay so.
+        Keep zero weights zero.
     """
     with torch.inference_mode(False), torch.enable_grad(), deaths_expected():
         weights = [_parameter(layer.coef.T) for layer in layers]

@@ -1,4 +1,4 @@
-"""ProxAdamW: AdamW whose step ends with the proximal step, in one pass over the weights."""
+"""ProxAdamW: AdamW with a proximal step, in one pass over the weights."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from softreg_fast.nn.support import (
 
 NOTHING = ("nothing", 0.0, 0.0, False)
 
-# What a parameter group holds beside the settings of AdamW and stays here when a checkpoint is
-# loaded; of these a checkpoint contains the last one.
+# Entries of a parameter group, beside the settings of AdamW, that keep their values when a
+# checkpoint is loaded; of these a checkpoint contains only the last one.
 OURS = ("penalty", "names", "seen_only")
 
-# What it holds of the schedule, as numbers or None, in checkpoints, too.
+# Entries of a parameter group for the schedule, numbers or None; also in checkpoints.
 SCHEDULE = ("strength_scale", "freeze", "refit", "min_keep")
 
 
 def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     """Return parameter groups for `ProxAdamW`: one for each penalty, and one for the rest.
 
-    Embeddings, and parameters of modules that are not known, have groups of their own, with
-    "seen_only": what never had a gradient stays, elsewhere only for 100 steps; see `attach`.
+    Embeddings and parameters of unknown modules get separate groups with "seen_only": weights that
+    never had a gradient are left unchanged, elsewhere only for the first 100 steps; see `attach`.
 
     Parameters
     ----------
@@ -67,31 +67,32 @@ def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
 class ProxAdamW(Optimizer):
     """AdamW with a proximal step in its metric: loss + strength * Omega(w), with exact zeros.
 
-    The update of `torch.optim.AdamW` and, with t_j = lr / (sqrt(v_j) + eps), the proximal step of
-    `attach`. Weights in main memory are read and written once for both, by a compiled loop on
-    several threads; others take the same steps in PyTorch.
+    A step is the update of `torch.optim.AdamW` followed by the proximal step of `attach`, with
+    t_j = lr / (sqrt(v_j) + eps). For weights in main memory a compiled multithreaded loop does both
+    in one pass; for others PyTorch does the same.
 
     Parameters
     ----------
     params : iterable of parameters, or of groups
-        Groups may have a "penalty" of their own (`param_groups`).
+        Groups may set a "penalty" (`param_groups`).
     lr, betas, eps, weight_decay, amsgrad
-        As in `torch.optim.AdamW`; weight_decay=0 by default, since an L2 penalty is at hand, and
-        since a decoupled decay beside a penalty gives no objective: there is a warning.
+        As in `torch.optim.AdamW`, but weight_decay=0 by default: an L2 penalty is available, and a
+        decoupled decay beside a penalty minimises no objective, which gives a warning.
     penalty : Penalty or None
-        For groups without one of their own. Which modules their parameters belong to is not known
-        then, so that weights which never had a gradient stay ("seen_only" is True).
+        For groups that set none. Their modules are then unknown, so that weights that never had a
+        gradient are left unchanged ("seen_only" is True).
     strength_scale : float, default=1.0
-        Multiplies the strengths; schedules may change it in the groups.
+        Factor on the strengths; schedules may change it in the groups.
     freeze, refit, min_keep
         As in `attach`, for the penalised weights; `freeze()`, `refit()` and `thaw()` change them.
 
     Notes
     -----
-    `state_dict` holds tensors and plain data only, under the names of AdamW; penalties are given
-    again when training goes on. What a checkpoint lacks, such as that of `torch.optim.AdamW`, is as
-    given here; one that was written with another schedule or penalty gives a warning, and what is
-    given here holds. See Loshchilov and Hutter (2019) and Yun, Lozano, Yang (2021).
+    `state_dict` holds tensors and plain data only, under the names of AdamW; give the penalties
+    again to resume training. Options that a checkpoint lacks, such as one of `torch.optim.AdamW`,
+    are those given here. If it was written with another schedule or penalty, there is a warning,
+    and the options given here are used. See Loshchilov and Hutter (2019) and Yun, Lozano, Yang
+    (2021).
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class ProxAdamW(Optimizer):
         self._watch = Watch()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As of every optimiser; the group may have a "penalty"."""
+        """Add a parameter group, which may have a "penalty"."""
         penalty = param_group.get("penalty", self.defaults["penalty"])
         if penalty is not None and not isinstance(penalty, Penalty):
             raise TypeError(f"penalty must be a Penalty or None, got {penalty!r}.")
@@ -163,15 +164,15 @@ class ProxAdamW(Optimizer):
                 return
 
     def freeze(self) -> None:
-        """From now on the penalised weights that are zero stay zero; the rest trains on."""
+        """Keep penalised weights that are zero at zero from now on; train the others further."""
         self._set(freeze=0)
 
     def refit(self) -> None:
-        """As `freeze`, and without penalty: the rest is trained without its bias."""
+        """Freeze zeros and turn the penalty off, so that the other weights lose its bias."""
         self._set(refit=0)
 
     def thaw(self) -> None:
-        """End what `freeze` and `refit` began."""
+        """End the effect of `freeze` and `refit`."""
         self._set(freeze=None, refit=None)
 
     def _set(self, **schedule: int | None) -> None:
@@ -179,7 +180,7 @@ class ProxAdamW(Optimizer):
             group.update(schedule)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step by the gradients; the loss of the closure, if there is one."""
+        """Take one step and return the loss of the closure, if given."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -196,7 +197,7 @@ class ProxAdamW(Optimizer):
         return loss
 
     def _look(self, group: dict[str, Any], k: int, parameter: torch.Tensor) -> None:
-        # before the first step, and now and then: whether the penalty has made all of it zero
+        # check before the first step, and from time to time, for parameters that became all zero
         nameless_bias = not group["names"] and parameter.ndim < 2
         if group["penalty"] is None or nameless_bias:
             return
@@ -231,7 +232,7 @@ class ProxAdamW(Optimizer):
             _stepwise(own, parameter, gradient, state)
 
     def take(self, parameter: torch.Tensor, shape: tuple[int, ...], kept: Kept) -> None:
-        """From now on, the penalty of what is left of a parameter that has been cut."""
+        """Adapt the penalty of a parameter that has been cut to its remaining weights."""
         for group in self.param_groups:
             if group["penalty"] is not None and any(p is parameter for p in group["params"]):
                 left = self._penalty_of(group, parameter).take(shape, kept)
@@ -242,7 +243,7 @@ class ProxAdamW(Optimizer):
         return left if given is not None and given is group["penalty"] else group["penalty"]
 
     def state_dict(self) -> dict[str, Any]:
-        """As of every optimiser, without the penalties."""
+        """Return the state_dict without penalties and names."""
         found: dict[str, Any] = super().state_dict()
         for group in found["param_groups"]:
             group.pop("penalty", None)
@@ -250,12 +251,12 @@ class ProxAdamW(Optimizer):
         return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As of every optimiser; the penalties stay those that were given.
+        """Load a state_dict; penalties remain those given to this optimiser.
 
         Raises
         ------
         ValueError
-            If it is the state of weights of other shapes; nothing is loaded then.
+            If it belongs to weights of other shapes; then nothing is loaded.
         """
         self._check_shapes(state_dict["param_groups"], state_dict["state"])
         before = list(self.param_groups)
@@ -264,7 +265,7 @@ class ProxAdamW(Optimizer):
             group.update({name: given.get(name) for name in OURS})
             saved = {name: group[name] for name in (*SCHEDULE, "given") if name in group}
             if given["penalty"] is None:
-                saved.pop("given", None)  # a schedule without penalty contradicts nothing
+                saved.pop("given", None)  # without a penalty the schedule has no effect
             group.update({name: given[name] for name in SCHEDULE})
             group.update(settled(saved, given.get("given") or _given(given), "ProxAdamW"))
         self._check_decay(self.param_groups)
@@ -272,23 +273,23 @@ class ProxAdamW(Optimizer):
     def _check_shapes(self, groups: list[dict[str, Any]], states: dict[Any, Any]) -> None:
         sizes = [[len(group["params"]) for group in each] for each in (groups, self.param_groups)]
         if sizes[0] != sizes[1]:
-            return  # groups of another kind are no sign of another model; PyTorch tells of them
+            return  # other groups need not mean another model; PyTorch raises the error
         for own, saved in zip(self.param_groups, groups, strict=True):
             for k, key in enumerate(saved["params"]):
                 check_loaded(_name_of(own, k), own["params"][k], states.get(key, {}))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """As of every optimiser; copies look anew which weights are zero."""
+        """Restore the state; copies find out anew which parameters are zero."""
         super().__setstate__(state)
         self._watch = Watch()
 
     def __getstate__(self) -> dict[str, Any]:
-        """As of every optimiser, with the penalties of what `compact` has left."""
+        """Return the state, with the penalties that `compact` has adapted."""
         return {**super().__getstate__(), "_taken": self.__dict__.get("_taken", {})}
 
 
 def _given(group: dict[str, Any]) -> dict[str, Any]:
-    # the options of a group as plain data, to be compared with those of a checkpoint
+    # the options of a group as plain data, for comparison with those of a checkpoint
     penalty = group["penalty"]
     found = {name: group[name] for name in ("freeze", "refit", "min_keep")}
     return {**found, "penalty": None if penalty is None else summary_of(penalty)}
@@ -345,20 +346,20 @@ def _proximal_point(
 
 
 def _hold_unseen(group: dict[str, Any], state: dict[str, Any], t: torch.Tensor) -> None:
-    # what never had a gradient has steps as long as eps allows: take none
+    # weights that never had a gradient would have steps of lr / eps: set them to 0
     if group["seen_only"]:
         t.masked_fill_(state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"] == 0, 0.0)
 
 
 def flat(x: torch.Tensor) -> Any:
-    """The memory of a contiguous tensor as a NumPy vector."""
+    """Return a NumPy vector that shares the memory of a contiguous tensor."""
     return x.detach().view(-1).numpy()
 
 
 def _stepwise(
     group: dict[str, Any], parameter: torch.Tensor, gradient: torch.Tensor, state: dict[str, Any]
 ) -> None:
-    # the same in PyTorch, in float32 where the weights have fewer digits
+    # the same step in PyTorch, computed in float32 for weights of lower precision
     beta1, beta2 = group["betas"]
     n_steps, lr = int(state["step"]), float(group["lr"])
     m, v = state["exp_avg"], state["exp_avg_sq"]

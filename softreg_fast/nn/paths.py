@@ -1,4 +1,4 @@
-"""path(): networks from dense to sparse, each started from the one before; and the choice."""
+"""path(): networks from dense to sparse with warm starts, and the choice of one of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Train = Callable[[Any, float], Any]
 
 
 class NetworkStep(NamedTuple):
-    """What a callback of `path` is told after each strength, the position-th of n_strengths."""
+    """Arguments of a `path` callback after each strength, the position-th of n_strengths."""
 
     position: int
     n_strengths: int
@@ -46,17 +46,17 @@ class NetworkStep(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkPath:
-    """Trained networks along rising strengths.
+    """Networks trained at rising strengths.
 
     Attributes
     ----------
     strengths : ndarray (n_strengths,), rising
     scores : ndarray (n_strengths,)
-        What `train` returned; NaN where it returned none.
+        Scores that `train` returned; NaN where it returned none.
     standard_errors : ndarray (n_strengths,)
-        Of the scores, where `train` returned them; else NaN.
+        Standard errors of the scores that `train` returned; else NaN.
     nonzeros : ndarray (n_strengths,) of int
-        Parameters that are not 0, biases included.
+        Number of nonzero parameters, biases included.
     n_parameters : int
     seconds : ndarray (n_strengths,)
         Wall time of each training.
@@ -82,12 +82,12 @@ class NetworkPath:
 
     @property
     def density(self) -> Vector:
-        """Which part of the parameters is not 0, (n_strengths,)."""
+        """Fraction of nonzero parameters, (n_strengths,)."""
         return self.nonzeros / max(self.n_parameters, 1)
 
     @property
     def index_best(self) -> int:
-        """Index of the strength with the best score; of equals the sparsest."""
+        """Index of the strength with the best score; of ties, the sparsest network."""
         return self._sparsest_of(self._losses() <= self._losses().min())
 
     @property
@@ -105,27 +105,27 @@ class NetworkPath:
 
     @property
     def strength(self) -> float:
-        """The strength that the rule chooses."""
+        """Strength that the rule chooses."""
         return float(self.strengths[self.index])
 
     def weights(self, k: int | None = None) -> dict[str, Any]:
-        """The state_dict after the k-th strength, in main memory; None: the one that is chosen."""
+        """Return the state_dict after the k-th strength, in main memory; None: the chosen one."""
         return self._weights(self.index if k is None else range(len(self))[k])
 
     def model(self, k: int | None = None) -> Any:
-        """A copy of the model after the k-th strength, in evaluation mode; None: the one chosen."""
+        """Return a copy of the k-th model in evaluation mode; None: the chosen one."""
         found = copy.deepcopy(self._template)
         found.load_state_dict(self.weights(k))
         return found.eval()
 
     def plot(self, ax: Any = None) -> Any:
-        """Score and nonzeros against strength; a `NetworkPathDisplay`."""
+        """Plot score and nonzeros against strength, as a `NetworkPathDisplay`."""
         from softreg_fast.nn.display import NetworkPathDisplay
 
         return NetworkPathDisplay(self).plot(ax)
 
     def _losses(self) -> Vector:
-        # smaller is better; what has no score is never chosen
+        # smaller is better; networks without a score are never chosen
         losses = -self.scores if self.greater_is_better else self.scores
         if not np.isfinite(losses).any():
             raise ValueError(
@@ -135,7 +135,7 @@ class NetworkPath:
         return np.where(np.isnan(losses), np.inf, losses)
 
     def _sparsest_of(self, eligible: NDArray[np.bool_]) -> int:
-        # the fewest nonzeros, of equals the best, then the strongest
+        # the fewest nonzeros; of ties the best score, then the largest strength
         losses, places = self._losses(), np.arange(len(self))
         order = np.lexsort((-places, losses, self.nonzeros))
         return int(order[eligible[order]][0])
@@ -184,12 +184,12 @@ def path(
     callback: Callable[[NetworkStep], bool | None] | None = None,
     progress: bool = False,
 ) -> NetworkPath:
-    """Train a network at rising strengths of its penalty, each from the weights of the one before.
+    """Train a network at rising strengths of its penalty, each warm-started from the one before.
 
-    There is no strength at which the way from sparse to dense could begin, as it does for the
-    Lasso: at weights of zero the gradients of deep networks are zero, too. The way from dense to
-    sparse has the good solutions of weak penalties before it (Lemhadri, Ruan, Abraham, Tibshirani
-    2021), and every network but the first needs few epochs.
+    Unlike for the Lasso, the path cannot start at the sparse end: at weights of zero the gradients
+    of deep networks are zero too. From dense to sparse, every network starts from a good solution
+    of a weaker penalty (Lemhadri, Ruan, Abraham, Tibshirani 2021), and every network but the first
+    needs few epochs.
 
     Parameters
     ----------
@@ -197,29 +197,29 @@ def path(
         train(model, strength) trains the model in place for its epochs, and returns its score on
         validation data, a pair (score, its standard error), or None.
     model : torch.nn.Module
-        Trained in place; at the end it has the weights of the last strength.
+        Trained in place; it ends with the weights of the last strength.
     strengths : array-like (n_strengths,)
-        Finite numbers >= 0, all different; taken in rising order. 0 stands for the dense network.
+        Finite numbers >= 0, all different; used in rising order. 0 gives the dense network.
     folder : path or None
-        Keeps the weights after every strength. Called again after an end of any kind, the path goes
-        on after the last strength that was done, with the random numbers of Python, NumPy and
-        PyTorch where they were: the results are those of a path that never ended. A folder holds
-        one path; further strengths may follow those that are done. None: weights stay in memory.
+        Saves the weights after every strength. Called again after any interruption, the path
+        resumes after the last completed strength, with the random generators of Python, NumPy and
+        PyTorch restored: the results are those of an uninterrupted path. A folder holds one path;
+        further strengths may be added after the completed ones. None: weights stay in memory.
     carry : iterable of objects with state_dict() and load_state_dict(), or torch.Generators
-        What else goes on from strength to strength, such as an optimiser made outside of `train`;
-        kept in the folder, too.
+        Other objects whose state continues from strength to strength, such as an optimiser made
+        outside of `train`; saved in the folder too.
     greater_is_better : bool, default=True
         As in scikit-learn: True for an accuracy, False for a loss.
     rule : {"best", "sparsest"}, default="best"
-        "best": the best score. "sparsest": the fewest nonzeros among the scores that are worse than
-        the best by at most `tolerance`.
+        "best": the best score. "sparsest": the fewest nonzeros among the networks whose scores are
+        worse than the best by at most `tolerance`.
     tolerance : float >= 0 or None
-        In units of the score. None: the standard error of the best score, 0 without one.
+        In units of the score. None: the standard error of the best score, or 0 without one.
     callback : callable or None
-        Called with a `NetworkStep` after each strength, those that a folder holds included; a true
+        Called with a `NetworkStep` after each strength, including those read from a folder; a true
         return value ends the path.
     progress : bool, default=False
-        One bar over strengths on standard error (needs tqdm), if that is a terminal.
+        Show one progress bar over strengths on standard error (needs tqdm), if that is a terminal.
 
     Returns
     -------
@@ -228,8 +228,8 @@ def path(
     Raises
     ------
     ValueError, TypeError
-        For input that is none of this, a folder that belongs to another path, weights that are not
-        finite after a training.
+        For invalid arguments, a folder that belongs to another path, or weights that are not finite
+        after a training.
 
     Examples
     --------
@@ -271,7 +271,7 @@ def path(
 
 
 class _Run:
-    # The trainings of a path, in memory or in a folder.
+    # The trainings of a path, with results in memory or in a folder.
     def __init__(
         self, train: Train, model: nn.Module, grid: list[float], folder: Any, carry: list[Any]
     ) -> None:
@@ -282,14 +282,14 @@ class _Run:
         self.kept: list[dict[str, Any]] = []
         self.checkpoints = None if folder is None else Checkpoints(folder, grid, model)
         self.rows = [] if self.checkpoints is None else list(self.checkpoints.rows)
-        self.place = 0  # after how many strengths the model is
+        self.place = 0  # number of strengths after which the model has its present weights
 
     def train(self, k: int) -> dict[str, Any]:
-        """Train at the k-th strength and keep what comes out."""
+        """Train at the k-th strength, keep the weights and return the row of results."""
         self.restore(k)
         began = time.perf_counter()
         strength = self.grid[k]
-        with deaths_expected():  # at large strengths; the nonzeros of each network tell
+        with deaths_expected():  # usual at large strengths, and visible in the nonzeros
             score, spread = score_of(self.user_train(self.model, strength))
         for name, parameter, _ in parameters_of(self.model):
             if not bool(torch.isfinite(parameter).all()):
@@ -297,8 +297,8 @@ class _Run:
                     f"Training at strength {strength:g} has left {name} with weights that are not "
                     "finite; a smaller learning rate may help."
                 )
-        # Here the network may be cut smaller before the next strength, once its layers' new sizes
-        # stand in the folder beside the weights.
+        # The network could be compacted here before the next strength, if the folder stored the
+        # new sizes of its layers beside the weights.
         row = {
             "strength": strength,
             "score": score,
@@ -317,7 +317,7 @@ class _Run:
         return row
 
     def restore(self, done: int) -> None:
-        """Go to where this many strengths are done, if that is somewhere else."""
+        """Restore the state after `done` strengths from the folder, unless it is current."""
         if self.checkpoints is None or self.place == done:
             return
         held = self.checkpoints.load(done - 1)
@@ -352,7 +352,7 @@ class _Run:
 
 
 def score_of(returned: Any) -> tuple[float, float]:
-    """Score and standard error in what `train` returned; NaN for what is missing."""
+    """Return score and standard error from the result of `train`; NaN for missing ones."""
     parts = returned if isinstance(returned, tuple) else (returned,)
     parts = tuple(part.detach() if torch.is_tensor(part) else part for part in parts)
     try:
@@ -368,7 +368,7 @@ def score_of(returned: Any) -> tuple[float, float]:
 
 
 def count_nonzeros(model: nn.Module) -> int:
-    """Parameters that are not 0, shared ones once."""
+    """Count the nonzero parameters, shared ones once."""
     return sum(int(torch.count_nonzero(p)) for _, p, _ in parameters_of(model))
 
 

@@ -1,9 +1,9 @@
-"""Penalties on the weights of networks: values, proximal steps, distances from optimality.
+"""Penalties on the weights of networks: values, proximal steps, violations of stationarity.
 
-Each works on NumPy arrays, on PyTorch tensors and on those of Keras's backends, of any shape, and
-returns the same kind. Float64 and float32 in main memory go to the compiled kernels; everything
-else, such as tensors on a GPU or in a graph, through the vectorised form below, which gives the
-same to rounding. docs/neural.md derives the formulas.
+Each works on NumPy arrays, PyTorch tensors and tensors of Keras's backends, of any shape, and
+returns the same kind. Float64 and float32 in main memory use the compiled kernels; everything else,
+such as tensors on a GPU or in a graph, uses the vectorised form below, with the same results to
+rounding. docs/neural.md derives the formulas.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from softreg_fast.nn.arrays import (
     soft,
 )
 
-# For each axis of weights the indices that are left, None for all.
+# For each axis of weights the remaining indices, None for all.
 Kept = Sequence[Any]
 
-# Steps before a weight that never had a gradient may count as one without effect. At first nothing
-# says so: behind a layer that begins at zero (residual branches, LoRA), a ReLU that is off for the
-# first samples, or an expert that is not chosen yet, gradients are 0 as well.
+# Steps after which a weight that never had a gradient counts as one without effect. Earlier its
+# gradient may be 0 for other reasons: a layer initialised at zero (residual branches, LoRA), a ReLU
+# that is inactive for the first samples, or an expert that has not been chosen yet.
 STEPS_TO_BE_SEEN = 100
 
 
@@ -49,7 +49,7 @@ class Penalty(ABC):
     Parameters
     ----------
     strength : float >= 0
-        lambda, in the units of the loss. Keyword only, as are all others.
+        lambda, in units of the loss. Keyword only, like all parameters.
     """
 
     strength: float
@@ -68,27 +68,27 @@ class Penalty(ABC):
         """Raise ValueError unless the settings are for weights of this shape."""
 
     def value(self, w: Array) -> float:
-        """strength * Omega(w); infinite where w is not allowed."""
+        """Compute strength * Omega(w); infinite where w violates a bound."""
         return float(self.term(w))
 
     @abstractmethod
     def term(self, w: Array) -> Array:
-        """strength * Omega(w) as a scalar of the kind of w, for automatic differentiation.
+        """Compute strength * Omega(w) as a scalar of the kind of w, for automatic differentiation.
 
-        Its derivative at zeros is 0, and bounds are no part of it.
+        Its derivative at zeros is 0. Bounds are not included.
         """
 
     @abstractmethod
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
-        """argmin_x sum_j (x_j - z_j)^2 / (2 t_j) + scale * strength * Omega(x).
+        """Compute argmin_x sum_j (x_j - z_j)^2 / (2 t_j) + scale * strength * Omega(x).
 
         Parameters
         ----------
         z : array or tensor
         t : array or tensor of the same shape, or a number
-            Steps >= 0.
+            Step lengths >= 0.
         scale : float, or scalar tensor of the type of z
-            Of the strength, for schedules.
+            Factor on the strength, for schedules.
 
         Returns
         -------
@@ -97,34 +97,34 @@ class Penalty(ABC):
         Raises
         ------
         ValueError
-            For a negative step, if z is in main memory; on devices and in graphs, where to look
-            at a number would stop the queue, nothing is checked.
+            For a negative step, if z is in main memory. On devices and in graphs steps are not
+            checked, since reading a value would force a synchronisation.
         """
 
     @abstractmethod
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
-        """How far minus the gradient of the loss is from the subdifferential at w.
+        """Compute the distance of minus the gradient of the loss from the subdifferential at w.
 
         One distance for each weight, or for each group; all 0 where w is stationary.
         """
 
     def unit_sums(self, x: Array) -> Array:
-        """Sums over what becomes zero together, (n_units,): single weights, or groups."""
+        """Sum x over each unit that becomes zero together: weights or groups, (n_units,)."""
         return x.reshape(-1)
 
     def to_units(self, values: Array, w: Array) -> Array:
-        """The number of its unit for every weight, to be broadcast to the shape of w."""
+        """Return for every weight the value of its unit, broadcastable to the shape of w."""
         return values.reshape(w.shape)
 
     def take(self, shape: tuple[int, ...], kept: Kept) -> Penalty:
-        """The same penalty of the weights that are left when some have been cut out.
+        """Return this penalty for the weights that remain after a cut.
 
         Parameters
         ----------
         shape : tuple
-            Of the weights before.
+            Shape of the weights before the cut.
         kept : list with an index array or None for each axis
-            What is left of them; None: everything.
+            Remaining indices; None: all.
         """
         return self
 
@@ -160,7 +160,7 @@ class Elementwise(Penalty):
 
     @property
     def shape(self) -> float:
-        """The one number that this penalty has beside its strength."""
+        """Shape parameter of this penalty (l1_ratio, gamma or a), 0 if it has none."""
         return 0.0
 
     def value(self, w: Array) -> float:
@@ -199,11 +199,11 @@ class Elementwise(Penalty):
         return replace(self, weights=take_entries(as_numpy(self.weights), kept))
 
     def rule(self, scale: float = 1.0) -> tuple[str, float, float, bool]:
-        """What the kernels are told."""
+        """Return (kind, strength, shape, positive) for the compiled kernels."""
         return self.kind, self.strength * scale, self.shape, self.positive
 
     def weights_as(self, w: Array) -> Any:
-        """The weights as a vector for the kernels, None where all are 1."""
+        """Return the weights as a vector for the compiled kernels, None if all are 1."""
         if self.weights is None:
             return None
         self.check_fits(tuple(w.shape))
@@ -227,15 +227,15 @@ class Elementwise(Penalty):
 
     @abstractmethod
     def _omega(self, xp: Any, size: Array, s: Array) -> Array:
-        """The penalty of weights of this size."""
+        """Compute the penalty of weights of absolute value `size`, with strengths s."""
 
     @abstractmethod
     def _slope(self, xp: Any, size: Array, s: Array) -> Array:
-        """Its derivative; at 0 the limit from above."""
+        """Compute the derivative of `_omega` by `size`; at 0 the limit from above."""
 
     @abstractmethod
     def _prox(self, xp: Any, z: Array, t: Array, s: Array) -> Array:
-        """The proximal step."""
+        """Compute the proximal point of z for steps t and strengths s."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -281,14 +281,14 @@ class L1(ElasticNet):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class L2(ElasticNet):
-    """strength / 2 * sum_j weights_j w_j^2: weighted weight decay, exact for any step."""
+    """strength / 2 * sum_j weights_j w_j^2: weighted weight decay, exact for any step length."""
 
     l1_ratio: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NonNegative(ElasticNet):
-    """No penalty, but only weights >= 0."""
+    """The constraint w >= 0, without a penalty."""
 
     strength: float = 0.0
     positive: bool = True
@@ -298,8 +298,8 @@ class NonNegative(ElasticNet):
 class MCP(Elementwise):
     """The minimax concave penalty, strength |w| - w^2 / (2 gamma) up to |w| = gamma * strength.
 
-    Large weights are not shrunk at all. With gamma <= a step the proximal problem is concave, and
-    the step is a hard threshold.
+    Weights above gamma * strength are not shrunk at all. Where the step length is >= gamma, the
+    proximal problem is concave, and the step is hard thresholding.
 
     Parameters
     ----------
@@ -340,7 +340,7 @@ class MCP(Elementwise):
 class SCAD(Elementwise):
     """Smoothly clipped absolute deviation.
 
-    Its slope is strength up to |w| = strength, and falls to 0 at |w| = a * strength.
+    Its slope is strength up to |w| = strength, then falls linearly to 0 at |w| = a * strength.
 
     Parameters
     ----------
@@ -398,7 +398,7 @@ class LHalf(Elementwise):
         return s * root(xp, size)
 
     def _slope(self, xp: Any, size: Array, s: Array) -> Array:
-        # infinite at 0, which is stationary whatever the gradient, unless nothing is penalised
+        # infinite at 0: there any gradient is stationary, unless the strength is 0
         steep = s / (2.0 * xp.sqrt(xp.where(size > 0, size, xp.ones_like(size))))
         return xp.where((size > 0) | (s == 0), steep, xp.full_like(size, float("inf")))
 
@@ -414,7 +414,7 @@ class LHalf(Elementwise):
 
 
 def take_entries(x: Any, kept: Kept) -> Any:
-    """The entries that are left of what is broadcast to the shape of weights."""
+    """Select the remaining entries of an array that broadcasts to the shape of weights."""
     x = np.asarray(x)
     for axis, indices in zip(range(-1, -x.ndim - 1, -1), reversed(kept), strict=False):
         if indices is not None and x.shape[axis] > 1:

@@ -1,4 +1,4 @@
-"""Plans of PyTorch models: read, laid out, measured, and compared with what the model gives."""
+"""plan(): inference plans of PyTorch models, timed and checked against the model's outputs."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ def plan(
     formats: Formats | str | None = None,
     n_threads: int | None = 1,
 ) -> Plan:
-    """Make a network ready to run on the CPU, without PyTorch's overhead and without its zeros.
+    """Compile a network for fast inference on the CPU, without PyTorch and without its zeros.
 
-    The whole network becomes one compiled call. The weights of every layer are stored in the form
-    that is measured to be fastest for them here and now, once for single samples and once for
-    batches: dense, dense but passing over inputs that are zero (skip; single samples only), in
-    blocks of 16 or 8 outputs that leave out the inputs without a weight (block16, block8), or
-    weight by weight (csr). Each format is timed for some milliseconds on what the layer gets from
-    the example inputs.
+    The whole network becomes one compiled call. The weights of every layer are stored in the format
+    that is measured to be fastest on this machine, separately for single samples and for batches:
+    dense, dense with a test that skips zero inputs (skip; single samples only), in blocks of 16 or
+    8 outputs that leave out inputs without a nonzero weight (block16, block8), or compressed sparse
+    rows (csr). Each format is timed for some milliseconds on the layer's inputs for the example
+    inputs.
 
     Parameters
     ----------
     model : torch.nn.Module
         A feed-forward network that torch.fx can trace, of linear layers, convolutions, BatchNorm
         (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of
-        the input, LSTM and GRU. It is taken as in evaluation, and is not changed.
+        the input, LSTM and GRU. It is read in evaluation mode, and is not changed.
     example_inputs : tensor, or a tuple of one tensor
-        One or more samples, best real ones, since skip depends on how many of their numbers are
-        zero. The plan's outputs are compared with the model's on them.
+        One or more samples, preferably real ones, since the speed of skip depends on how many
+        entries are zero. The plan's outputs are compared with the model's on them.
     formats : str or dict, optional
         "dense", "skip", "block16", "block8" or "csr" for all layers, or {name of a layer: format,
-        or a pair of formats for single samples and for tiles}, such as `Plan.formats`. Nothing is
-        measured then, so that results are the same to the last bit every time.
+        or a pair of formats for single samples and for tiles}, such as `Plan.formats`. Formats are
+        then not timed, so that results are bit-identical every time.
     n_threads : int or None, default=1
-        Threads for batches; None for all cores. A single sample takes one, and so do batches of
-        less than 0.1 ms of work.
+        Threads for batches; None for all cores. Single samples, and batches of less than 0.1 ms of
+        work, use one thread.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def plan(
     Raises
     ------
     ValueError
-        If a part of the model has no counterpart here (with its name), or a format is unknown.
+        If a part of the model, which the message names, is not supported, or a format is unknown.
     TypeError
         If model is no torch.nn.Module.
     """
@@ -62,7 +62,7 @@ def plan(
 
 
 def check_equal(found: Any, expected: Any) -> None:
-    """That a plan gives what PyTorch gives, to rounding.
+    """Raise ValueError if a plan's outputs differ from PyTorch's by over 1e-3 of the largest.
 
     Raises
     ------

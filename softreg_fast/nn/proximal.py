@@ -1,4 +1,4 @@
-"""attach(): proximal steps after every step of the user's own PyTorch optimiser."""
+"""attach(): proximal steps after every step of a PyTorch optimiser."""
 
 from __future__ import annotations
 
@@ -36,19 +36,20 @@ from softreg_fast.nn.support import (
 )
 from softreg_fast.penalty import check_number
 
-# Under which name the first parameter group holds the state of the schedule.
+# Key of the schedule's state in the first parameter group.
 KEY = "softreg_fast"
 
-# Under which name an optimiser knows what is attached to it.
+# Attribute of an optimiser that holds its Proximal.
 ATTACHED = "_softreg_fast_attached"
 
-# How fast the strength follows the target sparsity, how often that is looked at, and how many looks
-# ahead: weights take hundreds of steps to shrink away, and those of sqrt|w| do not come back.
+# Control of the strength by the target sparsity: gain, steps between updates, and number of updates
+# to extrapolate ahead. Weights take hundreds of steps to shrink to zero, and with sqrt|w| they do
+# not become nonzero again.
 GAIN = 0.1
 STEPS_BETWEEN_LOOKS = 10
 LOOKS_AHEAD = 20
 
-# The factor stays within this and its inverse, should the target be out of reach.
+# Bound on the factor and its inverse, in case the target cannot be reached.
 LARGEST_FACTOR = 1e6
 
 
@@ -65,17 +66,17 @@ def attach(
     refit: int | None = None,
     min_keep: int = 0,
 ) -> Proximal:
-    """Let an optimiser minimise loss + penalties, with weights that are exactly zero.
+    """Make an optimiser minimise loss + penalties, with weights that are exactly zero.
 
     After each of its steps the penalised weights take a proximal step in the same metric,
 
         w <- argmin_x  sum_j (x_j - w_j)^2 / (2 t_j) + strength * Omega(x),
 
-    t_j = lr (1 - dampening) / (1 - momentum) for SGD and lr / (sqrt(v_j) + eps) for Adam, AdamW and
-    NAdam, v the second moment (AMSGrad: its maximum) that the optimiser has just updated. The fixed
-    points are those of the declared objective (Yun, Lozano, Yang 2021). It works through
-    `Optimizer.register_step_post_hook`: with schedulers, closures, gradient scaling, fused and
-    foreach implementations, on any device.
+    with t_j = lr (1 - dampening) / (1 - momentum) for SGD and lr / (sqrt(v_j) + eps) for Adam,
+    AdamW and NAdam, where v is the second moment (AMSGrad: its maximum) that the optimiser has just
+    updated. The fixed points are those of the declared objective (Yun, Lozano, Yang 2021). It uses
+    `Optimizer.register_step_post_hook`, and so works with schedulers, closures, gradient scaling,
+    fused and foreach implementations, on any device.
 
     Parameters
     ----------
@@ -85,35 +86,37 @@ def attach(
     rules : dict
         {parameter name, * and ? allowed, or class of modules: Penalty}; see `targets_of`.
     metric : {"adaptive", "decoupled"}
-        "decoupled": t_j = lr whatever the optimiser. Strengths then act alike on all layers, but
-        what is minimised depends on the noise of the gradients.
+        "decoupled": t_j = lr for every optimiser. Strengths then act equally on all layers, but the
+        minimised objective depends on the noise of the gradients.
     start : int, default=0
-        Steps before the first proximal step. With Adam some 100 spare weights whose first gradients
-        happen to be small, since v is then nearly 0.
+        Steps before the first proximal step. With Adam about 100 protect weights whose first
+        gradients happen to be small, for which v is nearly 0.
     ramp : int, default=0
-        Steps in which the strengths then rise to their full values; with `target_sparsity`, in
-        which the nonzero part falls to it.
+        Number of steps after `start` over which the strengths rise to their full values or, with
+        `target_sparsity`, over which the nonzero fraction falls to its target.
     target_sparsity : float in (0, 1) or None
-        Change all strengths by one factor, slowly, until this part of the penalised weights is
-        zero. With `ramp` the nonzero part falls evenly in the logarithm, if the strengths to begin
-        with are small enough. Give it thousands of steps before the refit; what is left may differ
-        from what was asked for by a quarter.
+        Adjust all strengths slowly by a common factor until this fraction of the penalised weights
+        is zero. With `ramp` the logarithm of the nonzero fraction falls linearly, if the initial
+        strengths are small enough. Allow thousands of steps before the refit; the nonzero fraction
+        may differ from the requested one by a quarter.
     freeze : int or None
-        Steps after which the penalised weights that are zero stay exactly zero, while the rest
-        trains on with its penalty; what then becomes zero stays so, too. `Proximal.freeze()` does
-        it at once.
+        Number of steps after which penalised weights that are zero stay exactly zero, while the
+        others continue with their penalty; weights that become zero later also stay zero.
+        `Proximal.freeze()` does it at once.
     refit : int or None
-        Steps after which the same holds and the penalty is off: what is left loses the bias that
-        the penalty gave it. `Proximal.refit()` does it at once. Signs stay as `positive=` asks.
+        Number of steps after which zeros are frozen and the penalty is off, so that the remaining
+        weights lose the bias that it causes. `Proximal.refit()` does it at once. The constraint
+        `positive=` stays in force.
     min_keep : int, default=0
-        At least so many weights of each parameter, or groups where groups are penalised, survive
-        each proximal step: the largest go without a penalty while there would be fewer. It keeps
-        layers from vanishing, which cuts a network in two. 0 minimises the declared objective.
+        Minimum number of nonzero weights of each parameter, or of groups for group penalties, after
+        each proximal step: if there would be fewer, the largest are not penalised. This keeps
+        layers from becoming all zero, which cuts a network in two. 0 minimises the declared
+        objective.
 
     Returns
     -------
     Proximal
-        Tells values and violations; `freeze()`, `refit()` and `thaw()` act from the next step on;
+        Gives values and violations; `freeze()`, `refit()` and `thaw()` act from the next step on;
         `remove()` detaches it.
 
     Raises
@@ -122,17 +125,18 @@ def attach(
 
     Notes
     -----
-    The schedule lives in `optimizer.param_groups[0]["softreg_fast"]`, as numbers. Save and load the
-    optimiser's state_dict as ever, after `attach` with the same rules, and training goes on bit
-    for bit; also within a frozen phase, whose support is the zeros of the weights themselves.
-    Averages of weights (EMA, SWA) are nonzero where one of them is: `copy_zeros` puts that right.
-    Under Adam and its kin, weights that never had a gradient have no metric: their steps would be
-    as long as eps allows. In what is looked up (Embedding, EmbeddingBag), and in parameters of
-    modules that are not known, which may be looked up, they stay as they are. In layers that use
-    all of their weights (Linear, convolutions, recurrent ones, attention), what had none in its
-    first 100 steps has no effect, and goes.
-    Beside AdamW set weight_decay=0: its decay is no part of any objective; there is a warning.
-    Another one tells when a penalty has made all of a parameter zero.
+    The schedule is stored in `optimizer.param_groups[0]["softreg_fast"]`, as plain data. Save the
+    optimiser's state_dict as usual and load it after `attach` with the same rules: training then
+    continues bit-identically, also in a frozen phase, whose support is that of the weights.
+    Averages of weights (EMA, SWA) are nonzero where any averaged weight is: `copy_zeros` corrects
+    that.
+    With Adam, AdamW and NAdam, weights that never had a gradient have no metric: their steps would
+    be lr / eps. In lookup tables (Embedding, EmbeddingBag), and in parameters of unknown modules,
+    which may be lookup tables, they are left unchanged. In layers that use all of their weights
+    (Linear, convolutions, recurrent layers, attention), weights without a gradient in the first 100
+    steps have no effect, and become zero.
+    With AdamW set weight_decay=0: its decay belongs to no objective, and gives a warning. There is
+    also a warning when a penalty has made all of a parameter zero.
 
     Examples
     --------
@@ -184,7 +188,7 @@ def _gives_zeros(penalty: Penalty) -> bool:
 
 
 def check_target(target_sparsity: float | None) -> None:
-    """None, or a part of the weights that leaves some zero and some not."""
+    """Raise ValueError unless target_sparsity is None or a number strictly between 0 and 1."""
     if target_sparsity is None:
         return
     if not 0.0 < check_number("target_sparsity", target_sparsity) < 1.0:
@@ -197,7 +201,7 @@ class Proximal:
     Attributes
     ----------
     targets : list of Target
-        (name, parameter, penalty, seen_only, padding) of what is penalised.
+        (name, parameter, penalty, seen_only, padding) of the penalised parameters.
     """
 
     def __init__(self, optimizer: Optimizer, targets: list[Target], **options: Any) -> None:
@@ -223,12 +227,12 @@ class Proximal:
             optimizer.register_load_state_dict_post_hook(self._after_load),
         ]
         optimizer.__dict__[ATTACHED] = self
-        # copies and pickles of an optimiser leave its hooks out: ours come along by this
+        # copies and pickles of an optimiser omit its hooks; this restores ours
         optimizer.__dict__["__reduce_ex__"] = self._reduce_optimizer
 
     def _find_places(self) -> list[tuple[int, int]]:
-        # the parameter group of every target, and where in it; load_state_dict replaces the groups,
-        # not their order
+        # for every target the index of its parameter group and its position there; load_state_dict
+        # replaces the groups but keeps their order
         where = {
             id(parameter): (k, place)
             for k, group in enumerate(self.optimizer.param_groups)
@@ -244,7 +248,7 @@ class Proximal:
         return [where[id(target.parameter)] for target in self.targets]
 
     def remove(self) -> None:
-        """Take no more proximal steps; the optimiser forgets the schedule."""
+        """Stop taking proximal steps, and remove the schedule from the optimiser."""
         for handle in self._handles:
             handle.remove()
         self.optimizer.__dict__.pop(ATTACHED, None)
@@ -252,7 +256,7 @@ class Proximal:
         self.optimizer.param_groups[0].pop(KEY, None)
 
     def check_decay(self) -> None:
-        """Warn where a decoupled weight decay acts on what is penalised."""
+        """Warn if a decoupled weight decay acts on penalised parameters."""
         for target, (k, _) in zip(self.targets, self._places, strict=True):
             group = self.optimizer.param_groups[k]
             decayed = float(group.get("weight_decay", 0.0)) > 0.0 and target.penalty.strength > 0.0
@@ -261,19 +265,19 @@ class Proximal:
                 return
 
     def freeze(self) -> None:
-        """From now on the penalised weights that are zero stay zero; the rest trains on."""
+        """Keep penalised weights that are zero at zero from now on; train the others further."""
         self.state["freeze"] = self.state["n_steps"]
 
     def refit(self) -> None:
-        """As `freeze`, and without penalty: the rest is trained without its bias."""
+        """Freeze zeros and turn the penalty off, so that the other weights lose its bias."""
         self.state["refit"] = self.state["n_steps"]
 
     def thaw(self) -> None:
-        """End what `freeze` and `refit` began."""
+        """End the effect of `freeze` and `refit`."""
         self.state.update(freeze=None, refit=None)
 
     def take(self, parameter: torch.Tensor, shape: tuple[int, ...], kept: Kept) -> None:
-        """From now on, the penalty of what is left of a parameter that has been cut."""
+        """Adapt the penalty of a parameter that has been cut to its remaining weights."""
         self.targets = [
             t._replace(penalty=t.penalty.take(shape, kept)) if t.parameter is parameter else t
             for t in self.targets
@@ -282,9 +286,12 @@ class Proximal:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What checkpoints keep: "n_steps" seen, "scale", the factor that `target_sparsity` has
-        found, "log_density", the logarithm of the nonzero part when it last looked, the steps
-        after which to "freeze" and to "refit", or None, and what `attach` was "given"."""
+        """State of the schedule that checkpoints keep.
+
+        "n_steps" taken; "scale", the factor on the strengths found by `target_sparsity`;
+        "log_density", the logarithm of the nonzero fraction at its last update; "freeze" and
+        "refit", numbers of steps or None; "given", the arguments of `attach`.
+        """
         if KEY not in self.optimizer.param_groups[0]:
             if attached_to(self.optimizer) is not self:
                 return {"n_steps": 0, "scale": 1.0}
@@ -299,10 +306,10 @@ class Proximal:
         return {**self.options, "shapes": shapes, "penalties": penalties}
 
     def _settle(self) -> None:
-        # our state, or that of a checkpoint, complete
+        # complete the present state, or that of a checkpoint
         group, given = self.optimizer.param_groups[0], self._given()
         saved = {"n_steps": 0, "scale": 1.0, **group.get(KEY, {})}
-        if "given" in saved:  # shapes were compared before; here the same names have the same ones
+        if "given" in saved:  # shapes have been compared before
             saved["given"] = {k: v for k, v in saved["given"].items() if k != "shapes"}
         group[KEY] = settled(saved, given, "attach")
 
@@ -310,12 +317,12 @@ class Proximal:
         self._check_shapes(state_dict["param_groups"], state_dict["state"])
 
     def _check_shapes(self, groups: list[dict[str, Any]], states: Mapping[Any, Any]) -> None:
-        # of a checkpoint, or of an optimiser that has loaded one before attach
+        # groups and states of a checkpoint, or of an optimiser that has loaded one before attach
         shapes = groups[0].get(KEY, {}).get("given", {}).get("shapes", {}) if groups else {}
         for target, (k, place) in zip(self.targets, self._places, strict=True):
             own = tuple(target.parameter.shape)
             fits = k < len(groups) and place < len(groups[k]["params"])
-            exact = isinstance(self.optimizer, EXACT)  # others keep what has other shapes
+            exact = isinstance(self.optimizer, EXACT)  # others may have states of other shapes
             held = states.get(groups[k]["params"][place], {}) if fits and exact else {}
             known = tuple(shapes.get(_plain(target.name), own))
             check_loaded(target.name, target.parameter, held, known)
@@ -325,7 +332,7 @@ class Proximal:
         self.check_decay()
 
     def _reduce_optimizer(self, protocol: Any) -> Any:
-        # the optimiser as others have it, and what is hung on it
+        # the optimiser with its usual state, and the arguments of its Proximal
         kind: Any = type(self.optimizer)
         state = kind.__getstate__(self.optimizer)
         return _revived, (kind, state, self.targets, self.options, self._n_weights)
@@ -337,7 +344,7 @@ class Proximal:
 
     @property
     def scale(self) -> float:
-        """What multiplies the strengths now, by ramp, target sparsity and refit."""
+        """Present factor on the strengths, from ramp, target sparsity and refit."""
         state = self.state
         beyond = state["n_steps"] - self.start
         if beyond <= 0 or is_refit(state, state["n_steps"]):
@@ -347,33 +354,33 @@ class Proximal:
 
     @property
     def _ramped(self) -> float:
-        # how much of the ramp is behind us
+        # completed fraction of the ramp
         return min((self.state["n_steps"] - self.start) / self.ramp, 1.0) if self.ramp else 1.0
 
     @property
     def sparsity(self) -> float:
-        """Which part of the penalised weights is zero, or has been cut out."""
+        """Fraction of the penalised weights that is zero or has been cut out."""
         nonzero = sum(int(torch.count_nonzero(target.parameter)) for target in self.targets)
         return float(1.0 - nonzero / max(self._n_weights, 1))
 
     def value(self) -> float:
-        """The sum of all penalties, at full strength."""
+        """Compute the sum of all penalties, at full strength."""
         scale: float = self.state["scale"]
         values = [t.penalty.value(t.parameter.detach()) for t in self.targets]
         return scale * float(sum(values))
 
     def violation(self) -> float:
-        """Return the largest distance of a gradient from where the penalty wants it, over strength.
+        """Compute the largest violation of stationarity by a weight or group, divided by strength.
 
-        It belongs to the declared objective, loss + weight decay + penalties at full strength, by
-        the gradients that the parameters hold: those of the loss on all data for a certificate,
-        which is 0 where the objective is stationary. A parameter without one had no part in the
-        loss. Where the strength is 0 (`NonNegative`), distances are absolute.
+        It refers to the declared objective, loss + weight decay + penalties at full strength, and
+        uses the gradients stored in the parameters. With those of the loss on all data it is a
+        certificate, 0 where the objective is stationary. A parameter without a gradient counts as
+        having gradient 0. Where the strength is 0 (`NonNegative`), distances are absolute.
 
-        The weight decay is that of the optimiser where it is a part of the gradient, as in SGD,
-        Adam and NAdam. That of AdamW is no part of any objective and is left out, so that the
-        violation does not end at 0 beside it. Nor does it while weights are frozen or refitted, if
-        the declared objective would move them.
+        The weight decay of the optimiser counts if it is added to the gradient, as in SGD, Adam and
+        NAdam. That of AdamW belongs to no objective and is left out, so that the violation does not
+        converge to 0 with it. Nor does it while weights are frozen or refitted, if the declared
+        objective would move them.
 
         Raises
         ------
@@ -433,7 +440,7 @@ class Proximal:
         state["scale"] = min(max(scale, 1.0 / LARGEST_FACTOR), LARGEST_FACTOR)
 
     def _hold_zeros(self) -> None:
-        # before the proximal steps: groups must not see where frozen weights have been moved
+        # before the proximal steps: group norms must not include moved frozen weights
         if self._zeros is None:
             return
         for target, zero in zip(self.targets, self._zeros, strict=True):
@@ -453,7 +460,7 @@ class Proximal:
 
 
 def _plain(name: str) -> str:
-    # the name of a parameter without wrappers, which may come and go between two runs
+    # the name of a parameter without the prefixes of wrappers, which may differ between runs
     return name.replace("_orig_mod.", "").removeprefix("module.")
 
 
@@ -464,7 +471,7 @@ def _revived(
     options: dict[str, Any],
     n_weights: int,
 ) -> Optimizer:
-    # the copy of an optimiser with proximal steps, with those on its own copies of the parameters
+    # the copy of an optimiser, with proximal steps on its own copies of the parameters
     optimizer: Optimizer = kind.__new__(kind)
     optimizer.__setstate__(state)
     Proximal(optimizer, targets, **options)._n_weights = n_weights
@@ -472,6 +479,6 @@ def _revived(
 
 
 def attached_to(optimizer: Optimizer) -> Proximal | None:
-    """What `attach` has hung on an optimiser."""
+    """Return the Proximal that is attached to an optimiser, or None."""
     found: Proximal | None = optimizer.__dict__.get(ATTACHED)
     return found

@@ -1,4 +1,4 @@
-"""report(): what is left of a network, layer by layer: weights, groups, bytes, multiply-adds."""
+"""report(): nonzero weights, rows and columns, bytes and multiply-adds of each layer."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from softreg_fast.summary import aligned
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 STEPPED = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
-PACKED = nn.utils.rnn.PackedSequence  # a tuple, but one argument
+PACKED = nn.utils.rnn.PackedSequence  # a tuple, but a single argument
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
 
 # Modules whose multiply-adds are positions times weights.
 COUNTED = (nn.Linear, *CONVOLUTIONS, *TRANSPOSED, *STEPPED)
 
-# Bytes of a position in a list of nonzeros.
+# Bytes of an index in a list of nonzeros.
 INDEX_BYTES = 4
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What is left of one module with parameters of its own.
+    """Counts of all and of nonzero entries of one module with parameters of its own.
 
     Attributes
     ----------
     name, kind : str
-        Where the module is, and its class.
+        Qualified name of the module, and its class.
     parameters, nonzeros : int
-        Biases included.
+        Number of all and of nonzero parameters, biases included.
     weights, weight_nonzeros : int
-        Of those with two axes or more.
+        The same for parameters with two axes or more.
     rows, rows_left : int
-        Neurons, filters, words; hidden units of recurrent layers; those with a weight that is not
-        zero. 0 of 0 where there are no weights.
+        Number of neurons, filters, words, or hidden units of recurrent layers, and of those with a
+        nonzero weight. Both 0 where there are no weights.
     columns, columns_left : int
-        Inputs, input channels, dimensions of an embedding.
+        The same for inputs, input channels, or dimensions of an embedding.
     bytes, bytes_left : int
-        As they are, and in the smallest of three forms: as they are, the nonzeros and one bit for
-        every weight, or the nonzeros and 4 bytes for the position of each.
+        Size of the dense form, and of the smallest of three forms: dense, the nonzeros with one bit
+        for every weight, or the nonzeros with an index of 4 bytes each.
     multiply_adds, multiply_adds_left : int or None
-        For the example inputs: all, and those with weights that are not zero. None: not counted.
+        Number for the example inputs, of all weights and of nonzero ones. None: not counted.
     """
 
     name: str
@@ -68,13 +68,13 @@ class LayerReport:
 
     @property
     def density(self) -> float:
-        """Which part of the parameters is not zero."""
+        """Fraction of nonzero parameters."""
         return self.nonzeros / max(self.parameters, 1)
 
 
 @dataclass(frozen=True, repr=False)
 class NetworkReport:
-    """What is left of a network; `str` makes a table of it.
+    """Counts of all and of nonzero entries of a network; `str` formats a table.
 
     Attributes
     ----------
@@ -88,37 +88,37 @@ class NetworkReport:
 
     @property
     def parameters(self) -> int:
-        """All of them, shared ones once."""
+        """Number of parameters, shared ones once."""
         return self._sum("parameters")
 
     @property
     def nonzeros(self) -> int:
-        """Those that are not zero."""
+        """Number of nonzero parameters."""
         return self._sum("nonzeros")
 
     @property
     def density(self) -> float:
-        """Which part is not zero."""
+        """Fraction of nonzero parameters."""
         return self.nonzeros / max(self.parameters, 1)
 
     @property
     def bytes(self) -> int:
-        """As they are."""
+        """Bytes of all parameters in dense form."""
         return self._sum("bytes")
 
     @property
     def bytes_left(self) -> int:
-        """Each layer in its smallest form."""
+        """Bytes with each parameter in its smallest form."""
         return self._sum("bytes_left")
 
     @property
     def multiply_adds(self) -> int | None:
-        """For the example inputs, of the layers that were counted; None without inputs."""
+        """Multiply-adds of the counted layers for the example inputs; None without inputs."""
         return self._sum("multiply_adds") if self._counted else None
 
     @property
     def multiply_adds_left(self) -> int | None:
-        """Those with weights that are not zero."""
+        """Multiply-adds with nonzero weights."""
         return self._sum("multiply_adds_left") if self._counted else None
 
     @property
@@ -127,23 +127,23 @@ class NetworkReport:
 
     @property
     def uncounted(self) -> list[str]:
-        """Layers whose multiply-adds are not known, though example inputs were given."""
+        """Layers whose multiply-adds are unknown although example inputs were given."""
         if not self._counted:
             return []
         return [layer.name for layer in self.layers if layer.multiply_adds is None]
 
     @property
     def dead(self) -> list[str]:
-        """Layers whose weights are all zero, so that nothing passes them."""
+        """Layers whose weights are all zero, which block the signal."""
         return [x.name for x in self.layers if x.weights and not x.weight_nonzeros]
 
     @property
     def compression(self) -> float:
-        """Bytes as they are over bytes left."""
+        """Ratio of `bytes` to `bytes_left`."""
         return self.bytes / self.bytes_left if self.bytes_left else math.inf
 
     def plot(self, ax: Any = None) -> Any:
-        """The share of nonzeros of every layer; a `NetworkReportDisplay`."""
+        """Plot the fraction of nonzeros of every layer, as a `NetworkReportDisplay`."""
         from softreg_fast.nn.display import NetworkReportDisplay
 
         return NetworkReportDisplay(self).plot(ax)
@@ -184,7 +184,7 @@ def _ratio(whole: int, left: int) -> str:
 
 
 def _cells(report: NetworkReport, layer: LayerReport | None, counted: bool) -> list[str]:
-    # a line of the table; of all layers together where there is none
+    # a line of the table; the total if layer is None
     of = report if layer is None else layer
     names = ["all", ""] if layer is None else [layer.name or "(model)", layer.kind]
     groups = ["", ""]
@@ -209,16 +209,16 @@ def _cells(report: NetworkReport, layer: LayerReport | None, counted: bool) -> l
 
 
 def report(model: nn.Module, example_inputs: Any = None) -> NetworkReport:
-    """What is left of a network, layer by layer.
+    """Count the nonzero weights, rows, columns, bytes and multiply-adds of every layer.
 
     Parameters
     ----------
     model : torch.nn.Module
         Parameters that layers share count once, at the first of them.
     example_inputs : tensor, tuple of arguments, or dict of named ones; or None
-        Sent through the network once, in evaluation mode and without gradients, to count
-        multiply-adds: for these inputs, so give a batch of one to count them for one sample. None:
-        they are not counted.
+        Run through the network once, in evaluation mode and without gradients, to count the
+        multiply-adds for these inputs; a batch of one gives those of one sample. None: they are not
+        counted.
 
     Returns
     -------
@@ -231,12 +231,12 @@ def report(model: nn.Module, example_inputs: Any = None) -> NetworkReport:
 
     Notes
     -----
-    A weight of a Linear, a convolution, an LSTM, a GRU or an RNN meets one number for each position
-    of the output (of the input, where the convolution is transposed) or each step of a sequence, so
-    that multiply-adds are positions times weights; padding counts as numbers do. Looking up rows of
-    an embedding takes none. Those of biases, norms and activations are not counted, nor products of
-    activations, such as attention scores. Other modules with weights, and modules that are not
-    called as such, are listed in `uncounted`.
+    A weight of a Linear, convolution, LSTM, GRU or RNN is used once for each position of the output
+    (of the input for transposed convolutions) or each step of a sequence, so that multiply-adds are
+    positions times weights; padding is counted. Looking up rows of an embedding takes none. Those
+    of biases, norms and activations are not counted, nor products of activations, such as attention
+    scores. Other modules with weights, and modules whose forward is not called, are listed in
+    `uncounted`.
 
     Examples
     --------
@@ -299,7 +299,7 @@ def _layer(
 
 
 def weights_of(module: nn.Module) -> list[torch.Tensor]:
-    """What the inputs of a module are multiplied with; as it is used, also where it is computed."""
+    """Return the weights of a module as it uses them, also if computed from other parameters."""
     names = [name for name, p in module._parameters.items() if p is not None and p.ndim >= 2]
     if isinstance(module, COUNTED) and not isinstance(module, STEPPED):
         names = ["weight"]
@@ -307,12 +307,12 @@ def weights_of(module: nn.Module) -> list[torch.Tensor]:
 
 
 def groups_of(module: nn.Module, weights: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rows and which columns of a module have a weight that is not zero."""
+    """Return the masks of rows and of columns of a module that have a nonzero weight."""
     if isinstance(module, STEPPED):
         return _units_of(module)
     rows, columns = [], []
     for weight in weights:
-        # (groups, outputs of each, inputs of each, the rest)
+        # (groups, outputs of each, inputs of each, spatial axes)
         outs, ins = weight.shape[:2]
         n = int(getattr(module, "groups", 1))
         nonzero = weight != 0
@@ -327,7 +327,8 @@ def groups_of(module: nn.Module, weights: list[torch.Tensor]) -> tuple[torch.Ten
 
 
 def _units_of(module: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
-    # hidden units with a weight in any gate, of all layers and directions; inputs of the first
+    # hidden units with a nonzero weight in any gate, of all layers and directions, and inputs of
+    # the first layer
     size = int(module.hidden_size)
     units, inputs = [], []
     for name, weight in module._parameters.items():
@@ -353,7 +354,7 @@ def _smallest_form(x: torch.Tensor) -> int:
 
 
 def positions_of(model: nn.Module, example_inputs: Any) -> dict[nn.Module, int]:
-    """How many numbers each weight of a module meets, for modules that were called."""
+    """Count how often each weight of a module is used, for modules that were called."""
     met: dict[nn.Module, int] = {}
 
     def count(module: nn.Module, arguments: Any, named: Any, output: Any) -> None:

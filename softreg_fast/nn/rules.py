@@ -1,4 +1,4 @@
-"""Which parameters of a PyTorch model get which penalty."""
+"""Assignment of penalties to the parameters of a PyTorch model by rules."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ NORMS = (
     nn.RMSNorm,
 )
 
-# Modules that look rows of their weights up.
+# Modules that use their weights as a lookup table.
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
 
-# Modules that use all of their weights for every sample: what stays without gradient has no effect.
+# Modules that use all of their weights for every sample: weights that never get a gradient have no
+# effect.
 DENSE = (
     nn.Linear,
     nn.Bilinear,
@@ -40,21 +41,21 @@ DENSE = (
     *NORMS,
 )
 
-# What of an attention is a linear map (beside out_proj, which is a Linear), and what a bias.
+# Parameters of an attention that are linear maps (beside out_proj, which is a Linear), or biases.
 PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 BIASES = ("bias_k", "bias_v")
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
-# So many names stand in a message.
+# Maximum number of names in a message.
 MOST_NAMES = 20
 
 
 class Target(NamedTuple):
     """A parameter and its penalty.
 
-    seen_only: leave alone what never had a gradient, however long. padding: the row of a table that
-    stands for padding, which is not trained.
+    seen_only: never change weights that have not had a gradient. padding: the row of a lookup table
+    for the padding index, which is not trained, or None.
     """
 
     name: str
@@ -65,9 +66,10 @@ class Target(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a parameter is: its name, that without wrappers, the module that holds it, and as what.
+    """Place of a parameter in a model: its names with and without wrappers, and its module.
 
-    A weight that is computed from parameters has a place, too, in messages.
+    `attribute` is its name in the module, `within` the MultiheadAttention that contains the module,
+    or None. Weights that are computed from parameters have a place too, for messages.
     """
 
     name: str
@@ -77,11 +79,11 @@ class Place(NamedTuple):
     within: nn.Module | None = None
 
     def is_named(self, key: Any) -> bool:
-        """Whether the key is the full name."""
+        """Return whether the key is the full name."""
         return key in (self.name, self.short)
 
     def fits(self, key: Any) -> bool:
-        """Whether the key is a class of the module, or a name or pattern of the parameter."""
+        """Return whether the key is a class of the module or a name or pattern of the parameter."""
         if isinstance(key, str):
             return any(name == key or fnmatchcase(name, key) for name in (self.name, self.short))
         if key is nn.Linear and isinstance(self.module, nn.MultiheadAttention):
@@ -89,33 +91,33 @@ class Place(NamedTuple):
         return isinstance(self.module, key) or isinstance(self.within, key)
 
     def is_weight(self, parameter: torch.Tensor) -> bool:
-        """Whether rules mean it without naming it in full."""
+        """Return whether rules apply to the parameter without giving its full name."""
         if isinstance(self.module, nn.MultiheadAttention) and self.attribute in BIASES:
             return False
         return parameter.ndim >= 2 and not isinstance(self.module, NORMS)
 
 
 def targets_of(model: nn.Module, rules: Rules) -> list[Target]:
-    """Return the penalised parameters of a model, each once also where layers share it.
+    """Return the penalised parameters of a model, shared ones once.
 
     Parameters
     ----------
     model : torch.nn.Module
     rules : dict
-        From a parameter's name, with shell wildcards ("encoder.*.weight"), or a class of modules
-        to a Penalty, or to None for none. The first that fits counts. Biases, other parameters
-        with one axis, and those of normalisation layers are meant only by their full names. The
-        prefixes of wrappers ("module.", "_orig_mod.") may be left out. A shared parameter is found
-        by each of its names and modules. `torch.nn.Linear` also means the projections of a
+        {parameter name, with shell wildcards ("encoder.*.weight"), or class of modules: Penalty, or
+        None for none}. The first rule that matches applies. Biases, other parameters with one axis,
+        and those of normalisation layers are matched only by their full names. The prefixes of
+        wrappers ("module.", "_orig_mod.") may be left out. A shared parameter is matched by each of
+        its names and modules. `torch.nn.Linear` also matches the projections of a
         MultiheadAttention, which are linear maps, and `torch.nn.MultiheadAttention` all of its
         projections.
 
     Raises
     ------
     TypeError, ValueError
-        For rules that are none, or that fit no parameter; for a weight that is computed from others
-        (weight_norm, spectral_norm, parametrizations), whose parts have to be named if they are
-        meant; for lazy layers that have no sizes yet; for a penalty whose settings do not fit the
+        For invalid rules, or rules that match no parameter; for a weight that is computed from
+        other parameters (weight_norm, spectral_norm, parametrizations), which must be named instead
+        to be penalised; for lazy layers without sizes; for a penalty whose settings do not fit the
         shape of a parameter.
     """
     _check_rules(model, rules)
@@ -145,7 +147,7 @@ def parameters_of(model: nn.Module) -> Iterator[tuple[str, torch.nn.Parameter, n
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the model within wrappers such as DistributedDataParallel and torch.compile."""
+    """Return the model inside wrappers such as DistributedDataParallel and torch.compile."""
     while True:
         inner = _inner_of(model)
         if inner is None:
@@ -154,7 +156,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def _inner_of(module: nn.Module) -> str | None:
-    # under which name a wrapper holds its module
+    # the attribute in which a wrapper holds its module, or None
     if "_orig_mod" in module._modules:
         return "_orig_mod"
     return "module" if isinstance(module, WRAPPERS) else None
@@ -175,7 +177,7 @@ def _places_of(model: nn.Module) -> list[tuple[torch.nn.Parameter, list[Place]]]
 
 
 def _prefixes(module_name: str, modules: Mapping[str, nn.Module]) -> tuple[str, str]:
-    # what stands before the names of a module's parameters, with wrappers and without
+    # the prefixes of the names of a module's parameters, with wrappers and without
     if not module_name:
         return "", ""
     kept, path = [], ""
@@ -187,7 +189,7 @@ def _prefixes(module_name: str, modules: Mapping[str, nn.Module]) -> tuple[str, 
 
 
 def _computed_of(model: nn.Module) -> Iterator[tuple[Place, list[torch.nn.Parameter]]]:
-    # weights that are computed from parameters, and these
+    # weights that are computed from parameters, each with these parameters
     modules = dict(model.named_modules())
     for module_name, module in modules.items():
         prefix, short = _prefixes(module_name, modules)
@@ -204,14 +206,14 @@ def _computed_of(model: nn.Module) -> Iterator[tuple[Place, list[torch.nn.Parame
 def _means(
     key: Any, parameter: torch.nn.Parameter, places: list[Place], whole: Place | None
 ) -> bool:
-    # whether a rule means a parameter; whole: the weight that is computed from it
+    # whether a rule applies to a parameter; whole: the weight that is computed from it, or None
     if any(place.is_named(key) for place in places):
         return True
     if whole is not None and whole.fits(key):
-        return False  # it means the weight, not its parts
+        return False  # the rule applies to the computed weight, not to its parts
     fits = [place for place in places if place.fits(key)]
     if fits and is_lazy(parameter):
-        return True  # whether it is a bias nobody knows yet
+        return True  # its shape, and so whether it is a bias, is unknown yet
     return any(place.is_weight(parameter) for place in fits)
 
 
@@ -236,7 +238,7 @@ def _target(
     return Target(name, parameter, penalty, looked_up or unknown, padding)
 
 
-# -- rules that mean nothing -----------------------------------------------------------------------
+# -- invalid and unused rules ----------------------------------------------------------------------
 
 
 def _check_rules(model: Any, rules: Any) -> None:
@@ -268,7 +270,7 @@ def _check_rules(model: Any, rules: Any) -> None:
 def _spared(
     computed: list[tuple[Place, list[torch.nn.Parameter]]], rules: Rules, taken: set[int]
 ) -> set[Any]:
-    # rules with None that a computed weight fits; ValueError where one wants a penalty on it
+    # rules with None that match a computed weight; ValueError if a rule penalises one
     spared = set()
     for place, parts in computed:
         if any(id(part) in taken for part in parts) or not any(part.ndim >= 2 for part in parts):

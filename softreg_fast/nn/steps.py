@@ -1,8 +1,8 @@
-"""Proximal steps in the metric of PyTorch's optimisers: how far a unit of gradient moves a weight.
+"""Proximal steps in the metric of PyTorch's optimisers, with the step length of each weight.
 
-A proximal step solves the declared objective only in the metric of the gradient step before it.
-With steps t_j that are too long or too short against those of the gradient, another strength is
-solved for, and with Adam another one for every weight.
+A proximal step minimises the declared objective only in the metric of the gradient step before it.
+Step lengths t_j that differ from those of the gradient step change the effective strength, with
+Adam by another factor for every weight.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from softreg_fast.nn.support import prox_with_floor
 
 
 class Moment(NamedTuple):
-    """Steps lr / (sqrt(v) / c2 + eps), as Adam and its kin take them.
+    """Step lengths lr / (sqrt(v) / c2 + eps) of Adam, AdamW and NAdam.
 
-    seen_only: the steps are 0 where there never was a gradient.
+    seen_only: steps are 0 for weights that never had a gradient.
     """
 
     v: torch.Tensor
@@ -45,7 +45,7 @@ class Moment(NamedTuple):
     seen_only: bool
 
     def steps(self) -> torch.Tensor:
-        """Return one for each weight."""
+        """Return the step length of each weight."""
         v = self.v if self.v.dtype in (torch.float32, torch.float64) else self.v.float()
         t = self.lr / (v.sqrt() / self.c2 + self.eps)
         return t.masked_fill(v == 0, 0.0) if self.seen_only else t
@@ -53,7 +53,7 @@ class Moment(NamedTuple):
 
 EXACT: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, NAdam)
 
-# Those that add weight_decay * w to the gradient.
+# Optimisers that add weight_decay * w to the gradient.
 COUPLED: tuple[type[Optimizer], ...] = (
     *(SGD, Adam, NAdam),
     *(RMSprop, Adagrad, Adadelta, Adamax, RAdam, ASGD),
@@ -61,7 +61,7 @@ COUPLED: tuple[type[Optimizer], ...] = (
 
 
 def check_metric(optimizer: Optimizer, metric: str) -> None:
-    """That the metric of this optimiser is known.
+    """Raise an error unless the metric of this optimiser is known.
 
     Raises
     ------
@@ -87,12 +87,12 @@ def check_metric(optimizer: Optimizer, metric: str) -> None:
 
 
 def is_decoupled(optimizer: Optimizer, group: dict[str, Any]) -> bool:
-    """Whether the weight decay of a group is no part of the gradient, as in AdamW."""
+    """Return whether the weight decay of a group is not added to the gradient, as in AdamW."""
     return isinstance(optimizer, AdamW) or bool(group.get("decoupled_weight_decay"))
 
 
 def decay_of(optimizer: Optimizer, group: dict[str, Any]) -> float:
-    """Return the weight decay that is a part of the objective, decay / 2 * sum w^2."""
+    """Return the decay that belongs to the objective, as decay / 2 * sum w^2; else 0."""
     if not isinstance(optimizer, COUPLED) or is_decoupled(optimizer, group):
         return 0.0
     return float(group.get("weight_decay", 0.0))
@@ -101,15 +101,15 @@ def decay_of(optimizer: Optimizer, group: dict[str, Any]) -> float:
 def step_of(
     optimizer: Optimizer, group: dict[str, Any], target: Target, metric: str
 ) -> float | Moment | None:
-    """Return the steps of the update that has just been made; None where there was none."""
-    if group.get("maximize"):  # of a group that was added, or of a checkpoint
+    """Return the step lengths of the update just made, or None if there was none."""
+    if group.get("maximize"):  # in a group added later, or from a checkpoint
         raise ValueError("maximize=True and a penalty contradict each other; minimise the loss.")
     lr = float(group["lr"])
     if metric == "decoupled":
         return lr
     if isinstance(optimizer, SGD):
         momentum, dampening = float(group["momentum"]), float(group["dampening"])
-        # the buffer sums up to (1 - dampening) / (1 - momentum) times the gradient
+        # for a constant gradient the buffer converges to (1 - dampening) / (1 - momentum) times it
         return lr * (1.0 - dampening) / (1.0 - momentum) if momentum else lr
     state = optimizer.state.get(target.parameter)
     if not state:
@@ -122,7 +122,7 @@ def step_of(
 
 
 def check_gradient(target: Target) -> None:
-    """Raise ValueError for gradients that say too little."""
+    """Raise ValueError for sparse gradients and for complex parameters."""
     parameter = target.parameter
     if parameter.grad is not None and parameter.grad.is_sparse:
         raise ValueError(
@@ -152,7 +152,7 @@ def take_step(target: Target, step: float | Moment, scale: float, min_keep: int 
     t: float | torch.Tensor = step if isinstance(step, float) else step.steps()
     z = parameter.detach()
     if z.dtype not in (torch.float32, torch.float64):
-        z = z.float()  # a step much smaller than the weight would be lost
+        z = z.float()  # steps much smaller than the weight would be rounded away
     if target.padding is not None and isinstance(step, float):
         t = torch.full_like(z, step)
         t[target.padding] = 0.0

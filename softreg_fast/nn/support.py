@@ -1,4 +1,4 @@
-"""The support of penalised weights: frozen, kept from vanishing, carried over to averages."""
+"""Support of penalised weights: freezing, minimum size, warnings, transfer to averages."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from softreg_fast.nn.penalties import Penalty
 
 
 def check_count(name: str, value: Any) -> None:
-    """ValueError unless it is an integer >= 0."""
+    """Raise ValueError unless value is an integer >= 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{name} must be an integer >= 0, got {value!r}.")
 
 
 def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> None:
-    """Raise ValueError unless these are numbers of steps after `start`, in order, and a count."""
+    """Raise ValueError unless start < freeze <= refit, where given, and min_keep is a count."""
     for name, value in (("freeze", freeze), ("refit", refit)):
         if value is None:
             continue
@@ -44,7 +44,7 @@ def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> No
 
 
 def summary_of(penalty: Penalty) -> str:
-    """Return a penalty and its settings in a few words, as plain text for checkpoints."""
+    """Describe a penalty and its settings as plain text, for checkpoints."""
     settings = []
     for field in fields(penalty):
         value = getattr(penalty, field.name)
@@ -56,7 +56,7 @@ def summary_of(penalty: Penalty) -> str:
 
 
 def _written(value: Any) -> str:
-    # numbers alike whatever their type: 1, 1.0 and np.float64(1.0) are one strength
+    # the same text for equal numbers of any type: 1, 1.0 and np.float64(1.0)
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     return repr(float(value)).removesuffix(".0") if is_number else repr(value)
 
@@ -64,16 +64,16 @@ def _written(value: Any) -> str:
 def check_loaded(
     name: str, parameter: torch.Tensor, held: Mapping[str, Any], *known: tuple[int, ...]
 ) -> None:
-    """Raise ValueError where what a checkpoint holds of a parameter has another shape.
+    """Raise ValueError if a parameter has another shape in a checkpoint.
 
     Parameters
     ----------
     name : str
     parameter : torch.Tensor
     held : dict
-        Its state in the checkpoint; numbers that count steps have no axes.
+        Its state in the checkpoint; tensors without axes, such as step counts, are ignored.
     *known : tuple
-        Shapes that the checkpoint tells.
+        Shapes of the parameter that are stored in the checkpoint.
     """
     own = tuple(parameter.shape)
     tensors = [x for x in held.values() if torch.is_tensor(x) and x.ndim]
@@ -86,21 +86,21 @@ def check_loaded(
 
 
 def settled(saved: dict[str, Any], given: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return the state of a schedule from a checkpoint, in terms of what is given here.
+    """Merge the state of a schedule from a checkpoint with the options given here.
 
-    What the checkpoint lacks is as given here. Where it was written with other options, it warns,
-    and those given here hold; where with the same, its state does, such as the effect of
-    `freeze()`.
+    Entries that the checkpoint lacks are those given here. For options that differ from those of
+    the checkpoint, there is a warning, and those given here are used. For equal options the state
+    of the checkpoint is used, such as the effect of `freeze()`.
 
     Parameters
     ----------
     saved : dict
         {"freeze": ..., "refit": ..., "given": the options that it was written with}; {} if the
-        checkpoint knows no schedule.
+        checkpoint has no schedule.
     given : dict
-        The options here; of these, "freeze" and "refit" are states, too.
+        The options given here; of these, "freeze" and "refit" are also states.
     where : str
-        Who was given them.
+        Name of the function or class that got the options, for the warning.
     """
     states = {name: given[name] for name in ("freeze", "refit")}
     known = saved.get("given")
@@ -131,22 +131,22 @@ def _changes(name: str, known: dict[str, Any], given: dict[str, Any]) -> list[st
 
 
 def reached(step: int | None, n_steps: int) -> bool:
-    """Whether the n_steps-th step comes after so many; never after None."""
+    """Return whether step number n_steps comes after `step` steps; False for None."""
     return step is not None and n_steps > step
 
 
 def is_frozen(schedule: dict[str, Any], n_steps: int) -> bool:
-    """Whether the zeros stay zero in the n_steps-th step, 1 the first."""
+    """Return whether zeros are frozen in step number n_steps, counted from 1."""
     return reached(schedule.get("freeze"), n_steps) or is_refit(schedule, n_steps)
 
 
 def is_refit(schedule: dict[str, Any], n_steps: int) -> bool:
-    """Whether the penalty is off, too."""
+    """Return whether the penalty is off in step number n_steps, counted from 1."""
     return reached(schedule.get("refit"), n_steps)
 
 
 def hold(parameter: torch.Tensor, zero: torch.Tensor, state: dict[str, Any]) -> None:
-    """w[zero] = 0, and the moments of these weights, which would push them on."""
+    """Set w[zero] = 0, and also the moments of these weights, which would move them again."""
     parameter.masked_fill_(zero, 0.0)
     for name, value in state.items():
         if name != "step" and torch.is_tensor(value) and value.shape == parameter.shape:
@@ -156,28 +156,28 @@ def hold(parameter: torch.Tensor, zero: torch.Tensor, state: dict[str, Any]) -> 
 def prox_with_floor(
     penalty: Penalty, z: torch.Tensor, t: float | torch.Tensor, scale: float, min_keep: int
 ) -> torch.Tensor:
-    """The proximal point of z, but for the units that would be missing.
+    """Compute the proximal point of z with at least min_keep nonzero units.
 
-    A unit is a weight, or the group that becomes zero together. Where fewer than min_keep of them
-    would be left, those whose end costs most in the metric of the step, sum z_j^2 / t_j, stay where
-    the gradient has put them: the largest units go without a penalty, as in the trimmed Lasso
-    (Bertsimas, Copenhaver, Mazumder 2017).
+    A unit is a weight, or a group that becomes zero together. If fewer than min_keep would remain,
+    those of largest sum z_j^2 / t_j, the cost of setting them to zero in the metric of the step,
+    keep the values of the gradient step: the largest units are not penalised, as in the trimmed
+    Lasso (Bertsimas, Copenhaver, Mazumder 2017).
     """
     x: torch.Tensor = penalty.prox(z, t, scale)
     alive = penalty.unit_sums((x != 0).to(x.dtype)) > 0
     missing = min(min_keep, alive.numel()) - int(alive.sum())
     if missing <= 0:
         return x
-    free = penalty.prox(z, t, 0.0)  # nothing is shrunk; a sign that is wanted still is
+    free = penalty.prox(z, t, 0.0)  # nothing is shrunk, but a sign constraint still holds
     cost = penalty.unit_sums(torch.where(free == 0, free, free * free / t))
     chosen = torch.topk(cost.masked_fill(alive, -1.0), missing).indices
     kept = torch.zeros_like(cost).index_fill_(0, chosen, 1.0)
     return torch.where(penalty.to_units(kept, x) > 0, free, x)
 
 
-# -- layers that die -------------------------------------------------------------------------------
+# -- layers that become all zero -------------------------------------------------------------------
 
-# Steps between looks whether all weights of a parameter are zero, which costs a pass over them.
+# Steps between checks whether all weights of a parameter are zero; each is a pass over them.
 STEPS_BETWEEN_DEATHS = 50
 
 _expected: ContextVar[bool] = ContextVar("deaths are expected", default=False)
@@ -185,7 +185,7 @@ _expected: ContextVar[bool] = ContextVar("deaths are expected", default=False)
 
 @contextmanager
 def deaths_expected() -> Iterator[None]:
-    """Where layers may die without a warning: on paths, where that is what the end is like."""
+    """Suppress warnings of all-zero layers, which are normal at the end of paths."""
     token = _expected.set(True)
     try:
         yield
@@ -194,9 +194,9 @@ def deaths_expected() -> Iterator[None]:
 
 
 class Watch:
-    """Warns, once for each parameter, that its penalty has made all of it zero.
+    """Warning, once for each parameter, that its penalty has made all of it zero.
 
-    A bias may be zero, and all passes its layer as before.
+    Biases are exempt: a layer with zero bias still passes its input on.
     """
 
     def __init__(self) -> None:
@@ -204,11 +204,11 @@ class Watch:
         self._alive: set[int] = set()
 
     def knows(self, parameter: torch.Tensor) -> bool:
-        """Whether it has been looked at."""
+        """Return whether the parameter has been checked before."""
         return id(parameter) in self._known
 
     def look(self, parameter: torch.Tensor, name: str, penalty: Penalty, scale: float) -> None:
-        """Look whether it is all zero, and was not when first looked at."""
+        """Warn if the parameter is all zero, but was not when first checked."""
         key, alive = id(parameter), bool(parameter.detach().any())
         if key not in self._known and alive and "bias" not in name.rpartition(".")[2]:
             self._alive.add(key)
@@ -226,16 +226,16 @@ class Watch:
 
 
 def copy_zeros(model: nn.Module, averaged: nn.Module) -> int:
-    """Make an average of weights zero wherever the trained weights are.
+    """Set averaged weights to zero wherever the trained weights are zero.
 
-    Averages (EMA, SWA) are nonzero where one of what they average was: a weight that was cut long
-    ago comes back as a small number. Call this before the average is used or saved, and before
-    `torch.optim.swa_utils.update_bn`, which then sees the network as it will be.
+    Averages (EMA, SWA) are nonzero where any averaged weight was: weights that became zero long ago
+    reappear as small numbers. Call this before the average is used or saved, and before
+    `torch.optim.swa_utils.update_bn`, which must run on the final network.
 
     Parameters
     ----------
     model : torch.nn.Module
-        The trained one.
+        The trained model.
     averaged : torch.nn.Module
         `torch.optim.swa_utils.AveragedModel`, or any model with the same parameters. Changed in
         place.
@@ -243,7 +243,7 @@ def copy_zeros(model: nn.Module, averaged: nn.Module) -> int:
     Returns
     -------
     int
-        How many weights became zero.
+        Number of weights that were set to zero.
 
     Raises
     ------

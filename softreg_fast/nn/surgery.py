@@ -1,8 +1,8 @@
-"""Cutting units out of weights and of what goes with them: gradients, optimiser, penalties.
+"""Removal of units from weights, gradients, optimiser state and penalties.
 
 A plan is plain data that `torch.load(weights_only=True)` reads: {"kept": {name of a parameter or
-buffer: for each axis the indices that are left of those at first, None for all}, "sizes": {name of
-a module: {attribute: its number of units}}}.
+buffer: for each axis the remaining indices among the original ones, None for all}, "sizes": {name
+of a module: {attribute: its number of units}}}.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from softreg_fast.nn.proximal import attached_to
 
 Plan = dict[str, Any]
 
-# Under which name a model knows what has been cut out of it.
+# Attribute of a model that holds the plan of what has been cut out of it.
 KEY = "_softreg_fast_plan"
 
 SIZES = (
@@ -29,18 +29,21 @@ SIZES = (
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and buffers by their first names."""
+    """Return parameters and buffers by name, shared ones once under their first name."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
 def plan_of(model: nn.Module) -> Plan:
-    """What has been cut out of a model so far."""
+    """Return the plan of what has been cut out of a model so far."""
     plan: Plan = vars(model).get(KEY, {"kept": {}, "sizes": {}})
     return plan
 
 
 class Surgery:
-    """The cut of a plan out of the present model, which can be taken back."""
+    """Reversible cut of the present model.
+
+    `kept` and `sizes` are as in a plan, with indices among the present ones.
+    """
 
     def __init__(self, model: nn.Module, kept: dict[str, Any], sizes: dict[str, Any]) -> None:
         self.model = model
@@ -50,7 +53,7 @@ class Surgery:
         self._old_sizes: list[tuple[nn.Module, str, int]] = []
 
     def cut(self) -> None:
-        """Cut the weights, their gradients and what their modules say of their sizes."""
+        """Cut the weights and their gradients, and set the size attributes of their modules."""
         tensors = tensors_of(self.model)
         for name, kept in self.kept.items():
             tensor = tensors[name]
@@ -65,7 +68,7 @@ class Surgery:
         self._flatten()
 
     def undo(self) -> None:
-        """As if nothing had been."""
+        """Restore the model to its state before `cut`."""
         for tensor, data, gradient in self._before:
             _put(tensor, data, gradient)
         for module, attribute, size in self._old_sizes:
@@ -73,7 +76,7 @@ class Surgery:
         self._flatten()
 
     def cut_optimizer(self, optimizer: Optimizer) -> None:
-        """Cut the optimiser's state and the penalties it knows; what `cut` has done is done."""
+        """Cut the optimiser's state and its penalties, after `cut`; this cannot be undone."""
         tensors = tensors_of(self.model)
         for (name, kept), (_, data, _) in zip(self.kept.items(), self._before, strict=True):
             parameter, shape = tensors[name], tuple(data.shape)
@@ -88,7 +91,7 @@ class Surgery:
                 optimizer.take(parameter, shape, kept)
 
     def note(self) -> Plan:
-        """Remember on the model what has been cut in all."""
+        """Store on the model the plan of all cuts so far, and return it."""
         known = plan_of(self.model)
         plan: Plan = {"kept": dict(known["kept"]), "sizes": {**known["sizes"]}}
         for name, kept in self.kept.items():
@@ -110,7 +113,7 @@ class Surgery:
 
 
 def left_of(tensor: torch.Tensor, kept: Any) -> torch.Tensor:
-    """The entries of a tensor that are left."""
+    """Select the remaining entries of a tensor."""
     for axis, indices in enumerate(kept):
         if indices is not None:
             index = torch.as_tensor(indices, dtype=torch.int64, device=tensor.device)
@@ -119,8 +122,8 @@ def left_of(tensor: torch.Tensor, kept: Any) -> torch.Tensor:
 
 
 def _put(tensor: torch.Tensor, data: torch.Tensor, gradient: Any) -> None:
-    # A graph of the last step that is still alive remembers the old shape, and the next backward
-    # pass would trip over it; a change of type makes PyTorch forget it.
+    # If the autograd graph of the last step is still alive, it holds the old shape, and the next
+    # backward pass would fail; a temporary change of dtype makes PyTorch drop that.
     tensor.grad = None
     other = torch.float64 if data.dtype == torch.float32 else torch.float32
     tensor.data = torch.empty(0, dtype=other, device=data.device)
@@ -129,7 +132,7 @@ def _put(tensor: torch.Tensor, data: torch.Tensor, gradient: Any) -> None:
 
 
 def rest_of(model: nn.Module, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is still to be cut for a model to be as the plan wants it.
+    """Return what remains to be cut from a model to follow the plan, as kept and sizes.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def rest_of(model: nn.Module, plan: Plan) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _within(name: str, wanted: Any, first: Any, size: int) -> Any:
-    # the indices that are wanted, among those that are left
+    # positions of the wanted indices among those that remain; None to cut nothing
     if wanted is None or wanted == first:
         if wanted is None and first is not None:
             raise ValueError(f"The model has lost units of {name} that the plan keeps.")
@@ -171,7 +174,7 @@ def _within(name: str, wanted: Any, first: Any, size: int) -> Any:
 
 
 def odd_state(optimizer: Optimizer | None) -> Iterator[tuple[torch.Tensor, str]]:
-    """(parameter, why it cannot be cut) where an optimiser keeps what has another shape."""
+    """Yield (parameter, reason) where state of another shape in the optimiser prevents a cut."""
     if optimizer is None:
         return
     name = type(optimizer).__name__
@@ -187,7 +190,7 @@ def odd_state(optimizer: Optimizer | None) -> Iterator[tuple[torch.Tensor, str]]
 
 
 def twins(model: nn.Module) -> Iterator[torch.Tensor]:
-    """Parameters and buffers that share memory without being one."""
+    """Yield distinct parameters and buffers that share memory."""
     places: dict[tuple[Any, int], torch.Tensor] = {}
     for tensor in tensors_of(model).values():
         if tensor.numel() > 0:

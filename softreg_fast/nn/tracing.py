@@ -1,4 +1,4 @@
-"""The graph of a network's forward, by torch.fx."""
+"""Tracing of a network's forward by torch.fx."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import fx, nn
 
 
 class Untraceable(Exception):
-    """The graph of a network cannot be had."""
+    """torch.fx cannot trace the network."""
 
 
 class _Tracer(fx.Tracer):
-    # modules that cannot be traced count as one opaque step each
+    # modules that cannot be traced become one opaque node each
     def __init__(self) -> None:
         super().__init__()
         self.opaque: dict[str, str] = {}
@@ -41,7 +41,7 @@ def _first_line(error: Exception) -> str:
 
 
 def bind(model: nn.Module, example_inputs: Any) -> dict[str, Any]:
-    """{name of an argument of forward: its example}, with the defaults of those not given."""
+    """Return {argument of forward: its example}, with the defaults of arguments not given."""
     args: tuple[Any, ...] = (example_inputs,)
     kwargs: dict[str, Any] = {}
     if isinstance(example_inputs, tuple | list):
@@ -60,7 +60,7 @@ def bind(model: nn.Module, example_inputs: Any) -> dict[str, Any]:
 
 
 def trace(model: nn.Module, arguments: dict[str, Any]) -> tuple[fx.Graph, dict[str, str]]:
-    """The graph of forward, and {module: why it is one opaque step in it}.
+    """Trace forward; return its graph and {opaque module: why it could not be traced}.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def trace(model: nn.Module, arguments: dict[str, Any]) -> tuple[fx.Graph, dict[s
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode; afterwards its modes, buffers and attributes are as before."""
+    """Switch the model to eval mode; restore modes, buffers, attributes and random state after."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     attributes = set(vars(model))
@@ -91,5 +91,5 @@ def untouched(model: nn.Module) -> Iterator[None]:
             module.training = mode
         for buffer, saved in buffers:
             buffer.copy_(saved)
-        for name in set(vars(model)) - attributes:  # constants that tracing leaves behind
+        for name in set(vars(model)) - attributes:  # constants that tracing has added
             delattr(model, name)

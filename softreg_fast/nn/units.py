@@ -1,9 +1,9 @@
-"""Which units of a network hang together, which of them are needed, and by what.
+"""Units of a network: which must be cut together, and which are needed by the outputs.
 
 A unit is a neuron, a filter, a dimension of an embedding, a recurrent unit: one index along one
-axis of some weights. Every such index has a number. Indices that one cut must treat alike, such as
-row k of one layer and column k of the next, are joined; what is needed then spreads backwards from
-the outputs of the network, through weights that are not zero.
+axis of some weights. Every such index has a number. Indices that must be cut together, such as row
+k of one layer and column k of the next, are joined; need is then propagated backwards from the
+outputs of the network, through nonzero weights.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ONE_UNIT = "a layer keeps one unit"
 
 @dataclass
 class Sink:
-    """Weights that read units: row j of `nonzero` tells which inputs row j depends on.
+    """Weights that read units: row j of `nonzero` marks the inputs on which output j depends.
 
-    constants: for each use, the inputs that are the same for all data, NaN for the others.
-    no_fold: why constants other than 0 cannot go into the bias, None where they can.
+    constants: for each use, the values of inputs that are the same for all data, NaN for others.
+    no_fold: reason why nonzero constants cannot be folded into the bias, None if they can.
     """
 
     name: str
@@ -36,27 +36,27 @@ class Sink:
     outputs: Ids
     eps: float
     no_fold: str | None
-    fold: Any = None  # what the surgeon needs: (weights, bias, groups)
+    fold: Any = None  # (weights, bias, groups), for folding
     constants: list[Any] = field(default_factory=list)
 
     def constant(self) -> Any:
-        """What is constant, and the same in all uses; NaN elsewhere."""
+        """Return the inputs that are constant and the same in all uses; NaN elsewhere."""
         low, high = np.min(self.constants, axis=0), np.max(self.constants, axis=0)
         same = high - low <= 4.0 * self.eps * np.maximum(1.0, np.abs(high))
         return np.where(same, self.constants[0], np.nan)
 
     def spare(self) -> Mask:
-        """The inputs that can be cut: nothing comes in, or the bias takes it over."""
+        """Return the mask of inputs that can be cut: zero, or constant that the bias can absorb."""
         constant = self.constant()
         return ~np.isnan(constant) & ((constant == 0.0) | (self.no_fold is None))
 
     def constant_somewhere(self) -> Mask:
-        """The inputs that are constant in one use at least."""
+        """Return the mask of inputs that are constant in at least one use."""
         found: Mask = ~np.isnan(np.array(self.constants)).all(0)
         return found
 
     def why_kept(self, kept: Mask) -> Iterable[str]:
-        """What keeps inputs that do not depend on the data, in words."""
+        """Yield the reasons why inputs are kept that do not depend on the data."""
         used = self.nonzero.any(0) & kept & ~self.spare()
         each = ~np.isnan(np.array(self.constants)).any(0)
         agree = ~np.isnan(self.constant())
@@ -68,10 +68,10 @@ class Sink:
 
 @dataclass
 class Blocks:
-    """Blocks of units of which the same number must be left in each, at least one.
+    """Blocks of units that must keep equal numbers of units, at least one each.
 
-    Each block has one or more parts, as a group of a convolution has inputs and outputs. Blocks
-    that need nothing at all may go as a whole where `droppable`.
+    Each block has one or more parts: a group of a convolution has inputs and outputs. Blocks that
+    keep no unit may be removed as a whole if `droppable`.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Blocks:
     n_raised: int = 0
 
     def alive(self, kept: Mask) -> list[int]:
-        """The blocks that stay; one at least."""
+        """Return the indices of the blocks that are kept, at least one."""
         found = [
             k
             for k, block in enumerate(self.parts)
@@ -90,7 +90,7 @@ class Blocks:
         return found or [0]
 
     def missing(self, kept: Mask, costs: Any) -> Ids:
-        """Units that must stay, too, those first that depend on least."""
+        """Return further units to keep for equal numbers, those with the smallest costs."""
         alive = [self.parts[k] for k in self.alive(kept)]
         found = []
         for same in zip(*alive, strict=True):
@@ -103,7 +103,7 @@ class Blocks:
 
 
 class Units:
-    """All units of a network, made while its graph is followed."""
+    """All units of a network, collected while its graph is followed."""
 
     def __init__(self) -> None:
         self.positions = np.zeros(0, np.int64)
@@ -113,12 +113,12 @@ class Units:
         self.pins: list[tuple[Ids, str, str]] = []
         self.axes: dict[tuple[int, int], Ids] = {}
         self.tensors: dict[int, Any] = {}
-        self.inputs: dict[str, Ids] = {}  # those of the network, one for each entry of a sample
-        self.refused: dict[str, str] = {}  # modules with weights that are left alone
+        self.inputs: dict[str, Ids] = {}  # of the network, one for each entry of a sample
+        self.refused: dict[str, str] = {}  # {module with weights: reason why it is not cut}
         self._links: list[Any] = []
 
     def new(self, n: int, fixed: bool = False) -> Ids:
-        """Numbers of n new units; fixed ones are never cut, whether they are needed or not."""
+        """Create n units and return their numbers; fixed ones are never cut, needed or not."""
         first = len(self.positions)
         places = np.zeros(n, np.int64) if fixed else np.arange(n)
         self.positions = np.concatenate([self.positions, places])
@@ -126,37 +126,37 @@ class Units:
         return np.arange(first, first + n)
 
     def pinned(self, n: int) -> Ids:
-        """Numbers of n new units that must stay as they are."""
+        """Create n units that are fixed and needed, and return their numbers."""
         found = self.new(n, fixed=True)
         self.pins.append((found, "", ""))
         return found
 
     def join(self, a: Ids, b: Ids) -> None:
-        """Cut a[k] and b[k] together or not at all."""
+        """Join a[k] and b[k], so that they are cut together or not at all."""
         a, b = np.ravel(a), np.ravel(b)
         differ = a != b
         if differ.any():
             self._links.append(np.unique(np.stack([a[differ], b[differ]]), axis=1))
 
     def pin(self, ids: Ids, name: str, reason: str) -> None:
-        """Units that something needs that nothing is known about."""
+        """Mark units as needed, by an operation `name` that cannot be analysed, for this reason."""
         self.pins.append((np.unique(ids), name, reason))
 
     def axis(self, tensor: Any, axis: int, ids: Ids) -> Ids:
-        """The units along an axis of weights: those given at first, joined with later ones."""
+        """Register the units along an axis of weights; return those registered first, joined."""
         self.tensors[id(tensor)] = tensor
         known = self.axes.setdefault((id(tensor), axis), ids)
         self.join(known, ids)
         return known
 
     def read(self, sink: Sink, constant: Any) -> None:
-        """One more use of weights."""
+        """Register a use of weights, with the constants of its inputs."""
         known = self.sinks.setdefault(sink.name, sink)
         self.join(known.inputs, sink.inputs)
         known.constants.append(constant)
 
     def solve(self) -> Solution:
-        """What is left: everything that is needed, and what must stay with it."""
+        """Find the units that are needed, and those that must be kept with them."""
         n = len(self.positions)
         a, b = np.concatenate([np.zeros((2, 0), np.int64), *self._links], axis=1)
         links = coo_array((np.ones(len(a)), (a, b)), shape=(n, n))
@@ -178,7 +178,7 @@ class Units:
         while n_before < filling.sum():
             n_before = int(filling.sum())
             _spread(needed, fixed, filling, links_of)
-            for block in reversed(self.blocks.values()):  # what fills up may need what is before
+            for block in reversed(self.blocks.values()):  # added units may need earlier ones
                 extra = block.missing((needed | fixed | filling)[roots], costs[roots])
                 block.n_raised += len(extra)
                 filling[roots[extra]] = True
@@ -189,15 +189,16 @@ class Units:
 
 @dataclass(frozen=True)
 class Solution:
-    """For every unit, whether the outputs depend on it, and whether it stays."""
+    """Masks of the units on which the outputs depend, and of the units that are kept."""
 
     needed: Mask
     kept: Mask
 
 
 def _spread(needed: Mask, fixed: Mask, filling: Mask, links: list[Any]) -> None:
-    # Backwards through the weights until nothing is new; a unit that only itself reads stays out.
-    # Units that only fill up have no readers, or are constant and must stay that.
+    # Propagate need backwards through the weights to a fixed point; a unit that only itself reads
+    # is not needed. Units kept only to fill blocks have no readers, or are constant and must
+    # remain so.
     n_before = -1
     while n_before < needed.sum():
         n_before = int(needed.sum())

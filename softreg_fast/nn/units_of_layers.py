@@ -1,4 +1,4 @@
-"""What layers do to units: which they read, which they make, and what of it is constant."""
+"""Rules for layers: the units that they read and produce, and the constants among them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GATES = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3}
 
 
 def refusal(flow: Flow, name: str, module: nn.Module) -> str | None:
-    """Why a module must be left alone that would be known otherwise."""
+    """Return the reason why a module of a known kind must not be cut, or None."""
     if name in flow.opaque:
         return f"{type(module).__name__} cannot be traced: {flow.opaque[name]}"
     expected = ("weight",) if hasattr(module, "weight") else ()
@@ -42,7 +42,7 @@ def refusal(flow: Flow, name: str, module: nn.Module) -> str | None:
 def _affine(
     flow: Flow, sink: Sink, constant: Any, weights: Any, bias: Any, padded: bool = False
 ) -> Any:
-    # reads units, and returns what is constant of weights @ inputs + bias
+    # register the read, and return the constants of weights @ inputs + bias, NaN elsewhere
     flow.units.read(sink, constant)
     known = ~np.isnan(constant) & ((constant == 0.0) | (not padded))
     out = weights @ np.where(known, constant, 0.0)
@@ -53,7 +53,7 @@ def _affine(
 def linear(
     flow: Flow, name: str, value: Value, weight: Any, bias: Any, no_fold: str | None
 ) -> Value:
-    """x @ weight.T + bias, with weights of a module or of a function."""
+    """Follow x @ weight.T + bias, with weights of a module or of a function."""
     outputs = flow.units.axis(weight, 0, flow.made(weight, 0, name))
     inputs, constant = flow.columns(value, -1, name)
     flow.units.axis(weight, 1, inputs)
@@ -100,7 +100,7 @@ def _conv(flow: Flow, name: str, value: Value, module: Any) -> Value:
         flow.units.axis(weight, 1, inputs)
         blocks = Blocks(name, [(outputs,)])
     else:
-        # The groups stay alike: as many filters in each. What a group reads is not cut.
+        # All groups keep the same number of filters. The inputs of a group are not cut singly.
         parts = list(zip(np.split(inputs, groups), np.split(outputs, groups), strict=True))
         for read, _ in parts:
             flow.units.join(read[:1].repeat(len(read)), read)
@@ -203,7 +203,7 @@ def _recurrent(flow: Flow, name: str, value: Value, module: Any) -> Any:
 def _cell(
     flow: Flow, key: tuple[str, str], weights: list[Any], n_gates: int, inputs: Ids, constant: Any
 ) -> tuple[Ids, Any]:
-    # one layer in one direction: its units, and those that are 0 at all times
+    # one layer in one direction: its units, and the mask of those that are 0 at all times
     w_ih, w_hh, b_ih, b_hh = weights
     n = w_hh.shape[1]
     known = flow.units.axes.get((id(w_hh), 1))
@@ -233,22 +233,22 @@ def _cell(
 
 
 def silent_units(from_input: Any, from_state: Any, w_hh: Any, gated: bool) -> Any:
-    """The recurrent units that stay 0 when they start at 0.
+    """Return the mask of recurrent units that stay 0 when they start at 0.
 
     An LSTM's cell is c = f c + i tanh(W_ig x + b_ig + W_hg h + b_hg), h = o tanh(c): it stays 0 if
     the row of the candidate is 0. A GRU's h = (1 - z) n + z h, n = tanh(W_in x + b_in + r (W_hn h
     + b_hn)): likewise, but since r depends on the data both biases must be 0. Weights of h that
-    read only units that stay 0 themselves do no harm, which by induction over time may be a circle.
+    read only units that stay 0 themselves are allowed, by induction over time also in a cycle.
 
     Parameters
     ----------
     from_input, from_state : array (n,)
-        The candidate's constant part from the input with its bias, NaN where it is not constant,
-        and its bias beside the state.
+        The candidate's constant part from the input and input bias, NaN where it is not constant,
+        and the bias of its state part.
     w_hh : array (n, n)
-        The candidate's weights of the state.
+        The candidate's state weights.
     gated : bool
-        Whether the part of the state is multiplied by a gate first, as in a GRU.
+        Whether the state part is multiplied by a gate first, as in a GRU.
     """
     if gated:
         zero = (from_input == 0.0) & (from_state == 0.0)
@@ -260,7 +260,7 @@ def silent_units(from_input: Any, from_state: Any, w_hh: Any, gated: bool) -> An
 
 
 def wide_matrix(weight: Any, groups: int) -> Any:
-    """The weights of a convolution, or of a layer, summed over space: (outputs, all inputs)."""
+    """Sum the weights of a convolution or linear layer over space: (outputs, all inputs)."""
     sums = weight.reshape(*weight.shape[:2], -1).sum(2)
     n_out, n_in = sums.shape
     wide = np.zeros((n_out, n_in * groups))
@@ -279,7 +279,7 @@ def _states(data: Any, parts: list[Ids], constants: list[Any]) -> Value:
     return Value(data, labels, const.clone())
 
 
-# How each kind of layer is followed: (flow, name, its input, module) -> its output.
+# Rules by kind of layer: (flow, name, input value, module) -> output value.
 LAYERS = {
     nn.Linear: _linear_layer,
     nn.Conv1d: _conv,

@@ -1,4 +1,4 @@
-"""Values in a network's graph: data of an example, the units of their entries, and constants."""
+"""Values in a network's graph: example data, the units of their entries, and constants."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from softreg_fast.nn.units import Ids
 
 @dataclass(eq=False)
 class Value:
-    """A tensor of the example, the units of its entries, and what of it is constant."""
+    """A tensor of the example, the units of its entries, and its constants (NaN elsewhere)."""
 
     data: Any
     labels: Any
@@ -25,14 +25,14 @@ class Value:
 
 
 class Extremes(NamedTuple):
-    """What max and min along an axis give."""
+    """Result of max or min along an axis."""
 
     values: Any
     indices: Any
 
 
 class Call:
-    """One node with its arguments, to be done to data, labels or constants."""
+    """A node with its arguments, which can be applied to data, labels or constants."""
 
     def __init__(self, node: Any, args: Any, kwargs: Any, module: Any = None) -> None:
         self.node = node
@@ -41,7 +41,7 @@ class Call:
         self.module = module
 
     def on(self, part: str) -> Any:
-        """What it makes of the data, the labels or the constants of its arguments."""
+        """Apply the call to the data, labels or constants ("const") of its arguments."""
 
         def pick(x: Any) -> Any:
             return getattr(x, part) if isinstance(x, Value) else x
@@ -53,7 +53,7 @@ class Call:
         return perform(self.node, args, kwargs)
 
     def option(self, name: str, place: int, default: Any) -> Any:
-        """What a module or a function was given under this name, or at this place."""
+        """Return an option: a module's attribute, or an argument by name or position."""
         if self.module is not None:
             return getattr(self.module, name, default)
         given = self.args[place] if len(self.args) > place else default
@@ -61,19 +61,22 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """The name of a function, or of a module's class."""
+        """Name of the function, or of the module's class."""
         return name_of(self.node) if self.module is None else type(self.module).__name__
 
 
 def perform(node: Any, args: Any, kwargs: Any) -> Any:
-    """A function or a method of a graph."""
+    """Call the function or method of a node."""
     if node.op == "call_method":
         return getattr(args[0], node.target)(*args[1:], **kwargs)
     return node.target(*args, **kwargs)
 
 
 def name_of(node: Any) -> str:
-    """The name of a method, or of a function of PyTorch or Python; none of ours for others."""
+    """Return the name of a method, or of a function of PyTorch or `operator`.
+
+    Other functions get the prefix "function ", so that they match no known name.
+    """
     if node.op != "call_function":
         return str(node.target)
     name = getattr(node.target, "__name__", "?")
@@ -84,7 +87,7 @@ def name_of(node: Any) -> str:
 
 
 def values_in(x: Any) -> Iterator[Value]:
-    """All values in any nesting."""
+    """Iterate over all values in a nested structure."""
     found: list[Value] = []
 
     def look(each: Any) -> Any:
@@ -97,19 +100,19 @@ def values_in(x: Any) -> Iterator[Value]:
 
 
 def on_tensors(x: Any, wrap: Any) -> Any:
-    """The same nesting with other things in place of tensors."""
+    """Apply `wrap` to all tensors in a nested structure."""
     return fx.node.map_aggregate(x, lambda y: wrap(y) if isinstance(y, torch.Tensor) else y)
 
 
 def has_other(x: Any) -> bool:
-    """Whether there is anything but tensors and None, in any nesting."""
+    """Return whether a nested structure has entries other than tensors and None."""
     found: list[Any] = []
     fx.node.map_aggregate(x, found.append)
     return any(y is not None and not isinstance(y, torch.Tensor) for y in found)
 
 
 def along(data: Any, axis: int, ids: Ids | None, const: Any, labels: Any = None) -> Value:
-    """Data with labels and constants that are known along one axis."""
+    """Make a value from data with labels and constants given along one axis."""
     shape = [1] * data.dim()
     shape[axis] = -1
     if ids is not None:
@@ -119,17 +122,17 @@ def along(data: Any, axis: int, ids: Ids | None, const: Any, labels: Any = None)
 
 
 def data_of(x: Any) -> Any:
-    """The data of a value; anything else as it is."""
+    """Return the data of a value; anything else unchanged."""
     return x.data if isinstance(x, Value) else x
 
 
 def unknown(shape: Any) -> Any:
-    """Constants of which none is known."""
+    """Return constants of this shape that are all unknown (NaN)."""
     return torch.full(tuple(shape), float("nan"), dtype=torch.float64)
 
 
 def uniform(const: Any, axes: list[int]) -> Any:
-    """What is constant and the same along these axes, which get length one."""
+    """Reduce these axes to length 1: the constant if it is the same along them, else NaN."""
     for axis in axes:
         first = const.narrow(axis, 0, 1)
         same = (const == first).all(dim=axis, keepdim=True)
@@ -138,15 +141,15 @@ def uniform(const: Any, axes: list[int]) -> Any:
 
 
 def numpy_of(tensor: Any) -> Any:
-    """A tensor as float64 array."""
+    """Convert a tensor to a float64 array."""
     return tensor.detach().cpu().double().numpy()
 
 
 def length(tensor: Any, axis: int) -> int:
-    """The length of an axis counted from the end; 1 where there is none."""
+    """Return the length of an axis counted from the end, 1 if there is no such axis."""
     return int(tensor.shape[axis]) if -axis <= tensor.dim() else 1
 
 
 def as_tuple(x: Any) -> tuple[Any, ...]:
-    """One thing as a tuple of one."""
+    """Return x as a tuple, of length 1 unless it is one."""
     return x if isinstance(x, tuple) else (x,)

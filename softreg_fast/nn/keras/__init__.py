@@ -1,6 +1,6 @@
-"""Sparse training in Keras 3: regularizers with exact zeros, and the optimizers that make them.
+"""Sparse training in Keras 3: proximal regularizers, and optimizers that give exact zeros.
 
-Import it before `keras.saving.load_model` reads a model that uses it.
+Import this module before `keras.saving.load_model` reads a model that uses it.
 """
 
 try:

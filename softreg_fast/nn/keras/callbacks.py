@@ -1,4 +1,4 @@
-"""SparsityMonitor: how many weights and units are left, after every epoch."""
+"""SparsityMonitor: logs of zero weights and remaining units after every epoch."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from softreg_fast.nn.keras.optimizers import Proximal, regularizer_of
 
 
 class SparsityMonitor(keras.callbacks.Callback):
-    """Writes the zeros of penalised weights to the logs: History, progress bars, other callbacks.
+    """Callback that writes the sparsity of penalised weights to the logs.
+
+    History, progress bars and other callbacks read it there.
 
     Parameters
     ----------
     layers : bool, default=True
-        Also those of every penalised variable.
+        Also write the entries of every penalised variable.
 
     Notes
     -----
     After every epoch the logs hold
 
-    - "zeros": the part of all penalised weights that is zero,
-    - "dense/kernel_zeros": the part of this variable,
-    - "dense/kernel_inputs", "dense/kernel_units": along the last but one and the last axis, how
-      many are not all zero. A variable with one axis has no inputs.
+    - "zeros": the fraction of all penalised weights that is zero,
+    - "dense/kernel_zeros": the fraction for this variable,
+    - "dense/kernel_inputs", "dense/kernel_units": the number of indices along the last but one and
+      the last axis that are not all zero. A variable with one axis has no inputs.
 
-    Training warns where a penalty can give no zeros, because the optimizer takes no proximal steps,
-    and, once, of each variable but biases that was not zero at its beginning and is all zero after
-    an epoch.
+    Training warns if a penalty can give no zeros because the optimizer takes no proximal steps.
+    After each epoch it warns, once for each variable except biases, of variables that have become
+    all zero since the beginning.
     """
 
     def __init__(self, layers: bool = True) -> None:
@@ -39,7 +41,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         self._alive: set[str] = set()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Warn of penalties that nobody sees to."""
+        """Warn of penalties for which no optimizer takes proximal steps."""
         self._alive = self._find_alive()
         optimizers = list(_parts(self.model.optimizer))
         forgotten = [
@@ -57,7 +59,7 @@ class SparsityMonitor(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write to the logs."""
+        """Write `counts` to the logs."""
         self._look()
         if logs is not None:
             logs.update(self.counts())
@@ -74,7 +76,7 @@ class SparsityMonitor(keras.callbacks.Callback):
             )
 
     def _find_alive(self) -> set[str]:
-        # biases may be zero, and all passes their layer as before
+        # biases are exempt: a layer with zero bias still passes its input on
         found = [v for v in self._penalised() if v.name not in ("bias", "beta")]
         return {v.path for v in found if ops.convert_to_numpy(v).any()}
 
@@ -82,7 +84,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         return [v for v in self.model.trainable_variables if regularizer_of(v)]
 
     def counts(self) -> dict[str, float]:
-        """What is written, of the weights as they are now."""
+        """Compute the log entries for the present weights."""
         found: dict[str, float] = {}
         n_weights, n_zeros = 0, 0
         for variable in self._penalised():
@@ -96,7 +98,7 @@ class SparsityMonitor(keras.callbacks.Callback):
 
 
 def _left(path: str, nonzero: Any) -> dict[str, int]:
-    # how many indices along the last axes have a weight
+    # number of indices along each of the last two axes with a nonzero weight
     found = {}
     for name, axis in (("inputs", nonzero.ndim - 2), ("units", nonzero.ndim - 1)):
         if axis >= 0:
@@ -106,7 +108,7 @@ def _left(path: str, nonzero: Any) -> dict[str, int]:
 
 
 def _parts(optimizer: Any) -> Any:
-    # the optimizers within those that wrap others: LossScaleOptimizer, MultiOptimizer
+    # the optimizers inside wrappers: LossScaleOptimizer, MultiOptimizer
     inner = getattr(optimizer, "inner_optimizer", None)
     several = getattr(optimizer, "optimizers", None)
     if inner is not None:

@@ -15,7 +15,8 @@ from softreg_fast.nn.keras.regularizers import (
 )
 from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN
 
-# Variables of layers that use all of their weights: what stays without gradient has no effect.
+# Variables of layers that use all of their weights: weights that never get a gradient have no
+# effect.
 DENSE = (
     *("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"),
     *("bias", "gamma", "beta", "alpha"),
@@ -23,7 +24,7 @@ DENSE = (
 
 
 class TakenOver:
-    """A regularizer whose penalty an optimizer sees to: in the loss, but without a gradient."""
+    """A regularizer taken over by a proximal optimizer: in the loss, but without a gradient."""
 
     def __init__(self, regularizer: ProximalRegularizer, by: Proximal) -> None:
         self.regularizer = regularizer
@@ -34,14 +35,14 @@ class TakenOver:
 
 
 def regularizer_of(variable: Any) -> ProximalRegularizer | None:
-    """The proximal regularizer of a variable, if it has one."""
+    """Return the proximal regularizer of a variable, or None."""
     found = getattr(variable, "regularizer", None)
     found = found.regularizer if isinstance(found, TakenOver) else found
     return found if isinstance(found, ProximalRegularizer) else None
 
 
 class Proximal(keras.optimizers.Optimizer):
-    """What the optimizers below add to those of Keras, whose methods they call first."""
+    """Base class that adds a proximal step to the updates of Keras's optimizers."""
 
     def __init__(self, *args: Any, start: int = 0, ramp: int = 0, **options: Any) -> None:
         for name, value in (("start", start), ("ramp", ramp)):
@@ -52,11 +53,11 @@ class Proximal(keras.optimizers.Optimizer):
         self.ramp = ramp
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` needs."""
+        """Return the arguments for `from_config`."""
         return {**super().get_config(), "start": self.start, "ramp": self.ramp}
 
     def build(self, variables: Any) -> None:
-        """Make the state, and take the penalties of these variables over."""
+        """Create the state, and take over the penalties of these variables."""
         if self.built:
             return
         variables = list(variables)
@@ -73,7 +74,7 @@ class Proximal(keras.optimizers.Optimizer):
             switch_gradient(variable, on=False)
 
     def release(self) -> None:
-        """Give the penalties back, so that another optimizer's gradients contain them again."""
+        """Return the penalties, so that another optimizer's gradients contain them again."""
         for variable, regularizer in self._penalised():
             if self.takes(variable):
                 variable.regularizer = regularizer
@@ -81,11 +82,11 @@ class Proximal(keras.optimizers.Optimizer):
         self._regularizers = (None,) * len(self._trainable_variables)
 
     def takes(self, variable: Any) -> bool:
-        """Whether proximal steps are taken on this variable of a model."""
+        """Return whether this optimizer takes proximal steps on a variable of a model."""
         return getattr(variable.regularizer, "by", None) is self
 
     def will_take(self, variable: Any) -> bool:
-        """Whether they are taken, or will be once the first update builds the optimizer."""
+        """Return whether it takes them, or will once the first update builds the optimizer."""
         return self.takes(variable) or not self.built
 
     def _penalised(self) -> list[tuple[Any, ProximalRegularizer]]:
@@ -97,7 +98,7 @@ class Proximal(keras.optimizers.Optimizer):
     # -- steps -------------------------------------------------------------------------------------
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Keras's update of one variable, and the proximal step in its metric."""
+        """Update one variable as Keras does, then take the proximal step in the same metric."""
         super().update_step(gradient, variable, learning_rate)
         index = self._get_variable_index(variable)
         regularizer = self._regularizers[index]
@@ -115,18 +116,19 @@ class Proximal(keras.optimizers.Optimizer):
         return ops.where(scale > 0, regularizer.penalty.prox(z, t, scale), z)
 
     def _steps(self, index: int, learning_rate: Any) -> Any:
-        # how far this update would have moved each weight under unit gradients all along
+        # step length of each weight: the change by this update if all gradients had been 1
         raise NotImplementedError
 
     def _seen(self, index: int, t: Any) -> Any:
-        # steps of 0 where there never was a gradient: words that did not occur, in an Embedding or
-        # in a table of a layer that is not known; at first, whatever a layer of zeros hides
+        # set steps to 0 for weights that never had a gradient: words that did not occur, in an
+        # Embedding or a table of an unknown layer; for the first updates also weights behind a
+        # layer of zeros
         return t
 
     # -- averages of weights -----------------------------------------------------------------------
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """As of every optimizer; averages of weights keep the zeros of the weights."""
+        """Finalise the variables; averages of weights are zero where the weights are."""
         zeros = self._find_zeros()
         super().finalize_variable_values(var_list)
         if self.use_ema:
@@ -144,7 +146,7 @@ class Proximal(keras.optimizers.Optimizer):
             del self._zeros
 
     def _find_zeros(self) -> list[Any]:
-        # masks only: a variable among the attributes would become a part of the optimizer's state
+        # masks only: a variable stored as an attribute would join the optimizer's state
         return [ops.equal(ops.convert_to_tensor(variable), 0) for variable, _ in self._penalised()]
 
     def _restore(self, zeros: list[Any]) -> None:
@@ -154,7 +156,7 @@ class Proximal(keras.optimizers.Optimizer):
 
 
 class AdamMetric(Proximal):
-    """t_j = lr sqrt(1 - beta_2^k) / (sqrt(v_j) + epsilon), as Keras's Adam has it."""
+    """Steps t_j = lr sqrt(1 - beta_2^k) / (sqrt(v_j) + epsilon), those of Keras's Adam."""
 
     def _steps(self, index: int, learning_rate: Any) -> Any:
         v = (self._velocity_hats if self.amsgrad else self._velocities)[index]
@@ -163,7 +165,7 @@ class AdamMetric(Proximal):
         return learning_rate * correction / (ops.sqrt(v) + self.epsilon)
 
     def build(self, variables: Any) -> None:
-        """Make the state, and take the penalties of these variables over."""
+        """Create the state, and take over the penalties of these variables."""
         if self.built:
             return
         super().build(variables)
@@ -188,19 +190,20 @@ class ProxAdam(AdamMetric, keras.optimizers.Adam):
 
         w <- argmin_x  sum_j (x_j - w_j)^2 / (2 t_j) + strength * Omega(x),
 
-    with t_j = lr sqrt(1 - beta_2^k) / (sqrt(v_j) + epsilon), v the second moment that Keras has
-    just updated (AMSGrad: its maximum). The fixed points are those of the declared objective (Yun,
-    Lozano, Yang 2021). On every backend, also in compiled graphs.
+    with t_j = lr sqrt(1 - beta_2^k) / (sqrt(v_j) + epsilon), where v is the second moment that
+    Keras has just updated (AMSGrad: its maximum). The fixed points are those of the declared
+    objective (Yun, Lozano, Yang 2021). It works on every backend, also in compiled graphs.
 
     Parameters
     ----------
     learning_rate, beta_1, beta_2, epsilon, amsgrad, and all others
-        As of `keras.optimizers.Adam`.
+        As in `keras.optimizers.Adam`.
     start : int, default=0
-        Updates before the first proximal step. Some 100 spare weights whose first gradients happen
-        to be small, since v is then nearly 0. Keyword only.
+        Updates before the first proximal step. About 100 protect weights whose first gradients
+        happen to be small, for which v is nearly 0. Keyword only.
     ramp : int, default=0
-        Updates in which the strengths then rise to their full values. Keyword only.
+        Number of updates after `start` over which the strengths rise to their full values. Keyword
+        only.
 
     Raises
     ------
@@ -208,12 +211,12 @@ class ProxAdam(AdamMetric, keras.optimizers.Adam):
 
     Notes
     -----
-    Penalties are taken over when the optimizer is built, which `fit` does; in a training loop of
-    your own call `build(model.trainable_variables)` first. They stay with it until another of our
-    optimizers takes them or `release()` is called. With gradient accumulation only real updates
-    count. With `use_ema` an average is zero where the trained weight is. Embeddings, and variables
-    whose name is not that of a kernel, keep what never had a gradient; kernels do so for their
-    first 100 updates.
+    Penalties are taken over when the optimizer is built, which `fit` does; in a custom training
+    loop call `build(model.trainable_variables)` first. They stay with it until another proximal
+    optimizer takes them over or `release()` is called. With gradient accumulation only real updates
+    count. With `use_ema` an average is zero where the trained weight is. In embeddings, and in
+    variables whose name is not that of a kernel, weights that never had a gradient are left
+    unchanged; in kernels for the first 100 updates.
 
     Examples
     --------
@@ -232,9 +235,9 @@ class ProxAdamW(AdamMetric, keras.optimizers.AdamW):
     Parameters
     ----------
     learning_rate, weight_decay, and all others
-        As of `keras.optimizers.AdamW`. Beside penalties, its decay of 0.004 by default gives no
-        objective and a warning: set weight_decay=0, or `exclude_from_weight_decay` what is
-        penalised.
+        As in `keras.optimizers.AdamW`. With penalties, its default decay of 0.004 minimises no
+        objective and gives a warning: set weight_decay=0, or exclude the penalised variables by
+        `exclude_from_weight_decay`.
     start, ramp
         As in `ProxAdam`.
     """
@@ -244,14 +247,14 @@ class ProxAdamW(AdamMetric, keras.optimizers.AdamW):
 class ProxSGD(Proximal, keras.optimizers.SGD):
     """SGD that minimises loss + proximal regularizers; see `ProxAdam`.
 
-    The steps are what momentum has summed up, t <- momentum * t + lr, which becomes
-    lr / (1 - momentum) where lr stays the same (nesterov: momentum * t + lr of that). Keras
-    applies a weight decay beside the momentum, so that it counts (1 - momentum) times.
+    The step length accumulates with the momentum, t <- momentum * t + lr, and converges to
+    lr / (1 - momentum) for constant lr (nesterov: momentum * t + lr of that). Keras applies a
+    weight decay outside the momentum, so that it counts (1 - momentum) times.
 
     Parameters
     ----------
     learning_rate, momentum, nesterov, and all others
-        As of `keras.optimizers.SGD`, but momentum < 1.
+        As in `keras.optimizers.SGD`, but momentum < 1.
     start, ramp
         As in `ProxAdam`.
     """
@@ -262,7 +265,7 @@ class ProxSGD(Proximal, keras.optimizers.SGD):
             raise ValueError("momentum must be < 1; gradients would never be forgotten.")
 
     def build(self, variables: Any) -> None:
-        """Make the state, and take the penalties of these variables over."""
+        """Create the state, and take over the penalties of these variables."""
         if self.built:
             return
         super().build(variables)
@@ -271,7 +274,7 @@ class ProxSGD(Proximal, keras.optimizers.SGD):
             self._reaches = [self._reach_of(variable) for variable in self._trainable_variables]
 
     def _reach_of(self, variable: Any) -> Any:
-        # the momentum's sum of learning rates, where a penalty needs it
+        # the step length accumulated by momentum, for penalised variables
         penalised = regularizer_of(variable) is not None
         return self.add_variable((), dtype=variable.dtype, name="reach") if penalised else None
 

@@ -1,4 +1,4 @@
-"""Penalties where Keras wants them: kernel_regularizer=, recurrent_regularizer=, and so on."""
+"""Penalties as Keras regularizers: for kernel_regularizer=, recurrent_regularizer= and others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras import ops
 from softreg_fast.nn import groups, penalties
 from softreg_fast.nn.arrays import as_numpy
 
-# Which axis of a kernel (inputs, units) or (height, width, inputs, filters) has one group an index.
+# Axis of groups by name, for kernels (inputs, units) or (height, width, inputs, filters).
 AXES = {"inputs": -2, "units": -1, "filters": -1}
 
 registered = keras.saving.register_keras_serializable(package="softreg_fast")
@@ -26,21 +26,21 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
     Parameters
     ----------
     **settings
-        As of the penalty of the same name, keyword only: strength first of all.
+        Settings of the penalty of the same name, keyword only; `strength` is the main one.
 
     Attributes
     ----------
     penalty : softreg_fast.nn.Penalty
-        Does the arithmetic.
+        The penalty that computes values and proximal steps.
 
     Notes
     -----
-    What the loss contains is the penalty, as with Keras's own regularizers, so that the loss that
-    is reported is the objective. What its gradient contains depends on the optimizer. `ProxAdam`,
+    The loss contains the penalty, as with Keras's own regularizers, so that the reported loss is
+    the objective. Whether the gradient contains it depends on the optimizer. `ProxAdam`,
     `ProxAdamW` and `ProxSGD` take the penalty over when they are built: its gradient is then 0, and
-    each of their updates ends with a proximal step, where weights become exactly zero. Under any
+    each of their updates ends with a proximal step, where weights become exactly zero. With any
     other optimizer it acts through its (sub)gradient: the same objective, but no zeros.
-    `SparsityMonitor` tells when that happens.
+    `SparsityMonitor` warns in that case.
     """
 
     make: ClassVar[type[penalties.Penalty]]
@@ -65,7 +65,7 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
         self.penalty = self.make(**settings)
 
     def __call__(self, x: Any) -> Any:
-        """The penalty as a scalar tensor, for the loss; bounds (`positive`) are no part of it."""
+        """Compute the penalty as a scalar tensor for the loss, without bounds (`positive`)."""
         term = self.penalty.term(ops.convert_to_tensor(x))
         switch = _switch_of(x)
         if switch is None:
@@ -74,7 +74,7 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
         return fixed + switch * (term - fixed)
 
     def value(self, w: Any) -> float:
-        """The penalty as a number; infinite where w is not allowed.
+        """Compute the penalty as a number; infinite where w violates a bound.
 
         Parameters
         ----------
@@ -83,13 +83,13 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
         return self.penalty.value(ops.convert_to_numpy(w))
 
     def violation(self, w: Any, gradient: Any) -> Any:
-        """How far minus the gradient of the loss is from the subdifferential at w.
+        """Compute the distance of minus the gradient of the loss from the subdifferential at w.
 
         Parameters
         ----------
         w : keras.Variable, tensor or array
         gradient : tensor or array of the same shape
-            Of the loss without the penalty, on all data for a certificate.
+            Gradient of the loss without the penalty, on all data for a certificate.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
         return self.penalty.violation(ops.convert_to_numpy(w), ops.convert_to_numpy(gradient))
 
     def get_config(self) -> dict[str, Any]:
-        """The settings, as numbers, strings and lists."""
+        """Return the settings, as numbers, strings and lists."""
         given = {field.name: getattr(self.penalty, field.name) for field in fields(self.penalty)}
         return {name: _plain(value) for name, value in given.items()}
 
@@ -108,8 +108,9 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
 
 
 def _switch_of(variable: Any) -> Any:
-    # What the gradient of a penalty is multiplied by in a graph of TensorFlow, whose trainer writes
-    # the gradient of the loss down before the optimizer is built, which may take the penalty over.
+    # Factor (1 or 0) on the gradient of a penalty in TensorFlow graphs: the trainer adds the
+    # gradient of the loss to the graph before the optimizer is built, which may then take the
+    # penalty over.
     if keras.backend.backend() != "tensorflow" or not isinstance(variable, keras.Variable):
         return None
     tensorflow = sys.modules["tensorflow"]
@@ -123,7 +124,7 @@ def _switch_of(variable: Any) -> Any:
 
 
 def switch_gradient(variable: Any, on: bool) -> None:
-    """Whether graphs that exist already add the gradient of the variable's penalty."""
+    """Switch the gradient of the variable's penalty on or off in graphs that already exist."""
     if hasattr(variable, "_gradient_of_penalty"):
         with sys.modules["tensorflow"].init_scope():
             variable._gradient_of_penalty.assign(float(on))
@@ -136,7 +137,7 @@ def _plain(value: Any) -> Any:
 
 
 class ByGroups(ProximalRegularizer):
-    """A penalty of whole groups of weights."""
+    """Base class of penalties on whole groups of weights."""
 
     def __init__(self, *, groups: Any = "units", **settings: Any) -> None:
         if isinstance(groups, str):
@@ -193,7 +194,7 @@ class LHalf(ProximalRegularizer):
 
 @registered
 class NonNegative(ProximalRegularizer):
-    """Only weights >= 0, under our optimizers; see `softreg_fast.nn.NonNegative`."""
+    """The constraint w >= 0 (proximal optimizers only); see `softreg_fast.nn.NonNegative`."""
 
     make = penalties.NonNegative
 
@@ -206,9 +207,9 @@ class GroupLasso(ByGroups):
     ----------
     strength : float >= 0
     groups : {"units", "filters", "inputs"}, int or integer array, default="units"
-        "units" and "filters" are the last axis of a kernel, "inputs" the last but one: that is
-        right for Dense, Conv and Embedding (whose "inputs" are the words). An int is any other
-        axis; an array gives every weight the number of its group, -1 none.
+        "units" and "filters" are the last axis of a kernel, "inputs" the last but one, as in Dense,
+        Conv and Embedding (whose "inputs" are the words). An int is any other axis; an array gives
+        the group number of every weight, -1 for none.
     size, group_weights
         As in `softreg_fast.nn.GroupLasso`.
     """
@@ -218,7 +219,7 @@ class GroupLasso(ByGroups):
 
 @registered
 class SparseGroupLasso(ByGroups):
-    """Whole groups, and single weights in those that are left; see `softreg_fast.nn`.
+    """Penalty on whole groups and on single weights in the remaining ones; see `softreg_fast.nn`.
 
     Parameters
     ----------
