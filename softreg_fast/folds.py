@@ -111,8 +111,8 @@ def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
         chosen = np.flatnonzero(chosen)
     if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
         raise ValueError(
-            f"The {name} set of fold {k} has dtype {chosen.dtype} and shape {chosen.shape}; expected "
-            "a vector of sample indices."
+            f"The {name} set of fold {k} has dtype {chosen.dtype} and shape {chosen.shape}; "
+            "expected a vector of sample indices."
         )
     if not chosen.size:
         raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")
