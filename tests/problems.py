@@ -26,7 +26,7 @@ def make_data(rng, n, p, *, density=1.0, offset=0.0, noise=0.5):
 
 
 def degenerate(X):
-    """Replace some columns by copies, multiples, constants and zeros."""
+    """Return X with copies, multiples, constants and zeros among the columns."""
     X = X.copy()
     p = X.shape[1]
     X[:, p // 2] = X[:, 0]

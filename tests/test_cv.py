@@ -563,7 +563,7 @@ def test_one_standard_error(rng):
 
 
 def test_weight_that_lies_in_one_fold(rng):
-    # constant columns in the test fold: the training rows have all the spread, but hardly any weight
+    # that fold is constant: the training rows have all the spread, but hardly any weight
     X, y = problems.make_data(rng, 60, 4)
     X[:20], y[:20] = 0.0, 0.0
     weight = np.where(np.arange(60) < 20, 1e14, 1.0)

@@ -366,7 +366,7 @@ def test_no_wrong_entry_of_a_gram_matrix_goes_unseen(rng, row, column, error, we
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 17.0])
 @pytest.mark.parametrize("centred", [False, True])
 def test_gram_with_weights_in_either_unit(rng, scale, centred):
-    # weights unchanged, or divided by their mean
+    # S unchanged, or divided by its mean
     X, y = problems.make_data(rng, 40, 5, offset=1.0)
     s = scale * rng.uniform(0.5, 2.0, 40)
     design = Design(X, y, s, standardize=True)

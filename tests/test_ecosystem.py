@@ -104,7 +104,7 @@ def takes_weights(estimator):
 @each
 def test_check_estimator(name):
     with warnings.catch_warnings():
-        # a selector selects nothing in noise; checks of array API are skipped; anything else is an error
+        # selectors select nothing in noise; array API checks are skipped; all else is an error
         warnings.filterwarnings("ignore", "No features were selected", UserWarning)
         warnings.filterwarnings("ignore", category=sklearn.exceptions.SkipTestWarning)
         check_estimator(ESTIMATORS[name](**SMALL.get(name, {})))

@@ -51,7 +51,7 @@ class Case(NamedTuple):
     sparse: bool
 
     def weighted_residual(self, r, constant=0.0):
-        """Return a residual as the kernels store it; for sparse X a constant part may be separate."""
+        """Return a residual as kernels store it; for sparse X a constant may be separate."""
         constant = LD(constant if self.sparse else 0.0)
         return np.append(self.s * (r - constant), constant).astype(np.float64)
 

@@ -211,7 +211,7 @@ def test_alpha_for_each_target(data):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
 def test_dual_gap_is_that_of_sklearn(l1_ratio, weighted, data, rng):
-    """Both gaps are those of 1/(2S) sum s r^2 + alpha * penalty, divided by S as in scikit-learn."""
+    """Both are gaps of 1/(2S) sum s r^2 + alpha * penalty, divided by S as in scikit-learn."""
     X, y = data
     s = weights_of(rng, len(y)) if weighted else np.ones(len(y))
     alpha = strength(X, y, 0.01)

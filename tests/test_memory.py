@@ -201,8 +201,8 @@ def outcomes_without_memory(fit):
 
 @pytest.mark.parametrize("fit", WANTING)
 def test_memory_error(fit):
-    # one thread: neither libgomp nor Python's Thread.start survives that there is no memory for
-    # another; no arena of malloc and no buffer of BLAS is kept for later
+    # one thread: neither libgomp nor Python's Thread.start survives a lack of memory for another;
+    # no malloc arena and no BLAS buffer is kept for later
     found = run_script(
         __file__,
         "none_left",
