@@ -1,26 +1,26 @@
-# Everything happens in .venv; nothing else on the machine is touched.  A target does its own
-# set-up first and repeats only what has changed since.
+# Everything is installed in .venv; nothing else on the machine is changed.  A target first does
+# its own set-up and repeats only steps whose inputs have changed.
 #
-#   make demo      see it work                   make test      run the tests
-#   make bench     measure it                    make lint      formatting and style
+#   make demo      show what the package does    make test      run the tests
+#   make bench     run the benchmarks            make lint      formatting and style
 #   make types     type checks                   make format    apply the formatting
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make stress    slow tests of reliability     make fuzz      malformed matrices and files
 #   make sanitize  kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make sklearn-tests  scikit-learn's own tests of linear models, on ours
-#   make plain     kernel tests, scalar loops    make wheel     build and try a wheel for Linux
+#   make sklearn-tests  scikit-learn's own tests of linear models, run on ours
+#   make plain     kernel tests, scalar loops    make wheel     build and test a wheel for Linux
 #   make nn-tests  tests of networks, with PyTorch and Keras
-#   make keras-tests  those of Keras on JAX and on TensorFlow
-#   make sdist-check  tests of what an installation from the source archive gives
-#   make bench-peers  measure beside other packages
-#   make bench-cv  measure cross-validation beside other packages, and from inside
-#   make bench-anatomy  measure our paths from inside
-#   make bench-multi-task  measure paths and fits of several targets beside scikit-learn
-#   make bench-nn  measure steps, inference and sparse training beside PyTorch and others
+#   make keras-tests  the Keras tests on JAX and on TensorFlow
+#   make sdist-check  tests of an installation from the source archive
+#   make bench-peers  compare with other packages
+#   make bench-cv  compare cross-validation with other packages and with our own operations
+#   make bench-anatomy  measure the costs of our own paths: reads of X, memory, threads
+#   make bench-multi-task  compare paths and fits of several targets with scikit-learn
+#   make bench-nn  compare steps, inference and sparse training with PyTorch and others
 #   make clean     delete what was built         make distclean delete .venv as well
 #
-# PYTHON names the Python to start from; ARGS is handed on to the program that a target runs:
+# PYTHON names the Python that .venv is made from; ARGS is passed to the program of a target:
 #   make demo PYTHON=python3.12        make test ARGS="-k kernels -x"
 
 PYTHON ?= python3
@@ -28,11 +28,11 @@ VENV ?= .venv
 ARGS ?=
 
 python := $(VENV)/bin/python
-# Stamps: empty files, as old as the last time that a step was done.
+# Stamps: empty files whose time is that of the last run of a step.
 stamp := $(VENV)/.softreg
 kernels := setup.py $(wildcard src/*.pyx src/*.pxd src/*.h)
 
-# Whatever environment the user is in, only .venv counts.
+# Ignore the user's active environment: only .venv counts.
 export PYTHONNOUSERSITE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
@@ -53,14 +53,14 @@ test: build $(stamp)-test
 bench: build $(stamp)-bench
 	$(python) -m bench.run $(ARGS)
 
-# Makes the packages' environments under build/peers the first time.
+# The first run creates the packages' environments under build/peers.
 bench-peers: build $(stamp)-bench
 	$(python) -m bench.peers.run $(ARGS)
 
 bench-cv: build $(stamp)-bench
 	$(python) -m bench.cv.run $(ARGS)
 
-# Keeps what it has trained under build/nn: stop it whenever you like, and run it again.
+# Results are kept under build/nn: it can be stopped at any time, and the next run continues.
 bench-nn: build $(stamp)-bench $(stamp)-bench-nn
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m pip install --quiet onnx onnxruntime
@@ -75,10 +75,10 @@ bench-multi-task: build $(stamp)-bench
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)
 
-# PyTorch's newer releases bring gigabytes for GPUs from PyPI; name another one if you like.
+# Newer PyTorch releases on PyPI download gigabytes for GPUs; set TORCH to choose another one.
 TORCH ?= torch==2.13.0
 
-# The tests of Keras run on whatever KERAS_BACKEND names, if that is installed.
+# The Keras tests run on the backend named by KERAS_BACKEND, if it is installed.
 KERAS ?= keras==3.15.1
 
 nn-tests: build $(stamp)-test
@@ -87,8 +87,8 @@ nn-tests: build $(stamp)-test
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
 		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
 
-# Keras on its other backends, each in an environment of its own under build that sees what .venv
-# has.  TensorFlow is too large, and too particular about versions, for .venv itself.
+# Keras on its other backends, each in its own environment under build that also sees the packages
+# of .venv.  TensorFlow is too large, and too strict about versions, for .venv itself.
 keras-tests: keras-tests-jax keras-tests-tensorflow
 
 keras-tests-%: build $(stamp)-test build/keras-%/installed
@@ -150,12 +150,12 @@ $(stamp)-environment: pyproject.toml
 	$(python) tools/install.py build runtime
 	@touch $@
 
-# Compiled in place, so that messages are seen and only what changed is compiled.
+# Compiled in place, so that messages are visible and only changed files are compiled.
 $(stamp)-build: $(stamp)-environment $(kernels)
 	$(python) setup.py --quiet build_ext --inplace
 	@touch $@
 
-# Finds everything compiled already; leaves the metadata and the command line in .venv.
+# Everything is compiled already; this installs the metadata and the command line in .venv.
 $(stamp)-install: $(stamp)-environment setup.py | $(stamp)-build
 	$(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,13 +1,13 @@
 """Compile one extension, ``softreg_fast._NAME``, from every ``src/_NAME.pyx``.
 
-Everything else about the distribution is said in pyproject.toml, and described in README.md.
+All other metadata of the distribution is in pyproject.toml; its description is README.md.
 Environment:
 
     SOFTREG_OPENMP=auto      use OpenMP if the compiler can (the default);
-                   require   stop if it cannot;      off   do not ask
+                   require   fail if it cannot;      off   build without it
     SOFTREG_CHECKED=1        bounds-checked kernels with C assertions, for the tests
-    SOFTREG_LIBOMP=PREFIX    where libomp lies (macOS; default: what Homebrew says)
-    CC, CFLAGS, LDFLAGS      as everywhere; CFLAGS come last, so they win
+    SOFTREG_LIBOMP=PREFIX    where libomp is installed (macOS; default: asks Homebrew)
+    CC, CFLAGS, LDFLAGS      as usual; CFLAGS come last, so they take precedence
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from setuptools.errors import CompileError, LinkError
 
 
 def switch(name, default, *choices):
-    """The value of an environment variable that takes one of a few words."""
+    """Return the value of an environment variable that takes one of a few words."""
     value = os.environ.get(name) or default
     if value not in (default, *choices):
         allowed = ", ".join((default, *choices))
@@ -80,13 +80,13 @@ OPENMP_MISSING = """
 
 
 def optimisation_flags(kind):
-    """Flags that every build gets; `kind` is the compiler type as setuptools names it."""
-    if kind == "msvc":  # untested; optimisation and NDEBUG are what setuptools asks for anyway
+    """Return the flags of every build; `kind` is the compiler type as setuptools names it."""
+    if kind == "msvc":  # untested; setuptools sets optimisation and NDEBUG anyway
         return ["/Od", "/UNDEBUG"] if CHECKED else ["/O2"]
     # -fopenmp-simd obeys "omp simd" and needs no run-time library.  The last two let gcc
     # vectorise sqrt and comparisons; unlike -ffast-math they leave inf, nan and denormals alone.
     level = ["-O1", "-UNDEBUG"] if CHECKED else ["-O3", "-g0", "-DNDEBUG"]
-    # Cython's own C sets variables in vain; warnings about the headers in src/ stay on.
+    # Cython's generated C sets unused variables; warnings about the headers in src/ stay on.
     noise = (
         "unused-function",
         "unused-but-set-variable",
@@ -103,8 +103,8 @@ def optimisation_flags(kind):
 
 
 def openmp_candidates(kind):
-    """Pairs (compile flags, link flags) that may switch OpenMP on, the likeliest first."""
-    if kind == "msvc":  # untested; OpenMP 2.0, which is all that Cython's prange writes here
+    """Return (compile flags, link flags) pairs that may enable OpenMP, the likeliest first."""
+    if kind == "msvc":  # untested; OpenMP 2.0, enough for Cython's prange
         return [(["/openmp"], [])]
     candidates = [(["-fopenmp"], ["-fopenmp"])]
     if sys.platform == "darwin":  # Apple clang has the pragma but no library; untested
@@ -116,7 +116,7 @@ def openmp_candidates(kind):
 
 
 def homebrew_prefix(formula):
-    """Where Homebrew keeps a formula, or None if there is no Homebrew."""
+    """Return the prefix of a Homebrew formula, or None if there is no Homebrew."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         found = subprocess.run(
             ["brew", "--prefix", formula], check=True, capture_output=True, text=True
@@ -127,7 +127,7 @@ def homebrew_prefix(formula):
 
 @contextlib.contextmanager
 def output_to(path):
-    """Send what this process and its children print to a file."""
+    """Redirect the output of this process and its children to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
@@ -145,7 +145,7 @@ def output_to(path):
 
 
 def works(compiler, compile_flags, link_flags):
-    """Whether the OpenMP probe compiles and links, and what the compiler said."""
+    """Return whether the OpenMP probe compiles and links, and the compiler's output."""
     with tempfile.TemporaryDirectory() as folder:
         source, said = Path(folder, "probe.c"), Path(folder, "said.txt")
         source.write_text(OPENMP_PROBE)
@@ -164,7 +164,7 @@ def works(compiler, compile_flags, link_flags):
 
 
 def openmp_flags(compiler):
-    """The first pair (compile flags, link flags) that works; empty lists for a serial build."""
+    """Return the first (compile flags, link flags) that work; empty lists for a serial build."""
     if OPENMP == "off":
         print("softreg_fast: OpenMP is switched off (SOFTREG_OPENMP=off)", file=sys.stderr)
         return [], []
@@ -183,7 +183,7 @@ def openmp_flags(compiler):
 
 @contextlib.contextmanager
 def differs_from_last_time(folder, text):
-    """Whether `text` is not what the last build that finished kept in this folder."""
+    """Return whether `text` differs from what the last complete build saved in this folder."""
     path = Path(folder, "flags.txt")
     differs = not path.exists() or path.read_text() != text
     if differs:
@@ -194,7 +194,7 @@ def differs_from_last_time(folder, text):
 
 
 class BuildKernels(build_ext):
-    """Cython to C to a module, redoing only what is out of date."""
+    """Build command: Cython to C to extension modules, redoing only what is out of date."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -205,8 +205,8 @@ class BuildKernels(build_ext):
         if not self.editable_mode:
             super().run()
             return
-        # An editable install builds in a folder that is thrown away, so it would compile
-        # everything every time.  Build in the usual place and hand over copies.
+        # An editable install builds in a temporary folder, so it would compile everything
+        # every time.  Build in the usual place and pass on copies.
         handed_over = self.build_lib
         usual = self.distribution.get_command_class("build")(self.distribution)
         usual.ensure_finalized()
@@ -231,7 +231,7 @@ class BuildKernels(build_ext):
             super().build_extensions()
 
     def translate(self):
-        """Replace every .pyx among the sources by the C that Cython makes of it."""
+        """Replace every .pyx among the sources by the C file that Cython generates."""
         import Cython
         from Cython.Build import cythonize
 
@@ -245,12 +245,12 @@ class BuildKernels(build_ext):
                 force=self.force or differs,
             )
         for header in Path(folder, "src").glob("*.h"):
-            header.unlink()  # a copy by Cython: the ones in src/ are never out of date
+            header.unlink()  # Cython's copy, which can be older than the one in src/
         for extension, module in zip(self.extensions, translated, strict=True):
             extension.sources = module.sources
 
     def flags(self):
-        """Compile flags, link flags and macros for the compiler in use."""
+        """Return compile flags, link flags and macros for the compiler in use."""
         kind = self.compiler.compiler_type
         compile_flags, link_flags = openmp_flags(self.compiler)
         compile_flags = optimisation_flags(kind) + compile_flags
@@ -266,7 +266,7 @@ HEADERS = sorted(path.as_posix() for path in Path("src").iterdir() if path.suffi
 
 
 def description():
-    """README.md for a package index, where links to other files and their pictures lead nowhere."""
+    """Return README.md for a package index, without links to local files and pictures."""
     text = Path("README.md").read_text(encoding="utf-8")
     text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", text)
     return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text)

@@ -1,7 +1,8 @@
-"""Benchmarks: kernel by kernel and solver by solver, against NumPy, SciPy and scikit-learn.
+"""Benchmarks of every kernel and solver against NumPy, SciPy and scikit-learn.
 
     python -m bench.run --help
 
-problems.py makes the data, solvers/ holds one adaptor for each contender, cases.py says what is
-compared and what is expected, timing.py measures, certificate.py judges, report.py tells.
+problems.py makes the data, solvers/ holds one adaptor for each package, cases.py lists the
+comparisons and their expected ratios, timing.py measures times, certificate.py computes gaps, and
+report.py writes the results.
 """

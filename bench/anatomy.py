@@ -1,6 +1,6 @@
-"""Our own path from inside: python -m bench.anatomy [--only PATTERN] [--markdown FILE].
+"""Costs of our own path: python -m bench.anatomy [--only PATTERN] [--markdown FILE].
 
-How often X is read, how much memory is taken beyond it, what a second thread brings, and how time
+Measures how often X is read, the memory used beyond X, the gain from a second thread, and how time
 grows with the size of X.
 """
 
@@ -42,7 +42,7 @@ Repeat it with
 
 
 def reads_of(problem):
-    """(how often X is read, the strategy, nonzeros at the last alpha) along the path."""
+    """Return (how often X is read, strategy, nonzeros at the last alpha) for the path."""
     design = Design(problem.X, problem.y)
     scaled = engines.PenaltyVectors(*design.to_engine(*Penalty().vectors(problem.X.shape[1])))
     engine = engines.make_engine(design, scaled, "auto", "auto", None, len(problem.alphas))
@@ -52,7 +52,7 @@ def reads_of(problem):
 
 
 def memory_of(problem):
-    """Bytes allocated beyond X at the worst moment."""
+    """Return the peak of the bytes allocated beyond X."""
     tracemalloc.start()
     path(problem.X, problem.y, alphas=problem.alphas)
     peak = tracemalloc.get_traced_memory()[1]
@@ -61,12 +61,12 @@ def memory_of(problem):
 
 
 def path_of(problem):
-    """Our path as a function of the number of threads."""
+    """Return a function of the number of threads that computes our path."""
     return lambda n_threads: path(problem.X, problem.y, alphas=problem.alphas, n_threads=n_threads)
 
 
 def time_of(task, n_threads):
-    """Seconds of a function of the number of threads, after a rest."""
+    """Return the seconds of `task(n_threads)`, measured after a rest."""
     with threadpool_limits(n_threads):
         time.sleep(REST_SECONDS)
         began = time.perf_counter()
@@ -75,7 +75,7 @@ def time_of(task, n_threads):
 
 
 def in_turn(first, second, most_seconds=20.0):
-    """Medians of what two timers tell in turn, and of first / second."""
+    """Call two timers in turn; return the medians of both and of first / second."""
     second()
     began, pairs = time.perf_counter(), []
     while len(pairs) < 9 and (len(pairs) < 3 or time.perf_counter() - began < most_seconds):
@@ -85,7 +85,7 @@ def in_turn(first, second, most_seconds=20.0):
 
 
 def threads_of(task, most_seconds=20.0):
-    """Median seconds with one and with two threads, and the median ratio."""
+    """Return median seconds with one and with two threads, and the median ratio."""
     return in_turn(lambda: time_of(task, 1), lambda: time_of(task, 2), most_seconds)
 
 
@@ -94,7 +94,7 @@ def size_of(X):
 
 
 def family_row(family):
-    """The texts of one family's line."""
+    """Return the cells of one family's row."""
     X, y = family.make()
     problem = grid(Problem(X, y, None), max(0.01, family.least))
     n_reads, strategy, df = reads_of(problem)
@@ -106,7 +106,7 @@ def family_row(family):
 
 
 def growth_rows():
-    """Times as samples, features or stored entries double."""
+    """Return rows of times as samples, features or stored entries double."""
     rng = np.random.default_rng(0)
     kinds = {
         "factors, p doubles": [(lambda k=k: factors(200, 2_500 * k, rng)) for k in (1, 2, 4, 8)],
@@ -133,7 +133,7 @@ def growth_row(name, problems):
 
 
 def syrk_row():
-    """A tall path beside one BLAS syrk of the same X, with two threads each."""
+    """Compare a tall path with one BLAS syrk of the same X, with two threads each."""
     X, y = next(f for f in FAMILIES if f.name.startswith("tall")).make()
     problem = grid(Problem(X, y, None), 0.01)
     ours, syrk, ratio = in_turn(
@@ -144,7 +144,7 @@ def syrk_row():
 
 
 def show(heads, rows):
-    """Print a Markdown table as its rows come; its lines."""
+    """Print a Markdown table row by row; return its lines."""
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
     print("\n".join(lines), flush=True)
     for row in rows:
@@ -154,7 +154,7 @@ def show(heads, rows):
 
 
 def main():
-    """Measure, print, and write the page's part."""
+    """Measure, print, and write this part of the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="regular expression on the families' names")
     parser.add_argument("--markdown", type=Path, help="such as docs/benchmarks.md")

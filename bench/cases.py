@@ -1,18 +1,18 @@
-"""What is compared with what, and what is expected of it."""
+"""The comparisons and the ratios expected of them."""
 
 from dataclasses import dataclass
 
-# Kernels must agree to this before they are timed (relative to the largest entry); those that
-# compute in float32 cannot, and are shown but not counted.
+# Kernels must agree to this tolerance (relative to the largest entry) before they are timed; those
+# that compute in float32 cannot, and are shown but not counted.
 AGREEMENT = 1e-10
 LOOSE_AGREEMENT = 1e-3
 
-# Solvers must bring the duality gap this low (relative to the objective at w = 0).
+# Solvers must reach this duality gap (relative to the objective at w = 0).
 GAP_TARGETS = {
     "lasso path": 1e-6,
     "weighted ridge": 1e-10,
     "accelerated gradient": 1e-6,
-    "gradient descent": None,  # all do the same steps, so they must agree like kernels
+    "gradient descent": None,  # all do the same steps, so they must agree as closely as kernels
 }
 
 HEADINGS = {
@@ -36,19 +36,19 @@ HEADINGS = {
 class Case:
     """One comparison.
 
-    `expected` is the ratio rival / ours that we want to reach, with one thread or with
-    (one, more) threads; None: shown, nothing is expected.
+    `expected` is the ratio rival / ours to be reached, with one thread or with (one, more)
+    threads; None: shown without an expectation.
     """
 
-    work: str  # a name in the tables of the adaptors
+    work: str  # its name in the tables of the adaptors
     problem: str
     rival: str
     expected: float | tuple | None
-    threaded: bool = True  # False: one thread is all that the kernel can use
+    threaded: bool = True  # False: the kernel uses one thread only
     counted: bool = True  # False: the rival computes in float32
 
     def expectation(self, n_threads):
-        """The ratio expected with that many threads, or None."""
+        """Return the ratio expected with `n_threads` threads, or None."""
         if isinstance(self.expected, tuple):
             return self.expected[n_threads > 1]
         return self.expected
@@ -58,9 +58,9 @@ def epoch(problem, rival, expected, kind="cd epoch", counted=True):
     return Case(kind, problem, rival, expected, threaded=False, counted=counted)
 
 
-# Where no figure was set, the aim is not to be slower.
+# Default expectation: not slower than the rival.
 CASES = (
-    # Short columns: most of NumPy's time is Python's.
+    # Short columns: NumPy spends most of its time in Python.
     epoch("short", "numpy", 30),
     epoch("small", "numpy", 1),
     epoch("square", "numpy", 1),

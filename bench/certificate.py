@@ -1,17 +1,17 @@
-"""The judge: duality gaps in plain NumPy, the same for every contender."""
+"""Duality gaps in plain NumPy, computed in the same way for every package."""
 
 import numpy as np
 
 
 def worst_gap(problem, W, l1, l2):
-    """Largest duality gap among the columns of W, relative to the objective at w = 0.
+    """Return the largest duality gap of the columns of W, relative to the objective at w = 0.
 
         P(w)   = 1/(2n) ||y - X w||^2 + sum_j l1_j |w_j| + l2_j/2 w_j^2
         D(k r) = k/n y.r - k^2/(2n) ||r||^2 - sum_{l2_j > 0} max(|k z_j| - l1_j, 0)^2 / (2 l2_j)
 
     with r = y - X w, z = X'r / n and the largest k <= 1 for which |k z_j| <= l1_j wherever
     l2_j = 0.  W is (n_features,) or (n_features, n_columns); l1 and l2 are numbers, vectors
-    (n_features,) or, where each column has its own, (1, n_columns).
+    (n_features,) or, for values per column, (1, n_columns).
     """
     X, y, n = problem.X, problem.y, problem.shape[0]
     W = np.asarray(W, dtype=np.float64).reshape(problem.shape[1], -1)
@@ -31,7 +31,7 @@ def worst_gap(problem, W, l1, l2):
 
 
 def difference(a, b):
-    """max |a - b| / max |b| over arrays, or over tuples of arrays."""
+    """Return max |a - b| / max |b| over arrays, or over tuples of arrays."""
     if isinstance(a, tuple):
         return max(difference(x, y) for x, y in zip(a, b, strict=True))
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)

@@ -1,11 +1,11 @@
-"""Paths and fits of several targets beside scikit-learn's MultiTaskElasticNet.
+"""Compare paths and fits of several targets with scikit-learn's MultiTaskElasticNet.
 
     python -m bench.multi_task --help
 
-Seconds of processor time on one thread, the smallest of several rounds, both packages in turn in
-one process. Scikit-learn is asked for its default tolerance and for a tight one; ours always goes
-on to rounding level. The gap is the largest on the path, relative to the loss at W = 0, as
-computed here in NumPy, the same for both.
+Times are seconds of processor time on one thread, the smallest of several rounds, with both
+packages in turn in one process. Scikit-learn runs with its default tolerance and with a tight one;
+ours always continues to rounding level. The gap is the largest on the path, relative to the loss
+at W = 0, computed here in NumPy in the same way for both.
 """
 
 import argparse
@@ -25,18 +25,18 @@ from bench.report import cpu_model, seconds
 
 DEFAULT_TOL, TIGHT_TOL = 1e-4, 1e-8
 
-# A rival's tight fit is not begun where the loose one took longer than this.
+# The tight fit of a rival is skipped if its loose one took longer than this.
 MOST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """X (n, p) with columns of the given correlation with their neighbours, Y (n, n_tasks)."""
+    """A problem: X (n, p) with the given correlation of neighbouring columns, Y (n, n_tasks)."""
 
     n: int
     p: int
     n_tasks: int
-    alphas: tuple = (1.0, 1e-2, 30)  # the largest, the smallest, in units of alpha_max; how many
+    alphas: tuple = (1.0, 1e-2, 30)  # largest and smallest, in units of alpha_max; number of alphas
     l1_ratio: float = 1.0
     correlation: float = 0.0
     n_active: int = 10
@@ -44,7 +44,7 @@ class Case:
 
     @property
     def name(self):
-        """What the table calls it."""
+        """Name in the table."""
         _, low, count = self.alphas
         what = f"{count} alphas to {low:g}" if count > 1 else f"alpha {low:g}"
         extras = [what, f"l1_ratio {self.l1_ratio:g}"]
@@ -53,7 +53,7 @@ class Case:
         return f"{self.n} x {self.p} x {self.n_tasks}, {', '.join(extras)}"
 
     def make(self):
-        """X in Fortran order, Y, and the grid in falling order."""
+        """Return X in Fortran order, Y, and the grid in falling order."""
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.n, self.p))
         for j in range(1, self.p) if self.correlation else ():
@@ -97,7 +97,7 @@ CASES = (
 
 
 def ours(X, Y, case, grid, tol):
-    """(n_alphas, n_features, n_tasks)"""
+    """Return our coefficients, (n_alphas, n_features, n_tasks)."""
     if len(grid) == 1:
         model = softreg_fast.MultiTaskElasticNet(
             grid[0], l1_ratio=case.l1_ratio, tol=tol, max_iter=None, n_threads=1
@@ -110,7 +110,7 @@ def ours(X, Y, case, grid, tol):
 
 
 def theirs(X, Y, case, grid, tol):
-    """The same by scikit-learn."""
+    """Return scikit-learn's coefficients, (n_alphas, n_features, n_tasks)."""
     if len(grid) == 1:
         model = MultiTaskElasticNet(grid[0], l1_ratio=case.l1_ratio, tol=tol, max_iter=100_000)
         return model.fit(X, Y).coef_.T[np.newaxis]
@@ -119,7 +119,7 @@ def theirs(X, Y, case, grid, tol):
 
 
 def worst_gap(X, Y, case, grid, coefs):
-    """The largest duality gap on the path, relative to the loss at W = 0."""
+    """Return the largest duality gap on the path, relative to the loss at W = 0."""
     X, Y, n = X.astype(np.float64), Y.astype(np.float64), len(X)
     worst = 0.0
     for alpha, W in zip(grid, coefs, strict=True):
@@ -135,7 +135,7 @@ def worst_gap(X, Y, case, grid, coefs):
 
 
 def clocked(way, *given):
-    """(seconds of processor time of a call, what it returned); small work is repeated."""
+    """Return (seconds of processor time of a call, its result); short calls are repeated."""
     count, began = 0, time.process_time()
     while count == 0 or time.process_time() - began < 0.02:
         result = way(*given)
@@ -144,7 +144,7 @@ def clocked(way, *given):
 
 
 def measure(case, rounds):
-    """{tol: {package: (least seconds, gap)}}"""
+    """Return {tol: {package: (least seconds, gap)}}."""
     X, Y, grid = case.make()
     tols = (DEFAULT_TOL,) if case.dtype == np.float32 else (DEFAULT_TOL, TIGHT_TOL)
     found = {tol: {} for tol in tols}
@@ -161,7 +161,7 @@ def measure(case, rounds):
 
 
 def row(case, found):
-    """One line of the table."""
+    """Return one row of the table."""
     cells = [case.name]
     for by_package in found.values():
         (mine, my_gap), (taken, gap) = by_package[ours], by_package[theirs]

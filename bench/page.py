@@ -1,11 +1,11 @@
-"""docs/benchmarks.md: each program writes its own part and leaves the others' alone."""
+"""Writer of docs/benchmarks.md: each program replaces its own part and keeps the others."""
 
 HEAD = "# Benchmarks\n\nEach part of this page was written by the program that measured it.\n"
 PARTS = ("peers", "cv", "anatomy", "kernels")
 
 
 def write_part(path, part, text):
-    """Replace one part of the page, or make the page."""
+    """Replace one part of the page; create the page if it does not exist."""
     page = path.read_text(encoding="utf-8") if path.exists() else ""
     texts = {name: _between(page, name) for name in PARTS}
     texts[part] = text.strip()

@@ -1,4 +1,4 @@
-"""Named problems: dense and text-like matrices, made from a seed, in three sizes."""
+"""Named problems: dense and text-like matrices, generated from a seed, in three sizes."""
 
 import zlib
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A matrix with a target, and whatever the contenders must agree on.
+    """A matrix, a target, and everything else that all packages must share.
 
     minimise over w   1/(2n) ||y - X w||^2 + alpha ||w||_1,  or  + 1/2 sum_j l2_j w_j^2
 
@@ -22,7 +22,7 @@ class Problem:
     name: str
     X: np.ndarray | sp.csc_array
     y: np.ndarray
-    exact: bool = True  # False: rivals compute in the type of X
+    exact: bool = True  # False: rivals compute in the dtype of X
 
     @property
     def is_sparse(self):
@@ -34,7 +34,7 @@ class Problem:
 
     @property
     def layout(self):
-        """Such as "500 x 20,000 float64" or "20,000 x 50,000 float32, 1.7M stored"."""
+        """Shape and dtype, as "500 x 20,000 float64" or "20,000 x 50,000 float32, 1.7M stored"."""
         n, p = self.shape
         text = f"{n:,} x {p:,} {self.X.dtype}"
         if self.is_sparse:
@@ -43,15 +43,15 @@ class Problem:
         return text
 
     def in_own_type(self):
-        """The same, but rivals get X and y in the type of X and compute in it."""
+        """Return a copy whose rivals get X and y in the dtype of X and compute in it."""
         return replace(self, exact=False)
 
     @cached_property
     def rival_X(self):
-        """What rivals compute with: float64, so that everybody's accuracy is the same."""
+        """X for rivals: float64, so that all packages compute with the same precision."""
         if self.X.dtype == np.float64 or not self.exact:
             return self.X
-        return self.X.astype(np.float64)  # keeps the order
+        return self.X.astype(np.float64)  # keeps the memory order
 
     @cached_property
     def rival_y(self):
@@ -59,7 +59,7 @@ class Problem:
 
     @cached_property
     def residual(self):
-        """A vector like a residual, (n,), of mean 0."""
+        """A residual-like vector (n,) of mean 0."""
         r = self._rng("residual").standard_normal(self.shape[0])
         return r - r.mean()
 
@@ -76,18 +76,18 @@ class Problem:
 
     @cached_property
     def alphas(self):
-        """A path of 50 from the smallest alpha with w = 0 down to a thirtieth of it."""
+        """A grid of 50 alphas from the smallest with w = 0 down to a thirtieth of it."""
         largest = np.max(np.abs(self.X.T @ self.y)) / self.shape[0]
         return np.geomspace(largest, largest / 30, 50)
 
     @property
     def alpha(self):
-        """One alpha with a good part of the coefficients not 0."""
+        """An alpha at which a large part of the coefficients is not 0."""
         return self.alphas[0] / 20
 
     @cached_property
     def l2(self):
-        """L2 weights (p,) that differ, about a tenth of the mean curvature."""
+        """Unequal L2 weights (p,), about a tenth of the mean curvature."""
         curvature = self.moments[1] ** 2 / self.shape[0]
         return 0.1 * curvature.mean() * self._rng("l2").uniform(0.5, 2.0, self.shape[1])
 
@@ -101,7 +101,7 @@ class Problem:
 
     @cached_property
     def learning_rate(self):
-        """A step below 1 / the largest eigenvalue of X'X/n + diag(l2)."""
+        """A step length below 1 / the largest eigenvalue of X'X/n + diag(l2)."""
         X, n = self.rival_X, self.shape[0]
         w = self._rng("power").standard_normal(self.shape[1])
         largest = 0.0
@@ -113,7 +113,7 @@ class Problem:
 
     @cached_property
     def gram(self):
-        """X'X in Fortran order and X'y, for the solvers that start from them."""
+        """X'X in Fortran order and X'y, for solvers that take these as input."""
         X = self.rival_X
         return np.asfortranarray(X.T @ X), X.T @ self.rival_y
 
@@ -122,7 +122,7 @@ class Problem:
 
 
 def dense(n, p, rng):
-    """Columns of different scale that share five factors; ten of them carry the signal."""
+    """Return columns of different scale that share five factors; ten carry the signal."""
     X = np.empty((n, p), order="F")
     factors = rng.standard_normal((n, 5))
     for start in range(0, p, 256):
@@ -139,9 +139,9 @@ def dense(n, p, rng):
 
 
 def text(n, p, words, rng):
-    """Documents of `words` words that follow Zipf's law: 1 + log(count), rows of unit length.
+    """Return documents of `words` words by Zipf's law: 1 + log(count), rows of unit length.
 
-    Words that never occur are left out, so there may be fewer than p columns.
+    Words that never occur are dropped, so there may be fewer than p columns.
     """
     frequency = 1.0 / np.arange(1, p + 1)
     heights = np.cumsum(rng.permutation(frequency))
@@ -164,7 +164,7 @@ def text(n, p, words, rng):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a problem, and its size in each set of sizes."""
+    """A generator of a problem, and its size in each set of sizes."""
 
     make: Callable
     full: tuple
@@ -181,10 +181,10 @@ RECIPES = {
     "square": Recipe(dense, (3_000, 3_000), (1_000, 1_000), (25, 25)),
     "tall": Recipe(dense, (100_000, 100), (20_000, 50), (200, 10)),
     "text": Recipe(text, (20_000, 50_000, 100), (3_000, 8_000, 50), (60, 80, 10)),
-    # few enough columns for their whole Gram matrix
+    # few enough columns for the full Gram matrix
     "columns": Recipe(dense, (5_000, 800), (2_000, 200), (40, 12)),
     "words": Recipe(text, (20_000, 1_500, 60), (3_000, 400, 30), (60, 30, 8)),
-    # for whole solutions
+    # for complete solutions
     "genes": Recipe(dense, (200, 4_000), (100, 1_000), (15, 40)),
     "survey": Recipe(dense, (20_000, 200), (3_000, 60), (80, 12)),
     "reviews": Recipe(text, (5_000, 20_000, 50), (1_000, 3_000, 30), (60, 80, 10)),
@@ -195,7 +195,7 @@ SIZES = ("full", "quick", "tiny")
 
 @cache
 def problem(name, size):
-    """The problem of that name; "wide float32" is "wide" with X rounded to float32."""
+    """Return the named problem; "wide float32" is "wide" with X rounded to float32."""
     base, _, dtype = name.partition(" ")
     if dtype:
         origin = problem(base, size)

@@ -1,4 +1,4 @@
-"""The results as text, JSON, a plot and Markdown."""
+"""Benchmark results as text, JSON, a plot and Markdown."""
 
 import datetime
 import json
@@ -30,7 +30,7 @@ COLUMNS = (
     "accuracy",
 )
 
-# What the times are times of.
+# The unit of work that each time refers to.
 UNITS = {
     "cd epoch": "an epoch",
     "cd epoch, centred": "an epoch",
@@ -39,7 +39,7 @@ UNITS = {
     "lasso path": "a path",
 }
 
-# A load above this before the first measurement comes from something else.
+# A load above this before the first measurement is due to other processes.
 BUSY = 0.7
 
 MET, MISSED, SHOWN = "#1b7837", "#b2182b", "#878787"
@@ -97,7 +97,7 @@ JSON and the plot go to `build/bench/`. Nothing else should run on the machine m
 
 
 def environment(command, threads):
-    """Machine, versions and command: all that a figure depends on besides the code."""
+    """Return machine, versions and command: what the figures depend on besides the code."""
     ours = config()
     blas = [
         f"{info['internal_api']} {info['version']} ({info.get('architecture', 'unknown')}, "
@@ -122,12 +122,12 @@ def environment(command, threads):
 
 
 def load():
-    """How many processes wanted a core during the last minute, where the system counts them."""
+    """Return the load average over the last minute, where the system provides it."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def cpu_model():
-    """What the processor calls itself."""
+    """Return the model name of the processor."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -152,7 +152,7 @@ def system():
 
 
 def described(about):
-    """(name, text) of the entries of the environment."""
+    """Return (name, text) for each entry of the environment."""
     for name, value in about.items():
         if isinstance(value, list):
             value = ", ".join(map(str, value))
@@ -160,7 +160,7 @@ def described(about):
 
 
 def busy(about):
-    """Whether something else was running."""
+    """Return whether other processes were running."""
     return (about["load at the start"] or 0.0) > BUSY
 
 
@@ -173,14 +173,14 @@ def print_environment(about):
 
 
 def heading(work):
-    """Such as "X'r, seconds a call", with the target where there is one."""
+    """Return a heading such as "X'r, seconds a call", with the target if there is one."""
     text = f"{HEADINGS[work]} (time of {UNITS.get(work, 'a call')}"
     target = GAP_TARGETS.get(work)
     return text + (f", gap at most {target:.0e})" if target else ")")
 
 
 def cells(row):
-    """The texts of one row, as in COLUMNS."""
+    """Return the cells of one row, in the order of COLUMNS."""
     expected = "" if row.expected is None else f"{row.expected:g}"
     start = (f"{row.problem} ({row.layout})", row.rival, str(row.n_threads))
     if row.refusal:
@@ -193,7 +193,7 @@ def cells(row):
 
 
 def verdict(row):
-    """met, missed, or why neither."""
+    """Return "met", "missed", or why it is neither."""
     if not row.counted:
         return "not counted"
     if row.met is None:
@@ -211,7 +211,7 @@ def accuracy(row):
 
 
 def seconds(value):
-    """Three digits with a fitting unit."""
+    """Format a time with three digits and a suitable unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if value >= size:
             return f"{shortened(value / size)} {unit}"
@@ -219,12 +219,12 @@ def seconds(value):
 
 
 def shortened(value):
-    """Three digits, without an exponent."""
+    """Format a number with three digits, without an exponent."""
     return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"
 
 
 class Table:
-    """Prints rows as they come, with a heading before each kind of work."""
+    """Printer of rows as they are measured, with a heading before each kind of work."""
 
     WIDTHS = (-46, -17, 7, 8, 8, 6, 14, 8, -11, -16)
 
@@ -247,7 +247,7 @@ class Table:
 
 
 def summary(rows):
-    """Lines: how many expectations were met, which were not, what was not timed."""
+    """Return lines: the number of expectations met, those missed, and what was not timed."""
     judged = [row for row in rows if row.expected is not None and not row.refusal]
     missed = [row for row in judged if not row.met]
     yield f"{len(judged) - len(missed)} of {len(judged)} expectations met."
@@ -277,7 +277,7 @@ def write_json(path, about, rows):
 
 
 def write_markdown(path, about, rows):
-    """The kernels' part of the page: how it is measured, where, and every row."""
+    """Write the kernels' part of the page: the method, the machine, and every row."""
     few, many = EPOCHS
     pairs = max((row.duel.pairs for row in rows if row.duel), default=0)
     start = INTRODUCTION.format(pairs=pairs, few=few, many=many)
@@ -293,7 +293,7 @@ def write_markdown(path, about, rows):
 
 
 def machine(about):
-    """Lines of a table of what the figures depend on besides the code."""
+    """Return the lines of a table of what the figures depend on besides the code."""
     lines = ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in described(about))]
     if busy(about):
         lines += ["", "Other programs were running: figures with several threads mean little."]
@@ -301,7 +301,7 @@ def machine(about):
 
 
 def write_plot(path, about, rows):
-    """One line for each comparison, its ratios on a log axis; False without matplotlib."""
+    """Plot each comparison's ratios on a log axis; return False without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -345,7 +345,7 @@ def write_plot(path, about, rows):
 
 
 def draw_row(axes, y, row):
-    """A marker with whiskers over the quartiles, and a bar where the expectation lies."""
+    """Draw a marker with whiskers at the quartiles, and a bar at the expectation."""
     colour = SHOWN if row.met is None else MET if row.met else MISSED
     marker = "o" if row.n_threads == 1 else "D"
     duel = row.duel

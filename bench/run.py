@@ -23,13 +23,13 @@ from bench.timing import REST_SECONDS, Duel, compare
 
 RIVALS = {"numpy": numpy, "scipy": scipy, "sklearn": sklearn}
 
-# A row ends after this long, with at least three pairs.
+# Time limit of a row, which has at least three pairs.
 MOST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison with one number of threads, and what came of it."""
+    """One comparison with one number of threads, and its results."""
 
     work: str
     problem: str
@@ -38,21 +38,21 @@ class Row:
     n_threads: int
     expected: float | None
     counted: bool
-    difference: float | None = None  # between the answers of two kernels
-    gaps: tuple | None = None  # of our solution and the rival's
+    difference: float | None = None  # of the two kernels' results
+    gaps: tuple | None = None  # duality gaps of our solution and the rival's
     duel: Duel | None = None
-    refusal: str = ""  # why it was not timed
+    refusal: str = ""  # the reason, if it was not timed
 
     @property
     def met(self):
-        """Whether the median ratio reaches what is expected; None if nothing is."""
+        """Whether the median ratio reaches the expected one; None without an expectation."""
         if self.refusal:
             return False
         return None if self.expected is None else self.duel.ratio >= self.expected
 
 
 def measure(case, size, n_threads, pairs):
-    """The Row of one case."""
+    """Measure one case and return its Row."""
     data = problem(case.problem, size)
     row = {
         "work": case.work,
@@ -74,7 +74,7 @@ def measure(case, size, n_threads, pairs):
 
 
 def measure_kernel(case, data, n_threads, pairs):
-    """Difference of the answers and, if it is small enough, the times."""
+    """Return the difference of the results and, if it is small enough, the times."""
     mine = ours.KERNELS[case.work](data, n_threads)
     rival_data = data if case.counted else data.in_own_type()
     other = RIVALS[case.rival].KERNELS[case.work](rival_data, n_threads)
@@ -85,7 +85,7 @@ def measure_kernel(case, data, n_threads, pairs):
 
 
 def measure_solver(case, size, n_threads, pairs):
-    """The gaps that both reach with the loosest tolerance that will do, and the times."""
+    """Return both gaps at the loosest tolerance that meets the target, and the times."""
     data, target = problem(case.problem, size), GAP_TARGETS[case.work]
     places = [(adaptor, case.work, case.problem, size) for adaptor in (ours, RIVALS[case.rival])]
     (my_tol, my_gap, mine), (its_tol, its_gap, its) = (loosest(*place) for place in places)
@@ -104,13 +104,13 @@ def measure_solver(case, size, n_threads, pairs):
 
 
 def timed(solver, tol):
-    """The Task of running a solver with that tolerance."""
+    """Return the Task of running a solver with the tolerance `tol`."""
     return Task(None, lambda: solver.run(tol))
 
 
 @cache
 def loosest(adaptor, work, name, size):
-    """(tolerance, gap, coefficients) for the loosest tolerance whose gap meets the target."""
+    """Return (tolerance, gap, coefficients) of the loosest tolerance that meets the target."""
     data, target = problem(name, size), GAP_TARGETS[work]
     l1, l2 = 0.0, data.l2
     if work == "lasso path":
@@ -125,16 +125,16 @@ def loosest(adaptor, work, name, size):
 
 
 def race(mine, other, n_threads, pairs):
-    """Both timed in turn, with a rest in between where threads of BLAS may go on spinning."""
+    """Time both in turn, with a rest in between if BLAS threads may still be spinning."""
     time.sleep(REST_SECONDS)
     return compare(mine, other, pairs, REST_SECONDS if n_threads > 1 else 0.0, MOST_SECONDS)
 
 
 def run(cases, size, threads, pairs, tell):
-    """Measure all; `tell(row)` is called after each."""
+    """Measure all cases; call `tell(row)` after each."""
     rows = []
     with warnings.catch_warnings():
-        # scikit-learn's kernels complain when they are stopped after a few epochs
+        # scikit-learn's kernels warn when they are stopped after a few epochs
         warnings.simplefilter("ignore", ConvergenceWarning)
         for case, n_threads in cases_with_threads(cases, threads):
             row = measure(case, size, n_threads, pairs)
@@ -144,7 +144,7 @@ def run(cases, size, threads, pairs, tell):
 
 
 def cases_with_threads(cases, threads):
-    """Every case with every number of threads that it can use."""
+    """Return every case with every number of threads that it can use."""
     for case in cases:
         for n_threads in threads if case.threaded else threads[:1]:
             yield case, n_threads

@@ -1,4 +1,4 @@
-"""Timing two contenders against each other: in turn, often enough, with the spread."""
+"""Paired timing of two tasks: in turn, with enough repetitions, with quartiles."""
 
 import math
 import time
@@ -7,11 +7,11 @@ from itertools import repeat
 
 import numpy as np
 
-# A sample shorter than this says more about the clock and the scheduler than about the work.
+# Samples shorter than this are dominated by the clock and the scheduler.
 LEAST_SECONDS = 0.02
 
-# OpenBLAS keeps an idle thread spinning for about a tenth of a second, which takes a core away
-# from whoever is measured next.
+# OpenBLAS keeps idle threads spinning for about a tenth of a second, which takes a core away from
+# the next measurement.
 REST_SECONDS = 0.13
 
 FEWEST_PAIRS = 3
@@ -19,7 +19,7 @@ FEWEST_PAIRS = 3
 
 @dataclass(frozen=True)
 class Duel:
-    """Medians of what both took, in seconds, and the ratio rival / ours with its quartiles."""
+    """Median times of both in seconds, and the ratio rival / ours with its quartiles."""
 
     ours: float
     rival: float
@@ -30,7 +30,7 @@ class Duel:
 
 
 def compare(ours, rival, pairs, rest, most_seconds):
-    """Time two tasks in turn, A B A B ...: up to `pairs` times, or as long as time allows."""
+    """Time two tasks in turn, A B A B ...: up to `pairs` times within `most_seconds`."""
     samplers = sampler(ours), sampler(rival)
     taken = []
     began = time.perf_counter()
@@ -49,10 +49,10 @@ def compare(ours, rival, pairs, rest, most_seconds):
 
 
 def sampler(task):
-    """A function that times the task once more: seconds for one unit of its work.
+    """Return a function that takes one sample of the task: seconds for one unit of its work.
 
-    The work is repeated until a sample lasts long enough.  What the task names as its base is
-    timed in turn with the work and taken off.
+    The work is repeated until a sample is long enough.  The base of the task is timed in turn
+    with the work and subtracted.
     """
     inner = 1
     while (seconds := clock(task.work, inner)) < LEAST_SECONDS:
@@ -61,7 +61,7 @@ def sampler(task):
         return lambda: clock(task.work, inner) / (inner * task.units)
 
     def sample():
-        # Noise can make the difference vanish; then a hundredth of the work is as good a guess.
+        # Noise can make the difference vanish; then assume a hundredth of the work.
         work = clock(task.work, inner)
         return max(work - clock(task.base, inner), 0.01 * work) / (inner * task.units)
 
@@ -69,7 +69,7 @@ def sampler(task):
 
 
 def clock(function, count=1):
-    """Seconds for `count` calls."""
+    """Return the seconds for `count` calls."""
     began = time.perf_counter()
     for _ in repeat(None, count):
         function()

@@ -1,4 +1,4 @@
-"""Choose alpha by cross-validation, look at the choice, and draw it.
+"""Choose alpha by cross-validation, print the chosen model, and draw it.
 
 python examples/choose_alpha.py [FILE.png]      (drawing needs matplotlib)
 """
@@ -12,19 +12,19 @@ import softreg_fast as sf
 
 
 def make_data():
-    """The diabetes data with all squares and products, 65 features."""
+    """Return the diabetes data with all squares and products, 65 features."""
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     products = PolynomialFeatures(2, include_bias=False).set_output(transform="pandas")
     return products.fit_transform(X), y
 
 
 def search(X, y):
-    """Ten folds; the 1-SE rule prefers the smaller of models that are about equally good."""
+    """Cross-validate on ten folds; the 1-SE rule prefers a smaller model of similar error."""
     return sf.LassoCV(cv=10, rule="1se", eps=0.01, standardize=True).fit(X, y)
 
 
 def draw(model, file):
-    """Paths and errors side by side."""
+    """Draw paths and errors side by side."""
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11.0, 4.2), layout="constrained")
@@ -35,7 +35,7 @@ def draw(model, file):
 
 
 def main(picture=None):
-    """Print the choice and what it holds; draw it if a file is named."""
+    """Print the chosen model; draw it if a file is given."""
     model = search(*make_data())
     found = model.cv_path_
     print(found)

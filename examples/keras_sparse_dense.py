@@ -1,4 +1,4 @@
-"""A small Keras network that finds out by itself which inputs and units it needs.
+"""Train a small Keras network that selects the inputs and units it needs.
 
 1000 samples of 10 inputs, of which 3 matter. Dense(64, relu), Dense(1), Adam, 100 epochs, batches
 of 32, mean squared error; and three lines changed, marked with ***, which make unused inputs and
@@ -22,21 +22,21 @@ STRENGTH = 0.01
 
 
 def make_data(rng):
-    """Ten inputs; the target is a bent function of the first three."""
+    """Return ten inputs and a target that is a nonlinear function of the first three."""
     X = rng.standard_normal((1000, 10))
     y = X[:, 0] - 2.0 * X[:, 1] + np.maximum(X[:, 2], 0.0)
     return X, (y + 0.1 * rng.standard_normal(1000))[:, None]
 
 
 def train(strength):
-    """The trained model, its error on new data, and the zeros after every epoch."""
+    """Return the trained model, its error on new data, and the zeros after every epoch."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     X, y = make_data(rng)
     new_X, new_y = make_data(rng)
     columns = GroupLasso(strength=strength, groups="inputs")  # *** all weights of an input together
     hidden = keras.layers.Dense(64, activation="relu", kernel_regularizer=columns)  # ***
-    output = keras.layers.Dense(1, kernel_regularizer=columns)  # *** whose inputs are hidden units
+    output = keras.layers.Dense(1, kernel_regularizer=columns)  # *** inputs: hidden units
     model = keras.Sequential([keras.Input((10,)), hidden, output])
     model.compile(ProxAdam(3e-3, start=100), loss="mse")  # *** instead of Adam(3e-3)
     monitor = SparsityMonitor()
@@ -46,7 +46,7 @@ def train(strength):
 
 
 def main():
-    """Dense and sparse, each as `train` returns it."""
+    """Train a dense and a sparse network; return both results of `train`."""
     made = []
     for strength in (0.0, STRENGTH):
         model, error, zeros = train(strength)

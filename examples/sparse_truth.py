@@ -1,14 +1,14 @@
-"""Sparse regularisation: finding the 10 features out of 1000 that matter.
+"""Sparse regularisation: find the 10 relevant features among 1000.
 
     J(w, b) = 1/(2m) sum_i (x_i . w + b - y_i)^2  +  lambda sum_j |w_j|
 
 The absolute value in the penalty sets most coefficients to exactly 0. Here the truth is known: the
-target is made from 10 features, with 200 samples to find them in. The script
+target is made from 10 features, and there are 200 samples to find them with. The script
 
     1. fits a path of models, from the strongest penalty to weaker ones;
     2. picks the model that predicts fresh samples best;
     3. removes the shrinkage: it fits the features of that model again, each penalised less the
-       larger it came out, which keeps the large coefficients and drops the chance findings;
+       larger its coefficient was, which keeps large coefficients and drops chance findings;
     4. compares the support (the coefficients that are not 0) with the truth.
 
 Run it:  python examples/sparse_truth.py
@@ -22,7 +22,7 @@ SAMPLES, FEATURES, TRUE_FEATURES = 200, 1000, 10
 
 
 def make_data(seed=0):
-    """Independent features, 10 of which make the target; and as many samples to validate with."""
+    """Return independent features with 10 in the target; also a validation set of equal size."""
     rng = np.random.default_rng(seed)
     w = np.zeros(FEATURES)
     support = rng.choice(FEATURES, TRUE_FEATURES, replace=False)
@@ -35,11 +35,11 @@ def make_data(seed=0):
 def main():
     (X, y), (X_fresh, y_fresh), truth = make_data()
 
-    # 1. A hundred values of lambda, each fit started from the one before.
+    # 1. A hundred values of lambda, each fit with a warm start from the previous one.
     fits = path(X, y)
     print(fits.table(rows=8), "\n")
 
-    # 2. The error on samples that no model has seen.
+    # 2. The error on validation samples, which no fit has used.
     errors = np.mean((fits.predict(X_fresh) - y_fresh[:, None]) ** 2, axis=0)
     first = fits[int(np.argmin(errors))]
     print(f"best on fresh samples: {first}")
@@ -50,7 +50,7 @@ def main():
     final = solve(X, y, alpha=first.alpha, l1_weights=weights)
     print(f"fitted again:          {final}\n")
 
-    # 4. What was found, the truth, and how sure we are that this is the minimum.
+    # 4. The support found, the true one, and the certificate of the minimum.
     print(f"{'feature':>7}  {'truth':>7}  {'found':>7}")
     for j in np.flatnonzero((truth != 0) | (final.coef != 0)):
         print(f"{j:>7}  {truth[j]:>7.3f}  {final.coef[j]:>7.3f}")

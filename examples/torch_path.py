@@ -1,7 +1,7 @@
-"""From a dense network to a sparse one, strength by strength; which of them to take, what is left.
+"""Fit a path of networks from dense to sparse, choose one, and report what is left of it.
 
-Handwritten digits (scikit-learn): 1000 images to train with, 400 to choose the strength by, the
-other 397 to see how good the choice is.
+Handwritten digits (scikit-learn): 1000 images for training, 400 for choosing the strength, and the
+other 397 for testing the choice.
 
 Run it:  python examples/torch_path.py [FOLDER for pictures]
          (PyTorch: pip install softreg_fast[torch]; pictures need matplotlib)
@@ -21,7 +21,7 @@ STRENGTHS = [0.0, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2]
 
 
 def make_data():
-    """(images, digits) for training, validation and test."""
+    """Return (images, digits) for training, validation and test."""
     X, y = load_digits(return_X_y=True)
     X, y = torch.tensor(X / 16.0, dtype=torch.float32), torch.tensor(y)
     order = torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
@@ -29,7 +29,7 @@ def make_data():
 
 
 def make_model():
-    """64 pixels, two hidden layers, 10 digits."""
+    """Return a network from 64 pixels through two hidden layers to 10 digits."""
     return torch.nn.Sequential(
         torch.nn.Linear(64, 100),
         torch.nn.ReLU(),
@@ -40,14 +40,14 @@ def make_model():
 
 
 def accuracy(model, X, y):
-    """The part of digits that are read right, and its standard error."""
+    """Return the fraction of digits classified correctly and its standard error."""
     with torch.no_grad():
         share = float((model(X).argmax(1) == y).double().mean())
     return share, (share * (1.0 - share) / len(y)) ** 0.5
 
 
 def search(training, validation):
-    """The path: everything that training wants is in `train`."""
+    """Compute the path; the function `train` holds the whole training loop."""
     X, y = training
     n_steps = EPOCHS * len(X) // BATCH
 
@@ -66,7 +66,7 @@ def search(training, validation):
 
 
 def draw(found, what, folder):
-    """The path and the report."""
+    """Draw the path and the report."""
     for name, picture in (("network_path", found.plot()), ("network_report", what.plot())):
         file = Path(folder) / f"{name}.png"
         picture.figure_.savefig(file, dpi=110)
@@ -74,7 +74,7 @@ def draw(found, what, folder):
 
 
 def main(folder=None):
-    """Print the path and what is left at the strength that is chosen."""
+    """Print the path and what is left of the network at the chosen strength."""
     torch.manual_seed(0)
     training, validation, test = make_data()
     found = search(training, validation)

@@ -1,4 +1,4 @@
-"""A small PyTorch network that finds out by itself which inputs and units it needs.
+"""Train a small PyTorch network that selects the inputs and units it needs.
 
 1000 samples of 10 inputs, of which 3 matter. Dense(64, relu), Dense(1), Adam, 100 epochs, batches
 of 32, mean squared error; and four lines more, marked with ***, which make unused inputs and units
@@ -17,14 +17,14 @@ STRENGTH = 0.006
 
 
 def make_data():
-    """Ten inputs; the target is a bent function of the first three."""
+    """Return ten inputs and a target that is a nonlinear function of the first three."""
     X = torch.randn(1000, 10)
     y = X[:, 0] - 2.0 * X[:, 1] + torch.relu(X[:, 2])
     return X, (y + 0.1 * torch.randn(1000))[:, None]
 
 
 def train(strength):
-    """The trained model, and its error on new data."""
+    """Return the trained model and its error on new data."""
     torch.manual_seed(0)
     X, y = make_data()
     new_X, new_y = make_data()

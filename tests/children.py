@@ -1,4 +1,4 @@
-"""Scripts in processes of their own, for what could hang, crash or disturb other tests.
+"""Helpers for tests in separate processes, which could hang, crash or disturb other tests.
 
 A test file calls `run_script(__file__, name)`, which runs it as a program, and ends with
 
@@ -22,7 +22,7 @@ import scipy.sparse as sp
 
 
 def run_script(file, name, *arguments, timeout=60, **environment):
-    """What script_NAME of a test file prints last, as JSON."""
+    """Run script_NAME of a test file; return the JSON that it prints last."""
     command = [sys.executable, file, name, str(timeout - 5), *map(str, arguments)]
     done = subprocess.run(
         command,
@@ -37,7 +37,7 @@ def run_script(file, name, *arguments, timeout=60, **environment):
 
 
 def main(names):
-    """Run the script that the command line names; should it hang: say where, and fail."""
+    """Run the script named on the command line; if it hangs, print the stack and fail."""
     script, longest, *rest = sys.argv[1:]
     faulthandler.enable()
     faulthandler.dump_traceback_later(float(longest), exit=True)
@@ -46,7 +46,7 @@ def main(names):
 
 
 def make(n, p, seed=0, correlation=0.0):
-    """Columns in Fortran order, neighbours alike, and a target that some of them make."""
+    """Return correlated columns in Fortran order, and a target that depends on some of them."""
     rng = np.random.default_rng(seed)
     X = rng.random((p, n)).T - 0.5
     if correlation:
@@ -57,7 +57,7 @@ def make(n, p, seed=0, correlation=0.0):
 
 
 def make_sparse(n, p, per_column=20, seed=0):
-    """The same with about so many entries in every column, as CSC."""
+    """Return the like as CSC with about `per_column` entries in every column."""
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, n, p * per_column)
     columns = np.repeat(np.arange(p), per_column)
@@ -66,35 +66,35 @@ def make_sparse(n, p, per_column=20, seed=0):
 
 
 def digest(fit):
-    """Every bit of a result."""
+    """Return a digest of every bit of a result."""
     values = (fit.coef, fit.intercept, fit.gap) if hasattr(fit, "coef") else (fit,)
     return b"".join(np.asarray(value).tobytes() for value in values)
 
 
 def resident():
-    """Resident memory of this process in MiB."""
+    """Return the resident memory of this process in MiB."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
 
 
 def forget_the_peak():
-    """Let `peak_resident` begin again with what is in use now: that, in MiB."""
+    """Reset `peak_resident` to the memory in use now; return that, in MiB."""
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
     return resident()
 
 
 def peak_resident():
-    """Peak resident memory of this process in MiB since that was forgotten.
+    """Return the peak resident memory of this process in MiB since `forget_the_peak`.
 
-    (getrusage would count what the parent had before this program began in its place.)
+    (getrusage would include the parent's memory before exec.)
     """
     with open("/proc/self/status") as file:
         (line,) = (line for line in file if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
-# A process of its own: a call that holds the GIL would hold up a thread that sends the signal.
+# A separate process: a call that holds the GIL would block a thread that sends the signal.
 SENDER = """
 import os, sys, time
 print("ready", flush=True)
@@ -105,12 +105,12 @@ os.kill(int(sys.argv[1]), 2)
 
 
 def latency_of(call, delay):
-    """Seconds from SIGINT, sent so long into endless repetitions of a call, to the error."""
+    """Return the seconds from SIGINT, `delay` into endless repetitions of a call, to the error."""
     command = [sys.executable, "-S", "-c", SENDER, str(os.getpid()), str(delay)]
     pipe = subprocess.PIPE
     try:
         sender = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-        sender.stdout.readline()  # which the signal may end, too
+        sender.stdout.readline()  # the signal may interrupt this, too
         while True:
             call()
     except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def latency_of(call, delay):
 
 
 def in_child(work, limit=10):
-    """Whether work() is true in a child made by fork(), or "hangs" after so many seconds."""
+    """Return whether work() is true in a forked child, or "hangs" after `limit` seconds."""
     pid = os.fork()
     if pid == 0:
         status = 2

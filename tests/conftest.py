@@ -1,6 +1,6 @@
 """Seeds, threads and hypothesis profiles for every test.
 
-SOFTREG_TEST_SEED (default 0) chooses the random data; the tests must pass whatever it is.
+SOFTREG_TEST_SEED (default 0) seeds the random data; the tests must pass for every seed.
 """
 
 import os
@@ -20,18 +20,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "softreg")
 
 @pytest.fixture
 def seed():
-    """The seed that SOFTREG_TEST_SEED asks for."""
+    """Return the seed given by SOFTREG_TEST_SEED."""
     return int(os.environ.get("SOFTREG_TEST_SEED", "0"))
 
 
 @pytest.fixture
 def rng(seed, request):
-    """A random generator of its own for every test, parameters included."""
+    """Return a random generator specific to each test and its parameters."""
     return np.random.default_rng([seed, *request.node.name.encode()])
 
 
 @pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
 def n_threads(request, monkeypatch):
-    """One and two threads, the second also where the work is small."""
+    """Return one and two threads; two are used even for small work."""
     monkeypatch.setattr(thread_rules, "SMALLEST_PARALLEL_WORK", 1)
     return request.param

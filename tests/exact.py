@@ -1,9 +1,9 @@
-"""The minimum in rational numbers: a judge that rounds nothing, for problems of a few features.
+"""Exact minimum in rational arithmetic, without rounding, for problems of a few features.
 
-A float is a rational number, and so are all that sums, products and quotients make of it. On each
-choice of "at 0", "positive", "negative" or "at a bound" for every coefficient the minimiser solves
-a linear system; the least objective over the choices that their own solution agrees with is the
-minimum.
+A float is a rational number, and so are sums, products and quotients of floats. For each choice of
+"at 0", "positive", "negative" or "at a bound" for every coefficient, the minimiser solves a linear
+system; the minimum is the least objective over the choices that are consistent with their own
+solution.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 
 def rational(a):
-    """An array of floats as one of Fractions."""
+    """Convert an array of floats to Fractions."""
     if hasattr(a, "toarray"):
         a = a.toarray()
     a = np.asarray(a)
@@ -26,7 +26,7 @@ def rational(a):
 class ExactProblem:
     """minimise 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j l1_j |w_j| + l2_j/2 w_j^2 in a box.
 
-    Everything is a float or an array of floats; infinite bounds are no bounds.
+    All fields are floats or arrays of floats; an infinite bound means no bound.
     """
 
     def __init__(self, X, y, *, l1=0.0, l2=0.0, s=None, intercept=True, lower=None, upper=None):
@@ -51,22 +51,22 @@ class ExactProblem:
 
     @property
     def null_loss(self):
-        """The objective at w = 0 without its penalty."""
+        """Objective at w = 0 without its penalty."""
         return self.square / 2
 
     def objective(self, w):
-        """J at w and the best b, a Fraction."""
+        """Return J at w and the best b, a Fraction."""
         w = np.asarray(w)
         w = w if w.dtype == object else rational(w)
         loss = (self.square - 2 * self.slopes @ w + w @ self.gram @ w) / 2
         return loss + self.l1 @ abs(w) + self.l2 @ (w * w) / 2
 
     def excess(self, w):
-        """How far J at w is above the minimum, relative to the null loss."""
+        """Return the excess of J at w over the minimum, relative to the null loss."""
         return float((self.objective(w) - self.minimum(w)) / self.null_loss)
 
     def minimum(self, near=None):
-        """The least J. `near` are coefficients whose signs are tried first."""
+        """Return the least J. `near` are coefficients whose signs are tried first."""
         if self._minimum is None:
             self._minimum = self._find_minimum(near)
         return self._minimum
@@ -103,7 +103,7 @@ class ExactProblem:
         return "+" if w > 0 or not self.l1[j] else "-"
 
     def _solve(self, state):
-        # the stationary point of these states, None if it disagrees with them or is not unique
+        # the stationary point of these states; None if inconsistent with them or not unique
         p = len(state)
         w = np.array([v if isinstance(v, Fraction) else Fraction(0) for v in state], dtype=object)
         A = [j for j in range(p) if not isinstance(state[j], Fraction)]
@@ -139,7 +139,7 @@ class ExactProblem:
 
 
 def solve_rational(system):
-    """The solution of a linear system [A | b], a list of rows; None if it is not unique."""
+    """Solve a linear system [A | b], a list of rows; return None if it is not unique."""
     rows = [list(row) for row in system]
     size = len(rows)
     for k in range(size):

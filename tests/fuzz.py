@@ -1,11 +1,11 @@
-"""Fuzz what users can hand over: matrices that are not what they seem, and damaged files.
+"""Fuzz user input: malformed and unusual matrices, and damaged files.
 
     python tests/fuzz.py [--minutes 10] [--seed 0] [--only NAME]
 
-Every example must end in a result of finite numbers or in an error of the package's own kind
-(ValueError or TypeError for arrays, InputError for files), leave its input alone, and not crash.
-The work is done in child processes, so that a crash is seen and can be told: the example that was
-tried is on disk before it is tried. Hypothesis shrinks what fails to something small.
+Every example must end in a result of finite numbers or in one of the package's errors (ValueError
+or TypeError for arrays, InputError for files), leave its input unchanged, and not crash. The work
+is done in child processes, so that crashes can be detected and reported: every example is written
+to disk before it is tried. Hypothesis shrinks failing examples.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from softreg_fast.tables import Roles, read_penalty_weights, read_table
 
 REFUSALS = (ValueError, TypeError)
 
-# Numbers that have done harm before.
+# Numbers that have caused failures before.
 NUMBERS = st.one_of(
     st.sampled_from(
         [0.0, -0.0, 1.0, np.nan, np.inf, -np.inf, 5e-324, 1e-310, 1e308, 1e154, -1e200]
@@ -61,7 +61,7 @@ DTYPES = [
 
 
 def cast(values, dtype):
-    """An array of this dtype, however little sense that makes."""
+    """Convert to this dtype, whether or not that makes sense."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = np.asarray(values, float)
@@ -72,7 +72,7 @@ def cast(values, dtype):
 
 @st.composite
 def dense(draw):
-    """Arrays of odd shapes, strides, dtypes, alignments and permissions."""
+    """Draw arrays of unusual shapes, strides, dtypes, alignments and permissions."""
     shape = draw(
         st.sampled_from([(5, 3), (1, 4), (6, 1), (1, 1), (0, 3), (3, 0), (4,), (), (2, 2, 2)])
     )
@@ -113,7 +113,7 @@ def _unaligned(X):
 
 @st.composite
 def mapped(draw):
-    """Memory maps, of which some are read-only and some begin at odd bytes."""
+    """Draw memory maps, some of them read-only, some at odd byte offsets."""
     order, dtype = draw(st.sampled_from("CF")), draw(st.sampled_from(["f8", "f4", "i4"]))
     offset = draw(st.sampled_from([0, 1, 4, 8]))
     values = cast(np.resize(draw(st.lists(NUMBERS, min_size=1, max_size=12)), (5, 3)), dtype)
@@ -125,14 +125,14 @@ def mapped(draw):
 
 
 class Parts(NamedTuple):
-    """What a sparse matrix is made of: SciPy cannot print one that is malformed."""
+    """Parts of a sparse matrix: SciPy cannot print a malformed one."""
 
     kind: type
     shape: tuple
     arrays: dict
 
     def matrix(self):
-        """The matrix, without a look at the arrays."""
+        """Return the matrix without validating the arrays."""
         X = self.kind(self.shape)
         for name, array in self.arrays.items():
             setattr(X, name, array)
@@ -141,7 +141,7 @@ class Parts(NamedTuple):
 
 @st.composite
 def sparse(draw):
-    """Compressed and coordinate matrices made of arrays that do not always fit together."""
+    """Draw compressed and coordinate matrices whose arrays are not always consistent."""
     kind = draw(st.sampled_from([sp.csc_array, sp.csr_array, sp.csc_matrix, sp.coo_array]))
     shape = draw(st.sampled_from([(5, 3), (1, 4), (4, 1), (1, 1), (3, 6)]))
     index = draw(st.sampled_from(["i4", "i8", "i2", "u4", "u8", "f8"]))
@@ -149,7 +149,7 @@ def sparse(draw):
     data = cast(entries, draw(st.sampled_from(["f8", "f4", "i4", "?", "c16", ">f8"])))
 
     def indices(length, sound):
-        if draw(st.integers(0, 3)):  # mostly nearly right
+        if draw(st.integers(0, 3)):  # mostly almost valid
             values = list(sound)
             for _ in range(draw(st.integers(0, 2))):
                 if values:
@@ -182,7 +182,7 @@ def sparse(draw):
 
 @st.composite
 def other_things(draw):
-    """What is no matrix at all, or only nearly."""
+    """Draw objects that are not matrices, or only almost."""
     return draw(
         st.one_of(
             st.none(),
@@ -199,7 +199,7 @@ def other_things(draw):
 
 
 def state_of(X):
-    """What must be the same afterwards."""
+    """Return the state of X that must not change."""
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X.tobytes(), X.shape, X.strides
     if sp.issparse(X) and X.format in ("csc", "csr"):
@@ -208,7 +208,7 @@ def state_of(X):
 
 
 def check_matrix(X):
-    """Every face on this X: finite numbers or a refusal, and X as it was."""
+    """Check every entry point on X: finite numbers or an error, and X unchanged."""
     X = X.matrix() if isinstance(X, Parts) else X
     before = state_of(X)
     n = X.shape[0] if getattr(X, "ndim", 0) else 5
@@ -246,7 +246,7 @@ ENDINGS = [".csv", ".tsv", ".txt", ".csv.gz", ".svm", ".svm.gz", ".npz", ".parqu
 
 
 def sound_files(folder):
-    """One well-formed file of every kind, as bytes."""
+    """Return one well-formed file of every format, as bytes."""
     import pandas as pd
 
     X, y = np.arange(12.0).reshape(4, 3) % 5.0, np.arange(4.0)
@@ -274,7 +274,7 @@ def sound_files(folder):
 
 @st.composite
 def damage(draw, sound):
-    """A sound file with bytes changed, left out, repeated or inserted."""
+    """Draw a valid file with bytes changed, left out, repeated or inserted."""
     data = bytearray(sound)
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, max(len(data) - 1, 0)))
@@ -295,7 +295,7 @@ def damage(draw, sound):
 
 @st.composite
 def files(draw, sound):
-    """(ending, bytes) of a table: sound but damaged, or cells in lines."""
+    """Draw (file extension, bytes) of a table: a damaged valid file, or random cells in lines."""
     if draw(st.booleans()):
         kind = draw(st.sampled_from([kind for kind in sound if kind != ".json"]))
         return draw(st.sampled_from(ENDINGS[:1] if kind == ".csv" else [kind])), draw(
@@ -322,7 +322,7 @@ ROLES = st.builds(
 
 
 def write(folder, ending, data):
-    """The name of a file with these bytes."""
+    """Write a file with these bytes and return its name."""
     place = os.path.join(folder, "given" + ending)
     if ending.endswith(".gz") and len(data) % 2:
         import gzip
@@ -333,14 +333,14 @@ def write(folder, ending, data):
 
 
 def check_message(error, lines=None):
-    """Something is said, perhaps in so many lines at most."""
+    """Check that the message is not empty and, if `lines` is given, has at most that many lines."""
     said = str(error)
     assert said.strip()
     assert lines is None or said.count("\n") < lines
 
 
 def check_table(folder, ending, data, roles):
-    """A table of finite numbers, or an InputError of one line."""
+    """Check for a table of finite numbers, or an InputError of one line."""
     place = write(folder, ending, data)
     try:
         text = ending.removesuffix(".gz") in (".csv", ".tsv", ".txt")
@@ -355,7 +355,7 @@ def check_table(folder, ending, data, roles):
 
 
 def check_other_file(folder, data):
-    """A model or penalty weights from the same bytes, or an InputError."""
+    """Check for a model or penalty weights from the same bytes, or an InputError."""
     for ending, read in ((".json", read_model), (".csv", lambda f: read_penalty_weights(f, "ab"))):
         try:
             read(write(folder, ending, data))
@@ -367,11 +367,11 @@ def check_other_file(folder, data):
 
 
 def targets(folder):
-    """name: a function of Hypothesis settings that runs one batch of examples."""
+    """Return {name: function of Hypothesis settings that runs one batch of examples}."""
     sound = sound_files(folder)
 
     def noted(check, *arguments):
-        # where a crash would leave what was tried
+        # holds the current example if there is a crash
         Path(folder, "trying").write_text(repr(arguments), errors="backslashreplace")
         check(*arguments)
 
@@ -401,7 +401,7 @@ NAMES = ["dense", "mapped", "sparse", "other things", "tables", "models and weig
 
 
 def child(name, seed, n_examples, folder):
-    """One batch in this process."""
+    """Run one batch in this process."""
     warnings.simplefilter("ignore")
     chosen = settings(
         max_examples=n_examples,
@@ -415,7 +415,7 @@ def child(name, seed, n_examples, folder):
 
 
 def batch(name, seed, n_examples=300):
-    """ "" or what went wrong in a batch that a child process ran."""
+    """Run a batch in a child process; return "" or a description of the failure."""
     with tempfile.TemporaryDirectory(prefix="softreg-fuzz-") as folder:
         command = [sys.executable, "-X", "faulthandler", __file__, "--child", name]
         command += ["--seed", str(seed), "--examples", str(n_examples), "--folder", folder]

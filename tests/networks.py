@@ -1,11 +1,11 @@
-"""Networks of every kind of layer, with zeros among their weights. Needs PyTorch."""
+"""Networks with every kind of layer and some zero weights. Needs PyTorch."""
 
 import torch
 from torch import nn
 
 
 def prune(model, share=0.7):
-    """Zero weights at random, and some whole rows."""
+    """Set random weights and some whole rows to zero."""
     with torch.no_grad():
         for p in model.parameters():
             if p.ndim > 1:
@@ -47,7 +47,7 @@ class Language(nn.Module):
 
 
 class EveryStep(nn.Module):
-    """A linear layer at every position, permuted, summed with another branch."""
+    """Linear layer at every position, permuted, summed with another branch."""
 
     def __init__(self):
         super().__init__()
@@ -58,7 +58,7 @@ class EveryStep(nn.Module):
 
 
 def norm(features):
-    """A BatchNorm with statistics that matter."""
+    """Return a BatchNorm with non-trivial running statistics."""
     made = nn.BatchNorm1d(features)
     made.running_mean.uniform_(-1.0, 1.0)
     made.running_var.uniform_(0.5, 2.0)

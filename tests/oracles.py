@@ -1,7 +1,7 @@
-"""Slow, obvious NumPy in long double: what the fast code must agree with.
+"""Reference implementations in slow, obvious NumPy with long double.
 
-Nothing here imports softreg_fast, and nothing shares its algebra: the problem is kept in the
-user's units and every formula is written as in the docstring of `Problem`.
+Nothing here imports softreg_fast or shares its algebra: the problem stays in the user's units and
+every formula is written as in the docstring of `Problem`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 LD = np.longdouble
 INF = np.inf
 
-# Unpenalised columns that differ by less than this, relative to their length, are dependent.
+# Unpenalised columns that differ by less than this, relative to their norm, are dependent.
 RANK = 1e-11
 
 
 def dense(X):
-    """Any X as a dense array of long doubles."""
+    """Return any X as a dense array of long doubles."""
     if hasattr(X, "toarray"):
         X = X.toarray()
     elif hasattr(X, "to_numpy"):
@@ -28,12 +28,12 @@ def dense(X):
 
 
 def soft_threshold(x, t):
-    """argmin_u 1/2 (u - x)^2 + t |u|."""
+    """Return argmin_u 1/2 (u - x)^2 + t |u|."""
     return np.sign(x) * np.maximum(np.abs(x) - t, 0.0)
 
 
 class Certificate(NamedTuple):
-    """Proof of how good a point is: the minimum lies in [dual, primal]."""
+    """Certificate of a point: the minimum lies in [dual, primal]."""
 
     primal: LD
     dual: LD
@@ -62,10 +62,10 @@ class Problem:
     upper: np.ndarray
 
     def mean(self, a):
-        """The weighted mean of the rows of a, without an intercept 0."""
+        """Return the weighted mean of the rows of a; 0 without an intercept."""
         if not self.intercept:
             return np.zeros_like(a[0])
-        near = a[np.argmax(self.s)]  # with it the mean of a constant is exact
+        near = a[np.argmax(self.s)]  # this makes the mean of a constant exact
         return near + self.s @ (a - near) / self.s.sum()
 
     @property
@@ -78,7 +78,7 @@ class Problem:
 
     @property
     def null_loss(self):
-        """The loss at w = 0 with the best b."""
+        """Loss at w = 0 with the best b."""
         return self.s @ self.y_centered**2 / (2 * self.s.sum())
 
     @property
@@ -86,7 +86,7 @@ class Problem:
         return (self.l1 == 0) & (self.l2 == 0) & (self.lower < self.upper)
 
     def residual(self, w, b):
-        """y - X w - b, so written that large means cancel before they are rounded."""
+        """Return y - X w - b, computed so that large means cancel before rounding."""
         w = np.asarray(w, LD)
         return self.y_centered - self.X_centered @ w - (b - self.best_intercept(w))
 
@@ -107,11 +107,11 @@ class Problem:
         return bool(np.all((self.lower <= w) & (w <= self.upper)))
 
     def slopes(self, rho):
-        """x_j . (s rho) / S; rho sums to 0 in the weights s if there is an intercept."""
+        """Return x_j . (s rho) / S; with an intercept rho has weighted sum 0."""
         return self.X_centered.T @ (self.s * rho) / self.s.sum()
 
     def dual(self, rho):
-        """A lower bound on J for every (w, b), from any rho with sum_i s_i rho_i = 0.
+        """Return a lower bound on J for every (w, b), from any rho with sum_i s_i rho_i = 0.
 
         (y - f)^2 / 2 >= rho (y - f) - rho^2 / 2 for every sample, so with z_j = x_j.(s rho)/S
             J >= 1/S sum_i s_i (y_i rho_i - rho_i^2 / 2) - sum_j max_u [z_j u - penalty_j(u)].
@@ -120,9 +120,9 @@ class Problem:
         return first - self.conjugate(self.slopes(rho), self._slack(rho)).sum()
 
     def conjugate(self, z, slack):
-        """max over lower <= u <= upper of z u - l1 |u| - l2/2 u^2, for every feature.
+        """Return max over lower <= u <= upper of z u - l1 |u| - l2/2 u^2, for every feature.
 
-        A z that leaves its finite range by less than the slack is taken to be inside.
+        A z outside its finite range by less than the slack is treated as inside.
         """
         best = np.full(len(z), -INF, LD)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -140,13 +140,13 @@ class Problem:
         return Certificate(self.objective(w, b), dual, self.kkt(w, b))
 
     def kkt(self, w, b):
-        """How far z_j = x_j.(s r)/S is from the subdifferential of the penalty at w_j."""
+        """Return the distance of z_j = x_j.(s r)/S from the penalty's subdifferential at w_j."""
         w = np.asarray(w, LD)
         residual = self.residual(w, b)
         z = self.slopes(residual) - self.l2 * w
         low = np.where(w > 0, self.l1, -self.l1)
         high = np.where(w < 0, -self.l1, self.l1)
-        # what rounding leaves between w and a bound
+        # rounding error between w and a bound
         near = 1 + 8 * np.sign(w) * np.finfo(float).eps
         low = np.where(w <= self.lower * near, -INF, low)
         high = np.where(w * near >= self.upper, INF, high)
@@ -156,16 +156,16 @@ class Problem:
         return np.where(distance > 0, distance / np.where(unit > 0, unit, 1.0), 0.0)
 
     def alpha_max(self, l1_weights=1.0):
-        """The smallest alpha with w = 0 for a penalty alpha * sum_j l1_weights_j |w_j|."""
+        """Return the smallest alpha with w = 0 for a penalty alpha * sum_j l1_weights_j |w_j|."""
         return float(np.max(np.abs(self.slopes(self.y_centered)) / l1_weights))
 
     @property
     def norms(self):
-        """The length of every centred column in the weights s."""
+        """Norm of every centred column in the weights s."""
         return np.sqrt(self.s @ self.X_centered**2)
 
     def _slack(self, rho):
-        # what rounding may add to the slopes of rho, or a column that counts as dependent
+        # rounding error in the slopes of rho, or effect of a column treated as dependent
         share = np.where(self.unpenalised, RANK, 100 * np.finfo(LD).eps)
         return share * self.norms * np.sqrt(self.s @ rho**2) / self.s.sum()
 
@@ -175,9 +175,9 @@ class Problem:
         return (self.l2 == 0) & (up | down)
 
     def _without_unpenalised(self, residual):
-        """The part of the residual that is orthogonal to 1 and to the unpenalised features.
+        """Return the part of the residual orthogonal to 1 and to the unpenalised features.
 
-        Of those with one bound, the ones that lie on it and are held there stay.
+        Features with one bound are not projected out if their slope pushes them against it.
         """
         rho = residual - self.mean(residual)
         removed = np.zeros(len(self.l1), bool)
@@ -194,7 +194,7 @@ class Problem:
                 rho = rho - self.mean(rho)
 
     def _scalings(self, rho, w):
-        # Any k for which k rho is feasible bounds J; these are the likeliest to be near the best.
+        # Any k for which k rho is feasible bounds J; these are likely to be close to the best.
         z, slack = self.slopes(rho), self._slack(rho)
 
         def inside(excess, z):
@@ -206,7 +206,7 @@ class Problem:
         yield LD(0)
         if (squares := self.s @ rho**2) > 0:
             yield np.clip(self.s @ (self.y_centered * rho) / squares, 0, largest)
-        e = z - self.l2 * w  # as if l2 were more samples
+        e = z - self.l2 * w  # l2 written as further samples
         free = np.isinf(np.where(e > 0, self.upper, self.lower)) & (self.l1 > 0)
         yield min(inside(free & (np.abs(e) > self.l1), np.abs(e)), largest)
 
@@ -239,11 +239,11 @@ class RowProblem(Problem):
         return not np.any(w[self.excluded])
 
     def slopes(self, rho):
-        """X'(s rho) / S, a row for each feature."""
+        """Return X'(s rho) / S, with a row for each feature."""
         return self.X_centered.T @ (self.s[:, None] * rho) / self.s.sum()
 
     def dual(self, rho):
-        """A lower bound on J, as for one target: max_u [z.u - l1 ||u|| - l2/2 ||u||^2] is
+        """Return a lower bound on J, as for one target: max_u [z.u - l1 ||u|| - l2/2 ||u||^2] is
         (||z|| - l1)_+^2 / (2 l2)."""
         first = (self.s @ (self.y_centered * rho - rho**2 / 2)).sum() / self.s.sum()
         beyond = np.sqrt((self.slopes(rho) ** 2).sum(axis=1)) - self.l1
@@ -273,7 +273,7 @@ class RowProblem(Problem):
         return Certificate(self.objective(w, b), dual, self.kkt(w, b))
 
     def kkt(self, w, b):
-        """How far z_j is from the subdifferential: l2 w + l1 w/||w||, or a ball where w = 0."""
+        """Return z_j's distance from the subdifferential: l2 w + l1 w/||w||, a ball at w = 0."""
         w = np.asarray(w, LD)
         e = self.slopes(self.residual(w, b)) - self.l2[:, None] * w
         lengths = np.sqrt((w**2).sum(axis=1))
@@ -295,12 +295,12 @@ class RowProblem(Problem):
 
 
 def row_problem_of(X, Y, **options):
-    """The RowProblem behind `MultiTaskElasticNet` with these options of `problem_of`."""
+    """Return the RowProblem of `MultiTaskElasticNet` with these options of `problem_of`."""
     return RowProblem(**vars(problem_of(X, Y, **options)))
 
 
 def block_descent(C, s, target, l1, l2, U, epochs):
-    """Epochs of block coordinate descent on min 1/2 ||target - C U||_s^2 + penalty of the rows."""
+    """Run block coordinate descent on min 1/2 ||target - C U||_s^2 + penalty of the rows."""
     U = np.array(U, LD)
     for _ in range(epochs):
         for j in range(len(U)):
@@ -313,7 +313,7 @@ def block_descent(C, s, target, l1, l2, U, epochs):
 
 
 def orthonormal_basis(A, s):
-    """Columns that span those of A, orthonormal in the weights s (Gram-Schmidt, twice)."""
+    """Return a basis of A's columns, orthonormal in the weights s (Gram-Schmidt, twice)."""
     basis = []
     for column in A.T:
         norm = np.sqrt(s @ column**2)
@@ -342,7 +342,7 @@ def problem_of(
     fit_intercept=True,
     standardize=False,
 ):
-    """The Problem behind a call of `softreg_fast.solve` with the same arguments."""
+    """Return the Problem of a call of `softreg_fast.solve` with the same arguments."""
     X, y = dense(X), dense(y)
     n, p = X.shape
     s = np.broadcast_to(LD(1) if sample_weight is None else dense(sample_weight), (n,)).copy()
@@ -373,14 +373,14 @@ def problem_of(
 
 
 def assert_certified(problem, fit, *, reference=None, rounding=1e-13, must_converge=True):
-    """Judge a Solution by the independent certificate; returns that.
+    """Check a Solution against the independent certificate and return that certificate.
 
-    `reference` is the certificate of a better fit, which shows how far from the minimum this one
-    really is.  `rounding`, relative to the objective, is allowed for what float64 has computed.
+    `reference` is the certificate of a better fit, which shows the true distance of this one from
+    the minimum.  `rounding`, relative to the objective, is the tolerance for float64 results.
     """
     w, b = fit.coef, fit.intercept
     allowance = rounding * max(problem.null_loss, problem.objective(w, b))
-    # b cannot be more exact than the terms that it has to cancel
+    # b cannot be more accurate than the terms that cancel in it
     terms = abs(b) + np.max(np.abs(problem.X) @ np.abs(np.asarray(w, LD)))
     allowance += (4 * np.finfo(float).eps * terms) ** 2
     assert np.isfinite(w).all()
@@ -398,7 +398,7 @@ def assert_certified(problem, fit, *, reference=None, rounding=1e-13, must_conve
     if must_converge:
         assert fit.converged, f"gap {fit.gap}, tolerance {fit.tol}"
     if fit.converged:
-        # its dual point may be better than ours here, but the minimum is where it is
+        # its dual point may be better than the one here, but the minimum is the same
         lowest = found.dual if reference is None else max(found.dual, reference.dual)
         gap = found.primal - lowest
         assert gap <= fit.tol + allowance, f"true gap {gap}, tolerance {fit.tol}"
@@ -408,16 +408,16 @@ def assert_certified(problem, fit, *, reference=None, rounding=1e-13, must_conve
 
 
 # ---------------------------------------------------------------------------------------------
-# The same algorithms as the kernels, one line at a time.
+# The algorithms of the kernels, written plainly.
 
 
 def prox(b, c, l1, l2, lower, upper):
-    """argmin over lower <= u <= upper of c/2 u^2 - b u + l1 |u| + l2/2 u^2."""
+    """Return argmin over lower <= u <= upper of c/2 u^2 - b u + l1 |u| + l2/2 u^2."""
     return np.clip(soft_threshold(b, l1) / (c + l2), lower, upper)
 
 
 def coordinate_descent(C, s, target, penalty, u, order, epochs):
-    """Epochs of min 1/2 sum_i s_i (target_i - c_i.u)^2 + penalty; (u, last largest step)."""
+    """Minimise 1/2 sum_i s_i (target_i - c_i.u)^2 + penalty; return (u, last largest step)."""
     l1, l2, lower, upper = penalty
     u = np.array(u, LD)
     curvature = s @ C**2
@@ -433,7 +433,7 @@ def coordinate_descent(C, s, target, penalty, u, order, epochs):
 
 
 def gradient_descent(C, s, target, ridge, penalty, w, step, count):
-    """Proximal gradient steps of min 1/2 sum_i s_i (target_i - c_i.w)^2 + ridge + penalty."""
+    """Do proximal gradient steps on 1/2 sum_i s_i (target_i - c_i.w)^2 + ridge + penalty."""
     w = np.array(w, LD)
     for _ in range(count):
         w = _proximal_step(C, s, target, ridge, penalty, w, step)
@@ -441,7 +441,7 @@ def gradient_descent(C, s, target, ridge, penalty, w, step, count):
 
 
 def accelerated_gradient(C, s, target, ridge, penalty, w, step, count):
-    """The same with Nesterov's momentum, which starts again where it points uphill."""
+    """Do the same steps with Nesterov's momentum, restarted when it points uphill."""
     w = z = np.array(w, LD)
     t = LD(1)
     for _ in range(count):
@@ -460,13 +460,13 @@ def _proximal_step(C, s, target, ridge, penalty, z, step):
 
 
 def mcp(x, strength, gamma):
-    """The minimax concave penalty: the integral of max(strength - x / gamma, 0) from 0 to |x|."""
+    """Return the minimax concave penalty: the integral of max(strength - x / gamma, 0) to |x|."""
     size = np.minimum(np.abs(x), gamma * strength)
     return strength * size - size**2 / (2.0 * gamma)
 
 
 def scad(x, strength, a):
-    """SCAD: the integral of strength up to strength, then of max(a strength - x, 0) / (a - 1)."""
+    """Return SCAD: the integral of strength to strength, then max(a strength - x, 0) / (a - 1)."""
     first = np.minimum(np.abs(x), strength)
     second = np.clip(np.abs(x), strength, a * strength)
     area = ((a - 1.0) * strength) ** 2 - (a * strength - second) ** 2
@@ -474,7 +474,7 @@ def scad(x, strength, a):
 
 
 def group_distance(x, gradient, group_strength, l1_strength):
-    """Distance of -gradient from the subdifferential of s ||x||_2 + l ||x||_1 at x."""
+    """Return the distance of -gradient from the subdifferential of s ||x||_2 + l ||x||_1 at x."""
     size = np.linalg.norm(x)
     soft = np.sign(gradient) * np.maximum(np.abs(gradient) - l1_strength, 0.0)
     if size == 0.0:

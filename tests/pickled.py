@@ -1,4 +1,4 @@
-"""Small fitted objects to be pickled, and what is asked of them when they are loaded again.
+"""Small fitted objects to be pickled, and the results expected after loading.
 
 tools/pickle_objects.py writes them to tests/data/, test_old_pickles.py reads them.
 """
@@ -20,19 +20,19 @@ OPTIONS = {
 
 
 def make_data():
-    """(X, y): 16 samples, 5 features, 2 of which make y."""
+    """Return (X, y): 16 samples, 5 features, 2 of which make y."""
     rng = np.random.default_rng(27)
     X = rng.standard_normal((16, 5))
     return X, X @ [2.0, 0.0, -1.0, 0.0, 0.0] + 0.3 * rng.standard_normal(16) + 1.0
 
 
 def target_for(estimator, y):
-    """The target, a second time beside itself if one is not enough for an estimator."""
+    """Return the target, duplicated as a second column for estimators with several targets."""
     return y if get_tags(estimator).target_tags.single_output else np.column_stack((y, -y))
 
 
 def make_objects(X, y):
-    """{name: one of every public class that can be pickled}, all estimators among them."""
+    """Return {name: object}, one of every public class that can be pickled."""
     found = {
         "Path": sf.path(X, y, n_alphas=8),
         "Solution": sf.solve(X, y, alpha=0.1),
@@ -50,7 +50,7 @@ def make_objects(X, y):
 
 
 def answer(thing, X):
-    """What an object has to say about X."""
+    """Return an object's result on X."""
     if isinstance(thing, sf.Penalty):
         return np.array(thing.vectors(X.shape[1]))
     if isinstance(thing, sf.StabilityPath):

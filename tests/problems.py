@@ -1,4 +1,4 @@
-"""Seeded data: matrices in every layout, and a catalogue of shapes and of penalties."""
+"""Seeded data: matrices in every layout, and catalogues of shapes and penalties."""
 
 import tempfile
 from itertools import pairwise
@@ -16,7 +16,7 @@ INF = np.inf
 
 
 def make_data(rng, n, p, *, density=1.0, offset=0.0, noise=0.5):
-    """(X, y): correlated columns, a few of which make y; those not stored are 0."""
+    """Return (X, y): correlated columns, a few of which make y; entries not stored are 0."""
     X = rng.standard_normal((n, p)) + rng.standard_normal((n, 1))
     X *= rng.random((n, p)) < density
     X *= np.exp(0.5 * rng.standard_normal(p))
@@ -26,7 +26,7 @@ def make_data(rng, n, p, *, density=1.0, offset=0.0, noise=0.5):
 
 
 def degenerate(X):
-    """Copies, multiples, constants and zeros among the columns."""
+    """Return X with copies, multiples, constants and zeros among the columns."""
     X = X.copy()
     p = X.shape[1]
     X[:, p // 2] = X[:, 0]
@@ -48,7 +48,7 @@ SHAPES = {
 
 
 def sample_weights(rng, n):
-    """Unequal weights, some of them 0."""
+    """Return unequal weights, some of them 0."""
     weights = rng.integers(0, 4, n) * rng.choice([1.0, 0.37], n)
     weights[:2] = 1.0, 2.5
     return weights
@@ -72,7 +72,7 @@ def _box_without_zero(rng, p):
 
 
 def some_weights(rng, p, value):
-    """Weights of which about a third, at most three, have this value."""
+    """Return weights of which about a third, at most three, have this value."""
     weights = rng.uniform(0.5, 2.0, p)
     weights[rng.permutation(p)[: min(3, (p + 1) // 3)]] = value
     return weights
@@ -121,7 +121,7 @@ PENALTIES = {
 
 
 def _inside(X, top, left, steps=(1, 1)):
-    """A view with the numbers of X into a larger array in Fortran order."""
+    """Return a view, equal to X, into a larger array in Fortran order."""
     n, p = X.shape
     big = np.full((2 * top + steps[0] * n, 2 * left + steps[1] * p), 7, X.dtype, order="F")
     view = big[top : top + steps[0] * n : steps[0], left : left + steps[1] * p : steps[1]]
@@ -130,7 +130,7 @@ def _inside(X, top, left, steps=(1, 1)):
 
 
 def _memmap(X):
-    with tempfile.TemporaryFile() as file:  # the map outlives it
+    with tempfile.TemporaryFile() as file:  # the map remains valid after deletion
         mapped = np.memmap(file, X.dtype, mode="w+", shape=X.shape, order="F")
     mapped[...] = X
     return mapped
@@ -141,7 +141,7 @@ def _reversed(X):
 
 
 def _unsorted_csc(X):
-    """CSC with the rows of each column in falling order and every entry in two halves."""
+    """Return CSC with falling row indices and every entry split into two halves."""
     tidy = sp.csc_array(X)
     indptr = tidy.indptr.copy()
     order = np.concatenate(
@@ -156,7 +156,7 @@ def _unsorted_csc(X):
 
 
 def _explicit_zeros(X):
-    """CSC that stores every entry, zeros included."""
+    """Return CSC that stores every entry, zeros included."""
     n, p = X.shape
     rows = np.tile(np.arange(n, dtype=np.int32), p)
     indptr = np.arange(0, n * p + 1, n, dtype=np.int32)
@@ -164,7 +164,7 @@ def _explicit_zeros(X):
 
 
 def int64_indices(X):
-    """The same compressed sparse array with 64-bit indices."""
+    """Return a compressed sparse array with 64-bit indices."""
     X = X.copy()
     X.indptr, X.indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
     return X
@@ -203,7 +203,7 @@ SPARSE_LAYOUTS = {
 
 LAYOUTS = DENSE_LAYOUTS | SPARSE_LAYOUTS
 
-# what the numbers of a float64 array become
+# the dtype that float64 numbers become
 DTYPES = {
     "float64": lambda X: X,
     "float32": lambda X: X.astype(np.float32),
@@ -213,12 +213,12 @@ DTYPES = {
 
 
 def names(p):
-    """Feature names."""
+    """Return p feature names."""
     return [f"x{j}" for j in range(p)]
 
 
 def buffers(X):
-    """Every array that holds a part of X."""
+    """Return every array that holds a part of X."""
     if sp.issparse(X):
         parts = [getattr(X, name, None) for name in ("data", "indices", "indptr", "row", "col")]
         return [part for part in parts if isinstance(part, np.ndarray) and part.dtype != object]
@@ -228,18 +228,18 @@ def buffers(X):
 
 
 def make_read_only(X):
-    """Forbid writing to the arrays that hold X."""
+    """Make the arrays that hold X read-only."""
     for array in buffers(X):
         array.flags.writeable = False
 
 
 def snapshot(*arrays):
-    """The bytes of what is given, to be compared later."""
+    """Return the bytes of the arguments, for a later comparison."""
     return [part.tobytes() for X in arrays for part in buffers(X)]
 
 
 def penalty_options(name, rng, problem):
-    """Keyword arguments of `solve` for a penalty of the catalogue, fitting a Problem's scale."""
+    """Return keyword arguments of `solve` for a catalogue penalty, at the scale of a Problem."""
     options = PENALTIES[name](rng, problem.X.shape[1])
     unit = problem.alpha_max()
     return {

@@ -1,7 +1,7 @@
-"""Input that cannot be fitted: an error that says so, no crash, and nothing written to.
+"""Invalid input: an error that says so, no crash, and no input modified.
 
-Every message must say what was given and what is wanted; the pattern beside a case asks for both.
-Run as a script, this file puts every malformed sparse matrix through every function.
+Every message must say what was given and what was expected; the pattern beside a case checks both.
+Run as a script, this file passes every malformed sparse matrix to every function.
 """
 
 import inspect
@@ -62,14 +62,14 @@ FACES = {
 
 
 def good():
-    """Arguments that every face can fit."""
+    """Return arguments that every entry point can fit."""
     rng = np.random.default_rng(0)
     X = np.asfortranarray(rng.standard_normal((N, P)))
     return {"X": X, "y": X @ [3.0, -2.0, 0.0, 1.0] + rng.standard_normal(N)}
 
 
 def put(array, k, value):
-    """A copy with one entry, counted row by row, replaced."""
+    """Return a copy with entry k, counted row by row, replaced."""
     array = np.array(array, dtype=np.result_type(array, type(value)))
     array.flat[k] = value
     return array
@@ -81,7 +81,7 @@ ONES = np.ones(N)
 
 
 def cases():
-    """(face, name, arguments, error, pattern)"""
+    """Yield (entry point, name, arguments, error, pattern)."""
     for name, arguments, error, pattern in _cases():
         for face, function in FACES.items():
             known = {"X", "y", "sample_weight", *inspect.signature(function).parameters}
@@ -199,7 +199,7 @@ def _sample_weights():
 
 
 def _numbers():
-    """Single numbers, each with its range."""
+    """Yield cases of scalar arguments outside their ranges."""
     finite = "must be a finite number"
     for name, bad, pattern in [
         ("alpha", [-1.0, NAN, INF, -INF], f"{finite} >= 0"),
@@ -239,7 +239,7 @@ def _numbers():
 
 
 def _vectors():
-    """Weights, bounds, grids and starting points."""
+    """Yield cases of weights, bounds, grids and starting points."""
     for name in ("l1_weights", "l2_weights"):
         for what, bad, pattern in [
             ("short", [1.0, 1.0], r"has shape \(2,\); expected .* shape \(4,\)"),
@@ -322,7 +322,7 @@ def _choices():
     yield "callback=3", {"callback": 3}, TypeError, "callback must be a function .* got 3"
 
 
-# None leaves it to a Design in solve and path; estimators have no Design
+# in solve and path None means the Design's value; estimators have no Design
 @pytest.mark.parametrize("name", ["fit_intercept", "standardize"])
 @pytest.mark.parametrize("estimator", [Lasso, ElasticNet, Ridge])
 def test_estimators_want_true_or_false(estimator, name):
@@ -469,7 +469,7 @@ def test_predict(face):
             fitted.predict(X, alpha=1e300)
 
 
-# --- sparse matrices that are not what they seem ----------------------------------------------
+# --- malformed sparse matrices ----------------------------------------------------------------
 
 FORMATS = {
     "csc_array": sp.csc_array,
@@ -477,7 +477,7 @@ FORMATS = {
     "csr_array": sp.csr_array,
     "csr_matrix": sp.csr_matrix,
 }
-# The compressed matrix with values 1 .. 5 at these places; each defect replaces one of the parts.
+# A compressed matrix with values 1 .. 5 at these positions; each defect replaces one part.
 SOUND = {
     "data": [1.0, 2.0, 3.0, 4.0, 5.0],
     "indices": [0, 2, 1, 3, 0],
@@ -504,7 +504,7 @@ each_index = pytest.mark.parametrize("index", [np.int32, np.int64])
 
 
 def compressed(kind, index, change=None):
-    """A CSC or CSR matrix made of arrays that nobody has looked at."""
+    """Return a CSC or CSR matrix made of arrays that were not validated."""
     parts = {**SOUND, **(change or {})}
     matrix = FORMATS[kind]((4, 3) if "csc" in kind else (3, 4))
     matrix.data = np.array(parts["data"])
@@ -530,7 +530,7 @@ COO_DEFECTS = {
 
 
 def malformed():
-    """Every malformed matrix: (name, matrix, pattern)."""
+    """Yield every malformed matrix: (name, matrix, pattern)."""
     for kind in FORMATS:
         for index in (np.int32, np.int64):
             for name, (change, pattern) in DEFECTS.items():
@@ -573,7 +573,7 @@ def test_predict_from_malformed_sparse(matrix, pattern):
 
 
 def test_malformed_sparse_crashes_nothing():
-    """The same once more where a crash can be told from a failure."""
+    """Repeat in a child process, where a crash can be distinguished from a failure."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", __file__],
         capture_output=True,
@@ -626,7 +626,7 @@ def test_other_index_types(kind):
 
 
 def main():
-    """Every malformed matrix through every function; the name first, should one crash."""
+    """Pass every malformed matrix to every function; print its name first, in case of a crash."""
     count = 0
     for name, matrix, _ in malformed():
         print(name, flush=True)
@@ -701,7 +701,7 @@ def test_a_grid_is_given_once(function):
             function(X, y, alphas=[0.2, 0.1], **beside)
     with pytest.raises(ValueError, match=r"^n_alphas would have no effect beside alphas"):
         function(X, y, alphas=5, n_alphas=7)
-    # as scikit-learn's lasso_path, which has no use for them either
+    # as in scikit-learn's lasso_path, which ignores them, too
     lasso_path(X, y, alphas=[0.2, 0.1], n_alphas=7, eps=0.5)
 
 

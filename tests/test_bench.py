@@ -1,4 +1,4 @@
-"""The benchmarks run, their contenders agree, and the report is written."""
+"""Tests of the benchmarks: they run, the packages agree, and the report is written."""
 
 import json
 from dataclasses import replace
@@ -32,7 +32,7 @@ from bench.solvers import Solver, Task, ours
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    # One call a sample: what is tested here is not the clock.
+    # One call per sample: the clock is not tested here.
     monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(run, "REST_SECONDS", 0.0)
 
@@ -232,7 +232,7 @@ def test_paths_are_judged_with_their_intercept(layout, setting):
         given.y[:, None],
     )
     exact = oracle.certificate(w, oracle.best_intercept(w)).gap / ((null**2).sum() / 80)
-    # another point may be the best dual one
+    # the best dual point may be another one
     assert float(exact) * (1 - 1e-9) <= found <= 10 * float(exact)
     assert found > 1e-4
 
@@ -268,7 +268,7 @@ def test_packages_beside_each_other(tmp_path, monkeypatch, capsys):
     assert drawn == (find_spec("matplotlib") is not None)
     assert "best / ours" in capsys.readouterr().out
 
-    # a page that is written again says what the machine was like when it was measured
+    # a rewritten page describes the machine as it was during the measurement
     about = json.loads(results.read_text())["about"]
     later = about | {"load at the start": 98765.0}
     monkeypatch.setattr(peers, "environment", lambda *_: later)

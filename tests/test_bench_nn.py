@@ -1,4 +1,4 @@
-"""The benchmark of sparse training on real data: splits, refit, polish, and what is chosen."""
+"""Tests of the benchmark of sparse training: splits, refit, polish, and the choice."""
 
 import gzip
 import json
@@ -124,7 +124,7 @@ def test_a_net_without_idle_inputs_and_units_has_the_same_loss():
     model = mlp(64, 16, 12, 10)
     with torch.no_grad():
         model[0].weight[:, 5:40] = 0.0
-        model[2].weight[:, [3, 7]] = 0.0  # nobody reads these units
+        model[2].weight[:, [3, 7]] = 0.0  # no weight reads these units
         model[4].weight[:, 1] = 0.0
         model[2].weight[2] = 0.0  # a constant unit, which is read
     objective = polish.Objective(model, SHORT.load(0).train)

@@ -1,4 +1,4 @@
-"""The solver in examples/benchopt: alone, and run by benchopt where that is installed."""
+"""Tests of the solver in examples/benchopt: alone, and by benchopt if that is installed."""
 
 import runpy
 import shutil
@@ -19,7 +19,7 @@ BENCHMARK = Path(__file__).parent.parent / "examples" / "benchopt"
 
 @pytest.fixture
 def load(monkeypatch):
-    """The class in a file of the benchmark; the base classes do nothing."""
+    """Return the class in a file of the benchmark, with base classes that do nothing."""
     bases = ("BaseSolver", "BaseObjective", "BaseDataset")
     monkeypatch.setitem(sys.modules, "benchopt", SimpleNamespace(**dict.fromkeys(bases, object)))
 
@@ -51,7 +51,7 @@ def test_solves_the_problem_that_it_is_given(load, fit_intercept, density):
         assert found["duality_gap"] <= 2 * np.clip(tol, 1e-12, 1.0) * at_zero["value"]
         tol = solver.get_next(tol)
     assert 0 < found["support_size"] < 30
-    # its own words for the same minimum: the objective is n times that of softreg_fast
+    # the same minimum in its units: the objective is n times that of softreg_fast
     penalty = {"alpha": objective.lmbd / 30, "fit_intercept": fit_intercept}
     problem = oracles.problem_of(**data, **penalty)
     beta = solver.get_result()["beta"]

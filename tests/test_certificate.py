@@ -1,6 +1,6 @@
-"""Gaps of problems of extreme scales: never below the true excess, and never useless.
+"""Gaps of problems of extreme scales: never below the true excess, and close to it.
 
-The judge is the exact minimum in rational numbers (exact.py).
+The reference is the exact minimum in rational arithmetic (exact.py).
 """
 
 import warnings
@@ -20,7 +20,7 @@ N = 14
 
 
 def stamps():
-    """Days as integers of microseconds."""
+    """Return time stamps of days as integers of microseconds."""
     return 1.68e15 + 8.64e10 * np.arange(float(N))
 
 
@@ -159,7 +159,7 @@ def near_copies(rng):
 @pytest.mark.parametrize("alpha", [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3])
 @pytest.mark.parametrize("options", [{}, {"precompute": False}, {"solver": "cd", "max_iter": 500}])
 def test_gaps_are_never_false(alpha, options):
-    # directions that the products of columns in float64 hardly see, or do not
+    # directions that are hardly or not visible in float64 products of columns
     for seed in range(15):
         X, y = near_copies(np.random.default_rng(seed))
         with warnings.catch_warnings():
@@ -254,7 +254,7 @@ def test_more_features_than_samples(l1_ratio):
 
 
 def test_what_float64_cannot_prove_has_its_own_status(monkeypatch):
-    # without the better dual points the example is as exact as float64 allows, and no alarm
+    # without the improved dual points the example is as exact as float64 allows, without a warning
     monkeypatch.setattr(certificate, "WAYS", ())
     seen = set()
     for seed in range(20):
@@ -284,7 +284,7 @@ def test_the_move_is_made_only_in_doubt(monkeypatch, rng):
 
 
 def test_the_dual_point_is_judged_by_its_slopes(rng):
-    # any dual point gives a bound, however bad; the oracle is the definition of both values
+    # any dual point gives a bound, however loose; the oracle defines both values
     X = rng.standard_normal((20, 4))
     y = rng.standard_normal(20)
     design = Design(X, y)
@@ -303,7 +303,7 @@ def test_the_dual_point_is_judged_by_its_slopes(rng):
         assert gap <= primal - dual + 1e-12
         rows = certificate._multi_task.gap_at_dual_point(penalty, u[None], z[None], point)
         assert rows <= primal - dual + 1e-12
-        # and none shows a gap below the excess
+        # and no fit reports a gap below the excess
         judge = ExactProblem(np.sqrt(20.0) * C, np.sqrt(20.0) * t, l1=0.2, l2=0.1)
         excess = primal - float(judge.minimum())
         proof = certificate.Certificate(design).of(u, penalty, 0.0)
@@ -315,7 +315,7 @@ def test_the_dual_point_is_judged_by_its_slopes(rng):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("outright", [True, False])
 def test_columns_whose_squares_vanish(rng, scale, fit_intercept, outright):
-    # the same problem as with a column in other units and its penalty in the same ones
+    # the same problem as with a column and its penalty in other units
     X = rng.standard_normal((40, 3))
     y = X @ [1.0, 2.0, -1.0] + 0.1 * rng.standard_normal(40)
     alpha = 0.1 * scale

@@ -1,4 +1,4 @@
-"""The command line: what it reads and writes, and what it says when something is wrong."""
+"""The command line: its input, its output, and its error messages."""
 
 import csv
 import gzip
@@ -32,7 +32,7 @@ def _in_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(capsys):
-    """Run the command line: (exit code, standard output, standard error)."""
+    """Return a function that runs the command line: (exit code, stdout, stderr)."""
 
     def run(*argv):
         code = main([str(word) for word in argv])
@@ -44,7 +44,7 @@ def call(capsys):
 
 @pytest.fixture
 def fails(call):
-    """Run what must fail: the one line on standard error."""
+    """Return a function that runs a failing command and returns its line on standard error."""
 
     def run(*argv):
         code, out, err = call(*argv)
@@ -83,7 +83,7 @@ def pandas_with_parquet():
     try:
         import pandas
         import pyarrow  # noqa: F401
-    except ImportError as error:  # also from a pyarrow that wants a newer NumPy
+    except ImportError as error:  # also from a pyarrow that needs a newer NumPy
         pytest.skip(str(error))
     return pandas
 
@@ -184,7 +184,7 @@ def test_coefficients_of_a_path_for_a_spreadsheet(call):
     assert header == ["feature", "1.0", "0.5", "0.1"]
     assert intercepts == ["(intercept)", *map(repr, fits.intercepts.tolist())]
     found = {name: list(map(float, cells)) for name, *cells in rows}
-    assert next(iter(found)) == "rooms"  # the first to be chosen
+    assert next(iter(found)) == "rooms"  # the first that is chosen
     for j, name in enumerate(NAMES):
         np.testing.assert_array_equal(found.get(name, np.zeros(3)), fits.coefs.toarray()[j])
 
@@ -510,7 +510,7 @@ def test_parquet(call):
 
 
 # ---------------------------------------------------------------------------------------------
-# What cannot be used: one line, exit code 2, nothing written.
+# Invalid input: one line, exit code 2, nothing written.
 
 CSV_ERRORS = {
     "text": ("a,b,y\n1,2,3\n4,Paris,6\n", ['column "b", line 3', "'Paris'", "--ignore b"]),
@@ -1049,7 +1049,7 @@ def test_the_referee_of_the_demonstration():
     assert "sex^2" not in problem.names
     fit = solve(problem.X, problem.y, alpha=3.0, standardize=True, tol=1e-10)
     w = fit.coef * problem.deviation
-    # primal less dual of an exact fit is a rounding error, of either sign
+    # primal minus dual of an exact fit is a rounding error of either sign
     assert -1e-15 <= demo.relative_gap(problem, w, 3.0, 0.0) <= 3e-10
     worse = demo.relative_gap(problem, 0.9 * w, 3.0, 0.0)
     r = problem.target - problem.Z @ (0.9 * w)

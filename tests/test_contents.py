@@ -1,4 +1,4 @@
-"""Data that are not numbers, or none that float64 holds, are refused wherever they come in."""
+"""Non-numeric data, and numbers that float64 does not hold, are refused at every entry point."""
 
 import datetime
 import decimal
@@ -37,7 +37,7 @@ def arrow(**columns):
 
 
 def fits(X, y=y):
-    """Every way in for X."""
+    """Return a call of every entry point that takes X."""
     numbers = pd.DataFrame(np.random.default_rng(0).random((N, 2)), columns=["x", "c"])
     solution, lasso = sf.solve(numbers, y, alpha=0.01), sf.Lasso(alpha=0.01).fit(numbers, y)
     return {

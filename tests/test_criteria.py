@@ -1,4 +1,4 @@
-"""Information criteria, and the noise variance that they ask for."""
+"""Information criteria, and the noise variance that they need."""
 
 from math import comb
 
@@ -30,12 +30,12 @@ def dense(X):
 
 
 def estimated(X, y, **options):
-    """The noise variance that a criterion finds by itself."""
+    """Return the noise variance that a criterion estimates itself."""
     return cv_path(X, y, criterion="bic", **options).noise_variance
 
 
 def least_squares_variance(X, y, weight=None):
-    """RSS / (n - rank) with an intercept, weights of mean one."""
+    """Return RSS / (n - rank) with an intercept and weights of mean one."""
     weight = np.ones(len(y)) if weight is None else weight / weight.mean()
     A = np.sqrt(weight)[:, np.newaxis] * np.column_stack([np.ones(len(y)), X])
     t = np.sqrt(weight) * y
@@ -87,8 +87,8 @@ def test_values_of_scikit_learn(rng, criterion):
     alphas = theirs.alphas_[1:-1]
     found = cv_path(X, y, criterion=criterion, alphas=alphas, tol=1e-12)
     assert found.noise_variance == pytest.approx(theirs.noise_variance_, rel=1e-9)
-    # the intercept is one degree of freedom here and none there; and at their alphas, where a
-    # coefficient enters or leaves, rounding says whether it is counted
+    # the intercept is a degree of freedom here and not in scikit-learn; and at its alphas, where
+    # a coefficient enters or leaves, rounding decides whether it is counted
     each = 2.0 if criterion == "aic" else np.log(80)
     coefs = lars_path(X - X.mean(axis=0), y - y.mean(), method="lasso")[2][:, 1:-1]
     counted = (np.abs(coefs) > np.finfo(float).eps).sum(axis=0)
@@ -97,7 +97,7 @@ def test_values_of_scikit_learn(rng, criterion):
 
 
 def test_degrees_of_freedom_of_an_elastic_net(rng):
-    # d fitted / d y, summed, by small changes of y, at a support that these do not change
+    # sum of d fitted / d y, by small changes of y that do not change the support
     X, y = problems.make_data(rng, 30, 6)
     alpha, ratio, h = 0.3, 0.5, 1e-5
 
@@ -121,7 +121,7 @@ def test_noise_by_least_squares(rng, weighted):
     assert estimated(X, y, sample_weight=weight) == pytest.approx(expected, rel=1e-8)
     assert estimated(X, y, sample_weight=weight, standardize=True) == pytest.approx(expected)
     assert estimated(sp.csr_array(X), y, sample_weight=weight) == pytest.approx(expected)
-    # constant and excluded columns take no part, rows without weight neither
+    # constant and excluded columns and rows of weight 0 have no effect
     more = np.column_stack([X, np.full(60, 7.0), rng.standard_normal(60)])
     out = np.append(np.ones(13), np.inf)
     assert estimated(more, y, sample_weight=weight, l1_weights=out) == pytest.approx(expected)
@@ -161,7 +161,7 @@ def test_noise_where_nothing_is_to_be_explained(rng):
     X = rng.standard_normal((20, 30))
     found = cv_path(X, np.ones(20), criterion="bic")
     assert found.path.df[found.index] == 0
-    # and where nothing is left: the model that explains all is chosen
+    # and if no residual is left, the model that explains everything is chosen
     y = X[:, :2] @ [1.0, -2.0]
     found = cv_path(X, y, criterion="bic", eps="auto")
     assert found.path[found.index].selected() is not None

@@ -1,4 +1,4 @@
-"""Cross-validation: every fold certified on its own samples, errors as scikit-learn finds them."""
+"""Cross-validation: every fold certified on its own samples, and scikit-learn's errors."""
 
 import sys
 import warnings
@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from softreg_fast import CVPath, Design, ElasticNet, ElasticNetCV, LassoCV, cv_path, folds, path
 from softreg_fast.search import ALPHAS_AT_ONCE
 
-# small grids of their own end where they end
+# small user-given grids are not extended
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 
 LAYOUTS = {
@@ -34,7 +34,7 @@ LAYOUTS = {
 
 
 def fitted_as_far_as_it_goes(model, X, y, **options):
-    """Their coefficients are right to the root of the gap: only many more epochs bring 1e-8."""
+    """Fit scikit-learn tightly: coefficients are accurate to the root of the gap only."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.set_params(tol=1e-20, max_iter=20_000).fit(X, y, **options)
@@ -136,7 +136,7 @@ def test_grams_of_folds_from_one_pass(rng, weighted, fit_intercept, offset):
 
 
 def test_small_errors_come_from_residuals(rng):
-    # y is a column, so that errors are 1e-10 of what they are a difference of
+    # y is a column of X, so that errors are 1e-10 of the terms that cancel in them
     X = np.asfortranarray(rng.standard_normal((100, 5)))
     y = X[:, 2] + 3.0
     found = cv_path(X, y, alphas=[1e-5], cv=4, seed=None)
@@ -269,7 +269,7 @@ def test_groups(rng):
             cv_path(X, y, cv=cv, groups=groups)
     with pytest.raises(ValueError, match="Passing colours to LassoCV"):
         model.fit(X, y, colours=groups)
-    for cv in (None, 3, splits):  # nothing there would look at groups
+    for cv in (None, 3, splits):  # no splitter there uses groups
         with pytest.raises(ValueError, match="Passing groups to LassoCV"):
             LassoCV(cv=cv).fit(X, y, groups=groups)
 
@@ -387,7 +387,7 @@ def test_folds_that_count_as_their_samples(rng, weighted):
         raw = found.errors[0, k]
         mean[k] = (w * raw).sum() / w.sum()
         spread[k] = np.sqrt((w * (raw - mean[k]) ** 2).sum() / w.sum() / (len(w) - 1))
-        # which is that of all samples together
+        # which is the mean over all samples
         missing = np.concatenate(
             [
                 fits.predict(X[t])[:, k] - y[t]
@@ -532,8 +532,8 @@ def test_progress(rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
     cv_path(X, y, cv=3, n_alphas=4, eps=0.1, progress=True)
-    assert seen == []  # standard error is no terminal
-    kernel = SimpleNamespace(kernel=object())  # the shell of a notebook
+    assert seen == []  # standard error is not a terminal
+    kernel = SimpleNamespace(kernel=object())  # the shell class of a notebook
     for shell, shown in ((None, 0), (SimpleNamespace(), 0), (kernel, 1)):
         ipython = SimpleNamespace(get_ipython=lambda shell=shell: shell)
         monkeypatch.setitem(sys.modules, "IPython", ipython)
@@ -543,9 +543,9 @@ def test_progress(rng, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     cv_path(X, y, cv=3, n_alphas=4, eps=0.1, progress=True)
     assert seen == [(16, 16)] * 2
-    y = X.sum(axis=1)  # no noise: the smaller alpha, the better
+    y = X.sum(axis=1)  # no noise: smaller alphas are better
     found = cv_path(X, y, cv=3, n_alphas=4, eps="auto", progress=True)
-    assert len(found.path) > 4  # the bar grew with the grid
+    assert len(found.path) > 4  # the bar's total grew with the grid
     assert seen[2] == (4 * len(found.path), 4 * len(found.path))
 
 
@@ -563,7 +563,7 @@ def test_one_standard_error(rng):
 
 
 def test_weight_that_lies_in_one_fold(rng):
-    # where nothing varies: what is left for training has all the spread, but hardly any weight
+    # that fold is constant: the training rows have all the spread, but hardly any weight
     X, y = problems.make_data(rng, 60, 4)
     X[:20], y[:20] = 0.0, 0.0
     weight = np.where(np.arange(60) < 20, 1e14, 1.0)
@@ -574,7 +574,7 @@ def test_weight_that_lies_in_one_fold(rng):
 
 @pytest.mark.parametrize("what", ["column", "target"])
 def test_spread_that_lies_in_one_fold(rng, what):
-    # of such a vector a difference of sums keeps no digits
+    # a difference of sums loses all digits of such a vector
     X, y = problems.make_data(rng, 60, 4)
     X[:, 0] = rng.standard_normal(60)
     y += 3.0 * X[:, 0]
@@ -595,7 +595,7 @@ def test_spread_that_lies_in_one_fold(rng, what):
 
 
 def test_patience_keeps_the_same_paths(rng):
-    # more features than samples: the engine keeps nonzeros in the order in which they entered
+    # more features than samples: the engine stores nonzeros in their order of entry
     X = rng.standard_normal((60, 300))
     y = X[:, :10] @ rng.standard_normal(10) + rng.standard_normal(60)
     whole = cv_path(X, y, n_alphas=40, eps=0.05)
@@ -643,7 +643,7 @@ def test_a_watcher_sees_every_fit_and_ends_paths(rng):
 
 
 class Recorder:
-    """A callback that keeps the names of the tasks that it is told of."""
+    """Callback that records the names of the tasks reported to it."""
 
     def __init__(self, stop_at=None):
         self.begun, self.ended, self.stop_at = [], [], stop_at
@@ -748,7 +748,7 @@ def test_errors_of_scorers_with_another_constructor(rng):
 
 @pytest.mark.parametrize("l1_ratio", [0.9, 0.5])
 def test_alphas_far_apart(rng, l1_ratio):
-    # from a fit at a large alpha descent to a small one can take thousands of epochs
+    # coordinate descent from a large alpha to a small one can take thousands of epochs
     X = rng.normal(size=(40, 200))
     y = X[:, :3].sum(axis=1) + rng.normal(size=40)
     assert path(X, y, alphas=[1.0, 1e-4], l1_ratio=l1_ratio, max_iter=1000).converged

@@ -1,4 +1,4 @@
-"""Design: what is used where it lies, what is converted, and the numbers that describe it."""
+"""Design: data used without a copy, data converted, and the statistics computed from them."""
 
 import copy
 import pickle
@@ -24,7 +24,7 @@ UNTOUCHED_SPARSE = ("csc_array", "csc_matrix", "csc_array int64", "csc with zero
 
 
 def base_matrix(rng, dtype="float64", n=11, p=5):
-    """Numbers that survive conversion to the type, some of them 0."""
+    """Return numbers that are exact in the dtype, some of them 0."""
     X = rng.standard_normal((n, p)) * (rng.random((n, p)) < 0.7)
     return np.asfortranarray(problems.DTYPES[dtype](X))
 
@@ -197,7 +197,7 @@ def test_constant_columns_and_targets():
 
 @pytest.mark.parametrize("layout", ["fortran", "csc_array"])
 def test_samples_without_weight_do_not_count(rng, layout):
-    # whatever they hold, and where nothing else varies the column is constant
+    # whatever these rows hold; a column that varies only there is constant
     X, y = problems.make_data(rng, 12, 4)
     X[:9, 3] = 0.0
     weights = np.where(np.arange(12) < 9, 1.0, 0.0)
@@ -210,7 +210,7 @@ def test_samples_without_weight_do_not_count(rng, layout):
         assert_allclose(design.norm, scale * less.norm, rtol=1e-14)
         assert_allclose(design.y_mean, less.y_mean, rtol=1e-13)
         assert_allclose(design.y_norm, scale * less.y_norm, rtol=1e-13)
-        y[9:] = 1e100 * value  # whose squares leave the range of float64
+        y[9:] = 1e100 * value  # the squares overflow float64
         design = Design(problems.LAYOUTS[layout](X), y, weights)
         assert_allclose(design.y_norm, scale * less.y_norm, rtol=1e-13)
         assert_allclose(design.target[:9] / scale, less.target[:9], atol=1e-13)
@@ -218,7 +218,7 @@ def test_samples_without_weight_do_not_count(rng, layout):
 
 
 def test_a_target_that_the_caller_changes_later(rng):
-    # y is used where it lies, but what the engine fits is what it was when the Design was made
+    # y is not copied, but the engine fits the values from when the Design was made
     X, y = problems.make_data(rng, 20, 5)
     design, again = Design(X, y), Design(X, y.copy())
     y[:] = rng.standard_normal(20)
@@ -283,10 +283,10 @@ def test_bounds_and_exclusions_in_engine_units(rng):
         design.to_user(np.array([4]), np.zeros(1), np.array([0, 1]), lower, upper)
     with pytest.raises(ValueError, match="starts must end where the coefficients do"):
         design.to_user(np.array([3]), np.zeros(1), np.array([0, 2]), lower, upper)
-    # rounding does not take a coefficient over its bound
+    # rounding does not move a coefficient beyond its bound
     w, _ = design.to_user(np.arange(4), high, np.array([0, 4]), lower, upper)
     assert np.all(w <= upper)
-    # and what is on a bound of the engine's is on the user's
+    # and a coefficient at the engine's bound is at the user's
     for upper in rng.uniform(0.1, 2.0, (50, 4)):
         box = design.to_engine(np.ones(4), np.ones(4), -upper, upper)[2:]
         for bound, expected in zip(box, (-upper, upper), strict=True):
@@ -366,7 +366,7 @@ def test_no_wrong_entry_of_a_gram_matrix_goes_unseen(rng, row, column, error, we
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 17.0])
 @pytest.mark.parametrize("centred", [False, True])
 def test_gram_with_weights_in_either_unit(rng, scale, centred):
-    # S as it is, or divided by its mean
+    # S unchanged, or divided by its mean
     X, y = problems.make_data(rng, 40, 5, offset=1.0)
     s = scale * rng.uniform(0.5, 2.0, 40)
     design = Design(X, y, s, standardize=True)
@@ -390,7 +390,7 @@ def test_a_gram_matrix_that_lost_digits_is_computed_afresh(rng, loss):
 
 
 def test_a_gap_with_a_given_gram_matrix_is_that_of_X(rng):
-    # errors that pass are seen in the gap, which is never below the excess
+    # undetected errors show in the gap, which is never below the excess
     X, y = problems.make_data(rng, 60, 6)
     centred = X - X.mean(axis=0)
     gram = centred.T @ centred

@@ -1,4 +1,4 @@
-"""Pictures: what they show, legible with ten and with 20,000 features, in light and in dark."""
+"""Plots: their content, legible with ten and with 20,000 features, in light and dark style."""
 
 import dataclasses
 import io
@@ -55,7 +55,7 @@ def style(request):
 
 
 def pixels(figure):
-    """The picture as it is saved, (height, width, 3)."""
+    """Return the figure as saved, (height, width, 3)."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=80)
     buffer.seek(0)
@@ -63,7 +63,7 @@ def pixels(figure):
 
 
 def contrast(color, background):
-    """WCAG's ratio of luminances."""
+    """Return WCAG's contrast ratio of luminances."""
 
     def luminance(rgb):
         rgb = np.asarray(matplotlib.colors.to_rgb(rgb))
@@ -75,7 +75,7 @@ def contrast(color, background):
 
 
 def assert_legible(figure, ax, text):
-    """No two labels overlap, none leaves the picture, all stand out from the background."""
+    """Check that labels do not overlap, lie inside the figure and contrast with the background."""
     image = pixels(figure)
     figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()

@@ -1,4 +1,4 @@
-"""patch_sklearn(): programs that say scikit-learn and get ours."""
+"""patch_sklearn(): programs that import from scikit-learn get our classes."""
 
 import multiprocessing
 import pickle
@@ -38,7 +38,7 @@ def as_before():
 
 @pytest.fixture
 def program(monkeypatch):
-    """A module that has imported names from scikit-learn already, and one of ours."""
+    """Return a module that has already imported names from scikit-learn, and one of ours."""
     module = ModuleType("program")
     module.Lasso, module.Net = sklearn.linear_model.Lasso, sklearn.linear_model.ElasticNet
     module.Ours, module.Other = softreg_fast.Lasso, sklearn.linear_model.LinearRegression
@@ -53,7 +53,7 @@ def test_names_are_ours_and_theirs_again(program):
     assert (program.Lasso, program.Net) == (softreg_fast.Lasso, softreg_fast.ElasticNet)
     unpatch_sklearn()
     assert (program.Lasso, program.Net) == (THEIRS["Lasso"], THEIRS["ElasticNet"])
-    assert program.Ours is softreg_fast.Lasso  # was ours by its own wish
+    assert program.Ours is softreg_fast.Lasso  # the program imported ours explicitly
     assert program.Other is sklearn.linear_model.LinearRegression
 
 
@@ -105,7 +105,7 @@ def test_models_know_what_they_are(rng):
     patch_sklearn()
     under = linear_model.Lasso(0.1).fit(X, y)
     assert isinstance(under, linear_model.Lasso)
-    assert not isinstance(before, linear_model.Lasso)  # as patch_sklearn says
+    assert not isinstance(before, linear_model.Lasso)  # as documented in patch_sklearn
     copies = [[copy(model) for copy in (clone, there_and_back)] for model in (before, under)]
     unpatch_sklearn()
     copies += [[there_and_back(before)], [there_and_back(under)]]
@@ -139,7 +139,7 @@ OUR_MODULE = "softreg_fast.linear_model"
 
 @pytest.fixture
 def work(tmp_path, monkeypatch):
-    """A module that workers import themselves."""
+    """Return a module that worker processes import themselves."""
     (tmp_path / "work_of_lasso.py").write_text(WORK)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "work_of_lasso", raising=False)

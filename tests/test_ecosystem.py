@@ -1,6 +1,6 @@
-"""Every estimator among scikit-learn's tools, frames and processes, as those of scikit-learn are.
+"""Every estimator with scikit-learn's tools, data frames and processes.
 
-Estimators are found by themselves: what `softreg_fast` makes public is tested.
+Estimators are discovered: every one that `softreg_fast` makes public is tested.
 """
 
 import copy
@@ -68,7 +68,7 @@ each_single = pytest.mark.parametrize("name", SINGLE)
 
 
 def make(name, **params):
-    """An estimator that is quick and keeps some features."""
+    """Return an estimator that is fast and keeps some features."""
     model = ESTIMATORS[name](**SMALL.get(name, {}), **params)
     if name.endswith("CV") and hasattr(model, "n_jobs"):
         model.set_params(alphas=10, cv=3)
@@ -84,12 +84,12 @@ def data(rng):
 
 
 def target(name, y):
-    """y as the estimator takes it."""
+    """Return y in the shape that the estimator takes."""
     return y if name not in REGRESSORS or name in SINGLE else np.c_[y, -y]
 
 
 def answer(model, X):
-    """What a fitted model says of X."""
+    """Return the output of a fitted model on X."""
     found = model.predict(X) if hasattr(model, "predict") else model.transform(X)
     return found.toarray() if sp.issparse(found) else np.asarray(found)
 
@@ -104,7 +104,7 @@ def takes_weights(estimator):
 @each
 def test_check_estimator(name):
     with warnings.catch_warnings():
-        # a selector finds nothing in noise; checks of array API are skipped; all else is an error
+        # selectors select nothing in noise; array API checks are skipped; all else is an error
         warnings.filterwarnings("ignore", "No features were selected", UserWarning)
         warnings.filterwarnings("ignore", category=sklearn.exceptions.SkipTestWarning)
         check_estimator(ESTIMATORS[name](**SMALL.get(name, {})))
@@ -127,7 +127,7 @@ def positional_of(method):
 def test_interface_of_scikit_learn(name):
     ours, theirs = ESTIMATORS[name], getattr(linear_model, name)
     public = {key for key in dir(theirs) if not key.startswith("_")}
-    public -= {"cv_values_", "param"}  # gone in 1.7; left over from a loop in the class
+    public -= {"cv_values_", "param"}  # removed in 1.7; left over from a loop in the class
     assert public - set(dir(ours)) == set()
     for method in ("fit", "predict", "score"):
         names = positional_of(getattr(theirs, method))
@@ -172,7 +172,7 @@ FRAMES = {
 
 
 def skip_if_too_new(frame):
-    """Skip where this scikit-learn does not know frames of this kind."""
+    """Skip if this scikit-learn does not support frames of this kind."""
     if not hasattr(StandardScaler(with_mean=False).fit(frame), "feature_names_in_"):
         pytest.skip("scikit-learn sees no names in it")
 
@@ -223,7 +223,7 @@ def test_lists_and_series(name, data):
 
 @each
 def test_tables_of_arrow(name, data):
-    arrow = pytest.importorskip("pyarrow", exc_type=ImportError)  # may want a newer NumPy
+    arrow = pytest.importorskip("pyarrow", exc_type=ImportError)  # may need a newer NumPy
     X, y = data
     table = arrow.table(dict(zip(NAMES, X.T, strict=True)))
     model, plain = (make(name).fit(given, target(name, y)) for given in (table, X))
@@ -261,7 +261,7 @@ def test_copies(name, data, tmp_path):
     X = FRAMES["pandas"](X)
     for same in copies:
         assert_array_equal(answer(same, X), answer(model, X))
-        same.fit(X, target(name, y))  # nothing of it is in the way of another fit
+        same.fit(X, target(name, y))  # it does not affect another fit
     unfitted = clone(model)
     assert not [key for key in vars(unfitted) if key.endswith("_")]
     assert unfitted.get_params() == model.get_params()
@@ -282,7 +282,7 @@ def test_shown_in_notebooks(name, data):
 
 
 def choices(name):
-    """A grid of one parameter."""
+    """Return a grid of one parameter."""
     model = make(name)
     return {"alpha": [0.01, 1.0]} if "alpha" in model.get_params() else {"fit_intercept": [True]}
 
@@ -376,7 +376,7 @@ def test_selection_from_a_model_has_the_threshold_of_scikit_learn(name, data):
     X, y = data
     ours = make(name)
     if hasattr(ours, "n_alphas"):
-        ours.set_params(alphas=np.geomspace(2.0, 0.01, 10))  # numbers are not known before 1.7
+        ours.set_params(alphas=np.geomspace(2.0, 0.01, 10))  # numbers are not supported before 1.7
     theirs = getattr(linear_model, name)()
     known = theirs.get_params().keys() - {"n_alphas"}
     theirs.set_params(**{key: value for key, value in ours.get_params().items() if key in known})

@@ -1,5 +1,5 @@
-"""The warm engine where its state is under strain: supports that change and come back, singular
-Gram matrices, no memory, scales far apart.  Judged by the independent certificate."""
+"""The warm engine in difficult states: supports that change and return, singular Gram matrices,
+lack of memory, very different scales.  Checked by the independent certificate."""
 
 import warnings
 
@@ -20,7 +20,7 @@ ROUNDING = 1e-12
 
 
 def exact(X, y, fits, **options):
-    """Every alpha of a path certified, its gap at rounding level by the package and the oracle."""
+    """Check every alpha of a path: the package's and the oracle's gap are at rounding level."""
     for fit in fits:
         found = assert_certified(problem_of(X, y, alpha=fit.alpha, **options), fit)
         assert fit.relative_gap <= ROUNDING
@@ -28,7 +28,7 @@ def exact(X, y, fits, **options):
 
 
 class Warm:
-    """An engine that is asked for one alpha after another, in any order."""
+    """A warm engine, fitted at a sequence of alphas in any order."""
 
     def __init__(self, X, y, penalty=None, **options):
         penalty = penalty or Penalty()
@@ -41,7 +41,7 @@ class Warm:
         )
 
     def gap_at(self, alpha):
-        """The oracle's gap after a fit at alpha, relative to the null loss."""
+        """Return the oracle's gap after a fit at alpha, relative to the null loss."""
         status = self.engine.solve(alpha * self.l1_ratio, alpha * (1 - self.l1_ratio), 1e-8, 10_000)
         assert status == 0
         p = self.X.shape[1]
@@ -127,7 +127,7 @@ def test_the_change_of_form_comes_in_the_middle_of_a_path(rng):
 def test_columns_of_scales_far_apart(rng):
     X, y = problems.make_data(rng, 30, 12)
     X = (X - X.mean(axis=0)) / X.std(axis=0) * 10.0 ** rng.choice([-8, 0, 8], 12)
-    weights = X.std(axis=0)  # or the small ones never enter
+    weights = X.std(axis=0)  # otherwise the small ones never enter
     for fits, options in (
         (path(X, y, standardize=True, eps=1e-2), {"standardize": True}),
         (path(X, y, l1_weights=weights, eps=1e-2), {"l1_weights": weights}),
@@ -181,7 +181,7 @@ def test_one_thread_and_two(rng, layout, shape, monkeypatch):
 @pytest.mark.parametrize("l1_ratio", [0.9, 0.5, 0.1])
 @pytest.mark.parametrize("shape", ["tall", "wide", "square"])
 def test_elastic_nets_end_with_their_slopes_right(rng, shape, l1_ratio):
-    # with an L2 part the gap is only the square of what the coefficients lack
+    # with an L2 part the gap is quadratic in the error of the coefficients
     X, y = problems.SHAPES[shape](rng)
     for fit in path(X, y, n_alphas=40, eps=1e-2, l1_ratio=l1_ratio):
         problem = problem_of(X, y, alpha=fit.alpha, l1_ratio=l1_ratio)
@@ -189,7 +189,7 @@ def test_elastic_nets_end_with_their_slopes_right(rng, shape, l1_ratio):
 
 
 def test_a_gap_that_is_met_before_the_slopes_are_right():
-    # rare: here an engine that looks at the gap alone ends with slopes that are off by 3e-7
+    # rare: here an engine that checks only the gap stops with slopes that are off by 3e-7
     rng = np.random.default_rng(0)
     problems.make_data(rng, 60, 300)  # the draw after this one
     X, y = problems.make_data(rng, 40, 200)
@@ -221,7 +221,7 @@ def test_beside_plain_descent(seed, n, p, l1_ratio, density, copies, standardize
         problem = problem_of(X, y, alpha=fit.alpha, **options)
         mine = assert_certified(problem, fit)
         with warnings.catch_warnings():
-            # among collinear columns plain descent may crawl; how near it came is what counts
+            # plain descent may be slow among collinear columns; what counts is how close it came
             warnings.simplefilter("ignore", ConvergenceWarning)
             plain = solve(given_X, y, alpha=fit.alpha, solver="cd", tol=1e-8, **options)
         theirs = problem.certificate(plain.coef, plain.intercept)

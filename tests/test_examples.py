@@ -1,4 +1,4 @@
-"""The scripts in examples/ run, and what they claim is true."""
+"""The scripts in examples/ run, and their claims hold."""
 
 import os
 import runpy
@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def load(name):
-    """The functions of an example."""
+    """Return the functions of an example."""
     return runpy.run_path(str(EXAMPLES / name), run_name="example")
 
 
@@ -37,7 +37,7 @@ def test_runs_as_a_script(path, capsys, monkeypatch):
 
 
 def numpy_descent(X, y, omega, strength, learning_rate, n_iter):
-    """Every hundredth iterate of gradient descent on J, from the formula of its gradient."""
+    """Return every hundredth iterate of gradient descent on J, by the formula of its gradient."""
     m = len(y)
     theta = np.zeros(X.shape[1])
     for iteration in range(1, n_iter + 1):
@@ -51,7 +51,7 @@ def numpy_descent(X, y, omega, strength, learning_rate, n_iter):
 def test_gradient_descent_follows_the_formula(columns):
     example = load("soft_regularisation.py")
     X, y = example["make_data"]()
-    X = X ** np.arange(1, columns + 1)  # x, and then its square and cube too
+    X = X ** np.arange(1, columns + 1)  # x alone, then with its square and cube
     omega = np.array([1.0, 0.0, 30.0][:columns])
     rate = example["LEARNING_RATE"]
     l2 = example["l2_vector"](len(y), omega)
@@ -71,13 +71,13 @@ def test_soft_regularisation_claims(capsys):
     X, y = example["make_data"]()
     assert X.shape == (100, 1)
     assert ((X >= 0) & (X <= 2)).all()
-    assert abs(exact - 4) < 0.5  # the slope that the data were made with
+    assert abs(exact - 4) < 0.5  # the slope in the generated data
     problem = problem_of(X, y, l2=0.1 * np.ones(1) / 100, fit_intercept=False)
     assert np.max(problem.kkt(exact, 0.0)) < 1e-15
     assert_allclose(fit.coef, exact, rtol=1e-9)
     assert fit.converged
 
-    # each step leaves the printed fraction of the way, so a thousand leave its power
+    # each step leaves the printed fraction of the distance, so a thousand leave its power
     rate = example["contraction"](X, [1.0])
     assert_allclose(abs(theta - exact), abs(exact) * rate**1000, rtol=1e-6)
     assert f"leaves {rate:.4f} of the way" in capsys.readouterr().out
@@ -137,7 +137,7 @@ def test_a_network_finds_its_inputs():
 # --- keras_sparse_dense.py --------------------------------------------------------------------
 
 
-# of PyTorch's tensors, which Keras hands to NumPy
+# from PyTorch's tensors, which Keras passes to NumPy
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_keras_network_finds_its_inputs(capsys):
     pytest.importorskip(os.environ.get("KERAS_BACKEND", "torch"))

@@ -1,4 +1,4 @@
-"""Numbers at the ends of their range: the same answers as for the same data in moderate units."""
+"""Numbers at the ends of the float range give the same results as in moderate units."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_units_of_the_features(data, scale, layout):
 
 
 def test_units_of_each_feature(data, rng):
-    # columns of any size beside each other, the penalty on standardised coefficients
+    # columns of very different scale, the penalty on standardised coefficients
     X, y = data
     scale = rng.permutation(np.geomspace(1e-150, 1e150, X.shape[1]))
     plain = path(X, y, n_alphas=20, eps=1e-2, standardize=True, tol=1e-12)
@@ -119,7 +119,7 @@ def test_nothing_but_columns_without_variance(data, fit):
 @pytest.mark.parametrize("tiny", [5e-324, 1e-310, 1e-305])
 def test_denormals(data, tiny, layout):
     X, y = data
-    # a column of denormals beside others changes nothing: its coefficients would be huge
+    # an additional column of denormals has no effect: its coefficients would be huge
     few = np.where(np.arange(len(X)) % 3 == 0, tiny, 0.0)
     wider = LAYOUTS[layout](np.column_stack([X, few]))
     alpha = 0.05 * largest_alpha(X, y)
@@ -127,7 +127,7 @@ def test_denormals(data, tiny, layout):
     assert found.converged
     assert_allclose(found.coef[:-1], expected.coef, rtol=1e-6, atol=1e-9)
     assert found.coef[-1] == 0.0
-    # and a target of denormals is constant
+    # and a target of denormals counts as constant
     assert_array_equal(solve(X, few, alpha=0.0).coef, 0.0)
 
 
@@ -170,7 +170,7 @@ def test_means_far_beyond_the_spread_in_float32(rng, fit, offset):
     X, y = make_data(rng, 200, 8)
     X = (X / X.std(axis=0) + offset).astype(np.float32)
     exact = X.astype(np.longdouble)
-    exact = np.asarray(exact - exact.mean(axis=0), dtype=np.float64)  # what is stored, centred
+    exact = np.asarray(exact - exact.mean(axis=0), dtype=np.float64)  # the stored values, centred
     alpha = 0.05 * largest_alpha(exact, y)
     fits = {
         "solve": lambda X: solve(X, y, alpha=alpha, tol=1e-13, precompute=False).coef,

@@ -1,4 +1,4 @@
-"""The blocked factorisations of softreg_fast.factor, against the equations that define them."""
+"""The blocked factorisations of softreg_fast.factor against their defining equations."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def _many_blocks(monkeypatch):
 
 
 def semidefinite(size, rank, seed=0):
-    """A matrix of that rank, and its columns' span."""
+    """Return a matrix of that rank and a basis of its column space."""
     B = np.random.default_rng(seed).standard_normal((size, rank))
     return B @ B.T, B
 
@@ -51,11 +51,11 @@ def test_least_norm(size, share, function):
     rng = np.random.default_rng(2)
     reachable = matrix @ rng.standard_normal(size)
     x = function(matrix)(reachable)
-    # a solution, and one without a part that the matrix does not see
+    # a solution, and the one without a component in the null space
     assert_allclose(matrix @ x, reachable, rtol=1e-9, atol=1e-9 * max(size, 1))
     seen = B @ np.linalg.lstsq(B, x, rcond=None)[0]
     assert_allclose(x, seen, rtol=1e-7, atol=1e-9)
-    # what cannot be reached does not count
+    # the component outside the column space does not count
     other = rng.standard_normal(size)
     other -= B @ np.linalg.lstsq(B, other, rcond=None)[0]
     if rank:
@@ -63,7 +63,7 @@ def test_least_norm(size, share, function):
 
 
 def test_scales_and_duplicates():
-    # equal rows, and units far apart
+    # equal rows, and very different units
     B = np.random.default_rng(3).standard_normal((20, 9))
     B = np.vstack([B, B[:6]]) * np.repeat(10.0 ** np.arange(-2, 3), [5, 5, 5, 5, 6])[:, None]
     matrix = B @ B.T

@@ -1,4 +1,4 @@
-"""Many Python threads in the package at once, as on a Python without the GIL."""
+"""Many Python threads in the package at the same time, as on a Python without the GIL."""
 
 import sys
 import threading
@@ -30,7 +30,7 @@ N_THREADS = 8
 
 
 def at_once(calls):
-    """Results of calls that all begin at the same moment, each in a thread of its own."""
+    """Return the results of calls that start at the same moment, each in its own thread."""
     gate = threading.Barrier(len(calls))
 
     def run(call):
@@ -80,7 +80,7 @@ def test_every_entry_point_at_once(layout, monkeypatch):
 
 
 def test_one_design_for_all():
-    # its Gram matrix and gradient are computed when first asked for, here by many at once
+    # its Gram matrix and gradient are computed on first use, here by many threads at once
     X, y = make(400, 120)
     expected = solve(X, y, alpha=1e-3, precompute=True).coef
     for _ in range(ROUNDS):
@@ -159,14 +159,14 @@ def test_the_package_does_not_bring_the_gil_back():
 
 
 def script_gil():
-    """Whether our compiled modules switch the GIL on."""
+    """Return whether importing our compiled modules enables the GIL."""
     import json
 
     import scipy.linalg  # noqa: F401
     import sklearn.linear_model  # noqa: F401
 
     if sys._is_gil_enabled():
-        print("false")  # somebody else has
+        print("false")  # another package has enabled it
         return
     import softreg_fast  # noqa: F401
 

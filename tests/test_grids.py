@@ -1,4 +1,4 @@
-"""Grids of alphas: those of ridge, those that go on while the error falls, and what is said."""
+"""Grids of alphas: ridge grids, grids extended while the error falls, and their messages."""
 
 import sys
 import warnings
@@ -31,7 +31,7 @@ from softreg_fast.engines import make_engine
 
 
 def moments(X, weight=None, standardize=False, l2_weights=1.0):
-    """X'SX / S centred, each column over the root of its weight."""
+    """Return X'SX / S of the centred columns, each divided by the root of its weight."""
     weight = np.ones(len(X)) if weight is None else weight
     centered = X - np.average(X, axis=0, weights=weight)
     if standardize:
@@ -150,11 +150,11 @@ def test_ridge_of_several_tasks(rng):
 
 
 # ---------------------------------------------------------------------------------------------
-# Grids that go on.
+# Grids that are extended.
 
 
 def raw_table(n=120):
-    """Columns of very different scales, where the small ones matter too, and some of noise."""
+    """Return columns of very different scales, where small ones matter too, and noise columns."""
     rng = np.random.default_rng(3)
     X = rng.standard_normal((n, 6)) * [1000.0, 100.0, 10.0, 1.0, 0.1, 0.1]
     y = X @ [0.003, 0.03, 0.3, 3.0, 30.0, 0.0] + 4.0 * rng.standard_normal(n)
@@ -339,7 +339,7 @@ def test_a_watcher_ends_what_goes_on():
     found = cv_path(X, y, watcher=lambda _, step: step.position == 103)
     assert len(found.path) == 104
     assert found.end == "watcher"
-    assert not found.is_at_end  # no warning: it was ended on purpose
+    assert not found.is_at_end  # no warning: the end was chosen by the user
 
 
 @pytest.mark.parametrize("n_alphas", [1, 2, 3])
@@ -388,7 +388,7 @@ def test_only_cross_validation_has_an_error_to_follow(how):
 
 
 # ---------------------------------------------------------------------------------------------
-# What is said of an end.
+# Messages about the end of a grid.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Words of other packages, and misspelt ones, are answered with ours."""
+"""Parameter names of other packages, and misspelt ones, are answered with ours."""
 
 import inspect
 import pickle

@@ -1,4 +1,4 @@
-"""Compiled steps of networks against NumPy, without PyTorch; malformed steps are refused."""
+"""Compiled inference steps against NumPy, without PyTorch; malformed steps are refused."""
 
 import itertools
 import threading
@@ -21,7 +21,7 @@ def dtype(request):
 
 
 def sparse(rng, shape, density, dtype):
-    """Weights of which some rows and columns are all zero."""
+    """Return weights with some rows and columns all zero."""
     w = rng.standard_normal(shape) * (rng.random(shape) < density)
     w[rng.random(shape[0]) < 0.2] = 0.0
     w[:, rng.random(shape[1]) < 0.2] = 0.0
@@ -43,7 +43,7 @@ def dense_layers(rng, widths, density, dtype, function="relu"):
 
 
 def by_numpy(graph, x):
-    """relu(W x + b), layer after layer, in float64."""
+    """Compute relu(W x + b), layer by layer, in float64."""
     x = x.astype(np.float64)
     for layer in graph.layers[1:]:
         if layer.kind == "linear":
@@ -112,7 +112,7 @@ def test_threads_give_the_same_bits(rng, dtype, monkeypatch):
 
 
 def test_samples_do_not_touch(rng, dtype):
-    # a NaN stays in its sample, and goes on wherever a weight takes it
+    # a NaN stays in its sample, and propagates through nonzero weights
     graph = dense_layers(rng, (20, 20, 4), 1.0, dtype)
     for layer in graph.layers:
         if layer.kind == "linear":
@@ -131,7 +131,7 @@ def test_samples_do_not_touch(rng, dtype):
 
 
 def test_arena_is_not_remembered(rng, dtype):
-    # the same sample, whatever was computed before it
+    # the result of a sample does not depend on earlier calls
     graph = dense_layers(rng, (9, 30, 3), 0.5, dtype)
     made = Plan(graph, "csr", 1)
     x = rng.standard_normal((1, 9)).astype(dtype)
@@ -188,7 +188,7 @@ def test_softmax(rng, dtype, log):
 
 
 def conv_by_numpy(x, weight, bias, stride, padding, dilation):
-    """A convolution as its definition says it, in float64."""
+    """Compute a convolution by its definition, in float64."""
     n, _, height, width = x.shape
     (sy, sx), (py, px), (dy, dx) = stride, padding, dilation
     out, _, ky, kx = weight.shape
@@ -264,7 +264,7 @@ def test_many_python_threads(rng):
     assert not wrong
 
 
-# --- what must not come near memory ---------------------------------------------------------------
+# --- malformed steps, which must not touch memory -------------------------------------------------
 
 
 def matrix(rows=1, starts=(0, 2), offsets=(0, 1), w=(1.0, 2.0), bias=(0.0,), skip=False):

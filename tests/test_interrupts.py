@@ -1,4 +1,4 @@
-"""Calls of LAPACK in a thread of their own: the result and the error are those of the call."""
+"""LAPACK calls in a separate thread return the result, or raise the error, of the call."""
 
 import numpy as np
 import pytest

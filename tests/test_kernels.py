@@ -1,7 +1,7 @@
-"""The compiled modules, leaf by leaf, against loops in NumPy.
+"""The compiled modules, function by function, against loops in NumPy.
 
-This file looks at nothing but the compiled modules and Design, so that it can also judge a build
-with bounds checks.
+This file uses only the compiled modules and Design, so that it can also test a build with bounds
+checks.
 """
 
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ each_weighting = pytest.mark.parametrize("weighted", [False, True], ids=["plain"
 
 
 class Csc(NamedTuple):
-    """What Columns wants of a sparse matrix."""
+    """The parts of a sparse matrix that Columns takes."""
 
     data: np.ndarray
     indices: np.ndarray
@@ -43,7 +43,7 @@ class Csc(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Columns and what they mean: C = scale (X - center), with sample weights s."""
+    """Columns and the matrix they represent: C = scale (X - center), with sample weights s."""
 
     columns: Columns
     C: np.ndarray
@@ -51,24 +51,24 @@ class Case(NamedTuple):
     sparse: bool
 
     def weighted_residual(self, r, constant=0.0):
-        """A residual as the kernels store it; of sparse matrices a part may be set aside."""
+        """Return a residual as kernels store it; for sparse X a constant may be separate."""
         constant = LD(constant if self.sparse else 0.0)
         return np.append(self.s * (r - constant), constant).astype(np.float64)
 
     def random_residual(self, rng):
-        """(v, r) with sum_i s_i r_i = 0, as models with an intercept leave it."""
+        """Return (v, r) with sum_i s_i r_i = 0, as in models with an intercept."""
         r = rng.standard_normal(len(self.s)).astype(LD)
         r -= self.s @ r / self.s.sum()
         return self.weighted_residual(r, rng.standard_normal()), r
 
     def residual_of(self, v):
-        """r behind v, where the weights are positive; elsewhere 0."""
+        """Return the r of a stored v where the weights are positive; 0 elsewhere."""
         s = np.where(self.s > 0, self.s, 1)
         return np.where(self.s > 0, v[:-1] / s + v[-1] * self.sparse, 0)
 
 
 def as_kind(X, kind):
-    """X as what Columns accepts, in the element and index types of a kind."""
+    """Convert X to what Columns accepts, with the element and index types of a kind."""
     dtype, index = KINDS[kind]
     if index is None:
         return np.asfortranarray(X, dtype)
@@ -77,7 +77,7 @@ def as_kind(X, kind):
 
 
 def make_weights(rng, n, weighted):
-    """Sample weights, some of them 0, or None."""
+    """Return sample weights, some of them 0, or None."""
     return rng.choice([0.0, 0.3, 1.0, 2.0], n) + (np.arange(n) < 2) if weighted else None
 
 
@@ -85,7 +85,7 @@ def make_case(rng, kind, n=23, p=9, weighted=True):
     sparse = KINDS[kind][1] is not None
     X = rng.standard_normal((n, p)) + 0.5
     if sparse:
-        X[:, 1:] *= rng.random((n, p - 1)) < 0.5  # column 0 has no holes
+        X[:, 1:] *= rng.random((n, p - 1)) < 0.5  # column 0 has no implicit zeros
     weight = make_weights(rng, n, weighted)
     s = np.ones(n, LD) if weight is None else weight.astype(LD)
     exact = X.astype(KINDS[kind][0]).astype(LD)
@@ -96,13 +96,13 @@ def make_case(rng, kind, n=23, p=9, weighted=True):
 
 
 def assert_close(actual, desired, size, ulps=64):
-    """float64 sums whose terms are as large as `size` together."""
+    """Compare float64 sums whose terms have the total magnitude `size`."""
     error = np.abs(np.asarray(actual, LD) - desired)
     assert np.all(error <= ulps * np.finfo(float).eps * size), float(np.max(error))
 
 
 def per_thread(compute):
-    """compute(n_threads) for 1, 2 and 3 threads, which must agree to the last bit."""
+    """Return compute(n_threads), which must agree to the last bit for 1, 2 and 3 threads."""
     results = [compute(n_threads) for n_threads in (1, 2, 3)]
     for other in results[1:]:
         assert_array_equal(other, results[0])
@@ -126,7 +126,7 @@ def test_build_info_says_what_was_built():
     [
         ([0, 2, 3], [0, 2, 1], ""),
         ([0, 0, 3], [0, 1, 2], ""),
-        ([0, 2, 2], [0, 1, 7], ""),  # more stored than used
+        ([0, 2, 2], [0, 1, 7], ""),  # more entries stored than used
         ([0, 2, 3], [2, 0, 1], "unsorted"),
         ([0, 2, 3], [1, 1, 1], "unsorted"),
         ([], [], "does not start with 0"),
@@ -208,11 +208,11 @@ def test_moments(rng, kind, weighted, centered, magnitude):
     weight = make_weights(rng, n, weighted)
     s = np.ones(n, LD) if weight is None else weight.astype(LD)
     X = rng.standard_normal((n, 7))
-    X[:, 1] += 1e6  # a wide offset; without holes also in a sparse matrix
+    X[:, 1] += 1e6  # a large mean; in a sparse matrix, too, without implicit zeros
     X[:, 2] *= rng.random(n) < 0.3
     X[:, 3] = 0.0
     X[:, 4] = 3.0
-    X[:, 5] = np.where(s > 0, 0.1, 0.0)  # constant where it counts
+    X[:, 5] = np.where(s > 0, 0.1, 0.0)  # constant where the weights are positive
     X[:, 6] = np.where(s > 0, 0.0, 2e4)
     X *= magnitude
     exact = X.astype(KINDS[kind][0]).astype(LD)
@@ -281,7 +281,7 @@ def test_slopes(rng, kind, weighted):
 @each_weighting
 @pytest.mark.parametrize("n", range(1, 71))
 def test_vector_leaves_of_every_length(rng, n, dtype, weighted):
-    # columns that start anywhere in memory; five of them, so that one is left over from four
+    # columns at arbitrary addresses; five, so that one remains after a group of four
     buffer = rng.standard_normal((n + 3, 5)).astype(dtype, order="F")
     buffer += 1.0
     X = buffer[1 : n + 1]
@@ -435,7 +435,7 @@ BOXES = {
 
 
 def make_penalty(rng, p, box):
-    """(l1, l2, lower, upper) with some features free of either part."""
+    """Return (l1, l2, lower, upper), where some features lack one part of the penalty."""
     l1 = rng.uniform(0.0, 3.0, p) * (rng.random(p) < 0.8)
     l2 = rng.uniform(0.0, 3.0, p) * (rng.random(p) < 0.8)
     lower, upper = BOXES[box]
@@ -443,7 +443,7 @@ def make_penalty(rng, p, box):
 
 
 def make_descent(case, target, penalty, n_threads=1, gram=False, random_state=None):
-    """CoordinateDescent on the columns of a case or on their Gram matrix."""
+    """Return a CoordinateDescent on the columns of a case or on their Gram matrix."""
     Q = case.C.T @ (case.s[:, None] * case.C)
     sumsq = float(case.s @ target**2)
     curvature = np.diag(Q).astype(np.float64)
@@ -479,7 +479,7 @@ def test_gram_block_of_many_features(rng, kind, weighted):
 @pytest.mark.parametrize("of_samples", [False, True])
 @pytest.mark.parametrize("n", [40, 700])
 def test_crossproduct(rng, kind, weighted, of_samples, n):
-    # 700 samples: several panels, whichever way
+    # 700 samples: several panels in either algorithm
     case = make_case(rng, kind, n=n, p=9 if n == 40 else 620, weighted=weighted)
     p = case.C.shape[1]
     factor = rng.uniform(0.5, 2.0, p)
@@ -515,7 +515,7 @@ def test_epochs_are_those_of_numpy(rng, kind, weighted, box, gram):
     start = np.clip(0.0, *penalty[2:])
     assert_array_equal(descent.coef, start)
     descent.certify(*strengths)
-    start = descent.coef.copy()  # certify solves for what nothing penalises
+    start = descent.coef.copy()  # certify solves for the unpenalised part
     largest = descent.epochs(order, 3)
     strong = (strengths[0] * penalty[0], strengths[1] * penalty[1], *penalty[2:])
     u, expected_largest = oracles.coordinate_descent(
@@ -544,14 +544,14 @@ def test_descent_reaches_the_optimum(rng, kind, box, gram, random_state):
     assert descent.solve(1.0, 1.0, tol, 10_000) == CONVERGED
     assert descent.gap <= tol
     assert 0 <= descent.n_epochs <= 10_000
-    # the gradient kept is that of the coefficients, and no feature is far from optimal
+    # the stored gradient matches the coefficients, and no feature is far from optimal
     r = target - case.C @ descent.coef.astype(LD)
     z = case.C.T @ (case.s * r)
     size = np.sqrt(case.s @ case.C**2) * np.sqrt(case.s @ target**2)
     assert_close(descent.gradient, z, size, ulps=1e3)
     sumsq = case.s @ r**2
     assert abs(descent.residual_sumsq - sumsq) <= 1e-13 * (case.s @ target**2)
-    # a prox step of every feature goes nowhere
+    # a prox step of every feature changes nothing
     curvature = case.s @ case.C**2
     again = oracles.prox(z + curvature * descent.coef, curvature, *penalty)
     assert np.all(np.abs(again - descent.coef) * np.sqrt(curvature) <= 1e-5 * size.max())
@@ -600,7 +600,7 @@ def test_refresh_and_scan_follow_the_coefficients(rng):
 @pytest.mark.parametrize("n_held", range(5))
 @pytest.mark.parametrize("sample", range(10))
 def test_unpenalised_features_are_solved_for_exactly(rng, n_held, sample):
-    # the first of them may not go where the free fit would take them; the last two are twins
+    # bounds keep the first ones from their unconstrained values; the last two are equal
     case = make_case(rng, "dense float64", n=30, p=8)
     case.C[:, 4] = case.C[:, 3]
     target = case.random_residual(rng)[1]
@@ -640,7 +640,7 @@ def test_descent_refuses_what_does_not_fit(rng, gram):
 
 
 class StrangeColumns:
-    """Something whose `capsule` is none."""
+    """An object whose `capsule` is not a capsule."""
 
     capsule = "not a capsule"
 
@@ -650,7 +650,7 @@ class StrangeColumns:
 
 
 class UnitProblem(NamedTuple):
-    """Columns and a target of unit length, as Design makes them, and the same for the oracle."""
+    """Columns and a target of unit length, as Design makes them, and the oracle's Problem."""
 
     design: Design
     C: np.ndarray
@@ -665,7 +665,7 @@ class UnitProblem(NamedTuple):
         return Engine(columns, target, design.target_sumsq, penalty, **options)
 
     def oracle(self, penalty, l1_strength, l2_strength):
-        """Its objective is that of the engine divided by the number of samples."""
+        """Return the oracle, whose objective is the engine's divided by the number of samples."""
         n = len(self.s)
         l1, l2, lower, upper = (np.asarray(a, LD) for a in penalty)
         target = np.where(self.s > 0, self.design.target[:-1] / np.where(self.s > 0, self.s, 1), 0)
@@ -701,7 +701,7 @@ def make_unit_problem(rng, kind, n=25, p=60, copies=False):
 
 
 def unit_penalty(rng, p, box):
-    """A penalty in which at most three features are free of both parts."""
+    """Return a penalty with at most three features unpenalised."""
     l1, l2, lower, upper = make_penalty(rng, p, box)
     l1[3:][l1[3:] == 0.0] = 1.0
     return l1, l2, lower, upper
@@ -741,7 +741,7 @@ def test_engine_with_copies_of_features(rng, kind, gram, box):
 
 @each_kind
 def test_engine_looks_at_few_features(rng, kind):
-    # most are cleared by bounds: what it reads stays below a scan per alpha, and nothing is missed
+    # bounds exclude most features: fewer reads than a scan per alpha, and nothing is missed
     problem = make_unit_problem(rng, kind, n=30, p=300)
     zero = np.zeros(300)
     penalty = (zero + 1.0, zero, zero - INF, zero + INF)
@@ -851,7 +851,7 @@ def test_gradient_steps_are_those_of_numpy(rng, kind, weighted, box, method):
 
 
 def test_accelerated_steps_start_again_when_they_go_uphill(rng):
-    # far more steps than the problem needs: without restarts the loop would still be swinging
+    # far more steps than the problem needs: without restarts it would still oscillate
     case = make_case(rng, "dense float64", n=60, p=8)
     target = case.random_residual(rng)[1]
     zero = np.zeros(8)
@@ -889,7 +889,7 @@ def test_largest_eigenvalue(rng, kind, weighted):
 
 
 # ---------------------------------------------------------------------------------------------
-# Design makes the columns that the kernels are used with
+# Columns as made by Design
 
 
 @each_kind
@@ -915,7 +915,7 @@ def test_columns_of_a_design_have_unit_length(rng, kind, weighted, fit_intercept
     assert_close(design.norm, norm, norm)
     out = np.empty((n, p), order="F")
     design.columns.gather(0, out)
-    # the center has to be a float64, which is felt where it is large against the spread
+    # the center has to be float64, which matters if it is large relative to the spread
     rounding = np.sqrt(n) * np.abs(mean) / norm
     assert_close(out, np.sqrt(s)[:, None] * C, 1.0 + rounding)
     # but not in products, unless some part of a sparse column is kept as a constant

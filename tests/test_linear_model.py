@@ -1,4 +1,4 @@
-"""The estimators: scikit-learn's contract, scikit-learn's numbers, and what is added to both."""
+"""The estimators: scikit-learn's API, scikit-learn's results, and our extensions."""
 
 import copy
 import pickle
@@ -47,12 +47,12 @@ CONTRACTORS = [
     Ridge(positive=True),
 ]
 
-# Not parametrize_with_checks: the one of scikit-learn 1.6 makes pytest warn.
+# Not parametrize_with_checks, since that of scikit-learn 1.6 makes pytest warn.
 CHECKS = [pair for model in CONTRACTORS for pair in estimator_checks_generator(model)]
 
 
 def name_of(value):
-    """A check by its name, an estimator by its parameters."""
+    """Return the test id: the name of a check, or the parameters of an estimator."""
     return value.func.__name__ if hasattr(value, "func") else repr(value).replace("\n", "")
 
 
@@ -63,7 +63,7 @@ def test_sklearn_contract(estimator, check):
 
 @pytest.fixture
 def data(rng):
-    """80 samples, 12 features with a part in common, a target that seven of them make."""
+    """Return 80 samples, 12 features with a common part, a target that depends on seven."""
     X = rng.standard_normal((80, 12)) + 0.5 * rng.standard_normal((80, 1))
     X = X * rng.uniform(0.7, 1.5, 12) + rng.standard_normal(12)
     w = np.array([3.0, 0.0, -2.0, 2.5, 0.0, 1.5, 0.0, 2.0, -1.0, 0.0, 1.0, 0.0])
@@ -71,7 +71,7 @@ def data(rng):
 
 
 def strength(X, y, fraction=0.05):
-    """An alpha at which the Lasso keeps some features but not all."""
+    """Return an alpha at which the Lasso keeps some features but not all."""
     return fraction * problem_of(X, y).alpha_max()
 
 
@@ -81,7 +81,7 @@ def test_strength_keeps_some(data):
 
 
 def as_sparse(X):
-    """X with about half of its entries 0, and the same as CSR."""
+    """Return X with about half of its entries set to 0, dense and as CSR."""
     X = np.where(np.abs(X) > np.median(np.abs(X)), X, 0.0)
     return X, sp.csr_matrix(X)
 
@@ -91,14 +91,14 @@ def weights_of(rng, n):
 
 
 def reference(name, **params):
-    """scikit-learn's estimator, fitted as tightly as it can."""
+    """Return scikit-learn's estimator with a very small tolerance."""
     if name == "Ridge":
         return linear_model.Ridge(**params)
     return getattr(linear_model, name)(**{"tol": 1e-13, "max_iter": 200_000, **params})
 
 
 def fit_reference(model, *args, **kwargs):
-    """scikit-learn may miss a tolerance of 1e-13; our fits may not."""
+    """Fit scikit-learn's model, which may miss a tolerance of 1e-13; our fits may not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(*args, **kwargs)
@@ -127,7 +127,7 @@ def test_agrees_with_sklearn(name, positive, fit_intercept, weighted, layout, da
     ours = getattr(softreg_fast, name)(**params, **TIGHT).fit(given, y, sample_weight=s)
     theirs = fit_reference(reference(name, **params), X, y, sample_weight=s)
     scale = np.max(np.abs(theirs.coef_))
-    assert np.count_nonzero(theirs.coef_) >= 2  # a penalty that hides nothing
+    assert np.count_nonzero(theirs.coef_) >= 2  # a penalty too small to hide differences
     assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=1e-6 * scale)
     assert_allclose(ours.intercept_, theirs.intercept_, rtol=0, atol=1e-5 * scale)
     assert_allclose(ours.predict(given), theirs.predict(X), rtol=0, atol=1e-5 * np.ptp(y))
@@ -211,7 +211,7 @@ def test_alpha_for_each_target(data):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
 def test_dual_gap_is_that_of_sklearn(l1_ratio, weighted, data, rng):
-    """Both sides of 1/(2S) sum s r^2 + alpha * penalty, divided by S as in scikit-learn."""
+    """Both are gaps of 1/(2S) sum s r^2 + alpha * penalty, divided by S as in scikit-learn."""
     X, y = data
     s = weights_of(rng, len(y)) if weighted else np.ones(len(y))
     alpha = strength(X, y, 0.01)
@@ -304,7 +304,7 @@ def test_scale_of_sample_weights_means_nothing(Estimator, data, rng):
     assert_array_equal(equal.coef_, Estimator(alpha=0.1, **TIGHT).fit(X, y).coef_)
 
 
-# --- how it is solved makes no difference -----------------------------------------------------
+# --- the solver makes no difference -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("Estimator", [Lasso, ElasticNet])
@@ -348,12 +348,12 @@ def test_warm_start(Estimator, data):
     warm = Estimator(**params, warm_start=True).fit(X, y)
     assert_array_equal(warm.coef_, cold.coef_)
     first = warm.coef_
-    assert warm.fit(X, y).n_iter_ == 0  # it is there already
+    assert warm.fit(X, y).n_iter_ == 0  # it exists already
     assert_allclose(warm.coef_, first, rtol=1e-12)
     warm.set_params(alpha=2 * params["alpha"]).fit(X, y)
     target = Estimator(**{**params, "alpha": 2 * params["alpha"]}).fit(X, y)
     assert_allclose(warm.coef_, target.coef_, rtol=1e-3, atol=1e-3)
-    # coefficients that do not fit the new data are no start
+    # coefficients of another shape than the new data are not used as a start
     assert_array_equal(warm.set_params(**params).fit(X[:, :5], y).coef_.shape, (5,))
     several = warm.fit(X[:, :5], np.c_[y, -y])
     assert several.coef_.shape == (2, 5)
@@ -375,7 +375,7 @@ def test_float32_is_rounded_at_the_end(Estimator, sparse, columns, data):
     for name in ("coef_", "intercept_"):
         assert getattr(single, name).dtype == np.float32
         assert getattr(double, name).dtype == np.float64
-        # half a unit in the last place, and what the order of sums makes of the doubles
+        # half a unit in the last place, and rounding by the order of the double sums
         assert_allclose(getattr(single, name), getattr(double, name), rtol=6.1e-8, atol=1e-9)
     assert_array_equal(single.coef_ != 0.0, double.coef_ != 0.0)
     assert single.predict(X32).dtype == np.float32
@@ -448,7 +448,7 @@ def test_infinite_weights_exclude(kind, data):
 
 @pytest.mark.parametrize("Estimator", [Lasso, Ridge])
 def test_zero_weights_leave_unpenalised(Estimator, data):
-    """Frisch and Waugh: what such features explain can be taken out of everything first."""
+    """Frisch-Waugh: the part explained by such features can be projected out first."""
     X, y = data
     weights = np.ones(12)
     weights[:3] = 0.0
@@ -544,7 +544,7 @@ def test_standardize_is_a_scaler_before(Estimator, sparse, weighted, data, rng):
     assert_allclose(model.intercept_, plain.intercept_, rtol=1e-5, atol=1e-5)
 
 
-# --- the manners of a scikit-learn estimator --------------------------------------------------
+# --- conventions of scikit-learn estimators ---------------------------------------------------
 
 
 @each_estimator
@@ -611,7 +611,7 @@ def test_frames_and_lists(Estimator, data):
         assert model.n_features_in_ == 12
         if name == "pandas":
             assert_array_equal(model.feature_names_in_, names(12))
-        # which frames have names is for scikit-learn to say
+        # scikit-learn decides which frames have names
         theirs = linear_model.LinearRegression().fit(frame, target)
         known = getattr(theirs, "feature_names_in_", None)
         assert_array_equal(getattr(model, "feature_names_in_", None), known)
@@ -625,7 +625,7 @@ def test_names_are_compared(data):
         model.predict(frame.rename(columns={"x0": "other"}))
     with pytest.raises(ValueError, match="12 features"):
         Lasso(alpha=0.1).fit(X, y).predict(X[:, :3])
-    model.fit(X, y)  # names of an earlier fit are forgotten
+    model.fit(X, y)  # names of an earlier fit are dropped
     assert not hasattr(model, "feature_names_in_")
 
 

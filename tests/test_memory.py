@@ -1,4 +1,4 @@
-"""Memory: what fits need beyond X, that they give it back, and what happens when there is none."""
+"""Memory: the peak of fits beyond X, leaks, and behaviour when memory runs out."""
 
 import json
 import resource
@@ -57,7 +57,7 @@ N, P = 16_000, 400  # 49 MiB
 
 
 def sparse_data():
-    """Columns of unit variance, 60 MiB of them, and a target that 30 make."""
+    """Return 60 MiB of columns of unit variance, and a target that depends on 30."""
     X, _ = make_sparse(20_000, 4000, 1000)
     X *= np.sqrt(20.0)
     noise = np.random.default_rng(1).standard_normal(20_000)
@@ -71,18 +71,18 @@ LAYOUTS = {
     "csc": sparse_data,
     "csr": lambda: (lambda X, y: (X.tocsr(), y))(*sparse_data()),
 }
-# How much of X may come on top of it: another format is one copy as CSC, and folds read a sparse
-# X by rows as well.
+# Allowed copies of X: another format is copied once as CSC, and folds need a sparse X by rows as
+# well.
 COPIES = {"F order": 0.0, "C order": 1.0, "float32": 0.0, "csc": 0.0, "csr": 1.0}
 BY_ROWS = {"cv_path", "LassoCV"}
-# Of dense X: matrices of n_features^2 for the Gram matrix, its factor and what LAPACK works with.
+# For dense X: matrices of n_features^2 for the Gram matrix, its factor and LAPACK's workspace.
 SQUARES = {"path": 3, "cv_path": 3, "LassoCV": 3, "Ridge": 4, "RidgeCV": 6}
-# What does not depend on X: stacks of threads, buffers of BLAS, panels of 8 MiB, vectors.
+# Independent of X: stacks of threads, buffers of BLAS, panels of 8 MiB, vectors.
 REST = 40.0
 
 
 def script_peak(layout, fit):
-    """(MiB that a fit adds to the resident memory, MiB of X, MiB of n_features^2 numbers)."""
+    """Return (MiB added by a fit to resident memory, MiB of X, MiB of n_features^2 numbers)."""
     warnings.simplefilter("ignore")
     FITS[fit](*make(300, 60))
     X, y = LAYOUTS[layout]()
@@ -109,10 +109,10 @@ def test_peak(layout, fit):
 
 
 def script_repeated(fit, sparse):
-    """MiB by which the process grows in 300 fits, once it has warmed up."""
+    """Return the growth of the process in 300 fits after a warm-up, in MiB."""
     warnings.simplefilter("ignore")
     X, y = make_sparse(300, 40) if sparse == "True" else make(300, 40)
-    # with results that refer to each other the collector has work: let it be done in between
+    # results with reference cycles need the garbage collector: run it in between
     import gc
 
     for _ in range(60):
@@ -129,7 +129,7 @@ def script_repeated(fit, sparse):
 @pytest.mark.parametrize("fit", FITS)
 def test_repeated_fits_leave_nothing(fit, sparse):
     grown = run_script(__file__, "repeated", fit, sparse, timeout=110, OPENBLAS_NUM_THREADS="1")
-    # one vector of 300 numbers lost at every fit would be 0.7 MiB
+    # a leak of one vector of 300 numbers per fit would be 0.7 MiB
     print(f"{fit}, {'sparse' if sparse else 'dense'}: {grown:.2f} MiB")
     assert grown < 0.5
 
@@ -166,16 +166,16 @@ def address_space():
 
 
 def script_none_left(fit):
-    """How often a fit ended with MemoryError and with the right answer as memory grew scarcer."""
-    # A thread has its stack from the beginning; that of a process grows, and where there is no
-    # memory for it the process dies.
+    """Count fits that end with MemoryError and with the right result as memory is reduced."""
+    # A thread has its whole stack from the start; the main stack grows, and without memory for
+    # that the process dies.
     with ThreadPoolExecutor(1) as pool:
         print(json.dumps(pool.submit(outcomes_without_memory, fit).result()))
 
 
 def outcomes_without_memory(fit):
     # NumPy raises the MemoryError of its buffers without holding the GIL, which ends the process
-    # (2.4.6, npyiter_allocate_buffers): make them too small for that.
+    # (2.4.6, npyiter_allocate_buffers): make the buffers too small for that.
     np.setbufsize(16)
     warnings.simplefilter("ignore")
     X, y = make(2500, 600)
@@ -201,8 +201,8 @@ def outcomes_without_memory(fit):
 
 @pytest.mark.parametrize("fit", WANTING)
 def test_memory_error(fit):
-    # one thread: neither libgomp nor Python's Thread.start survives that there is no memory for
-    # another; no arena of malloc and no buffer of BLAS is kept for later
+    # one thread: neither libgomp nor Python's Thread.start survives a lack of memory for another;
+    # no malloc arena and no BLAS buffer is kept for later
     found = run_script(
         __file__,
         "none_left",

@@ -1,7 +1,7 @@
-"""Changes of a problem whose effect on the answer is known.
+"""Metamorphic tests: changes of a problem whose effect on the solution is known.
 
-Each case is a function of (rng, X, y, options) to the changed problem and to what must become of
-the coefficients, judged at a tolerance so tight that the optimum is known to many digits.
+Each case is a function of (rng, X, y, options) that returns the changed problem and the expected
+change of the coefficients, tested at a tolerance so tight that the optimum is known to many digits.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def permuted_features(rng, X, y, options):
 
 
 def take(value, order):
-    """An option's entries in another order, if it has one for each feature."""
+    """Reorder an option's entries, if it has one for each feature."""
     if isinstance(value, tuple):
         return tuple(take(part, order) for part in value)
     return value[order] if np.ndim(value) == 1 and len(value) == len(order) else value
@@ -80,7 +80,7 @@ def repeated_samples(rng, X, y, options):
 
 
 def samples_without_weight(rng, X, y, options):
-    # whatever they hold, and wherever they are
+    # whatever their values and positions
     n, p = X.shape
     where = rng.integers(0, n + 1, 5)
     where[0] = 0
@@ -96,7 +96,7 @@ def shifted_data(rng, X, y, options):
 
 
 def one_more_penalised_copy(rng, X, y, options):
-    # it does not help: the copy has twice the weights
+    # the copy is never used: it has twice the weights
     changed = dict(options)
     for name in ("l1_weights", "l2_weights"):
         changed[name] = np.append(options[name], 2 * options[name][0] + 1)
@@ -147,7 +147,7 @@ CHANGES = [
 
 @pytest.fixture
 def base(rng):
-    """A problem with a unique solution and every kind of penalty; integer sample weights."""
+    """Return a problem with a unique solution, every kind of penalty, integer sample weights."""
     n, p = 40, 7
     X, y = problems.make_data(rng, n, p, density=0.7)
     unit = problem_of(X, y).alpha_max()
@@ -189,7 +189,7 @@ def test_change(rng, base, change, fit_intercept, standardize, sparse):
 
 
 def test_weights_of_zero_remove_a_fold(rng):
-    # what cross-validation does: a fold is a weight vector on the same Design
+    # as in cross-validation: a fold is a weight vector on the same Design
     X, y = problems.make_data(rng, 60, 8)
     X[:20, 3] = 1.0
     X[20:, 3] = 0.0  # constant in the training set

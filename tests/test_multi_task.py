@@ -1,4 +1,4 @@
-"""Several targets that choose their features together: optimality, invariances, scikit-learn."""
+"""Several targets with joint feature selection: optimality, invariances, scikit-learn."""
 
 import warnings
 from itertools import pairwise
@@ -37,7 +37,7 @@ from softreg_fast.row_newton import NewtonSteps, Rows, hessian_solver
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
 
-# as MultiTaskElasticNet's parameters; alpha in units of the largest that matters
+# parameters of MultiTaskElasticNet; alpha in units of alpha_max
 PENALTIES = {
     name: problems.PENALTIES[name]
     for name in (
@@ -56,7 +56,7 @@ PENALTIES = {
 
 
 def tasks_of(rng, X, n_tasks, noise=0.5):
-    """Targets (n, n_tasks) of which most features make a part."""
+    """Return targets (n, n_tasks) that depend on most features."""
     W = rng.standard_normal((X.shape[1], n_tasks)) * (rng.random((X.shape[1], 1)) < 0.5)
     signal = X @ W
     noise = noise * (np.std(signal) + 0.1) * rng.standard_normal(signal.shape)
@@ -65,19 +65,19 @@ def tasks_of(rng, X, n_tasks, noise=0.5):
 
 @pytest.fixture
 def data(rng):
-    """50 samples, 20 correlated features, 4 tasks."""
+    """Return 50 samples, 20 correlated features, 4 tasks."""
     X, _ = problems.make_data(rng, 50, 20)
     return X, tasks_of(rng, X, 4)
 
 
 def in_units(options, X, Y, **problem):
-    """The options of a penalty with alpha in the units of this problem."""
+    """Return the options of a penalty with alpha in the units of this problem."""
     largest = row_problem_of(X, Y, **problem).alpha_max()
     return {**options, "alpha": options["alpha"] * largest}
 
 
 def fit(X, Y, options, sample_weight=None, **more):
-    """An estimator with these options, fitted tightly, and its problem for the oracle."""
+    """Return an estimator with these options, tightly fitted, and the oracle's problem."""
     model = MultiTaskElasticNet(**{"l1_ratio": 1.0, **TIGHT, **options, **more})
     model.fit(X, Y, sample_weight)
     about = {"fit_intercept": model.fit_intercept, "standardize": model.standardize}
@@ -85,7 +85,7 @@ def fit(X, Y, options, sample_weight=None, **more):
 
 
 def assert_optimal(model, problem, kkt=1e-9):
-    """Judge an estimator by an independent certificate; returns that."""
+    """Check an estimator against an independent certificate and return that certificate."""
     W, b = model.coef_.T, model.intercept_
     found = problem.certificate(W, b)
     rounding = 1e-13 * float(max(problem.null_loss, found.primal))
@@ -158,7 +158,7 @@ def test_the_largest_alpha_is_where_rows_enter(rng, data):
     X, Y = data
     for weights in (None, rng.uniform(0.5, 2.0, 20), some_weights(rng, 20, 0.0)):
         free = weights is not None and not weights.all()
-        for ratio in (1.0,) if free else (1.0, 0.5):  # what only l2 holds moves with alpha
+        for ratio in (1.0,) if free else (1.0, 0.5):  # L2-only features change with alpha
             options = {"l1_ratio": ratio, "l1_weights": weights}
             top = path(MultiTaskDesign(X, Y), n_alphas=2, **options).alphas[0]
             held = np.ones(20, bool) if weights is None else weights > 0.0
@@ -237,7 +237,7 @@ def test_gram_working_set_and_residual_agree(sparse, weighted, rng):
     }
     fits = {}
     for strategy, way in ways.items():
-        with warnings.catch_warnings():  # the residual form may stop short of 1e-14
+        with warnings.catch_warnings():  # the residual form may not reach 1e-14
             warnings.simplefilter("ignore", ConvergenceWarning)
             fits[strategy] = path(design, **options, **way)
         assert fits[strategy].strategy == strategy
@@ -430,7 +430,7 @@ def test_columns_of_tiny_and_huge_units(data):
 
 
 def hessian(gram, U, ridge, curvature):
-    """The Hessian of the rows u_a, (k T, k T), from its definition."""
+    """Return the Hessian of the rows u_a, (k T, k T), from its definition."""
     n_tasks, k = U.shape
     H = np.kron(gram + np.diag(ridge), np.eye(n_tasks))
     for a in range(k):
@@ -463,7 +463,7 @@ def test_large_hessians_are_inverted_in_pieces(rng, monkeypatch):
 
 
 def objective_of_rows(gram, at, U):
-    """The objective at U, up to a constant, where the slopes at `at.U` are `at.Z`."""
+    """Return the objective at U, up to a constant, given the slopes `at.Z` at `at.U`."""
     D = U - at.U
     lengths = np.linalg.norm(U, axis=0)
     return np.sum(D * (0.5 * D @ gram - at.Z)) + at.l1 @ lengths + 0.5 * at.ridge @ lengths**2
@@ -489,7 +489,7 @@ def test_newton_steps_go_down_and_converge(rng):
 
 
 def engine_data(rng, n, p, n_tasks, density=1.0):
-    """A design, its columns as an array, and the penalty vectors, in the engine's units."""
+    """Return a design, its columns as an array, and penalty vectors, in the engine's units."""
     X, _ = problems.make_data(rng, n, p, density=density)
     s = problems.sample_weights(rng, n)
     design = MultiTaskDesign(sp.csc_array(X) if density < 1.0 else X, tasks_of(rng, X, n_tasks), s)
@@ -564,7 +564,7 @@ def test_few_features_are_looked_at(rng):
 
 @pytest.fixture
 def few_rows_are_cheap(monkeypatch):
-    """Descent on the residuals from the fifth row on."""
+    """Switch to descent on the residuals from the fifth row on."""
     monkeypatch.setattr("softreg_fast.engines.FEWEST_ROWS", 5)
     monkeypatch.setattr("softreg_fast.engines.ROWS_PER_ROOT", 0.1)
 
@@ -600,7 +600,7 @@ def test_slow_descent_is_left_to_newton_steps(shape, rng, few_rows_are_cheap, mo
     assert fits.converged
     assert fits.strategy == ("gram" if shape[0] > shape[1] else "working set")
     assert_paths_are_as_good_as_told(fits, X, Y, 1e-12)
-    # nothing of what came before is lost
+    # nothing of the previous state is lost
     exact = path(MultiTaskDesign(X, Y), alphas=fits.alphas, tol=1e-12, precompute=True)
     assert_allclose(fits.coefs.toarray(), exact.coefs.toarray(), atol=1e-5 * abs(exact.coefs).max())
 
@@ -884,7 +884,7 @@ def test_lasso_cv_is_that_of_sklearn(data):
     X, Y = data
     ours = MultiTaskLassoCV(tol=1e-10, eps=0.05).fit(X, Y)
     theirs = linear_model.MultiTaskLassoCV(tol=1e-10, eps=0.05, max_iter=100_000)
-    with warnings.catch_warnings():  # of other names to come
+    with warnings.catch_warnings():  # for any other names
         warnings.simplefilter("ignore", FutureWarning)
         theirs.fit(X, Y)
     assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-10)

@@ -1,4 +1,4 @@
-"""What is given by name is found by name: columns of frames, and numbers per feature."""
+"""Lookup by name: columns of frames, and per-feature numbers."""
 
 import pickle
 import unicodedata
@@ -41,7 +41,7 @@ def frame(data):
 
 
 def fits(X, y):
-    """What predicts of each kind, and the same for rows of numbers by NumPy."""
+    """Return one predictor of each kind, and its prediction for rows of numbers by NumPy."""
     one = sf.solve(X, y, alpha=0.2)
     path = sf.path(X, y, n_alphas=7, eps=0.05)
     relaxed = sf.relaxed_path(X, y, n_alphas=7, eps=0.05)
@@ -188,7 +188,7 @@ def test_labels_of_rows_in_another_order_are_a_contradiction(frame, data):
         sf.solve(labelled, shuffled)
     with pytest.raises(ValueError, match=r"index of sample_weight holds .* another order"):
         sf.path(labelled, y, sample_weight=shuffled.abs())
-    # labels that are none of X's say nothing
+    # labels that do not occur in X have no meaning
     assert sf.solve(labelled, y.reset_index(drop=True), alpha=0.2).df > 0
 
 
@@ -393,7 +393,7 @@ def test_what_is_no_pair_of_bounds(data, bounds, problem):
 
 @pytest.mark.parametrize("kind", [sf.Lasso, sf.Ridge, sf.LassoCV, sf.RidgeCV])
 def test_estimators_pair_rows_by_position(data, frame, kind):
-    # as scikit-learn's do: in a permutation test y comes in another order on purpose
+    # as in scikit-learn: a permutation test reorders y on purpose
     _, y = data
     turned = pd.Series(y).iloc[::-1]
     assert_array_equal(kind().fit(frame, turned).coef_, kind().fit(data[0], y[::-1]).coef_)

@@ -1,4 +1,4 @@
-"""Beside other libraries with threads, inside workers of others, under limits of the system."""
+"""Interplay with other threaded libraries, other packages' workers, and system limits."""
 
 import ctypes
 import importlib.util
@@ -38,7 +38,7 @@ def fit_theirs(torch):
 
 
 def script_torch():
-    """Whether both fit, in turn and after a fork."""
+    """Return whether both libraries fit, in turn and after a fork."""
     import torch
 
     ours, theirs = digest(fit_ours()), fit_theirs(torch)
@@ -55,7 +55,7 @@ def script_torch():
 @pytest.mark.parametrize("first", ["torch", "ours"])
 def test_torch(first, tmp_path):
     program = __file__
-    if first == "torch":  # in the process before anything of ours
+    if first == "torch":  # imported before anything of ours
         program = tmp_path / "torch_first.py"
         program.write_text(
             f"import sys\nimport torch\nsys.path.insert(0, {os.path.dirname(__file__)!r})\n"
@@ -71,7 +71,7 @@ def test_torch(first, tmp_path):
 
 @contextmanager
 def counting_threads():
-    """A list of how many threads of this process ran at once, from time to time."""
+    """Yield a list of samples of the number of threads of this process that run at once."""
     counts, stop = [], threading.Event()
 
     def watch():
@@ -90,7 +90,7 @@ def counting_threads():
 
 
 def running(task):
-    """Whether a thread of this process is on a core or waits for one."""
+    """Return whether a thread of this process runs or is runnable."""
     try:
         with open(f"/proc/self/task/{task}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] == "R"
@@ -99,7 +99,7 @@ def running(task):
 
 
 def several_fits():
-    """Fits with threads in kernels, for folds and for subsamples."""
+    """Run fits with threads in kernels, for folds and for subsamples."""
     X, y = make(3000, 300, correlation=0.5)
     cv_path(X, y, cv=4, n_alphas=20, eps=1e-2)
     stability_path(X, y, n_alphas=10, n_subsamples=6, random_state=0)
@@ -107,7 +107,7 @@ def several_fits():
 
 
 def script_one_core():
-    """Threads for a fit where the process may use one core, and those that ran."""
+    """Return the threads of a fit in a process limited to one core, and those that ran."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with counting_threads() as counts:
         several_fits()
@@ -136,7 +136,7 @@ def test_affinity_is_read_again(monkeypatch):
 
 @pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("max 100000", None)])
 def test_quota_of_a_cgroup_is_obeyed(monkeypatch, quota, cores):
-    # joblib reads /sys/fs/cgroup/cpu.max; here it is handed another text
+    # joblib reads /sys/fs/cgroup/cpu.max; here it is given another text
     from joblib.externals.loky.backend import context
 
     from softreg_fast import threads
@@ -163,7 +163,7 @@ def test_quota_of_a_cgroup_is_obeyed(monkeypatch, quota, cores):
 
 
 def script_nested(backend):
-    """The most threads that run at once in fits with folds inside a joblib.Parallel."""
+    """Return the most threads that run at once in fits with folds inside joblib.Parallel."""
     X, y = make(3000, 300, correlation=0.5)
     cores = joblib.cpu_count()
     with counting_threads() as counts:
@@ -184,7 +184,7 @@ def nested_fit(X, y):
 def test_no_more_threads_than_cores(backend):
     found = run_script(__file__, "nested", backend, timeout=110, OPENBLAS_NUM_THREADS="1")
     assert found["threads of each"] == 1
-    # the calling thread waits, or hands out work for a moment
+    # the calling thread waits, or briefly dispatches work
     assert found["running"] <= found["cores"] + 1, found
 
 
@@ -192,7 +192,7 @@ def test_no_more_threads_than_cores(backend):
 
 
 def control_words():
-    """Rounding, traps and treatment of denormals in this thread, without the sticky flags."""
+    """Return this thread's rounding, traps and denormal modes, without the sticky flags."""
     environment = (ctypes.c_ubyte * 64)()
     ctypes.CDLL(None).fegetenv(environment)
     x87 = int.from_bytes(bytes(environment[:2]), "little")
@@ -201,7 +201,7 @@ def control_words():
 
 
 def script_control_words():
-    """What changed by a fit: in this thread, in those of folds, in later ones."""
+    """Return changes by a fit: in this thread, in those of folds, in later ones."""
     before, inside, later = control_words(), {}, []
     X, y = make(3000, 300)
     both_work = threading.Barrier(2 if OPENMP else 1)
@@ -209,7 +209,7 @@ def script_control_words():
     def scoring(estimator, X, y):
         worker = threading.get_native_id()
         if worker not in inside:
-            both_work.wait(30)  # else one of them may take all folds before the other is awake
+            both_work.wait(30)  # otherwise one may take all folds before the other has started
         inside.setdefault(worker, set()).add(control_words())
         return -mean_squared_error(y, estimator.predict(X))
 
@@ -223,7 +223,7 @@ def script_control_words():
 
 
 def before_import():
-    """Control words of a process that has imported nothing of ours."""
+    """Return the control words of a process that has imported nothing of ours."""
     import subprocess
 
     code = (

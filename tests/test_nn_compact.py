@@ -1,4 +1,4 @@
-"""Cutting units out of networks changes neither what they compute nor how they go on learning."""
+"""Cutting units out of networks changes neither their output nor their further training."""
 
 import copy
 import doctest
@@ -32,7 +32,7 @@ DTYPES = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 @pytest.fixture(autouse=True)
 def seeded(seed, request):
-    """PyTorch's generator, seeded for each test, and one thread as in small trainings."""
+    """Seed PyTorch's generator for each test, and use one thread, as in small trainings."""
     torch.manual_seed(seed + sum(request.node.name.encode()))
     torch.set_num_threads(1)
 
@@ -42,7 +42,7 @@ UNDO = Surgery.undo
 
 @pytest.fixture(autouse=True)
 def never_put_back(monkeypatch):
-    """What is cut must be right at once: the net below it is for what nobody thought of."""
+    """Fail if `compact` has to restore the network: that is a fallback for unforeseen cases."""
 
     def undo(self):
         raise AssertionError("the outputs of the cut network differ")
@@ -54,7 +54,7 @@ def never_put_back(monkeypatch):
 
 
 class Residual(nn.Module):
-    """Two branches that are added, one of them with a skip connection."""
+    """Sum of two branches, one of them with a skip connection."""
 
     def __init__(self):
         super().__init__()
@@ -88,7 +88,7 @@ class ResidualConv(nn.Module):
 
 
 class Joined(nn.Module):
-    """Two branches of different width side by side, and a gate."""
+    """Concatenation of two branches of different width, and a gate."""
 
     def __init__(self):
         super().__init__()
@@ -103,7 +103,7 @@ class Joined(nn.Module):
 
 
 class Excited(nn.Module):
-    """Squeeze and excitation: channels times what a small network says of their means."""
+    """Squeeze and excitation: channels times the output of a small network on their means."""
 
     def __init__(self):
         super().__init__()
@@ -260,7 +260,7 @@ def some(n, part):
 
 @torch.no_grad()
 def zero_some(model, part=0.3):
-    """Zero rows with their biases, columns, and single weights of all layers, by chance."""
+    """Set random rows with their biases, columns, and single weights of all layers to zero."""
     for module in model.modules():
         own = dict(module.named_parameters(recurse=False))
         if isinstance(module, nn.RNNBase):
@@ -336,7 +336,7 @@ def test_outputs_stay_in_training_too(name):
         model = make().double()
         for module in model.modules():
             if isinstance(module, nn.Dropout):
-                module.p = 0.0  # it would draw other numbers
+                module.p = 0.0  # it would draw other random numbers
         zero_some(model)
         x, other = cast(inputs(), torch.float64), cast(inputs(), torch.float64)
         twin = copy.deepcopy(model)
@@ -349,9 +349,9 @@ def test_outputs_stay_in_training_too(name):
             assert distance(model(*data), twin(*data)) < 1e-12
 
 
-@pytest.mark.parametrize("name", set(NETWORKS) - {"grouped"})  # one group is no group any more
+@pytest.mark.parametrize("name", set(NETWORKS) - {"grouped"})  # a single group is no group
 def test_nothing_is_left_to_cut(name):
-    # a second time there is nothing, and without zeros there never was
+    # a second call cuts nothing, nor does the first one without zeros
     make, inputs = NETWORKS[name]
     model = make().eval()
     assert not compact(model, inputs()).layers
@@ -394,7 +394,7 @@ def test_nothing_in_or_nothing_out(activation):
 
 @torch.no_grad()
 def test_what_only_dead_units_read_is_dead():
-    # from the outputs backwards, and a unit that reads itself is nobody's reader
+    # from the outputs backwards; a unit read only by itself is not needed
     model = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2))
     model[4].weight[:, 2:] = 0.0
     model[2].weight[:2, 3:] = 0.0
@@ -410,7 +410,7 @@ def test_what_only_dead_units_read_is_dead():
 @pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
 @torch.no_grad()
 def test_the_candidate_alone_kills_a_recurrent_unit(cell):
-    # units 0, 1, 2 read each other only: a circle that stays at zero; 3 reads 4, which lives
+    # units 0, 1, 2 read only each other: a cycle that stays at zero; 3 reads 4, which is live
     model = Words(cell, "output").double()
     n = model.cell.hidden_size
     first = 2 * n if cell is not nn.RNN else 0
@@ -488,7 +488,7 @@ def test_supports_of_branches_are_united():
 def test_convolutions_by_channel():
     model = ResidualConv()
     model.reduce.weight[2] = 0.0
-    model.reduce.bias[2] = -1.0  # below zero, so that nothing passes
+    model.reduce.bias[2] = -1.0  # below zero, so that the output is zero
     model.depthwise.weight[3] = 0.0
     model.depthwise.bias[3] = 0.0
     compact(model, torch.zeros(1, 2, 5, 5))
@@ -500,7 +500,7 @@ def test_convolutions_by_channel():
 @torch.no_grad()
 def test_groups_go_as_a_whole_or_by_equal_parts():
     model = grouped()
-    model[4].weight[:, [0, 3, 4, 5, 6, 7, 8, 10, 11]] = 0.0  # of four times three filters
+    model[4].weight[:, [0, 3, 4, 5, 6, 7, 8, 10, 11]] = 0.0  # of four groups of three filters
     model[2].weight[0] = 0.0
     x = torch.randn(2, 2, 8)
     before = model(x)
@@ -546,7 +546,7 @@ def test_constants_through_a_border_are_none():
         nn.Conv2d(1, 2, 3), nn.Sigmoid(), nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 1, 1)
     )
     model[0].weight[0] = 0.0
-    model[2].weight[0, 1] = 0.0  # reads the constant only, and differs at the border
+    model[2].weight[0, 1] = 0.0  # reads only the constant, which differs at the border
     x = torch.randn(2, 1, 6, 6)
     before = model(x)
     compact(model, x)
@@ -571,7 +571,7 @@ def test_a_shared_bias_takes_nothing_in():
 
 @torch.no_grad()
 def test_a_unit_that_fills_up_stays_the_constant_that_it_was():
-    # both units in the middle are constant; the one that stays needs what it is made of
+    # both middle units are constant; the one that stays keeps its own inputs
     model = nn.Sequential(
         nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2, bias=False), nn.Linear(2, 1)
     )
@@ -614,11 +614,11 @@ def test_filters_before_a_batch_norm():
     for beta, mean, training, left in (
         (0.0, 0.0, True, 3),
         (-0.5, 0.0, True, 3),  # the rectifier makes it zero
-        (0.5, 0.0, True, 4),  # would show at the border
+        (0.5, 0.0, True, 4),  # would differ at the border
         (0.0, -1.0, True, 4),  # zero in training, not in evaluation
         (0.0, -1.0, False, 4),
         (0.0, 1.0, False, 3),
-        (0.0, 1e-20, True, 3),  # a mean that has nearly settled
+        (0.0, 1e-20, True, 3),  # a running mean that has nearly converged
         (-0.5, -1.0, True, 4),
     ):
         model = make(beta, mean)
@@ -716,7 +716,7 @@ def step(model, optimizer, data):
 
 @torch.no_grad()
 def hold(model, optimizer, plan):
-    """From now on the weights that the plan cuts stay what they are now."""
+    """Keep the weights that the plan cuts at their current values from now on."""
     named = dict(model.named_parameters())
     for name, kept in plan["kept"].items():
         if name not in named:
@@ -760,7 +760,7 @@ def compare_trainings(name, make_optimizer):
     x = [cast(inputs(), torch.float64) for _ in range(9)]
     data = [(each, torch.randn_like(model(*each).detach())) for each in x]
     optimizer = make_optimizer(model.parameters())
-    for each in data[:3]:  # so that there is some state
+    for each in data[:3]:  # so that the optimiser has state
         step(model, optimizer, each)
     zero_some(model)
     twin = copy.deepcopy(model)
@@ -930,7 +930,7 @@ def test_checkpoints_load_and_training_goes_on_bit_for_bit(fused):
 
     data = [((torch.randn(16, 6),), torch.randn(16, 3)) for _ in range(12)]
     model, optimizer = make()
-    for k in range(2):  # cut twice: the plan tells both
+    for k in range(2):  # cut twice: the plan holds both cuts
         for each in data[4 * k : 4 * k + 4]:
             step(model, optimizer, each)
         with torch.no_grad():
@@ -1004,7 +1004,7 @@ def dense_without_first():
 
 
 class Doubled(torch.autograd.Function):
-    """Somebody's own function."""
+    """A user-defined module."""
 
     @staticmethod
     def forward(ctx, x):
@@ -1016,7 +1016,7 @@ class Doubled(torch.autograd.Function):
 
 
 class Sized(nn.Module):
-    """Forward with one line that is given."""
+    """Network whose forward contains one given line."""
 
     def __init__(self, line):
         super().__init__()
@@ -1104,7 +1104,7 @@ def test_what_moves_units_about_is_followed(name):
 
 
 class Branching(nn.Module):
-    """Branches on data."""
+    """Network with data-dependent control flow."""
 
     def __init__(self):
         super().__init__()
@@ -1126,7 +1126,7 @@ def dead_pair(middle, width=8):
 
 
 class Mine(nn.Linear):
-    """A layer of somebody's own."""
+    """A user-defined layer."""
 
     def forward(self, x):
         return super().forward(x) / self.out_features
@@ -1152,7 +1152,7 @@ def test_unknown_modules_are_left(middle, reason):
     before, words = model(x), repr(middle)
     report = compact(model, x)
     assert distance(model(x), before) < 1e-12
-    assert model[2].out_features == 7  # behind it the cut goes on
+    assert model[2].out_features == 7  # later layers are cut
     assert model[0].out_features == 8 or isinstance(middle, Mine)
     assert any(reason in why for why in report.left.values()) or isinstance(middle, Mine)
     assert repr(middle) == words

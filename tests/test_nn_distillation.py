@@ -1,4 +1,4 @@
-"""Networks that learn from teachers: the loss, its gradient, and what it refuses."""
+"""Distillation: the loss, its gradient, and refused input."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What was exported computes what PyTorch computes."""
+"""Exported networks give PyTorch's results."""
 
 import ctypes
 import os
@@ -34,7 +34,7 @@ void predict(const {taken} *x, {real} *y) {{ {name}_predict(x, y); }}
 
 
 def compiled(folder, header, name="network", taken="float", real="float"):
-    """The header's function, compiled with every warning an error."""
+    """Return the header's function, compiled with every warning as an error."""
     source, library = folder / "wrapper.c", folder / "network.so"
     source.write_text(WRAPPER.format(header=header.name, taken=taken, real=real, name=name))
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-shared", "-fPIC"]

@@ -1,4 +1,4 @@
-"""Plans give what PyTorch gives, whatever the format, the batch and the threads."""
+"""Plans give PyTorch's results for every format, batch size and number of threads."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Regularizers and optimizers for Keras solve the declared objective, on the backend that is set.
+"""Regularizers and optimizers for Keras solve the declared objective, on the current backend.
 
 KERAS_BACKEND=torch (the default here), tensorflow or jax.
 """
@@ -36,7 +36,7 @@ from softreg_fast.nn.keras import (  # noqa: E402
     SparsityMonitor,
 )
 
-# of PyTorch's tensors, which Keras hands to NumPy
+# from PyTorch's tensors, which Keras passes to NumPy
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 if BACKEND == "jax":
@@ -82,7 +82,7 @@ OPTIMIZERS = {
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """Keras's generators, seeded, and one thread as in small trainings."""
+    """Seed Keras's generators, and use one thread, as in small trainings."""
     keras.utils.set_random_seed(seed)
     if BACKEND == "torch":
         import torch
@@ -91,7 +91,7 @@ def seeded(seed):
 
 
 def scaled(schedule, factor):
-    """A learning rate, or the schedule of one, times a factor."""
+    """Multiply a learning rate, or a schedule of one, by a factor."""
     if isinstance(schedule, float):
         return factor * schedule
     config = schedule.get_config()
@@ -108,7 +108,7 @@ def array(x):
 
 
 def compiled(function):
-    """The function within a graph of JAX or TensorFlow."""
+    """Return the function compiled to a graph of JAX or TensorFlow."""
     if BACKEND == "jax":
         return jax.jit(function)
     import tensorflow
@@ -117,7 +117,7 @@ def compiled(function):
 
 
 def gradient_of(function, x):
-    """By automatic differentiation."""
+    """Return the gradient by automatic differentiation."""
     if BACKEND == "jax":
         return np.asarray(jax.grad(function)(x))
     if BACKEND == "tensorflow":
@@ -163,7 +163,7 @@ def weights_of(model):
 
 @pytest.fixture(params=["eager", "keras.ops"] if BACKEND == "torch" else ["eager", "compiled"])
 def way(request, monkeypatch):
-    """How a step is computed: as it comes, in a graph, or by keras.ops where torch might do it."""
+    """Select how a step is computed: eagerly, in a graph, or by keras.ops instead of torch."""
     if request.param == "keras.ops":
         for module in ("arrays", "penalties", "groups"):
             monkeypatch.setattr(f"softreg_fast.nn.{module}.namespace", names)
@@ -175,7 +175,7 @@ def names(x):
 
 
 def tolerance(name):
-    # single precision have Keras's arccos and cos in JAX, and its segment_sum in PyTorch
+    # Keras's arccos and cos in JAX and its segment_sum in PyTorch use single precision
     if (BACKEND, name) in {("jax", "l_half"), ("torch", "labels"), ("torch", "sparse labels")}:
         return 2e-6
     return 1e-10 if name in GROUPED else 1e-12
@@ -260,7 +260,7 @@ def test_one_dimension_under_noise(rng):
 
 @pytest.fixture
 def double_precision():
-    """Whole models in float64: losses, too, which TensorFlow does not add to others."""
+    """Use float64 for whole models, losses included: TensorFlow does not add mixed dtypes."""
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
@@ -299,7 +299,7 @@ def half_square(true, predicted):
 @pytest.mark.parametrize("regularizer", [L1(strength=0.3), GroupLasso(strength=0.3)])
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_adam_by_its_formula(rng, regularizer, amsgrad):
-    # Keras's Adam, whose epsilon is not corrected, and a step in its metric
+    # Keras's Adam, whose epsilon is not bias-corrected, and a step in its metric
     w = rng.standard_normal((5, 6))
     variable = variable_of(w, regularizer)
     optimizer = ProxAdam(0.02, beta_2=0.9, epsilon=1e-3, amsgrad=amsgrad, weight_decay=0.1)
@@ -345,12 +345,12 @@ def test_without_penalty_it_is_that_of_keras(rng, ours, theirs, options):
 
 
 def test_the_class_is_kept():
-    # Keras replaces its own Adam and SGD by those of the backend, which know no proximal steps
+    # Keras replaces its Adam and SGD by the backend's, which have no proximal steps
     for kind in (ProxAdam, ProxAdamW, ProxSGD):
         assert type(kind(0.1)) is kind
 
 
-# -- who sees to a penalty -------------------------------------------------------------------------
+# -- which optimizer applies a penalty -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [ProxSGD, keras.optimizers.SGD])
@@ -543,7 +543,7 @@ def test_few_digits(dtype):
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_momentum_moves_and_shrinks_alike(nesterov):
-    # a gradient of -strength all along, whatever the learning rate does: the weights stay
+    # a constant gradient of -strength: the weights stay for any learning-rate schedule
     w = variable_of(np.full((2, 2), 5.0), L1(strength=1.0))
     free = variable_of(np.full((2, 2), 5.0))
     optimizer = ProxSGD(0.1, momentum=0.9, nesterov=nesterov)
@@ -749,7 +749,7 @@ def test_rows_of_a_table_that_were_never_seen_stay(rng, name):
     optimizer = ProxAdam(0.01)
     optimizer.build([kernel])
     for _ in range(101):
-        assert_array_equal(array(kernel)[unseen], w[unseen])  # they may yet be used
+        assert_array_equal(array(kernel)[unseen], w[unseen])  # they may be used later
         optimizer.apply([tensor(g)])
     assert not array(kernel)[unseen].any()  # inputs without any effect
 

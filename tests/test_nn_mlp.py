@@ -1,4 +1,4 @@
-"""SparseMLPClassifier and SparseMLPRegressor: scikit-learn's contract, objective, what is left."""
+"""SparseMLPClassifier and SparseMLPRegressor: scikit-learn's API, objective, sparsity."""
 
 import doctest
 import pickle
@@ -42,7 +42,7 @@ BOTH = [SparseMLPClassifier, SparseMLPRegressor]
 
 @pytest.fixture
 def torch():
-    """PyTorch, on one thread as in small trainings."""
+    """Return PyTorch, limited to one thread, as in small trainings."""
     found = pytest.importorskip("torch")
     found.set_num_threads(1)
     return found
@@ -50,7 +50,7 @@ def torch():
 
 @pytest.fixture
 def still_changing():
-    """A training that is cut short may say so."""
+    """Ignore the warning of trainings that are cut short."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
@@ -60,14 +60,14 @@ training = pytest.mark.usefixtures("torch", "still_changing")
 
 
 def three_of_ten(rng, n=500):
-    """Ten inputs; the target is a bent function of the first three."""
+    """Return ten inputs and a target that is a nonlinear function of the first three."""
     X = rng.standard_normal((n, 10))
     y = X[:, 0] - 2.0 * X[:, 1] + np.maximum(X[:, 2], 0.0)
     return X, y + 0.1 * rng.standard_normal(n)
 
 
 def quick(cls, **params):
-    """A small network, trained for a moment."""
+    """Return a small network with a short training."""
     return cls(**{"hidden_layer_sizes": (8,), "max_iter": 12, "random_state": 0} | params)
 
 
@@ -159,7 +159,7 @@ def test_attributes_of_scikit_learn(rng):
 
 
 def linear(cls, **params):
-    """A network without hidden layers, trained on all samples at once."""
+    """Return a network without hidden layers, trained with full batches."""
     options = {"hidden_layer_sizes": (), "batch_size": 10**6, "max_iter": 1500, "tol": 0.0}
     options |= {"refit": 0.0, "learning_rate_init": 4e-3, "random_state": 0}
     return cls(**options | params)
@@ -373,7 +373,7 @@ def test_l2_stays_in_the_refit(rng):
     assert shrunk < 0.8 * free
 
 
-# -- fits that go on, stop, or are told to ---------------------------------------------------------
+# -- warm starts, early stopping, interrupts -------------------------------------------------------
 
 
 @training
@@ -498,7 +498,7 @@ def test_words(rng, capsys):
 
 
 def script_predict(file):
-    """Predictions of pickled models where PyTorch cannot be imported."""
+    """Return predictions of pickled models in a process that cannot import PyTorch."""
     import json
 
     sys.modules["torch"] = None

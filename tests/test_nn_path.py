@@ -22,7 +22,7 @@ STRENGTHS = [0.3, 0.03, 0.1]  # in no order
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """PyTorch's generator, seeded, and one thread as in small trainings."""
+    """Seed PyTorch's generator, and use one thread, as in small trainings."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
 
@@ -34,7 +34,7 @@ def network():
 
 
 def train(model, strength):
-    """Some steps on random data, by all three generators that people use."""
+    """Train a few steps on random data from all three common generators."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     attach(model, optimizer, {torch.nn.Linear: L1(strength=strength)})
     for _ in range(20):
@@ -47,7 +47,7 @@ def train(model, strength):
 
 
 def same(a, b):
-    """Whether two paths are equal to the last bit."""
+    """Return whether two paths are equal to the last bit."""
     numbers = ("strengths", "scores", "standard_errors", "nonzeros")
     return all(
         np.array_equal(getattr(a, name), getattr(b, name), equal_nan=True) for name in numbers
@@ -59,7 +59,7 @@ def same(a, b):
 
 
 def start(seed):
-    """Fresh generators and a fresh network."""
+    """Seed all generators and return a fresh network."""
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     return network()
@@ -261,7 +261,7 @@ def test_a_damaged_file(tmp_path):
 
 # -- kills -----------------------------------------------------------------------------------------
 
-# In a process of its own: the path, ended with SIGKILL at the moment that the command line names.
+# Run in a separate process: a path killed by SIGKILL at the moment given on the command line.
 KILLED = """
 import os, signal, sys
 import numpy as np, torch
@@ -324,7 +324,7 @@ def test_a_killed_path_goes_on(seed, tmp_path, moment):
 
 
 def made(scores, nonzeros, errors=None, **choice):
-    """A path with these numbers."""
+    """Return a path with these numbers."""
     scripts = iter(zip(scores, nonzeros, errors or [None] * len(scores), strict=True))
 
     def act(model, strength):
@@ -483,7 +483,7 @@ def test_pictures(style, from_zero):
         assert texts[2:] == ["best: 2, 80 % nonzero", "sparsest: 3, 50 % nonzero"]
         shown.figure_.canvas.draw()
         legend = shown.ax_.get_legend().get_window_extent()
-        assert legend.y0 >= shown.ax_.get_window_extent().y1  # the curves stay free
+        assert legend.y0 >= shown.ax_.get_window_extent().y1  # the legend does not cover the curves
         assert legend.x0 >= 0.0
         assert max(legend.y1, legend.x1) <= max(shown.figure_.bbox.max)
         pyplot.close("all")

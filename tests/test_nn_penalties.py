@@ -33,13 +33,13 @@ STEPS = [1e-3, 0.3, 1.0, 1.8, 1.9, 2.5, 3.9, 4.5, 30.0]
 
 @pytest.fixture(params=ELEMENTWISE)
 def elementwise(request):
-    """A penalty of single weights, and its formula."""
+    """Return a penalty of single weights and its formula."""
     return ELEMENTWISE[request.param]
 
 
 @pytest.fixture(params=["numpy", "torch", "vectorised"])
 def array(request, monkeypatch):
-    """Makes what penalties work on: arrays, tensors, and arrays that the kernels do not take."""
+    """Return a function that makes arrays, tensors, or arrays that the kernels do not take."""
     if request.param == "torch":
         return pytest.importorskip("torch").tensor
     if request.param == "vectorised":
@@ -107,7 +107,7 @@ def test_fixed_points_are_stationary(rng, elementwise, array, positive):
     zero = x == 0.0
     assert_allclose(moved[~zero], 2.0, atol=1e-12)
     assert (moved[zero] <= 2.0 + 1e-12).all()
-    if not positive and not isinstance(penalty, LHalf):  # whose zeros withstand any gradient
+    if not positive and not isinstance(penalty, LHalf):  # its zeros are always stationary
         assert (np.asarray(penalty.violation(array(x), array((x - z) / t + 99.0))) > 0.0).all()
 
 
@@ -118,7 +118,7 @@ def test_float32(rng, elementwise):
     assert x.dtype == np.float32
     exact = penalty.prox(z.astype(np.float32).astype(float), t.astype(np.float32).astype(float))
     jumps = np.abs(x - exact) > 1e-4 * (1.0 + np.abs(exact))
-    assert jumps.sum() <= 3  # rounding may decide on which side of a jump a weight lies
+    assert jumps.sum() <= 3  # rounding may decide on which side of a jump a weight is
     assert_allclose(x[~jumps], exact[~jumps], rtol=1e-4, atol=1e-5)
 
 
@@ -187,7 +187,7 @@ GROUPS = {
 
 @pytest.fixture(params=GROUPS)
 def groups(request):
-    """Which weights of an array (6, 4, 2) belong together."""
+    """Return the groups of the weights of an array (6, 4, 2)."""
     return GROUPS[request.param]
 
 

@@ -1,4 +1,4 @@
-"""Nothing is silently lost or wrong: checkpoints, copies, certificates, decays, deaths."""
+"""No silent errors: checkpoints, copies, certificates, weight decay, dead layers."""
 
 import copy
 import io
@@ -33,7 +33,7 @@ RULES = {torch.nn.Linear: L1(strength=0.01)}
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """PyTorch's generator, seeded."""
+    """Seed PyTorch's generator."""
     torch.manual_seed(seed)
 
 
@@ -98,7 +98,7 @@ def test_a_checkpoint_from_before_a_refit_was_asked_for():
     with pytest.warns(UserWarning, match="other options: refit was None, here it is 5. What att"):
         optimizer.load_state_dict(state)
     assert (proximal.state["n_steps"], proximal.state["refit"]) == (3, 5)
-    del state["param_groups"][0]["softreg_fast"]["given"]  # as older versions wrote it
+    del state["param_groups"][0]["softreg_fast"]["given"]  # the format of older versions
     optimizer.load_state_dict(state)
     assert (proximal.state["n_steps"], proximal.state["refit"]) == (3, 5)
 
@@ -151,7 +151,7 @@ def test_a_checkpoint_of_another_run_warns(options, rules, message, first):
         with pytest.warns(UserWarning, match=message):
             optimizer.load_state_dict(state)
     assert proximal.state["n_steps"] == 2
-    optimizer.load_state_dict(saved(optimizer))  # its own is fine
+    optimizer.load_state_dict(saved(optimizer))  # its own checkpoint is accepted
     optimizer.load_state_dict({**optimizer.state_dict()})
 
 
@@ -435,7 +435,7 @@ def test_where_weight_decay_is_no_contradiction():
         optimizer.load_state_dict(decayed)
 
 
-# -- deaths ----------------------------------------------------------------------------------------
+# -- dead layers -----------------------------------------------------------------------------------
 
 
 def made(kind, model, rules, **options):

@@ -1,4 +1,4 @@
-"""Reports of networks: counts against hand counts, for every kind of layer."""
+"""Reports of networks: counts compared with hand counts for every kind of layer."""
 
 import itertools
 
@@ -15,20 +15,20 @@ from softreg_fast.nn import NetworkReport, NetworkReportDisplay, report  # noqa:
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """PyTorch's generator, seeded."""
+    """Seed PyTorch's generator."""
     torch.manual_seed(seed)
 
 
 def only(model, example_inputs=None):
-    """The report of the one layer."""
+    """Return the report of the only layer."""
     (layer,) = report(model, example_inputs).layers
     return layer
 
 
 def counted_by_tracing(model, *inputs):
-    """Multiply-adds: how often the output of a layer of ones, inputs of ones, sums a product.
+    """Count multiply-adds by running a layer of ones on inputs of ones.
 
-    Each weight of one meets a one at each of its places, and the output is the number of products.
+    Each product is 1, so the output is the number of products.
     """
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -223,7 +223,7 @@ def test_units_of_recurrent_layers(kind, gates):
 @pytest.mark.parametrize(
     ("left", "wanted"),
     [
-        (1000, 4000),  # as they are
+        (1000, 4000),  # stored dense
         (500, 500 * 4 + 125),  # a bit for every weight
         (10, 10 * 8),  # a position for every nonzero
         (0, 0),

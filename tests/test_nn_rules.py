@@ -1,4 +1,4 @@
-"""Rules find all that they name, or say why not; what never had a gradient stays where it may."""
+"""Rules match every weight they name or raise an error; weights without a gradient stay."""
 
 import copy
 
@@ -27,7 +27,7 @@ SOME = L1(strength=0.01)
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """PyTorch's generator, seeded."""
+    """Seed PyTorch's generator."""
     torch.manual_seed(seed)
 
 
@@ -39,11 +39,11 @@ def sgd(model):
     return torch.optim.SGD(model.parameters(), lr=0.1)
 
 
-# -- what never had a gradient ---------------------------------------------------------------------
+# -- weights that never had a gradient -------------------------------------------------------------
 
 
 class Table(torch.nn.Module):
-    """A table that nobody sees to be one."""
+    """A lookup table that is not recognisable as one."""
 
     def __init__(self, look):
         super().__init__()
@@ -55,7 +55,7 @@ class Table(torch.nn.Module):
 
 
 class Tied(torch.nn.Module):
-    """An output layer before the embedding that has its weights; words alone are used."""
+    """An output layer defined before the embedding with the same weights; only words are used."""
 
     def __init__(self, kind=torch.nn.Embedding):
         super().__init__()
@@ -142,7 +142,7 @@ def test_weights_without_effect_go(kind, penalty):
     optimizer = optimizer_with({torch.nn.Linear: penalty}, model, kind)
     x = torch.tensor([[1.0, 0.0, 2.0]])
     for n_steps in range(101):
-        assert torch.equal(model.weight[:, 1], before[:, 1]), n_steps  # it may yet be used
+        assert torch.equal(model.weight[:, 1], before[:, 1]), n_steps  # it may be used later
         optimizer.zero_grad()
         model(x).pow(2).sum().backward()
         optimizer.step()
@@ -151,7 +151,7 @@ def test_weights_without_effect_go(kind, penalty):
 
 @pytest.mark.parametrize("kind", [*ADAMS, "ours"])
 def test_what_a_layer_of_zeros_hides_at_first_is_not_lost(kind):
-    # a residual branch as it begins, and experts of which the first samples need one
+    # a residual branch at initialisation, and experts of which the first samples use one
     class Net(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -219,7 +219,7 @@ def test_a_row_is_trained_once_it_has_been_seen():
 def test_the_row_of_padding_stays(kind, metric):
     model = kind(5, 3, padding_idx=2)
     with torch.no_grad():
-        model.weight[2] = torch.tensor([1.0, -2.0, 0.5])  # as of a table that was trained before
+        model.weight[2] = torch.tensor([1.0, -2.0, 0.5])  # as for a pretrained table
     before = model.weight.detach().clone()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     attach(model, optimizer, {"*": L1(strength=0.5)}, metric=metric)
@@ -232,7 +232,7 @@ def test_the_row_of_padding_stays(kind, metric):
     np.testing.assert_allclose(model.weight.detach()[rest], shrunk[rest], atol=1e-7)
 
 
-# -- what rules find -------------------------------------------------------------------------------
+# -- matching of rules -----------------------------------------------------------------------------
 
 
 def test_shared_parameters_are_found_by_each_of_their_modules_and_names():
@@ -313,7 +313,7 @@ def test_lazy_layers_have_to_run_first():
 
 
 class Wrapper(torch.nn.Module):
-    """What torch.compile returns, but for the compiler."""
+    """A wrapper like that of torch.compile, without the compiler."""
 
     def __init__(self, inner):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Frozen supports, refits, floors, averages: zeros that stay, weights that may not vanish."""
+"""Frozen supports, refits, minimum sizes, averages: zeros that stay, weights that are kept."""
 
 import copy
 import io
@@ -57,13 +57,13 @@ PENALTIES = {
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """PyTorch's generator, seeded, and one thread as in small trainings."""
+    """Seed PyTorch's generator, and use one thread, as in small trainings."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
 
 
 def with_steps(name, model, rules, **schedule):
-    """The optimiser of this name, and what freezes and refits."""
+    """Return the named optimiser and the object with its freeze and refit methods."""
     if name in OURS:
         optimizer = ProxAdamW(param_groups(model, rules), lr=1e-2, **OURS[name], **schedule)
         return optimizer, optimizer
@@ -120,7 +120,7 @@ def test_frozen_with_its_penalty_it_is_the_lasso_of_these_columns(rng, name):
     descend(model, optimizer, X, y, 3000, decay=0.998)
     found = model.weight.detach().numpy()[0]
     rest = found != 0.0
-    assert not rest[[0, 5]].any()  # though the first matters
+    assert not rest[[0, 5]].any()  # although the first one matters
     assert rest[1]
     wanted = np.zeros(8)
     wanted[rest] = solve(X[:, rest], y, alpha=0.1, fit_intercept=False).coef
@@ -176,7 +176,7 @@ def test_zeros_stay_zero_under_noise(penalty, name, method):
         assert (model.weight[zero] == 0).all()
         assert not torch.signbit(model.weight[model.weight == 0]).any()
     assert (model.weight[~zero] != before[~zero]).any()
-    assert (model.bias != 0).all()  # only what is penalised is frozen
+    assert (model.bias != 0).all()  # only penalised weights are frozen
     for value in optimizer.state[model.weight].values():
         if torch.is_tensor(value) and value.shape == model.weight.shape:
             assert (value[zero] == 0).all()
@@ -220,7 +220,7 @@ def test_gradients_that_a_closure_makes():
 @pytest.mark.parametrize("name", ["adam", "ours"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_one_pass_and_two_freeze_alike(name, dtype):
-    """Weights in few digits and in a layout that no kernel takes; the same with float32."""
+    """Cover low-precision weights in a layout that no kernel takes, and float32."""
     model = torch.nn.Linear(20, 5).to(dtype)
     rules = {"weight": L1(strength=0.1)}
     if name == "ours":
@@ -339,7 +339,7 @@ def test_checkpoints_from_before_there_was_freezing():
     optimizer.step()
 
 
-# -- floors ----------------------------------------------------------------------------------------
+# -- min_keep --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("floor", [1, 2, 4])
@@ -350,7 +350,7 @@ def test_checkpoints_from_before_there_was_freezing():
     ids=["l1", "groups", "positive"],
 )
 def test_the_floor_solves_the_trimmed_problem(rng, penalty, steps, floor):
-    # argmin_x sum (x - z)^2 / (2 t) + penalty of all but the k units that are chosen with it
+    # argmin_x sum (x - z)^2 / (2 t) + penalty of all but k units, minimised over their choice, too
     z = torch.tensor(
         rng.standard_normal((3, 4))
         if penalty.unit_sums(torch.ones(3, 4)).numel() == 4

@@ -1,4 +1,4 @@
-"""Proximal steps in PyTorch solve the declared objective, in every metric that is called exact."""
+"""Proximal steps in PyTorch solve the declared objective, in every exact metric."""
 
 import copy
 import io
@@ -52,7 +52,7 @@ OPTIMIZERS = {
 
 @pytest.fixture(autouse=True)
 def seeded(seed):
-    """PyTorch's generator, seeded, and one thread as in small trainings."""
+    """Seed PyTorch's generator, and use one thread, as in small trainings."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
 
@@ -161,7 +161,7 @@ def test_truth_of_three_features():
     assert used.tolist() == [True] * 3 + [False] * 7
 
 
-# -- the same steps by other ways ------------------------------------------------------------------
+# -- the same steps computed otherwise -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("amsgrad", [False, True])
@@ -192,7 +192,7 @@ def test_one_pass_and_two(name, amsgrad):
     attach(twin, optimizer, rules)
     train(twin, optimizer, data)
     vectorised = ProxAdamW(param_groups(third, rules), **options)
-    third[0].weight.data = third[0].weight.data.T.contiguous().T  # a layout that the kernel refuses
+    third[0].weight.data = third[0].weight.data.T.contiguous().T  # a layout the kernel refuses
     third[3].weight.data = third[3].weight.data.T.contiguous().T
     train(third, vectorised, data)
     for a, b, c in zip(model.parameters(), twin.parameters(), third.parameters(), strict=True):
@@ -242,7 +242,7 @@ def test_training_goes_on_bit_for_bit(fused):
 @pytest.mark.parametrize("kind", ["attach", "ours"])
 @pytest.mark.parametrize("penalty", [L1(strength=0.02), GroupLasso(strength=0.02, groups=1)])
 def test_memory_formats(kind, penalty):
-    # the same training, also where a checkpoint brings moments of the other format
+    # the same training, also if a checkpoint has moments in the other format
     def make(memory_format):
         model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten())
         model = model.double().to(memory_format=memory_format)
@@ -529,7 +529,7 @@ def test_a_step_that_a_scaler_skips():
 
 
 class Odd(torch.optim.Optimizer):
-    """An optimiser that nobody knows."""
+    """An unknown optimiser."""
 
     def __init__(self, params):
         super().__init__(params, {"lr": 0.1})

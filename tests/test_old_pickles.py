@@ -1,7 +1,7 @@
-"""Objects that earlier versions pickled load, and say what they said then.
+"""Objects pickled by earlier versions can be loaded and give the same results.
 
-The files come from the oldest supported packages.  scikit-learn warns only of pickles that hold
-estimators of its own; ours hold none, so loading them is silent, and here a warning is an error.
+The files were written with the oldest supported packages.  scikit-learn warns only about pickles
+of its own estimators; ours hold none, so loading them is silent, and a warning is an error here.
 """
 
 import pickle

@@ -1,4 +1,4 @@
-"""The package as a whole: its names, its description, and what README.md tells users to run."""
+"""The package as a whole: its public names, its description, and the examples in README.md."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""solve() and path(): every fit is judged by the independent certificate of oracles.py."""
+"""solve() and path(): every fit is checked by the independent certificate of oracles.py."""
 
 import warnings
 
@@ -22,7 +22,7 @@ weightings = pytest.mark.parametrize("weighted", [True, False], ids=["weighted",
 
 
 def make_problem(rng, shape, penalty, weighted=False, **options):
-    """(X, y, keyword arguments of solve) for a shape and a penalty of the catalogue."""
+    """Return (X, y, keyword arguments of solve) for a shape and a penalty of the catalogue."""
     X, y = problems.SHAPES[shape](rng)
     if weighted:
         options["sample_weight"] = problems.sample_weights(rng, len(y))
@@ -50,7 +50,7 @@ def test_every_problem_is_certified(rng, shape, penalty, fit_intercept, standard
     fit = solve(X, y, **options)
     found = certified(X, y, options, fit)
     assert_allclose(fit.tol, 2e-6 * fit.null_loss)
-    # near the optimum the gap reported is that of the oracle, neither smaller nor larger
+    # near the optimum the reported gap equals the oracle's
     assert_allclose(fit.gap, float(found.gap), rtol=1e-4, atol=1e-13 * fit.null_loss)
 
 
@@ -551,7 +551,7 @@ def test_the_gram_matrix_is_built_when_many_features_have_entered(rng, monkeypat
         problem = problem_of(X, dense, alpha=fits.alphas[k], l1_ratio=l1_ratio)
         found = assert_certified(problem, fits[k])
         assert_allclose(fits.gaps[k], float(found.gap), rtol=1e-3, atol=1e-13 * fits.null_loss)
-    # what is said of a fit is not that of an engine which has only just begun
+    # the reported certificate is not that of an engine without any iteration
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         hasty = path(X, dense, max_iter=1, **options)

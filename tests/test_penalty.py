@@ -1,4 +1,4 @@
-"""Penalty: from words to the vectors l1, l2, lower, upper."""
+"""Penalty: from arguments to the vectors l1, l2, lower, upper."""
 
 import numpy as np
 import oracles

@@ -1,4 +1,4 @@
-"""Whatever the problem, what the package says of its answer is true.
+"""Property tests: the certificates of the package hold for every problem.
 
 Hypothesis draws small integers and puts them at any magnitude that float64 allows, with copies,
 constants and zeros among the columns; the certificate is computed in long double, which has the
@@ -45,18 +45,18 @@ class Drawn(NamedTuple):
 
 
 def exponents(largest):
-    """Powers of ten, mostly 0."""
+    """Return a strategy for exponents of ten, mostly 0."""
     return st.just(0) | st.integers(-largest, largest)
 
 
 def relative(*special):
-    """Numbers around 1, with some special ones among them."""
+    """Return a strategy for numbers around 1, with some special values."""
     return st.sampled_from([*special, 0.001, 0.1, 0.3, 1.0, 3.0])
 
 
 @st.composite
 def matrices(draw, largest_exponent=149):
-    """Columns of small integers, each moved, scaled or made a copy of another."""
+    """Draw columns of small integers, each shifted, scaled or a copy of another."""
     n, p = draw(st.integers(1, 12)), draw(st.integers(1, 8))
     density = draw(st.sampled_from([0.3, 1.0]))
     X = draw(hnp.arrays(np.float64, (n, p), elements=st.integers(-9, 9).map(float)))
@@ -124,7 +124,7 @@ def quiet_solve(*args, **options):
 
 
 def certified(drawn, fit, **judged):
-    """A tiny l1 beside a large one costs the dual point some digits."""
+    """Check the certificate; a tiny l1 beside a large one costs the dual point some digits."""
     return assert_certified(drawn.problem, fit, rounding=1e-10, must_converge=False, **judged)
 
 
@@ -176,7 +176,7 @@ def test_what_a_path_says_is_true(drawn, l1_ratio, precompute):
         )  # fmt: skip
     problem = drawn.problem
     unit = np.max(problem.norms) * np.sqrt(2 * problem.null_loss / problem.s.sum())
-    assume(fits.alphas[-1] > 1e-6 * unit)  # else y is orthogonal to X but for rounding
+    assume(fits.alphas[-1] > 1e-6 * unit)  # otherwise y is orthogonal to X up to rounding
     for fit in fits:
         certified(drawn._replace(options=options | {"alpha": fit.alpha}), fit)
 
@@ -204,7 +204,7 @@ def test_a_design_describes_its_columns(drawn):
 @settings(max_examples=60)
 @given(drawn_problems(), st.integers(0, 2**32 - 1))
 def test_the_oracle_is_right_itself(drawn, seed):
-    # its dual values are below its primal ones, wherever either is taken
+    # every dual value is below every primal value
     rng = np.random.default_rng(seed)
     problem: Problem = drawn.problem
     unit = np.sqrt(problem.s @ problem.y_centered**2)

@@ -1,4 +1,4 @@
-"""Relaxed fits: least squares on the supports of a path, and the blends with it."""
+"""Relaxed fits: least squares on the supports of a path, and blends with the path."""
 
 import numpy as np
 import problems

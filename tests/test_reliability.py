@@ -1,6 +1,6 @@
-"""Signals, forks, threads, memory: what must go on working around a fit.
+"""Reliability around a fit: signals, forks, threads, memory.
 
-What could hang, crash or disturb other tests runs in a process of its own (children.py).
+Tests that could hang, crash or disturb others run in a separate process (children.py).
 """
 
 import json
@@ -57,8 +57,8 @@ OPENMP = build_info()["openmp"]
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork() here")
 
-# What is promised. A busy machine may need longer to run a thread at all: what came late is tried
-# again at the same moment, and is wrong if it always comes late there.
+# The promised latency. A busy machine may take longer to schedule a thread at all: late results are
+# repeated at the same moment, and fail if they are always late.
 LONGEST_LATENCY = 0.25
 TRIES = 4
 
@@ -67,7 +67,7 @@ TRIES = 4
 
 
 def endless_fits():
-    """name: a call that does not end, or not before a good while, and what it works on."""
+    """Return {name: (call that never ends or takes long, its data)}."""
 
     def slow(n=1500, p=1500):
         return make(n, p, correlation=0.97)
@@ -171,7 +171,7 @@ def endless_fits():
 
     def factorisation():
         design = Design(*make(3200, 3000))
-        assert design.gram.shape == (3000, 3000)  # kept there, so that LAPACK takes the time
+        assert design.gram.shape == (3000, 3000)  # cached, so that the time is spent in LAPACK
         return lambda: solve(design, l2=1e-3, solver="cholesky")
 
     def dual_factorisation():
@@ -230,7 +230,7 @@ INTERRUPTED = list(endless_fits())
 
 
 def reuse_after_interrupts():
-    """Estimators and a Design, interrupted and used again."""
+    """Interrupt estimators and a Design and use them again."""
     X, y = make(400, 60)
     large, target = make(800, 600, correlation=0.97)
     for model in (Lasso(alpha=1e-3), ElasticNet(alpha=1e-3), Ridge(solver="cd")):
@@ -252,7 +252,7 @@ def reuse_after_interrupts():
 
 
 def shortest_latency(call, delay):
-    """`latency_of`, the shortest of a few tries unless the first is short enough."""
+    """Return `latency_of`, the shortest of a few tries unless the first is short enough."""
     latency = latency_of(call, delay)
     for _ in range(TRIES - 1):
         if latency <= LONGEST_LATENCY:
@@ -262,12 +262,12 @@ def shortest_latency(call, delay):
 
 
 def script_interrupt(n_moments=None):
-    """The latencies of every case, in seconds, and whether fits are right afterwards.
+    """Return the latencies of every case, in seconds, and whether later fits are correct.
 
-    At two moments, or at so many, evenly spread over 1.2 seconds.
+    Signals come at two moments, or at `n_moments`, evenly spread over 1.2 seconds.
     """
     delays = (0.1, 0.35) if n_moments is None else np.linspace(0.02, 1.2, int(n_moments))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & switch it off
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & disable SIGINT
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = make(3000, 300, seed=1)
     expected = digest(solve(X, y, alpha=1e-3))
@@ -317,7 +317,7 @@ PARALLEL_SHAPE = 6000, 150
 
 
 def several_fits(n_threads=2):
-    """The bits of what several solvers find."""
+    """Return the digests of several solvers' results."""
     X, y = make(*PARALLEL_SHAPE)
     S, z = make_sparse(4000, 4500, 200)
     return [
@@ -331,7 +331,7 @@ def several_fits(n_threads=2):
 
 
 def script_fork():
-    """fork() after a parallel fit: a child, its child, a pool, and the parent again."""
+    """Fork after a parallel fit: a child, its child, a pool, and the parent again."""
     warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: threads and fork
     threads = effective_n_threads(2)
     expected = several_fits()
@@ -354,7 +354,7 @@ def test_fork_after_a_parallel_fit():
 
 
 def script_processes():
-    """Fits in fresh processes of every kind, after one in this process."""
+    """Fit in new processes of every kind, after a fit in this process."""
     expected = several_fits()
     found = {}
     for method in {"spawn", "forkserver"} & set(multiprocessing.get_all_start_methods()):
@@ -493,7 +493,7 @@ def test_limits_of_others_are_respected():
 
 
 def script_threads():
-    """The numbers of threads for None, -1 and 3, after a fit."""
+    """Return the numbers of threads for None, -1 and 3, after a fit."""
     Lasso(alpha=1e-3).fit(*make(*PARALLEL_SHAPE))
     print(json.dumps([effective_n_threads(k) for k in (None, -1, 3)]))
 
@@ -502,7 +502,7 @@ def script_threads():
 
 
 def script_denormals():
-    """Whether numbers below 2.2e-308 live: here, in the kernels' threads, in a later thread."""
+    """Return whether denormals are kept: here, in the kernels' threads, in a later thread."""
     tiny = np.full(8, 5e-324)
 
     def alive():
@@ -533,7 +533,7 @@ def script_denormals():
 
 
 def csc_buffers(X):
-    """What Columns wants of a CSC matrix."""
+    """Return the parts of a CSC matrix that Columns takes."""
 
     class Buffers:
         data, indices, indptr, shape = X.data, X.indices, X.indptr.astype(np.int64), X.shape
@@ -551,7 +551,7 @@ def test_denormals_live():
 
 
 def script_leaks():
-    """By how many MiB the process grows in 200 fits of every kind, once it has warmed up."""
+    """Return the growth of the process in 200 fits of every kind after a warm-up, in MiB."""
     X, y = make(40, 1000)
     T, t = make(400, 40)
     S, z = make_sparse(500, 1000)
@@ -591,15 +591,15 @@ def script_leaks():
 @linux_only
 def test_fits_leave_no_memory_behind():
     grown = run_script(__file__, "leaks", OPENBLAS_NUM_THREADS="1")
-    # a vector of 1000 numbers lost at every fit would be 1.5 MiB
+    # a leak of a vector of 1000 numbers per fit would be 1.5 MiB
     assert max(grown.values()) < 0.5, grown
 
 
 def script_peak():
-    """Peak memory that fits add, as a fraction of X."""
+    """Return the peak memory added by fits, as a fraction of X."""
     X, y = make(16_000, 400)  # 49 MiB
     S, z = make_sparse(20_000, 10_000, 300)  # 34 MiB
-    several_fits()  # code, thread stacks and small things
+    several_fits()  # code, thread stacks and small objects
     size, sparse_size = X.nbytes / 2**20, 12 * S.nnz / 2**20
     calls = {
         "descent": (lambda: solve(X, y, alpha=1e-3), size),
@@ -645,7 +645,7 @@ def test_64_bit_indices(dtype):
 
 
 def columns_that_are_one():
-    """Stride 0 from column to column: three thousand million entries in a megabyte."""
+    """Return columns with stride 0 between them: 3e9 entries in a megabyte."""
     n, p = 100_000, 30_000
     column = np.random.default_rng(0).standard_normal(n)
     X = np.broadcast_to(column[:, None], (n, p))
@@ -664,13 +664,13 @@ def columns_that_are_one():
 
 
 def reserved(size):
-    """So much address space, of which pages come into being when they are touched."""
+    """Reserve address space whose pages are allocated on first access."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
     return mmap.mmap(-1, size, flags=flags)
 
 
 def more_entries_than_32_bits_count():
-    """A float32 matrix of 2^31 entries and more, of which four columns are touched."""
+    """Return a float32 matrix of more than 2^31 entries, of which four columns are accessed."""
     n, p = 2**15, 2**16 + 8
     X = np.frombuffer(reserved(4 * n * p), np.float32).reshape(p, n).T
     assert X.size > 2**31
@@ -696,7 +696,7 @@ def more_entries_than_32_bits_count():
 
 
 def more_stored_entries_than_32_bits_count(index):
-    """A CSC matrix whose second column starts beyond entry 2^31."""
+    """Return a CSC matrix whose second column starts beyond entry 2^31."""
     n, start = 1000, 2**31 + 5
     data = np.frombuffer(reserved(4 * (start + 3)), np.float32)
     rows = np.frombuffer(reserved((start + 3) * np.dtype(index).itemsize), index)
@@ -716,7 +716,7 @@ def more_stored_entries_than_32_bits_count(index):
 
 
 def script_offsets():
-    """Offsets beyond 2^31, where a wrong one would end the process."""
+    """Use offsets beyond 2^31, where a wrong one would crash the process."""
     columns_that_are_one()
     try:
         reserved(2**35).close()
@@ -738,7 +738,7 @@ def test_offsets_beyond_32_bits():
 
 
 def script_whole_fits():
-    """Fits on a float32 matrix of more than 2^31 entries, all 0 but in a few columns."""
+    """Fit a float32 matrix of more than 2^31 entries, all 0 except in a few columns."""
     n, p = 2**15, 2**16 + 8
     X = np.frombuffer(reserved(4 * n * p), np.float32).reshape(p, n).T
     assert X.size > 2**31
@@ -755,7 +755,7 @@ def script_whole_fits():
         found = fit(X)
         assert_allclose(found[chosen], fit(small), rtol=1e-8, atol=1e-10)
         assert np.count_nonzero(found) == np.count_nonzero(found[chosen])
-    # pages that were only read are the one page of zeros
+    # pages that were only read map to the shared zero page
     print(json.dumps(resident()))
 
 
@@ -805,7 +805,7 @@ def test_inside_joblib_no_more_threads_than_cores(backend):
     found = parallel(joblib.delayed(effective_n_threads)() for _ in range(2 * cores))
     assert cores * max(found) <= cores
     asked = parallel(joblib.delayed(effective_n_threads)(2) for _ in range(2))
-    assert asked == [2 if OPENMP else 1] * 2  # who asks for a number gets it
+    assert asked == [2 if OPENMP else 1] * 2  # an explicit number is respected
     assert effective_n_threads() == effective_n_threads(-1)
 
 

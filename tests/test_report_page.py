@@ -1,4 +1,4 @@
-"""The report: one whole page that says what the fit gave, whatever features are called."""
+"""The report: one complete page with the results of the fit, for any feature names."""
 
 import csv
 import os
@@ -29,7 +29,7 @@ def _in_folder(tmp_path, monkeypatch):
 
 
 class Parsed(HTMLParser):
-    """What is in a page: tags with their attributes, tables, all text; every tag must be closed."""
+    """Content of a page: tags with attributes, tables, all text; every tag must be closed."""
 
     def __init__(self, text):
         super().__init__()
@@ -61,11 +61,11 @@ class Parsed(HTMLParser):
             self.tables[-1][-1][-1] += data
 
     def table(self, first):
-        """The rows below the heading of the table with this first heading."""
+        """Return the rows of the table with this first heading, without the heading row."""
         return next(rows[1:] for rows in self.tables if rows[0][0] == first)
 
     def fact(self, name):
-        """The cell beside a heading."""
+        """Return the cell beside a heading."""
         return next(row[1] for rows in self.tables for row in rows if row[0] == name)
 
 

@@ -1,4 +1,4 @@
-"""Solution and Path: what they hold, predict and print."""
+"""Solution and Path: their content, predictions and printed form."""
 
 import dataclasses
 import pickle
@@ -26,7 +26,7 @@ def fits(data):
 
 
 def hand_made(status=(0, 0, 1)):
-    """A small path, so that every number printed is known."""
+    """Return a small path for which every printed number is known."""
     coefs = np.array([[0.0, 1.0, 1.5], [0.0, 0.0, -0.25]])
     return Path(
         alphas=np.array([1.0, 0.5, 0.25]),
@@ -183,7 +183,7 @@ def test_coefficients_at_any_alpha(data):
     tested = 0
     for k in range(1, 59):
         assert_array_equal(fits.coef_at(fits.alphas[k]), fits[k].coef)
-        # within the two neighbours as well, no support change hides between k and k + 1
+        # with both neighbours equal, too, there is no support change between k and k + 1
         if supports[k - 1] == supports[k] == supports[k + 1]:
             alpha = 0.3 * fits.alphas[k] + 0.7 * fits.alphas[k + 1]
             fit = solve(X, y, alpha=alpha, tol=1e-13)

@@ -21,9 +21,9 @@ each_solver = pytest.mark.parametrize("solver", SOLVERS)
 
 
 def exact_ridge(X, y, l2, s=None, fit_intercept=True):
-    """(coef, intercept) of 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j l2_j / 2 w_j^2.
+    """Return (coef, intercept) of min 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j l2_j / 2 w_j^2.
 
-    Solved as least squares with one more row for each penalty, so that it works for any shape.
+    Solved as least squares with one additional row per penalty, so that it works for any shape.
     """
     n, p = X.shape
     s = np.ones(n) if s is None else s
@@ -101,7 +101,7 @@ def test_without_any_penalty(rng, shape, solver):
 
 
 def test_a_cholesky_factor_is_refined_to_rounding(rng):
-    # nearly equal columns: the factor alone is good to few digits
+    # nearly equal columns: the factor alone gives only a few digits
     X, y = problems.make_data(rng, 50, 6)
     X[:, 1] = X[:, 0] + 1e-6 * rng.standard_normal(50)
     fit = solve(X, y, l2=1e-9, solver="cholesky", tol=1e-13)
@@ -164,7 +164,7 @@ def test_soft_regularisation_of_the_course(rng):
 
 
 # ---------------------------------------------------------------------------------------------
-# engines on their own: the same answer from any start, and along a path
+# engines alone: the same result from any start, and along a path
 
 
 @pytest.mark.parametrize("engine", ["cholesky", "cg", "gradient"])
@@ -269,7 +269,7 @@ def test_a_vanishing_penalty_on_more_features_than_samples(fit_intercept, alpha,
 
 
 def least_norm(X, y, fit_intercept):
-    """The shortest of all w with the least squares."""
+    """Return the minimum-norm least-squares solution."""
     if fit_intercept:
         X, y = X - X.mean(axis=0), y - y.mean()
     return np.linalg.lstsq(X, y, rcond=1e-12)[0]

@@ -1,4 +1,4 @@
-"""RidgeCV: errors of samples left out against fits without them, and scikit-learn's contract."""
+"""RidgeCV: leave-one-out errors against fits without the sample, and scikit-learn's API."""
 
 import warnings
 
@@ -41,7 +41,7 @@ def dense(X):
 
 
 def left_out(X, y, weights, sample_weight, fit_intercept):
-    """Predictions of every sample by models fitted without it, (n_samples, n_alphas)."""
+    """Predict every sample by models fitted without it, (n_samples, n_alphas)."""
     X, n = dense(X), len(y)
     s = np.ones(n) if sample_weight is None else sample_weight
     found = np.empty((n, len(ALPHAS)))
@@ -65,7 +65,7 @@ def test_a_sample_left_out_is_predicted_by_a_fit_without_it(
     if weighted:
         s[3] = 0.0
     options = {"l2_weights": weights, "fit_intercept": fit_intercept}
-    if fit_intercept:  # leave no sample that alone fills an unpenalised column
+    if fit_intercept:  # no unpenalised column may be nonzero in a single sample only
         X = X if not sp.issparse(X) else sp.csc_array(dense(X) + (np.arange(X.shape[1]) < 2))
     expected = left_out(X, y, weights, s, fit_intercept)
     scored = RidgeCV(ALPHAS, scoring="r2", store_cv_results=True, **options).fit(X, y, s)
@@ -105,7 +105,7 @@ def test_an_alpha_per_target(rng, data):
     assert_array_equal(model.alpha_, expected.alpha_)
     assert_allclose(model.best_score_, expected.best_score_, rtol=1e-7)
     assert_allclose(model.cv_results_, expected.cv_results_, rtol=1e-6, atol=1e-12)
-    for k in range(2):  # each as if alone
+    for k in range(2):  # each target as if fitted alone
         alone = RidgeCV(ALPHAS).fit(X, Y[:, k])
         assert alone.alpha_ == model.alpha_[k]
         assert_allclose(alone.coef_, model.coef_[k], rtol=1e-9, atol=1e-12)

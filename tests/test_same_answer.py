@@ -1,7 +1,7 @@
-"""The same answer for any number of threads, any division of the work, and run after run.
+"""Reproducibility: equal results for any number of threads, any division of work, and every run.
 
-Kernels on their own are compared bit by bit in test_reliability.py. Here every entry point is;
-BLAS, whose sums depend on its threads, may add rounding, so that coefficients are equal to 1e-10.
+test_reliability.py compares single kernels bit by bit; this file compares every entry point. BLAS,
+whose sums depend on its threads, may add rounding, so that coefficients are equal to 1e-10.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Sample weights are repetitions: a weight of 3 is the row three times, 0 is the row left out."""
+"""Sample weights as repetitions: weight 3 is the row three times, 0 is the row removed."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from softreg_fast import (
 TOL = 1e-12
 N, P = 48, 10
 
-# alpha as a share of the largest that lets anything in
+# alpha as a fraction of alpha_max
 MODELS = {
     "lasso": Lasso(alpha=0.3, tol=TOL),
     "lasso, gram": Lasso(alpha=0.3, tol=TOL, precompute=True),
@@ -54,7 +54,7 @@ SEARCHES = {
 
 @pytest.fixture(params=["dense", "sparse", "wide"])
 def data(request, rng):
-    """X, y, weights from 0 to 4, and the rows that these stand for."""
+    """Return X, y, weights from 0 to 4, and the indices of the repeated rows."""
     n = 8 if request.param == "wide" else N
     X = rng.standard_normal((n, P)) + 1.0
     X *= rng.random((n, P)) < (0.5 if request.param == "sparse" else 1.0)
@@ -68,7 +68,7 @@ def data(request, rng):
 
 
 def taken(X, rows):
-    """These rows of X, in the layout of X."""
+    """Return these rows of X, in the layout of X."""
     return sp.csc_array(X.tocsr()[rows]) if sp.issparse(X) else X[rows]
 
 
@@ -107,7 +107,7 @@ def test_searches(name, fit_intercept, data, rng):
     model = clone(SEARCHES[name]).set_params(fit_intercept=fit_intercept, cv=splits(fold))
     weighted = vars(model.fit(X, y, sample_weight=weight)).copy()
     model.set_params(cv=splits(fold[rows])).fit(taken(X, rows), y[rows])
-    assert model.coef_.any() or len(y) < P  # of so few samples it may choose nothing
+    assert model.coef_.any() or len(y) < P  # with so few samples nothing may be selected
     for key in ("alpha_", "alphas_", "coef_", "intercept_", "l1_ratio_", "gamma_"):
         if hasattr(model, key):
             assert_allclose(weighted[key], getattr(model, key), rtol=1e-8, atol=1e-10, err_msg=key)

@@ -1,4 +1,4 @@
-"""Stability selection: frequencies as fits to rows taken out give them, and the bound on errors."""
+"""Stability selection: frequencies compared with fits to subsets of rows, and error bounds."""
 
 import sys
 import warnings
@@ -28,7 +28,7 @@ def rows_of(n, n_subsamples, *, fraction=0.5, complementary=True, weight=None, r
 
 
 def entered(coefs, norm, max_selected):
-    """0 and 1, (n_features, n_alphas), of dense coefficients: alpha by alpha, one by one."""
+    """Return which features have entered, 0 or 1, (n_features, n_alphas), by a plain loop."""
     flags, so_far = np.zeros(coefs.shape), []
     for k, w in enumerate(coefs.T):
         new = [j for j in np.flatnonzero(w) if j not in so_far]
@@ -39,7 +39,7 @@ def entered(coefs, norm, max_selected):
 
 
 def their_path(X, y, alphas, l1_ratio, weight):
-    """Coefficients of scikit-learn, (n_features, n_alphas)."""
+    """Return the coefficients of scikit-learn, (n_features, n_alphas)."""
     model = theirs.ElasticNet(l1_ratio=l1_ratio, tol=1e-20, max_iter=20_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -189,7 +189,7 @@ def test_the_bound_holds_for_noise(rng):
     bound = np.mean([fits.expected_false() for fits in found])
     assert bound == pytest.approx(6**2 / (0.2 * 60), rel=0.1)
     assert np.mean([len(fits.support()) for fits in found]) < bound
-    # every subsample takes in as much noise as it was asked for
+    # every subsample selects as many noise features as requested
     assert np.mean([fits.max_frequencies for fits in found]) == pytest.approx(6 / 60, rel=0.05)
 
 

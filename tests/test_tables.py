@@ -1,4 +1,4 @@
-"""Small files of many writers: each gives the right table or the right sentence."""
+"""Small files as written by many programs: each gives the right table or error message."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def _in_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(capsys):
-    """Run the command line: (exit code, standard output, standard error)."""
+    """Return a function that runs the command line: (exit code, stdout, stderr)."""
 
     def run(*argv):
         code = main([str(word) for word in argv])
@@ -42,7 +42,7 @@ def call(capsys):
 
 @pytest.fixture
 def fails(call):
-    """Run what must fail: the one line on standard error."""
+    """Return a function that runs a failing command and returns its line on standard error."""
 
     def run(*argv):
         code, out, err = call(*argv)
@@ -143,7 +143,7 @@ def test_text_tables_that_are_right(call, case):
     table = read_table("data.txt", Roles(target=target, ignore=ignore), decimal=decimal)
     np.testing.assert_array_equal(table.X, X)
     assert table.X.flags.f_contiguous
-    # what was fitted is found again in the same file
+    # predict finds the fitted columns in the same file
     again = [] if ignore else list(options)
     code, out, _ = call("predict", "m.json", "data.txt", *again)
     assert code == 0
@@ -244,7 +244,7 @@ def test_files_of_other_programs(fails, name, words):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX matters")
 def test_pipes_are_not_read(fails):
-    os.mkfifo("pipe.csv")  # reading from it would wait for ever
+    os.mkfifo("pipe.csv")  # reading from it would block for ever
     assert "pipe.csv is a pipe" in fails("fit", "pipe.csv", "--target", "y")
     assert "name of a file to read is empty" in fails("fit", "", "--target", "y")
 
@@ -309,7 +309,7 @@ def test_a_header_of_many_thousand_names(call):
 
 
 def test_options_and_help_do_without_pandas():
-    # scikit-learn may import it by itself: it is hidden, and must not be missed
+    # scikit-learn may import it itself: it is hidden here, and must not be needed
     hidden = "import sys; sys.modules['pandas'] = None; from softreg_fast.__main__ import main; "
     for words, code in ((["--version"], 0), (["fit", "x", "--alpha", "y"], 2)):
         command = [sys.executable, "-c", f"{hidden} sys.exit(main({words}))"]
@@ -566,7 +566,7 @@ def test_available_memory_is_positive():
 
 
 # ---------------------------------------------------------------------------------------------
-# What is written, and where.
+# Output files and their paths.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fits in several Python threads: the same answers, every error, and an end when asked."""
+"""Fits in several Python threads: equal results, propagated errors, and interruption."""
 
 import threading
 
@@ -156,7 +156,7 @@ def test_workers_among_workers(rng):
 
     with pytest.raises(ValueError, match="no more"):
         Workers(2).map(task, range(2))
-    assert ended.is_set()  # the others are waited for
+    assert ended.is_set()  # waits for the others
 
 
 @pytest.mark.usefixtures("many_workers")

@@ -3,7 +3,7 @@
     python tools/install.py [--oldest] GROUP...
 
 A group is `build` (what setup.py needs), `runtime`, or one of the extras.  With --oldest,
-the runtime requirements, and those for tables, are held at the lowest release series that
+the runtime requirements, and those for tables, are pinned to the lowest release series that
 pyproject.toml allows.
 """
 
@@ -18,7 +18,7 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
 def requirements(pyproject, group):
-    """The requirement lines of one group; extras that name other extras are unfolded."""
+    """Return the requirement lines of one group, with extras that name other extras expanded."""
     if group == "build":
         return pyproject["build-system"]["requires"]
     if group == "runtime":
@@ -35,7 +35,7 @@ def requirements(pyproject, group):
 
 
 def held_at_oldest(line):
-    """`numpy>=1.26` -> `numpy==1.26.*`."""
+    """Pin a requirement to its lowest release series: `numpy>=1.26` -> `numpy==1.26.*`."""
     name, floor = line.split(">=")
     return f"{name}=={floor}.*"
 

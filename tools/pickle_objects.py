@@ -1,14 +1,14 @@
-"""Pickle small fitted objects of this version, for the versions to come.
+"""Pickle small fitted objects of this version, as test data for later versions.
 
     python tools/pickle_objects.py
 
-writes tests/data/pickles-VERSION.pickle, which tests/test_old_pickles.py loads ever after.  Run it
-once before a release, with the oldest supported packages, for pickles travel from old packages to
-new ones only; `make oldest` leaves an environment with them:
+writes tests/data/pickles-VERSION.pickle, which tests/test_old_pickles.py loads from then on.  Run
+it once before a release, with the oldest supported packages, because pickles can be loaded by
+newer packages but not by older ones; `make oldest` leaves such an environment:
 
     build/oldest/bin/python tools/pickle_objects.py
 
-The file of a version that was released is never written again.
+The file of a released version is never overwritten.
 """
 
 import pickle
@@ -32,7 +32,7 @@ def main():
         "versions": {"python": platform.python_version()} | versions,
         "X": X,
         "y": y,
-        # each object in bytes of its own: one that cannot be loaded does not take the others along
+        # pickled one by one, so that one that cannot be loaded does not affect the others
         "objects": {name: pickle.dumps(thing, protocol=4) for name, thing in objects.items()},
         "answers": {name: pickled.answer(thing, X) for name, thing in objects.items()},
     }

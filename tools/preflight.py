@@ -1,6 +1,6 @@
-"""Say in plain words what is missing before anything is built.
+"""Report in plain words what is missing, before anything is built.
 
-Written so that very old Pythons can run it too: they are what it is there to catch.
+It must run on very old Pythons too, since these are what it has to detect.
 """
 
 import os
@@ -12,7 +12,7 @@ OLDEST = (3, 11)
 
 
 def problems():
-    """What keeps this Python from building softreg_fast, one line each."""
+    """Return what keeps this Python from building softreg_fast, one line each."""
     if sys.version_info < OLDEST:
         yield (
             "softreg_fast needs Python %d.%d or newer, but %s is Python %d.%d. Name another "
@@ -35,7 +35,7 @@ def problems():
             "apt-get install python3-dev" % (sys.executable, header)
         )
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
-    import shutil  # has no `which` in Python 2
+    import shutil  # shutil.which does not exist in Python 2
 
     if shutil.which(compiler) is None:
         yield (

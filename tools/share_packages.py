@@ -1,8 +1,8 @@
-"""Let another Python see the packages that are installed for this one.
+"""Make the packages installed for this Python importable in another one.
 
     python tools/share_packages.py OTHER_PYTHON
 
-Its own packages come first.
+The other Python's own packages take precedence.
 """
 
 import subprocess
@@ -15,7 +15,7 @@ def main(other):
     place = 'import sysconfig; print(sysconfig.get_path("purelib"), end="")'
     found = subprocess.run([other, "-c", place], capture_output=True, text=True, check=True)
     ours = sysconfig.get_path("purelib")
-    line = f"import site; site.addsitedir({ours!r})\n"  # follows the .pth files there, too
+    line = f"import site; site.addsitedir({ours!r})\n"  # also follows its .pth files
     Path(found.stdout, "shared.pth").write_text(line, encoding="utf-8")
 
 

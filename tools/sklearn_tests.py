@@ -1,10 +1,10 @@
-"""scikit-learn's own tests of linear models against our estimators.
+"""Run scikit-learn's own tests of linear models against our estimators.
 
     python tools/sklearn_tests.py [PYTEST ARGUMENTS]
 
-They run as installed, with our classes under scikit-learn's names (`patch_sklearn`); tests that
-name none of ours are left out.  What tests/sklearn_exceptions.txt names may fail, each for the
-reason given there; an exception that nothing needs any more is an error.
+The installed tests run with our classes under scikit-learn's names (`patch_sklearn`); tests that
+use none of our classes are deselected.  Tests listed in tests/sklearn_exceptions.txt may fail, each
+for the reason given there; a listed exception that is no longer needed is an error.
 """
 
 import sys
@@ -29,7 +29,7 @@ EXCEPTIONS = Path(__file__).parent.parent / "tests" / "sklearn_exceptions.txt"
 
 
 def exceptions():
-    """{pattern of test names: reason}; a reason stands above the patterns that it is for."""
+    """Return {pattern of test names: reason}; in the file a reason precedes its patterns."""
     found, reason = {}, ""
     for line in EXCEPTIONS.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
@@ -40,7 +40,7 @@ def exceptions():
 
 
 def concerns_us(item):
-    """Whether a test is of one of our classes: of one among its parameters, if there are any."""
+    """Return whether a test covers one of our classes, judged by its parameters if it has any."""
     parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
     classes = [value if isclass(value) else type(value) for value in parameters]
     models = [one for one in classes if issubclass(one, BaseEstimator)]
@@ -52,7 +52,7 @@ def concerns_us(item):
 
 
 def names_in(function, depth=1):
-    """Names that a test uses, also through functions of its own module."""
+    """Return the names that a test uses, directly or through functions of its own module."""
     codes, names = [function.__code__], set()
     for code in codes:
         names |= set(code.co_names)
@@ -65,14 +65,14 @@ def names_in(function, depth=1):
 
 
 class Contract:
-    """Leaves out what is not ours, marks the exceptions, and sees which of them are needed."""
+    """Pytest plugin: deselects other tests, marks exceptions, records which are needed."""
 
     def __init__(self):
         self.reasons = exceptions()
         self.needed = set()
 
     def pytest_collection_modifyitems(self, config, items):
-        """Let the exceptions fail."""
+        """Deselect tests that do not concern us and mark the exceptions as expected failures."""
         others = [item for item in items if not concerns_us(item)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if concerns_us(item)]
@@ -83,17 +83,17 @@ class Contract:
                     item.user_properties.append(("exception", pattern))
 
     def pytest_runtest_logreport(self, report):
-        """Note an exception that is needed."""
+        """Record an exception that is needed."""
         if report.when == "call" and report.skipped:
             self.needed |= {value for name, value in report.user_properties if name == "exception"}
 
 
 def main():
-    """Run them; 1 if anything fails or an exception is not needed."""
+    """Run the tests; return 1 if any fails or an exception is not needed."""
     patch_sklearn()
     contract = Contract()
     chosen = sys.argv[1:]
-    # not the settings of our own tests
+    # -c /dev/null: do not use the pytest settings of our own tests
     options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
     status = pytest.main([*options, *chosen, "--pyargs", *MODULES], plugins=[contract])
     unneeded = [] if chosen else sorted(set(contract.reasons) - contract.needed)

@@ -32,7 +32,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "tools"
 
-# What the tests may look at besides the package.
+# Files that the tests may read besides the package.
 COPIED = ("tests", "bench", "docs", "examples", "README.md", "pyproject.toml")
 
 # Run in the environment of the tests.  The runtime libraries of gcc, clang and MSVC call
@@ -65,9 +65,9 @@ if openmp == "require" and not parallel:
 
 @dataclass(frozen=True)
 class Variant:
-    """A way of building in the source tree: extra environment and the tests that matter.
+    """A build variant in the source tree: extra environment variables and its tests.
 
-    `preload` names libraries of the compiler that must be in the process of the tests first.
+    `preload` names compiler libraries that must be loaded first in the process of the tests.
     """
 
     environment: dict = field(default_factory=dict)
@@ -81,7 +81,7 @@ KERNEL_TESTS = (
     "tests/test_nn_penalties.py",
 )
 
-# What compiled code can change; the rest sees the same numbers.
+# Tests whose results depend on compiled code; the others see the same numbers.
 NUMERIC_TESTS = (
     *KERNEL_TESTS,
     *(
@@ -104,7 +104,7 @@ NUMERIC_TESTS = (
     ),
 )
 
-# What can go wrong with an installation of the usual build: files, modules, commands, dependencies.
+# Tests of what an installation can break: files, modules, commands, dependencies.
 INSTALLED_TESTS = tuple(
     f"tests/test_{name}.py"
     for name in (
@@ -119,8 +119,8 @@ INSTALLED_TESTS = tuple(
     )
 )
 
-# What versions of dependencies do not change: the memory that kernels see, and benches.  How soon
-# Ctrl-C is heard shows on a quiet machine only.
+# Tests that do not depend on the versions of dependencies: kernels and benchmarks.  The latency of
+# Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
     "--ignore=tests/test_bench.py",
     "--ignore=tests/test_infer_kernels.py",
@@ -131,7 +131,7 @@ SAME_FOR_OLDEST = (
 
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 
-# Two of them run with the vectors of other processors than this one.
+# Two variants use the vector instructions of other processors.
 VARIANTS = {
     "checked": Variant({"SOFTREG_CHECKED": "1", "SOFTREG_VECTORS": "portable"}, KERNEL_TESTS),
     "serial": Variant({"SOFTREG_OPENMP": "off", "SOFTREG_VECTORS": "avx2"}, NUMERIC_TESTS),
@@ -141,7 +141,7 @@ VARIANTS = {
         {
             "CFLAGS": f"-O1 -g1 -fno-omit-frame-pointer {SANITIZERS}",
             "LDFLAGS": SANITIZERS,
-            # CPython itself does not free everything at its end
+            # CPython itself does not free everything at exit
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         },
@@ -175,7 +175,7 @@ def run_tests(python, library, arguments, environment=None):
 
 
 def try_variant(name, arguments):
-    """Build into build/NAME/lib, beside the usual build, and test what came out."""
+    """Build into build/NAME/lib, beside the usual build, and test that build."""
     variant = VARIANTS[name]
     base = ROOT / "build" / name
     library = base / "lib"
@@ -185,7 +185,7 @@ def try_variant(name, arguments):
     build = ("build", "--build-base", base, "--build-lib", library)
     metadata = ("egg_info", "--egg-base", library)
     run(sys.executable, "setup.py", "--quiet", *build, *metadata, cwd=ROOT, env=environment)
-    # Libraries on PYTHONPATH come before an editable install.
+    # PYTHONPATH takes precedence over an editable install.
     paths = {"PYTHONPATH": str(library), **variant.environment}
     if variant.preload:
         paths["LD_PRELOAD"] = " ".join(library_of_gcc(name) for name in variant.preload)
@@ -193,7 +193,7 @@ def try_variant(name, arguments):
 
 
 def library_of_gcc(name):
-    """Where gcc keeps one of its libraries."""
+    """Return the path of a library of gcc."""
     command = [*shlex.split(os.environ.get("CC", "gcc")), f"-print-file-name={name}"]
     place = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     if not Path(place).is_absolute():
@@ -202,7 +202,7 @@ def library_of_gcc(name):
 
 
 def forget_modules(library):
-    """Delete the Python files of an earlier build: setuptools would keep what src has lost."""
+    """Delete an earlier build's Python files: setuptools would keep those removed since."""
     for module in (library / "softreg_fast").rglob("*.py*"):
         if module.is_file() and module.suffix in (".py", ".pyi"):
             module.unlink()
@@ -228,7 +228,7 @@ def check_contents(archive):
 
 
 def try_sdist(arguments):
-    """Source archive -> clean environment with build isolation -> tests."""
+    """Test the source archive, installed with build isolation in a clean environment."""
     with tempfile.TemporaryDirectory(prefix="softreg-sdist-") as folder:
         run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
         (archive,) = Path(folder).glob("*.tar.gz")
@@ -240,7 +240,7 @@ def try_sdist(arguments):
 
 
 def usual_wheel(folder, **environment):
-    """A wheel of the usual build, made in a folder."""
+    """Make a wheel of the usual build in a folder and return its path."""
     for library in (ROOT / "build").glob("lib.*"):
         forget_modules(library)
     options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
@@ -250,7 +250,7 @@ def usual_wheel(folder, **environment):
 
 
 def try_oldest(arguments):
-    """A wheel of the usual build, in an environment with the oldest supported packages."""
+    """Test a wheel of the usual build in an environment with the oldest supported packages."""
     if sys.version_info >= (3, 13):
         sys.exit("the oldest supported numpy and scipy need Python 3.11 or 3.12")
     with tempfile.TemporaryDirectory(prefix="softreg-wheel-") as folder:
@@ -263,7 +263,7 @@ def try_oldest(arguments):
 
 
 def try_wheel(arguments):
-    """Wheel with its libraries inside -> clean environment without a compiler -> demo, tests."""
+    """Test a self-contained wheel (demo, tests) in a clean environment without a compiler."""
     if not sys.platform.startswith("linux"):
         sys.exit("auditwheel repairs wheels for Linux only; the others are made by cibuildwheel")
     required = {"SOFTREG_OPENMP": "require"}
@@ -288,7 +288,7 @@ def try_wheel(arguments):
 
 
 def check_wheel(wheel):
-    """Stop unless a wheel holds what users need, nothing else, and suits the glibc of its name."""
+    """Stop unless a wheel holds exactly the files users need and works with the glibc it names."""
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if name[-1] != "/"}
     wanted = {
@@ -318,7 +318,7 @@ def check_wheel(wheel):
 
 
 def fresh_environment(folder):
-    """A virtual environment of its own; an existing one is kept.  Returns its Python."""
+    """Create a virtual environment unless it exists; return the path of its Python."""
     python = folder / "bin" / "python"
     if not python.exists():
         run(sys.executable, "-m", "venv", "--clear", folder)

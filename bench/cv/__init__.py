@@ -1,4 +1,4 @@
-"""Cross-validation: beside other packages, and in units of our own work.
+"""Cross-validation compared with other packages, and relative to our own operations.
 
 python -m bench.cv.run --help
 """

@@ -1,6 +1,6 @@
-"""Bytes that LassoCV takes beyond a problem at its peak: python -m bench.cv.memory FOLDER.
+"""Peak memory of LassoCV beyond its problem, in bytes: python -m bench.cv.memory FOLDER.
 
-Prints nothing where there is no /proc.
+Prints nothing on systems without /proc.
 """
 
 import sys
@@ -16,7 +16,7 @@ N_THREADS = 2
 
 
 def kibibytes(name):
-    """An entry of the process's status, such as VmHWM, its largest resident set."""
+    """Return an entry of /proc/self/status, such as VmHWM, the peak resident set."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
@@ -24,7 +24,7 @@ def kibibytes(name):
 
 
 def warm_up():
-    """Whatever is loaded and allocated once in a process."""
+    """Trigger everything that is loaded and allocated once per process."""
     rng = np.random.default_rng(0)
     X, alphas = np.asfortranarray(rng.standard_normal((50, 200))), np.geomspace(0.5, 0.1, 5)
     small = Problem(X, X[:, 0] + rng.standard_normal(50), alphas, n_folds=5)
@@ -32,12 +32,12 @@ def warm_up():
 
 
 def main():
-    """Measure."""
+    """Measure and print the peak."""
     problem = load(sys.argv[1])
     warm_up()
     prepared = our_cv.prepare(problem, N_THREADS)
     try:
-        with suppress(PermissionError):  # then it is the largest since the process began
+        with suppress(PermissionError):  # then VmHWM is the peak since the process began
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         before = kibibytes("VmRSS")
     except (FileNotFoundError, KeyError):

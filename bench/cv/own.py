@@ -1,4 +1,4 @@
-"""Our cross-validation in units of our own work: time, threads and memory."""
+"""Our cross-validation relative to our own operations: time, threads and memory."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ N_RATIOS = 10
 
 @dataclass
 class Figure:
-    """A quotient, better the smaller it is where there is a must."""
+    """A quotient; where it has a `must`, smaller is better."""
 
     name: str
     problem: str
@@ -29,12 +29,12 @@ class Figure:
 
     @property
     def key(self):
-        """What a later figure replaces."""
+        """Key under which a later figure replaces this one."""
         return self.name, self.problem
 
 
 def figures(family, problem, folder):
-    """The Figures of one family; `folder` holds the problem."""
+    """Return the Figures of one family; `folder` holds the problem."""
     if family.kind == "tall":
         yield beside_syrk(family.name, problem)
         yield beside_lasso(family.name, problem)
@@ -46,12 +46,12 @@ def figures(family, problem, folder):
 
 
 def task_of(problem):
-    """LassoCV as a function of the number of threads."""
+    """Return a function of the number of threads that runs LassoCV."""
     return lambda n_threads: our_cv.fit(our_cv.prepare(problem, n_threads), our_cv.LADDER[0])
 
 
 def beside_syrk(name, problem):
-    """LassoCV and one BLAS syrk of the same X, with two threads each."""
+    """Compare LassoCV with one BLAS syrk of the same X, with two threads each."""
     lasso, syrk, ratio = in_turn(
         lambda: time_of(task_of(problem), 2),
         lambda: time_of(lambda _: dsyrk(1.0, problem.X, trans=1, lower=1), 2),
@@ -61,7 +61,7 @@ def beside_syrk(name, problem):
 
 
 def beside_lasso(name, problem):
-    """ElasticNetCV with several l1_ratios, and with one."""
+    """Compare ElasticNetCV with several l1_ratios to ElasticNetCV with one."""
 
     def task(ratios):
         model = ElasticNetCV(l1_ratio=ratios, eps=0.01, cv=our_cv.split_of(problem), n_threads=2)
@@ -73,7 +73,7 @@ def beside_lasso(name, problem):
 
 
 def memory(name, problem, folder):
-    """The peak beyond X of a process of its own; nothing where the system does not tell it."""
+    """Measure the peak beyond X in a separate process; empty if the system does not report it."""
     command = [sys.executable, "-m", "bench.cv.memory", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     if done.stdout.strip():
@@ -83,5 +83,5 @@ def memory(name, problem, folder):
 
 
 def line(figure):
-    """A Figure as it is printed when it is there."""
+    """Return a Figure as one printed line."""
     return f"{figure.problem:24} {figure.name:28} {figure.value:6.2f}   {figure.text}"

@@ -1,4 +1,4 @@
-"""Cross-validation as tables and as plots of time against gap."""
+"""Tables of the cross-validation results, and plots of gap against time."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from bench.peers.problem import SEED
 
 ORDER = ["ours", *RIVALS]
 
-# What we set ourselves for the best rival's time divided by ours, for the better of scikit-learn's,
-# and for the gap of all our paths: must and aim, must and aim, most.
+# Our targets for the best rival's time divided by ours (must, aim), for the better of
+# scikit-learn's (must, aim), and for the gap of all our paths (maximum).
 BEST = 2.0, 5.0
 SKLEARN = 10.0, 30.0
 MOST = 1e-6
@@ -66,7 +66,7 @@ def show(rows, figures):
 
 
 def write(path, rows, figures):
-    """This part of the page, and its picture beside it; rows and figures are records."""
+    """Write this part of the page and its picture; rows and figures are records."""
     levels = (f"{must:g} and {aim:g}" for must, aim in (BEST, SKLEARN))
     words = dict(zip(("best", "sklearn"), levels, strict=True))
     start = INTRODUCTION.format(seed=SEED, most=MOST, no_contest=NO_CONTEST, **words)
@@ -86,7 +86,7 @@ def write(path, rows, figures):
 
 
 def tables(rows, figures):
-    """(title, lines of Markdown) of all that was measured."""
+    """Return (title, lines of Markdown) for all measurements."""
     for n_threads in sorted({row.n_threads for row in rows.rows.values()}, reverse=True):
         problems = {}
         for row in rows.rows.values():
@@ -102,7 +102,7 @@ def tables(rows, figures):
 
 
 def times(problems):
-    """Lines: our time and gap, the others' times as multiples of it, and both verdicts."""
+    """Return lines: our time and gap, the others' times as multiples of ours, both verdicts."""
     names = packages(problems)
     heads = ["problem", "ours", "our gap", *names, "best / ours", "scikit-learn / ours"]
     lines = []
@@ -119,7 +119,7 @@ def times(problems):
 
 
 def inside(problems, field):
-    """Lines: a field of all rivals."""
+    """Return lines with one field of all rivals."""
     names = packages(problems)
     lines = []
     for problem, found in problems.items():
@@ -129,7 +129,7 @@ def inside(problems, field):
 
 
 def units(figures):
-    """Lines: a Figure each."""
+    """Return lines with one Figure each."""
     heads = ["quotient", "problem", "value", "of", "must", "aim", "verdict"]
     lines = []
     for figure in sorted(figures, key=lambda figure: figure.name):
@@ -143,19 +143,19 @@ def units(figures):
 
 
 def packages(problems):
-    """The rivals of any problem, in order."""
+    """Return the rivals that occur in any problem, in order."""
     return [name for name in RIVALS if any(name in found for found in problems.values())]
 
 
 def multiple(row):
-    """A rival's time in multiples of ours."""
+    """Return a rival's time as a multiple of ours."""
     if row is None:
         return ""
     return row.note or "-" if row.ratio is None else report.shortened(row.ratio)
 
 
 def best_of(rows, levels, exact):
-    """The smallest ratio and what it is worth; the least it can be if that package was given up."""
+    """Return the smallest ratio and its verdict; a lower bound if that package was given up."""
     ratios = [(row.ratio or row.least, row.ratio is None) for row in rows if row.ratio or row.least]
     if not ratios:
         return "-"
@@ -167,16 +167,16 @@ def best_of(rows, levels, exact):
 
 
 def judged(value, must, aim):
-    """The verdict on a value, better the larger it is."""
+    """Return the verdict on a value of which larger is better."""
     return "aim met" if value >= aim else "met" if value >= must else "missed"
 
 
 def gap_text(value):
-    """One digit, as all gaps."""
+    """Format a gap with one digit, as in all tables."""
     return "-" if value is None else f"{max(value, 0.0):.0e}"
 
 
 def table(heads, lines):
-    """Lines of Markdown."""
+    """Return a table as lines of Markdown."""
     start = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
     return start + ["| " + " | ".join(cells) + " |" for cells in lines]

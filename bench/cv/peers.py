@@ -1,4 +1,4 @@
-"""Five folds by every package with its own default tolerance, in turn with ours."""
+"""Five-fold cross-validation by every package at its default tolerance, timed in turn with ours."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from bench.peers.problem import Choice, Problem
 
 N_FOLDS = 5
 
-# Rivals, each with an adaptor of its own, and the packages whose environments they need.
+# Rivals, each with its own adaptor, and the packages whose environments they need.
 RIVALS = {
     "sklearn": "sklearn",
     "sklearn_jobs": "sklearn",
@@ -39,10 +39,10 @@ FAMILIES = [family for family in families.FAMILIES if family.name in NAMES]
 
 @dataclass
 class Row:
-    """What a package chose on one problem, how exactly, and its times beside ours, in seconds.
+    """A package's choice on one problem, its accuracy, and its times beside ours, in seconds.
 
     Our gap is the worst on the paths of all samples and of every fold, a rival's that of the model
-    it chose.  `difference` is the largest relative one between its mean errors and ours.  A rival
+    it chose.  `difference` is the largest relative deviation of its mean errors from ours.  A rival
     that was given up is at least `least` times slower.
     """
 
@@ -63,24 +63,24 @@ class Row:
 
     @property
     def key(self):
-        """What a later row replaces."""
+        """Key under which a later row replaces this one."""
         return self.problem, self.package, self.n_threads
 
 
 def folded(family, X, y):
-    """100 alphas to alpha_max/100, or as far as the family is not saturated, and five folds."""
+    """Return the problem with five folds and 100 alphas to alpha_max/100 or to saturation."""
     return replace(grid(Problem(X, y, None), max(0.01, family.least)), n_folds=N_FOLDS)
 
 
 def measure(name, problem, folder, rivals, options, tell):
-    """Our Row and the rivals', each told when it is there, and all points of their panel."""
+    """Return all Rows, ours first, each reported when measured, and the points of their panel."""
     ours = Worker("ours", options.threads, options.seconds, "cv.ours")
     mine = Row(name, "ours", options.threads)
     choice = first_choice(ours, mine, problem, folder)
     rows = [mine]
     if choice:
         mine.gap = worst_of_all(problem, options.threads)
-        # the first run of a process is slower than the others
+        # a second run, since the first one of a process is slower
         mine.seconds = ours.ask(tol=mine.tol).get("seconds")
     tell(mine)
     for rival in rivals if choice else ():
@@ -93,7 +93,7 @@ def measure(name, problem, folder, rivals, options, tell):
 
 
 def beside(ours, choice, row, problem, folder, options):
-    """Fill a rival's Row: what it chooses, and its time beside ours."""
+    """Fill a rival's Row: its choice, and its time beside ours."""
     rival = Worker(RIVALS[row.package], row.n_threads, options.seconds, f"cv.{row.package}")
     its = first_choice(rival, row, problem, folder)
     if its:
@@ -109,7 +109,7 @@ def beside(ours, choice, row, problem, folder, options):
 
 
 def first_choice(worker, row, problem, folder):
-    """The package's Choice; its tolerance, time and gap, or why there is none, go to the row."""
+    """Return a package's Choice; write its tolerance, time and gap, or its error, to the row."""
     saved = folder / f"{row.package}.npz"
     answer = worker.ask(load=str(folder), n_threads=row.n_threads, seconds=300.0)
     if "error" not in answer:
@@ -126,7 +126,7 @@ def first_choice(worker, row, problem, folder):
 
 
 def worst_of_all(problem, n_threads):
-    """The worst gap of our paths on all samples and on the training samples of every fold."""
+    """Return the worst gap of our paths on all samples and on every fold's training samples."""
     found = our_cv.fit(our_cv.prepare(problem, n_threads), our_cv.LADDER[0]).cv_path_
     gaps = [worst_gap(problem, found.path.coefs)]
     for k, fits in enumerate(found.fold_paths):
@@ -136,7 +136,7 @@ def worst_of_all(problem, n_threads):
 
 
 def line(row):
-    """A Row as it is printed when it is there."""
+    """Return a Row as one printed line."""
     parts = [f"{row.problem:24} {row.package:12}"]
     if row.gap is not None:
         parts.append(f"tol {row.tol:.0e} gap {max(row.gap, 0.0):.0e} alpha {row.alpha:.4g}")

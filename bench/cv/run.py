@@ -1,7 +1,7 @@
 """Cross-validation: python -m bench.cv.run [--only PATTERN] [--packages sklearn,adelie].
 
-Beside other packages, each in a process of its own with its default tolerance; then in units of our
-own work.
+Compares with other packages, each in its own process at its default tolerance; then relates our
+times to those of our own operations.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def parsed():
 
 
 def measure(family, rows, figures, rivals, options):
-    """Take one family into both records, and print it."""
+    """Measure one family, add it to both records, and print it."""
     X, y = family.make()
     problem = peers.folded(family, X, y)
     with tempfile.TemporaryDirectory() as name:
@@ -49,12 +49,12 @@ def measure(family, rows, figures, rivals, options):
 
 
 def told(part):
-    """A function that prints a line."""
+    """Return a function that prints a line."""
     return lambda row: print(part.line(row), flush=True)
 
 
 def main():
-    """Measure, print the tables, write JSON and, if wanted, the page."""
+    """Measure, print the tables, write JSON and, if requested, the page."""
     options = parsed()
     there = available()
     rivals = [name for name in options.packages.split(",") if name]

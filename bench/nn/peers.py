@@ -1,11 +1,11 @@
-"""What other packages make of the same nets, in as many epochs, or as long.
+"""Results of other packages on the same nets, with equal epochs or equal time.
 
     python -m bench.nn.peers TASK SEED
 
-torchao's pruning-aware optimiser and Torch-Pruning train as many epochs as we do, with the same
-batches, learning rates and length of the refit. LassoNet has its own loop, and gets the seconds
-that our nets took. Every setting gives one point, accuracy against weights that are not zero;
-LassoNet gives one for each strength on its path. Results are kept as those of `bench.nn.train` are.
+torchao's pruning-aware optimiser and Torch-Pruning train for as many epochs as ours, with the same
+batches, learning rates and length of the refit. LassoNet has its own training loop, and gets the
+seconds that our nets took. Every setting gives one point, accuracy against nonzero weights;
+LassoNet gives one for each strength on its path. Results are stored like those of `bench.nn.train`.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from bench.nn.site import FOLDER
 from bench.nn.tasks import TASKS, Recipe, weights_of
 from bench.nn.train import adam, batches, descend, fallen, judge, n_steps_of, set_rate
 
-# settings: strengths, sparsities, parts of the units that are cut
+# settings: strengths, sparsities, fractions of the units to cut
 STRENGTHS = (0.01, 0.03, 0.1, 0.3)
 SPARSITIES = (0.9, 0.95, 0.97, 0.98, 0.99)
 RATIOS = (0.3, 0.5, 0.7, 0.85)
@@ -30,7 +30,7 @@ CUTS = 5
 
 
 def steps(task, data):
-    """(k, rate, inputs, classes) of all steps, as in our runs; their number; the refit's."""
+    """Return (k, rate, inputs, classes) of all steps as in our runs, their number, the refit's."""
     n_steps = n_steps_of(data.train, task)
     refit_from = int((1.0 - Recipe().freeze) * n_steps)
     taken = (
@@ -41,7 +41,7 @@ def steps(task, data):
 
 
 def torchao(task, data, setting, prox_type, group_type):
-    """A point of `PruneOptimizer`."""
+    """Train with `PruneOptimizer` and return its point."""
     from torchao.prototype.pat.optim import PruneOptimizer
 
     model = task.net()
@@ -63,19 +63,19 @@ def torchao(task, data, setting, prox_type, group_type):
 
 
 def torchao_lasso(task, data, strength):
-    """L1 on single weights."""
+    """Train with L1 on single weights."""
     return torchao(task, data, {"reg_lambda": strength}, "ProxLasso", "ElemGrouper")
 
 
 def torchao_budget(task, data, sparsity):
-    """The smallest of all weights, as many as are asked for: a ramp up to the refit."""
+    """Prune the smallest of all weights to the requested sparsity, in a ramp up to the refit."""
     setting = {"reg_lambda": 0.0, "min_sparsity": sparsity, "min_sparsity_schedule": True}
     setting |= {"k": 1}
     return torchao(task, data, setting, "GlobalMinSparsityConstraint", "KElementGrouper")
 
 
 def torch_pruning(task, data, ratio):
-    """Units cut by size in five steps, in the middle of training."""
+    """Cut units by size in five steps, in the middle of training."""
     import torch_pruning as tp
 
     model = task.net()
@@ -103,11 +103,11 @@ def torch_pruning(task, data, ratio):
 
 
 class OutOfTimeError(Exception):
-    """The seconds are over."""
+    """Error: the time limit has been reached."""
 
 
 def lassonet(task, data, seconds):
-    """[points on the path] of `LassoNetClassifier`, with the hidden layers of an mlp."""
+    """Return the path's points of `LassoNetClassifier`, with the hidden layers of an mlp."""
     from lassonet import LassoNetClassifier
 
     hidden = [m.out_features for m in task.net().modules() if isinstance(m, nn.Linear)][:-1]
@@ -145,7 +145,7 @@ PEERS = {
 
 
 def points_of(task, seed, seconds):
-    """{peer: {setting: point}}, {"LassoNet": [points]}; from the files that are there."""
+    """Return {peer: {setting: point}}, {"LassoNet": [points]} from the existing files."""
     site.use()
     folder = FOLDER / "results" / task.label
     found = {}
@@ -162,7 +162,7 @@ def points_of(task, seed, seconds):
 
 
 def kept(file, make):
-    """What the file holds, or is made and put there."""
+    """Return the content of the file; if it does not exist, make the result and store it."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(make()))
@@ -170,13 +170,13 @@ def kept(file, make):
 
 
 def one(task, seed, train, setting):
-    """A point, or why there is none."""
+    """Return a point, or the reason why there is none."""
     data = task.load(seed)
     torch.manual_seed(seed)
     began = time.perf_counter()
     try:
         model = train(task, data, setting)
-    except Exception as error:  # a peer that cannot do it is a result too
+    except Exception as error:  # a peer that fails is a result, too
         return {"error": f"{type(error).__name__}: {error}"[:300]}
     return judge(model, data, time.perf_counter() - began)
 

@@ -1,4 +1,4 @@
-"""Which recipes each task is trained by, and which of them validation chooses."""
+"""The training recipes of each task, and the choice among them by validation."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TEACHERS = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """Dense recipes, to be tuned, and a path of sparse ones; one of nets with teachers."""
+    """Dense recipes to be tuned, a path of sparse recipes, and a path of taught ones."""
 
     dense: tuple
     sparse: tuple
@@ -24,19 +24,19 @@ class Plan:
 
     @property
     def recipes(self):
-        """All of them."""
+        """All recipes."""
         return *self.dense, *self.sparse, *self.taught
 
 
 def plan(dense, sparse, refit, l1, l_half, taught, momentum=MOMENTUM):
-    """Dense recipes with each weight decay in `dense`, sparse ones with those of `sparse`, `refit`.
+    """Return a Plan: dense recipes with each decay in `dense`, sparse ones with `sparse`, `refit`.
 
-    L1 stays on to the end: it is the regulariser. sqrt|w|, which takes less from large weights,
-    finds the smaller supports; a refit without penalty follows, held by the weight decay `refit`
-    alone. L1 goes with a momentum of 0.99, which averages the noise of some hundred gradients: with
-    0.9 twice as many weights that the data do not want are thrown off zero by the last few batches.
-    Dense nets try what sparse ones use. `taught` are strengths of sqrt|w| for nets that learn from
-    dense ones; a dense net learns from them, too.
+    L1 stays on to the end: it is the regulariser. sqrt|w|, which shrinks large weights less,
+    finds smaller supports; it is followed by a refit without penalty, with only the weight decay
+    `refit`. L1 uses a momentum of 0.99, which averages the noise of about a hundred gradients: with
+    0.9 the last few batches move twice as many irrelevant weights away from zero. Dense nets also
+    try the weight decays of sparse ones. `taught` are strengths of sqrt|w| for nets with dense
+    teachers; a dense net learns from these teachers, too.
     """
     learning = {"weight_decay": refit, "teachers": TEACHERS}
     return Plan(
@@ -102,7 +102,7 @@ PLANS = {
 
 
 def found(task, recipe):
-    """The results of all seeds; None if one is missing."""
+    """Return the results of all seeds; None if one is missing."""
     files = [file_of(task, recipe, seed) for seed in SEEDS]
     if not all(file.exists() for file in files):
         return None
@@ -111,7 +111,7 @@ def found(task, recipe):
 
 @dataclass(frozen=True)
 class Choice:
-    """What validation chose: tuned dense, the sparsest within the margin of it, the best, and the
+    """Choice by validation: tuned dense, the sparsest within the margin of it, the best, and the
     best with L1, whose objective is polished."""
 
     dense: Recipe
@@ -121,7 +121,7 @@ class Choice:
 
 
 def chosen(name, taught=False):
-    """The Choice of a task among what is there; None where too little is.
+    """Return the Choice of a task among the existing results; None if there are too few.
 
     Sparse nets that are `taught` are compared with dense ones that are not.
     """
@@ -149,5 +149,5 @@ def chosen(name, taught=False):
 
 
 def nonzero(results):
-    """The median part of the weights that is not zero."""
+    """Return the median fraction of nonzero weights."""
     return float(np.median([result["nonzeros"] / result["n_weights"] for result in results]))

@@ -1,19 +1,18 @@
-"""How near to a stationary point of the declared objective full-batch steps bring a sparse net.
+"""Polish a sparse net with full-batch steps to a stationary point of the declared objective.
 
     python -m bench.nn.polish TASK SEED FIELD=VALUE ...      fields of Recipe
 
 The objective is the mean loss over all training samples + the penalty, L1 or elastic net, in
-float64, from where training ended; weight decay, which training may have had beside it, is no part
-of it. L-BFGS-B works on the weights that are not zero and on those zeros whose gradient is near the
-strength, in a net without the inputs and units that none of these reads; after some hundred steps
-zeros are looked at again. The units of the weights are such that the diagonal of the Fisher
-information is one: without them curvatures differ by orders of magnitude, and L-BFGS ends far from
-stationary.
+float64, starting from the trained weights; weight decay used in training is not part of it.
+L-BFGS-B optimises the nonzero weights and those zeros whose gradient is near the strength, in a net
+without the inputs and units that none of these reads; after some hundred steps the set of zeros is
+updated. The weights are scaled so that the diagonal of the Fisher information is one: without that,
+curvatures differ by orders of magnitude, and L-BFGS ends far from stationary.
 
-With relu the loss has kinks, and minimisers like to lie on them: there the gradient jumps, and no
-single one tells whether a point is stationary. So relu is rounded off within `WIDTHS` of zero, less
-and less, and what comes out is the violation of the objective with the last width: units within it
-of their kink have slopes between 0 and 1, as a subdifferential of relu has.
+With relu the loss has kinks, and minimisers often lie on them: there the gradient jumps, and no
+single gradient shows whether a point is stationary. So relu is smoothed within `WIDTHS` of zero, in
+decreasing widths, and the result is the violation of the objective with the last width: units
+within it of their kink have slopes between 0 and 1, as in the subdifferential of relu.
 """
 
 import copy
@@ -30,16 +29,16 @@ from bench.nn.train import accuracy, file_of, result_of
 from softreg_fast.nn import compact
 
 ROUNDS, STEPS = 1000, 300
-NEAR = 0.5  # of the strength: zeros with such a gradient take part
-ENOUGH, TARGET = 0.05, 1e-4  # of the strength: for all widths but the last, and for that
-WIDTHS = (1e-2, 1e-3, 1e-4)  # of the inputs of a unit
-SHARES = (0.5, 0.75, 1.0)  # of the time, up to the end of each width
-BATCHES, BATCH = 300, 32  # from which the Fisher information is estimated
-LEAST_CURVATURE = 1e-3  # of the mean
+NEAR = 0.5  # fraction of the strength: zeros whose gradient exceeds it take part
+ENOUGH, TARGET = 0.05, 1e-4  # fractions of the strength: all widths but the last, the last
+WIDTHS = (1e-2, 1e-3, 1e-4)  # distance of the inputs of a unit from 0
+SHARES = (0.5, 0.75, 1.0)  # fractions of the time limit by which each width ends
+BATCHES, BATCH = 300, 32  # for the estimate of the Fisher information
+LEAST_CURVATURE = 1e-3  # fraction of the mean
 
 
 class Rounded(torch.nn.Module):
-    """relu, but a parabola within a width of zero."""
+    """Smoothed relu: a parabola within a width of zero."""
 
     width = WIDTHS[0]
 
@@ -49,13 +48,13 @@ class Rounded(torch.nn.Module):
 
 
 def is_mlp(model):
-    """Whether it is linear layers with relu between them, and nothing else."""
+    """Return whether the model consists of linear layers with relu between them only."""
     known = torch.nn.Linear, torch.nn.ReLU, Rounded
     return isinstance(model, torch.nn.Sequential) and all(isinstance(m, known) for m in model)
 
 
 def round_off(model):
-    """All relu modules in place by `Rounded`; those."""
+    """Replace all relu modules by `Rounded`, in place; return the new modules."""
     found = []
     for module in list(model.modules()):
         for name, child in module.named_children():
@@ -66,7 +65,7 @@ def round_off(model):
 
 
 class Objective:
-    """Loss and gradient at a vector of all parameters; which of them are penalised."""
+    """Loss and gradient as functions of the vector of all parameters; mask of the penalised."""
 
     def __init__(self, model, samples):
         self.model = model.double()
@@ -76,26 +75,26 @@ class Objective:
         self.penalised = np.concatenate([np.full(p.numel(), p.ndim > 1) for p in self.parameters])
 
     def start(self):
-        """The parameters as they are."""
+        """Return the current parameters as a vector."""
         return np.concatenate([p.detach().numpy().ravel() for p in self.parameters])
 
     def split(self, w):
-        """What belongs to each parameter, in its shape."""
+        """Split a vector into the parameters' shapes."""
         ends = np.cumsum([p.numel() for p in self.parameters])[:-1]
         parts = zip(np.split(w, ends), self.parameters, strict=True)
         return [part.reshape(p.shape) for part, p in parts]
 
     def put(self, w):
-        """Into the model."""
+        """Write a vector into the model's parameters."""
         with torch.no_grad():
             for p, part in zip(self.parameters, self.split(w), strict=True):
                 p.copy_(torch.as_tensor(part))
 
     def without_idle(self, moving):
-        """An objective in fewer parameters, and which these are; the others are to be zero.
+        """Return an objective in fewer parameters and the mask of these; the others must be zero.
 
-        An mlp goes without the inputs and units that no weight in `moving` reads. Other nets keep
-        all they have.
+        An mlp loses the inputs and units that no weight in `moving` reads. Other nets keep all
+        their parameters.
         """
         read = [part.any(0) for part in self.split(moving) if part.ndim == 2]
         if not is_mlp(self.model) or not all(each.any() for each in read):
@@ -111,8 +110,8 @@ class Objective:
         return Objective(small, (self.X[:, torch.as_tensor(read[0])], self.y)), np.concatenate(kept)
 
     def curvatures(self, w):
-        """An estimate of the diagonal of the Fisher information: mean squares of the gradients of
-        batches, whose classes are drawn from what the model predicts."""
+        """Estimate the diagonal of the Fisher information: mean squares of batch gradients, with
+        classes drawn from the model's predictions."""
         self.put(w)
         generator = torch.Generator().manual_seed(0)
         squares = [torch.zeros_like(p) for p in self.parameters]
@@ -134,12 +133,12 @@ class Objective:
 
 
 def threshold(penalty):
-    """What the gradient must exceed for a zero to grow: the strength of the L1 part."""
+    """Return the strength of the L1 part, which the gradient at a zero must exceed for growth."""
     return penalty.strength * penalty.l1_ratio
 
 
 def violation(objective, w, gradient, penalty):
-    """The largest distance from optimality over the threshold; biases count, against 0."""
+    """Return the largest distance from optimality over the threshold; biases have threshold 0."""
     inside = objective.penalised
     distances = penalty.violation(w[inside], gradient[inside])
     free = np.abs(gradient[~inside])
@@ -147,7 +146,7 @@ def violation(objective, w, gradient, penalty):
 
 
 def polish(model, samples, penalty, seconds):
-    """{violation at the start and at the end, nonzeros, seconds}; the model is left polished."""
+    """Polish a model in place; return {violations before and after, nonzeros, seconds}."""
     objective = Objective(model, samples)
     w = objective.start()
     began = time.perf_counter()
@@ -170,7 +169,7 @@ def polish(model, samples, penalty, seconds):
 
 
 def smooth_polish(objective, w, penalty, target, until):
-    """Rounds, each longer than the last, up to a target or a moment; the point, its violation."""
+    """Run rounds of growing length until a target or a time; return the point and its violation."""
     last = violation(objective, w, objective(w)[1], penalty)
     for k in range(1, ROUNDS):
         if last <= target or time.perf_counter() > until:
@@ -181,7 +180,7 @@ def smooth_polish(objective, w, penalty, target, until):
 
 
 def one_round(objective, w, penalty, n_steps, until):
-    """Steps for the weights that are not zero, the zeros near growing, and all biases."""
+    """Optimise the nonzero weights, the zeros near the threshold, and all biases."""
     _, gradient = objective(w)
     moving = (w != 0.0) | (np.abs(gradient) > NEAR * threshold(penalty)) | ~objective.penalised
     part, kept = objective.without_idle(moving)
@@ -191,7 +190,7 @@ def one_round(objective, w, penalty, n_steps, until):
 
 
 def descend(objective, w, gradient, penalty, n_steps, until):
-    """L-BFGS-B over u, v >= 0 with w = u - v: |w| = u + v is smooth there."""
+    """Run L-BFGS-B over u, v >= 0 with w = u - v, where |w| = u + v is smooth."""
     inside, l1 = objective.penalised, threshold(penalty)
     l2 = (penalty.strength - l1) * inside
     curvature = objective.curvatures(w) + l2
@@ -238,7 +237,7 @@ def descend(objective, w, gradient, penalty, n_steps, until):
 
 
 def polished(task, recipe, seed, seconds=300.0):
-    """What `polish` gives for a trained net, from the file if it is there."""
+    """Return the result of `polish` for a trained net, from its file if that exists."""
     weights = file_of(task, recipe, seed).with_suffix(".pt")
     file = weights.with_suffix(".polish.json")
     if file.exists():
@@ -247,7 +246,7 @@ def polished(task, recipe, seed, seconds=300.0):
     model = task.net()
     model.load_state_dict(torch.load(weights, weights_only=True))
     data = task.load(seed)
-    compact(model, data.train[0][:2])  # what is cut has no gradient, and stays zero
+    compact(model, data.train[0][:2])  # weights that were cut have no gradient, and stay zero
     (penalty,) = recipe.rules().values()
     result = polish(model, data.train, penalty, seconds)
     model.float()

@@ -1,4 +1,4 @@
-"""The table and the curves of what lies in build/nn/results, and the check in one dimension.
+"""Table and curves of the results in build/nn/results, and a check in one dimension.
 
 python -m bench.nn.report [--recipes] [--picture FILE]
 """
@@ -60,13 +60,13 @@ def main(arguments=None):
 
 
 def table(lines, columns=COLUMNS):
-    """Markdown."""
+    """Return a Markdown table."""
     rows = [columns, ["---"] * len(columns), *lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def line(name, taught=False):
-    """One net, by what validation chose."""
+    """Return the row of one net, with the recipes that validation chose."""
     task, choice = TASKS[name], chosen(name, taught)
     dense, best = found(task, choice.dense), found(task, choice.best)
     label = f"{name}, taught" if taught else name
@@ -82,7 +82,7 @@ def line(name, taught=False):
 
 
 def recipes(name):
-    """Every recipe of a net that has run with all seeds."""
+    """Return a row for every recipe of a net that has run with all seeds."""
     task, choice = TASKS[name], chosen(name)
     dense = found(task, choice.dense)
     there = {r: results for r in PLANS[name].recipes if (results := found(task, r))}
@@ -99,7 +99,7 @@ def recipes(name):
 
 
 def in_words(recipe):
-    """What differs between the recipes of a plan."""
+    """Describe a recipe by the fields that differ between the recipes of a plan."""
     words = [
         f"{NAMES[recipe.penalty]} {recipe.strength:g}" if recipe.strength else "dense",
         f"weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "",
@@ -111,13 +111,13 @@ def in_words(recipe):
 
 
 def gain(dense, sparse):
-    """Points of test accuracy against dense, paired by seeds: median, and the range."""
+    """Return the gain in test accuracy over dense, in points, paired by seed: median and range."""
     points = [100 * (s["test"] - d["test"]) for d, s in zip(dense, sparse, strict=True)]
     return f"{np.median(points):+.1f} ({min(points):+.1f} to {max(points):+.1f})"
 
 
 def violation(task, choice):
-    """The largest one over the strength, median of the seeds that were polished."""
+    """Return the largest violation over the strength, median of the seeds that were polished."""
     if choice.with_l1 is None:
         return ""
     files = [file_of(task, choice.with_l1, seed).with_suffix(".polish.json") for seed in SEEDS]
@@ -126,7 +126,7 @@ def violation(task, choice):
 
 
 def curves(name):
-    """{what: [(part of the weights, test accuracy)]}, means over the seeds, most weights last."""
+    """Return {curve: [(fraction of weights, test accuracy)]}, seed means, most weights last."""
     task = TASKS[name]
     folder = FOLDER / "results" / task.label
     runs = {
@@ -153,20 +153,20 @@ def curves(name):
 
 
 def read(folder):
-    """The results in a folder, without those that failed."""
+    """Return the results in a folder, without those that failed."""
     results = [json.loads(file.read_text()) for file in sorted(folder.glob("seed*.json"))]
     return [result for result in results if "error" not in result]
 
 
 def mean_point(results, total):
-    """Over the seeds."""
+    """Return the mean point over the seeds."""
     part = np.mean([result["nonzeros"] / total for result in results])
     return float(part), float(np.mean([result["test"] for result in results]))
 
 
 def dominance(name):
-    """{peer: (its points that one of ours matches in both, all, our points that one of its matches
-    in both, all)}"""
+    """Return {peer: (its points that ours dominate, all its points, our points that its dominate,
+    all our points)}."""
     made = curves(name)
     ours = [point for what in made if what.startswith("ours") for point in made[what]]
     theirs = {peer: made[peer] for peer in (*PEERS, "LassoNet") if peer in made}
@@ -174,13 +174,13 @@ def dominance(name):
 
 
 def beaten(points, others):
-    """How many points have another one with no more weights and no less accuracy; of how many."""
+    """Count points dominated by one with no more weights and no less accuracy; and all points."""
     count = sum(any(q <= part and a >= hits for q, a in others) for part, hits in points)
     return count, len(points)
 
 
 def draw(path):
-    """Test accuracy against nonzero weights, one panel for each net."""
+    """Draw test accuracy against nonzero weights, one panel for each net."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -218,9 +218,9 @@ def draw(path):
 
 
 def one_dimension(noise):
-    """Mean of x in 1/2 (x - 1)^2 + 0.3 |x| under Adam and noisy gradients; the minimiser is 0.7.
+    """Return mean x for 1/2 (x - 1)^2 + 0.3 |x| under Adam with noisy gradients; minimiser: 0.7.
 
-    A thousand copies start at 0. Long steps bring them near, short ones leave little bias.
+    A thousand copies start at 0. Long steps bring them close, short ones leave little bias.
     """
     torch.manual_seed(0)
     model = torch.nn.Linear(1000, 1, bias=False).double()

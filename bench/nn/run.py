@@ -1,9 +1,9 @@
-"""Sparse training on real data: everything that is missing in build/nn/results, then the table.
+"""Sparse training on real data: compute what build/nn/results lacks, then print the table.
 
     python -m bench.nn.run [--only REGEXP] [--minutes M] [--no-peers]
 
-Stop it whenever you like, or let --minutes do it: the next run goes on. `python -m bench.nn.report`
-prints the table of what is there.
+Stop it at any time, or with --minutes: the next run continues. `python -m bench.nn.report` prints
+the table of the existing results.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from bench.nn.train import file_of, result_of
 
 
 def jobs(names, with_peers):
-    """Functions that each make one missing result, the most wanted first."""
+    """Return functions that each compute one missing result, the most important first."""
     for name in names:
         task = TASKS[name]
         for recipe in PLANS[name].recipes:

@@ -1,9 +1,9 @@
-"""What the benchmarks of networks take from other packages: build/nn/site, beside all environments.
+"""Install the other packages of the network benchmarks in build/nn/site, outside environments.
 
     python -m bench.nn.site
 
-Without what these packages require: of aeon only the data are read, and what the others need is
-there with PyTorch and scikit-learn, or named here.
+Their dependencies are not installed: of aeon only the data are read, and the dependencies of the
+others come with PyTorch and scikit-learn, or are listed here.
 """
 
 import importlib.metadata
@@ -24,7 +24,7 @@ REQUIREMENTS = [
 
 
 def use():
-    """Let these packages be imported, after those of the environment."""
+    """Make these packages importable, after those of the environment."""
     if str(SITE) not in sys.path:
         sys.path.append(str(SITE))
 

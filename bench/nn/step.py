@@ -1,9 +1,10 @@
-"""One optimiser step with L1 on ten tensors of a million float32 weights: ours, and PyTorch's.
+"""Time of an optimiser step with L1 on ten tensors of a million float32 weights.
 
     python -m bench.nn.step            (needs PyTorch)
 
-Median seconds, each way in its turn in one process, so that all see the same machine. What a step
-of ours does beyond PyTorch's fused Adam is the proximal step in Adam's metric.
+Compares ours and PyTorch's: median seconds, with all methods in turn in one process, so that all
+see the same state of the machine. Beyond PyTorch's fused Adam, our step does the proximal step in
+Adam's metric.
 """
 
 import platform
@@ -21,7 +22,7 @@ LR, STRENGTH = 1e-3, 1e-3
 
 
 def parameters():
-    """Fresh weights with gradients."""
+    """Return fresh weights with gradients."""
     torch.manual_seed(0)
     made = [torch.nn.Parameter(torch.randn(1000, N_WEIGHTS // 1000)) for _ in range(N_TENSORS)]
     for each in made:
@@ -30,7 +31,7 @@ def parameters():
 
 
 def torch_prox(optimizer):
-    """The proximal step of L1 in Adam's metric, with as few passes as PyTorch's operators need."""
+    """Do L1's proximal step in Adam's metric, in as few passes as PyTorch's operators allow."""
     with torch.no_grad():
         for group in optimizer.param_groups:
             for p in group["params"]:
@@ -42,7 +43,7 @@ def torch_prox(optimizer):
 
 
 def ways():
-    """{name: a function that takes one step}"""
+    """Return {name: function that takes one step}."""
     fused = torch.optim.Adam(parameters(), lr=LR, fused=True)
     with_prox = torch.optim.Adam(parameters(), lr=LR, fused=True)
     default = torch.optim.Adam(parameters(), lr=LR)

@@ -1,4 +1,4 @@
-"""What is trained: a net on a data set, for so many epochs, dense or sparse."""
+"""Training tasks and recipes: a net, a data set, a number of epochs, dense or sparse."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from softreg_fast.nn import L1, MCP, SCAD, ElasticNet, LHalf, SparseGroupLasso
 
 @dataclass(frozen=True)
 class Task:
-    """The same epochs, batches and first learning rate for dense and sparse nets."""
+    """A task, with equal epochs, batches and first learning rate for dense and sparse nets."""
 
     name: str
     data: str
@@ -21,29 +21,29 @@ class Task:
     epochs: int
     batch: int
     lr: float = 1e-3
-    teacher_decay: float = 0.0  # weight decay of the dense nets that teach others
+    teacher_decay: float = 0.0  # weight decay of dense teachers
     is_mlp: bool = False
 
     @property
     def label(self):
-        """A name for folders."""
+        """Folder name."""
         return f"{self.name}, {self.epochs} epochs, batch {self.batch}, lr {self.lr:g}"
 
     def load(self, seed):
-        """The data, split by a seed."""
+        """Return the data, split by a seed."""
         return load(self.data, seed)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a net is trained; with no strength it is a dense one.
+    """Training recipe of a net; without a strength the net is dense.
 
-    The learning rate falls linearly to 0 over the last `decay` of the steps. With a penalty the
-    last `freeze` of the steps are set apart for a refit, before which that fall takes place: there
-    the zeros stay zero, and the rest is trained without penalty, by a rate that falls once more.
-    `momentum` is Adam's first beta. The proximal steps begin after `start` of all steps and rise
-    for `ramp`. With `keep` the strength is where they begin, and changes until that part of the
-    weights is left. With `teachers` the mean scores of so many dense nets are learned, too.
+    The learning rate falls linearly to 0 over the last `decay` of the steps. With a penalty this
+    fall ends before the last `freeze` of the steps, which are a refit: zeros stay zero, and the
+    rest is trained without penalty, with a rate that falls once more. `momentum` is Adam's first
+    beta. The proximal steps begin after `start` of all steps and ramp up over `ramp`. With `keep`,
+    the strength is the initial one and is adapted until that fraction of the weights is left. With
+    `teachers`, the net also learns from the mean scores of that number of dense nets.
     """
 
     penalty: str = "none"
@@ -60,19 +60,19 @@ class Recipe:
 
     @property
     def label(self):
-        """A name for files."""
+        """File name."""
         plain = asdict(Recipe())
         given = {key: value for key, value in asdict(self).items() if value != plain[key]}
         return "_".join(f"{key}={value}" for key, value in given.items()) or "dense"
 
     @classmethod
     def of(cls, fields):
-        """From ["strength=0.001", ...]."""
+        """Return the Recipe of fields such as ["strength=0.001", ...]."""
         pairs = (field.split("=") for field in fields)
         return cls(**{key: type(getattr(cls, key))(text) for key, text in pairs})
 
     def rules(self):
-        """For `attach`: all weights with two axes or more, no biases."""
+        """Return the rules for `attach`: all weights with two axes or more, no biases."""
         if not self.strength:
             return {}
         return {"*": PENALTIES[self.penalty](self.strength, self.shape)}
@@ -91,24 +91,24 @@ PENALTIES = {
 
 
 def mlp(*sizes):
-    """Linear layers with relu between."""
+    """Return linear layers with relu between them."""
     layers = [nn.Linear(*pair) for pair in pairwise(sizes)]
     between = [layer for linear in layers[:-1] for layer in (linear, nn.ReLU())]
     return nn.Sequential(*between, layers[-1])
 
 
 def digits():
-    """Pixels of 8 x 8 to digits."""
+    """Return a net from 8 x 8 pixels to digits."""
     return mlp(64, 256, 128, 10)
 
 
 def lenet300():
-    """Two hidden layers (LeCun 1998)."""
+    """Return LeNet-300-100: two hidden layers (LeCun 1998)."""
     return mlp(784, 300, 100, 10)
 
 
 def lenet5():
-    """Two convolutions and two linear layers (LeCun 1998), as wide as papers on pruning use it."""
+    """Return LeNet-5 (LeCun 1998), two convolutions and two linear layers, as in pruning papers."""
     return nn.Sequential(
         nn.Unflatten(1, (1, 28, 28)),
         nn.Conv2d(1, 20, 5),
@@ -125,7 +125,7 @@ def lenet5():
 
 
 class Recurrent(nn.Module):
-    """The last state of an LSTM or a GRU, and a linear layer."""
+    """An LSTM or a GRU, and a linear layer on its last state."""
 
     def __init__(self, first, cell, n_classes):
         super().__init__()
@@ -139,13 +139,13 @@ class Recurrent(nn.Module):
 
 
 def language():
-    """Letters to languages."""
+    """Return a net from letters to languages."""
     embedding = nn.Embedding(61, 32, padding_idx=0)
     return Recurrent(embedding, nn.LSTM(32, 128, batch_first=True), 10)
 
 
 def speaker():
-    """Coefficients to speakers."""
+    """Return a net from coefficients to speakers."""
     return Recurrent(nn.Identity(), nn.GRU(12, 64, batch_first=True), 9)
 
 
@@ -162,11 +162,11 @@ TASKS = {
 
 
 def weights_of(model):
-    """The tensors whose zeros are counted: all with two axes or more."""
+    """Return the tensors whose zeros are counted: all with two axes or more."""
     return [p for p in model.parameters() if p.ndim > 1]
 
 
 def count_of(model):
-    """Weights that are not zero, and weights in all."""
+    """Return the numbers of nonzero weights and of all weights."""
     weights = weights_of(model)
     return sum(int(torch.count_nonzero(w)) for w in weights), sum(w.numel() for w in weights)

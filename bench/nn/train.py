@@ -1,9 +1,9 @@
-"""Train one net on real data, dense or sparse, and keep what came out.
+"""Train one net on real data, dense or sparse, and store the result.
 
     python -m bench.nn.train TASK SEED [FIELD=VALUE ...]      fields of Recipe
 
-Results lie in build/nn/results as JSON, one file for each task, recipe and seed, with the weights
-beside it. What is there is not trained again.
+Results are stored in build/nn/results as JSON, one file for each task, recipe and seed, with the
+weights beside it. Existing results are not computed again.
 """
 
 import gzip
@@ -19,11 +19,11 @@ from bench.nn.site import FOLDER
 from bench.nn.tasks import TASKS, Recipe, count_of
 from softreg_fast.nn import attach, compact, distillation_loss
 
-AGAIN = 1000  # between the seeds of first weights for the same data
+AGAIN = 1000  # distance between the seeds of initial weights for the same data
 
 
 def result_of(task, recipe, seed):
-    """What `fit` gives, from the file if it is there."""
+    """Return the result of `fit`, from its file if that exists."""
     file = file_of(task, recipe, seed)
     if file.exists():
         return json.loads(file.read_text())
@@ -35,12 +35,12 @@ def result_of(task, recipe, seed):
 
 
 def file_of(task, recipe, seed):
-    """Where the result is kept."""
+    """Return the path of the result's file."""
     return FOLDER / "results" / task.label / recipe.label / f"seed{seed}.json"
 
 
 def fit(task, recipe, seed, again=0):
-    """The trained model, and what `judge` says of it; `again` draws other first weights."""
+    """Return the trained model and its `judge` result; `again` draws other initial weights."""
     data = task.load(seed)
     samples = data.train
     if recipe.teachers:
@@ -54,7 +54,7 @@ def fit(task, recipe, seed, again=0):
 
 
 def taught(task, n_teachers, seed):
-    """Mean scores of so many dense nets for the training samples; the nets are kept."""
+    """Return the mean scores of `n_teachers` dense nets on the training samples; store the nets."""
     X = task.load(seed).train[0]
     recipe = Recipe(weight_decay=task.teacher_decay)
     scores = []
@@ -71,7 +71,7 @@ def taught(task, n_teachers, seed):
 
 
 def adam(model, task, recipe, fused):
-    """AdamW of a recipe."""
+    """Return AdamW with the settings of a recipe."""
     return torch.optim.AdamW(
         model.parameters(),
         lr=task.lr,
@@ -82,7 +82,7 @@ def adam(model, task, recipe, fused):
 
 
 def judge(model, data, seconds):
-    """{accuracies, weights that are not zero, weights in all, bytes of the file, seconds}"""
+    """Return {accuracies, nonzero weights, all weights, bytes of the file, seconds}."""
     nonzeros, n_weights = count_of(model)
     return {
         "validation": accuracy(model, data.validation),
@@ -95,7 +95,7 @@ def judge(model, data, seconds):
 
 
 def train(model, optimizer, samples, task, recipe, cut_every=0):
-    """All epochs of a recipe; with `cut_every`, zeros are cut out after each so many epochs."""
+    """Train all epochs of a recipe, cutting zeros out every `cut_every` epochs if given."""
     n_steps = n_steps_of(samples, task)
     refit_from = int((1.0 - recipe.freeze) * n_steps) if recipe.strength else n_steps
     start, ramp = (int(part * n_steps) for part in (recipe.start, recipe.ramp))
@@ -103,7 +103,7 @@ def train(model, optimizer, samples, task, recipe, cut_every=0):
         target = 1.0 - recipe.keep if recipe.keep else None
         schedule = {"start": start, "ramp": ramp, "refit": refit_from, "target_sparsity": target}
         with warnings.catch_warnings():
-            # what these recipes always were, and were chosen by validation with it
+            # part of these recipes from the start, so validation chose them with it
             warnings.filterwarnings("ignore", message="AdamW has a decoupled weight decay")
             attach(model, optimizer, recipe.rules(), **schedule)
     cuts = range(start + ramp // 2, n_steps, max(cut_every * n_steps // task.epochs, 1))
@@ -115,32 +115,32 @@ def train(model, optimizer, samples, task, recipe, cut_every=0):
 
 
 def fallen(k, n_steps, refit_from, decay):
-    """The part of the first learning rate that is left at step k."""
+    """Return the learning rate at step k as a fraction of the first one."""
     if k < refit_from:
         return min(1.0, (1.0 - k / refit_from) / decay)
     return (n_steps - k) / (n_steps - refit_from)
 
 
 def set_rate(optimizer, rate):
-    """For all parameters."""
+    """Set the learning rate of all parameter groups."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def n_steps_of(samples, task):
-    """Steps of all epochs."""
+    """Return the number of steps of all epochs."""
     return task.epochs * -(-len(samples[1]) // task.batch)
 
 
 def batches(samples, task):
-    """(inputs, classes, scores of teachers if there are any) of one step after the other."""
+    """Yield (inputs, classes, scores of teachers if there are any) for each step."""
     for _ in range(task.epochs):
         for rows in torch.randperm(len(samples[1])).split(task.batch):
             yield [each[rows] for each in samples]
 
 
 def descend(model, optimizer, x, y, teacher_scores=None):
-    """One step."""
+    """Do one optimiser step."""
     optimizer.zero_grad()
     if teacher_scores is None:
         loss = torch.nn.functional.cross_entropy(model(x), y)
@@ -151,21 +151,21 @@ def descend(model, optimizer, x, y, teacher_scores=None):
 
 
 def accuracy(model, samples):
-    """The part of the samples that is classified right."""
+    """Return the fraction of samples classified correctly."""
     X, y = samples
     return int((scores_of(model, X).argmax(1) == y).sum()) / len(y)
 
 
 def scores_of(model, X):
-    """Of each class, before softmax."""
+    """Return the scores of each class, before softmax."""
     with torch.no_grad():
         return torch.cat([model(x) for x in X.split(2000)])
 
 
 def packed(model):
-    """A file of the weights: of each tensor a bit for every weight, then the nonzero ones; gzip.
+    """Return the weights as a gzip file: for each tensor a bit per weight, then the nonzeros.
 
-    A tensor without zeros is written as it is.
+    A tensor without zeros is written in full.
     """
     parts = []
     for parameter in model.parameters():

@@ -1,1 +1,1 @@
-"""Regularisation paths beside the field's other packages, each in a process of its own."""
+"""Comparison of regularisation paths with other packages, each in its own process."""

@@ -1,4 +1,4 @@
-"""Packages in processes of their own, timed in turn."""
+"""Worker processes of the packages, and timing in turn."""
 
 import json
 import math
@@ -14,14 +14,14 @@ import numpy as np
 from bench.peers.environments import python_of
 from bench.timing import LEAST_SECONDS, REST_SECONDS
 
-# A package so many times slower than we is timed only once.
+# A package slower than ours by more than this factor is timed only once.
 NO_CONTEST = 30.0
 
 
 class Worker:
-    """A package in a process of its own, given up after so many seconds without an answer.
+    """A package in its own process, given up after a number of seconds without an answer.
 
-    `adaptor` is the module in bench.peers.adaptors, if it is not called like the package.
+    `adaptor` is the module in bench.peers.adaptors, if its name is not that of the package.
     """
 
     def __init__(self, package, n_threads, seconds, adaptor=""):
@@ -43,11 +43,11 @@ class Worker:
 
     @property
     def too_slow(self):
-        """The error of a solution that was given up."""
+        """Error message of a solution that was given up."""
         return f"over {self.seconds:g} s"
 
     def ask(self, seconds=None, **request):
-        """The answer to a request; an error if there is none in time."""
+        """Send a request and return the answer; an error if there is none in time."""
         if self.process.poll() is not None:
             return {"error": "the process has ended"}
         print(json.dumps(request), file=self.process.stdin, flush=True)
@@ -59,16 +59,16 @@ class Worker:
         return json.loads(line) if line else {"error": "the process has ended"}
 
     def close(self):
-        """End the process, and those that it has started."""
+        """Terminate the process and its children."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
 
 def duel(contenders, repeats, most_seconds, once=None):
-    """Pairs of times (ours, rival), taken in turn.
+    """Return pairs of times (ours, rival), measured in turn.
 
-    The contenders are (worker, tolerance); `once` is what each takes, if that is known.
+    The contenders are (worker, tolerance); `once` is the time of one run of each, if known.
     """
     times = once or [_seconds(worker, tol, 1) for worker, tol in contenders]
     if None in times:
@@ -93,7 +93,7 @@ def _seconds(worker, tol, times):
 
 
 def fill(row, pairs):
-    """Note the medians of such pairs in a row, and their ratio with its quartiles."""
+    """Write the medians of pairs of times to a row, and their ratio with its quartiles."""
     if pairs:
         ours, its = np.transpose(pairs)
         row.ours, row.seconds = float(np.median(ours)), float(np.median(its))

@@ -1,4 +1,4 @@
-"""The packages' environments, under build/peers: adelie wants an older NumPy than others."""
+"""The packages' environments, under build/peers: adelie needs an older NumPy than others."""
 
 import importlib.metadata
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "peers"
 
-# package: the environment it lives in
+# package: name of its environment
 HOME = {
     "ours": "this",
     "sklearn": "this",
@@ -20,7 +20,7 @@ HOME = {
     "glmnet": "modern",
     "adelie": "older",
 }
-# where there is an R with it
+# only if R has it installed
 R_HOME = {"rglmnet": "this"}
 REQUIREMENTS = {
     "modern": ["numpy>=2", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet"],
@@ -30,14 +30,14 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "glmnet": "python-glmnet", "ours": "
 
 
 def available():
-    """The packages that can be compared: those of Python, and R's glmnet if R has it."""
+    """Return the available packages: those of Python, and R's glmnet if R has it."""
     if version_of("rglmnet"):
         return {**HOME, **R_HOME}
     return HOME
 
 
 def python_of(package):
-    """The interpreter of a package's environment, which is made if it is not there."""
+    """Return the interpreter of a package's environment, which is created if missing."""
     name = {**HOME, **R_HOME}[package]
     if name == "this":
         return sys.executable
@@ -54,7 +54,7 @@ def python_of(package):
 
 
 def version_of(package):
-    """The version of a package in its environment."""
+    """Return the version of a package in its environment."""
     if package == "rglmnet":
         return _version_in_r("glmnet")
     name = DISTRIBUTIONS.get(package, package)

@@ -1,4 +1,4 @@
-"""The data of the comparison, made from a seed or real where they are at hand, and its settings."""
+"""Data of the comparison (generated from a seed, or real if available) and its settings."""
 
 import os
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from bench.peers.judge import largest_alpha
 from bench.peers.problem import Problem
 from bench.problems import text
 
-# Worst gaps, relative to the objective at w = 0, for which times are compared.
+# Target gaps, relative to the objective at w = 0, at which times are compared.
 TARGETS = (1e-6, 1e-3)
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Real data; problems whose file is not there are left out, and said to be.
+# Real data; problems whose file is missing are skipped with a message.
 DATA = Path(os.environ.get("SOFTREG_DATA", ROOT.parent / "shared" / "data"))
 
 
 @dataclass(frozen=True)
 class Family:
-    """Data, how much faster than the best package our path must be, and what we aim at.
+    """Data, and the required and desired speed of our path relative to the best package.
 
     `make` returns X in Fortran order or CSC, and y.  Paths go down to `least` times alpha_max where
     the fit is saturated below that.  Single fits on data so small that they measure the overhead of
@@ -43,18 +43,18 @@ class Family:
 
     @property
     def missing(self):
-        """The file that is not there, or nothing."""
+        """Missing file, or nothing."""
         return "" if not self.file or (DATA / self.file).exists() else self.file
 
 
 def factors(n, p, rng):
-    """Ten factors with which all columns are strongly correlated, like genes in pathways."""
+    """Return columns strongly correlated with ten factors, like genes in pathways."""
     X = rng.standard_normal((n, 10)) @ rng.standard_normal((10, p))
     return X + rng.standard_normal((n, p))
 
 
 def autoregressive(n, p, rho, rng):
-    """Neighbouring columns with correlation rho."""
+    """Return columns whose neighbours have correlation rho."""
     X = rng.standard_normal((n, p))
     for j in range(1, p):
         X[:, j] = rho * X[:, j - 1] + np.sqrt(1.0 - rho**2) * X[:, j]
@@ -62,7 +62,7 @@ def autoregressive(n, p, rho, rng):
 
 
 def with_target(X, rng):
-    """X in Fortran order, and a target that 50 of its columns make, noise a tenth of the signal."""
+    """Return X in Fortran order and a target from 50 columns, with noise a tenth of the signal."""
     p = X.shape[1]
     w = np.zeros(p)
     w[rng.choice(p, min(50, p // 2), replace=False)] = rng.standard_normal(min(50, p // 2))
@@ -71,12 +71,15 @@ def with_target(X, rng):
 
 
 def synthetic(build):
-    """A maker of (X, y) from a function of a random generator."""
+    """Return a function that makes (X, y) from a function of a random generator."""
     return lambda: with_target(build(rng := np.random.default_rng(0)), rng)
 
 
 def dense(name, squares=False):
-    """A maker from a dense file; with squares and interactions, if wanted, all of unit variance."""
+    """Return a function that reads a dense file, columns scaled to unit variance.
+
+    `squares` adds squares and interactions.
+    """
 
     def make():
         data = np.load(DATA / f"{name}.npz")
@@ -91,7 +94,7 @@ def dense(name, squares=False):
 
 
 def sparse(name, scaled=False):
-    """A maker from a sparse file; y is class 0 against the rest if it has more than two classes."""
+    """Return a function that reads a sparse file; more than two classes become 0 against rest."""
 
     def make():
         X = sp.csc_matrix(sp.load_npz(DATA / f"{name}.X.npz")).astype(np.float64)
@@ -109,7 +112,7 @@ def sparse(name, scaled=False):
 
 
 def tiny():
-    """scikit-learn's diabetes data."""
+    """Return scikit-learn's diabetes data."""
     X, y = load_diabetes(return_X_y=True)
     return np.asfortranarray(X), y
 
@@ -160,12 +163,12 @@ FAMILIES = [
 
 
 def grid(problem, eps):
-    """The problem with 100 alphas from alpha_max to eps alpha_max."""
+    """Return the problem with 100 alphas from alpha_max to eps alpha_max."""
     return replace(problem, alphas=np.geomspace(1.0, eps, 100) * largest_alpha(problem))
 
 
 def path_to(eps):
-    """A maker of the Lasso path to eps alpha_max, for families that are not saturated there."""
+    """Return a function that yields the Lasso path to eps alpha_max, unless saturated there."""
 
     def problems(family, X, y):
         least = max(eps, family.least)
@@ -176,7 +179,7 @@ def path_to(eps):
 
 
 def single_fits(family, X, y):
-    """A half, a tenth and a hundredth of alpha_max."""
+    """Yield single fits at a half, a tenth and a hundredth of alpha_max."""
     problem = Problem(X, y, None)
     largest = largest_alpha(problem)
     for part in (2, 10, 100):
@@ -186,15 +189,15 @@ def single_fits(family, X, y):
 
 
 def elastic_net(family, X, y):
-    """l1_ratio 0.5; y has unit variance, for which glmnet's elastic net is the same as ours."""
+    """Yield a path with l1_ratio 0.5; with y of unit variance glmnet's elastic net equals ours."""
     problem = Problem(X, (y - y.mean()) / y.std(), None, l1_ratio=0.5)
     yield family.name, grid(problem, max(0.01, family.least))
 
 
 def weighted(family, X, y):
-    """L1 weights from 0.5 to 2, and one feature in twenty unpenalised.
+    """Yield a path with L1 weights from 0.5 to 2, and one feature in twenty unpenalised.
 
-    On wide data only a tenth as many as there are samples, since more would fit y by themselves.
+    On wide data only n_samples / 10 are unpenalised, since more would fit y by themselves.
     """
     n, p = X.shape
     rng = np.random.default_rng(1)
@@ -207,7 +210,7 @@ def weighted(family, X, y):
 
 @dataclass(frozen=True)
 class Setting:
-    """What is asked of all families; the smaller counts of its and the family's must and aim."""
+    """A task for all families; the smaller of its and the family's must and aim applies."""
 
     title: str
     problems: Callable
@@ -216,7 +219,7 @@ class Setting:
 
 
 def levels(key, family):
-    """(must, aim, the only package that they are against, or nothing) of a setting and a family."""
+    """Return (must, aim, the only rival that counts, or nothing) of a setting and a family."""
     if key == "fit" and family.fit_rival:
         return 1.0, family.aim, family.fit_rival
     setting = SETTINGS[key]

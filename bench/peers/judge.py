@@ -1,17 +1,18 @@
-"""The judge of paths: duality gaps in NumPy and SciPy, the same for every package."""
+"""Duality gaps of paths in NumPy and SciPy, computed in the same way for every package."""
 
 import numpy as np
 import scipy.sparse as sp
 
-# Alphas judged together: few enough for X'R of half a million features.
+# Alphas per block: few enough for X'R with half a million features.
 BATCH = 10
 
 
 def worst_gap(problem, W):
-    """Largest duality gap along the path, relative to the objective at w = 0.
+    """Return the largest duality gap along the path, relative to the objective at w = 0.
 
-    Intercept and unpenalised coefficients are the best ones for the others: r is the residual less
-    its projection on them.  With l2 = alpha (1 - l1_ratio), like further samples (0; sqrt(n l2)),
+    Intercept and unpenalised coefficients are optimal given the others: r is the residual minus
+    its projection on their columns.  With l2 = alpha (1 - l1_ratio) written
+    as further samples (0; sqrt(n l2)),
 
         P(w)   = 1/(2n) ||r||^2 + sum_j l1_j |w_j| + l2/2 ||w||^2,     l1_j = alpha l1_ratio c_j
         D(k r) = k/n y.r - k^2/(2n) ||r||^2 - k^2 l2/2 ||w||^2,
@@ -52,7 +53,7 @@ def worst_gap(problem, W):
 
 
 def largest_alpha(problem):
-    """The smallest alpha at which every penalised coefficient is zero."""
+    """Return the smallest alpha at which every penalised coefficient is zero."""
     p = problem.X.shape[1]
     weights = np.ones(p) if problem.l1_weights is None else problem.l1_weights
     held = weights > 0.0
@@ -62,14 +63,14 @@ def largest_alpha(problem):
 
 
 def nuisance(problem, unpenalised):
-    """An orthonormal basis of the constant and the unpenalised columns."""
+    """Return an orthonormal basis of the constant and the unpenalised columns."""
     columns = problem.X[:, np.flatnonzero(unpenalised)]
     columns = columns.toarray() if sp.issparse(columns) else columns.astype(np.float64)
     return np.linalg.qr(np.column_stack([np.ones(len(problem.y)), columns]))[0]
 
 
 def project_out(basis, r):
-    """r less its projection; twice, so that what is left is orthogonal to rounding."""
+    """Subtract the projection of r twice, so that the rest is orthogonal to rounding."""
     for _ in range(2):
         r = r - basis @ (basis.T @ r)
     return r

@@ -1,4 +1,4 @@
-"""The peers' results as tables and as plots of time against gap."""
+"""Tables of the peers' results, and plots of gap against time."""
 
 from itertools import groupby
 from pathlib import Path
@@ -63,7 +63,7 @@ def show(record):
 
 
 def write(path, record):
-    """The peers' part of the page, and its pictures beside it."""
+    """Write the peers' part of the page, and its pictures."""
     lines = [INTRODUCTION.format(no_contest=NO_CONTEST), *report.machine(record.about), ""]
     for title, rows in tables(record):
         lines += [f"### {title}", "", *rows, ""]
@@ -83,7 +83,7 @@ def write(path, record):
 
 
 def tables(record):
-    """(title, lines of Markdown) for every setting, target and number of threads."""
+    """Return (title, lines of Markdown) for every setting, target and number of threads."""
 
     def kind(row):
         return (list(SETTINGS).index(row.setting), -row.n_threads, row.target)
@@ -97,7 +97,7 @@ def tables(record):
 
 
 def table(rows, curves):
-    """Lines: our time and gap, the others' as multiples of it, the verdict."""
+    """Return lines: our time and gap, the others' times as multiples of ours, the verdict."""
     packages = [name for name in ORDER if any(row.package == name for row in rows)]
     others = [name for name in packages if name != "ours"]
     heads = ["problem", "ours", "our gap", *others, "best / ours", "must", "aim", "verdict"]
@@ -110,7 +110,7 @@ def table(rows, curves):
 
 
 def cells(problem, found, others, points=()):
-    """The texts of one line; `points` are (seconds, gap) of ours alone."""
+    """Return the cells of one row; `points` are (seconds, gap) of ours alone."""
     ours = found["ours"]
     alone = [seconds for seconds, gap in points if gap <= ours.target]
     compared = [row for row in found.values() if row.ratio is not None]
@@ -137,15 +137,15 @@ def _multiple(row):
 
 
 def panels_of(record, setting):
-    """{problem: {package: points}} of a setting."""
+    """Return {problem: {package: points}} of a setting."""
     prefix = f"{setting}: "
     return {k.removeprefix(prefix): v for k, v in record.curves.items() if k.startswith(prefix)}
 
 
 def draw(path: Path, panels, packages, targets):
-    """A panel for every problem: gap against time.
+    """Draw a panel for every problem: gap against time.
 
-    False if there is nothing to draw, or nothing to draw with.
+    Return False without results or without matplotlib.
     """
     if not panels:
         return False

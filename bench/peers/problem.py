@@ -1,4 +1,4 @@
-"""What every package is given: data, alphas, penalty.  Needs only NumPy and SciPy."""
+"""Problem passed to every package: data, alphas, penalty.  Needs only NumPy and SciPy."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-# Folds are drawn with it.
+# Seed of the folds.
 SEED = 0
 
 
@@ -17,7 +17,7 @@ class Problem:
     """minimise  1/(2n) ||y - b - Xw||^2 + alpha sum_j [l1_ratio c_j |w_j| + (1 - l1_ratio)/2 w_j^2]
 
     for each of the alphas, in falling order.  X has contiguous columns: Fortran order, or CSC.
-    c = `l1_weights` is 1 where it is None.  With folds one of the alphas is to be chosen.
+    c = `l1_weights` is 1 if it is None.  With folds, one of the alphas is to be chosen.
     """
 
     X: np.ndarray | sp.csc_matrix
@@ -33,10 +33,10 @@ class Problem:
 
     @property
     def fold_of(self):
-        """The fold that leaves each sample out.
+        """Fold that leaves each sample out.
 
-        They are those of scikit-learn's KFold(shuffle=True, random_state=SEED), and of adelie,
-        which draws its own.
+        The folds are those of scikit-learn's KFold(shuffle=True, random_state=SEED), and of
+        adelie, which draws its own.
         """
         folds = np.empty(len(self.y), dtype=np.intp)
         order = np.random.RandomState(SEED).permutation(len(self.y))
@@ -45,20 +45,20 @@ class Problem:
         return folds
 
     def need_plain_lasso(self):
-        """Raise where a package has neither weights nor a mixture."""
+        """Raise an error, for packages with neither weights nor an l1_ratio."""
         self.need_no_weights()
         if self.l1_ratio != 1.0:
             raise NotImplementedError("no elastic net")
 
     def need_no_weights(self):
-        """Raise where a package has no weights."""
+        """Raise an error, for packages without weights."""
         if self.l1_weights is not None:
             raise NotImplementedError("no weights")
 
 
 class Choice(NamedTuple):
-    """The alpha with the smallest mean squared error, its coefficients on all samples, and all
-    errors, means over the folds."""
+    """Choice: the alpha with the smallest mean squared error, its coefficients on all samples, and
+    all errors, means over the folds."""
 
     alpha: float
     coef: np.ndarray
@@ -66,14 +66,14 @@ class Choice(NamedTuple):
 
     @classmethod
     def of(cls, alphas, coefs, errors):
-        """From the coefficients at all alphas, (n_features, n_alphas)."""
+        """Return the Choice, given the coefficients at all alphas, (n_features, n_alphas)."""
         k = int(np.argmin(errors))
         coef = coefs[:, [k]].toarray()[:, 0] if sp.issparse(coefs) else coefs[:, k]
         return cls(float(alphas[k]), coef, errors)
 
     @classmethod
     def load(cls, path):
-        """Read what was saved."""
+        """Read a saved Choice."""
         with np.load(path) as found:
             return cls(float(found["alpha"]), found["coef"], found["errors"])
 
@@ -83,7 +83,7 @@ class Choice(NamedTuple):
 
 
 def save_data(folder, X, y):
-    """Write what all problems of a family share."""
+    """Write the data that all problems of a family share."""
     if sp.issparse(X):
         sp.save_npz(folder / "X.npz", X, compressed=False)
     else:
@@ -92,7 +92,7 @@ def save_data(folder, X, y):
 
 
 def save_setting(folder, problem):
-    """Write the rest."""
+    """Write the other fields of a Problem."""
     weights = None if problem.l1_weights is None else problem.l1_weights.tolist()
     setting = {"alphas": problem.alphas.tolist(), "l1_ratio": problem.l1_ratio}
     setting["n_folds"] = problem.n_folds
@@ -100,7 +100,7 @@ def save_setting(folder, problem):
 
 
 def load(folder):
-    """The Problem whose data and setting are there."""
+    """Return the Problem whose data and setting are in the folder."""
     folder = Path(folder)
     if (folder / "X.npz").exists():
         X = sp.csc_matrix(sp.load_npz(folder / "X.npz"))

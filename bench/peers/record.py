@@ -1,4 +1,4 @@
-"""What was measured, kept from one run of a program to the next."""
+"""Measurements, kept from one run of a program to the next."""
 
 import json
 from dataclasses import asdict
@@ -7,12 +7,12 @@ from dataclasses import asdict
 class Record:
     """All rows so far, in a JSON file; those of another machine or version are dropped.
 
-    Rows are dataclasses of one kind, each with a `key`; curves are {panel: {package: points}}.
+    Rows are instances of one dataclass with a `key`; curves are {panel: {package: points}}.
     """
 
     def __init__(self, path, about, kind):
         self.path, self.rows, self.curves = path, {}, {}
-        self.about = self.now = about  # when the last was measured, and now
+        self.about = self.now = about  # of the last measurement, and of this run
         if path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
             if _lasting(kept["about"]) == _lasting(about):
@@ -24,7 +24,7 @@ class Record:
         self.rows[row.key] = row
 
     def add(self, rows, curves=()):
-        """Take in what was found on one problem, and save."""
+        """Add the results of one problem, and save."""
         self.about = self.now
         for row in rows:
             self._take(row)

@@ -1,7 +1,7 @@
-"""Beside the field's packages: python -m bench.peers.run [--only PATTERN] [--settings path,fit].
+"""Compare with other packages: python -m bench.peers.run [--only PATTERN] [--settings path,fit].
 
-For every package the first tolerance on its ladder whose worst gap, judged outside all packages,
-meets the target; then it and we are timed in turn, each in a process of its own.
+For every package, find the first tolerance on its ladder whose worst gap, computed outside all
+packages, meets the target; then time it and ours in turn, each in its own process.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from bench.report import environment
 
 @dataclass
 class Result:
-    """What one package reached on one problem, and its times beside ours, in seconds."""
+    """Result of one package on one problem, and its times beside ours, in seconds."""
 
     setting: str
     problem: str
@@ -46,16 +46,16 @@ class Result:
 
     @property
     def key(self):
-        """What a later result replaces."""
+        """Key under which a later result replaces this one."""
         return self.setting, self.problem, self.package, self.target, self.n_threads
 
 
 def climb(worker, problem, targets, folder):
-    """{target: (tol, gap)} of the loosest tolerance that meets it, the points tried, and a note."""
+    """Return {target: (tol, gap) of the loosest tolerance that meets it}, all points, a note."""
     answer = worker.ask(load=str(folder), n_threads=worker.n_threads, seconds=300.0)
     if "error" in answer:
         return {}, [], answer["error"]
-    # the first run of a process is slower than the others
+    # warm up: the first run of a process is slower
     answer |= worker.ask(tol=answer["ladder"][0])
     if "error" in answer:
         return {}, [], answer["error"]
@@ -76,7 +76,7 @@ def climb(worker, problem, targets, folder):
 
 
 def measure(setting, name, problem, folder, wanted, packages, options):
-    """The Results on one problem, and its panel with {package: [(seconds, gap), ...]}."""
+    """Return the Results on one problem, and its panel {package: [(seconds, gap), ...]}."""
     save_setting(folder, problem)
     ours = Worker("ours", options.threads, options.seconds)
     mine, points, note = climb(ours, problem, options.targets, folder)
@@ -104,7 +104,7 @@ def measure(setting, name, problem, folder, wanted, packages, options):
 
 
 def line(row):
-    """One result as it is printed when it is there."""
+    """Return a result as one printed line."""
     parts = [f"{row.setting:9} {row.problem:34} {row.package:8} target {row.target:.0e}"]
     if row.gap is not None:
         parts.append(f"tol {row.tol:.0e} gap {row.gap:.0e}")
@@ -134,7 +134,7 @@ def parsed():
 
 
 def main():
-    """Measure, print the tables, write JSON and, if wanted, the page."""
+    """Measure, print the tables, write JSON and, if requested, the page."""
     options = parsed()
     rivals = [name for name in available() if name != "ours"]
     packages = [name for name in options.packages.split(",") if name] or rivals

@@ -1,7 +1,7 @@
-"""Run one package in its own environment: python worker.py ADAPTOR, then a JSON request a line.
+"""Run one package in its own environment: python worker.py ADAPTOR, then one JSON request a line.
 
     {"load": FOLDER, "n_threads": 2}   read the problem; answers {"ladder": [...]}
-    {"tol": 1e-6, "times": 3, "save": FILE}   solve, so often; answers {"seconds": ...} of once,
+    {"tol": 1e-6, "times": 3, "save": FILE}   solve `times` times; answers {"seconds": ...} per run,
                                               and saves the coefficients, or the choice
 
 A request that fails answers {"error": ...}.
@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 
 def clock(solve, prepared, tol, times):
-    """(what is found, seconds for it once) of an adaptor that does not time itself."""
+    """Return (result, seconds per run) for an adaptor that does not time itself."""
     began = time.perf_counter()
     for _ in range(times):
         found = solve(prepared, tol)
@@ -27,7 +27,7 @@ def clock(solve, prepared, tol, times):
 
 
 def save(found, path):
-    """A choice, or the coefficients of a path as a sparse matrix."""
+    """Save a choice, or the coefficients of a path as a sparse matrix."""
     if hasattr(found, "save"):
         found.save(path)
     else:
@@ -37,8 +37,8 @@ def save(found, path):
 def main():
     """Answer requests until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the packages print must not get between the answers
-    # its own folder would hide the packages that adaptors are named after
+    os.dup2(2, 1)  # output of the packages must not mix with the answers
+    # in this script's folder, adaptors would shadow the packages of the same name
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     problem = importlib.import_module("bench.peers.problem")
     adaptor = importlib.import_module(f"bench.peers.adaptors.{sys.argv[1]}")

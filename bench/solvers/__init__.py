@@ -1,16 +1,16 @@
-"""One adaptor for each contender: a module with two tables of functions.
+"""One adaptor for each package: a module with two tables of functions.
 
 KERNELS maps the name of a kernel to `function(problem, n_threads) -> Task`, and SOLVERS the name of
-a whole solution to `function(problem, n_threads, target) -> Solver`, target being the largest gap
-allowed, relative to w = 0.  A name means the same work in every table; what a contender cannot do
-is not in its tables.  The runner limits the threads of BLAS to n_threads for everybody.
+a complete solution to `function(problem, n_threads, target) -> Solver`, where target is the largest
+gap allowed, relative to w = 0.  A name means the same work in every table; tables lack what a
+package cannot do.  The runner limits the threads of BLAS to n_threads for all packages.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# A coordinate-descent task does the larger number of epochs from w = 0, its base the smaller.
+# Epochs from w = 0 of a coordinate-descent task (the larger) and of its base (the smaller).
 EPOCHS = (1, 6)
 
 # Steps in one sample of a gradient kernel, and of the solver "gradient descent".
@@ -22,8 +22,8 @@ DESCENT_STEPS = 1000
 class Task:
     """Work to be timed.
 
-    `answer()` gives what contenders must agree on; `work()` does `units` units of the work, and
-    besides them what `base()` does.
+    `answer()` returns the result on which packages must agree; `work()` does `units` units of the
+    work in addition to the work of `base()`.
     """
 
     answer: Callable[[], Any]
@@ -34,10 +34,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Solver:
-    """A solver whose tolerance is still to be chosen.
+    """A solver with its tolerance as a parameter.
 
-    `run(tol)` solves, `coefs(result)` gives (n_features,) or (n_features, n_alphas), and `tols`
-    are the tolerances to try, loosest first; (None,) where there is none.
+    `run(tol)` solves, `coefs(result)` returns (n_features,) or (n_features, n_alphas), and `tols`
+    are the tolerances to try, loosest first; (None,) if there is none.
     """
 
     run: Callable[[Any], Any]
@@ -46,12 +46,12 @@ class Solver:
 
 
 def tolerances(target):
-    """Tolerances on gap / ||y||^2, which is half the gap relative to w = 0, loosest first."""
+    """Return tolerances on gap / ||y||^2, half the gap relative to w = 0, loosest first."""
     return tuple(0.5 * target * factor for factor in (3, 1, 0.3, 0.1, 0.01))
 
 
 def descent(start, epochs, coef):
-    """The Task of a coordinate descent: start(), epochs(count), coef()."""
+    """Return the Task of a coordinate descent, given start(), epochs(count), coef()."""
     few, many = EPOCHS
 
     def go(count):

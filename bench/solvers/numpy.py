@@ -4,12 +4,12 @@ import numpy as np
 
 from bench.solvers import DESCENT_STEPS, STEPS, Solver, Task, descent, tolerances
 
-# Between two looks at the gap.
+# Epochs between two computations of the gap.
 EPOCHS_PER_GAP = 10
 
 
 class Dense:
-    """State of coordinate descent on the columns: coefficients w and residual r."""
+    """State of coordinate descent on dense columns: coefficients w and residual r."""
 
     def __init__(self, X, y):
         self.X, self.y = X, y
@@ -21,7 +21,7 @@ class Dense:
         self.r = self.y.copy()
 
     def epoch(self, chosen, l1):
-        """One pass over the chosen features; the largest ||x_j||^2 (change of w_j)^2."""
+        """Update the chosen features once; return the largest ||x_j||^2 (change of w_j)^2."""
         X, w, r, curvature = self.X, self.w, self.r, self.curvature
         largest = 0.0
         for j in chosen:
@@ -46,7 +46,7 @@ class Dense:
 
 
 class Sparse(Dense):
-    """The same on the columns of a CSC matrix."""
+    """State of coordinate descent on the columns of a CSC matrix."""
 
     def __init__(self, X, y):
         self.X, self.y = X, y
@@ -71,7 +71,7 @@ class Sparse(Dense):
 
 
 class Gram:
-    """The same on Q = X'X: r is the gradient q - Q w."""
+    """State of coordinate descent on Q = X'X, where r is the gradient q - Q w."""
 
     def __init__(self, Q, q, yy):
         self.Q, self.q, self.yy = Q, q, yy
@@ -212,7 +212,7 @@ def gradient_descent(problem, n_threads, target):
 
 
 def lasso_path(problem, n_threads, target):
-    """Coordinate descent on working sets that double, with a gap over all features."""
+    """Solve by coordinate descent on doubling working sets, with a gap over all features."""
     X, y = problem.X, problem.y
     n, p = X.shape
 
@@ -230,7 +230,7 @@ def lasso_path(problem, n_threads, target):
 
 
 def lasso(state, l1, tol, rounding, max_epochs=10_000):
-    """Minimise 1/2 ||y - X w||^2 + l1 ||w||_1 from state.w on, until the gap is at most tol."""
+    """Minimise 1/2 ||y - X w||^2 + l1 ||w||_1 from state.w until the gap is at most tol."""
     w = state.w
     n_epochs = 0
     while n_epochs < max_epochs:
@@ -251,7 +251,7 @@ def lasso(state, l1, tol, rounding, max_epochs=10_000):
 
 
 def working_set(w, z, l1):
-    """The support and the worst violators, no more of these than twice the support, or 100."""
+    """Return the support and its worst violators, at most twice the support, or 100."""
     chosen = w != 0.0
     violators = np.flatnonzero((np.abs(z) > l1) & ~chosen)
     room = max(100, 2 * np.count_nonzero(chosen))
@@ -262,14 +262,14 @@ def working_set(w, z, l1):
 
 
 def lasso_gap(w, z, rr, l1):
-    """Duality gap from the gradient z = X'r and rr = ||r||^2, with the dual point k r."""
+    """Return the duality gap from z = X'r and rr = ||r||^2, with the dual point k r."""
     largest = np.max(np.abs(z), initial=0.0)
     k = min(1.0, l1 / largest) if largest > 0.0 else 1.0
     return 0.5 * (1.0 - k) ** 2 * rr + l1 * np.abs(w).sum() - k * (z @ w)
 
 
 def accelerated_gradient(problem, n_threads, target):
-    """FISTA with restarts on columns of unit length, step from 20 power iterations."""
+    """Run FISTA with restarts on columns of unit length, step length from 20 power iterations."""
     X, y = problem.X, problem.y
     n, p = X.shape
 
@@ -300,7 +300,7 @@ def accelerated_gradient(problem, n_threads, target):
 
 
 def largest_eigenvalue(Z, count):
-    """Of Z'Z, from below."""
+    """Estimate the largest eigenvalue of Z'Z from below."""
     w = np.random.default_rng(0).standard_normal(Z.shape[1])
     largest = 0.0
     for _ in range(count):

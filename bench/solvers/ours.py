@@ -1,4 +1,4 @@
-"""softreg_fast: its compiled kernels and its solvers."""
+"""Adaptor of softreg_fast: its compiled kernels and its solvers."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from softreg_fast._gradient import GradientUpdates
 
 
 def raw_columns(problem, n_threads):
-    """The columns of X as they are, and how many threads the package would use for them."""
+    """Return the columns of X unchanged, and the number of threads the package uses for them."""
     design = Design(problem.X, fit_intercept=False, n_threads=n_threads)
     return design.unscaled_columns, design.n_threads
 

@@ -1,4 +1,4 @@
-"""SciPy: products with sparse matrices, and a linear solve for ridge."""
+"""Adaptor of SciPy: products with sparse matrices, and a linear solve for ridge."""
 
 import numpy as np
 import scipy.linalg
@@ -26,7 +26,7 @@ def moments(problem, n_threads):
 
 
 def gram(problem, n_threads):
-    """X'X as SciPy makes it, sparse; made dense, centred and scaled only to be compared."""
+    """Compute X'X with SciPy, sparse; dense, centred and scaled only for the comparison."""
     X = problem.rival_X
     mean, norm = moments(problem, n_threads).answer()
 
@@ -62,7 +62,7 @@ def gradient_step(problem, n_threads):
 
 
 def weighted_ridge(problem, n_threads, target):
-    """The normal equations, or with more features than samples their dual, by Cholesky."""
+    """Solve the normal equations, or their dual if n_features > n_samples, by Cholesky."""
     X, y, l2 = problem.X, problem.y, problem.l2
     n, p = X.shape
 

@@ -1,4 +1,4 @@
-"""scikit-learn: its compiled kernels (private, so their signatures vary) and its solvers."""
+"""Adaptor of scikit-learn: compiled kernels (private, varying signatures) and solvers."""
 
 import numpy as np
 from sklearn.linear_model import Ridge, _cd_fast
@@ -33,8 +33,8 @@ def cd_epoch_gram(problem, n_threads):
 
 
 def _descent(problem, kernel, arguments):
-    # A tolerance of 0 makes the kernel do all epochs it is allowed; screening is newer than the
-    # oldest supported version.
+    # A tolerance of 0 makes the kernel run all epochs allowed; screening is newer than the oldest
+    # supported version.
     rng = np.random.RandomState(0)
     state = {}
 
@@ -80,7 +80,7 @@ def lasso_path(problem, n_threads, target):
 
 
 def weighted_ridge(problem, n_threads, target):
-    """Columns divided by sqrt(l2), which is part of the work, and one strength for all."""
+    """Solve with columns divided by sqrt(l2), which is part of the work, and one strength."""
     n = problem.shape[0]
 
     def run(_):

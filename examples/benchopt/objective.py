@@ -1,4 +1,4 @@
-"""The objective of benchopt's Lasso benchmark, as far as the solver beside it can tell."""
+"""The objective of benchopt's Lasso benchmark, reduced to what our solver uses."""
 
 import numpy as np
 from benchopt import BaseObjective
@@ -12,22 +12,22 @@ class Objective(BaseObjective):
     parameters = {"fit_intercept": [False, True], "reg": [0.5, 0.1]}
 
     def set_data(self, X, y):
-        """Take a data set."""
+        """Store a data set."""
         self.X, self.y = X, y
         centred = y - y.mean() if self.fit_intercept else y
         self.lmbd = self.reg * np.max(np.abs(X.T @ centred))
 
     def get_objective(self):
-        """What solvers get."""
+        """Return the arguments for solvers."""
         problem = {"X": self.X, "y": self.y, "lmbd": self.lmbd}
         return problem | {"fit_intercept": self.fit_intercept}
 
     def evaluate_result(self, beta):
-        """The objective, and the duality gap by the residual shrunk until it is feasible."""
+        """Return the objective and the duality gap, from the residual scaled to be feasible."""
         w, b = beta[: self.X.shape[1]], beta[self.X.shape[1] :].sum()
         r = self.y - self.X @ w - b
         if self.fit_intercept:
-            b = r.mean()  # the dual point must sum to 0; what that changes counts in the gap
+            b = r.mean()  # the dual point must sum to 0; centring it is part of the gap
         feasible = r - b if self.fit_intercept else r
         feasible = feasible * min(1.0, self.lmbd / np.max(np.abs(self.X.T @ feasible)))
         value = r @ r / 2 + self.lmbd * np.abs(w).sum()
@@ -35,5 +35,5 @@ class Objective(BaseObjective):
         return {"value": value, "duality_gap": value - dual, "support_size": np.count_nonzero(w)}
 
     def get_one_result(self):
-        """Something that can be evaluated."""
+        """Return a point that can be evaluated."""
         return {"beta": np.zeros(self.X.shape[1] + self.fit_intercept)}

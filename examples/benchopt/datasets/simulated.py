@@ -1,4 +1,4 @@
-"""Correlated columns, a few of which make y."""
+"""Simulated data: correlated columns, a few of which make y."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,7 @@ class Dataset(BaseDataset):
     test_parameters = {"n_samples, n_features": [(30, 60)]}
 
     def get_data(self):
-        """X and y."""
+        """Return X and y."""
         rng = np.random.default_rng(27)
         X = rng.standard_normal((self.n_samples, self.n_features))
         for j in range(1, self.n_features):
