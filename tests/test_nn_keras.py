@@ -456,7 +456,8 @@ def test_what_the_teacher_does_not_read_its_student_loses(rng):
         teacher, student, keras.distillation.LogitsDistillation(temperature=3.0)
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    distiller.compile(ProxSGD(0.1), loss)
+    # the divergence has enormous gradients where a class has next to no probability
+    distiller.compile(ProxSGD(0.1, clipnorm=1.0), loss)
     classes = array(teacher(X)).argmax(1)
     distiller.fit(X, classes, batch_size=1000, epochs=300, verbose=0)
     used = (array(student.layers[0].kernel) != 0).any(1)
@@ -735,7 +736,7 @@ def test_a_bias_of_zeros_is_no_death(rng):
 
 @pytest.mark.parametrize("name", ["embeddings", "table"])
 def test_rows_of_a_table_that_were_never_seen_stay(rng, name):
-    w = rng.standard_normal((6, 3))
+    w = rng.uniform(0.1, 1.0, (6, 3))  # below 0 Adam's step and the penalty's would cancel out
     variable = variable_of(w, L1(strength=1.0), name=name)
     optimizer = ProxAdam(0.01)
     optimizer.build([variable])
