@@ -2,11 +2,12 @@
 
     minimise  1/2 ||y - C u||_s^2 + sum_j phi_j(u_j)      (docs/mathematics.md, sections 5 and 9)
 
-A feature that ever comes near the support gets a slot: its Gram column with all other slots is
-computed once and kept.  Within an alpha everything happens among the slots, where coordinate
-descent costs O(1) for a coordinate that does not move and a Newton step on the support is exact.
-Outside, bounds on |c_j . r| from slopes that are known at earlier residuals tell which features
-need a look at all.  With a Gram matrix of all features every feature has a slot from the start.
+A slot is a place in the working set, which only grows: when a feature first comes near the support
+it gets a slot, and its Gram entries with all other slots are computed once and kept.  Each alpha is
+solved within the slots, where coordinate descent costs O(1) for a coordinate that does not move
+and a Newton step on the support is exact.  Features without a slot are screened: bounds on
+|c_j . r|, from slopes computed at earlier residuals, show which of them must be checked.  With a
+Gram matrix of all features every feature has a slot from the start.
 """
 
 import contextlib
@@ -37,31 +38,33 @@ from softreg_fast.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
-# The engine goes on to this gap, rounding level, whatever larger tolerance is asked for.
+# The engine iterates down to this gap (rounding level) even if `tol` is larger.
 cdef double EXACT = 1e-13
 
-# And to this distance of slopes from where the penalty wants them, where they are at most 1.
+# And to this distance of the slopes (at most 1) from the subdifferential of the penalty.
 cdef double STATIONARY = 1e-11
 
-# Scan every feature, and keep the slopes, when the bounds leave more than this part of them open.
+# Compute and store the slopes of all features when screening leaves more than this fraction of
+# them as candidates.
 cdef double OPEN_PART = 0.2
 
-# Or when as much as this part of X has been read for candidates since the last time.
+# Or when this fraction of X has been read for candidates since the last full scan.
 cdef double CANDIDATES_PART = 0.5
 
-# Gram arithmetic gives the gap only up to this sum of |u|, where its rounding is some 1e-14.
+# Largest sum of |u| up to which the gap is computed from the Gram matrix: there its rounding error
+# is some 1e-14.
 cdef double LARGEST_FOR_GRAM = 10.0
 
-# A factor of no more members is built one member after the other.
+# A factor of at most this many members is rebuilt by appending them one by one, without LAPACK.
 cdef Py_ssize_t FEWEST_FOR_LAPACK = 100
 
-# Entries that may be read between two looks at pending signals.
+# Entries that may be read between two checks for pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
 
 
 @cython.final
 cdef class Engine:
-    """Exact solver for a whole path; keeps everything it has learnt from one call to the next.
+    """Exact solver for a whole path; slots, factor and bounds are kept between calls.
 
     Parameters
     ----------
@@ -70,7 +73,8 @@ cdef class Engine:
     target_sumsq : ||y||_s^2
     penalty : (l1, l2, lower, upper), each (n_features,) float64 in the engine's units
     most_slots : int
-        `solve` returns NO_ROOM, with the coefficients reached so far, when it would need more.
+        Maximum number of slots; when more are needed `solve` returns NO_ROOM and leaves the
+        coefficients reached so far.
     """
 
     cdef const matrix_t* X
@@ -87,18 +91,18 @@ cdef class Engine:
     cdef Py_ssize_t[::1] feature, slot_of, order, row_of
     cdef const double[:, ::1] Q
     cdef double[:, ::1] own_Q, L
-    cdef double[:, ::1] by_slot         # what `vectors` and all vectors below are rows of
-    cdef Py_ssize_t[:, ::1] places      # the same for feature, order and row_of
+    cdef double[:, ::1] by_slot         # storage of `vectors` and all vectors below
+    cdef Py_ssize_t[:, ::1] places      # storage of feature, order and row_of
     cdef double[:, ::1] vectors
     cdef double[::1] us, hs, rhs        # coefficients, slopes
     cdef double[::1] qs                 # slopes at u = 0
-    cdef double[::1] synced, hs_synced  # those up to which the odometer has counted
-    cdef double[::1] settled            # those for which v is the residual
+    cdef double[::1] synced, hs_synced  # us and hs at the last odometer update
+    cdef double[::1] settled            # coefficients whose residual is v
     cdef double loss                    # ||y - Cu||^2
     # screening
     cdef screening_t B
-    cdef double[:, ::1] by_feature      # what B, u and the next two are rows of
-    cdef double[::1] known              # what B knows
+    cdef double[:, ::1] by_feature      # storage of u and all vectors by feature
+    cdef double[::1] known              # B.known
     cdef double[::1] scanned, found     # slopes of all features, and of the candidates
     cdef Py_ssize_t[::1] candidates
     cdef double[:, ::1] basis
@@ -115,8 +119,8 @@ cdef class Engine:
     cdef readonly object coef
     cdef readonly double gap
     cdef readonly Py_ssize_t n_epochs, n_newton
-    cdef double entries, entries_of_X   # read so far, and all
-    cdef double entries_of_candidates   # read for candidates since the last look at all features
+    cdef double entries, entries_of_X   # read so far; in all of X
+    cdef double entries_of_candidates   # read for candidates since the last full scan
 
     def __init__(self, columns, target, double target_sumsq, penalty, int n_threads=1,
                  Py_ssize_t most_slots=4_000):
@@ -153,11 +157,11 @@ cdef class Engine:
             self._reserve(max(min(p, 64, most_slots), 1))
 
     def _prepare_features(self):
-        # One block for all that there is by feature: large blocks get large pages.
+        # One allocation for all per-feature vectors: large blocks get large pages.
         cdef Py_ssize_t p = self.X.p, j
         for j in range(p):
             self.entries_of_X += column_cost(self.X, j)
-        # The bounds must stay cheap next to the scan that they spare.
+        # Keep the bounds cheap compared with the scan that they save.
         self.B.largest = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1), LARGEST_BASIS)
         rows = np.empty((6 + self.B.largest, p))
         self.by_feature = rows
@@ -178,7 +182,7 @@ cdef class Engine:
     # -- slots ---------------------------------------------------------------------------------
 
     def _reserve(self, Py_ssize_t capacity):
-        # room for `capacity` slots; what is there stays
+        # Make room for `capacity` slots, keeping the present ones.
         cdef Py_ssize_t m = self.m
         by_slot, places = np.zeros((11, capacity)), np.zeros((3, capacity), np.intp)
         if self.X.kind != GRAM:
@@ -203,7 +207,8 @@ cdef class Engine:
         self.S.lower, self.S.upper = &self.vectors[2, 0], &self.vectors[3, 0]
 
     def _reserve_factor(self):
-        # room for as many members as there can be: without L2 their columns are independent
+        # Make room for the largest possible factor: without L2 its columns are independent, so that
+        # it has at most n members.
         cdef Py_ssize_t k = self.F.k, most = self.capacity
         if self.P.l2_strength == 0.0:
             most = min(most, self.X.n)
@@ -232,8 +237,8 @@ cdef class Engine:
             screening_skip(&self.B, &new[0], new.shape[0])
 
     def _add_slots(self, const Py_ssize_t[::1] new):
-        # Slots for the given features, with their slopes and their Gram columns; False if they
-        # are too many.
+        # Give the features slots, computing their slopes and Gram columns; return False if that
+        # would exceed most_slots.
         cdef Py_ssize_t count = new.shape[0], m = self.m
         if m + count > self.most_slots:
             return False
@@ -258,8 +263,8 @@ cdef class Engine:
     # -- signals -------------------------------------------------------------------------------
 
     cdef inline bint _stops(self, Py_ssize_t entries) noexcept nogil:
-        # After so many entries more: whether a signal wants the fit to end.  Loops then end early,
-        # and `_raise_signal` follows.
+        # Count `entries` as read; return whether a pending signal must end the fit.  Loops then end
+        # early, and the caller raises the exception by `_raise_signal`.
         self.entries_read = self.entries_read + entries
         if self.entries_read > ENTRIES_PER_SIGNAL_CHECK and not self.must_stop:
             self.entries_read = 0
@@ -267,7 +272,7 @@ cdef class Engine:
         return self.must_stop
 
     cdef void _look_at_signals(self) noexcept with gil:
-        # A function of its own: one that takes the GIL anywhere takes it at its end, too.
+        # A separate function, since one that takes the GIL anywhere also takes it on return.
         try:
             check_signals()
         except BaseException as error:
@@ -286,10 +291,10 @@ cdef class Engine:
         for k in range(count):
             self.entries = self.entries + column_cost(self.X, chosen[k])
 
-    # -- the problem of the slots --------------------------------------------------------------
+    # -- the problem restricted to the slots ---------------------------------------------------
 
     cdef double _epoch(self, Py_ssize_t* n_flips) noexcept nogil:
-        # One pass of coordinate descent; the largest move, and how many signs changed.
+        # One pass of coordinate descent; returns the largest move, sets the count of sign changes.
         cdef Py_ssize_t a
         cdef double q, old, new, largest = 0.0
         n_flips[0] = 0
@@ -314,7 +319,7 @@ cdef class Engine:
         self.us[a] = new
 
     cdef inline int _sign(self, Py_ssize_t a, double x) noexcept nogil:
-        # which linear piece of phi_a x lies in; the bounds are pieces of their own
+        # Number of the smooth piece of phi_a that holds x; each bound is a piece of its own.
         if x >= self.S.upper[a]:
             return 2
         if x <= self.S.lower[a]:
@@ -322,13 +327,13 @@ cdef class Engine:
         return (x > 0.0) - (x < 0.0)
 
     cdef inline bint _is_free(self, Py_ssize_t a) noexcept nogil:
-        # whether u_a can be moved both ways without leaving its linear piece
+        # Return whether u_a can move in both directions without leaving its smooth piece.
         cdef double x = self.us[a]
         return (self.S.lower[a] < x < self.S.upper[a]
                 and (x != 0.0 or self.S.l1_strength * self.S.l1[a] == 0.0))
 
     cdef void _follow_support(self) noexcept nogil:
-        # bring the factor's members to the free slots
+        # Update the factor until its members are the free slots.
         cdef Py_ssize_t a
         self._drop_bound()
         for a in range(self.m):
@@ -344,7 +349,7 @@ cdef class Engine:
                     break
 
     cdef void _drop_bound(self) noexcept nogil:
-        # members that are no longer free leave the factor
+        # Remove members that are no longer free from the factor.
         cdef Py_ssize_t i, a
         for i in range(self.F.k - 1, -1, -1):
             a = self.F.order[i]
@@ -355,9 +360,10 @@ cdef class Engine:
                 factor_remove(&self.F, i)
 
     cdef bint _exchange(self, Py_ssize_t a) noexcept nogil:
-        # Column a depends on those of the members, c_a = C_A x: along u_a + t, u_A - t x the fit
-        # stays and the penalty is linear.  Go where it falls, until one coordinate reaches the
-        # end of its piece.  factor_append has left L^-1 Q_Aa in the row after the last.
+        # Column a is linearly dependent on the members' columns, c_a = C_A x: along u_a + t,
+        # u_A - t x the fit is constant and the penalty is linear.  Move in the direction in which
+        # it decreases, until one coordinate reaches the end of its piece.  factor_append has left
+        # L^-1 Q_Aa in the row after the last.
         cdef Py_ssize_t i, j, first = -1
         cdef double d, rate, t = INFINITY, room
         cdef double* x = &self.L[self.F.k, 0]
@@ -368,7 +374,7 @@ cdef class Engine:
         d = -1.0 if rate > 0.0 else 1.0
         t = (self._piece_end(a, d) - self.us[a]) / d
         for i in range(self.F.k):
-            # less is rounding, which must not find the end of a piece
+            # smaller entries are rounding errors, which must not limit the step
             x[i] = -d * x[i] if fabs(x[i]) > 1e-9 else 0.0
             if x[i] != 0.0:
                 j = self.F.order[i]
@@ -404,15 +410,15 @@ cdef class Engine:
         self._stops(self.F.k * self.F.k)
 
     cdef inline double _piece_end(self, Py_ssize_t a, double d) noexcept nogil:
-        # where the linear piece that holds u_a ends in direction d
+        # The end, in direction d, of the smooth piece that holds u_a.
         cdef double x = self.us[a]
         if x * d < 0.0 and self.S.l1_strength * self.S.l1[a] > 0.0:
             return smaller(0.0, self.S.upper[a]) if d > 0.0 else larger(0.0, self.S.lower[a])
         return self.S.upper[a] if d > 0.0 else self.S.lower[a]
 
     cdef void _predict(self) noexcept nogil:
-        # The Newton step towards the new alpha, each coordinate no further than its piece: on an
-        # unchanged support the solution, else a start that coordinate descent repairs.
+        # Newton step to the new alpha, each coordinate clipped to its smooth piece: the solution if
+        # the support does not change, else a warm start for coordinate descent.
         cdef Py_ssize_t i, a
         cdef double d, end, new
         self._newton_direction()
@@ -427,8 +433,8 @@ cdef class Engine:
                     return
 
     cdef bint _newton(self) noexcept nogil:
-        # A Newton step that ends where the first coordinate leaves its piece, so that the
-        # objective falls; whether it was a whole one.
+        # Newton step, shortened to where the first coordinate leaves its smooth piece, so that the
+        # objective decreases; returns whether the full step was taken.
         cdef Py_ssize_t i, a, first = -1
         cdef double d, t = 1.0, room
         self._newton_direction()
@@ -450,8 +456,8 @@ cdef class Engine:
         return first < 0
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
-        # Epochs until the signs are stable, then a Newton step, until the gap is at rounding
-        # level or cannot be made smaller.
+        # Run epochs until the signs are stable, then a Newton step; repeat until the gap is at
+        # rounding level or no longer decreases.
         cdef Py_ssize_t flips = 1
         cdef int n_vain = 0
         cdef double largest = INFINITY, gap = INFINITY, best = INFINITY
@@ -475,7 +481,7 @@ cdef class Engine:
         return 0
 
     cdef bint _is_exact(self, double gap) noexcept nogil:
-        # With an L2 part the gap is the square of what is missing, so that is asked too.
+        # With an L2 part the gap is quadratic in the error, so the KKT distance is checked too.
         cdef Py_ssize_t a
         if gap > EXACT:
             return False
@@ -496,11 +502,12 @@ cdef class Engine:
             fitted += self.us[a] * (self.qs[a] + self.hs[a])
         self.loss = larger(self.target_sumsq - fitted, 0.0)
 
-    # -- beyond the slots ----------------------------------------------------------------------
+    # -- features without a slot ---------------------------------------------------------------
 
     cdef void _advance(self) noexcept nogil:
-        # Carry the slots' coefficients over to u.  The way that the residual comes with them is
-        # ||C d||, d the change of the slots, and Q d is what their slopes have lost.
+        # Copy the slots' coefficients to u and add to the odometer the distance that the residual
+        # has moved, ||C d|| with d the change of the slots' coefficients; ||C d||^2 = d . Q d, and
+        # Q d is the decrease of their slopes.
         cdef Py_ssize_t a
         cdef double d, way = 0.0, squared_way = 0.0
         for a in range(self.m):
@@ -516,7 +523,7 @@ cdef class Engine:
                                + sqrt(larger(squared_way, 0.0) + 1e-13 * way))
 
     cdef void _settle(self) noexcept nogil:
-        # Bring v up to date, which nothing needs while the bounds clear all other features.
+        # Update v; deferred until here, as v is not needed while screening excludes all features.
         cdef Py_ssize_t a
         cdef double d
         cdef bint moved = False
@@ -533,7 +540,7 @@ cdef class Engine:
             self.loss = residual_sumsq(self.X, &self.v[0])
 
     cdef void _certify(self) noexcept nogil:
-        # The gap, with slopes afresh.
+        # Set the gap, from recomputed slopes.
         if self._trusts_gram():
             self._gradient_from_gram()
             self._loss_from_gram()
@@ -544,8 +551,8 @@ cdef class Engine:
         self.gap = self._slot_gap()
 
     cdef bint _trusts_gram(self) noexcept nogil:
-        # Whether Gram columns give the slopes faster than X does, and rounding in Q u, which
-        # grows with |u|, cannot be seen in the gap.
+        # Return whether slopes are cheaper from the Gram columns than from X, and the rounding
+        # error of Q u, which grows with |u|, is too small to affect the gap.
         cdef Py_ssize_t a, cost = 0
         cdef double size = 0.0
         if self.X.kind == GRAM:
@@ -557,7 +564,7 @@ cdef class Engine:
         return cost >= 0 and size <= LARGEST_FOR_GRAM
 
     cdef void _gradient_from_residual(self) noexcept nogil:
-        # h of the support, afresh
+        # Recompute h on the support.
         cdef Py_ssize_t a
         for a in range(self.m):
             if self.us[a] != 0.0:
@@ -567,7 +574,7 @@ cdef class Engine:
                     return
 
     cdef void _gradient_from_gram(self) noexcept nogil:
-        # h = q - Q u, afresh
+        # Recompute h = q - Q u.
         cdef Py_ssize_t a
         for a in range(self.m):
             self.hs[a] = self.qs[a]
@@ -578,7 +585,7 @@ cdef class Engine:
                     return
 
     cdef Py_ssize_t _find_open(self) noexcept nogil:
-        # Features without a slot that no bound clears, into candidates.
+        # Write the features without a slot that no bound excludes to candidates; return the count.
         cdef double[LARGEST_BASIS] beta
         cdef double rest
         cdef Py_ssize_t count = screening_open(&self.B, &self.P, self.X.p, &self.candidates[0])
@@ -588,7 +595,7 @@ cdef class Engine:
         return screening_still_open(&self.B, &self.P, beta, rest, &self.candidates[0], count)
 
     cdef double _place_in_basis(self, double* beta) noexcept nogil:
-        # beta_k = q_k . r = q_k . y - sum_j u_j (c_j . q_k), which needs no pass over r; returns a
+        # Set beta_k = q_k . r = q_k . y - sum_j u_j (c_j . q_k), without a pass over r; return a
         # bound on ||rest||, ||rest||^2 = ||r||^2 - sum_k beta_k^2, where 1e-11 covers rounding.
         cdef Py_ssize_t a, k
         cdef double rest = self.loss, size = 0.0
@@ -606,8 +613,9 @@ cdef class Engine:
         return sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + size))
 
     cdef int _scan(self, Py_ssize_t n_open) except -1:
-        # Exact slopes of the candidates, into found.  When they are many, or have been so for some
-        # time, those of all features, and then a new member of the basis.
+        # Compute the exact slopes of the candidates (found).  When the candidates are many, or many
+        # entries were read for candidates since the last full scan, compute the slopes of all
+        # features and extend the basis.
         cdef Py_ssize_t k, j
         cdef double before
         with nogil:
@@ -634,7 +642,7 @@ cdef class Engine:
         return 0
 
     cdef Py_ssize_t _choose(self, Py_ssize_t n_open, double ahead, bint* violated) noexcept nogil:
-        # Of the candidates keep those that violate optimality, and those that are expected to at
+        # Keep the candidates that violate optimality, and those that are expected to violate it at
         # the next alpha (the sequential strong rule, Tibshirani et al. 2012).
         cdef Py_ssize_t k, j, n = 0
         violated[0] = False
@@ -648,8 +656,8 @@ cdef class Engine:
         return n
 
     def _most_urgent(self, Py_ssize_t n_new):
-        # No more new slots at once than there are, or 100: a large step makes many features
-        # violate optimality that the first few of them will put right.
+        # Add at most as many slots at once as there are, or 100: after a large step in alpha many
+        # features violate optimality, but no longer once the worst of them are in the model.
         new = np.asarray(self.candidates)[:n_new]
         room = max(100, self.m)
         if n_new <= room:
@@ -657,12 +665,12 @@ cdef class Engine:
         urgency = np.abs(np.asarray(self.found)[:n_new]) / np.take(self.l1, new)
         return new[np.sort(np.argpartition(urgency, -room)[-room:])]
 
-    # -- the way in ----------------------------------------------------------------------------
+    # -- public methods ------------------------------------------------------------------------
 
     def solve_along(self, const double[:] alphas, double l1_ratio, double tol,
                     Py_ssize_t max_iter):
-        """`solve` and `keep` for one alpha after another; only with a Gram matrix, where there is
-        always room."""
+        """Call `solve` and `keep` for each alpha; only with a Gram matrix of all features, where
+        no slots can be lacking."""
         cdef Py_ssize_t k
         if self.X.kind != GRAM:
             raise TypeError("solve_along() wants a Gram matrix of all features")
@@ -673,9 +681,10 @@ cdef class Engine:
 
     cpdef int solve(self, double l1_strength, double l2_strength, double tol,
                     Py_ssize_t max_iter) except -1:
-        """Minimise from the present state until the gap is at rounding level, at most tol.
+        """Minimise, warm-started from the present state, until the gap is at rounding level.
 
-        The status tells how it ended; sets `coef`, `gap` and `n_epochs`.
+        Returns a status: CONVERGED if gap <= tol, MAX_ITER, STALLED or NO_ROOM.  Sets `coef`,
+        `gap` and `n_epochs`.
         """
         cdef Py_ssize_t n_open, n_new
         cdef bint violated = True
@@ -706,8 +715,9 @@ cdef class Engine:
         return MAX_ITER if self.n_epochs >= max_iter else STALLED
 
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
-        """A step on the way to smaller strengths: solve among the slots there are, then give slots
-        to what violates optimality, which the next step will take in.  CONVERGED or NO_ROOM."""
+        """Solve approximately, as an intermediate step to smaller strengths: minimise within the
+        present slots, then give slots to the violating features, whose coefficients the next step
+        computes.  Returns CONVERGED or NO_ROOM."""
         cdef bint violated
         cdef Py_ssize_t n_open, n_new
         if not self._set_strengths(l1_strength, l2_strength):
@@ -726,7 +736,7 @@ cdef class Engine:
         return CONVERGED
 
     def know(self, const double[::1] slopes):
-        """The slopes of all features at the residual of u = 0, where the coefficients are."""
+        """Store the slopes of all features at the residual of u = 0, the present coefficients."""
         cdef Py_ssize_t j
         with nogil:
             for j in range(self.X.p):
@@ -736,7 +746,7 @@ cdef class Engine:
             screening_extend(&self.B, self.X, &self.target[0], &self.v[0], &self.scanned[0])
 
     def entry_strength(self, const double[::1] slopes):
-        """The largest l1 strength at which a feature with its slope at u = 0 enters."""
+        """Return the largest l1 strength at which a feature enters, from the slopes at u = 0."""
         cdef Py_ssize_t j
         cdef double largest = 0.0
         for j in range(self.X.p):
@@ -745,7 +755,7 @@ cdef class Engine:
         return largest
 
     cdef bint _set_strengths(self, double l1_strength, double l2_strength) except -1:
-        # False if there is no room for the slots that are needed at once.
+        # Returns False if there is no room for the slots that are needed from the start.
         cdef bint another_diagonal = l2_strength != self.P.l2_strength
         cdef bint fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
         self.P.l1_strength = self.S.l1_strength = l1_strength
@@ -756,7 +766,7 @@ cdef class Engine:
         return self.X.kind == GRAM or not fresh or self._add_those_needed_at_once()
 
     def _add_those_needed_at_once(self):
-        # Features that L1 does not hold, and those that do not start at 0.
+        # Add slots for the features without L1 penalty and those that do not start at 0.
         cdef Py_ssize_t j, count = 0
         cdef double null
         for j in range(self.X.p):
@@ -769,9 +779,9 @@ cdef class Engine:
         return self._add_slots(self.candidates[:count]) if count else True
 
     def _refactor(self):
-        # The factor for another l2.  A small one, or one that LAPACK cannot make, is left to
-        # `_follow_support`, one member after the other, leaving out what depends on others; epochs
-        # from where the last alpha ended then replace the prediction, at no more cost.
+        # Factorise for another l2.  A small factor, or one at which LAPACK fails, is emptied:
+        # `_follow_support` rebuilds it by members, without linearly dependent columns.  Epochs
+        # from the previous alpha's solution then replace the prediction, at no more cost.
         cdef Py_ssize_t i, k = self.F.k
         if k > FEWEST_FOR_LAPACK:
             members = np.asarray(self.order)[:k]
@@ -786,7 +796,7 @@ cdef class Engine:
         self.F.k = 0
 
     def refresh(self):
-        """Take over coefficients that were written to `coef` from outside."""
+        """Recompute the state from coefficients that a caller has written to `coef`."""
         cdef Py_ssize_t a
         if self.X.kind == GRAM:
             self.us[:self.m] = self.u
@@ -797,7 +807,7 @@ cdef class Engine:
             return
         self.v[:] = self.target
         self.columns.subtract_product(self.u, self.v, self.n_threads)
-        self.known[:] = INFINITY    # nothing, of the new residual
+        self.known[:] = INFINITY    # no slope is known at the new residual
         screening_skip(&self.B, &self.feature[0], self.m)
         for a in range(self.m):
             self.us[a] = self.synced[a] = self.settled[a] = self.u[self.feature[a]]
@@ -812,7 +822,7 @@ cdef class Engine:
         return self.loss
 
     cpdef int keep(self, int status) except -1:
-        """Append what was found to that of earlier calls."""
+        """Append the present solution to those kept by earlier calls."""
         cdef Py_ssize_t a, k = self.n_kept_values
         if k + self.m > self.kept_features.shape[0]:
             self._make_room(2 * (k + self.m), self.kept_figures.shape[0])
@@ -839,17 +849,17 @@ cdef class Engine:
         self.kept_figures = np.resize(self.kept_figures, (n_fits, 5))
 
     def kept(self):
-        """(features, coefficients, figures) of all calls of `keep`, one fit after the other.
+        """Return (features, coefficients, figures) of all calls of `keep`, concatenated.
 
         figures has a row for each fit: nonzeros, gap, ||y - C u||_s^2, epochs, status.  All are
-        copies: `keep` goes on, and whoever asks may sort them.
+        copies, as later calls of `keep` write to the arrays and the caller may sort them.
         """
         return (np.array(self.kept_features[:self.n_kept_values]),
                 np.array(self.kept_values[:self.n_kept_values]),
                 np.array(self.kept_figures[:self.n_kept]))
 
     def count_nonzero(self):
-        """Number of coefficients that are not 0."""
+        """Return the number of nonzero coefficients."""
         cdef Py_ssize_t a, count = 0
         for a in range(self.m):
             count += self.us[a] != 0.0
@@ -857,10 +867,10 @@ cdef class Engine:
 
     @property
     def n_reads(self):
-        """How often X was read: entries read, divided by all."""
+        """Number of passes over X: entries read, divided by the entries of X."""
         return self.entries / self.entries_of_X if self.entries_of_X else 0.0
 
     @property
     def n_slots(self):
-        """Features whose Gram columns are kept."""
+        """Number of slots (features whose Gram columns are kept)."""
         return self.m
