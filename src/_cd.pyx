@@ -3,7 +3,7 @@
     minimise  1/2 ||y - X u||_s^2 + sum_j phi_j(u_j)
 
 in the engine's units: columns centred and scaled, the target centred.  The solver keeps its state
-between calls, so a path is a Python loop of `solve` with falling strengths.
+between calls, so a path is a Python loop of `solve` with decreasing strengths.
 """
 
 cimport cython
@@ -24,13 +24,13 @@ from softreg_fast.factor import solver_of
 
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
 cdef Py_ssize_t EPOCHS_PER_GAP = 10
-cdef Py_ssize_t LARGEST_BLOCK = 2_000       # unpenalised features that are solved for together
+cdef Py_ssize_t LARGEST_BLOCK = 2_000       # unpenalised features solved for jointly
 
 CONVERGED, MAX_ITER, STALLED = 0, 1, 2
 
 
 def gap_at_dual_point(penalty, const double[::1] u, const double[::1] z, point):
-    """The duality gap at u and the better of two multiples of a dual point theta.
+    """Return the duality gap at u and the better of two multiples of a dual point theta.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def gap_at_dual_point(penalty, const double[::1] u, const double[::1] z, point):
 
 
 def distances(penalty, const double[::1] u, const double[::1] z):
-    """How far z = C'r is from the subdifferential of the penalty at u, (n_features,)."""
+    """Return the distances of z = C'r to the subdifferential of the penalty at u, (n_features,)."""
     cdef const double[::1] l1, l2, lower, upper
     cdef double[::1] out = np.empty(u.shape[0])
     cdef penalty_t P
@@ -97,7 +97,7 @@ cdef class CoordinateDescent:
     curvature : (n_features,) ||c_j||_s^2
     penalty : (l1, l2, lower, upper), each (n_features,) float64 in the engine's units
     rng : numpy.random.RandomState or None
-        None: cyclic order; else the working set is shuffled each time it is made.
+        None: cyclic order; else each new working set is shuffled.
     """
 
     cdef const matrix_t* X
@@ -138,14 +138,14 @@ cdef class CoordinateDescent:
         self.refresh()
 
     def refresh(self):
-        """Compute the residual afresh: v = target - X u, free of what many updates rounded off."""
+        """Recompute v = target - X u, without the rounding errors of many updates."""
         self.v[:] = self.target
         work = np.empty(16 * self.v.shape[0])
         cdef double[::1] partial = work
         subtract_product(self.X, &self.u[0], &self.v[0], &partial[0], self.n_threads)
 
     def scan(self):
-        """gradient = X'r of every feature."""
+        """Compute `gradient` = X'r for every feature."""
         if self.X.kind == GRAM:
             self.g[:] = self.v
         else:
@@ -160,9 +160,10 @@ cdef class CoordinateDescent:
         return max(self.target_sumsq - np.dot(self.u, np.add(self.target, self.v)), 0.0)
 
     def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
-        """Minimise from the present coefficients until gap <= tol; the status tells how it ended.
+        """Minimise from the present coefficients until gap <= tol; return the status.
 
-        Sets `coef`, `residual`, `gradient`, `gap` (for all features) and `n_epochs`.
+        It is CONVERGED, MAX_ITER or STALLED.  Sets `coef`, `residual`, `gradient`, `gap` (for all
+        features) and `n_epochs`.
         """
         cdef double last_gap = INFINITY
         cdef bint moved = True
@@ -184,9 +185,9 @@ cdef class CoordinateDescent:
             moved = self._descend(self._working_set(), larger(0.3 * tol, 0.03 * self.gap), max_iter)
 
     def certify(self, double l1_strength, double l2_strength):
-        """Residual, gradient and duality gap afresh at the present coefficients; the gap.
+        """Recompute residual, gradient and duality gap at the present coefficients; return the gap.
 
-        What nothing penalises is solved for first: see `_solve_unpenalised`.
+        Unpenalised features are solved for first: see `_solve_unpenalised`.
         """
         self._set_strengths(l1_strength, l2_strength)
         self.refresh()
@@ -197,7 +198,8 @@ cdef class CoordinateDescent:
         return self.gap
 
     def epochs(self, const Py_ssize_t[::1] chosen, Py_ssize_t count):
-        """`count` epochs over the chosen features; the largest ||c_j||^2 d_j^2 of the last."""
+        """Run `count` epochs over the chosen features; return the largest ||c_j||^2 d_j^2 of the
+        last, d_j the change of u_j."""
         cdef double largest = 0.0
         cdef Py_ssize_t _k, n_chosen = chosen.shape[0]
         if n_chosen == 0 or min(chosen) < 0 or max(chosen) >= self.X.p:
@@ -230,8 +232,8 @@ cdef class CoordinateDescent:
                            self.residual_sumsq)
 
     def _working_set(self):
-        # The support and the features that violate optimality most, no more of these than twice
-        # the support (at least 100): the set doubles until it holds the solution's support.
+        # The support and the features that violate optimality most, at most twice the support of
+        # these (at least 100): the set grows geometrically until it holds the solution's support.
         cdef double[::1] distance = np.empty(self.X.p)
         cdef Py_ssize_t j
         for j in range(self.X.p):
@@ -249,8 +251,8 @@ cdef class CoordinateDescent:
         return chosen
 
     def _descend(self, const Py_ssize_t[::1] chosen, double tol, Py_ssize_t max_iter):
-        # Epochs over the chosen features until their own gap is below tol; False when the last
-        # one moved nothing that float64 can tell.
+        # Run epochs over the chosen features until the gap restricted to them is at most tol.
+        # Returns False when the last epoch moved only by rounding errors.
         cdef Py_ssize_t _k, start, stop, cost, n_chosen = chosen.shape[0]
         cdef double largest = 0.0
         cdef double rounding = 1e-31 * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
@@ -282,9 +284,9 @@ cdef class CoordinateDescent:
         return True
 
     def _solve_unpenalised(self):
-        # Minimise exactly over the features that nothing penalises: without this their slopes
-        # never reach the zero that a finite dual value needs.  One of them that meets its bound
-        # is left there (the active-set method of Lawson and Hanson).
+        # Minimise exactly over the unpenalised features: a finite dual value needs zero slopes for
+        # them, which coordinate descent alone never reaches.  A feature that reaches its bound is
+        # fixed there (the active-set method of Lawson and Hanson).
         U = self.unpenalised
         if not 0 < len(U) <= LARGEST_BLOCK:
             return
@@ -298,7 +300,7 @@ cdef class CoordinateDescent:
                 return
             step = np.zeros(len(U))
             step[inside] = self._block_solve(inside, z[inside])
-            # a step out of the box from its bound would not be a step at all
+            # fix the features at a bound whose step points out of the box: their step length is 0
             while np.any(blocked := ((u >= upper) & (step > 0.0)) | ((u <= lower) & (step < 0.0))):
                 inside &= ~blocked
                 if not inside.any():
@@ -320,7 +322,7 @@ cdef class CoordinateDescent:
         slopes(self.X, &self.v[0], &chosen[0], 0, chosen.shape[0], &z[0], self.n_threads)
 
     def _block_solve(self, inside, z):
-        # the minimiser of 1/2 d'Gd - z'd of least norm, G the Gram of the features inside
+        # Minimum-norm minimiser of 1/2 d'Gd - z'd, G the Gram matrix of the features inside.
         U = self.unpenalised
         if self.block_gram is None:
             if self.X.kind == GRAM:

@@ -1,12 +1,12 @@
-"""Several targets that share their features: the warm path engine for rows of coefficients.
+"""Multi-task path engine: the algorithm of _engine.pyx for rows of coefficients.
 
     minimise  1/2 ||Y - C U||_s^2 + sum_j [ l1_j ||u_j||_2 + l2_j / 2 ||u_j||_2^2 ]
 
-u_j is the row of feature j, one number for each task (docs/mathematics.md, section 12).  Everything
-is stored task by task: U is (n_tasks, n_features), and so are slopes and residuals.  `RowEngine` is
-to rows what Engine in _engine.pyx is to numbers: slots with their Gram columns, descent and Newton
-steps among them, bounds that tell which other features need a look.  `RowDescent` does without
-Gram columns.
+u_j is the row of feature j, one coefficient per task (docs/mathematics.md, section 12).  All arrays
+are stored task by task: U and the slopes are (n_tasks, n_features), residuals have one row per
+task.  `RowEngine` is Engine of _engine.pyx for rows: slots with their Gram columns, coordinate
+descent and Newton steps within the slots, and screening of the other features.  `RowDescent` needs
+no Gram columns.
 """
 
 cimport cython
@@ -32,59 +32,61 @@ from softreg_fast.row_newton import NewtonSteps, Rows, blas_threads_of_steps, le
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
-# The engine goes on to this gap and to this distance of slopes from where the penalty wants them,
-# rounding level, whatever larger tolerance is asked for.  The gap alone is the square of what is
-# missing across a row.
+# The engine iterates down to this gap and to this distance of the slopes from the subdifferential
+# of the penalty (rounding level) even if `tol` is larger.  The gap alone would not suffice: it is
+# quadratic in the error orthogonal to a row.
 cdef double EXACT = 1e-13
 cdef double STATIONARY = 1e-12
 
-# Scan every feature, and keep the slopes, when the bounds leave more than this part of them open,
-# or when as much as this part of X has been read for candidates since the last time.
+# Compute and store the slopes of all features when screening leaves more than OPEN_PART of them as
+# candidates, or when CANDIDATES_PART of X has been read for candidates since the last full scan.
 cdef double OPEN_PART = 0.2
 cdef double CANDIDATES_PART = 0.5
 
-# Gram arithmetic gives the gap only up to this sum of |u|, where its rounding is some 1e-14.
+# Largest sum of |u| up to which the gap is computed from the Gram matrix: there its rounding error
+# is some 1e-14.
 cdef double LARGEST_FOR_GRAM = 10.0
 
-# A row whose penalty is this much more curved than the loss is left to descent: two derivatives
-# tell nothing so near the kink at 0.
+# A row whose penalty has more than this times the curvature of the loss is left to coordinate
+# descent: so near the kink at 0 a second-order model is useless.
 cdef double LARGEST_CURVATURE = 1e6
 
-# Epochs after which a Newton step is made though rows still come and go; and how many, of so many
-# multiplications at most, are cheaper than the call of one.
+# Epochs after which a Newton step is made even if the support still changes.  CHEAP_EPOCHS epochs
+# with fewer than CHEAP multiplications in all cost less than the call of a Newton step.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 10
 cdef Py_ssize_t CHEAP_EPOCHS = 30
 cdef Py_ssize_t CHEAP = 50_000
 
-# Factors of so few rows cost no more than a step does.
+# Up to this many rows a factorisation costs no more than the rest of a step.
 cdef Py_ssize_t FEW_ROWS = 40
 
-# Epochs for a step on the way, which need not be exact.
+# Maximum number of epochs of `approach`, which need not be exact.
 cdef Py_ssize_t EPOCHS_PER_APPROACH = 100
 
-# A step that leaves more than this of the distance asks for another factorisation.
+# If more than this fraction of the distance is left after a step, the next one factorises afresh.
 cdef double SLOW = 0.1
 
-# Rounds of epochs and a Newton step that bring nothing while rows come and go; three where
-# they do not.
+# Number of rounds (epochs and a Newton step) without progress before giving up while the support
+# changes; three rounds when it does not.
 cdef Py_ssize_t MOST_IN_VAIN = 60
 
-# Entries that are read, or multiplied, between two looks at pending signals.
+# Entries that are read, or multiplied, between two checks for pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 
-# Entries that a thread must have to read to be worth waking.
+# Entries per thread below which another thread costs more than it saves.
 cdef double ENTRIES_PER_THREAD = 50_000.0
 
-# What plain descent moves, squared, when it has come to rounding; and the gap below which it is
-# given up after so many rounds in vain.  Both in units of ||Y||^2.
+# Squared move of an epoch of plain descent that counts as rounding error, and the gap below which
+# it gives up after MOST_IN_VAIN rounds without progress.  Both in units of ||Y||^2.
 cdef double ROUNDING = 1e-31
 cdef double ROUNDING_GAP = 1e-10
 
-# Epochs of plain descent between two looks at the gap, and how many of them are extrapolated from.
+# Epochs of plain descent between two evaluations of the gap, and the number of last iterates used
+# for extrapolation.
 cdef Py_ssize_t EPOCHS_PER_GAP = 10
 cdef Py_ssize_t EXTRAPOLATED = 5
 
-# Unpenalised features that are solved for together.
+# Maximum number of unpenalised features solved for jointly.
 cdef Py_ssize_t LARGEST_BLOCK = 2_000
 
 
@@ -96,7 +98,7 @@ cdef int slopes_of_tasks(const matrix_t* X, const double[:, ::1] V, const Py_ssi
                          Py_ssize_t count, double[:, ::1] out, Py_ssize_t first,
                          int n_threads) except -1:
     # out[t, first + k] = c_j . V[t] with j = chosen[k] (NULL: all), in parallel over features: a
-    # column is read once for all tasks, since it is still in cache for the second.
+    # column is read from memory once for all tasks, as it stays in cache after the first.
     cdef Py_ssize_t n_tasks = V.shape[0], k, t, block, portion, start, stop = 0
     cdef double cost = 0.0
     for k in range(count):
@@ -118,7 +120,7 @@ cdef int slopes_of_tasks(const matrix_t* X, const double[:, ::1] V, const Py_ssi
 
 
 cdef double sumsq_of_tasks(const matrix_t* X, const double[:, ::1] V) noexcept nogil:
-    # ||R||_s^2 of the residuals behind V
+    # ||R||_s^2 of the residuals whose weighted form is V
     cdef double total = 0.0
     cdef Py_ssize_t t
     for t in range(V.shape[0]):
@@ -138,7 +140,7 @@ cdef inline double row_prox(const penalty_t* P, Py_ssize_t j, double* b, Py_ssiz
 
 
 def slopes_of_rows(columns, const double[:, ::1] V, double[:, ::1] out, int n_threads=1):
-    """out[t, j] = c_j . V[t] for weighted residuals V (n_tasks, n_samples + 1)."""
+    """Compute out[t, j] = c_j . V[t] for weighted residuals V (n_tasks, n_samples + 1)."""
     cdef const matrix_t* X = matrix_of(columns)
     if V.shape[1] != X.n + (X.kind != GRAM) or out.shape[0] != V.shape[0] or out.shape[1] != X.p:
         raise ValueError("V and out must have one row per task and fit the columns")
@@ -146,7 +148,7 @@ def slopes_of_rows(columns, const double[:, ::1] V, double[:, ::1] out, int n_th
 
 
 cdef class _RowsOf:
-    # Rows with their slopes and their penalty, held together for one question.
+    # Rows of coefficients with their slopes and penalty; owns the arrays that P and R point to.
     cdef const double[:, ::1] u, z
     cdef const double[::1] l1, l2, lower, upper
     cdef penalty_t P
@@ -166,7 +168,7 @@ cdef class _RowsOf:
 
 
 def gap_at_dual_point(penalty, u, z, point):
-    """`_cd.gap_at_dual_point` for rows of coefficients: u, z (n_tasks, n_features)."""
+    """Evaluate `_cd.gap_at_dual_point` for rows of coefficients: u, z (n_tasks, n_features)."""
     cdef _RowsOf rows = _RowsOf(penalty, u, z)
     cdef dual_point_t D
     D.away, D.along, D.square = point
@@ -174,7 +176,7 @@ def gap_at_dual_point(penalty, u, z, point):
 
 
 def distances(penalty, u, z):
-    """`_cd.distances` for rows of coefficients: u, z (n_tasks, n_features)."""
+    """Evaluate `_cd.distances` for rows of coefficients: u, z (n_tasks, n_features)."""
     cdef _RowsOf rows = _RowsOf(penalty, u, z)
     cdef double[::1] out = np.empty(rows.R.m)
     cdef Py_ssize_t a
@@ -185,7 +187,7 @@ def distances(penalty, u, z):
 
 @cython.final
 cdef class RowEngine:
-    """Exact solver for a whole path; keeps everything it has learnt from one call to the next.
+    """Exact solver for a whole path; slots, factors and bounds are kept between calls.
 
     Parameters
     ----------
@@ -196,7 +198,8 @@ cdef class RowEngine:
     penalty : (l1, l2, lower, upper), each (n_features,) float64 in the engine's units; the box is
         the whole line, or [0, 0] for a feature that is excluded
     most_slots : int
-        `solve` returns NO_ROOM, with the coefficients reached so far, when it would need more.
+        Maximum number of slots; when more are needed `solve` returns NO_ROOM and leaves the
+        coefficients reached so far.
     """
 
     cdef const matrix_t* X
@@ -214,11 +217,11 @@ cdef class RowEngine:
     cdef Py_ssize_t[::1] feature, slot_of
     cdef const double[:, ::1] Q
     cdef double[:, ::1] own_Q, vectors
-    cdef object by_slot                 # the array that the next six are parts of
+    cdef object by_slot                 # storage of the next six
     cdef double[:, ::1] us, hs          # coefficients, slopes
     cdef double[:, ::1] qs              # slopes at U = 0
-    cdef double[:, ::1] synced, hs_synced   # those up to which the odometer has counted
-    cdef double[:, ::1] settled         # those for which v are the residuals
+    cdef double[:, ::1] synced, hs_synced   # us and hs at the last odometer update
+    cdef double[:, ::1] settled         # coefficients whose residuals are v
     cdef double[::1] row                # one number for each task
     cdef double loss                    # ||Y - C U||^2
     # screening
@@ -235,9 +238,9 @@ cdef class RowEngine:
     cdef readonly object coef
     cdef readonly double gap
     cdef readonly Py_ssize_t n_epochs, n_newton
-    cdef double distance                # of slopes from where the penalty wants them
-    cdef double entries, entries_of_X   # read so far, and all
-    cdef double entries_of_candidates   # read for candidates since the last look at all features
+    cdef double distance                # of the slopes from the subdifferential
+    cdef double entries, entries_of_X   # read so far; in all of X
+    cdef double entries_of_candidates   # read for candidates since the last full scan
 
     def __init__(self, columns, target, double target_sumsq, penalty, int n_threads=1,
                  Py_ssize_t most_slots=4_000):
@@ -275,7 +278,7 @@ cdef class RowEngine:
             self._take_slots(np.arange(p, dtype=np.intp))
             self.refresh()
             return
-        # The bounds must stay cheap next to the scan that they spare.
+        # Keep the bounds cheap compared with the scan that they save.
         self.B.largest = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1), LARGEST_BASIS)
         self.scanned, self.found = np.empty((2, self.n_tasks, p))
         self.sizes = np.empty(p)
@@ -290,7 +293,7 @@ cdef class RowEngine:
     # -- slots ---------------------------------------------------------------------------------
 
     def _reserve(self, Py_ssize_t capacity):
-        # room for `capacity` slots; what is there stays
+        # Make room for `capacity` slots, keeping the present ones.
         cdef Py_ssize_t m = self.m
         by_slot = np.zeros((6, self.n_tasks, capacity))
         vectors, feature = np.zeros((4, capacity)), np.zeros(capacity, np.intp)
@@ -326,8 +329,8 @@ cdef class RowEngine:
             screening_skip(&self.B, &new[0], new.shape[0])
 
     def _add_slots(self, const Py_ssize_t[::1] new):
-        # Slots for the given features, with their slopes and their Gram columns; False if they
-        # are too many.
+        # Give the features slots, computing their slopes and Gram columns; return False if that
+        # would exceed most_slots.
         cdef Py_ssize_t count = new.shape[0], m = self.m, stop = m + count
         if stop > self.most_slots:
             return False
@@ -352,11 +355,12 @@ cdef class RowEngine:
         for k in range(count):
             self.entries += column_cost(self.X, chosen[k])
 
-    # -- the problem of the slots --------------------------------------------------------------
+    # -- the problem restricted to the slots ---------------------------------------------------
 
     cdef Py_ssize_t _descend(self, Py_ssize_t start, Py_ssize_t stop,
                              double* largest) noexcept nogil:
-        # Block coordinate descent on slots start .. stop; how many rows came or went.
+        # Block coordinate descent on slots start .. stop; returns how many rows became zero or
+        # nonzero.
         cdef Py_ssize_t a, t, flips = 0
         cdef double q, norm, d
         cdef bint was
@@ -400,7 +404,7 @@ cdef class RowEngine:
         return R
 
     def _newton(self, bint fresh):
-        # A Newton step on the rows that are not 0, and on those that L1 does not hold.
+        # Newton step on the nonzero rows and on those without L1 penalty.
         cdef Py_ssize_t m = self.m
         U, H = np.asarray(self.us)[:, :m], np.asarray(self.hs)[:, :m]
         l1, l2, _, upper = np.asarray(self.vectors)[:, :m]
@@ -418,8 +422,9 @@ cdef class RowEngine:
         return CHEAP_EPOCHS * self.m * self.m * self.n_tasks < CHEAP
 
     cdef bint _epochs(self, Py_ssize_t max_iter, double* largest) except -1:
-        # Epochs until rows neither come nor go, or for some time, or while they are cheap; whether
-        # any did.
+        # Run epochs until the support is stable, the limit is reached (EPOCHS_PER_NEWTON, or
+        # CHEAP_EPOCHS) or nothing moves; cheap ones also on a stable support.  Returns whether the
+        # support changed.
         cdef Py_ssize_t flips, count = 0, cost = self.m * self.m * self.n_tasks
         cdef Py_ssize_t most = CHEAP_EPOCHS if self._has_cheap_epochs() else EPOCHS_PER_NEWTON
         cdef bint changes = False
@@ -432,13 +437,13 @@ cdef class RowEngine:
         return changes
 
     def _solve_slots(self, double tol, Py_ssize_t max_iter):
-        if self.m:      # to set threads once is cheaper than for every step
+        if self.m:      # setting the BLAS threads once is cheaper than in every step
             with blas_threads_of_steps(self.m, self.n_tasks):
                 self._iterate(tol, max_iter)
 
     def _iterate(self, double tol, Py_ssize_t max_iter):
-        # Epochs and Newton steps in turn until the gap is at rounding level or cannot be made
-        # smaller.
+        # Alternate epochs and Newton steps until the gap is at rounding level or no longer
+        # decreases.
         cdef Py_ssize_t n_before, n_vain = 0
         cdef double last = INFINITY, largest = INFINITY, best = INFINITY
         cdef bint changes
@@ -456,14 +461,14 @@ cdef class RowEngine:
                 return
             if self.distance < 0.5 * best:
                 n_vain = 0
-            else:       # while rows come and go there is more to hope for
+            else:       # while the support changes, progress is still likely
                 n_vain += 1 if changes else MOST_IN_VAIN // 3
             best = smaller(best, self.distance)
             if n_vain >= MOST_IN_VAIN and (self.gap <= tol or largest <= 1e-12):
                 return
 
     cdef bint _is_exact(self) noexcept nogil:
-        # sets the gap and the distance of the slots
+        # Set the gap and the KKT distance of the slots; return whether both are rounding errors.
         cdef rows_t R = self._rows()
         self.gap = rows_gap(&self.S, &R, self.loss)
         self.distance = largest_distance(&self.S, &R)
@@ -478,14 +483,15 @@ cdef class RowEngine:
                 fitted += self.us[t, a] * (self.qs[t, a] + self.hs[t, a])
         self.loss = larger(self.target_sumsq - fitted, 0.0)
 
-    # -- beyond the slots ----------------------------------------------------------------------
+    # -- features without a slot ---------------------------------------------------------------
 
     def _advance(self):
-        # Carry the slots' coefficients over to U.  The residuals come a way of length ||C D||_F
-        # with them, D the change of the slots, and Q D is what their slopes have lost.
+        # Copy the slots' coefficients to U and add to the odometer the distance that the residuals
+        # have moved, ||C D||_F with D the change of the slots' coefficients; ||C D||_F^2 =
+        # <D, Q D>, and Q D is the decrease of their slopes.
         m = self.m
         us, hs = np.asarray(self.us)[:, :m], np.asarray(self.hs)[:, :m]
-        if self.X.kind == GRAM:     # there is nothing beyond
+        if self.X.kind == GRAM:     # every feature has a slot
             self.coef[:] = us
             return
         synced = np.asarray(self.synced)[:, :m]
@@ -501,8 +507,8 @@ cdef class RowEngine:
         self.B.odometer += 1e-15 + sqrt(max(squared_way, 0.0) + 1e-13 * way)
 
     cdef int _settle(self) except -1:
-        # Bring v up to date, which nothing needs while the bounds clear all other features; each
-        # task by one thread.
+        # Update v, each task by one thread; deferred until here, as v is not needed while screening
+        # excludes all features.
         cdef Py_ssize_t a, t, cost, start, stop = 0
         cdef int n_threads
         us, settled = np.asarray(self.us)[:, :self.m], np.asarray(self.settled)[:, :self.m]
@@ -526,7 +532,7 @@ cdef class RowEngine:
         return 0
 
     def _certify(self):
-        # The gap, with slopes afresh.
+        # Set the gap, from recomputed slopes.
         m = self.m
         if self._trusts_gram():
             self._slopes_from_gram()
@@ -537,8 +543,8 @@ cdef class RowEngine:
         self._is_exact()
 
     def _trusts_gram(self):
-        # Whether Gram columns give the slopes faster than X does, and rounding in Q U, which grows
-        # with |U|, cannot be seen in the gap.
+        # Return whether slopes are cheaper from the Gram columns than from X, and the rounding
+        # error of Q U, which grows with |U|, is too small to affect the gap.
         cdef Py_ssize_t a, cost = 0
         if self.X.kind == GRAM:
             return True
@@ -549,7 +555,7 @@ cdef class RowEngine:
         return cost >= 0 and np.abs(us).sum() <= LARGEST_FOR_GRAM
 
     def _slopes_from_gram(self):
-        # h = q - Q u, afresh
+        # Recompute h = q - Q u.
         m = self.m
         us = np.asarray(self.us)[:, :m]
         support = np.flatnonzero(us.any(axis=0))
@@ -559,7 +565,7 @@ cdef class RowEngine:
         self._loss_from_gram()
 
     def _slopes_from_residual(self):
-        # h of the support, afresh
+        # Recompute h on the support.
         us = np.asarray(self.us)[:, :self.m]
         cdef const Py_ssize_t[::1] support = np.flatnonzero(us.any(axis=0))
         cdef const Py_ssize_t[::1] features
@@ -572,8 +578,8 @@ cdef class RowEngine:
         np.asarray(self.hs)[:, np.asarray(support)] = fresh
 
     cdef Py_ssize_t _find_open(self) except -1:
-        # Features without a slot that no bound clears, into candidates:
-        #     ||c_j'R|| <= ||c_j'R_ref|| + (length of the way from R_ref to R),
+        # Write the features without a slot that no bound excludes to candidates; return the count.
+        #     ||c_j'R|| <= ||c_j'R_ref|| + (length of the path from R_ref to R),
         # and where that fails, with R = sum_k beta_k Q_k + rest and the Q_k orthonormal,
         #     ||c_j'R - sum_k beta_k c_j'Q_k|| <= ||rest||_F.
         cdef double[LARGEST_BASIS] beta
@@ -611,7 +617,7 @@ cdef class RowEngine:
         return kept
 
     cdef double _place_in_basis(self, double* beta):
-        # beta_k = <Q_k, R> = <Q_k, Y> - sum_j u_j.(c_j'Q_k); returns a bound on ||rest||_F,
+        # Set beta_k = <Q_k, R> = <Q_k, Y> - sum_j u_j.(c_j'Q_k); return a bound on ||rest||_F,
         # ||rest||^2 = ||R||^2 - sum_k beta_k^2, where 1e-11 covers rounding.
         cdef double rest = self.loss
         cdef Py_ssize_t k
@@ -626,9 +632,9 @@ cdef class RowEngine:
         return sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + float(np.abs(W).sum())))
 
     cdef int _scan(self, Py_ssize_t n_open) except -1:
-        # Exact slopes of the candidates, into found, and their norms, into sizes.  When they are
-        # many, or have been so for some time, those of all features, and then a new member of the
-        # basis.
+        # Compute the exact slopes of the candidates (found) and their norms (sizes).  When the
+        # candidates are many, or many entries were read for candidates since the last full scan,
+        # compute the slopes of all features and extend the basis.
         cdef double before
         self._settle()
         chosen = np.asarray(self.candidates)[:n_open]
@@ -652,8 +658,8 @@ cdef class RowEngine:
         return 0
 
     def _know_all(self):
-        # The residuals behind v, with the slopes that `scanned` holds, are a new reference, and,
-        # made orthonormal to the basis (twice is enough), its new member.
+        # Make the residuals of v, whose slopes are in `scanned`, the new reference, and add them to
+        # the basis, orthonormalised by Gram-Schmidt (twice is enough).
         cdef Py_ssize_t k
         cdef double beta, norm
         cdef double[::1] q
@@ -671,7 +677,7 @@ cdef class RowEngine:
                 np.asarray(q)[:] -= beta * np.asarray(self.basis[k])
                 Z -= beta * slopes[:, k].T
         norm = sqrt(self._product(&q[0], &q[0]))
-        if norm <= 1e-4:        # nothing new, and rounding would be magnified
+        if norm <= 1e-4:        # in the span of the basis; dividing would magnify rounding errors
             return
         np.asarray(q)[:] /= norm
         slopes[:, self.B.k] = Z.T / norm
@@ -679,7 +685,7 @@ cdef class RowEngine:
         self.B.k += 1
 
     cdef double _product(self, const double* a, const double* b) noexcept nogil:
-        # sum_t sum_i s_i a_ti b_ti of the residuals behind two vectors like v
+        # sum_t sum_i s_i a_ti b_ti of the residuals with these weighted forms (laid out as v)
         cdef double total = 0.0
         cdef Py_ssize_t t, length = self.X.n + 1
         for t in range(self.n_tasks):
@@ -687,10 +693,10 @@ cdef class RowEngine:
         return total
 
     def _choose(self, Py_ssize_t n_open, double ahead):
-        # (chosen, violated): of the candidates those that violate optimality, and those that are
-        # expected to at the next alpha (the sequential strong rule, Tibshirani et al. 2012).  No
-        # more at once than there are slots, or 100: a large step makes many features violate
-        # optimality that the first few of them will put right.
+        # Return (chosen, violated): the candidates that violate optimality or are expected to at
+        # the next alpha (the sequential strong rule, Tibshirani et al. 2012), and whether any
+        # violates it now.  At most as many at once as there are slots, or 100: after a large step
+        # in alpha many features violate optimality, but no longer once the worst have entered.
         candidates, sizes = np.asarray(self.candidates)[:n_open], np.asarray(self.sizes)[:n_open]
         limit = self.P.l1_strength * np.take(self.l1, candidates)
         violated = bool((sizes > limit).any())
@@ -702,12 +708,13 @@ cdef class RowEngine:
             kept = kept[np.sort(np.argpartition(urgency, -room)[-room:])]
         return candidates[kept], violated
 
-    # -- the way in ----------------------------------------------------------------------------
+    # -- public methods ------------------------------------------------------------------------
 
     def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
-        """Minimise from the present state until the gap is at rounding level, at most tol.
+        """Minimise, warm-started from the present state, until the gap is at rounding level.
 
-        The status tells how it ended; sets `coef`, `gap` and `n_epochs`.
+        Returns a status: CONVERGED if gap <= tol, MAX_ITER, STALLED or NO_ROOM.  Sets `coef`,
+        `gap` and `n_epochs`.
         """
         cdef Py_ssize_t n_open
         cdef double ratio = min(l1_strength / self.last_strength, 1.0)  # 0 at first
@@ -734,8 +741,9 @@ cdef class RowEngine:
         return MAX_ITER if self.n_epochs >= max_iter else STALLED
 
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
-        """A step on the way to smaller strengths: solve among the slots there are, then give slots
-        to what violates optimality, which the next step will take in.  CONVERGED or NO_ROOM."""
+        """Solve approximately, as an intermediate step to smaller strengths: minimise within the
+        present slots, then give slots to the violating features, whose coefficients the next step
+        computes.  Returns CONVERGED or NO_ROOM."""
         cdef Py_ssize_t n_open
         if not self._set_strengths(l1_strength, l2_strength):
             return NO_ROOM
@@ -752,31 +760,31 @@ cdef class RowEngine:
         return CONVERGED
 
     def know(self, slopes):
-        """The slopes of all features at the residuals of U = 0, where no fit has begun."""
+        """Store the slopes of all features at the residuals of U = 0, before the first fit."""
         np.asarray(self.scanned)[:] = slopes
         self._know_all()
 
     def entry_strength(self, slopes):
-        """The largest l1 strength at which a feature with its slopes at U = 0 enters."""
+        """Return the largest l1 strength at which a feature enters, from the slopes at U = 0."""
         l1, sizes = np.asarray(self.l1), lengths(np.asarray(slopes))
         ratio = np.divide(sizes, l1, out=np.zeros(len(l1)), where=l1 > 0.0)
         return float(ratio.max(initial=0.0))
 
     cdef bint _set_strengths(self, double l1_strength, double l2_strength) except -1:
-        # False if there is no room for the slots that are needed at once.
+        # Returns False if there is no room for the slots that are needed from the start.
         cdef bint fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
         self.P.l1_strength = self.S.l1_strength = l1_strength
         self.P.l2_strength = self.S.l2_strength = l2_strength
         if self.X.kind == GRAM or not fresh:
             return True
-        # features that L1 does not hold, and those that do not start at 0
+        # features without L1 penalty, and those that do not start at 0
         free = (l1_strength * np.asarray(self.l1) == 0.0) & (np.asarray(self.upper) > 0.0)
         needed = (free | self.coef.any(axis=0)) & (np.asarray(self.slot_of) < 0)
         new = np.flatnonzero(needed)
         return not new.size or self._add_slots(new)
 
     def refresh(self):
-        """Take over coefficients that were written to `coef` from outside."""
+        """Recompute the state from coefficients that a caller has written to `coef`."""
         m = self.m
         features = np.asarray(self.feature)[:m]
         U = self.coef[:, features]
@@ -789,7 +797,7 @@ cdef class RowEngine:
         self.v[:] = self.target
         for t in range(self.n_tasks):
             self.columns.subtract_product(self.u[t], self.v[t], self.n_threads)
-        self.known[:] = INFINITY    # nothing, of the new residuals
+        self.known[:] = INFINITY    # no slope is known at the new residuals
         screening_skip(&self.B, &self.feature[0], self.m)
         self.loss = sumsq_of_tasks(self.X, self.v)
         if m:
@@ -802,14 +810,14 @@ cdef class RowEngine:
         return self.loss
 
     def keep(self, int status):
-        """Append what was found to that of earlier calls."""
+        """Append the present solution to those kept by earlier calls."""
         us = np.asarray(self.us)[:, :self.m]
         support = np.flatnonzero(us.any(axis=0))
         figures = support.size, self.gap, self.loss, self.n_epochs, status
         self.fits.append((np.asarray(self.feature)[support], us[:, support].T.copy(), figures))
 
     def kept(self):
-        """(features, coefficients, figures) of all calls of `keep`, one fit after the other.
+        """Return (features, coefficients, figures) of all calls of `keep`, concatenated.
 
         coefficients has a row for each feature, figures one for each fit: nonzero rows, gap,
         ||Y - C U||_s^2, epochs, status.
@@ -820,27 +828,27 @@ cdef class RowEngine:
                 np.array(figures, np.float64).reshape(-1, 5))
 
     def count_nonzero(self):
-        """Number of rows that are not 0."""
+        """Return the number of nonzero rows."""
         return int(np.asarray(self.us)[:, :self.m].any(axis=0).sum())
 
     @property
     def n_reads(self):
-        """How often X was read: entries read, divided by all."""
+        """Number of passes over X: entries read, divided by the entries of X."""
         return self.entries / self.entries_of_X if self.entries_of_X else 0.0
 
     @property
     def n_slots(self):
-        """Features whose Gram columns are kept."""
+        """Number of slots (features whose Gram columns are kept)."""
         return self.m
 
 
 @cython.final
 cdef class RowDescent:
-    """Block coordinate descent on the residuals, for when Gram columns find no room.
+    """Block coordinate descent on the residuals, for when Gram columns need too much memory.
 
-    Among the features that matter it is accelerated by extrapolation from a few epochs to where
-    they lead (Anderson 1965; for coordinate descent Bertrand and Massias 2021): where columns are
-    correlated descent alone goes the same way in ever smaller steps.
+    Within the working set it is accelerated by extrapolating the limit of the last epochs
+    (Anderson 1965; for coordinate descent Bertrand and Massias 2021): on correlated columns plain
+    descent keeps moving in the same direction in ever smaller steps.
 
     Parameters
     ----------
@@ -888,7 +896,7 @@ cdef class RowDescent:
         self.residual = self.v = np.array(target)
 
     def refresh(self):
-        """Compute the residuals afresh, free of what many updates rounded off."""
+        """Recompute the residuals, without the rounding errors accumulated over many updates."""
         self.v[:] = self.target
         for t in range(self.n_tasks):
             self.columns.subtract_product(self.u[t], self.v[t], self.n_threads)
@@ -899,9 +907,10 @@ cdef class RowDescent:
         return sumsq_of_tasks(self.X, self.v)
 
     def solve(self, double l1_strength, double l2_strength, double tol, Py_ssize_t max_iter):
-        """Minimise from the present coefficients until gap <= tol; the status tells how it ended.
+        """Minimise from the present coefficients until gap <= tol; return the status.
 
-        Sets `coef`, `residual`, `gradient`, `gap` (for all features) and `n_epochs`.
+        It is CONVERGED, MAX_ITER or STALLED.  Sets `coef`, `residual`, `gradient`, `gap` (for all
+        features) and `n_epochs`.
         """
         cdef double last_gap = INFINITY
         cdef bint moved = True
@@ -919,9 +928,9 @@ cdef class RowDescent:
             self._scan()
 
     def certify(self, double l1_strength, double l2_strength):
-        """Residuals, gradient and duality gap afresh at the present coefficients; the gap.
+        """Recompute residuals, gradient and gap at the present coefficients; return the gap.
 
-        What nothing penalises is solved for first.
+        Unpenalised features are solved for first.
         """
         self.P.l1_strength, self.P.l2_strength = l1_strength, l2_strength
         self._find_unpenalised()
@@ -941,7 +950,7 @@ cdef class RowDescent:
         return R
 
     def _gap_of(self, chosen):
-        # the duality gap, of the problem restricted to the chosen features if there are any
+        # Duality gap of the problem restricted to the chosen features (None: all).
         cdef rows_t R = self._rows()
         cdef penalty_t P = self.P
         cdef double[::1, :] part
@@ -962,8 +971,8 @@ cdef class RowDescent:
         return rows_gap(&P, &R, self.residual_sumsq)
 
     def _working_set(self):
-        # The support and the features that violate optimality most, no more of these than twice
-        # the support (at least 100): the set doubles until it holds the solution's support.
+        # The support and the features that violate optimality most, at most twice the support of
+        # these (at least 100): the set grows geometrically until it holds the solution's support.
         cdef rows_t R = self._rows()
         cdef double[::1] distance = np.empty(self.X.p)
         cdef Py_ssize_t j
@@ -978,8 +987,9 @@ cdef class RowDescent:
         return np.flatnonzero(support)
 
     def _descend(self, const Py_ssize_t[::1] chosen, double tol, Py_ssize_t max_iter):
-        # Epochs over the chosen features until their own gap is below tol; False when the last
-        # one moved nothing that float64 can tell, or when nothing has come of the last hundreds.
+        # Run epochs over the chosen features until the gap restricted to them is at most tol.
+        # Returns False when the last epoch moved only by rounding errors, or when MOST_IN_VAIN
+        # rounds brought no progress at a gap below ROUNDING_GAP.
         cdef double moved = INFINITY, promising = tol, gap, best = INFINITY
         cdef double unit = self.target_sumsq if self.target_sumsq > 0.0 else 1.0
         cdef Py_ssize_t n_vain = 0
@@ -1007,7 +1017,7 @@ cdef class RowDescent:
         return True
 
     cdef double _epoch(self, const Py_ssize_t[::1] chosen) except -1.0:
-        # one pass over the chosen features; the sum of ||c_j||^2 ||change of u_j||^2
+        # One pass over the chosen features; returns the sum of ||c_j||^2 ||change of u_j||^2.
         cdef double moved = 0.0
         cdef Py_ssize_t start, cost, stop = 0
         while stop < chosen.shape[0]:
@@ -1042,7 +1052,7 @@ cdef class RowDescent:
         return moved
 
     def _extrapolate(self, which, iterates):
-        # Go to sum_k f_k U_k, with sum_k f_k = 1 and sum_k f_k (U_k - U_k-1) smallest, if the
+        # Move to sum_k f_k U_k, with sum_k f_k = 1 and ||sum_k f_k (U_k - U_k-1)|| minimal, if the
         # objective is smaller there.
         moves = np.diff(np.array(iterates), axis=0).reshape(len(iterates) - 1, -1)
         products = moves @ moves.T
@@ -1073,8 +1083,8 @@ cdef class RowDescent:
             self.unpenalised, self.block_inverse = U, None
 
     def _solve_unpenalised(self):
-        # Minimise exactly over the features that nothing penalises: without this their slopes
-        # never reach the zero that a finite dual value needs.
+        # Minimise exactly over the unpenalised features: a finite dual value needs zero slopes for
+        # them, which coordinate descent alone never reaches.
         cdef const Py_ssize_t[::1] U = self.unpenalised
         cdef double[:, ::1] z = np.empty((self.n_tasks, U.shape[0]))
         cdef Py_ssize_t k, t

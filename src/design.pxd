@@ -1,16 +1,16 @@
-"""matrix_t, one struct for every layout, and the two verbs that coordinate descent is made of.
+"""matrix_t, one struct for every matrix layout, and the two basic operations of the solvers.
 
-A column of the engine is c_j = scale_j (x_j - center_j).  The vector the verbs work on is the
-weighted residual v_i = s_i r_i, with one entry more than there are samples:
+A column of the engine is c_j = scale_j (x_j - center_j).  Both operations take the weighted
+residual v_i = s_i r_i, which has one entry more than there are samples:
 
     slope(X, j, v)     c_j . v
     shift(X, j, d, v)  v -= d s c_j
 
 Dense columns are centred entry by entry.  Of a sparse column only the stored entries are touched:
-v[n] holds the constant that all of r still lacks, so that centring costs O(nnz_j).  That asks for
-sum_i v_i = 0 (with the constant), which holds whenever the residual is that of a model with an
-intercept.  Columns without holes are centred entry by entry also when they are stored sparse.  In
-Gram form v is the gradient itself.
+v[n] holds the constant that is still to be added to all of r, so that centring costs O(nnz_j).
+This requires sum_i v_i = 0 (with the constant), which holds whenever the residual is that of a
+model with an intercept.  Sparse columns in which every entry is stored are centred entry by entry.
+In Gram form v is the gradient itself.
 """
 
 from cython.parallel cimport prange
@@ -33,7 +33,7 @@ ctypedef struct matrix_t:
     Py_ssize_t stride           # entries from one dense column to the next
     const void* data
     const void* rows            # CSC: row of each stored entry
-    const int64_t* indptr       # CSC: where each column starts
+    const int64_t* indptr       # CSC: index of the first entry of each column
     const double* center
     const double* scale
     const double* weight        # s, NULL where all are one
@@ -43,12 +43,12 @@ ctypedef struct matrix_t:
 
 
 cdef inline const matrix_t* matrix_of(object columns) except NULL:
-    # The struct behind a softreg_fast._columns.Columns; the capsule's name is the type check.
+    # The struct of a softreg_fast._columns.Columns; the capsule's name serves as the type check.
     return <const matrix_t*> PyCapsule_GetPointer(columns.capsule, b"softreg_fast.matrix_t")
 
 
 cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nogil:
-    # entries that slope reads
+    # Number of entries that slope() reads.
     if X.kind == GRAM:
         return 1
     if X.kind == DENSE_F64 or X.kind == DENSE_F32:
@@ -123,8 +123,8 @@ cdef inline void shift(const matrix_t* X, Py_ssize_t j, double d, double* v) noe
 
 cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double f,
                                double* out) noexcept nogil:
-    # Sums of s (x - m) and of s (f (x - m))^2 over the stored entries of column j, and of sparse
-    # columns how many of these have a positive weight.
+    # Sums of s (x - m) and of s (f (x - m))^2 over the stored entries of column j, and for sparse
+    # columns the number of these entries with a positive weight.
     cdef Py_ssize_t start, nnz
     if X.kind == DENSE_F64:
         moments(X.n, <const double*> X.data + j * X.stride, m, f, X.weight, out)
@@ -148,7 +148,7 @@ cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double
                        X.weight, out)
 
 
-# Dense matrices up to this many bytes stay in a cache from one pass to the next.
+# Dense matrices of up to this many bytes stay in the CPU cache from one pass to the next.
 cdef enum: STAYS_IN_CACHE = 4_194_304
 
 
@@ -157,7 +157,7 @@ cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
 
 
 cdef inline Py_ssize_t next_columns(const matrix_t* X, Py_ssize_t count) noexcept nogil:
-    # from dense columns to what is fetched meanwhile: the next `count`, unless they are long
+    # Prefetch distance from dense columns, in entries: to the next `count`, unless they are long.
     return count * X.stride if X.n <= 4096 else SR_AHEAD
 
 
@@ -179,7 +179,7 @@ cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ss
 
 cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t start, bint nearest,
                                 Py_ssize_t near, Py_ssize_t far, double* out) noexcept nogil:
-    # the same for four dense columns, while others are fetched (see sr_dot4)
+    # slopes_of_block for four dense columns, while others are prefetched (see sr_dot4)
     cdef Py_ssize_t k
     if X.kind == DENSE_F64:
         dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
@@ -193,7 +193,7 @@ cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t s
 
 cdef inline void shift_four(const matrix_t* X, const Py_ssize_t* which, const double* u,
                             Py_ssize_t near, Py_ssize_t far, double* v) noexcept nogil:
-    # v -= s (X u) for four dense columns, while others are fetched (see sr_axpy4)
+    # v -= s (X u) for four dense columns, while others are prefetched (see sr_axpy4)
     cdef double[4] d
     cdef double[4] m
     cdef Py_ssize_t[4] at
@@ -234,8 +234,8 @@ cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* ch
                         Py_ssize_t start, Py_ssize_t stop, double* out,
                         int n_threads) noexcept nogil:
     # out[k] = c_j . v for start <= k < stop, j = chosen[k] (NULL: j = k), in parallel over
-    # features.  Neighbouring dense columns go four at a time, always the same four: start is a
-    # multiple of four.
+    # features.  Adjacent dense columns are processed four at a time, always in the same groups:
+    # start is a multiple of four.
     cdef Py_ssize_t block, n_blocks = (stop - start + 3) // 4
     cdef Py_ssize_t portion = max(n_blocks // (16 * n_threads), 1)
     for block in prange(n_blocks, num_threads=n_threads, schedule="dynamic", chunksize=portion):
@@ -244,7 +244,8 @@ cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* ch
 
 
 cdef inline matrix_t rows_of(const matrix_t* X, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
-    # rows first .. first + count of a dense matrix; what describes all samples is not of the rows
+    # Rows first .. first + count of a dense matrix.  weight_sum, heaviest and n_weighted remain
+    # those of all samples.
     cdef matrix_t B = X[0]
     B.n = count
     if X.kind == DENSE_F32:
@@ -257,7 +258,7 @@ cdef inline matrix_t rows_of(const matrix_t* X, Py_ssize_t first, Py_ssize_t cou
 
 
 cdef inline double residual_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
-    # sum_i s_i r_i q_i of the residuals behind two weighted residuals;  not for Gram form
+    # sum_i s_i r_i q_i of the residuals r, q whose weighted forms are v, w; not for Gram form
     cdef double a = 0.0, b = 0.0, c = v[X.n], d = w[X.n]
     cdef Py_ssize_t i = 0
     if X.weight == NULL:
@@ -280,7 +281,8 @@ cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept n
 
 
 cdef inline Py_ssize_t groups_for(const matrix_t* X, Py_ssize_t cost) noexcept nogil:
-    # In how many groups columns with so many entries are summed: each must be worth its vector.
+    # Number of groups in which columns with `cost` entries are summed; each group must be large
+    # enough to justify a vector of its own.
     if X.kind == GRAM:
         return 1
     return max(min(cost // (16 * X.n), 16), 1)
@@ -288,8 +290,8 @@ cdef inline Py_ssize_t groups_for(const matrix_t* X, Py_ssize_t cost) noexcept n
 
 cdef inline void subtract_product(const matrix_t* X, const double* u, double* v, double* partial,
                                   int n_threads) noexcept nogil:
-    # v -= s (X u).  Up to 16 groups of features, each summed into a vector of its own and these
-    # added in order, so that the result does not depend on the number of threads.
+    # v -= s (X u).  Up to 16 groups of features are each summed into a separate vector, and these
+    # are added in order, so that the result does not depend on the number of threads.
     cdef Py_ssize_t j, k, i, cost = 0, length = X.n + (X.kind != GRAM)
     for j in range(X.p):
         if u[j] != 0.0:
@@ -322,8 +324,8 @@ cdef inline Py_ssize_t row_of(const matrix_t* X, Py_ssize_t k) noexcept nogil:
 
 
 cdef inline void clear(const matrix_t* X, Py_ssize_t j, double* v) noexcept nogil:
-    # v = 0 where a shift by column j of the zero vector has written.  The opposite shift would
-    # leave rounding errors: a product that is added by FMA is not rounded first.
+    # Reset v to 0 where shift() by column j has written.  The opposite shift would leave rounding
+    # errors: a product that is added by FMA is not rounded first.
     cdef Py_ssize_t k
     if X.kind == DENSE_F64 or X.kind == DENSE_F32:
         memset(v, 0, X.n * sizeof(double))
@@ -334,7 +336,8 @@ cdef inline void clear(const matrix_t* X, Py_ssize_t j, double* v) noexcept nogi
 
 
 cdef inline double pilot(const matrix_t* X, Py_ssize_t j) noexcept nogil:
-    # a value that the mean of column j is near to: one that counts, 0 where some are not stored
+    # A first guess of the mean of column j: its entry in the heaviest row, or 0 where entries are
+    # not stored.
     if X.kind == DENSE_F64 or X.kind == DENSE_F32:
         return entry(X, j * X.stride + X.heaviest)
     if X.indptr[j + 1] - X.indptr[j] < X.n:

@@ -1,6 +1,7 @@
-"""phi_j(u) = l1_j |u| + l2_j / 2 u^2 on lower_j <= u <= upper_j, and all that is asked of it.
+"""The penalty phi_j(u) = l1_j |u| + l2_j / 2 u^2 on lower_j <= u <= upper_j, and its functions.
 
-docs/mathematics.md, sections 2 to 4, derives each formula.
+Prox, conjugate, KKT distance, dual scaling and duality gap: docs/mathematics.md, sections 2 to 4,
+derives each formula.
 """
 
 from libc.math cimport INFINITY, fabs
@@ -13,7 +14,7 @@ ctypedef struct penalty_t:
     const double* l2
     const double* lower
     const double* upper
-    double slack            # |z_j| up to here counts as 0 where nothing penalises u_j
+    double slack            # |z_j| up to here counts as 0 where u_j is unpenalised
 
 
 cdef inline double larger(double a, double b) noexcept nogil:
@@ -37,13 +38,13 @@ cdef inline double clip(double x, double lower, double upper) noexcept nogil:
 
 
 cdef inline double null_value(const penalty_t* P, Py_ssize_t j) noexcept nogil:
-    # where u_j starts: at 0, or as near as its bounds allow
+    # Initial value of u_j: 0, or the bound nearest to 0.
     return clip(0.0, P.lower[j], P.upper[j])
 
 
 cdef inline bint may_move(const penalty_t* P, Py_ssize_t j, double low,
                           double high) noexcept nogil:
-    # whether a slope in [low, high] could move u_j away from its null value
+    # Return whether a slope in [low, high] could move u_j away from its null value.
     cdef double l1 = P.l1_strength * P.l1[j]
     return ((high > l1 and P.upper[j] > null_value(P, j))
             or (low < -l1 and P.lower[j] < null_value(P, j)))
@@ -105,8 +106,8 @@ cdef inline double dual_scaling(const penalty_t* P, Py_ssize_t j, double z) noex
 
 cdef inline double dual_scaling_augmented(const penalty_t* P, Py_ssize_t j, double u,
                                           double z) noexcept nogil:
-    # the same when l2_j is seen as one more sample, (0; sqrt(l2_j) e_j): a better point while far
-    # from the optimum and l2_j is small
+    # dual_scaling with l2_j treated as an additional sample, (0; sqrt(l2_j) e_j): a better dual
+    # point while far from the optimum and l2_j is small
     cdef double l1 = P.l1_strength * P.l1[j]
     cdef double e = z - P.l2_strength * P.l2[j] * u
     if l1 > 0.0 and fabs(e) > l1 and (P.upper[j] if e > 0.0 else -P.lower[j]) == INFINITY:
@@ -115,7 +116,7 @@ cdef inline double dual_scaling_augmented(const penalty_t* P, Py_ssize_t j, doub
 
 
 ctypedef struct dual_point_t:
-    # A dual point theta beside the residual r; that of theta = r is 0, 0, ||r||^2.
+    # A dual point theta relative to the residual r; for theta = r: 0, 0, ||r||^2.
     double away             # ||r - theta||^2
     double along            # (r - theta) . theta
     double square           # ||theta||^2
@@ -129,7 +130,7 @@ cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
 
 
 cdef inline double loss_part(const dual_point_t* D, double k) noexcept nogil:
-    # ||r - k theta||^2 / 2, the part of the gap that the loss has
+    # ||r - k theta||^2 / 2, the loss's part of the gap
     return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
 
 
@@ -151,8 +152,8 @@ cdef inline double gap_near(const penalty_t* P, const Py_ssize_t* chosen, Py_ssi
                             const double* u, const double* z,
                             const dual_point_t* D) noexcept nogil:
     # The gap at the better of two feasible dual points k theta; z[a] = x_j . theta with
-    # j = chosen[a] (NULL: every feature).  k stays a little inside, where rounding cannot make it
-    # infeasible.
+    # j = chosen[a] (NULL: every feature).  k is slightly reduced, so that rounding cannot make the
+    # point infeasible.
     cdef double k = 1.0, k_augmented = 1.0, gap
     cdef Py_ssize_t a, j
     for a in range(n_chosen):
@@ -169,6 +170,6 @@ cdef inline double gap_near(const penalty_t* P, const Py_ssize_t* chosen, Py_ssi
 
 cdef inline double duality_gap(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
                                const double* u, const double* z, double rr) noexcept nogil:
-    # the same with theta = r, rr = ||r||^2
+    # gap_near at theta = r, rr = ||r||^2
     cdef dual_point_t D = residual_as_dual_point(rr)
     return gap_near(P, chosen, n_chosen, u, z, &D)
