@@ -1,11 +1,12 @@
-"""Gradient updates for weighted L2 and, through the proximal map, for L1 and boxes.
+"""(Proximal) gradient descent: smooth weighted L2 part, L1 and boxes by the proximal map.
 
     minimise  1/2 ||y - X w||_s^2 + 1/2 sum_j ridge_j w_j^2 + sum_j phi_j(w_j)
 
-A step needs the residual r, x_j . r of every feature and then the new w.  X is read once for that,
-in one of two ways.  Since the new w_j depends on x_j . r alone, column j can give x_j . r and its
-part of the next residual while it is in cache.  Where X is dense with few features, a block of rows
-fits into the cache and gives its part of the residual and of all x_j . r.
+A step computes the residual r, x_j . r for every feature, and the new w.  It reads X only once, in
+one of two ways.  By features: since the new w_j depends on x_j . r alone, column j is used both for
+x_j . r and for its contribution to the next residual while it is in cache.  By rows, for dense X
+with few features: a block of rows fits into the cache and is used both for its part of the residual
+and for its contribution to all x_j . r.
 """
 
 cimport cython
@@ -22,8 +23,8 @@ from signals cimport check_signals
 
 import numpy as np
 
-# Entries in a block of rows: 320 KiB of float64, which stay in a core's own cache.  With more
-# features than this the blocks get so short that the time is spent between columns.
+# Entries in a block of rows: 320 KiB of float64, which stay in a core's private cache.  With more
+# than MOST_BY_ROWS features the blocks are so short that the overhead per column dominates.
 cdef enum:
     BLOCK_ENTRIES = 40_960
     MOST_BY_ROWS = 256
@@ -34,8 +35,8 @@ ctypedef struct point_t:
     double* w               # the iterate
     double* z               # the extrapolated point, at which the gradient is taken
     double* v               # weighted residual of z
-    double* partial         # one vector like v (by rows: like w) for every group
-    double* restart         # and one number
+    double* partial         # one vector of the length of v (by rows: of w) per group
+    double* restart         # one number per group: its part of the restart criterion
 
 
 cdef inline double update(const penalty_t* P, const double* ridge, const point_t* at,
@@ -51,8 +52,8 @@ cdef inline double update(const penalty_t* P, const double* ridge, const point_t
 
 
 cdef inline Py_ssize_t block_of(const matrix_t* X) noexcept nogil:
-    # How many features go through a step together: so many that the next dot product need not wait
-    # for this update, so few that half of the first cache still holds their columns.
+    # Number of features per block of a step: enough that the next dot product need not wait for this
+    # update, but few enough that their columns fit into half of the L1 cache.
     if X.kind != DENSE_F64 and X.kind != DENSE_F32:
         return MOST_IN_BLOCK
     return max(min(BLOCK_LENGTH // X.n // 4 * 4, MOST_IN_BLOCK), 4)
@@ -61,8 +62,8 @@ cdef inline Py_ssize_t block_of(const matrix_t* X) noexcept nogil:
 cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* ridge,
                           const point_t* at, double curvature, double momentum, Py_ssize_t start,
                           Py_ssize_t stop, double* partial) noexcept nogil:
-    # The updates of features start .. stop, and  partial -= s * (X @ z_new).  Each of the two
-    # passes over a block of dense columns fetches half of the next block.
+    # Update features start .. stop, and  partial -= s * (X @ z_new).  Each of the two passes over a
+    # block of dense columns prefetches half of the next block.
     cdef double[MOST_IN_BLOCK] c
     cdef double along = 0.0
     cdef Py_ssize_t j, k, last, first = start, block = block_of(X)
@@ -85,7 +86,7 @@ cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* r
 cdef double step_by_features(const matrix_t* X, const penalty_t* P, const double* ridge,
                              const double* target, const point_t* at, double curvature,
                              double momentum, Py_ssize_t n_groups, int n_threads) noexcept nogil:
-    # One step of all features and the residual of the new z, summed group by group in a fixed
+    # One step of all features, and v = the residual of the new z, summed over groups in a fixed
     # order so that the result does not depend on the number of threads.
     cdef Py_ssize_t k, i, length = X.n + (X.kind != GRAM)
     cdef double along = 0.0, r
@@ -113,7 +114,7 @@ cdef void slopes_of_rows(const matrix_t* X, const double* target, const point_t*
     while row < stop:
         B = rows_of(X, row, min(block, stop - row))
         memcpy(at.v + row, target + row, B.n * sizeof(double))
-        # each of the two passes fetches half of the next block
+        # each of the two passes prefetches half of the next block
         shift_block(&B, at.z, 0, X.p, block, 0, at.v + row)
         for first in range(0, X.p - 3, 4):
             slopes_of_four(&B, at.v + row, first, False, 0, block, c)
@@ -143,17 +144,17 @@ cdef double step_by_rows(const matrix_t* X, const penalty_t* P, const double* ri
 
 @cython.final
 cdef class GradientUpdates:
-    """Plain, accelerated and proximal gradient steps that read X once each.
+    """Plain and accelerated (proximal) gradient steps, each reading X once.
 
     Parameters
     ----------
     columns : Columns (not a Gram matrix)
     target : (n_samples + 1,) weighted residual of w = 0
     ridge : (n_features,) weights of the smooth L2 part
-    penalty : (l1, l2, lower, upper), each (n_features,): what goes through the proximal map
+    penalty : (l1, l2, lower, upper), each (n_features,): the part with a proximal map
     by_rows : bool or None
-        None: where blocks of rows fit into the cache.  By rows, `residual` is that of the point
-        before the last step until `settle` is called.
+        Whether to read X by rows; None: if X is dense with at most 256 features.  If so,
+        `residual` is that of the point before the last step until `settle` is called.
     """
 
     cdef const matrix_t* X
@@ -201,20 +202,20 @@ cdef class GradientUpdates:
         self.t = 1.0
 
     def _count_groups(self):
-        # fixed by the problem, so that the result does not depend on the number of threads
+        # depends on the problem only, so that results do not depend on the number of threads
         if self.by_rows:
             return max(min(self.X.n * self.X.p // (4 * BLOCK_ENTRIES), 16), 1)
         entries = self.X.n * self.X.p if self.X.indptr == NULL else self.X.indptr[self.X.p]
         return groups_for(self.X, entries)
 
     def descend(self, double step, Py_ssize_t count):
-        """`count` plain (proximal) gradient steps of the given length."""
+        """Take `count` plain (proximal) gradient steps of length `step`."""
         cdef Py_ssize_t _k
         for _k in range(count):
             self._advance(step, 0.0)
 
     def accelerate(self, double step, Py_ssize_t count):
-        """`count` accelerated steps (Beck and Teboulle 2009), the momentum starting again when it
+        """Take `count` accelerated steps (Beck and Teboulle 2009), restarting the momentum when it
         points uphill (O'Donoghue and Candes 2015)."""
         cdef Py_ssize_t _k
         cdef double last
@@ -225,7 +226,7 @@ cdef class GradientUpdates:
                 self.t = 1.0
 
     def settle(self):
-        """Take the extrapolated point back to the iterate, and the residual with it."""
+        """Reset the extrapolated point to the iterate, and recompute the residual there."""
         self.t = 1.0
         if self.by_rows or not np.array_equal(self.z, self.w):
             self.z[:] = self.w
@@ -250,10 +251,10 @@ cdef class GradientUpdates:
 
 
 def largest_eigenvalue(columns, start, Py_ssize_t count, int n_threads=1):
-    """Estimate of the largest eigenvalue of X'SX from below, by `count` power iterations.
+    """Estimate the largest eigenvalue of X'SX from below, by `count` power iterations.
 
-    `start` is a vector (n_features,), best random.  An iteration is one gradient step of length 1
-    from w = 0 for y = r: it gives w = X'r and the next residual -Xw in one read of X.
+    `start` is a vector (n_features,), preferably random.  An iteration is one gradient step of
+    length 1 from w = 0 for y = r: it computes w = X'r and the next residual -Xw in one read of X.
     """
     p = columns.shape[1]
     zero, inf = np.zeros(p), np.full(p, INFINITY)

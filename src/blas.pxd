@@ -1,4 +1,4 @@
-"""SciPy's BLAS for compiled loops, found when a module is loaded: building needs no SciPy."""
+"""SciPy's BLAS for compiled loops, looked up at import time: building needs no SciPy."""
 
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 

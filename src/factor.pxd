@@ -1,7 +1,7 @@
-"""A Cholesky factor Q_AA + diag(ridge) = L L' that follows its index set as it changes.
+"""Cholesky factor Q_AA + diag(ridge) = L L', updated as the index set A changes.
 
-L is stored by rows, so that a new member is one more row (forward substitution) and one that
-leaves is taken out by rotations: O(k^2) each, where a new factorisation costs O(k^3).
+L is stored by rows: a member is appended as a new row, by forward substitution, and removed by
+rotations.  Each costs O(k^2), where a new factorisation costs O(k^3).
 """
 
 from libc.math cimport sqrt
@@ -13,19 +13,19 @@ ctypedef struct factor_t:
     double* L               # row i at L + i * stride
     Py_ssize_t stride
     Py_ssize_t k            # members
-    Py_ssize_t most         # and how many there is room for, with one more row for a column tried
+    Py_ssize_t most         # capacity in members; L has one more row, for factor_append to try a column
     Py_ssize_t* order       # order[i]: the member of row i
 
 
 cdef inline bint is_independent(double rest, double diagonal) noexcept nogil:
-    # rest: the square of a column less its projection on the members
+    # rest: squared norm of a column minus its projection on the members
     return rest > 1e-11 * diagonal
 
 
 cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal,
                                Py_ssize_t member) noexcept nogil:
-    # q_row[order[i]]: its product with each member.  False if it depends on those there are, or by
-    # rounding seems not to when they are as many as can be independent.
+    # q_row[order[i]]: its product with each member.  Returns False if it is linearly dependent on the
+    # members, or if the factor is full: then it only seems independent through rounding errors.
     cdef double* row = F.L + F.k * F.stride
     cdef const double* other
     cdef double rest
@@ -43,8 +43,8 @@ cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal
 
 
 cdef inline void factor_remove(factor_t* F, Py_ssize_t i) noexcept nogil:
-    # Without row i the rows below reach one column too far; rotations of neighbouring columns
-    # bring them back, each determined by the row whose last entry it clears.
+    # Without row i each row below has one entry right of the diagonal; rotations of adjacent columns
+    # eliminate these entries, row by row.
     cdef Py_ssize_t r, c
     cdef double a, b, h, x, y
     cdef double* row

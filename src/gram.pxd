@@ -1,9 +1,9 @@
 """Entries of X'SX, c_i . (s c_j), for chosen features.
 
-Two ways.  One column is scattered into a dense vector, and the others are multiplied with it.  Or,
-for sparse X, the features on one side are stored by rows: then a column on the other side meets in
-each of its rows only the entries that are there, which for columns of density d takes d times the
-work.
+There are two methods.  In the first, one column is scattered into a dense vector and multiplied
+with the others.  In the second, for sparse X, the features on one side are stored by rows: a column
+on the other side is then multiplied only with the entries stored in its rows, which for columns of
+density d takes d times the work.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -12,9 +12,9 @@ from libc.string cimport memset
 from design cimport clear, column_cost, entry, matrix_t, row_of, shift, slope
 
 ctypedef struct by_rows_t:
-    int64_t* start              # (n_samples + 1,) where each row starts
-    int32_t* feature            # position of the feature among the chosen, falling in each row
-    double* value               # s_i (x_ij - m_j), with m_j only where the column has no holes
+    int64_t* start              # (n_samples + 1,) index of the first entry of each row
+    int32_t* feature            # position of the feature in chosen, decreasing within each row
+    double* value               # s_i (x_ij - m_j), with m_j = 0 for columns with holes (entries not stored)
 
 
 cdef inline bint has_holes(const matrix_t* X, Py_ssize_t j) noexcept nogil:
@@ -42,7 +42,8 @@ cdef inline void store_by_rows(const matrix_t* X, const Py_ssize_t* chosen, Py_s
             R.start[row_of(X, k)] += 1
     for i in range(X.n):
         R.start[i + 1] += R.start[i]
-    # Each entry goes before those that its row has already; in the end start is what it says.
+    # Rows are filled from their end: start[i] is decremented for each entry and finally is the
+    # index of the first one.
     for a in range(n_chosen):
         j = chosen[a]
         m = 0.0 if has_holes(X, j) else X.center[j]
@@ -71,7 +72,7 @@ cdef inline void multiply_by_rows(const matrix_t* X, const by_rows_t* R, const P
             if R.feature[e] < first:
                 break
             out[R.feature[e]] += R.value[e] * x
-    # sum s (x - m) (z - m') = sum s x z - S m m' where the entries were not centred
+    # where the entries were not centred: sum s (x - m) (z - m') = sum s x z - S m m'
     for a in range(first, n_chosen):
         i = chosen[a]
         if mean != 0.0 and has_holes(X, i):

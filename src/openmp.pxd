@@ -1,4 +1,4 @@
-"""The only place that names omp.h.  Without OpenMP the same calls answer for one thread."""
+"""OpenMP declarations, the only use of omp.h; without OpenMP they are stubs for one thread."""
 
 cdef extern from *:
     """

@@ -1,8 +1,9 @@
-"""The penalty of whole rows, phi_j(u) = l1_j ||u||_2 + l2_j / 2 ||u||_2^2, one number per task.
+"""The multi-task penalty phi_j(u) = l1_j ||u||_2 + l2_j / 2 ||u||_2^2 of rows u in R^n_tasks.
 
-It depends on the length of a row only, so that prox, conjugate and dual scaling are those of
-penalty.pxd at lengths (docs/mathematics.md, section 12).  Row a of U (n_tasks, stride) are the
-entries u[a], u[stride + a], ...; a box that is not the whole line is [0, 0] and excludes the row.
+It depends only on the norm of a row, so that prox, conjugate and dual scaling are those of
+penalty.pxd at the norm (docs/mathematics.md, section 12).  Row a of U (n_tasks, stride) consists of
+the entries u[a], u[stride + a], ...; a box is either the whole line or [0, 0], which excludes the
+row.
 """
 
 from libc.math cimport sqrt
@@ -14,7 +15,7 @@ from penalty cimport (
 
 ctypedef struct rows_t:
     Py_ssize_t n_tasks
-    Py_ssize_t stride           # from the entry of one task to that of the next
+    Py_ssize_t stride           # distance between the entries of consecutive tasks
     Py_ssize_t m                # rows
     const double* u             # coefficients
     const double* z             # slopes C'R
@@ -83,8 +84,8 @@ cdef inline double rows_gap_at(const penalty_t* P, const rows_t* R, const dual_p
 
 cdef inline double rows_gap_near(const penalty_t* P, const rows_t* R,
                                  const dual_point_t* D) noexcept nogil:
-    # The duality gap at the better of two feasible dual points k theta, R.z their slopes; k stays a
-    # little inside, where rounding cannot make it infeasible.
+    # The duality gap at the better of two feasible dual points k theta, R.z the slopes of theta; k is
+    # slightly reduced, so that rounding cannot make the point infeasible.
     cdef double k = 1.0, k_augmented = 1.0, gap
     cdef Py_ssize_t a
     for a in range(R.m):
@@ -100,6 +101,6 @@ cdef inline double rows_gap_near(const penalty_t* P, const rows_t* R,
 
 
 cdef inline double rows_gap(const penalty_t* P, const rows_t* R, double rr) noexcept nogil:
-    # the same with theta = R, rr = ||R||^2
+    # rows_gap_near at theta = R, rr = ||R||^2
     cdef dual_point_t D = residual_as_dual_point(rr)
     return rows_gap_near(P, R, &D)

@@ -1,7 +1,10 @@
-"""Which features need a look at all: bounds on |c_j . r| from slopes known at earlier residuals.
+"""Screening of features: bounds on |c_j . r| from slopes computed at earlier residuals.
 
-First   |c_j . r| <= |c_j . r_ref| + (length of the way from r_ref to r),
-and where that fails, with r = sum_k beta_k q_k + rest and the q_k orthonormal,
+A feature may enter only if its bound exceeds its threshold.  The first bound is
+
+        |c_j . r| <= |c_j . r_ref| + (length of the path from r_ref to r),
+
+and where it fails, with r = sum_k beta_k q_k + rest and the q_k orthonormal,
 
         |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
 
@@ -14,26 +17,26 @@ from design cimport matrix_t, residual_dot, residual_sumsq
 from penalty cimport may_move, penalty_t, smaller
 from vector cimport axpy
 
-# Residuals at which all slopes are kept.
+# Maximum number of residuals in the basis, at which the slopes of all features are stored.
 cdef enum: LARGEST_BASIS = 12
 
 ctypedef struct screening_t:
-    double* known           # by feature, |c_j . r_ref| less the odometer at r_ref; -inf with a slot
-    double odometer         # length of the way that r has come
+    double* known           # by feature: |c_j . r_ref| minus the odometer at r_ref; -inf with a slot
+    double odometer         # length of the path that r has travelled
     double* basis           # the q_k, n + 1 entries each
     double* slopes          # c_j . q_k, `largest` entries for each feature
     double* target_slopes   # y . q_k
-    Py_ssize_t k, largest   # members of the basis now, and at most
+    Py_ssize_t k, largest   # members of the basis: present and maximum number
 
 
 cdef inline void screening_know(screening_t* B, Py_ssize_t j, double z) noexcept nogil:
-    # z = c_j . r
+    # Store the slope z = c_j . r at the present residual as the new reference.
     B.known[j] = fabs(z) - B.odometer
 
 
 cdef inline void screening_skip(screening_t* B, const Py_ssize_t* features,
                                 Py_ssize_t count) noexcept nogil:
-    # these have slots
+    # Exclude the features, which have slots, from screening.
     cdef Py_ssize_t a
     for a in range(count):
         B.known[features[a]] = -INFINITY
@@ -41,10 +44,11 @@ cdef inline void screening_skip(screening_t* B, const Py_ssize_t* features,
 
 cdef inline Py_ssize_t screening_open(const screening_t* B, const penalty_t* P, Py_ssize_t p,
                                       Py_ssize_t* candidates) noexcept nogil:
-    # features without a slot that the first bound does not clear
+    # Write the features without a slot that the first bound does not exclude to candidates; return
+    # their number.
     cdef Py_ssize_t i, j, count = 0, kept = 0
     cdef double bound
-    for j in range(p):      # without a branch, that processors would mispredict
+    for j in range(p):      # branch-free: a branch would often be mispredicted
         candidates[count] = j
         count += B.known[j] + B.odometer > P.l1_strength * P.l1[j]
     for i in range(count):
@@ -57,7 +61,7 @@ cdef inline Py_ssize_t screening_open(const screening_t* B, const penalty_t* P, 
 
 cdef inline double in_basis(Py_ssize_t n, const double* beta,
                             const double* q_slopes) noexcept nogil:
-    # sum_k beta_k (c_j . q_k), in three sums that do not wait for each other
+    # sum_k beta_k (c_j . q_k), in three independent sums to hide latency
     cdef double a = 0.0, b = 0.0, c = 0.0
     cdef Py_ssize_t k = 0
     while k + 3 <= n:
@@ -74,7 +78,7 @@ cdef inline double in_basis(Py_ssize_t n, const double* beta,
 cdef inline Py_ssize_t screening_still_open(screening_t* B, const penalty_t* P, const double* beta,
                                             double rest, Py_ssize_t* candidates,
                                             Py_ssize_t count) noexcept nogil:
-    # those of the candidates that the second bound does not clear either
+    # Keep the candidates that the second bound does not exclude either; return their number.
     cdef Py_ssize_t i, j, kept = 0
     cdef double middle
     for i in range(count):
@@ -89,7 +93,7 @@ cdef inline Py_ssize_t screening_still_open(screening_t* B, const penalty_t* P, 
 
 cdef inline void screening_extend(screening_t* B, const matrix_t* X, const double* target,
                                   const double* v, double* z) noexcept nogil:
-    # The residual behind v, made orthonormal to the basis (twice is enough), joins it; z: its
+    # Add the residual of v to the basis, orthonormalised by Gram-Schmidt (twice is enough); z: its
     # slopes, which are overwritten.
     cdef Py_ssize_t i, j, k, length = X.n + 1
     cdef double beta, norm
@@ -106,7 +110,7 @@ cdef inline void screening_extend(screening_t* B, const matrix_t* X, const doubl
             for j in range(X.p):
                 z[j] -= beta * B.slopes[j * B.largest + k]
     norm = sqrt(residual_sumsq(X, q))
-    if norm <= 1e-4:        # nothing new, and rounding would be magnified
+    if norm <= 1e-4:        # in the span of the basis; dividing would magnify rounding errors
         return
     for i in range(length):
         q[i] /= norm

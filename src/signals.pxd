@@ -1,7 +1,7 @@
-"""When a long loop must end: Ctrl-C, and threads of ours that are told to stop.
+"""Interruption of long loops: by Ctrl-C, and of worker threads by the thread that started them.
 
-Only the main thread sees signals.  Another one has a list in the dictionary of its thread state
-(`end_when` in _columns.pyx); something in it means that the thread's work is not wanted any more.
+Only the main thread receives signals.  A worker thread has a list in the dictionary of its thread
+state (`end_when` in _columns.pyx); an item in it means that the thread must stop.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -15,7 +15,7 @@ cdef extern from "Python.h":
 
 
 cdef inline int check_signals() except -1:
-    """KeyboardInterrupt if this thread is to end."""
+    """Raise KeyboardInterrupt if this thread must stop, or what a signal handler raises."""
     cdef PyObject* state
     cdef PyObject* reasons = NULL
     PyErr_CheckSignals()
