@@ -1,6 +1,6 @@
-"""Work on many columns at once, in parallel over features: moments, X'r, Xw, Gram blocks.
+"""Operations on many columns, in parallel over features: moments, X'r, Xw, Gram blocks.
 
-A `Columns` describes a matrix to all kernels; it copies nothing and keeps what it describes alive.
+`Columns` describes a matrix to all kernels; it copies no data and holds references to its arrays.
 """
 
 cimport cython
@@ -31,17 +31,18 @@ cdef extern from *:
     """
     const int SR_CHECKED
 
-# Entries that a kernel reads between two looks at pending signals: some 20 ms from memory.
+# Entries that a kernel reads between two checks for pending signals: some 20 ms from memory.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 
-# Entries that a thread must have to read to be worth waking.
+# Entries per thread below which another thread costs more than it saves.
 cdef double ENTRIES_PER_THREAD = 50_000.0
 
-# Sparse Gram columns of at least so many features go through a copy of these by rows.
+# Minimum number of features for which sparse Gram columns are computed from a copy of the
+# features stored by rows.
 cdef Py_ssize_t FEWEST_BY_ROWS = 4
 
-# A panel of a crossproduct: 2 MiB, long enough for BLAS at full speed; and what the groups of
-# panels may take for their sums: 16 MiB.
+# Size of a panel of a crossproduct: 2 MiB, enough for BLAS at full speed; and maximum size of the
+# sums of all groups of panels: 16 MiB.
 cdef Py_ssize_t PANEL_ENTRIES = 1 << 18
 cdef Py_ssize_t SUM_ENTRIES = 1 << 21
 cdef Py_ssize_t MULTIPLICATIONS_PER_SIGNAL_CHECK = 1_000_000_000
@@ -49,7 +50,7 @@ cdef Py_ssize_t MULTIPLICATIONS_PER_SIGNAL_CHECK = 1_000_000_000
 cdef dsyrk_t dsyrk = find_dsyrk()
 cdef dgemm_t dgemm = find_dgemm()
 
-# Columns of a Gram block that one BLAS call makes, and multiplications that are worth BLAS.
+# Columns of a Gram block per BLAS call, and minimum number of multiplications for using BLAS.
 cdef Py_ssize_t TILE = 128
 cdef Py_ssize_t FEWEST_MULTIPLICATIONS_FOR_BLAS = 2_000_000
 
@@ -64,7 +65,7 @@ KINDS = {
 
 
 def build_info():
-    """What was decided when the extension was compiled, and the vector level of this machine."""
+    """Return the compile-time options of the extension and the vector level of this machine."""
     return {
         "openmp": bool(SR_OPENMP),
         "max_threads": omp_get_max_threads(),
@@ -75,9 +76,9 @@ def build_info():
 
 
 def end_when(list reasons):
-    """From now on this thread's loops end with KeyboardInterrupt when something is in the list.
+    """Make this thread's loops end with KeyboardInterrupt as soon as the list is not empty.
 
-    None: they do not end any more.  Returns what was noted before.
+    None: they are not interrupted any more.  Returns the list that was set before.
     """
     cdef PyObject* state = PyThreadState_GetDict()
     if state == NULL:
@@ -89,15 +90,15 @@ def end_when(list reasons):
 
 
 def look_at_signals():
-    """KeyboardInterrupt if this thread is to end."""
+    """Raise KeyboardInterrupt if this thread must stop, or what a signal handler raises."""
     check_signals()
 
 
 def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):
-    """Why (indptr, indices) is not a valid compressed matrix, or "" when it is.
+    """Return why (indptr, indices) is not a valid compressed matrix, or "" if it is.
 
-    "unsorted" when the indices of some column are not strictly increasing, which is legal but not
-    canonical; anything else is an error to report.
+    "unsorted" if the indices of some column are not strictly increasing, which is legal but not
+    canonical; any other string is an error message.
     """
     cdef Py_ssize_t j, k, n_major = indptr.shape[0] - 1, nnz = indices.shape[0]
     cdef Py_ssize_t start = 0, n_outside = 0, n_falls = 0
@@ -108,7 +109,7 @@ def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_s
     for j in range(n_major):
         if not indptr[j] <= indptr[j + 1] <= nnz:
             return f"indptr decreases or leaves the stored entries at position {j + 1}"
-    # sums over everything, which compilers turn into vector code
+    # sums over all entries, without early exit, are vectorised by compilers
     nnz = indptr[n_major]
     for k in range(nnz):
         n_outside += (indices[k] < 0) | (indices[k] >= n_minor)
@@ -118,7 +119,7 @@ def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_s
                 return f"index {indices[k]} is outside 0..{n_minor - 1}"
     for k in range(1, nnz):
         n_falls += indices[k] <= indices[k - 1]
-    for j in range(n_major):        # between two columns they may fall
+    for j in range(n_major):        # from one column to the next they may decrease
         start = indptr[j]
         if 0 < start < indptr[j + 1] and indices[start] <= indices[start - 1]:
             n_falls -= 1
@@ -128,10 +129,10 @@ def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_s
 def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint standardize,
                    const double[:] l1, const double[:] l2, const double[:] lower,
                    const double[:] upper):
-    """Penalty vectors in the user's units to the rows of one array in those of the engine.
+    """Convert penalty vectors from the user's to the engine's units; return them as rows.
 
-    docs/mathematics.md, section 5.  Where there is nothing to fit (a constant column) or the
-    weight leaves the range of float64, the feature is excluded by the box [0, 0].
+    docs/mathematics.md, section 5.  Where the column is constant or the penalty leaves the range
+    of float64, the feature is excluded by the box [0, 0].
     """
     cdef Py_ssize_t j, p = norm.shape[0]
     cdef double a, b, unit
@@ -159,10 +160,10 @@ def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint
 def user_coefficients(const double[::1] norm, const double[::1] center, double y_norm,
                       const double[:] lower, const double[:] upper, const int64_t[::1] starts,
                       const Py_ssize_t[::1] features, const double[::1] u):
-    """The way back: coefficients of the engine in the user's units, and center.w of each fit.
+    """Convert the engine's coefficients to the user's units; also return center.w of each fit.
 
-    Those of the k-th fit are starts[k] to starts[k + 1].  What lies on a bound of the engine's lies
-    on the user's, to the last digit; a constant feature is at the value nearest to zero.
+    Those of the k-th fit are starts[k] to starts[k + 1].  A coefficient at the engine's bound is
+    set exactly to the user's bound; that of a constant feature is the allowed value nearest to 0.
     """
     cdef Py_ssize_t i, j, k, n_fits = starts.shape[0] - 1
     cdef double unit, w
@@ -264,12 +265,13 @@ cdef class Columns:
 
     @classmethod
     def gram(cls, Q):
-        """The columns of a Gram matrix (n_features, n_features) float64; v is then a gradient."""
+        """Return the columns of a Gram matrix Q (n_features, n_features) float64; then v is the
+        gradient."""
         cdef Columns columns = cls(Q)
         if Q.shape[0] != Q.shape[1] or columns.X.kind != DENSE_F64:
             raise ValueError("a Gram matrix must be square and float64")
         columns.X.kind = GRAM
-        columns.entries = Q.T       # symmetric: the same numbers, by rows
+        columns.entries = Q.T       # symmetric, so the transpose is Q by rows
         return columns
 
     @property
@@ -281,12 +283,12 @@ cdef class Columns:
         return self.X.kind == GRAM
 
     def moments(self, bint centered, int n_threads=1, double[:, ::1] out=None):
-        """(center, norm, scale) of every column: the weighted mean (0 unless `centered`),
+        """Return (center, norm, scale) of every column: the weighted mean (0 unless `centered`),
         sqrt(sum_i s_i (x_ij - center_j)^2), and 1 / norm, 0 for a constant column.
 
-        The norm is exact also where the mean is large against the spread or where the squares
-        would leave the range of float64.  NaN or infinite where X is.  `out`: their rows; it may
-        hold the center and scale of this object.
+        The norm is accurate also if the mean is large compared with the spread or the squares would
+        leave the range of float64.  It is NaN or infinite where X is.  The results are written to
+        the rows of `out` (3, n_features), which may be the center and scale of this object.
         """
         if out is None:
             out = np.empty((3, self.X.p))
@@ -307,7 +309,7 @@ cdef class Columns:
 
     def slopes(self, const double[::1] v, double[::1] out, const Py_ssize_t[::1] chosen=None,
                int n_threads=1):
-        """out[k] = c_j . v with j = chosen[k] (None: all features)."""
+        """Compute out[k] = c_j . v with j = chosen[k] (None: all features)."""
         cdef const Py_ssize_t* which = NULL
         cdef Py_ssize_t start, stop = 0, count = self.X.p
         if chosen is not None:
@@ -334,7 +336,7 @@ cdef class Columns:
             check_signals()
 
     def subtract_product(self, const double[::1] u, double[::1] v, int n_threads=1):
-        """v -= s (X u), with X the engine's columns; those with u_j = 0 are not read."""
+        """Subtract s (X u) from v, X the engine's columns; those with u_j = 0 are not read."""
         self._check_length(v)
         if u.shape[0] != self.X.p:
             raise ValueError("u must have one entry per feature")
@@ -344,13 +346,13 @@ cdef class Columns:
             subtract_product(&self.X, &u[0], &v[0], &partial[0], n_threads)
 
     def residual_sumsq(self, const double[::1] v):
-        """sum_i s_i r_i^2 of the residual behind the weighted residual v."""
+        """Return sum_i s_i r_i^2 of the residual r whose weighted form is v."""
         self._check_length(v)
         return residual_sumsq(&self.X, &v[0])
 
     def gather(self, Py_ssize_t row, double[::1, :] out, const Py_ssize_t[::1] chosen=None,
                int n_threads=1):
-        """out = sqrt(s) * (the engine's columns), from the given row on; all or the chosen."""
+        """Write sqrt(s) * (the engine's columns), all or the chosen, to out, starting at `row`."""
         cdef Py_ssize_t j, k, rows = out.shape[0], count = out.shape[1]
         if self.X.kind == GRAM:
             raise TypeError("a Gram matrix has no rows to gather")
@@ -367,10 +369,10 @@ cdef class Columns:
 
     def gram_block(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
                    double[::1, :] out, int n_threads=1, bint lower=False):
-        """out[a, b] = c_i . (s c_j) with i = rows[a], j = columns[b], for any layout but Gram.
+        """Compute out[a, b] = c_i . (s c_j), i = rows[a], j = columns[b], for any layout but Gram.
 
-        `lower`: only the entries with a >= b are wanted.  Where one side has fewer features it
-        should be the rows.
+        `lower`: only the entries with a >= b are needed.  The side with fewer features should be
+        the rows.
         """
         if out.shape[0] != rows.shape[0] or out.shape[1] != columns.shape[0]:
             raise ValueError("out must be (len(rows), len(columns))")
@@ -388,7 +390,7 @@ cdef class Columns:
 
     cdef int _gram_by_columns(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
                               double[::1, :] out, int n_threads) except -1:
-        # the shorter side is scattered, one feature per thread
+        # Scatter the features of the shorter side, one per thread at a time.
         cdef const Py_ssize_t* scattered = &columns[0]
         cdef const Py_ssize_t* others = &rows[0]
         cdef Py_ssize_t n_rows = rows.shape[0], count = columns.shape[0], n_others = n_rows
@@ -415,7 +417,7 @@ cdef class Columns:
 
     cdef int _gram_by_blas(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
                            double[::1, :] out, int n_threads) except -1:
-        # Tiles of columns, each made by one thread from panels of samples.
+        # Tiles of columns, each computed by one thread from panels of samples.
         from softreg_fast.threads import blas_threads_for
 
         cdef Py_ssize_t n_rows = rows.shape[0], count = columns.shape[0], tile, start, stop = 0
@@ -447,10 +449,10 @@ cdef class Columns:
         R.start, R.feature, R.value = &starts[0], &features[0], &values[0]
         with nogil:
             store_by_rows(&self.X, &rows[0], n_rows, &R)
-        # a column of the usual length meets this many entries
+        # average number of entries that a column is multiplied with
         portion = (self._cost(columns) // max(count, 1) + 1) * (stored // self.X.n + 1) + n_rows
         n_threads = threads_for(<double> portion * count, n_threads)
-        # long columns meet more entries than that, since they lie in long rows
+        # long columns have more, as their entries lie in long rows: hence the factor 8
         portion = max(ENTRIES_PER_SIGNAL_CHECK // (8 * portion), n_threads)
         while stop < count:
             start = stop
@@ -464,15 +466,15 @@ cdef class Columns:
     def crossproduct(self, double[::1, :] out, const Py_ssize_t[::1] chosen, factor=None,
                      bint of_samples=False, int n_threads=1, const Py_ssize_t[::1] rows=None,
                      const double[::1, :] extra=None):
-        """The lower triangle of A'A, or of A A' `of_samples`, for the dense matrix
+        """Compute the lower triangle of A'A, or of A A' if `of_samples`, for the dense matrix
         A = sqrt(s) * (the engine's columns) of the chosen features, times factor_k if given.
 
-        With `rows`, for A'A and dense X only, the sum goes over these samples; `extra`,
-        (n_samples, n_extra), are then more columns of A.
+        With `rows`, for A'A and dense X only, the sum is over these samples only; `extra`,
+        (n_samples, n_extra), are then additional columns of A.
 
-        Panels of A go through BLAS, each thread on its own: BLAS itself should be held to one
-        thread.  They are summed in a fixed number of groups, so that the result does not depend on
-        the number of threads.
+        Each thread multiplies panels of A by BLAS, which should itself be limited to one thread.
+        The panels are summed in a fixed number of groups, so that the result does not depend on the
+        number of threads.
         """
         cdef Py_ssize_t n_extra = 0 if extra is None else extra.shape[1]
         cdef Py_ssize_t m = self.X.n if of_samples else chosen.shape[0] + n_extra
@@ -531,13 +533,13 @@ cdef class Columns:
             raise ValueError("extra must have one row per sample")
 
     def gram_entries(self, chosen):
-        """The entries of a Gram matrix in the chosen rows and columns, as a new array."""
+        """Return a copy of the chosen rows and columns of a Gram matrix."""
         if self.X.kind != GRAM:
             raise TypeError("not a Gram matrix")
         return np.asfortranarray(self.owners[np.ix_(chosen, chosen)])
 
     cdef Py_ssize_t _cost_of(self, const Py_ssize_t[::1] chosen) noexcept:
-        # entries of the chosen features, None: of all
+        # Number of stored entries of the chosen features (None: of all).
         if chosen is not None:
             return self._cost(chosen)
         return self.X.n * self.X.p if self.X.indptr == NULL else self.X.indptr[self.X.p]
@@ -549,7 +551,7 @@ cdef class Columns:
         return cost
 
     cdef Py_ssize_t _block_end(self, Py_ssize_t start) noexcept:
-        # one block of features between two looks at pending signals, a multiple of four long
+        # End of a block of features between two signal checks; its length is a multiple of four.
         cdef Py_ssize_t stop = start, limit
         if self.X.indptr == NULL:
             stop += ENTRIES_PER_SIGNAL_CHECK // max(column_cost(&self.X, 0), 1) + 1
@@ -560,7 +562,7 @@ cdef class Columns:
         return min(start + (stop - start + 3) // 4 * 4, self.X.p)
 
     cdef Py_ssize_t _block_end_of(self, const Py_ssize_t[::1] chosen, Py_ssize_t start) noexcept:
-        # the same for chosen features
+        # _block_end for chosen features
         cdef Py_ssize_t stop = start, cost = 0
         while stop < chosen.shape[0] and cost < ENTRIES_PER_SIGNAL_CHECK:
             cost += column_cost(&self.X, chosen[stop])
@@ -575,14 +577,14 @@ cdef class Columns:
 
 
 cdef inline int threads_for(double entries, int n_threads) noexcept:
-    # each thread must have so much to do that it is worth waking
+    # Limit the number of threads so that each has at least ENTRIES_PER_THREAD entries to read.
     return <int> max(min(<double> n_threads, entries / ENTRIES_PER_THREAD), 1)
 
 
 cdef void multiply_tile(const matrix_t* X, const Py_ssize_t* left, Py_ssize_t n_left,
                         const Py_ssize_t* right, Py_ssize_t n_right, Py_ssize_t depth,
                         double* panels, double* out) noexcept nogil:
-    # out = A'B with A = sqrt(s) * (the columns `left`), B the same of `right`
+    # out = A'B with A = sqrt(s) * (the columns `left`), B = sqrt(s) * (the columns `right`)
     cdef double* A = panels
     cdef double* B = panels + depth * n_left
     cdef double one = 1.0, beta = 0.0
@@ -600,7 +602,7 @@ cdef void multiply_tile(const matrix_t* X, const Py_ssize_t* left, Py_ssize_t n_
 
 
 ctypedef struct panels_t:
-    # what a crossproduct is made of
+    # arguments of a crossproduct
     const matrix_t* X
     const Py_ssize_t* chosen
     const double* factor
@@ -653,7 +655,7 @@ cdef void gather_columns(const panels_t* A, Py_ssize_t column, Py_ssize_t column
 
 cdef void gather_extra(const panels_t* A, Py_ssize_t row, Py_ssize_t rows,
                        double* panel) noexcept nogil:
-    # the same of the columns that are not X's
+    # panel = sqrt(s) * (extra columns)
     cdef Py_ssize_t i, k
     for k in range(A.n_extra):
         for i in range(rows):
@@ -667,8 +669,8 @@ cdef inline double root_weight(const matrix_t* X, Py_ssize_t i) noexcept nogil:
 
 cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,
                          double* norm) noexcept nogil:
-    # One pass about a pilot value p, sum s (x - m)^2 = sum s (x - p)^2 - S (m - p)^2; a second
-    # where more than one digit would be lost, or squares may leave the range of float64.
+    # One pass about a pilot value p, sum s (x - m)^2 = sum s (x - p)^2 - S (m - p)^2; a second pass
+    # if the difference would lose more than one digit, or squares may leave the range of float64.
     cdef Py_ssize_t stored = column_cost(X, j)
     cdef double m = 0.0, f = 1.0, way = 0.0, sumsq
     cdef double[3] sums
@@ -683,11 +685,12 @@ cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double*
         norm[0] = sqrt(sumsq)
     else:
         norm[0] = spread(X, j, m, 1.0, stored)
-    # Where squares leave the range of float64; at a larger mean so small a spread is rounding.
+    # Rescale where squares leave the range of float64; with a larger mean so small a spread is a
+    # rounding error.
     if not norm[0] < 1e140 or (norm[0] <= 1e-140 and fabs(m) < 1e-120):
         f = 1e150 if norm[0] < 1.0 else 1e-160
         norm[0] = spread(X, j, m, f, stored) / f
-    # Less than rounding of the mean, or too small to be scaled to one: a constant column.
+    # A norm below the rounding error of the mean, or too small for 1 / norm: a constant column.
     if norm[0] <= 1e-15 * fabs(m) * sqrt(X.weight_sum) or norm[0] < 1e-290:
         norm[0] = 0.0
     center[0] = m
@@ -695,7 +698,7 @@ cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double*
 
 cdef double spread(const matrix_t* X, Py_ssize_t j, double m, double f,
                    Py_ssize_t stored) noexcept nogil:
-    # sqrt(sum_i s_i (f (x_ij - m))^2).  The entries that are not stored add m^2 sum_holes s, and
+    # sqrt(sum_i s_i (f (x_ij - m))^2).  The holes (entries not stored) add m^2 sum_holes s, and
     # sum_stored s (x - m) = m sum_holes s, since m is the mean.
     cdef double[3] sums
     entry_moments(X, j, m, f, sums)

@@ -52,8 +52,8 @@ cdef inline double update(const penalty_t* P, const double* ridge, const point_t
 
 
 cdef inline Py_ssize_t block_of(const matrix_t* X) noexcept nogil:
-    # Number of features per block of a step: enough that the next dot product need not wait for this
-    # update, but few enough that their columns fit into half of the L1 cache.
+    # Number of features per block of a step: enough that the next dot product need not wait for
+    # this update, but few enough that their columns fit into half of the L1 cache.
     if X.kind != DENSE_F64 and X.kind != DENSE_F32:
         return MOST_IN_BLOCK
     return max(min(BLOCK_LENGTH // X.n // 4 * 4, MOST_IN_BLOCK), 4)

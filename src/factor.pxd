@@ -13,7 +13,7 @@ ctypedef struct factor_t:
     double* L               # row i at L + i * stride
     Py_ssize_t stride
     Py_ssize_t k            # members
-    Py_ssize_t most         # capacity in members; L has one more row, for factor_append to try a column
+    Py_ssize_t most         # capacity; L has one more row, in which factor_append tries a column
     Py_ssize_t* order       # order[i]: the member of row i
 
 
@@ -24,8 +24,8 @@ cdef inline bint is_independent(double rest, double diagonal) noexcept nogil:
 
 cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal,
                                Py_ssize_t member) noexcept nogil:
-    # q_row[order[i]]: its product with each member.  Returns False if it is linearly dependent on the
-    # members, or if the factor is full: then it only seems independent through rounding errors.
+    # q_row[order[i]]: its product with each member.  Returns False if it is linearly dependent on
+    # the members, or if the factor is full: then it only seems independent by rounding errors.
     cdef double* row = F.L + F.k * F.stride
     cdef const double* other
     cdef double rest
@@ -43,8 +43,8 @@ cdef inline bint factor_append(factor_t* F, const double* q_row, double diagonal
 
 
 cdef inline void factor_remove(factor_t* F, Py_ssize_t i) noexcept nogil:
-    # Without row i each row below has one entry right of the diagonal; rotations of adjacent columns
-    # eliminate these entries, row by row.
+    # Without row i each row below has one entry right of the diagonal; rotations of adjacent
+    # columns eliminate these entries, row by row.
     cdef Py_ssize_t r, c
     cdef double a, b, h, x, y
     cdef double* row

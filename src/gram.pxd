@@ -14,7 +14,7 @@ from design cimport clear, column_cost, entry, matrix_t, row_of, shift, slope
 ctypedef struct by_rows_t:
     int64_t* start              # (n_samples + 1,) index of the first entry of each row
     int32_t* feature            # position of the feature in chosen, decreasing within each row
-    double* value               # s_i (x_ij - m_j), with m_j = 0 for columns with holes (entries not stored)
+    double* value               # s_i (x_ij - m_j); m_j = 0 where entries of j are not stored
 
 
 cdef inline bint has_holes(const matrix_t* X, Py_ssize_t j) noexcept nogil:

@@ -84,8 +84,8 @@ cdef inline double rows_gap_at(const penalty_t* P, const rows_t* R, const dual_p
 
 cdef inline double rows_gap_near(const penalty_t* P, const rows_t* R,
                                  const dual_point_t* D) noexcept nogil:
-    # The duality gap at the better of two feasible dual points k theta, R.z the slopes of theta; k is
-    # slightly reduced, so that rounding cannot make the point infeasible.
+    # The duality gap at the better of two feasible dual points k theta, R.z the slopes of theta; k
+    # is slightly reduced, so that rounding cannot make the point infeasible.
     cdef double k = 1.0, k_augmented = 1.0, gap
     cdef Py_ssize_t a
     for a in range(R.m):

@@ -21,7 +21,7 @@ from vector cimport axpy
 cdef enum: LARGEST_BASIS = 12
 
 ctypedef struct screening_t:
-    double* known           # by feature: |c_j . r_ref| minus the odometer at r_ref; -inf with a slot
+    double* known           # by feature: |c_j . r_ref| - (odometer at r_ref); -inf with a slot
     double odometer         # length of the path that r has travelled
     double* basis           # the q_k, n + 1 entries each
     double* slopes          # c_j . q_k, `largest` entries for each feature
