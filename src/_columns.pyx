@@ -265,8 +265,7 @@ cdef class Columns:
 
     @classmethod
     def gram(cls, Q):
-        """Return the columns of a Gram matrix Q (n_features, n_features) float64; then v is the
-        gradient."""
+        """Describe a Gram matrix (n_features, n_features) float64; v is then a gradient."""
         cdef Columns columns = cls(Q)
         if Q.shape[0] != Q.shape[1] or columns.X.kind != DENSE_F64:
             raise ValueError("a Gram matrix must be square and float64")

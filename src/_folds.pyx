@@ -1,6 +1,6 @@
-"""Arithmetic on the cross products of folds: few numbers, for which NumPy's calls take too long.
+"""Arithmetic on cross products of folds: matrices so small that NumPy's call overhead dominates.
 
-All matrices are M = sum_i s_i m_i m_i', with m_i = (z_i, t_i, 1): p columns, the targets, a one.
+All matrices are M = sum_i s_i m_i m_i', with m_i = (z_i, t_i, 1): p columns, the targets, a 1.
 """
 
 from libc.math cimport sqrt
@@ -13,12 +13,13 @@ import numpy as np
 
 def training_moments(const double[::1, :] total, const double[::1, :] test, Py_ssize_t n_targets,
                      bint centered, double cancellation):
-    """(means, lengths, Gram matrix, Y'Z) of what the training samples of a fold have, total - test.
+    """Return (means, lengths, Gram matrix, Y'Z) of a fold's training samples, M = total - test.
 
-    Means and lengths, of the centred columns, are those of columns and targets; the latter share
-    one length.  Columns are divided by their length in the rest; one that is constant in all
-    samples has length 1.  None where the weight, or the spread of a column or the targets, has
-    lost all but a part `cancellation` with the fold: digits are lost in the difference, too.
+    Means, and lengths after centring, are those of the columns and the targets, which share one
+    length.  In the Gram matrix and Y'Z all are divided by their lengths; a column that is constant
+    in all samples has length 1.  None if the training samples have at most the fraction
+    `cancellation` of the total weight, or of the total sum of squares of a column or the targets:
+    then the difference total - test loses too many digits.
     """
     cdef Py_ssize_t i, j, one = total.shape[0] - 1, p = one - n_targets
     cdef double weight = total[one, one] - test[one, one], rest, spread = 0.0, before = 0.0
@@ -61,11 +62,11 @@ def training_moments(const double[::1, :] total, const double[::1, :] test, Py_s
 def squared_errors(const double[::1, :] M, const double[::1] norm, const double[::1] center,
                    double y_norm, const double[::1] intercepts, Py_ssize_t n_targets,
                    const int64_t[::1] starts, const int64_t[::1] features, const double[::1] w):
-    """(v'Mv, sum_i M_ii v_i^2) of each model, whose residuals over y_norm are -m_i.v.
+    """Return (v'Mv, sum_i M_ii v_i^2) of each model, whose residuals over y_norm are -m_i.v.
 
     z_j is (x_j - center_j) / norm_j.  The k-th model has the coefficients starts[k] to
-    starts[k + 1], the target k % n_targets, and an intercept for targets of mean zero.  The second
-    figure tells how many digits the first has.
+    starts[k + 1], the target k % n_targets, and an intercept for targets of mean zero.  The ratio
+    of the second figure to the first shows how many digits cancellation costs.
     """
     cdef Py_ssize_t i, j, k, n_models = starts.shape[0] - 1
     cdef Py_ssize_t one = M.shape[0] - 1, p = one - n_targets, target
@@ -95,6 +96,6 @@ def squared_errors(const double[::1, :] M, const double[::1] norm, const double[
 
 cdef inline void add(const double[::1, :] M, Py_ssize_t j, double v, double[::1] product,
                      double* size) noexcept nogil:
-    # the j-th entry of v to v'M and to the sum of M_jj v_j^2
+    # Add the contribution of the j-th entry of v to v'M and to sum_j M_jj v_j^2.
     axpy[double](M.shape[0], -v, &M[0, j], 0.0, NULL, &product[0])
     size[0] += v * v * M[j, j]

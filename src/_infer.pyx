@@ -1,8 +1,8 @@
-"""Whole networks in one call: samples in, outputs out, every layer between them in compiled loops.
+"""Inference of whole networks in one call: all layers from inputs to outputs in compiled loops.
 
-A network is a list of steps on buffers in one arena (infer.h). It holds two lists, since what is
-fastest for a single sample is seldom fastest for a tile of them. Samples are independent: tiles are
-dealt out to threads.
+A network is a list of steps on buffers in one arena (infer.h). It holds two lists, one for single
+samples and one for tiles of samples, since their fastest implementations differ. Samples are
+independent: tiles are distributed over threads.
 """
 
 cimport cython
@@ -66,7 +66,7 @@ MOST_LANES = SR_MOST_LANES
 
 @cython.final
 cdef class Arena:
-    """Memory for the buffers of some tiles at once, zero at first."""
+    """Zero-initialised memory for the buffers of one tile per thread."""
     cdef void* place
     cdef char* first
     cdef size_t n_bytes
@@ -84,12 +84,12 @@ cdef class Arena:
 
 @cython.final
 cdef class Network:
-    """Steps for single samples and for tiles of them, on the same buffers.
+    """A compiled network: lists of steps for single samples and for tiles, on the same buffers.
 
-    dtype: "d" or "f". single, tiled: lists of steps, dictionaries with the fields of sr_step that
-    differ from 0; W and U are (rows, starts, offsets, w, bias, skip). n_positions: of the
-    arena. used: the features of the input that are read. offsets: where the outputs lie. high: if
-    not 0, inputs are rows of a table with so many.
+    dtype: "d" or "f". single, tiled: lists of steps, dictionaries with the nonzero fields of
+    sr_step; W and U are (rows, starts, offsets, w, bias, skip). n_positions: size of the arena.
+    used: indices of the input features that are read. offsets: positions of the outputs. high: if
+    not 0, inputs are row numbers of an embedding table with `high` rows.
     """
     cdef sr_step* single
     cdef sr_step* tiled
@@ -100,8 +100,8 @@ cdef class Network:
     cdef const int32_t* used
     cdef const int32_t* offsets
     cdef Py_ssize_t n_used
-    cdef list kept      # arrays that the steps point into
-    cdef list arenas    # those that no call uses
+    cdef list kept      # references to the arrays that the steps point to
+    cdef list arenas    # arenas not in use by a call
 
     def __cinit__(self, str dtype, list single, list tiled, Py_ssize_t n_positions,
                   Py_ssize_t width_in, const int32_t[::1] used, const int32_t[::1] offsets,
@@ -181,7 +181,7 @@ cdef class Network:
         return 0
 
     cdef const void* numbers(self, str name, x, Py_ssize_t wanted) except? NULL:
-        # the place of a vector in the network's own type
+        # Address of a vector of the network's dtype; keeps a reference to it.
         cdef const double[::1] x64
         cdef const float[::1] x32
         if len(x) != wanted:
@@ -195,7 +195,8 @@ cdef class Network:
         return &x32[0] if wanted else NULL
 
     cdef int check(self, const sr_step* S) except -1:
-        # that every step stays in the arena, vectors that reach too far included
+        # Check that the step stays within the arena, including the overhang of vector loads and
+        # stores.
         cdef Py_ssize_t end
         if min(S.x, S.x2, S.y, S.n, S.run, S.pitch, S.repeat, S.x_step, S.y_step) < 0:
             raise ValueError("negative size")
@@ -260,7 +261,7 @@ cdef class Network:
         return 0
 
     cdef int within(self, const sr_matrix* A, Py_ssize_t end) except -1:
-        # that the inputs of a matrix lie in the arena
+        # Check that the inputs of a matrix lie within the arena.
         cdef Py_ssize_t k
         for k in range(A.starts[A.panels]):
             if A.offsets[k] < 0 or A.offsets[k] + end > self.n_positions:
@@ -273,11 +274,11 @@ cdef class Network:
         return 0
 
     def run(self, x, out, Py_ssize_t lanes, Py_ssize_t least, Py_ssize_t portion, int n_threads=1):
-        """out becomes the outputs of the samples x.
+        """Compute the outputs of the samples x into out.
 
-        x: samples x width_in numbers in the network's type, or int64. out: samples x width_out.
-        lanes: samples in a tile. least: rests of fewer samples are taken one by one. portion: how
-        many tiles are worked on before signals are looked at.
+        x: samples x width_in numbers of the network's dtype, or int64. out: samples x width_out.
+        lanes: samples in a tile. least: a remainder of fewer samples is processed one by one.
+        portion: tiles per thread between two checks for signals.
         """
         cdef Py_buffer bx, by
         PyObject_GetBuffer(x, &bx, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
@@ -347,7 +348,7 @@ cdef class Network:
         return 0
 
     cdef Arena arena(self, size_t n_bytes):
-        # several threads may be here at once; taking from a list is atomic
+        # Safe if several threads call it at once: list.pop is atomic.
         cdef Arena found
         try:
             found = self.arenas.pop()
@@ -357,7 +358,7 @@ cdef class Network:
 
     cdef void do_job(self, Py_ssize_t job, Py_ssize_t n_tiles, Py_ssize_t lanes, Py_ssize_t n,
                      const Py_buffer* x, const Py_buffer* y, char* arena) noexcept nogil:
-        # jobs are tiles, the last of them perhaps not full, and then single samples
+        # Jobs are first the tiles, the last of which may be partial, then the single samples.
         cdef Py_ssize_t first = job * lanes, samples = lanes
         if job >= n_tiles:
             first = n_tiles * lanes + job - n_tiles

@@ -2,8 +2,8 @@
 
     argmin_x  sum_j (x_j - z_j)^2 / (2 t_j) + s_j Omega(x_j)            (docs/neural.md)
 
-Weights pass through the cache in blocks, in parallel over blocks or groups: a fused step reads and
-writes each of them once.
+Weights are processed in blocks that fit the cache, in parallel over blocks or groups: a fused step
+reads and writes each weight once.
 """
 
 from cython.parallel cimport prange
@@ -42,10 +42,11 @@ ctypedef fused real_t:
     double
     float
 
-# Weights in a block: a few KiB for each of the vectors that meet there.
+# Weights in a block: a few KiB for each vector involved.
 cdef enum: BLOCK = 1024
 
-# Newton steps on the norm of a group; five suffice where steps differ by less than 1e5.
+# Maximum number of Newton steps for the norm of a group; five suffice where the t_j differ by a
+# factor below 1e5.
 cdef enum: MOST_STEPS = 60
 
 cdef enum: NOTHING, ELASTIC_NET, MCP, SCAD, L_HALF
@@ -63,7 +64,7 @@ ctypedef struct adam_t:
     double keep         # 1 - lr * weight_decay
     double c1, c2       # 1 - beta1^k, sqrt(1 - beta2^k)
     bint frozen         # zeros stay zero
-    bint seen_only      # the proximal step leaves alone what never had a gradient
+    bint seen_only      # no proximal step for weights that never had a gradient
 
 
 cdef rule_t rule_of(tuple rule) except *:
@@ -81,10 +82,10 @@ cdef int check_length(name, Py_ssize_t n, Py_ssize_t wanted) except -1:
 
 def prox(real_t[::1] z, const real_t[::1] t, tuple rule, const real_t[::1] weights=None,
          int n_threads=1):
-    """z becomes the proximal point of z.
+    """Replace z by its proximal point.
 
-    t: steps, one for each weight or a single one. rule: (kind, strength, shape, positive).
-    weights: of the penalty, which multiply the strength.
+    t: step lengths, one per weight or a single one. rule: (kind, strength, shape, positive).
+    weights: penalty weights, which multiply the strength.
     """
     cdef rule_t R = rule_of(rule)
     cdef Py_ssize_t block, n = z.shape[0], n_blocks = (n + BLOCK - 1) // BLOCK
@@ -105,7 +106,7 @@ def prox(real_t[::1] z, const real_t[::1] t, tuple rule, const real_t[::1] weigh
 
 cdef void prox_block(const rule_t* R, Py_ssize_t start, Py_ssize_t n, real_t* z, const real_t* t,
                      Py_ssize_t step, const real_t* weights) noexcept nogil:
-    # z and t of the block, weights of everything
+    # z and t point to the block, weights to the whole vector
     cdef real_t[BLOCK] s
     cdef real_t[BLOCK] same
     cdef Py_ssize_t i
@@ -150,10 +151,10 @@ cdef inline void prox_leaf(const rule_t* R, Py_ssize_t n, real_t* z, const real_
 
 def prox_by_moment(real_t[::1] z, const real_t[::1] v, tuple settings, tuple rule,
                    const real_t[::1] weights=None, int n_threads=1):
-    """`prox` with the steps of Adam's metric, lr / (sqrt(v) / c2 + eps).
+    """Apply `prox` with the step lengths of Adam's metric, lr / (sqrt(v) / c2 + eps).
 
     v: the second moment. settings: (lr, eps, c2, seen_only), c2 = sqrt(1 - beta2^k) after k steps;
-    with seen_only the steps are 0 where v is 0: there never was a gradient.
+    with seen_only the step lengths are 0 where v is 0: there never was a gradient.
     """
     cdef rule_t R = rule_of(rule)
     cdef double lr, eps, c2
@@ -187,7 +188,8 @@ cdef void prox_by_moment_block(const rule_t* R, Py_ssize_t start, Py_ssize_t n, 
 
 
 cdef inline void stop_unseen(Py_ssize_t n, const real_t* v, real_t* t) noexcept nogil:
-    # a second moment of exactly 0 says that there never was a gradient, and nothing of the metric
+    # A second moment of exactly 0 means that there never was a gradient, so that the metric is
+    # undefined: no step.
     cdef Py_ssize_t i
     for i in range(n):
         t[i] = 0 if v[i] == 0 else t[i]
@@ -195,9 +197,10 @@ cdef inline void stop_unseen(Py_ssize_t n, const real_t* v, real_t* t) noexcept 
 
 def group_prox(real_t[::1] z, const real_t[::1] t, const int64_t[::1] starts,
                const double[::1] strengths, int n_threads=1):
-    """z becomes the proximal point of sum_g strengths_g ||x_g||_2, in the metric of the steps.
+    """Replace z by its proximal point for sum_g strengths_g ||x_g||_2, in the metric given by t.
 
-    Group g holds the weights from starts[g] to starts[g + 1].  t: one for each weight, or one.
+    Group g holds the weights from starts[g] to starts[g + 1].  t: step lengths, one per weight or
+    a single one.
     """
     cdef Py_ssize_t g, n_groups = starts.shape[0] - 1
     cdef Py_ssize_t step = 0 if t.shape[0] == 1 else 1
@@ -231,7 +234,7 @@ cdef void prox_of_group(Py_ssize_t n, real_t* z, const real_t* t, Py_ssize_t ste
             scaled += (z[j] / <double> t[step * j]) * (z[j] / <double> t[step * j])
     if strength == 0.0 or most == 0.0:
         for j in range(n):
-            z[j] = z[j] + <real_t> 0.0      # no zero is -0.0
+            z[j] = z[j] + <real_t> 0.0      # turns -0.0 into 0.0
         return
     if sqrt(scaled) <= strength:
         for j in range(n):
@@ -244,7 +247,8 @@ cdef void prox_of_group(Py_ssize_t n, real_t* z, const real_t* t, Py_ssize_t ste
 
 cdef double norm_after(Py_ssize_t n, const real_t* z, const real_t* t, Py_ssize_t step,
                        double strength, double high, double low) noexcept nogil:
-    # Newton on 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1, which is all but linear, between bounds
+    # Newton's method, safeguarded by bisection between low and high, on the almost linear function
+    # 1 / sqrt(sum_j (z_j / (r + s t_j))^2) - 1 of r.
     cdef Py_ssize_t j
     cdef double r, q, a, total, slope, new
     low = low if low > 0.0 else 0.0
@@ -260,7 +264,7 @@ cdef double norm_after(Py_ssize_t n, const real_t* z, const real_t* t, Py_ssize_
             low = r
         else:
             high = r
-        if total == INFINITY:       # r = 0 and a step of 0
+        if total == INFINITY:       # r = 0 and some t_j = 0
             new = 0.5 * (low + high)
         else:
             new = r + (sqrt(total) - 1.0) * total / slope
@@ -275,12 +279,12 @@ cdef double norm_after(Py_ssize_t n, const real_t* z, const real_t* t, Py_ssize_
 def adamw(real_t[::1] w, const real_t[::1] g, real_t[::1] m, real_t[::1] v, real_t[::1] most,
           tuple settings, tuple rule, const real_t[::1] weights=None, real_t[::1] steps=None,
           int n_threads=1):
-    """A step of AdamW (Loshchilov & Hutter 2019) and the proximal step in its metric, in one pass.
+    """Take a step of AdamW (Loshchilov & Hutter 2019) and its proximal step, in one pass.
 
-    w, m, v, and with AMSGrad `most`, are written. settings: (lr, beta1, beta2, eps, weight_decay,
-    the number of this step, whether weights that are zero stay so, with moments of zero, whether
-    weights that never had a gradient take no proximal step). rule, weights: as in `prox`. steps:
-    where to leave the steps of all weights,
+    The proximal step is in Adam's metric. w, m, v, and with AMSGrad `most` (the largest v), are
+    updated in place. settings: (lr, beta1, beta2, eps, weight_decay, number k of this step, whether
+    zero weights stay zero, with moments of zero, whether weights that never had a gradient skip the
+    proximal step). rule, weights: as in `prox`. steps: output for the step lengths of all weights,
     lr / (sqrt(v / (1 - beta2^k)) + eps), for a penalty of groups.
     """
     cdef rule_t R = rule_of(rule)

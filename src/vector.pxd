@@ -1,6 +1,7 @@
-"""The numeric seam: every pass over the entries of one column is one of these functions.
+"""Inner loops: every pass over the entries of one column is made by one of these functions.
 
-Dense columns go to the vector leaves of simd.h, sparse ones are plain loops with independent sums.
+Those for dense columns call the SIMD kernels of simd.h; those for sparse columns are plain loops
+with independent sums.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -41,12 +42,12 @@ ctypedef fused index_t:
     int32_t
     int64_t
 
-# Stored entries that are asked for so far ahead of their use: columns are short, and the processor
-# does not see that the next one follows.  Any address may be asked for.
+# Prefetch distance in stored entries: columns are short, and the hardware prefetcher does not know
+# that the next one follows.  Prefetching beyond the end of the data is harmless.
 cdef enum: AHEAD = 256
 
-# Long sparse columns are summed in parts: rounding grows with the length of a part and with their
-# number, not with the number of entries, many of which may be the same.
+# Long sparse columns are summed in parts: rounding errors grow with the length of a part and with
+# the number of parts, not with the number of entries, many of which may be equal.
 cdef enum: PART = 1024
 
 
@@ -151,7 +152,7 @@ cdef inline void sparse_axpy(Py_ssize_t nnz, double d, const real_t* x, const in
 cdef inline void sparse_moments(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
                                 double f, const double* s, double* out) noexcept nogil:
     # out = s[rows] @ (x - m), s[rows] @ (f * (x - m)) ** 2, count_nonzero(s[rows]);
-    # a weight of 0 comes before it can meet inf
+    # the weight is multiplied first, so that a weight of 0 never meets an infinite square
     cdef double total, squares, e, weight
     cdef Py_ssize_t k = 0, stop, counted = 0
     out[0] = out[1] = 0.0
