@@ -1,8 +1,8 @@
-/* Whole networks on a tile of samples, in float64 and float32.
+/* Inference of whole networks on a tile of samples, in float64 and float32.
  *
- * A tile is `lanes` samples side by side: the value of a feature is a run of `lanes` numbers, and
- * what lies where is counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  Buffers lie in
- * one arena, each with SR_CHUNK positions more than it needs: vectors may read and write there.
+ * A tile is `lanes` samples side by side: the values of a feature are `lanes` adjacent numbers, and
+ * all offsets are counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  All buffers lie
+ * in one arena, each with SR_CHUNK additional positions, which vector loads and stores may touch.
  */
 #ifndef SOFTREG_INFER_H
 #define SOFTREG_INFER_H
@@ -14,11 +14,11 @@
 
 #include "simd.h"
 
-/* Numbers that the loops below take at once, and the most samples that a tile has. */
+/* Numbers per iteration of the loops below, and maximum number of samples in a tile. */
 #define SR_CHUNK 16
 #define SR_MOST_LANES 64
 
-/* Inputs of which the nonzero ones are listed at once. */
+/* Number of inputs whose nonzeros are listed at a time. */
 #define SR_LOOKED_AT 1024
 
 enum { SR_AFFINE, SR_PAD, SR_MAX_POOL, SR_MEAN_POOL, SR_ADD, SR_ACTIVATE, SR_SOFTMAX, SR_EMBED,
@@ -27,9 +27,9 @@ enum { SR_AFFINE, SR_PAD, SR_MAX_POOL, SR_MEAN_POOL, SR_ADD, SR_ACTIVATE, SR_SOF
 enum { SR_RELU, SR_LEAKY, SR_ELU, SR_SIGMOID, SR_TANH, SR_SILU, SR_GELU, SR_GELU_TANH,
        SR_CLIP };
 
-/* A matrix in panels of `rows` rows (1, 8 or 16).  A panel holds `rows` weights for each of its columns,
- * and where the column's input lies; columns in which all of its rows are zero may be missing.  skip: inputs that are zero are passed over; then panels
- * have the same columns. */
+/* A matrix in panels of `rows` rows (1, 8 or 16).  A panel holds `rows` weights for each of its
+ * columns, and the offset of the column's input; columns whose weights are all zero may be left out.
+ * skip: whether inputs that are zero are skipped; then all panels have the same columns. */
 typedef struct {
     ptrdiff_t rows, panels, skip;
     const int64_t *starts;
@@ -37,7 +37,7 @@ typedef struct {
     const void *w, *bias;
 } sr_matrix;
 
-/* One step of a network; what the numbers mean is said where the step is taken. */
+/* One step of a network; the fields are explained at the functions in simd_infer.h. */
 typedef struct {
     ptrdiff_t kind, x, x2, y, n;
     ptrdiff_t run, pitch, repeat, x_step, y_step;
@@ -55,7 +55,7 @@ typedef sr_f32x4 sr_four_f32;
 #endif
 #endif
 
-/* exp(x) for -87 < x < 88, the bounds beyond them: 2^k times a Taylor polynomial of the rest */
+/* exp(x), x clipped to [-87, 88]: 2^k times a Taylor polynomial of the remainder */
 static inline float sr_exp_f32(float x)
 {
     union {
@@ -73,7 +73,7 @@ static inline float sr_exp_f32(float x)
               + r * (1.0f / 720 + r * (1.0f / 5040))))))));
 }
 
-/* Taylor's polynomial where 1 - 2 / (exp(2 x) + 1) would lose digits */
+/* tanh(x): its Taylor polynomial for small x, where 1 - 2 / (exp(2 x) + 1) would lose digits */
 static inline float sr_tanh_f32(float x)
 {
     const float far = 1.0f - 2.0f / (sr_exp_f32(2.0f * x) + 1.0f), z = x * x;

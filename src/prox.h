@@ -1,4 +1,4 @@
-/* Leaves of proximal steps in float64 and float32. */
+/* Vector kernels (leaves) of proximal steps, in float64 and float32. */
 #ifndef SOFTREG_PROX_H
 #define SOFTREG_PROX_H
 

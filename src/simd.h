@@ -1,14 +1,14 @@
-/* Vector leaves: what the inner loops do to one dense column.
+/* Vector kernels ("leaves"): the inner loops over one dense column.
  *
  * Every sum is accumulated in float64 whatever the type of the data, in sixteen fixed lanes, so a
- * result depends neither on the number of threads nor on the alignment of the data.  The lanes are
- * written with the vector extension of gcc and clang, as arrays of vectors that the processor has:
- * gcc keeps a vector that is wider than those in memory, many times slower.  Other compilers (and all
- * of them where SOFTREG_PLAIN_C is defined) get the same loops in scalar form.
+  * result depends neither on the number of threads nor on the alignment of the data.  The lanes are
+  * written with the vector extension of gcc and clang, as arrays of vectors of the hardware's width:
+  * gcc keeps wider vectors in memory, which is many times slower.  Other compilers (and all of them
+  * if SOFTREG_PLAIN_C is defined) compile the same loops in scalar form.
  *
- * On x86-64 each leaf is built for three levels of instructions, and the widest that the processor
- * has is used; SOFTREG_VECTORS=avx2 or portable in the environment takes a narrower one.  Elsewhere
- * only the portable level exists.
+ * On x86-64 each leaf is compiled for three instruction levels, and the widest that the processor
+  * supports is used; the environment variable SOFTREG_VECTORS=avx2 or portable selects a narrower one.
+  * On other processors only the portable level exists.
  */
 #ifndef SOFTREG_SIMD_H
 #define SOFTREG_SIMD_H
@@ -41,7 +41,7 @@ enum { SR_PORTABLE, SR_AVX2, SR_AVX512 };
 #if SR_RUNTIME_DISPATCH
 static int sr_level = SR_PORTABLE;
 
-/* The level that the leaves run with, found when the module is loaded. */
+/* Sets the instruction level of the leaves when the module is loaded. */
 __attribute__((constructor)) static void sr_find_level(void)
 {
     const char *wanted = getenv("SOFTREG_VECTORS");
@@ -59,7 +59,7 @@ __attribute__((constructor)) static void sr_find_level(void)
 }
 #endif
 
-/* Its name, for `show_config`. */
+/* Name of the instruction level, for `show_config`. */
 static inline const char *sr_vector_level(void)
 {
 #if SR_RUNTIME_DISPATCH
@@ -71,12 +71,12 @@ static inline const char *sr_vector_level(void)
 #endif
 }
 
-/* The sum of the eight lanes of an array of vectors: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)).  Their
- * entries are taken by a store; compilers make shuffles of it. */
+/* Sum of the eight lanes of an array of vectors: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)).  The
+ * vectors are stored to `lanes` first; compilers turn this into shuffles. */
 #define SR_SUM(lanes) (((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))                          \
                        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7])))
 
-/* Asks for the cache line of p, for the second cache or for the first; any address will do. */
+/* Prefetch the cache line of p into the L2 cache, or (NEAREST) L1; p may be any address. */
 #if defined(__GNUC__) || defined(__clang__)
 #define SR_FETCH(p) __builtin_prefetch((p), 0, 2)
 #define SR_FETCH_NEAREST(p) __builtin_prefetch((p), 0, 3)
@@ -85,10 +85,10 @@ static inline const char *sr_vector_level(void)
 #define SR_FETCH_NEAREST(p) ((void)(p))
 #endif
 
-/* How many entries ahead of their use the entries of columns are asked for, measured: four columns
- * at once if they are longer than SR_SHORT, one alone if it is longer than SR_UNASKED, far ahead
- * unless it fills the second cache.  Shorter ones lead to their neighbours, which the processor fetches
- * unasked. */
+/* Prefetch distances in entries, tuned by measurement: SR_AHEAD for four columns at once that are
+ * longer than SR_SHORT.  A single column is prefetched if it is longer than SR_UNASKED, SR_FAR_AHEAD
+ * unless it is longer than SR_LONG and fills the L2 cache (then SR_AHEAD).  Shorter columns need no
+ * prefetching: the hardware prefetcher continues into the adjacent column. */
 #define SR_SHORT 1024
 #define SR_AHEAD 128
 #define SR_UNASKED 2048

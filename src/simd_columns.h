@@ -1,8 +1,8 @@
-/* The leaves of dense columns, in the terms of simd_levels.h.
+/* Leaves for dense columns, written with the macros of simd_levels.h.
  *
  * x is a column, m its centre, v a residual-like vector of float64 and s the sample weights (NULL:
- * all one).  Centring happens element by element: the difference x - m is exact where m is large
- * against the spread, and costs nothing next to the two loads.
+ * all one).  Centring is done element by element: the difference x - m is exact where m is large
+  * compared with the spread, and its cost is hidden by the two loads.
  */
 #define SR_DOUBLES(p) (*(const SR_F64 *)(p))
 #define SR_DOUBLES_AT(p) (*(SR_F64 *)(p))
@@ -44,8 +44,8 @@ SR_LEAF(double, sr_dot, (ptrdiff_t n, const SR_T *x, double m, const double *v),
 }
 
 /* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four.
- * Meanwhile what lies `near` entries behind the first two columns, and `far` behind the others, is
- * fetched: into the first cache (`nearest`) or the second. */
+ * Prefetches the entries at distance `near` from the first two columns and at distance `far` from the
+  * others, into the L1 cache (`nearest`) or L2. */
 SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
                         const double *v, int nearest, ptrdiff_t near, ptrdiff_t far, double *out),
         (n, x, stride, m, v, nearest, near, far, out))
@@ -129,7 +129,7 @@ SR_LEAF(void, sr_axpy, (ptrdiff_t n, double d, const SR_T *x, double m, const do
 }
 
 /* v_i -= s_i sum_k d_k (x_ik - m_k) for the four columns that start at x[at[k]]: v is loaded and
- * stored once for all four.  `near` and `far` as above, for the second cache. */
+ * stored once for all four.  `near` and `far` as in sr_dot4, into the L2 cache. */
 SR_LEAF(void, sr_axpy4, (ptrdiff_t n, const double *d, const SR_T *x, const ptrdiff_t *at,
                          const double *m, const double *s, ptrdiff_t near, ptrdiff_t far,
                          double *v),
@@ -164,7 +164,7 @@ SR_LEAF(void, sr_axpy4, (ptrdiff_t n, const double *d, const SR_T *x, const ptrd
 }
 
 /* out = {sum_i s_i e_i, sum_i s_i (f e_i)^2} with e_i = x_i - m; the factor f keeps the squares of
- * extreme values in range, and the weight comes first: where it is 0 the square might overflow */
+ * extreme values in range, and the weight is multiplied first: where it is 0 the square may overflow */
 SR_LEAF(void, sr_moments, (ptrdiff_t n, const SR_T *x, double m, double f, const double *s,
                            double *out),
         (n, x, m, f, s, out))

@@ -1,19 +1,19 @@
-/* Includes the leaves in the file SR_LEAVES for every type of numbers and every level of instructions.
+/* Includes the leaves of the file SR_LEAVES for every number type and every instruction level.
  *
- * They are written in terms of
+ * They are written with these macros:
  *
  *   SR_LEAF(result, name, parameters, arguments) { ... }
- *                  a function that is called name_f64 or name_f32, at the level of this processor
- *   SR_HELPER      what a function has instead of `static` that only leaves call
- *   SR_NAME(name)  the name of a function of the same type at the same level
- *   SR_TYPED(name) of one that has no levels: name_f64, name_f32
- *   SR_T           the type of numbers
- *   SR_WIDTH       float64 numbers in a vector of the level; SR_REGISTERS vectors may be in use
- *   SR_F64         the type of SR_WIDTH float64 numbers; SR_LOAD(p) makes them of numbers at p
- *   SR_EACH(k)     loops over the SR_PARTS vectors that hold eight of them
- *   SR_V, SR_LANES the type of a vector of SR_T, and how many are in it; SR_V8, SR_LANES8 the same
- *                  where no more than eight are wanted
- */
+ *                  defines name_f64 or name_f32, which calls the variant for this processor's level
+  *   SR_HELPER      replaces `static` for functions that only leaves call
+  *   SR_NAME(name)  the name of a function for the same number type and level
+  *   SR_TYPED(name) the name of a function without levels: name_f64, name_f32
+  *   SR_T           the number type
+  *   SR_WIDTH       float64 numbers in a vector of the level; SR_REGISTERS: number of registers
+  *   SR_F64         the type of SR_WIDTH float64 numbers; SR_LOAD(p) converts the numbers at p to it
+  *   SR_EACH(k)     loops over the SR_PARTS vectors that hold eight float64 numbers
+  *   SR_V, SR_LANES the type of a vector of SR_T, and its length; SR_V8, SR_LANES8: the same for
+  *                  vectors of at most eight numbers where the level has them
+  */
 #define SR_JOIN_(a, b, c) a##b##c
 #define SR_JOIN(a, b, c) SR_JOIN_(a, b, c)
 #define SR_NAME(name) SR_JOIN(name, SR_SUFFIX, SR_LEVEL)
@@ -61,7 +61,7 @@
 #undef SR_F32_WHOLE
 #undef SR_LEAF
 
-/* the portable level comes last, and brings the choice with it */
+/* the portable level comes last, and defines the dispatching function */
 #define SR_LEAF(result, name, parameters, arguments)                                            \
     SR_HELPER result SR_NAME(name) parameters;                                                  \
     SR_TARGET static inline result SR_TYPED(name) parameters                                    \

@@ -1,8 +1,8 @@
-/* The leaves of proximal steps and of Adam, in the terms of simd_levels.h.
+/* Leaves of proximal steps and of Adam, written with the macros of simd_levels.h.
  *
- * All work on a block that lies in cache: z is what a gradient step has given and becomes the
- * proximal point, t the step of every coordinate, s the strength of its penalty.  docs/neural.md,
- * "Proximal steps", has the formulas.
+ * All work on a block that lies in cache: z is the result of a gradient step and is overwritten by
+ * the proximal point; t are the step lengths and s the penalty strengths, one per coordinate.  The
+ * formulas are in docs/neural.md, "Proximal steps".
  */
 
 /* soft_threshold(z, u) without a branch; +0.0 for every zero, NaN for NaN */
@@ -12,8 +12,8 @@ SR_HELPER inline SR_T SR_NAME(sr_soft)(SR_T z, SR_T u)
     return ((above < 0 ? 0 : above) + (below > 0 ? 0 : below)) + (SR_T)0;
 }
 
-/* t is 0 where nothing moves, and may be as large as a float holds: products then are infinite, and
- * the results below are still right. */
+/* t is 0 for coordinates that must not move, and may be as large as the largest float: products are
+ * then infinite, and the results below are still correct. */
 
 SR_LEAF(void, sr_prox_elastic_net, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
                                     SR_T l1_ratio),
@@ -35,8 +35,8 @@ SR_LEAF(void, sr_prox_elastic_net, (ptrdiff_t n, SR_T *z, const SR_T *t, const S
     }
 }
 
-/* Of s |x| - x^2 / (2 gamma), constant from |x| = gamma s on.  For t >= gamma the objective is concave
- * below: only 0 and z are left. */
+/* MCP: s |x| - x^2 / (2 gamma), constant for |x| >= gamma s.  For t >= gamma the objective is
+ * concave below that, so that the minimum is at 0 or z. */
 SR_LEAF(void, sr_prox_mcp, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T gamma),
         (n, z, t, s, gamma))
 {
@@ -49,7 +49,7 @@ SR_LEAF(void, sr_prox_mcp, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, 
     }
 }
 
-/* SCAD of Fan and Li, with slope s up to |x| = s and slope 0 from |x| = a s on. */
+/* SCAD (Fan and Li): slope s for |x| <= s and slope 0 for |x| >= a s. */
 SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T a),
         (n, z, t, s, a))
 {
@@ -66,9 +66,10 @@ SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
     }
 }
 
-/* Of s sqrt|x|, u = t s: 0 up to |z| = 3/2 u^(2/3) (Xu, Chang, Xu, Zhang 2012).  Above it, x = z y^2
- * with the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2): Newton's method from its
- * series in r, 0.02 off at most, has all digits after four steps, and needs no cosine. */
+/* L1/2: s sqrt|x|, with u = t s: 0 for |z| <= 3/2 u^(2/3) (Xu, Chang, Xu, Zhang 2012).  Otherwise
+ * x = z y^2, y the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2).  Newton's method
+ * from the root's series in r, whose error is at most 0.02, is exact to rounding after four steps and
+ * needs no cosine. */
 SR_LEAF(void, sr_prox_l_half, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s), (n, z, t, s))
 {
     const double most = 0.5443310539518174;
@@ -82,7 +83,7 @@ SR_LEAF(void, sr_prox_l_half, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *
         y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
         y -= (y * (y * y - 1) + h) / (3 * y * y - 1);
         y = u < most * scale ? y : 0;
-        /* also where the power is below all numbers, and for NaN */
+        /* correct also where the power underflows, and for NaN */
         z[i] = (u > 0 ? (SR_T)(z[i] * (y * y)) : z[i]) + (SR_T)0;
     }
 }
@@ -94,7 +95,7 @@ SR_LEAF(void, sr_clip_below, (ptrdiff_t n, SR_T *z), (n, z))
         z[i] = z[i] < 0 ? 0 : z[i];
 }
 
-/* The steps of Adam's metric from its second moment. */
+/* Step lengths of Adam's metric from the second moment. */
 SR_LEAF(void, sr_adam_steps, (ptrdiff_t n, const SR_T *v, SR_T lr, SR_T eps, SR_T c2, SR_T *t),
         (n, v, lr, eps, c2, t))
 {
@@ -104,7 +105,7 @@ SR_LEAF(void, sr_adam_steps, (ptrdiff_t n, const SR_T *v, SR_T lr, SR_T eps, SR_
         t[i] = lr / (SR_TYPED(sr_sqrt)(v[i]) * scale + eps);
 }
 
-/* One step of AdamW, and the step size t of every coordinate.  c1 = 1 - beta1^k and c2 =
+/* One step of AdamW, and the step length t of every coordinate.  c1 = 1 - beta1^k and c2 =
  * sqrt(1 - beta2^k) correct the bias; `most` (NULL without) holds AMSGrad's largest v. */
 SR_LEAF(void, sr_adamw, (ptrdiff_t n, SR_T *w, const SR_T *g, SR_T *m, SR_T *v, SR_T *most,
                          SR_T lr, SR_T beta1, SR_T beta2, SR_T eps, SR_T keep, SR_T c1, SR_T c2,

@@ -1,4 +1,4 @@
-/* The leaves of one level, for float64 and for float32; see simd_levels.h. */
+/* Includes the leaves of one instruction level, for float64 and for float32; see simd_levels.h. */
 #define SR_T double
 #define SR_SUFFIX _f64
 #define SR_LOAD(p) (*(const SR_F64 *)(p))
