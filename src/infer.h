@@ -1,8 +1,8 @@
 /* Inference of whole networks on a tile of samples, in float64 and float32.
  *
  * A tile is `lanes` samples side by side: the values of a feature are `lanes` adjacent numbers, and
- * all offsets are counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  All buffers lie
- * in one arena, each with SR_CHUNK additional positions, which vector loads and stores may touch.
+ * all offsets are counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  All buffers
+ * lie in one arena, each with SR_CHUNK additional positions, which vector loads and stores may touch.
  */
 #ifndef SOFTREG_INFER_H
 #define SOFTREG_INFER_H
@@ -28,7 +28,7 @@ enum { SR_RELU, SR_LEAKY, SR_ELU, SR_SIGMOID, SR_TANH, SR_SILU, SR_GELU, SR_GELU
        SR_CLIP };
 
 /* A matrix in panels of `rows` rows (1, 8 or 16).  A panel holds `rows` weights for each of its
- * columns, and the offset of the column's input; columns whose weights are all zero may be left out.
+ * columns, and the offset of the column's input; columns whose weights are all zero may be missing.
  * skip: whether inputs that are zero are skipped; then all panels have the same columns. */
 typedef struct {
     ptrdiff_t rows, panels, skip;

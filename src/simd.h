@@ -1,14 +1,14 @@
 /* Vector kernels ("leaves"): the inner loops over one dense column.
  *
  * Every sum is accumulated in float64 whatever the type of the data, in sixteen fixed lanes, so a
-  * result depends neither on the number of threads nor on the alignment of the data.  The lanes are
-  * written with the vector extension of gcc and clang, as arrays of vectors of the hardware's width:
-  * gcc keeps wider vectors in memory, which is many times slower.  Other compilers (and all of them
-  * if SOFTREG_PLAIN_C is defined) compile the same loops in scalar form.
+ * result depends neither on the number of threads nor on the alignment of the data.  The lanes are
+ * written with the vector extension of gcc and clang, as arrays of vectors of the hardware's width:
+ * gcc keeps wider vectors in memory, which is many times slower.  Other compilers (and all of them
+ * if SOFTREG_PLAIN_C is defined) compile the same loops in scalar form.
  *
  * On x86-64 each leaf is compiled for three instruction levels, and the widest that the processor
-  * supports is used; the environment variable SOFTREG_VECTORS=avx2 or portable selects a narrower one.
-  * On other processors only the portable level exists.
+ * supports is used; the environment variable SOFTREG_VECTORS=avx2 or portable selects a narrower
+ * one.  On other processors only the portable level exists.
  */
 #ifndef SOFTREG_SIMD_H
 #define SOFTREG_SIMD_H
@@ -86,9 +86,9 @@ static inline const char *sr_vector_level(void)
 #endif
 
 /* Prefetch distances in entries, tuned by measurement: SR_AHEAD for four columns at once that are
- * longer than SR_SHORT.  A single column is prefetched if it is longer than SR_UNASKED, SR_FAR_AHEAD
- * unless it is longer than SR_LONG and fills the L2 cache (then SR_AHEAD).  Shorter columns need no
- * prefetching: the hardware prefetcher continues into the adjacent column. */
+ * longer than SR_SHORT.  A single column is prefetched if it is longer than SR_UNASKED, by
+ * SR_FAR_AHEAD unless it is longer than SR_LONG and fills the L2 cache (then SR_AHEAD).  Shorter
+ * columns need none: the hardware prefetcher continues into the adjacent column. */
 #define SR_SHORT 1024
 #define SR_AHEAD 128
 #define SR_UNASKED 2048

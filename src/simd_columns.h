@@ -2,7 +2,7 @@
  *
  * x is a column, m its centre, v a residual-like vector of float64 and s the sample weights (NULL:
  * all one).  Centring is done element by element: the difference x - m is exact where m is large
-  * compared with the spread, and its cost is hidden by the two loads.
+ * compared with the spread, and its cost is hidden by the two loads.
  */
 #define SR_DOUBLES(p) (*(const SR_F64 *)(p))
 #define SR_DOUBLES_AT(p) (*(SR_F64 *)(p))
@@ -44,8 +44,8 @@ SR_LEAF(double, sr_dot, (ptrdiff_t n, const SR_T *x, double m, const double *v),
 }
 
 /* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four.
- * Prefetches the entries at distance `near` from the first two columns and at distance `far` from the
-  * others, into the L1 cache (`nearest`) or L2. */
+ * Prefetches the entries at distance `near` from the first two columns and at distance `far` from
+ * the others, into the L1 cache (`nearest`) or L2. */
 SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
                         const double *v, int nearest, ptrdiff_t near, ptrdiff_t far, double *out),
         (n, x, stride, m, v, nearest, near, far, out))
@@ -164,7 +164,8 @@ SR_LEAF(void, sr_axpy4, (ptrdiff_t n, const double *d, const SR_T *x, const ptrd
 }
 
 /* out = {sum_i s_i e_i, sum_i s_i (f e_i)^2} with e_i = x_i - m; the factor f keeps the squares of
- * extreme values in range, and the weight is multiplied first: where it is 0 the square may overflow */
+ * extreme values in range, and the weight is multiplied first: where it is 0 the square may
+ * overflow */
 SR_LEAF(void, sr_moments, (ptrdiff_t n, const SR_T *x, double m, double f, const double *s,
                            double *out),
         (n, x, m, f, s, out))

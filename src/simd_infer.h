@@ -1,9 +1,9 @@
-/* The steps of a network, in the terms of simd_levels.h. */
+/* Leaves for the steps of a network, written with the macros of simd_levels.h. */
 
-/* --- W x + b ------------------------------------------------------------------------------------ */
+/* --- W x + b ---------------------------------------------------------------------------------- */
 
-/* One output for each row: y[r] = b[r] + sum_k w[k, r] x[offsets[k]].  Four sums for each row, since
- * an addition takes as long as several loads. */
+/* Matrix times vector by single rows: y[r] = b[r] + sum_k w[k, r] x[offsets[k]].  Four sums per row
+ * hide the latency of additions, which is that of several loads. */
 SR_HELPER void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_T *y)
 {
     const SR_T *w = (const SR_T *)A->w, *b = (const SR_T *)A->bias;
@@ -29,11 +29,11 @@ SR_HELPER void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_
 #define SR_AT(p) (*(SR_V *)(p))
 #define SR_AT_CONST(p) (*(const SR_V *)(p))
 
-/* So many sums for each output, of the columns 0, SUMS, ..., as registers allow. */
+/* Number of partial sums per output that fit into registers: sum j has columns j, j + SUMS, ... */
 #define SR_SUMS(vectors) ((vectors) >= 8 ? 1 : (vectors) >= 4 ? 2 : 4)
 
-/* s[j][v] += the weights of the columns k + j, k + j + SUMS, ... times their inputs.  `of(k)` is a
- * column's place among the weights. */
+/* s[j][v] += the weights of the columns k + j, k + j + SUMS, ... times their inputs.  `of(k)` is
+ * the index of column k among the weights. */
 #define SR_ROUNDS(TYPE, LANES, ROWS, SUMS, of)                                                   \
     for (; k + SUMS - 1 < end; k += SUMS)                                                        \
         for (int j = 0; j < SUMS; j++)                                                           \
@@ -43,7 +43,7 @@ SR_HELPER void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_
         for (int v = 0; v < ROWS / LANES; v++)                                                   \
             s[0][v] += *(const TYPE *)(w + ROWS * of(k) + LANES * v) * x[at[of(k)]];
 
-/* y = the sum of the sums */
+/* y = the total of the partial sums */
 #define SR_STORE(TYPE, LANES, ROWS, SUMS, y)                                                     \
     for (int v = 0; v < ROWS / LANES; v++) {                                                     \
         TYPE sum = s[0][v];                                                                      \
@@ -55,7 +55,7 @@ SR_HELPER void SR_NAME(sr_vector_by_rows)(const sr_matrix *A, const SR_T *x, SR_
 #define SR_ITSELF(k) (k)
 #define SR_FOUND(k) (ptrdiff_t)found[k]
 
-/* The same for panels of 16 or 8 rows: the rows are the vector. */
+/* Matrix times vector by panels of 16 or 8 rows, vectorised over the rows. */
 #define SR_BY_PANELS(name, ROWS, TYPE, LANES)                                                    \
     SR_HELPER void SR_NAME(name)(const sr_matrix *A, const SR_T *x, SR_T *y)                     \
     {                                                                                            \
@@ -77,8 +77,8 @@ SR_BY_PANELS(sr_vector_by_sixteens, 16, SR_V, SR_LANES)
 SR_BY_PANELS(sr_vector_by_eights, 8, SR_V8, SR_LANES8)
 #undef SR_BY_PANELS
 
-/* All columns in panels of 16 rows, those whose input is zero passed over: pixels and what ReLU leaves are
- * often zero.  Panels have the same columns, so their inputs are looked at once. */
+/* Matrix times vector by panels of 16 rows, skipping columns whose input is zero: pixels and ReLU
+ * outputs often are.  All panels have the same columns, so the nonzero inputs are listed once. */
 SR_HELPER void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x, SR_T *y)
 {
     const SR_T *b = (const SR_T *)A->bias;
@@ -112,8 +112,8 @@ SR_HELPER void SR_NAME(sr_vector_of_nonzeros)(const sr_matrix *A, const SR_T *x,
 #undef SR_FOUND
 #undef SR_SUMS
 
-/* n numbers for each row, WIDE chunks of them at a time: the numbers are the vectors.  Tiles of R rows
- * by V vectors are summed in registers, half of all.  y has `stride` numbers from row to row. */
+/* Matrix product with n numbers per row, vectorised over these, WIDE chunks at a time.  Tiles of R
+ * rows by V vectors are summed in half of the registers.  Rows of y are `stride` numbers apart. */
 #define SR_STRIPS(name, ROWS, WIDE)                                                              \
     SR_HELPER ptrdiff_t SR_NAME(name)(const sr_matrix *A, const SR_T *x, SR_T *y, ptrdiff_t lanes, \
                                       ptrdiff_t first, ptrdiff_t n, ptrdiff_t stride)            \
@@ -213,9 +213,9 @@ SR_HELPER void SR_NAME(sr_matrix_times)(const sr_matrix *A, const SR_T *x, SR_T 
 
 #endif
 
-/* --- functions of single numbers ------------------------------------------------------------------ */
+/* --- elementwise functions -------------------------------------------------------------------- */
 
-/* x in place; what compares is written so that NaN stays NaN */
+/* Activation function of x, in place; comparisons are written so that NaN stays NaN */
 SR_HELPER void SR_NAME(sr_activate)(ptrdiff_t n, SR_T *x, ptrdiff_t kind, SR_T a, SR_T b)
 {
     ptrdiff_t i;
@@ -295,11 +295,11 @@ SR_HELPER void SR_NAME(sr_softmax)(ptrdiff_t n, ptrdiff_t lanes, SR_T *x, ptrdif
             x[i * lanes + t] = take_log ? x[i * lanes + t] - sum[t] : x[i * lanes + t] * sum[t];
 }
 
-/* --- planes ---------------------------------------------------------------------------------------- */
+/* --- image planes ----------------------------------------------------------------------------- */
 
-/* Planes with zeros around them, in phases: plane (c, i, j) of y has the rows i, i + stride_y, ... and
- * the columns j, j + stride_x, ... of plane c, so that a strided convolution is one without strides.
- * Planes of y are out_height x out_width, `pitch` from one to the next. */
+/* Zero-padded planes, split into phases: plane (c, i, j) of y has the rows i, i + stride_y, ... and
+ * the columns j, j + stride_x, ... of plane c, which turns a strided convolution into one without
+ * strides.  Planes of y are out_height x out_width, `pitch` positions apart. */
 SR_HELPER void SR_NAME(sr_pad)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
 {
     const size_t bytes = sizeof(SR_T) * (size_t)lanes;
@@ -326,8 +326,8 @@ SR_HELPER void SR_NAME(sr_pad)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff
                 }
 }
 
-/* The largest entry or the mean of size_y x size_x windows.  a: what a sum is divided by, 0 for the
- * number of entries that lie in the plane. */
+/* Maximum or mean of size_y x size_x windows.  a: divisor of the sum, 0 for the number of entries
+ * that lie in the plane. */
 SR_HELPER void SR_NAME(sr_pool)(const sr_step *S, const SR_T *x, SR_T *y, ptrdiff_t lanes)
 {
     const int largest = S->kind == SR_MAX_POOL;
@@ -361,9 +361,9 @@ SR_HELPER void SR_NAME(sr_pool)(const sr_step *S, const SR_T *x, SR_T *y, ptrdif
             }
 }
 
-/* --- sequences ------------------------------------------------------------------------------------- */
+/* --- sequences -------------------------------------------------------------------------------- */
 
-/* Rows of a table with n columns: y[l, :, t] = table[ids[t, l]]. */
+/* Embedding: rows of a table with n columns, y[l, :, t] = table[ids[t, l]]. */
 SR_HELPER void SR_NAME(sr_embed)(const sr_step *S, const int64_t *ids, ptrdiff_t samples, SR_T *y,
                                  ptrdiff_t lanes)
 {
@@ -409,8 +409,9 @@ SR_HELPER void SR_NAME(sr_gru_cell)(ptrdiff_t n, SR_T *u, const SR_T *v, SR_T *h
         h[k] = (1 - z[k]) * m[k] + z[k] * h[k];
 }
 
-/* `repeat` steps of a recurrent layer of n units.  At x2: W x_t + b, U h + b' (each `run` positions), c and h
- * (n positions each, `pitch` from one to the other).  y_step = 0 keeps the last h only. */
+/* `repeat` time steps of a recurrent layer of n units.  Working memory at x2: W x_t + b, U h + b'
+ * (each `run` positions), c and h (n positions each, `pitch` apart).  y_step = 0 keeps the last h
+ * only. */
 SR_HELPER void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR_T *y, ptrdiff_t lanes)
 {
     const ptrdiff_t n = S->n * lanes;
@@ -429,7 +430,7 @@ SR_HELPER void SR_NAME(sr_recur)(const sr_step *S, const SR_T *x, SR_T *work, SR
     }
 }
 
-/* --- the whole ------------------------------------------------------------------------------------- */
+/* --- the whole network ------------------------------------------------------------------------ */
 
 #ifdef SR_TRANSPOSES
 /* to[j, i] = from[i, j] for 4 x 4 numbers */
@@ -449,8 +450,8 @@ SR_HELPER inline void SR_NAME(sr_transpose)(const SR_T *from, ptrdiff_t width, S
 }
 #endif
 
-/* to[f, t] = from[t, f] for the features that are used; lanes without a sample are zero.  Up to 16
- * neighbouring features, a cache line of float32, are taken from some samples before the next ones. */
+/* to[f, t] = from[t, f] for the used features; lanes without a sample are zero.  Up to 16 adjacent
+ * features (a cache line of float32) are copied from several samples before the next features. */
 SR_LEAF(void, sr_gather, (const SR_T *from, ptrdiff_t samples, ptrdiff_t width,
                           const int32_t *used, ptrdiff_t n_used, SR_T *to, ptrdiff_t lanes),
         (from, samples, width, used, n_used, to, lanes))

@@ -4,16 +4,16 @@
  *
  *   SR_LEAF(result, name, parameters, arguments) { ... }
  *                  defines name_f64 or name_f32, which calls the variant for this processor's level
-  *   SR_HELPER      replaces `static` for functions that only leaves call
-  *   SR_NAME(name)  the name of a function for the same number type and level
-  *   SR_TYPED(name) the name of a function without levels: name_f64, name_f32
-  *   SR_T           the number type
-  *   SR_WIDTH       float64 numbers in a vector of the level; SR_REGISTERS: number of registers
-  *   SR_F64         the type of SR_WIDTH float64 numbers; SR_LOAD(p) converts the numbers at p to it
-  *   SR_EACH(k)     loops over the SR_PARTS vectors that hold eight float64 numbers
-  *   SR_V, SR_LANES the type of a vector of SR_T, and its length; SR_V8, SR_LANES8: the same for
-  *                  vectors of at most eight numbers where the level has them
-  */
+ *   SR_HELPER      replaces `static` for functions that only leaves call
+ *   SR_NAME(name)  the name of a function for the same number type and level
+ *   SR_TYPED(name) the name of a function without levels: name_f64, name_f32
+ *   SR_T           the number type
+ *   SR_WIDTH       float64 numbers in a vector of the level; SR_REGISTERS: number of registers
+ *   SR_F64         the type of SR_WIDTH float64 numbers; SR_LOAD(p) converts the numbers at p to it
+ *   SR_EACH(k)     loops over the SR_PARTS vectors that hold eight float64 numbers
+ *   SR_V, SR_LANES the type of a vector of SR_T, and its length; SR_V8, SR_LANES8: the same for
+ *                  vectors of at most eight numbers where the level has them
+ */
 #define SR_JOIN_(a, b, c) a##b##c
 #define SR_JOIN(a, b, c) SR_JOIN_(a, b, c)
 #define SR_NAME(name) SR_JOIN(name, SR_SUFFIX, SR_LEVEL)

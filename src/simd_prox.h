@@ -67,9 +67,9 @@ SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
 }
 
 /* L1/2: s sqrt|x|, with u = t s: 0 for |z| <= 3/2 u^(2/3) (Xu, Chang, Xu, Zhang 2012).  Otherwise
- * x = z y^2, y the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2).  Newton's method
- * from the root's series in r, whose error is at most 0.02, is exact to rounding after four steps and
- * needs no cosine. */
+ * x = z y^2, y the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2).  Newton's
+ * method from the root's series in r, whose error is at most 0.02, is exact to rounding after four
+ * steps and needs no cosine. */
 SR_LEAF(void, sr_prox_l_half, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s), (n, z, t, s))
 {
     const double most = 0.5443310539518174;
