@@ -63,7 +63,7 @@ cdef Py_ssize_t FEW_ROWS = 40
 # Maximum number of epochs of `approach`, which need not be exact.
 cdef Py_ssize_t EPOCHS_PER_APPROACH = 100
 
-# If more than this fraction of the distance is left after a step, the next one factorises afresh.
+# If more than this fraction of the distance is left after a step, the next one factorises again.
 cdef double SLOW = 0.1
 
 # Number of rounds (epochs and a Newton step) without progress before giving up while the support

@@ -2,7 +2,7 @@
  *
  * A tile is `lanes` samples side by side: the values of a feature are `lanes` adjacent numbers, and
  * all offsets are counted in such positions.  lanes is 1 or a multiple of SR_CHUNK.  All buffers
- * lie in one arena, each with SR_CHUNK additional positions, which vector loads and stores may touch.
+ * lie in one arena, each followed by SR_CHUNK positions that vector loads and stores may touch.
  */
 #ifndef SOFTREG_INFER_H
 #define SOFTREG_INFER_H
