@@ -101,7 +101,7 @@ cdef class Engine:
     cdef double loss                    # ||y - Cu||^2
     # screening
     cdef screening_t B
-    cdef double[:, ::1] by_feature      # storage of u and all vectors by feature
+    cdef double[:, ::1] by_feature      # storage of u, B.slopes and the per-feature vectors
     cdef double[::1] known              # B.known
     cdef double[::1] scanned, found     # slopes of all features, and of the candidates
     cdef Py_ssize_t[::1] candidates
@@ -643,7 +643,7 @@ cdef class Engine:
 
     cdef Py_ssize_t _choose(self, Py_ssize_t n_open, double ahead, bint* violated) noexcept nogil:
         # Keep the candidates that violate optimality, and those that are expected to violate it at
-        # the next alpha (the sequential strong rule, Tibshirani et al. 2012).
+        # the next alpha (the sequential strong rule, Tibshirani et al. 2012); return their number.
         cdef Py_ssize_t k, j, n = 0
         violated[0] = False
         for k in range(n_open):
@@ -670,7 +670,7 @@ cdef class Engine:
     def solve_along(self, const double[:] alphas, double l1_ratio, double tol,
                     Py_ssize_t max_iter):
         """Call `solve` and `keep` for each alpha; only with a Gram matrix of all features, where
-        no slots can be lacking."""
+        every feature has a slot."""
         cdef Py_ssize_t k
         if self.X.kind != GRAM:
             raise TypeError("solve_along() wants a Gram matrix of all features")

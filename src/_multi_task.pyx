@@ -468,7 +468,7 @@ cdef class RowEngine:
                 return
 
     cdef bint _is_exact(self) noexcept nogil:
-        # Set the gap and the KKT distance of the slots; return whether both are rounding errors.
+        # Set gap and KKT distance of the slots; return whether both are at rounding level.
         cdef rows_t R = self._rows()
         self.gap = rows_gap(&self.S, &R, self.loss)
         self.distance = largest_distance(&self.S, &R)
@@ -579,6 +579,7 @@ cdef class RowEngine:
 
     cdef Py_ssize_t _find_open(self) except -1:
         # Write the features without a slot that no bound excludes to candidates; return the count.
+        # The bounds are
         #     ||c_j'R|| <= ||c_j'R_ref|| + (length of the path from R_ref to R),
         # and where that fails, with R = sum_k beta_k Q_k + rest and the Q_k orthonormal,
         #     ||c_j'R - sum_k beta_k c_j'Q_k|| <= ||rest||_F.
