@@ -45,7 +45,7 @@ class Row:
 
     @property
     def met(self):
-        """Whether the median ratio reaches the expected one; None without an expectation."""
+        """Return whether the median ratio reaches the expected one, None without an expectation."""
         if self.refusal:
             return False
         return None if self.expected is None else self.duel.ratio >= self.expected

@@ -162,7 +162,6 @@ def cv_path(
     """
     began = time.perf_counter()
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
-    check_options(tol, max_iter, gram_memory)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
@@ -270,6 +269,8 @@ def choose(
     """
     began = time.perf_counter() if began is None else began
     choice.check()
+    limits = {name: value for name, value in options.items() if name != "solver"}
+    check_options(**limits)
     training = fold_weights = None
     if pairs is not None:
         # before the grid: Gram matrices of folds give the slopes at 0, where grids begin

@@ -627,6 +627,8 @@ def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -
     check_number("gram_memory", gram_memory, low=0.0)
     if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral) or max_iter < 1:
         raise ValueError(f"max_iter must be an integer >= 1, got {max_iter!r}.")
+    if max_iter > sys.maxsize:
+        raise ValueError(f"max_iter must be an integer <= {sys.maxsize}, got {max_iter!r}.")
 
 
 def as_alphas(alphas: ArrayLike) -> Vector:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from softreg_fast import threads as thread_rules
+from softreg_fast.__main__ import main
 
 settings.register_profile(
     "softreg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -35,3 +36,31 @@ def n_threads(request, monkeypatch):
     """Return one and two threads; two are used even for small work."""
     monkeypatch.setattr(thread_rules, "SMALLEST_PARALLEL_WORK", 1)
     return request.param
+
+
+@pytest.fixture
+def call(capsys):
+    """Return a function that runs the command line: (exit code, stdout, stderr)."""
+
+    def run(*argv):
+        code = main([str(word) for word in argv])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def fails(call):
+    """Return a function that runs a failing command and returns its line on standard error."""
+
+    def run(*argv):
+        code, out, err = call(*argv)
+        assert code == 2
+        assert out == ""
+        assert err.startswith("softreg_fast")
+        assert err.count("\n") == 1
+        assert err.endswith("\n")
+        return err
+
+    return run

@@ -322,6 +322,18 @@ def _choices():
     yield "callback=3", {"callback": 3}, TypeError, "callback must be a function .* got 3"
 
 
+@pytest.mark.parametrize("solver", ["auto", "cd", "gradient"])
+def test_as_many_epochs_as_there_can_be(solver):
+    fit = solve(X, y, alpha=0.1, solver=solver, max_iter=sys.maxsize)
+    assert_allclose(fit.coef, solve(X, y, alpha=0.1).coef, rtol=1e-3, atol=1e-3)
+    for call in (solve, path, cv_path, lasso_path):
+        with pytest.raises(ValueError, match=f"max_iter must be an integer <= {sys.maxsize}, got"):
+            call(X, y, max_iter=10**30)
+    for make in (Lasso, ElasticNet, Ridge, LassoCV):
+        with pytest.raises(ValueError, match=f"max_iter must be an integer <= {sys.maxsize}, got"):
+            make(max_iter=10**30).fit(X, y)
+
+
 # in solve and path None means the Design's value; estimators have no Design
 @pytest.mark.parametrize("name", ["fit_intercept", "standardize"])
 @pytest.mark.parametrize("estimator", [Lasso, ElasticNet, Ridge])

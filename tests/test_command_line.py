@@ -18,7 +18,6 @@ from sklearn.model_selection import KFold
 
 import softreg_fast
 from softreg_fast import EndOfGridWarning, commands, cv_path, demo, path, solve
-from softreg_fast.__main__ import main
 from softreg_fast.files import InputError, check_writable, read_model
 from softreg_fast.writing import write_whole
 
@@ -28,34 +27,6 @@ NAMES = ["rooms", "age", "tax, yearly", "distance"]
 @pytest.fixture(autouse=True)
 def _in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def call(capsys):
-    """Return a function that runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*argv):
-        code = main([str(word) for word in argv])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def fails(call):
-    """Return a function that runs a failing command and returns its line on standard error."""
-
-    def run(*argv):
-        code, out, err = call(*argv)
-        assert code == 2
-        assert out == ""
-        assert err.startswith("softreg_fast")
-        assert err.count("\n") == 1
-        assert err.endswith("\n")
-        return err
-
-    return run
 
 
 def table(n=30, seed=0):

@@ -20,7 +20,17 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.utils.estimator_checks import check_estimator
 
-from softreg_fast import CVPath, Design, ElasticNet, ElasticNetCV, LassoCV, cv_path, folds, path
+from softreg_fast import (
+    CVPath,
+    Design,
+    ElasticNet,
+    ElasticNetCV,
+    LassoCV,
+    MultiTaskLassoCV,
+    cv_path,
+    folds,
+    path,
+)
 from softreg_fast.search import ALPHAS_AT_ONCE
 
 # small user-given grids are not extended
@@ -764,3 +774,26 @@ def test_estimators_take_folds_or_a_criterion(rng, make):
     assert make(criterion="bic").fit(X, y).alpha_ > 0
     with pytest.raises(ValueError, match="cv=3 has no effect beside criterion='bic'"):
         make(criterion="bic", cv=3).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("option", "pattern"),
+    [
+        ({"max_iter": 0}, "max_iter must be an integer >= 1, got 0"),
+        ({"max_iter": 2.5}, "max_iter must be an integer >= 1, got 2.5"),
+        ({"tol": -1.0}, "tol must be a finite number >= 0, got -1.0"),
+        ({"tol": "a"}, "tol must be a real number, got 'a'"),
+    ],
+)
+def test_limits_that_mean_nothing(rng, option, pattern):
+    X, y = problems.make_data(rng, 30, 3)
+    Y = np.c_[y, -y]
+    for fit in (
+        lambda: LassoCV(**option).fit(X, y),
+        lambda: ElasticNetCV(**option).fit(X, y),
+        lambda: LassoCV(**option, alpha_per_target=True).fit(X, Y),
+        lambda: MultiTaskLassoCV(**option).fit(X, Y),
+        lambda: cv_path(X, y, **option),
+    ):
+        with pytest.raises((ValueError, TypeError), match=pattern):
+            fit()

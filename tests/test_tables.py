@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from softreg_fast import solve
-from softreg_fast.__main__ import main
 from softreg_fast.files import InputError, read_model
 from softreg_fast.spelling import as_argument, as_names, composed, nearest, printable
 from softreg_fast.tables import Roles, read_table, svmlight, text
@@ -26,31 +25,6 @@ COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 @pytest.fixture(autouse=True)
 def _in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def call(capsys):
-    """Return a function that runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*argv):
-        code = main([str(word) for word in argv])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def fails(call):
-    """Return a function that runs a failing command and returns its line on standard error."""
-
-    def run(*argv):
-        code, out, err = call(*argv)
-        assert (code, out, err.count("\n")) == (2, "", 1)
-        assert err.startswith("softreg_fast")
-        return err
-
-    return run
 
 
 def file_with(content, name="data.csv"):

@@ -1,4 +1,4 @@
-"""The same algorithms in NumPy: vectorised over samples, a Python loop where the method has one."""
+"""NumPy versions of the kernels, vectorised over samples, with Python loops where needed."""
 
 import numpy as np
 
