@@ -166,7 +166,7 @@ $(stamp)-plot $(stamp)-tables $(stamp)-test $(stamp)-bench $(stamp)-bench-nn $(s
 
 clean:
 	rm -rf build dist softreg_fast.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f softreg_fast/*.so $(stamp)-build $(stamp)-install
+	rm -f softreg_fast/kernels/*.so $(stamp)-build $(stamp)-install
 	find softreg_fast tests bench tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

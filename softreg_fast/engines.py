@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast._cd import CONVERGED, MAX_ITER, CoordinateDescent
-from softreg_fast._columns import Columns
-from softreg_fast._engine import NO_ROOM
-from softreg_fast._engine import Engine as GramSpaceEngine
-from softreg_fast._multi_task import RowDescent, RowEngine
 from softreg_fast.certificate import Doubt
 from softreg_fast.design import Design, MultiTaskDesign
+from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, CoordinateDescent
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._engine import NO_ROOM
+from softreg_fast.kernels._engine import Engine as GramSpaceEngine
+from softreg_fast.kernels._multi_task import RowDescent, RowEngine
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept, Record, joined

@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, check_cv
 
-from softreg_fast._folds import squared_errors, training_moments
 from softreg_fast.design import Design, KnownMoments, mirror
 from softreg_fast.engines import LARGEST_EARLY_GRAM
+from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.result import Path
 from softreg_fast.threads import blas_threads_for
 

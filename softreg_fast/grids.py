@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast._cd import CoordinateDescent
-from softreg_fast._columns import Columns
-from softreg_fast._gradient import largest_eigenvalue
 from softreg_fast.design import Design
+from softreg_fast.kernels._cd import CoordinateDescent
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._gradient import largest_eigenvalue
 from softreg_fast.penalty import PenaltyVectors, check_number
 
 Vector = NDArray[np.float64]

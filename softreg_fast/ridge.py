@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
-from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
-from softreg_fast._engine import NO_ROOM, Engine
-from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast._multi_task import RowDescent, RowEngine
 from softreg_fast.certificate import Certificate, Doubt
 from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.factor import cholesky, least_norm
+from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
+from softreg_fast.kernels._engine import NO_ROOM, Engine
+from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
+from softreg_fast.kernels._multi_task import RowDescent, RowEngine
 from softreg_fast.penalty import PenaltyVectors, check_number, nonnegative_vector
 from softreg_fast.record import Kept, Record
 from softreg_fast.threads import blas_threads_for

@@ -16,7 +16,7 @@ import sklearn
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
-from softreg_fast import _columns
+from softreg_fast.kernels import _columns
 
 # Below this many entries per pass, waking a second thread costs more than it saves.
 SMALLEST_PARALLEL_WORK = 400_000

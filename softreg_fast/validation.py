@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from softreg_fast._columns import check_compressed
 from softreg_fast.contents import check_contents, check_unmasked
+from softreg_fast.kernels._columns import check_compressed
 from softreg_fast.names import Names, entries_by_name, is_by_name
 
 Vector = NDArray[np.float64]

@@ -43,7 +43,7 @@ ctypedef struct matrix_t:
 
 
 cdef inline const matrix_t* matrix_of(object columns) except NULL:
-    # The struct of a softreg_fast._columns.Columns; the capsule's name serves as the type check.
+    # The struct of a softreg_fast.kernels._columns.Columns; the capsule's name serves as the type check.
     return <const matrix_t*> PyCapsule_GetPointer(columns.capsule, b"softreg_fast.matrix_t")
 
 

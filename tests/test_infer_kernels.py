@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from softreg_fast._infer import CHUNK, MOST_LANES, Network
+from softreg_fast.kernels._infer import CHUNK, MOST_LANES, Network
 from softreg_fast.nn.inference import Plan
 from softreg_fast.nn.layers import Graph, Layer, fold_scales
 from softreg_fast.nn.lowering import FORMATS, chunks, lower

@@ -14,11 +14,11 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD
 
-from softreg_fast._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
-from softreg_fast._columns import Columns, build_info, check_compressed
-from softreg_fast._engine import NO_ROOM, Engine
-from softreg_fast._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.design import Design
+from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
+from softreg_fast.kernels._columns import Columns, build_info, check_compressed
+from softreg_fast.kernels._engine import NO_ROOM, Engine
+from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
 
 KINDS = {
     "dense float64": (np.float64, None),

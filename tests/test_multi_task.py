@@ -30,9 +30,9 @@ from softreg_fast import (
     lasso_path,
     path,
 )
-from softreg_fast._columns import Columns
-from softreg_fast._multi_task import RowDescent, RowEngine, slopes_of_rows
 from softreg_fast.design import Design, MultiTaskDesign
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._multi_task import RowDescent, RowEngine, slopes_of_rows
 from softreg_fast.row_newton import NewtonSteps, Rows, hessian_solver
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}

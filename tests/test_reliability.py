@@ -49,8 +49,8 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast._columns import Columns, build_info
 from softreg_fast.design import MultiTaskDesign
+from softreg_fast.kernels._columns import Columns, build_info
 from softreg_fast.threads import SMALLEST_PARALLEL_WORK
 
 OPENMP = build_info()["openmp"]

@@ -41,10 +41,11 @@ WHERE = """
 import importlib, pkgutil, sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-import softreg_fast
+import softreg_fast, softreg_fast.kernels
 expected, openmp = Path(sys.argv[1]).resolve(), sys.argv[2]
-files = [Path(importlib.import_module(f"softreg_fast.{module.name}").__file__).resolve()
-         for module in pkgutil.iter_modules(softreg_fast.__path__) if module.name != "__main__"]
+files = [Path(importlib.import_module(f"{package.__name__}.{module.name}").__file__).resolve()
+         for package in (softreg_fast, softreg_fast.kernels)
+         for module in pkgutil.iter_modules(package.__path__) if module.name != "__main__"]
 files.append(Path(softreg_fast.__file__).resolve())
 strays = [str(file) for file in files if not file.is_relative_to(expected)]
 compiled = [file for file in files if file.name.endswith(tuple(EXTENSION_SUFFIXES))]
@@ -297,7 +298,9 @@ def check_wheel(wheel):
         if file.suffix in (".py", ".pyi") or file.name == "py.typed"
     }
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    wanted |= {f"softreg_fast/{file.stem}{suffix}" for file in (ROOT / "src").glob("_*.pyx")}
+    wanted |= {
+        f"softreg_fast/kernels/{file.stem}{suffix}" for file in (ROOT / "src").glob("_*.pyx")
+    }
     others = {name for name in held if not re.match(r"softreg_fast-[^/]*\.dist-info/", name)}
     grafted = {name for name in others if re.fullmatch(r"softreg_fast\.libs/libgomp[^/]*", name)}
     missing, surplus = sorted(wanted - others), sorted(others - grafted - wanted)

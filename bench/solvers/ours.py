@@ -5,9 +5,9 @@ import numpy as np
 import softreg_fast
 from bench.solvers import DESCENT_STEPS, STEPS, Solver, Task, descent, tolerances
 from softreg_fast import Design
-from softreg_fast._cd import CoordinateDescent
-from softreg_fast._columns import Columns
-from softreg_fast._gradient import GradientUpdates
+from softreg_fast.kernels._cd import CoordinateDescent
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._gradient import GradientUpdates
 
 
 def raw_columns(problem, n_threads):

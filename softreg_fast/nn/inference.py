@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast import _infer
+from softreg_fast.kernels import _infer
 from softreg_fast.nn.layers import Graph
 from softreg_fast.nn.lowering import CHUNK, FORMATS, Lowered, Matrix, chunks, lower
 from softreg_fast.threads import effective_n_threads

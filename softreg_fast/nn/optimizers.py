@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from softreg_fast import _prox
+from softreg_fast.kernels import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.decay import warn_of_decay
 from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN, Elementwise, Kept, Penalty

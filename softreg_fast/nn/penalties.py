@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from softreg_fast import _prox
+from softreg_fast.kernels import _prox
 from softreg_fast.nn.arrays import (
     Array,
     absolute,

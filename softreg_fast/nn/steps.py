@@ -24,7 +24,7 @@ from torch.optim import (
     RMSprop,
 )
 
-from softreg_fast import _prox
+from softreg_fast.kernels import _prox
 from softreg_fast.nn.arrays import n_threads_for
 from softreg_fast.nn.optimizers import ProxAdamW, flat
 from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN, Elementwise

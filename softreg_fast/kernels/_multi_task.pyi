@@ -4,7 +4,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast._columns import Columns
+from softreg_fast.kernels._columns import Columns
 
 _F64 = NDArray[np.float64]
 
@@ -13,8 +13,14 @@ MAX_ITER: int
 STALLED: int
 NO_ROOM: int
 
+def slopes_of_rows(columns: Columns, V: _F64, out: _F64, n_threads: int = 1) -> None: ...
+def gap_at_dual_point(
+    penalty: Sequence[_F64], u: _F64, z: _F64, point: tuple[float, float, float]
+) -> float: ...
+def distances(penalty: Sequence[_F64], u: _F64, z: _F64) -> _F64: ...
+
 @final
-class Engine:
+class RowEngine:
     coef: _F64
     gap: float
     n_epochs: int
@@ -41,5 +47,26 @@ class Engine:
     def keep(self, status: int) -> None: ...
     def kept(self) -> tuple[NDArray[np.intp], _F64, _F64]: ...
     def count_nonzero(self) -> int: ...
-    def solve_along(self, alphas: _F64, l1_ratio: float, tol: float, max_iter: int) -> None: ...
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...
+
+@final
+class RowDescent:
+    coef: _F64
+    residual: _F64
+    gradient: _F64
+    gap: float
+    n_epochs: int
+    def __init__(
+        self,
+        columns: Columns,
+        target: _F64,
+        target_sumsq: float,
+        curvature: _F64,
+        penalty: Sequence[_F64],
+        n_threads: int = 1,
+    ) -> None: ...
+    @property
+    def residual_sumsq(self) -> float: ...
+    def refresh(self) -> None: ...
+    def certify(self, l1_strength: float, l2_strength: float) -> float: ...
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...

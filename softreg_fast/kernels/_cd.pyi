@@ -4,7 +4,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast._columns import Columns
+from softreg_fast.kernels._columns import Columns
 
 _F64 = NDArray[np.float64]
 
