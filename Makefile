@@ -85,7 +85,7 @@ nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
-		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
+		tests/bench/test_bench_nn.py tests/test_examples.py $(ARGS)
 
 # Keras on its other backends, each in its own environment under build that also sees the packages
 # of .venv.  TensorFlow is too large, and too strict about versions, for .venv itself.

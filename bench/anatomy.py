@@ -22,7 +22,8 @@ from bench.peers.families import FAMILIES, autoregressive, factors, grid, with_t
 from bench.peers.problem import Problem
 from bench.problems import text
 from bench.timing import REST_SECONDS
-from softreg_fast import Design, Penalty, engines, path
+from softreg_fast import Design, Penalty, path
+from softreg_fast.solvers import engines
 
 INTRODUCTION = """\
 ## Our paths from inside

@@ -12,29 +12,29 @@ from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 from typing import Any as _Any
 
-from softreg_fast.cv import CVPath, cv_path
-from softreg_fast.design import Design
-from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
-from softreg_fast.drop_in import patch_sklearn, unpatch_sklearn
-from softreg_fast.feature_selection import StabilitySelector
-from softreg_fast.grids import EndOfGridWarning
-from softreg_fast.hints import NAMES as _NAMES
-from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
-from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
-from softreg_fast.multi_task import (
+from softreg_fast.data.design import Design
+from softreg_fast.display.plots import CVPathDisplay, PathDisplay, StabilityDisplay
+from softreg_fast.estimators.drop_in import patch_sklearn, unpatch_sklearn
+from softreg_fast.estimators.linear_model import ElasticNet, Lasso, Ridge
+from softreg_fast.estimators.linear_model_cv import ElasticNetCV, LassoCV
+from softreg_fast.estimators.multi_task import (
     MultiTaskElasticNet,
     MultiTaskElasticNetCV,
     MultiTaskLasso,
     MultiTaskLassoCV,
 )
-from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
-from softreg_fast.penalty import Penalty
-from softreg_fast.relaxed import RelaxedPath, relaxed_path
-from softreg_fast.result import Path, Solution, Status
-from softreg_fast.ridge import gradient_descent
-from softreg_fast.ridge_cv import RidgeCV
-from softreg_fast.stability import StabilityPath, stability_path
-from softreg_fast.threads import effective_n_threads, show_config
+from softreg_fast.estimators.ridge_cv import RidgeCV
+from softreg_fast.estimators.stability_selector import StabilitySelector
+from softreg_fast.model_selection.cv import CVPath, cv_path
+from softreg_fast.model_selection.stability import StabilityPath, stability_path
+from softreg_fast.options.hints import NAMES as _NAMES
+from softreg_fast.paths.grids import EndOfGridWarning
+from softreg_fast.paths.path import PathStep, enet_path, lasso_path, path, solve
+from softreg_fast.paths.relaxed import RelaxedPath, relaxed_path
+from softreg_fast.paths.result import Path, Solution, Status
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.ridge import gradient_descent
+from softreg_fast.system.threads import effective_n_threads, show_config
 
 __version__ = _version("softreg_fast")
 

@@ -13,13 +13,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from softreg_fast import __version__, show_config
-from softreg_fast.commands import PROGRAM, FitRequest, Folds, fit, predict
-from softreg_fast.cv import RULES
-from softreg_fast.files import InputError, reason
-from softreg_fast.hints import OTHER_OPTIONS
-from softreg_fast.spelling import as_names, composed, nearest, printable
-from softreg_fast.tables import TABLE_FORMATS, Roles
-from softreg_fast.tables.cells import as_number
+from softreg_fast.cli.commands import PROGRAM, FitRequest, Folds, fit, predict
+from softreg_fast.cli.files import InputError, reason
+from softreg_fast.cli.tables import TABLE_FORMATS, Roles
+from softreg_fast.cli.tables.cells import as_number
+from softreg_fast.model_selection.cv import RULES
+from softreg_fast.options.hints import OTHER_OPTIONS
+from softreg_fast.options.spelling import as_names, composed, nearest, printable
 
 EXAMPLES = """\
 examples:
@@ -404,7 +404,7 @@ def _selection(text: str) -> tuple[str, float]:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from softreg_fast.demo import run
+    from softreg_fast.cli.demo import run
 
     run(arguments.report)
 

@@ -417,7 +417,7 @@ cdef class Columns:
     cdef int _gram_by_blas(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
                            double[::1, :] out, int n_threads) except -1:
         # Tiles of columns, each computed by one thread from panels of samples.
-        from softreg_fast.threads import blas_threads_for
+        from softreg_fast.system.threads import blas_threads_for
 
         cdef Py_ssize_t n_rows = rows.shape[0], count = columns.shape[0], tile, start, stop = 0
         cdef Py_ssize_t n_tiles = (count + TILE - 1) // TILE, portion

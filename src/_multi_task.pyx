@@ -27,8 +27,8 @@ from vector cimport axpy
 
 import numpy as np
 
-from softreg_fast.factor import solver_of
-from softreg_fast.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
+from softreg_fast.solvers.factor import solver_of
+from softreg_fast.solvers.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 

@@ -26,8 +26,8 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from softreg_fast import Design, Lasso, path, solve
-from softreg_fast.files import InputError, read_model
-from softreg_fast.tables import Roles, read_penalty_weights, read_table
+from softreg_fast.cli.files import InputError, read_model
+from softreg_fast.cli.tables import Roles, read_penalty_weights, read_table
 
 REFUSALS = (ValueError, TypeError)
 

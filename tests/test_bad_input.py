@@ -38,7 +38,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.design import MultiTaskDesign
+from softreg_fast.data.design import MultiTaskDesign
 
 INF, NAN = np.inf, np.nan
 N, P = 12, 4

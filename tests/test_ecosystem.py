@@ -44,7 +44,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 import softreg_fast
-from softreg_fast.drop_in import OURS
+from softreg_fast.estimators.drop_in import OURS
 
 ESTIMATORS = {
     name: value

@@ -23,7 +23,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.threads import blas_threads_for
+from softreg_fast.system.threads import blas_threads_for
 
 ROUNDS = 6
 N_THREADS = 8
@@ -68,7 +68,7 @@ CALLS = {
 
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
 def test_every_entry_point_at_once(layout, monkeypatch):
-    monkeypatch.setattr("softreg_fast.workers.SMALLEST_PATH", 1)
+    monkeypatch.setattr("softreg_fast.model_selection.workers.SMALLEST_PATH", 1)
     X, y = make(600, 60) if layout == "dense" else make_sparse(600, 60, 100)
     before = X.copy()
     alone = [numbers_of(call(X, y)) for call in CALLS.values()]

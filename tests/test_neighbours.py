@@ -139,7 +139,7 @@ def test_quota_of_a_cgroup_is_obeyed(monkeypatch, quota, cores):
     # joblib reads /sys/fs/cgroup/cpu.max; here it is given another text
     from joblib.externals.loky.backend import context
 
-    from softreg_fast import threads
+    from softreg_fast.system import threads
 
     real_open, real_exists = open, os.path.exists
 

@@ -49,9 +49,9 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.design import MultiTaskDesign
+from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.kernels._columns import Columns, build_info
-from softreg_fast.threads import SMALLEST_PARALLEL_WORK
+from softreg_fast.system.threads import SMALLEST_PARALLEL_WORK
 
 OPENMP = build_info()["openmp"]
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

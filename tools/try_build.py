@@ -77,8 +77,8 @@ class Variant:
 
 
 KERNEL_TESTS = (
-    "tests/test_kernels.py",
-    "tests/test_infer_kernels.py",
+    "tests/kernels/test_kernels.py",
+    "tests/kernels/test_infer_kernels.py",
     "tests/test_nn_penalties.py",
 )
 
@@ -123,9 +123,9 @@ INSTALLED_TESTS = tuple(
 # Tests that do not depend on the versions of dependencies: kernels and benchmarks.  The latency of
 # Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
-    "--ignore=tests/test_bench.py",
-    "--ignore=tests/test_infer_kernels.py",
-    "--ignore=tests/test_kernels.py",
+    "--ignore=tests/bench/test_bench.py",
+    "--ignore=tests/kernels/test_infer_kernels.py",
+    "--ignore=tests/kernels/test_kernels.py",
     "--deselect=tests/test_reliability.py::test_ctrl_c_at_any_moment",
     "--deselect=tests/test_reliability.py::test_ctrl_c_ends_a_fit",
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.threads import effective_n_threads
+from softreg_fast.system.threads import effective_n_threads
 
 # An array or a tensor.
 Array = Any

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from softreg_fast.display import axes
+from softreg_fast.display.plots import axes
 from softreg_fast.nn.paths import NetworkPath
 from softreg_fast.nn.reports import NetworkReport
 

@@ -22,13 +22,13 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from softreg_fast.data.validation import as_weights, check_sparse
 from softreg_fast.nn import mlp_layers
 from softreg_fast.nn.checks import check_integer, check_real
 from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
 from softreg_fast.nn.mlp_layers import Layer
 from softreg_fast.nn.mlp_samples import Samples, centre_and_inverse
 from softreg_fast.nn.penalties import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative, Penalty
-from softreg_fast.validation import as_weights, check_sparse
 
 Values = NDArray[Any]
 

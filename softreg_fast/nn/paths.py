@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from softreg_fast.model_selection.progress import progress_bar
 from softreg_fast.nn.checkpoints import (
     Checkpoints,
     random_states,
@@ -24,7 +25,6 @@ from softreg_fast.nn.checkpoints import (
 )
 from softreg_fast.nn.rules import parameters_of
 from softreg_fast.nn.support import deaths_expected
-from softreg_fast.watch import progress_bar
 
 Vector = NDArray[np.float64]
 

@@ -1,0 +1,149 @@
+"""StabilitySelector: a scikit-learn estimator for stability_path."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from softreg_fast.data.names import PerFeature
+from softreg_fast.data.validation import as_targets
+from softreg_fast.model_selection.stability import StabilityPath, stability_path
+from softreg_fast.options.hints import with_hints
+
+
+class StabilitySelector(SelectorMixin, BaseEstimator):
+    """Select the features that enter the path in most subsamples.
+
+    Sample weights, which scikit-learn treats as repetitions of samples, have no such meaning where
+    samples are drawn: `stability_path` accepts them as weights in the fits, this class does not.
+
+    Parameters
+    ----------
+    threshold : float in (0.5, 1], default=0.75
+        Share of the subsamples in which a feature must enter.
+    max_selected : int or None
+        Number of features that enter in each subsample. None: the largest number that keeps the
+        bound on the expected number of false features at 1.
+    n_subsamples : int, default=100
+    fraction : float in (0, 1], default=0.5
+    complementary : bool, default=True
+    alphas : int or array-like, default=100
+        Number of alphas, evenly spaced in the logarithm, or their values.
+    eps : float, default=1e-2
+        Ratio of the smallest alpha to the largest.
+    random_state : int, RandomState or None
+        Generator or seed of the subsamples.
+    l1_ratio, l1_weights, l2_weights, positive, bounds, fit_intercept, standardize, tol, n_threads
+        As in `stability_path`, which also documents the parameters above in detail.
+    verbose : bool or int, default=0
+        Show a bar over subsamples (needs tqdm), on a terminal or in a notebook.
+
+    Attributes
+    ----------
+    frequencies_ : ndarray (n_features,)
+        Share of the subsamples in which each feature entered.
+    expected_false_ : float
+        Bound on the expected number of false features among those selected; NaN where there is
+        none, for fractions above 1/2.
+    stability_path_ : StabilityPath
+        Full result: frequencies at every alpha, the names selected at other thresholds.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X had names
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import StabilitySelector
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> selector = StabilitySelector(random_state=0).fit(X, y)
+    >>> selector.get_feature_names_out().tolist()
+    ['bmi', 's5']
+    """
+
+    @with_hints
+    def __init__(
+        self,
+        *,
+        threshold: float = 0.75,
+        max_selected: int | None = None,
+        n_subsamples: int = 100,
+        fraction: float = 0.5,
+        complementary: bool = True,
+        alphas: Any = 100,
+        eps: float = 1e-2,
+        l1_ratio: float = 1.0,
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
+        positive: bool = False,
+        bounds: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        tol: float = 1e-6,
+        random_state: Any = None,
+        verbose: bool | int = 0,
+        n_threads: int | None = None,
+    ) -> None:
+        self.threshold = threshold
+        self.max_selected = max_selected
+        self.n_subsamples = n_subsamples
+        self.fraction = fraction
+        self.complementary = complementary
+        self.alphas = alphas
+        self.eps = eps
+        self.l1_ratio = l1_ratio
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.positive = positive
+        self.bounds = bounds
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.tol = tol
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
+        """Compute how often each feature enters.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,)
+
+        Returns
+        -------
+        self
+        """
+        if y is None:
+            raise ValueError(
+                "StabilitySelector requires y to be passed, but the target y is None; give one "
+                "target value for each row of X."
+            )
+        options = self.get_params()
+        found = stability_path(
+            X,
+            column_or_1d(as_targets(y), warn=True),
+            progress=bool(options.pop("verbose")),
+            **options,
+        )
+        validate_data(self, X, skip_check_array=True)
+        self.stability_path_: StabilityPath = found
+        self.frequencies_ = found.max_frequencies
+        self.expected_false_ = found.expected_false() if found.fraction <= 0.5 else np.nan
+        return self
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
+        check_is_fitted(self)
+        return np.asarray(self.frequencies_ >= self.stability_path_.threshold)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,1 @@
+"""Penalties: one family for regression and for networks."""

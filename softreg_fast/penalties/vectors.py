@@ -1,0 +1,281 @@
+"""Penalty: conversion of the user's arguments to the vectors l1, l2, lower, upper."""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.data.contents import check_unmasked
+from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_name, name_of
+
+Vector = NDArray[np.float64]
+
+
+class PenaltyVectors(NamedTuple):
+    """sum_j l1_j |w_j| + l2_j / 2 w_j^2 with lower_j <= w_j <= upper_j; each (n_features,).
+
+    A vector with the same value for all features may be one number in memory (`uniform`).
+    """
+
+    l1: Vector
+    l2: Vector
+    lower: Vector
+    upper: Vector
+
+    @property
+    def is_ridge(self) -> bool:
+        """Return whether there is neither an L1 part nor a bound other than exclusion."""
+        if self.l1.any():
+            return False
+        free = np.isneginf(self.lower) & np.isposinf(self.upper)
+        excluded = (self.lower == 0.0) & (self.upper == 0.0)
+        return bool(np.all(free | excluded))
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """alpha * (l1_ratio * sum_j a_j |w_j| + (1 - l1_ratio) / 2 * sum_j o_j w_j^2), and bounds.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength, >= 0 and finite; the default and the meaning are scikit-learn's.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the Lasso, 0 ridge.
+    l1_weights, l2_weights : float, array-like (n_features,), dict, Series or None
+        The a_j and o_j, each >= 0. None: all 1. 0: not penalised. inf: excluded, w_j = 0. A dict or
+        a pandas Series is matched by feature name (by feature number if X has no names); features
+        not named in it have 1.
+    positive : bool, default=False
+        Constrain every w_j to be >= 0.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None
+        Each a number, an array (n_features,), a dict or Series by name, or None for no bound. A
+        single dict gives pairs, {name: (lower, upper)}; other features are unbounded.
+    l1, l2 : float, array-like (n_features,), dict, Series or None
+        The vectors l1_j and l2_j themselves, instead of alpha, l1_ratio and the weights; an omitted
+        vector, and features not named, are 0. inf excludes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        From the constructor for numbers out of range; from `vectors` for arrays that do not fit.
+    """
+
+    alpha: float = 1.0
+    l1_ratio: float = 1.0
+    l1_weights: PerFeature | None = None
+    l2_weights: PerFeature | None = None
+    positive: bool = False
+    bounds: Any = None
+    l1: PerFeature | None = None
+    l2: PerFeature | None = None
+
+    def __post_init__(self) -> None:
+        check_number("alpha", self.alpha, low=0.0)
+        check_number("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+        check_flag("positive", self.positive)
+        if self.l1 is not None or self.l2 is not None:
+            spoken = {"alpha": 1.0, "l1_ratio": 1.0, "l1_weights": None, "l2_weights": None}
+            clash = [
+                name
+                for name, default in spoken.items()
+                if getattr(self, name) is not default
+                and (default is None or getattr(self, name) != default)
+            ]
+            if clash:
+                raise ValueError(
+                    f"l1 and l2 give the penalty outright, but {' and '.join(clash)} was given "
+                    "too; use either the vectors or alpha with l1_ratio and weights."
+                )
+
+    @property
+    def strengths(self) -> tuple[float, float]:
+        """Factors by which l1 and l2 of `vectors` are to be multiplied."""
+        if self.l1 is not None or self.l2 is not None:
+            return 1.0, 1.0
+        return self.alpha * self.l1_ratio, self.alpha * (1.0 - self.l1_ratio)
+
+    def vectors(self, n_features: int, names: Names | None = None) -> PenaltyVectors:
+        """Return the penalty at unit strengths; excluded features have the box [0, 0].
+
+        Without an L2 part l2 is 0, whatever its weights: for columns of 1e-160 they would leave the
+        range of float64 in the engine's units, although they are multiplied by 0.
+
+        `names` are the feature names, used to match arguments given by name.
+        """
+        if self.l1 is not None or self.l2 is not None:
+            l1 = nonnegative_vector("l1", self.l1, n_features, 0.0, names)
+            l2 = nonnegative_vector("l2", self.l2, n_features, 0.0, names)
+        else:
+            l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, 1.0, names)
+            l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
+        vectors = _excluding(PenaltyVectors(l1, l2, *self._box(n_features, names)), names)
+        if self.strengths[1] == 0.0:
+            return vectors._replace(l2=uniform(0.0, n_features))
+        return vectors
+
+    def _box(self, n_features: int, names: Names | None) -> tuple[Vector, Vector]:
+        if self.bounds is None:
+            low = uniform(0.0 if self.positive else -np.inf, n_features)
+            return low, uniform(np.inf, n_features)
+        lower, upper = _as_pair(self.bounds)
+        low = bound_vector("lower", lower, n_features, -np.inf, names)
+        high = bound_vector("upper", upper, n_features, np.inf, names)
+        if self.positive:
+            low = np.maximum(low, 0.0)
+        empty = (low > high) | np.isposinf(low) | np.isneginf(high)
+        if empty.any():
+            j = int(np.flatnonzero(empty)[0])
+            also = " (positive=True asks for w >= 0)" if self.positive else ""
+            raise ValueError(
+                f"The bounds of feature {name_of(j, names)} are [{low[j]:g}, {high[j]:g}]{also}, "
+                "which holds no number; give lower <= upper."
+            )
+        return low, high
+
+
+def _excluding(vectors: PenaltyVectors, names: Names | None) -> PenaltyVectors:
+    # convert infinite weights to the bounds [0, 0]
+    l1, l2, lower, upper = vectors
+    if np.isfinite(l1.max()) and np.isfinite(l2.max()):
+        return vectors
+    excluded = np.isinf(l1) | np.isinf(l2)
+    misfit = excluded & ((lower > 0.0) | (upper < 0.0))
+    if misfit.any():
+        j = int(np.flatnonzero(misfit)[0])
+        raise ValueError(
+            f"Feature {name_of(j, names)} is excluded by an infinite weight, but its bounds "
+            f"[{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
+        )
+    return PenaltyVectors(*(np.where(excluded, 0.0, a) for a in vectors))
+
+
+@functools.lru_cache(maxsize=64)  # called five times by a fit of a tenth of a millisecond
+def uniform(value: float, n_features: int) -> Vector:
+    """Return a read-only constant vector that uses no memory (stride 0)."""
+    return np.ndarray(n_features, np.float64, np.float64(value).tobytes(), strides=(0,))
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return a bool; raise TypeError for any other type."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def check_number(
+    name: str,
+    value: Any,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_open: bool = False,
+) -> float:
+    """Return a finite real number in [low, high] (or (low, high]); raise an error otherwise."""
+    # fast path for the usual case: isinstance(value, numbers.Real) takes a noticeable part of the
+    # time of a small fit
+    if type(value) is float and math.isfinite(value) and low < value <= high:
+        return value
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__}).")
+    number = float(value)
+    below = number <= low if low_open else number < low
+    if not np.isfinite(number) or below or number > high:
+        where = f" {'>' if low_open else '>='} {low:g}" if np.isfinite(low) else ""
+        if np.isfinite(high):
+            where = f" in {'(' if low_open else '['}{low:g}, {high:g}]"
+        raise ValueError(f"{name} must be a finite number{where}, got {value!r}.")
+    return number
+
+
+def nonnegative_vector(
+    what: str, value: Any, n_features: int, default: float, names: Names | None = None
+) -> Vector:
+    """Return numbers >= 0, inf allowed, from a number, an array, a dict, a Series or None."""
+    if value is None:
+        return uniform(default, n_features)
+    vector = _per_feature(what, value, n_features, default, names)
+    if np.isnan(vector).any() or (vector < 0.0).any():
+        j = int(np.flatnonzero(np.isnan(vector) | (vector < 0.0))[0])
+        raise ValueError(
+            f"{what}[{name_of(j, names)}] is {vector[j]}; every entry must be >= 0 "
+            "(0: not penalised, inf: excluded)."
+        )
+    return vector
+
+
+def bound_vector(
+    what: str, value: Any, n_features: int, default: float, names: Names | None = None
+) -> Vector:
+    """Return a vector of bounds, infinite ones allowed."""
+    given = default if value is None else value
+    vector = _per_feature(f"{what} bounds", given, n_features, default, names)
+    if np.isnan(vector).any():
+        j = int(np.flatnonzero(np.isnan(vector))[0])
+        raise ValueError(
+            f"The {what} bound of feature {name_of(j, names)} is NaN; use a number or an infinity."
+        )
+    return vector
+
+
+def _per_feature(
+    what: str, value: Any, n_features: int, default: float, names: Names | None
+) -> Vector:
+    if is_by_name(value, names):
+        entries = entries_by_name(what, value, n_features, names)
+        vector = np.full(n_features, default)
+        for j, entry in entries.items():
+            vector[j] = _entry(what, name_of(j, names), entry)
+        return vector
+    check_unmasked(what, value)
+    given = np.asarray(value)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{what} must hold real numbers, got dtype {given.dtype}.")
+    if given.shape not in ((), (1,), (n_features,)):
+        raise ValueError(
+            f"{what} has shape {given.shape}; expected one number, or one for each of the "
+            f"{n_features} features, shape ({n_features},), or a dict by their names."
+        )
+    return np.array(np.broadcast_to(given, (n_features,)), dtype=np.float64)
+
+
+def _entry(what: str, name: str, entry: Any) -> float:
+    if isinstance(entry, bool | np.bool_) or not isinstance(entry, numbers.Real):
+        raise TypeError(f"{what}[{name}] must be a real number, got {entry!r}.")
+    return float(entry)
+
+
+def _as_pair(bounds: Any) -> tuple[Any, Any]:
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
+        return bounds.lb, bounds.ub
+    if isinstance(bounds, Mapping):
+        pairs = {name: _two(f"bounds[{name!r}]", pair) for name, pair in bounds.items()}
+        return (
+            {name: -np.inf if low is None else low for name, (low, _) in pairs.items()},
+            {name: np.inf if high is None else high for name, (_, high) in pairs.items()},
+        )
+    return _two("bounds", bounds)
+
+
+def _two(what: str, pair: Any) -> tuple[Any, Any]:
+    if hasattr(pair, "columns"):
+        raise TypeError(
+            f"{what} must be a pair (lower, upper), not a frame; give two of its columns, such as "
+            "(frame['lower'], frame['upper'])."
+        )
+    try:
+        if isinstance(pair, str | bytes | Set):  # unordered, or not numbers
+            raise TypeError
+        lower, upper = pair
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{what} must be a pair (lower, upper), got {pair!r}; each a number or None for no "
+            "bound, and for all features at once an array with one entry per feature."
+        ) from None
+    return lower, upper
