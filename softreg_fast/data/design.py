@@ -25,14 +25,13 @@ from softreg_fast.data.validation import (
 from softreg_fast.kernels._columns import Columns, engine_penalty, user_coefficients
 from softreg_fast.kernels._multi_task import slopes_of_rows
 from softreg_fast.options.hints import with_hints
-from softreg_fast.penalties.vectors import check_flag
+from softreg_fast.options.scalars import check_flag
+from softreg_fast.options.types import Vector
 from softreg_fast.system.threads import (
     LARGEST_FOR_ONE_BLAS_THREAD,
     blas_threads_for,
     effective_n_threads,
 )
-
-Vector = NDArray[np.float64]
 
 # Entries of one dense panel for a Gram matrix: a few MiB, with BLAS at full speed.
 PANEL_ENTRIES = 1 << 20

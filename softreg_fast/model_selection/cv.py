@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
@@ -21,14 +21,14 @@ from softreg_fast.model_selection.progress import Watcher, watching
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.model_selection.search import Search
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
 from softreg_fast.paths.path import as_design, check_options, level_of_caller
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import PenaltyVectors, check_number
+from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.engines import GRAM_MEMORY
-
-Vector = NDArray[np.float64]
 
 __all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path"]
 
@@ -216,10 +216,8 @@ class Choice:
                 raise ValueError("noise_variance is for a criterion; give one, or leave it out.")
         else:
             self._check_criterion()
-        if (given := self.patience) is not None:
-            whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
-            if not whole or given < 1:
-                raise ValueError(f"patience must be an integer >= 1 or None, got {given!r}.")
+        if self.patience is not None:
+            check_count("patience", self.patience, or_none=True)
 
     def _check_criterion(self) -> None:
         if self.criterion not in CRITERIA:

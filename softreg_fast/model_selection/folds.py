@@ -13,12 +13,11 @@ from sklearn.model_selection import KFold, check_cv
 
 from softreg_fast.data.design import Design, KnownMoments, mirror
 from softreg_fast.kernels._folds import squared_errors, training_moments
+from softreg_fast.options.scalars import is_integer
+from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.engines import LARGEST_EARLY_GRAM
 from softreg_fast.system.threads import blas_threads_for
-
-Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Number of entries of X, or of predictions, processed at a time.
 BLOCK_ENTRIES = 1 << 17
@@ -78,7 +77,7 @@ def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any
     TypeError, ValueError
         If the seed is invalid; as in `pairs_of`.
     """
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
+    if seed is not None and not is_integer(seed):
         raise TypeError(f"seed must be an integer or None, got {seed!r}.")
     if seed is not None and not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")

@@ -34,7 +34,7 @@ from softreg_fast.nn.support import (
     settled,
     summary_of,
 )
-from softreg_fast.penalties.vectors import check_number
+from softreg_fast.options.scalars import check_number
 
 # Key of the schedule's state in the first parameter group.
 KEY = "softreg_fast"

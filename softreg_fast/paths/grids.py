@@ -12,9 +12,9 @@ from softreg_fast.data.design import Design
 from softreg_fast.kernels._cd import CoordinateDescent
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._gradient import largest_eigenvalue
-from softreg_fast.penalties.vectors import PenaltyVectors, check_number
-
-Vector = NDArray[np.float64]
+from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.penalties.vectors import PenaltyVectors
 
 AUTO = "auto"
 
@@ -61,8 +61,7 @@ def check_one_grid(alphas: Any, n_alphas: Any, eps: Any, usual_eps: Any) -> None
 def check_grid(n_alphas: Any, eps: Any) -> None:
     """Raise ValueError or TypeError for an invalid n_alphas or eps."""
     check_number("eps", eps, low=0.0, high=1.0, low_open=True)
-    if isinstance(n_alphas, bool) or not isinstance(n_alphas, numbers.Integral) or n_alphas < 1:
-        raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
+    check_count("n_alphas", n_alphas)
 
 
 def alpha_grid(

@@ -20,15 +20,15 @@ from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._columns import look_at_signals
 from softreg_fast.options.hints import hint, with_hints
+from softreg_fast.options.scalars import check_count, check_number, is_real
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
 from softreg_fast.paths.result import MultiTaskPath, Path, Solution, Status, is_alarm
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors, check_number
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.solvers.record import Kept
 from softreg_fast.system.threads import effective_n_threads
-
-Vector = NDArray[np.float64]
 
 
 class PathStep(NamedTuple):
@@ -625,8 +625,7 @@ def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -
     """Raise an error for an invalid tolerance or limit."""
     check_number("tol", tol, low=0.0)
     check_number("gram_memory", gram_memory, low=0.0)
-    if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral) or max_iter < 1:
-        raise ValueError(f"max_iter must be an integer >= 1, got {max_iter!r}.")
+    check_count("max_iter", max_iter)
     if max_iter > sys.maxsize:
         raise ValueError(f"max_iter must be an integer <= {sys.maxsize}, got {max_iter!r}.")
 
@@ -642,7 +641,7 @@ def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
     given = np.asarray(alphas)
     if given.dtype.kind not in "fiu":
         for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
-            if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real):
+            if not is_real(alpha):
                 kind = type(alpha).__name__
                 raise TypeError(f"alphas[{k}] must be an instance of float, not {kind}.")
         raise TypeError(f"alphas must be real numbers, got dtype {given.dtype}.")
