@@ -29,9 +29,11 @@ from softreg_fast.model_selection.cv import CVPath, cv_path
 from softreg_fast.model_selection.stability import StabilityPath, stability_path
 from softreg_fast.options.hints import NAMES as _NAMES
 from softreg_fast.paths.grids import EndOfGridWarning
-from softreg_fast.paths.path import PathStep, enet_path, lasso_path, path, solve
+from softreg_fast.paths.path import PathStep, path
 from softreg_fast.paths.relaxed import RelaxedPath, relaxed_path
 from softreg_fast.paths.result import Path, Solution, Status
+from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
+from softreg_fast.paths.solve import solve
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.ridge import gradient_descent
 from softreg_fast.system.threads import effective_n_threads, show_config

@@ -19,8 +19,9 @@ from sklearn.preprocessing import PolynomialFeatures
 from softreg_fast.cli.files import InputError, check_writable, reason, save
 from softreg_fast.cli.summary import aligned, certificate_lines, coefficient_lines, well_explained
 from softreg_fast.model_selection.cv import cv_path
-from softreg_fast.paths.path import path, solve
+from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
+from softreg_fast.paths.solve import solve
 from softreg_fast.report.page import Report, page
 from softreg_fast.report.pictures import check_pictures
 

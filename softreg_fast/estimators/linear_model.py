@@ -19,17 +19,14 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.names import Names, PerFeature, feature_names_of, in_order
 from softreg_fast.data.validation import as_targets, check_sparse
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import (
-    check_options,
-    enet_path,
-    lasso_path,
-    rounded,
-    solve_design,
-    warn_not_converged,
-)
+from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution, is_alarm
+from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
+from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.user_units import rounded
 from softreg_fast.penalties.vectors import Penalty, nonnegative_vector
 from softreg_fast.solvers.engines import ridge_solver
+from softreg_fast.solvers.problem import check_options
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):

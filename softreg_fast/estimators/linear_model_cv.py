@@ -20,7 +20,7 @@ from softreg_fast.model_selection.cv import Choice, CVPath, choose
 from softreg_fast.model_selection.folds import pairs_of
 from softreg_fast.model_selection.progress import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import enet_path, lasso_path
+from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 from softreg_fast.solvers.engines import GRAM_MEMORY
 
 

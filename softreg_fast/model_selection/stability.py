@@ -14,24 +14,20 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from softreg_fast.data.design import Design
+from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.model_selection.progress import progress_bar
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, check_flag, check_number
 from softreg_fast.options.types import Index, Vector
-from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, check_one_grid
-from softreg_fast.paths.path import (
-    PathRun,
-    as_alphas,
-    as_design,
-    check_options,
-    warn_not_converged,
-)
+from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
+from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.result import Path, is_alarm
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.engines import GRAM_MEMORY
+from softreg_fast.solvers.problem import check_options
 
 # For subsamples of half the samples, alphas below this share of the largest are not useful.
 EPS = 1e-2
