@@ -78,7 +78,7 @@ class Variant:
 KERNEL_TESTS = (
     "tests/test_kernels.py",
     "tests/test_infer_kernels.py",
-    "tests/test_nn_penalties.py",
+    "tests/penalties/test_penalties.py",
 )
 
 # Tests whose results depend on compiled code; the others see the same numbers.
