@@ -23,7 +23,8 @@ from bench.peers.problem import Problem
 from bench.problems import text
 from bench.timing import REST_SECONDS
 from softreg_fast import Design, Penalty, path
-from softreg_fast.solvers import engines
+from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.problem import Problem as Fit
 
 INTRODUCTION = """\
 ## Our paths from inside
@@ -45,8 +46,7 @@ Repeat it with
 def reads_of(problem):
     """Return (how often X is read, strategy, nonzeros at the last alpha) for the path."""
     design = Design(problem.X, problem.y)
-    scaled = engines.PenaltyVectors(*design.to_engine(*Penalty().vectors(problem.X.shape[1])))
-    engine = engines.make_engine(design, scaled, "auto", "auto", None, len(problem.alphas))
+    engine = make_engine(Fit(design, Penalty()), None, len(problem.alphas))
     for alpha in problem.alphas:
         engine.solve(alpha, 0.0, 1e-6, 100_000)
     return engine.n_reads, engine.strategy, np.count_nonzero(engine.coef)

@@ -31,11 +31,12 @@ from softreg_fast.options.hints import NAMES as _NAMES
 from softreg_fast.paths.grids import EndOfGridWarning
 from softreg_fast.paths.path import PathStep, path
 from softreg_fast.paths.relaxed import RelaxedPath, relaxed_path
-from softreg_fast.paths.result import Path, Solution, Status
+from softreg_fast.paths.result import Path, Solution
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 from softreg_fast.paths.solve import solve
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.ridge import gradient_descent
+from softreg_fast.solvers.gradient import gradient_descent
+from softreg_fast.solvers.protocol import Status
 from softreg_fast.system.threads import effective_n_threads, show_config
 
 __version__ = _version("softreg_fast")

@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.options.spelling import composed, printable
-from softreg_fast.paths.result import Path, Status
+from softreg_fast.paths.result import Path
+from softreg_fast.solvers.protocol import Status
 from softreg_fast.system.writing import check_place, is_device, write_whole
 
 MODEL_FORMAT = "softreg_fast model"

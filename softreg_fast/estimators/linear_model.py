@@ -20,13 +20,14 @@ from softreg_fast.data.names import Names, PerFeature, feature_names_of, in_orde
 from softreg_fast.data.validation import as_targets, check_sparse
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
-from softreg_fast.paths.result import Solution, is_alarm
+from softreg_fast.paths.result import Solution
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.paths.user_units import rounded
 from softreg_fast.penalties.vectors import Penalty, nonnegative_vector
-from softreg_fast.solvers.engines import ridge_solver
-from softreg_fast.solvers.problem import check_options
+from softreg_fast.solvers.choice import ridge_solver
+from softreg_fast.solvers.problem import Options
+from softreg_fast.solvers.protocol import is_alarm
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -557,7 +558,7 @@ class Ridge(_LinearRegressor):
             )
         if solver == "auto" and pure_l2:
             solver = ridge_solver(design)
-        check_options(self.tol, self._most_iterations)
+        Options(tol=self.tol, max_iter=self._most_iterations).check()
         return solve_design(
             design,
             penalty,

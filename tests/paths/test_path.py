@@ -14,7 +14,7 @@ from sklearn.linear_model import enet_path as sklearn_enet_path
 from sklearn.linear_model import lasso_path as sklearn_lasso_path
 
 from softreg_fast import Design, Status, enet_path, lasso_path, path, solve
-from softreg_fast.solvers import engines
+from softreg_fast.solvers import limits
 from softreg_fast.system import threads as thread_rules
 
 fit_intercepts = pytest.mark.parametrize("fit_intercept", [True, False], ids=["b", "no b"])
@@ -541,7 +541,7 @@ def test_scikit_learn_arguments_that_change_nothing(rng, capsys):
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
 def test_the_gram_matrix_is_built_when_many_features_have_entered(rng, monkeypatch, l1_ratio):
-    monkeypatch.setattr(engines, "LARGEST_EARLY_GRAM", 0)
+    monkeypatch.setattr(limits, "LARGEST_EARLY_GRAM", 0)
     X, y = problems.make_data(rng, 120, 40)
     dense = X @ rng.standard_normal(40) + 0.1 * y
     options = {"l1_ratio": l1_ratio, "eps": 1e-4, "n_alphas": 25, "tol": 1e-10}
