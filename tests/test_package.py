@@ -1,11 +1,12 @@
 """The package as a whole: its public names, its description, and the examples in README.md."""
 
+import ast
 import contextlib
 import io
 import re
 import subprocess
 import sys
-from importlib.metadata import metadata
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,35 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def test_dir_lists_what_is_public():
-    assert set(dir(sf)) == {*sf.__all__, "__version__", "nn"}
+    assert set(dir(sf)) == {*sf.__all__, "__version__", "nn", "penalties"}
+
+
+def test_public_names_are_found_when_asked_for():
+    names = {}
+    exec("from softreg_fast import *", names)
+    assert names.keys() - {"__builtins__"} == {*sf.__all__}
+    assert [name for name in sf.__all__ if getattr(sf, name) is not names[name]] == []
+    assert sf.__version__ == version("softreg_fast")
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(Path(sf.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        name.asname: f"{line.module}.{name.name}"
+        for line in block.body
+        if isinstance(line, ast.ImportFrom)
+        for name in line.names
+    }
+    found = {name: f"{module}.{name}" for name, module in sf._MODULE_OF.items()}
+    assert seen == found | {name: f"softreg_fast.{name}" for name in sf._SUBPACKAGES}
+
+
+def test_unknown_names_are_explained():
+    with pytest.raises(AttributeError, match=r"'softreg_fast' has no attribute 'lasso'; what does"):
+        _ = sf.lasso
+    with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
+        exec("from softreg_fast import nonsense")
 
 
 def test_networks_are_imported_when_asked_for():
