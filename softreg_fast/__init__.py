@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from softreg_fast.paths.result import Status as Status
     from softreg_fast.penalties.vectors import Penalty as Penalty
     from softreg_fast.solvers.ridge import gradient_descent as gradient_descent
+    from softreg_fast.system.config import show_config as show_config
     from softreg_fast.system.threads import effective_n_threads as effective_n_threads
-    from softreg_fast.system.threads import show_config as show_config
 
     __version__: str
 
@@ -88,7 +88,7 @@ _MODULE_OF = {
     "patch_sklearn": "softreg_fast.estimators.drop_in",
     "path": "softreg_fast.paths.path",
     "relaxed_path": "softreg_fast.paths.relaxed",
-    "show_config": "softreg_fast.system.threads",
+    "show_config": "softreg_fast.system.config",
     "solve": "softreg_fast.paths.path",
     "stability_path": "softreg_fast.model_selection.stability",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",

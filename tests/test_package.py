@@ -6,12 +6,13 @@ import io
 import re
 import subprocess
 import sys
-from importlib.metadata import metadata, version
+from importlib.metadata import entry_points, metadata, version
 from pathlib import Path
 
 import pytest
 
 import softreg_fast as sf
+from softreg_fast.__main__ import main
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -54,6 +55,46 @@ def test_networks_are_imported_when_asked_for():
         "sf.nn.L1(strength=1.0); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Packages that take longer to import than an answer may take.
+HEAVY = {"joblib", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"}
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("--version", 0),
+        ("--help", 0),
+        ("demo --help", 0),
+        ("fit --help", 0),
+        ("predict --help", 0),
+        ("info --help", 0),
+        ("fit data.csv --nonsense", 2),
+        ("fit data.csv --alpha -1", 2),
+        ("nonsense", 2),
+    ],
+)
+def test_help_and_wrong_options_import_nothing_heavy(line, code):
+    assert imported_by(line.split(), code) & HEAVY == set()
+
+
+def imported_by(words, code):
+    program = (
+        "import sys; from softreg_fast.__main__ import main; code = main(sys.argv[1:]); "
+        "print('\\n', *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); "
+        "sys.exit(code)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == code, run.stderr
+    return {*run.stderr.split("\n")[-2].split()}
+
+
+def test_the_installed_program_is_the_command_line():
+    programs = entry_points(group="console_scripts", name="softreg_fast")
+    assert {program.load() for program in programs} == {main}
 
 
 def test_the_description_links_to_nothing_that_a_package_index_lacks():

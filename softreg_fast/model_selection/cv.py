@@ -20,6 +20,7 @@ from softreg_fast.model_selection.folds import Training, folds_for, make_folds, 
 from softreg_fast.model_selection.progress import Watcher, watching
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.model_selection.search import Search
+from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
 from softreg_fast.paths.path import as_design, check_options, level_of_caller
@@ -31,8 +32,6 @@ from softreg_fast.solvers.engines import GRAM_MEMORY
 Vector = NDArray[np.float64]
 
 __all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path"]
-
-RULES = ("min", "1se")
 
 FOLD_WEIGHTS = ("equal", "samples")
 
