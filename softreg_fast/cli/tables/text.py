@@ -41,7 +41,6 @@ CELLS = 4_000_000
 
 def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> Table:
     """Return the table in a text file; a missing delimiter is inferred."""
-    import_pandas(path)
     with open_text(path) as file:
         layout, first = layout_of(file, path, delimiter, decimal)
         notes = check_header(layout, roles, path)
@@ -51,6 +50,7 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
             chosen = Chosen(columns_of_model(layout.names, roles, path), None, None)
         else:
             chosen = choose(layout.names, roles, path)
+        import_pandas(path)
         parts = _Parts(path, layout, roles, chosen.needed)
         for frame in parts.frames(_Rows(first, file, path)):
             parts.add(frame)
