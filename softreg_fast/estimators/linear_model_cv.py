@@ -14,11 +14,11 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
+from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.linear_model import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.cv import Choice, CVPath, choose
 from softreg_fast.model_selection.folds import pairs_of
-from softreg_fast.model_selection.progress import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.path import enet_path, lasso_path
 from softreg_fast.solvers.engines import GRAM_MEMORY
