@@ -15,14 +15,15 @@ from typing import Any as _Any
 from softreg_fast.data.design import Design
 from softreg_fast.display.plots import CVPathDisplay, PathDisplay, StabilityDisplay
 from softreg_fast.estimators.drop_in import patch_sklearn, unpatch_sklearn
-from softreg_fast.estimators.linear_model import ElasticNet, Lasso, Ridge
-from softreg_fast.estimators.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.estimators.multi_task import (
     MultiTaskElasticNet,
     MultiTaskElasticNetCV,
     MultiTaskLasso,
     MultiTaskLassoCV,
 )
+from softreg_fast.estimators.regressors import ElasticNet, Lasso
+from softreg_fast.estimators.regressors_cv import ElasticNetCV, LassoCV
+from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
 from softreg_fast.estimators.stability_selector import StabilitySelector
 from softreg_fast.model_selection.cv import CVPath, cv_path

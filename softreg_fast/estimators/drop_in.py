@@ -8,14 +8,15 @@ from typing import Any
 
 import sklearn.linear_model
 
-from softreg_fast.estimators.linear_model import ElasticNet, Lasso, Ridge
-from softreg_fast.estimators.linear_model_cv import ElasticNetCV, LassoCV
 from softreg_fast.estimators.multi_task import (
     MultiTaskElasticNet,
     MultiTaskElasticNetCV,
     MultiTaskLasso,
     MultiTaskLassoCV,
 )
+from softreg_fast.estimators.regressors import ElasticNet, Lasso
+from softreg_fast.estimators.regressors_cv import ElasticNetCV, LassoCV
+from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
 from softreg_fast.paths.path import enet_path, lasso_path
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
-from softreg_fast.estimators.linear_model import ElasticNet, order_of_descent
-from softreg_fast.estimators.linear_model_cv import ElasticNetCV
+from softreg_fast.estimators.base import order_of_descent
+from softreg_fast.estimators.regressors import ElasticNet
+from softreg_fast.estimators.regressors_cv import ElasticNetCV
 from softreg_fast.model_selection.cv import CVPath
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.path import enet_path, lasso_path, solve_design, warn_not_converged
@@ -212,6 +213,8 @@ class MultiTaskLasso(MultiTaskElasticNet):
     [False, True, True]
     """
 
+    l1_ratio = 1.0
+
     path = staticmethod(lasso_path)
 
     @with_hints
@@ -231,21 +234,18 @@ class MultiTaskLasso(MultiTaskElasticNet):
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        super().__init__(
-            alpha=alpha,
-            l1_ratio=1.0,
-            fit_intercept=fit_intercept,
-            copy_X=copy_X,
-            max_iter=max_iter,
-            tol=tol,
-            warm_start=warm_start,
-            random_state=random_state,
-            selection=selection,
-            l1_weights=l1_weights,
-            l2_weights=l2_weights,
-            standardize=standardize,
-            n_threads=n_threads,
-        )
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.standardize = standardize
+        self.n_threads = n_threads
 
 
 class MultiTaskElasticNetCV(ElasticNetCV):
@@ -400,6 +400,8 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
     (3, 3)
     """
 
+    l1_ratio = 1.0
+
     path = staticmethod(lasso_path)
 
     @with_hints
@@ -426,28 +428,25 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         n_threads: int | None = None,
         n_alphas: int | None = None,
     ) -> None:
-        super().__init__(
-            l1_ratio=1.0,
-            eps=eps,
-            alphas=alphas,
-            fit_intercept=fit_intercept,
-            max_iter=max_iter,
-            tol=tol,
-            copy_X=copy_X,
-            cv=cv,
-            verbose=verbose,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            selection=selection,
-            l1_weights=l1_weights,
-            l2_weights=l2_weights,
-            standardize=standardize,
-            rule=rule,
-            scoring=scoring,
-            patience=patience,
-            n_threads=n_threads,
-            n_alphas=n_alphas,
-        )
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.copy_X = copy_X
+        self.cv = cv
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.standardize = standardize
+        self.rule = rule
+        self.scoring = scoring
+        self.patience = patience
+        self.n_threads = n_threads
+        self.n_alphas = n_alphas
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

@@ -12,7 +12,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
-from softreg_fast.estimators.linear_model import _LinearRegressor, l2_weights_of, ridge_strengths
+from softreg_fast.estimators.base import _LinearRegressor
+from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.cv import RULES
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of

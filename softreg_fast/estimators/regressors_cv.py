@@ -14,8 +14,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
+from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
-from softreg_fast.estimators.linear_model import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.cv import Choice, CVPath, choose
 from softreg_fast.model_selection.folds import pairs_of
@@ -342,6 +342,8 @@ class LassoCV(ElasticNetCV):
     0.51
     """
 
+    l1_ratio = 1.0
+
     path = staticmethod(lasso_path)
 
     @with_hints
@@ -375,35 +377,32 @@ class LassoCV(ElasticNetCV):
         n_threads: int | None = None,
         n_alphas: int | None = None,
     ) -> None:
-        super().__init__(
-            l1_ratio=1.0,
-            eps=eps,
-            alphas=alphas,
-            fit_intercept=fit_intercept,
-            precompute=precompute,
-            max_iter=max_iter,
-            tol=tol,
-            cv=cv,
-            copy_X=copy_X,
-            verbose=verbose,
-            n_jobs=n_jobs,
-            positive=positive,
-            random_state=random_state,
-            selection=selection,
-            l1_weights=l1_weights,
-            l2_weights=l2_weights,
-            bounds=bounds,
-            standardize=standardize,
-            rule=rule,
-            scoring=scoring,
-            criterion=criterion,
-            noise_variance=noise_variance,
-            relax=relax,
-            patience=patience,
-            alpha_per_target=alpha_per_target,
-            n_threads=n_threads,
-            n_alphas=n_alphas,
-        )
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.tol = tol
+        self.cv = cv
+        self.copy_X = copy_X
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.rule = rule
+        self.scoring = scoring
+        self.criterion = criterion
+        self.noise_variance = noise_variance
+        self.relax = relax
+        self.patience = patience
+        self.alpha_per_target = alpha_per_target
+        self.n_threads = n_threads
+        self.n_alphas = n_alphas
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

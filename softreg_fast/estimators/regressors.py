@@ -1,0 +1,227 @@
+"""ElasticNet and Lasso as scikit-learn estimators."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.metadata_routing import UNUSED
+
+from softreg_fast.data.design import Design
+from softreg_fast.data.names import PerFeature
+from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
+from softreg_fast.options.hints import with_hints
+from softreg_fast.paths.path import enet_path, lasso_path, solve_design
+from softreg_fast.paths.result import Solution
+from softreg_fast.penalties.vectors import Penalty
+
+
+class ElasticNet(_LinearRegressor):
+    """Linear regression with L1 and L2 penalties, optionally weighted per feature.
+
+    Minimises, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+    l1_ratio : float in [0, 1], default=0.5
+    fit_intercept : bool, default=True
+    precompute : bool, "auto" or array-like (n_features, n_features), default=False
+        Use the Gram matrix X'X.
+    max_iter : int or None, default=1000
+        Largest number of epochs; None: 100,000.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never modified, so a copy is never needed.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+    positive : bool, default=False
+    random_state : int, RandomState or None
+        Seed or generator for selection="random".
+    selection : {"cyclic", "random"}, default="cyclic"
+        "random" updates the coordinates in random order; the optimum is the same.
+    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+        features not named in it have 1.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        Each a number, an array (n_features,), a dict or Series by name, or None.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance; coefficients stay in the units of X.
+    n_threads : int or None
+        None: all cores if the work is large enough.
+
+    Attributes
+    ----------
+    coef_ : ndarray (n_features,) or (n_targets, n_features)
+        Computed as accurately for float32 data as for float64, then rounded to float32 as in
+        scikit-learn.
+    intercept_ : float or ndarray (n_targets,)
+    dual_gap_ : float or ndarray (n_targets,)
+        Upper bound on the distance of the objective from its minimum; valid for all of the above.
+    n_iter_ : int or list of int
+        Number of epochs; 0 if warm_start began at the solution.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X had names
+    sparse_coef_ : csr_matrix
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap is larger than the tolerance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import ElasticNet
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = ElasticNet(alpha=0.1, l1_ratio=0.9).fit(X, y)
+    >>> round(model.score(X, y), 3)
+    0.46
+    """
+
+    path = staticmethod(enet_path)
+    __metadata_request__fit = {"check_input": UNUSED}  # noqa: RUF012
+
+    @with_hints
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        max_iter: int | None = 1000,
+        copy_X: bool = True,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.copy_X = copy_X
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.n_threads = n_threads
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        check_input: bool = True,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+        y : array-like (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like (n_samples,), number or None
+        check_input : bool, default=True
+            Accepted for compatibility: input is always checked.
+
+        Returns
+        -------
+        self
+        """
+        return super().fit(X, y, sample_weight)
+
+    def _fit_target(
+        self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
+    ) -> Solution:
+        rng = order_of_descent(self.selection, self.random_state)
+        penalty = Penalty(
+            alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
+        )
+        return solve_design(
+            design,
+            penalty,
+            solver="cd" if rng is not None else "auto",
+            precompute=self.precompute,
+            tol=self.tol,
+            max_iter=self._most_iterations,
+            coef_init=coef_init,
+            rng=rng,
+        )
+
+
+class Lasso(ElasticNet):
+    """Linear regression with an L1 penalty, optionally weighted per feature.
+
+    Minimises, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l1_weights_j |w_j|
+
+    Parameters, attributes and warnings are those of `ElasticNet` with l1_ratio=1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import Lasso
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = Lasso(alpha=1.0).fit(X, y)
+    >>> model.feature_names_in_[model.coef_ != 0].tolist()
+    ['bmi', 's5']
+    """
+
+    l1_ratio = 1.0
+
+    path = staticmethod(lasso_path)
+
+    @with_hints
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        copy_X: bool = True,
+        max_iter: int | None = 1000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.n_threads = n_threads
