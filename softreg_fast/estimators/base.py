@@ -205,3 +205,14 @@ def order_of_descent(selection: str, random_state: Any) -> Any:
         raise ValueError(f"selection must be 'cyclic' or 'random', got {selection!r}.")
     rng = check_random_state(random_state)
     return rng if selection == "random" else None
+
+
+def matrix_of_targets(estimator: Any, y: ArrayLike | None) -> NDArray[np.float64]:
+    targets = as_targets(y)
+    if targets.ndim == 1:
+        name = type(estimator).__name__.removeprefix("MultiTask")
+        raise ValueError(
+            f"For mono-task outputs, use {name}; y has shape {targets.shape}, expected a column "
+            "for each task."
+        )
+    return targets
