@@ -61,7 +61,13 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+
         """
         design = self._design(X, y, sample_weight, self.n_threads)
         targets = as_targets(y)
@@ -170,13 +176,20 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, sparse or frame (n_samples, n_features)
+        X : array-like, sparse or frame, (n_samples, n_features)
             A frame must have the columns of the fit in their order. If their names are numbers,
             dates or tuples, which scikit-learn does not compare, columns are matched by name.
 
         Returns
         -------
         ndarray (n_samples,) or (n_samples, n_targets)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            For X that is not finite numbers, has another number of features, or other names.
         """
         check_is_fitted(self)
         self._refuse_design(X)

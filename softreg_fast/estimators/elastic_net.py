@@ -20,59 +20,37 @@ from softreg_fast.penalties.vectors import Penalty
 class ElasticNet(_LinearRegressor):
     """Linear regression with L1 and L2 penalties, optionally weighted per feature.
 
-    Minimises, with S the sum of the sample weights s,
+    Minimises over w and b, with S the sum of the sample weights s,
 
         1/(2S) sum_i s_i (y_i - x_i.w - b)^2
-        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ],
 
-    Parameters
-    ----------
-    alpha : float >= 0, default=1.0
-    l1_ratio : float in [0, 1], default=0.5
-    fit_intercept : bool, default=True
-    precompute : bool, "auto" or array-like (n_features, n_features), default=False
-        Use the Gram matrix X'X.
-    max_iter : int or None, default=1000
-        Largest number of epochs; None: 100,000.
-    copy_X : bool, default=True
-        Accepted for compatibility: X is never modified, so a copy is never needed.
-    tol : float, default=1e-4
-        The fit ends when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form.
-    warm_start : bool, default=False
-        Start from the coefficients of the last fit.
-    positive : bool, default=False
-    random_state : int, RandomState or None
-        Seed or generator for selection="random".
-    selection : {"cyclic", "random"}, default="cyclic"
-        "random" updates the coordinates in random order; the optimum is the same.
-    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
-        features not named in it have 1.
-    bounds : (lower, upper), {name: (lower, upper)} or None
-        Each a number, an array (n_features,), a dict or Series by name, or None.
-    standardize : bool, default=False
-        Penalise as if every column had unit variance; coefficients stay in the units of X.
-    n_threads : int or None
-        None: all cores if the work is large enough.
+    which is scikit-learn's objective where all weights are 1.
 
     Attributes
     ----------
-    coef_ : ndarray (n_features,) or (n_targets, n_features)
-        Computed as accurately for float32 data as for float64, then rounded to float32 as in
-        scikit-learn.
-    intercept_ : float or ndarray (n_targets,)
-    dual_gap_ : float or ndarray (n_targets,)
-        Upper bound on the distance of the objective from its minimum; valid for all of the above.
-    n_iter_ : int or list of int
-        Number of epochs; 0 if warm_start began at the solution.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X had names
-    sparse_coef_ : csr_matrix
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
 
     Warns
     -----
     ConvergenceWarning
-        If the gap is larger than the tolerance.
+
+    References
+    ----------
+    Zou, Hastie (2005), "Regularization and variable selection via the elastic net", JRSS B 67(2), for
+    the penalty. Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for the descent; docs/mathematics.md, section 4,
+    for the duality gap.
 
     Examples
     --------
@@ -82,6 +60,7 @@ class ElasticNet(_LinearRegressor):
     >>> model = ElasticNet(alpha=0.1, l1_ratio=0.9).fit(X, y)
     >>> round(model.score(X, y), 3)
     0.46
+
     """
 
     path = staticmethod(enet_path)
@@ -144,7 +123,13 @@ class ElasticNet(_LinearRegressor):
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+
         """
         return super().fit(X, y, sample_weight)
 

@@ -13,11 +13,36 @@ from softreg_fast.paths.path import lasso_path
 class Lasso(ElasticNet):
     """Linear regression with an L1 penalty, optionally weighted per feature.
 
-    Minimises, with S the sum of the sample weights s,
+    Minimises over w and b, with S the sum of the sample weights s,
 
-        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l1_weights_j |w_j|
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l1_weights_j |w_j|,
 
-    Parameters, attributes and warnings are those of `ElasticNet` with l1_ratio=1.
+    which is scikit-learn's objective where all weights are 1.
+
+    Attributes
+    ----------
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Tibshirani (1996), "Regression shrinkage and selection via the lasso", JRSS B 58(1), for the
+    penalty. Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for the descent; docs/mathematics.md, section 4,
+    for the duality gap.
 
     Examples
     --------
@@ -27,6 +52,7 @@ class Lasso(ElasticNet):
     >>> model = Lasso(alpha=1.0).fit(X, y)
     >>> model.feature_names_in_[model.coef_ != 0].tolist()
     ['bmi', 's5']
+
     """
 
     l1_ratio = 1.0

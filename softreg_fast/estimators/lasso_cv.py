@@ -16,8 +16,42 @@ from softreg_fast.paths.path import lasso_path
 class LassoCV(ElasticNetCV):
     """Lasso with alpha chosen by cross-validation.
 
-    Parameters and attributes are those of `ElasticNetCV` with l1_ratio=1 (there is no
-    `l1_ratio_`).
+    The objective is that of `Lasso`: with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l1_weights_j |w_j|
+
+    `cv_path` documents how folds are fitted and compared.
+
+    Attributes
+    ----------
+    alpha_
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    alphas_
+    mse_path_
+    gamma_
+    coef_path_
+    cv_path_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for paths. Breiman, Friedman, Olshen, Stone (1984),
+    "Classification and Regression Trees", for the rule of one standard error. docs/mathematics.md,
+    section 10, for the folds.
 
     Examples
     --------
@@ -27,6 +61,7 @@ class LassoCV(ElasticNetCV):
     >>> model = LassoCV(cv=10).fit(X, y)
     >>> round(model.score(X, y), 2)
     0.51
+
     """
 
     l1_ratio = 1.0

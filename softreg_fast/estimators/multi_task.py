@@ -28,46 +28,24 @@ class MultiTaskElasticNet(ElasticNet):
     is minimised, which is scikit-learn's objective where all weights are 1. A feature is in the
     models of all tasks or in none.
 
-    Parameters
-    ----------
-    alpha : float >= 0, default=1.0
-    l1_ratio : float in [0, 1], default=0.5
-    fit_intercept : bool, default=True
-    copy_X : bool, default=True
-        Accepted for compatibility: X is never modified, so a copy is never needed.
-    max_iter : int or None, default=1000
-        Largest number of epochs; None: 100,000.
-    tol : float, default=1e-4
-        The fit ends when the duality gap is at most tol * ||Y - mean(Y)||^2, in the sum form.
-    warm_start : bool, default=False
-        Start from the coefficients of the last fit.
-    random_state, selection
-        Accepted for compatibility; the optimum does not depend on the order of descent.
-    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
-        features not named in it have 1.
-    standardize : bool, default=False
-        Penalise as if every column had unit variance; coefficients stay in the units of X.
-    n_threads : int or None
-        None: all cores if the work is large enough.
-
     Attributes
     ----------
-    coef_ : ndarray (n_tasks, n_features)
-    intercept_ : ndarray (n_tasks,); 0.0 without an intercept
-    dual_gap_ : float
-        Upper bound on the distance of the objective from its minimum.
-    eps_ : float
-        tol * ||Y - mean(Y)||^2, weighted: the tolerance for n_samples * dual_gap_.
-    n_iter_ : int
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X had names
-    sparse_coef_ : csr_matrix
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    eps_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
 
     Warns
     -----
     ConvergenceWarning
-        If the gap is larger than the tolerance.
 
     References
     ----------
@@ -82,6 +60,7 @@ class MultiTaskElasticNet(ElasticNet):
     >>> X, Y = load_linnerud(return_X_y=True)
     >>> MultiTaskElasticNet(alpha=1.0).fit(X, Y).coef_.shape
     (3, 3)
+
     """
 
     positive = False
@@ -143,7 +122,13 @@ class MultiTaskElasticNet(ElasticNet):
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+
         """
         design = self._design(X, y, sample_weight, self.n_threads)
         design = design.with_target(matrix_of_targets(self, y))
@@ -187,8 +172,33 @@ class MultiTaskLasso(MultiTaskElasticNet):
 
         1/(2S) sum_i s_i ||y_i - W x_i - b||^2 + alpha * sum_j l1_weights_j ||w_j||
 
-    is minimised. Parameters, attributes and warnings are those of `MultiTaskElasticNet` with
-    l1_ratio=1.
+    is minimised, which is scikit-learn's objective where all weights are 1. A feature is in the
+    models of all tasks or in none.
+
+    Attributes
+    ----------
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    eps_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Obozinski, Taskar, Jordan (2010), "Joint covariate selection and joint subspace selection for
+    multiple classification problems", Stat. Comput. 20, for the penalty; docs/mathematics.md,
+    section 12, for the solver.
 
     Examples
     --------
@@ -197,6 +207,7 @@ class MultiTaskLasso(MultiTaskElasticNet):
     >>> X, Y = load_linnerud(return_X_y=True)
     >>> MultiTaskLasso(alpha=100.0).fit(X, Y).coef_.any(axis=0).tolist()
     [False, True, True]
+
     """
 
     l1_ratio = 1.0

@@ -20,58 +20,43 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     """Elastic net of several targets with alpha, and l1_ratio if several are given, chosen by
     cross-validation.
 
-    The objective is that of `MultiTaskElasticNet`; `cv_path` documents how folds are fitted and
-    compared.
+    The objective is that of `MultiTaskElasticNet`: with w_j the coefficients of feature j for all
+    tasks and S the sum of the sample weights s,
 
-    Parameters
-    ----------
-    l1_ratio : float in [0, 1] or array-like of them, default=0.5
-    eps : float or "auto", default=1e-3
-        The smallest alpha is alpha_max * eps. "auto" extends the grid while the error falls, as in
-        `cv_path`.
-    alphas : int or array-like, default=100
-        Number of alphas, evenly spaced in the logarithm, or their values.
-    fit_intercept : bool, default=True
-    max_iter : int, default=1000
-    tol : float, default=1e-4
-        As in `MultiTaskElasticNet`.
-    cv : int, splitter, iterable or None
-        As in scikit-learn; None is 5 folds.
-    copy_X : bool, default=True
-        Accepted for compatibility: X is never modified, so a copy is never needed.
-    verbose : bool or int, default=0
-        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
-    n_jobs : int or None
-        Number of threads, if n_threads is None.
-    random_state, selection
-        Accepted for compatibility; the optimum does not depend on the order of descent.
-    l1_weights, l2_weights, standardize, n_threads
-        As in `MultiTaskElasticNet`.
-    n_alphas : int or None
-        Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
-    rule : {"min", "1se"}, default="min"
-        "1se": the largest alpha whose error is within one standard error of the smallest.
-    scoring : str, callable or None
-        A scikit-learn scorer instead of the mean squared error.
-    patience : int or None
-        Leave the grid after this many alphas without a smaller mean error; `mse_path_` is NaN
-        there.
+        1/(2S) sum_i s_i ||y_i - W x_i - b||^2 + alpha * sum_j [
+            l1_ratio * l1_weights_j ||w_j|| + (1 - l1_ratio) / 2 * l2_weights_j ||w_j||^2 ]
+
+    `cv_path` documents how folds are fitted and compared.
 
     Attributes
     ----------
-    alpha_, l1_ratio_ : float
-    coef_, intercept_, dual_gap_, n_iter_
-        Of the model fitted to all samples, as in `MultiTaskElasticNet`.
-    alphas_ : ndarray (n_alphas,) or (n_l1_ratios, n_alphas)
-    mse_path_ : ndarray (n_l1_ratios, n_alphas, n_folds), without n_l1_ratios if that is 1
-        Errors on the test samples, the mean over the tasks; minus the scores if `scoring` is given.
-    coef_path_ : csc_array (n_features, n_alphas * n_tasks)
-        Coefficients of the path on all samples, at l1_ratio_: the n_tasks columns of the first
-        alpha, then those of the second, ...
-    cv_path_ : CVPath
-        Full result: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
-        last alpha of the grid was the best, about which the estimator does not warn.
-    n_features_in_, feature_names_in_, sparse_coef_ : as in `MultiTaskElasticNet`
+    alpha_
+    l1_ratio_
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    alphas_
+    mse_path_
+    coef_path_
+    cv_path_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Obozinski, Taskar, Jordan (2010), "Joint covariate selection and joint subspace selection for
+    multiple classification problems", Stat. Comput. 20, for the penalty; docs/mathematics.md,
+    section 12, for the solver.
 
     Examples
     --------
@@ -80,6 +65,7 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     >>> X, Y = load_linnerud(return_X_y=True)
     >>> MultiTaskElasticNetCV(cv=4).fit(X, Y).mse_path_.shape
     (100, 4)
+
     """
 
     precompute = "auto"
@@ -156,8 +142,41 @@ class MultiTaskElasticNetCV(ElasticNetCV):
 class MultiTaskLassoCV(MultiTaskElasticNetCV):
     """Lasso of several targets with alpha chosen by cross-validation.
 
-    Parameters and attributes are those of `MultiTaskElasticNetCV` with l1_ratio=1 (there is no
-    `l1_ratio_`).
+    The objective is that of `MultiTaskLasso`: with w_j the coefficients of feature j for all tasks
+    and S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i ||y_i - W x_i - b||^2 + alpha * sum_j l1_weights_j ||w_j||
+
+    `cv_path` documents how folds are fitted and compared.
+
+    Attributes
+    ----------
+    alpha_
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    alphas_
+    mse_path_
+    coef_path_
+    cv_path_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Obozinski, Taskar, Jordan (2010), "Joint covariate selection and joint subspace selection for
+    multiple classification problems", Stat. Comput. 20, for the penalty; docs/mathematics.md,
+    section 12, for the solver.
 
     Examples
     --------
@@ -166,6 +185,7 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
     >>> X, Y = load_linnerud(return_X_y=True)
     >>> MultiTaskLassoCV(cv=4, rule="1se").fit(X, Y).coef_.shape
     (3, 3)
+
     """
 
     l1_ratio = 1.0

@@ -35,30 +35,35 @@ PURE_L2 = ("cholesky", "cg", "svd", "lsqr", "sparse_cg")
 class Ridge(_LinearRegressor):
     """Linear regression with an L2 penalty, optionally weighted per coefficient.
 
-    Minimises, as scikit-learn's Ridge does,
+    Minimises over w and b, as scikit-learn's Ridge does,
 
         sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l2_weights_j w_j^2
+
+    with the sample weights s.
 
     Parameters
     ----------
     alpha : float >= 0 or array-like (n_targets,), default=1.0
+        Strength of the penalty, of all targets or of each; 0 is least squares. The default is
+        scikit-learn's.
     fit_intercept : bool, default=True
     copy_X : bool, default=True
         Accepted for compatibility: X is never modified.
     max_iter : int or None
-        Largest number of iterations; None: 100,000.
+        Largest number of iterations, or of epochs for "cd". None: 100,000.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
         units of the objective above. "cholesky" ends at rounding level whatever tol; "cg" uses
         tol^2 instead (at least 1e-14), for coefficients as accurate as scikit-learn's at the same
-        tol.
+        tol. The default is scikit-learn's.
     solver : {"auto", "cholesky", "cd", "gradient", "cg"}, default="auto"
         scikit-learn's other names are accepted: "svd" stands for "cholesky", "lsqr", "sparse_cg",
         "sag", "saga" and "lbfgs" for "auto". "cholesky" factorises the smaller of X'X and XX'; "cd"
         is coordinate descent, "gradient" accelerated gradient, "cg" conjugate gradients. "auto":
         "cd" with bounds, else "cholesky" if the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
-    random_state : ignored, for compatibility
+    random_state : int, RandomState or None
+        Accepted for compatibility; no solver is random.
     l2_weights : array-like (n_features,), dict, Series or None
         0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
         features not named in it have 1.
@@ -70,14 +75,28 @@ class Ridge(_LinearRegressor):
 
     Attributes
     ----------
-    coef_ : ndarray (n_features,) or (n_targets, n_features)
-    intercept_ : float or ndarray (n_targets,)
-    dual_gap_ : float or ndarray (n_targets,)
-        Duality gap in the units of 1/(2S) times the objective above, as for the Lasso.
-    n_iter_ : int or list of int
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
     solver_ : str
         `solver`, or the solver chosen by "auto".
-    n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Hoerl, Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems",
+    Technometrics 12(1), for the penalty; docs/mathematics.md, section 7, for the solvers and the gap.
 
     Examples
     --------
@@ -87,6 +106,7 @@ class Ridge(_LinearRegressor):
     >>> model = Ridge(alpha=0.1, l2_weights=[0] * 2 + [1] * 8).fit(X, y)
     >>> round(model.score(X, y), 3)
     0.514
+
     """
 
     @with_hints
