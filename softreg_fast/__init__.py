@@ -15,17 +15,17 @@ from typing import Any as _Any
 from softreg_fast.data.design import Design
 from softreg_fast.display.plots import CVPathDisplay, PathDisplay, StabilityDisplay
 from softreg_fast.estimators.drop_in import patch_sklearn, unpatch_sklearn
-from softreg_fast.estimators.linear_model import ElasticNet, Lasso, Ridge
-from softreg_fast.estimators.linear_model_cv import ElasticNetCV, LassoCV
-from softreg_fast.estimators.multi_task import (
-    MultiTaskElasticNet,
-    MultiTaskElasticNetCV,
-    MultiTaskLasso,
-    MultiTaskLassoCV,
-)
+from softreg_fast.estimators.elastic_net import ElasticNet
+from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
+from softreg_fast.estimators.lasso import Lasso
+from softreg_fast.estimators.lasso_cv import LassoCV
+from softreg_fast.estimators.multi_task import MultiTaskElasticNet, MultiTaskLasso
+from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
+from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
 from softreg_fast.estimators.stability_selector import StabilitySelector
-from softreg_fast.model_selection.cv import CVPath, cv_path
+from softreg_fast.model_selection.cv import cv_path
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.stability import StabilityPath, stability_path
 from softreg_fast.options.hints import NAMES as _NAMES
 from softreg_fast.paths.grids import EndOfGridWarning

@@ -1,4 +1,4 @@
-"""LassoCV and ElasticNetCV: scikit-learn estimators for cv_path."""
+"""ElasticNetCV: a scikit-learn estimator that chooses alpha and l1_ratio."""
 
 from __future__ import annotations
 
@@ -14,84 +14,58 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
-from softreg_fast.estimators.linear_model import _LinearRegressor, order_of_descent
+from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
+from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import Choice, CVPath, choose
+from softreg_fast.model_selection.cv import Choice, choose
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
-from softreg_fast.model_selection.progress import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
+from softreg_fast.paths.sklearn_paths import enet_path
 from softreg_fast.solvers.engines import GRAM_MEMORY
 
 
 class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     """Elastic net with alpha, and l1_ratio if several are given, chosen by cross-validation.
 
-    The objective is that of `ElasticNet`; `cv_path` documents how folds are fitted and compared.
+    The objective is that of `ElasticNet`: with S the sum of the sample weights s,
 
-    Parameters
-    ----------
-    l1_ratio : float in [0, 1] or array-like of them, default=0.5
-    eps : float or "auto", default=1e-3
-        The smallest alpha is alpha_max * eps. "auto" extends the grid while the error falls, as in
-        `cv_path`.
-    alphas : int, array-like or None, default=100
-        Number of alphas, evenly spaced in the logarithm, or their values. None: 100.
-    fit_intercept : bool, default=True
-    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
-        Use the Gram matrix X'X. A given matrix is used for the fit to all samples.
-    max_iter : int, default=1000
-    tol : float, default=1e-4
-        As in `ElasticNet`.
-    cv : int, splitter, iterable or None
-        As in scikit-learn; None is 5 folds.
-    copy_X : bool, default=True
-        Accepted for compatibility: X is never modified, so a copy is never needed.
-    verbose : bool or int, default=0
-        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
-    n_jobs : int or None
-        Number of threads, if n_threads is None.
-    positive : bool, default=False
-    random_state, selection
-        Accepted for compatibility; the optimum does not depend on the order of descent.
-    l1_weights, l2_weights, bounds, standardize, n_threads
-        As in `ElasticNet`.
-    n_alphas : int or None
-        Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
-    rule : {"min", "1se"}, default="min"
-        "1se": the largest alpha whose error is within one standard error of the smallest.
-    scoring : str, callable or None
-        A scikit-learn scorer instead of the mean squared error.
-    criterion : {"aic", "aicc", "bic", "ebic"} or None
-        Choose by an information criterion instead of folds.
-    noise_variance : float > 0 or None
-        For the criterion; None: estimated as in `cv_path`.
-    relax : bool or array-like of gammas, default=False
-        Also try blends with unpenalised fits on the supports, as in `cv_path`.
-    patience : int or None
-        Leave the grid after this many alphas without a smaller mean error; `mse_path_` is NaN
-        there.
-    alpha_per_target : bool, default=False
-        Fit one model per column of a two-dimensional y, each with its own alpha. False: such a y is
-        an error, as in scikit-learn.
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
+
+    `cv_path` documents how folds are fitted and compared.
 
     Attributes
     ----------
-    alpha_, l1_ratio_ : float, or ndarray (n_targets,) if alpha_per_target
-    coef_, intercept_, dual_gap_, n_iter_
-        Of the model fitted to all samples, as in `ElasticNet`.
-    alphas_ : ndarray (n_alphas,) or (n_l1_ratios, n_alphas)
-    mse_path_ : ndarray (n_l1_ratios, n_alphas, n_folds), without n_l1_ratios if that is 1
-        Errors on the test samples; minus the scores if `scoring` is given.
-    gamma_ : float, or ndarray (n_targets,) if alpha_per_target; only with relax
-        1 is the Lasso, 0 the unpenalised fit on its support.
-    coef_path_ : csc_array (n_features, n_alphas)
-        Coefficients of the path on all samples, at l1_ratio_.
-    cv_path_ : CVPath
-        Full result: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
-        last alpha of the grid was the best, about which the estimator does not warn. With
-        alpha_per_target these three are lists with one entry per target.
-    n_features_in_, feature_names_in_, sparse_coef_ : as in `ElasticNet`
+    alpha_
+    l1_ratio_
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    alphas_
+    mse_path_
+    gamma_
+    coef_path_
+    cv_path_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
+
+    Raises
+    ------
+    ValueError, TypeError
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for paths. Breiman, Friedman, Olshen, Stone (1984),
+    "Classification and Regression Trees", for the rule of one standard error. docs/mathematics.md,
+    section 10, for the folds.
 
     Examples
     --------
@@ -101,6 +75,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0], rule="1se").fit(X, y)
     >>> model.l1_ratio_
     1.0
+
     """
 
     path = staticmethod(enet_path)
@@ -187,7 +162,13 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+
         """
         order_of_descent(self.selection, self.random_state)  # raises if they are invalid
         if self.criterion is not None and self.cv is not None:
@@ -324,87 +305,3 @@ def _stacked(arrays: list[NDArray[np.float64]], axis: int) -> NDArray[np.float64
         padding[axis] = 0, longest - a.shape[axis]
         stacked.append(np.pad(a, padding, constant_values=np.nan))
     return np.array(stacked)
-
-
-class LassoCV(ElasticNetCV):
-    """Lasso with alpha chosen by cross-validation.
-
-    Parameters and attributes are those of `ElasticNetCV` with l1_ratio=1 (there is no
-    `l1_ratio_`).
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from softreg_fast import LassoCV
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = LassoCV(cv=10).fit(X, y)
-    >>> round(model.score(X, y), 2)
-    0.51
-    """
-
-    path = staticmethod(lasso_path)
-
-    @with_hints
-    def __init__(
-        self,
-        *,
-        eps: float | str = 1e-3,
-        alphas: Any = 100,
-        fit_intercept: bool = True,
-        precompute: Any = "auto",
-        max_iter: int = 1000,
-        tol: float = 1e-4,
-        copy_X: bool = True,
-        cv: Any = None,
-        verbose: bool | int = False,
-        n_jobs: int | None = None,
-        positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
-        l1_weights: PerFeature | None = None,
-        l2_weights: PerFeature | None = None,
-        bounds: Any = None,
-        standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
-        criterion: str | None = None,
-        noise_variance: float | None = None,
-        relax: bool | ArrayLike = False,
-        patience: int | None = None,
-        alpha_per_target: bool = False,
-        n_threads: int | None = None,
-        n_alphas: int | None = None,
-    ) -> None:
-        super().__init__(
-            l1_ratio=1.0,
-            eps=eps,
-            alphas=alphas,
-            fit_intercept=fit_intercept,
-            precompute=precompute,
-            max_iter=max_iter,
-            tol=tol,
-            cv=cv,
-            copy_X=copy_X,
-            verbose=verbose,
-            n_jobs=n_jobs,
-            positive=positive,
-            random_state=random_state,
-            selection=selection,
-            l1_weights=l1_weights,
-            l2_weights=l2_weights,
-            bounds=bounds,
-            standardize=standardize,
-            rule=rule,
-            scoring=scoring,
-            criterion=criterion,
-            noise_variance=noise_variance,
-            relax=relax,
-            patience=patience,
-            alpha_per_target=alpha_per_target,
-            n_threads=n_threads,
-            n_alphas=n_alphas,
-        )
-
-    def _keep_search(self, found: list[CVPath], single: bool) -> None:
-        super()._keep_search(found, single)
-        del self.l1_ratio_
