@@ -1,17 +1,13 @@
-"""The number of threads of a fit, and the build configuration of the compiled modules."""
+"""The number of threads of a fit, and of BLAS within it."""
 
 from __future__ import annotations
 
 import os
-import platform
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import joblib
-import numpy
-import scipy
-import sklearn
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
@@ -132,33 +128,3 @@ class _OneBlasThread:
 
 
 _one_blas_thread = _OneBlasThread()
-
-
-def config() -> dict[str, Any]:
-    """Return versions, threads, OpenMP and vector level as a dictionary."""
-    from softreg_fast import __version__
-
-    built = _columns.build_info()
-    return {
-        "softreg_fast": __version__,
-        "python": platform.python_version(),
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
-        "platform": platform.platform(),
-        "cores": joblib.cpu_count(),
-        "openmp": built["openmp"],
-        "threads": effective_n_threads(),
-        "vector level": built["vector_level"],
-        "vector code chosen at run time": built["runtime_dispatch"],
-        "bounds-checked build": built["checked"],
-    }
-
-
-def show_config() -> None:
-    """Print versions, threads, OpenMP and vector level."""
-    entries = config()
-    width = max(map(len, entries))
-    for name, value in entries.items():
-        shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        print(f"{name:<{width}}  {shown}")
