@@ -123,6 +123,7 @@ INSTALLED_TESTS = tuple(
 # Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
     "--ignore=tests/test_bench.py",
+    "--ignore=tests/test_bench_peers.py",
     "--ignore=tests/test_infer_kernels.py",
     "--ignore=tests/test_kernels.py",
     "--deselect=tests/test_reliability.py::test_ctrl_c_at_any_moment",
