@@ -15,7 +15,7 @@ HEADINGS = {
     "moments": "Column means and norms",
     "gram": "Gram matrix X'X, centred and scaled",
     "product": "r - Xw",
-    "product, sparse w": "r - Xw, one w in twenty not 0",
+    "product, sparse w": "r - Xw, 5 % of w nonzero",
     "gradient step": "Gradient step on weighted L2",
     "lasso path": "Lasso path, 50 alphas down to 1/30 of the largest",
     "weighted ridge": "Weighted ridge by factorisation",

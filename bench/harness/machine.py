@@ -89,12 +89,12 @@ def print_environment(about):
     for name, text in described(about):
         print(f"{name:<{width}}  {text}")
     if busy(about):
-        print("\nOther programs are running: figures with several threads mean little.")
+        print("\nOther programs are running: times with several threads are unreliable.")
 
 
 def machine(about):
     """Return the lines of a table of what the figures depend on besides the code."""
     lines = ["| | |", "| --- | --- |", *map(tables.line, described(about))]
     if busy(about):
-        lines += ["", "Other programs were running: figures with several threads mean little."]
+        lines += ["", "Other programs were running: times with several threads are unreliable."]
     return lines

@@ -1,6 +1,6 @@
 """Writer of docs/benchmarks.md: each program replaces its own part and keeps the others."""
 
-HEAD = "# Benchmarks\n\nEach part of this page was written by the program that measured it.\n"
+HEAD = "# Benchmarks\n\nEach part of this page is written by the command that measured it.\n"
 PARTS = ("peers", "cv", "anatomy", "kernels")
 
 

@@ -33,39 +33,39 @@ MOST = 1e-6
 INTRODUCTION = """\
 ## Cross-validation
 
-The Lasso's alpha chosen among 100, from alpha_max to alpha_max/100, by the mean squared error on
-five folds; then the model on all samples.
+The alpha of the Lasso is chosen among 100, from alpha_max to alpha_max/100, by the mean squared
+error on five folds; then the model is fitted to all samples.
 
-- **The same question.** Everybody gets the same alphas and folds: those of scikit-learn's
-  `KFold(5, shuffle=True, random_state={seed})`, which are also the ones that *adelie* draws with
-  that seed. The intercept is on, standardisation and early exits are off.
-- **Everybody's own tolerance.** Other packages run with their default tolerance; we go on to
-  rounding level. The gap, relative to the objective of the intercept alone, says what a default is
-  worth: ours is the worst on the paths of all samples and of all folds and must be at most
-  {most:g}, the others' is that of the model that they chose. `bench/peers/judge.py` computes it,
-  the same for everybody.
-- **Fair settings.** As for the paths above: a process for every package in an environment where it
-  works, X in the layout it likes best, as many threads as we. *sklearn_jobs* and *glmnet_jobs* are
-  scikit-learn and python-glmnet with `n_jobs` set to the number of threads, *sklearn* and *glmnet*
-  with one job, *rglmnet* is R's `cv.glmnet`, *adelie* its `cv_grpnet` and the fit that it leaves to
-  be done. `bench/peers/adaptors/cv/` shows every call.
-- **Ratio.** We and the other package are timed in turn; times and ratios are medians. A package
-  that is {no_contest:g} times slower is timed once. *over N s*: it was not waited for any longer.
-- **Must and aim** are what we set ourselves: for the best other package's time divided by ours
-  {best}, for scikit-learn's better one {sklearn}. A miss stays in the table.
+- **Equal problems.** All packages get the same alphas and folds: those of scikit-learn's
+  `KFold(5, shuffle=True, random_state={seed})`, which are also the folds that *adelie* draws with
+  that seed. The intercept is on; standardisation and early exits are off.
+- **Default tolerances.** Other packages run with their default tolerance; our solver continues to
+  rounding level. The gap, relative to the objective of the intercept alone, shows how accurate a
+  default is: ours is the worst on the paths of all samples and of all folds and must be at most
+  {most:g}; that of another package is the gap of the model that it chose. `bench/harness/judge.py`
+  computes it, in the same way for every package.
+- **Equal conditions.** As for the paths above: one process for each package, in an environment that
+  it supports, with X in its preferred layout and the same number of threads. *sklearn_jobs* and
+  *glmnet_jobs* are scikit-learn and python-glmnet with `n_jobs` set to the number of threads,
+  *sklearn* and *glmnet* with one job; *rglmnet* is R's `cv.glmnet`, *adelie* its `cv_grpnet` and
+  the fit to all samples, which it leaves to the user. `bench/adaptors/` contains every call.
+- **Ratio.** Both packages are timed in turn; times and ratios are medians. A package that is more
+  than {no_contest:g} times slower is timed once. *over N s*: the run was stopped after N seconds.
+- **Must and aim** are our own targets: {best} for the time of the best other package divided by
+  ours, {sklearn} for the better time of scikit-learn. Missed targets stay in the table.
 
-Repeat it with
+Commands:
 
     make bench-cv
     make bench-cv ARGS="--only 'factors|golub' --packages sklearn,adelie"
-    make bench-cv ARGS="--parts own"                  # only in units of our own work
+    make bench-cv ARGS="--parts own"                  # only in units of our own operations
 
-What is measured goes to `build/cv`, and is kept there from one run to the next.
+Results are stored in `build/cv` and kept there between runs.
 """
 
 UNITS = f"""\
-With two threads, where nothing else is said. {N_RATIOS} l1_ratios are spread from 0.1 to 1, each
-with 100 alphas of its own. Memory is the growth of a process's largest resident set, all results
+With two threads unless stated otherwise. The {N_RATIOS} l1_ratios are spread from 0.1 to 1, each
+with its own 100 alphas. Memory is the growth of the largest resident set of a process, all results
 included.
 """
 
@@ -88,7 +88,7 @@ def write(path, rows, quotients):
         lines += [
             "### Time and gap: cross-validation",
             "",
-            "One point for each package: its time, and its gap. The dashed line is our target.",
+            "One point for each package: time and gap. The dashed line is our target.",
             "",
             f"![Gap against time]({picture.relative_to(path.parent)})",
         ]
@@ -108,7 +108,8 @@ def all_tables(rows, quotients):
         title = f"Mean errors: largest relative difference from ours, {end}"
         yield title, inside(problems, "difference")
     if quotients.rows:
-        yield "Cross-validation in units of our own work", [UNITS, *units(quotients.rows.values())]
+        title = "Cross-validation in units of our own operations"
+        yield title, [UNITS, *units(quotients.rows.values())]
 
 
 def times(problems):

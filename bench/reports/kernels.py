@@ -36,54 +36,55 @@ UNITS = {
 }
 
 INTRODUCTION = """\
-## Kernel by kernel
+## Kernels and solvers
 
-softreg_fast against NumPy, and against SciPy and scikit-learn where they have the same. Kernel by
-kernel first, against the same algorithm; then whole solutions.
+softreg_fast against NumPy, and against SciPy and scikit-learn where they offer the same operation:
+first kernels, each against the same algorithm, then complete solutions.
 
-### What is counted
+### Method
 
-- **Ratio** is their time divided by ours: above 1 we are faster. Both are timed in turn (A B A B
-  ...), {pairs} times or for as long as a row may take, each sample at least 20 ms long. Ratio and
-  times are medians; the quartiles of the ratio show the spread.
+- **Ratio** is the other package's time divided by ours; above 1 ours is faster. Both are timed in
+  turn (A B A B ...), {pairs} times or until the time limit of a row, each sample at least 20 ms
+  long. Ratio and times are medians; the quartiles of the ratio show the spread.
 - **Equal accuracy.** Kernels are timed only after their answers agree to 1e-10 of the largest
-  entry. Solvers get the loosest tolerance on a ladder with which the duality gap, relative to the
-  objective at w = 0, falls below the target; the gap is computed in plain NumPy by
-  `bench/certificate.py`, the same for everybody. The column *accuracy* holds the difference of the
-  answers, or our gap and theirs.
-- **float32.** Our kernels read float32 and add in float64. So a rival gets a float64 copy of X,
-  made beforehand and not timed. Rows "in float32" show the rival computing in float32, with some
-  seven digits; they are not counted.
-- **Threads.** BLAS may use as many threads as we may; we take one where the package's own rule
-  finds the work too small for more. OpenBLAS lets idle threads spin for a tenth of a second, so
-  with several threads everybody rests before each sample.
-- **Epochs** of coordinate descent all start at w = 0; the time of {few} of them is taken off that
-  of {many}, so that nobody's set-up counts. Screening is switched off in scikit-learn's kernels.
-- **Data preparation counts** for whole solutions: checks, norms, Gram matrices, scaling.
-- **Expected** is what we set ourselves; 1 where no figure was set. A miss stays in the table.
+  entry. Solvers run with the loosest tolerance on a ladder for which the duality gap, relative to
+  the objective at w = 0, is below the target; `bench/harness/judge.py` computes the gap in NumPy,
+  in the same way for every package. The column *accuracy* contains the difference of the answers,
+  or our gap and theirs.
+- **float32.** Our kernels read float32 and accumulate in float64, so the other package gets a
+  float64 copy of X, made beforehand and not timed. In rows "in float32" it computes in float32,
+  with about seven digits; these rows are not counted.
+- **Threads.** BLAS and our kernels have the same limit; ours use one thread if the package's own
+  rule finds the work too small for more. OpenBLAS lets idle threads spin for a tenth of a second,
+  so with several threads there is a pause before each sample.
+- **Epochs** of coordinate descent all start at w = 0; the time of {few} of them is subtracted from
+  that of {many}, so that set-up does not count. Screening is off in scikit-learn's kernels.
+- **Data preparation counts** for complete solutions: checks, norms, Gram matrices, scaling.
+- **Expected** is our own target, 1 by default. Missed targets stay in the table.
 
-### Where we are not ahead, and why
+### Where ours is not faster
 
 - **A gradient step on an X that stays in cache** (small, and each step of gradient descent): our
-  gain is to read X once where NumPy reads it twice, which is worth nothing where the second
-  reading comes from the cache. Both then run at the speed of the second-level cache.
-- **One gradient step on text, one thread**: SciPy's two products gather and scatter as we do, which
-  takes most of the time; what we save is one of two readings of the stored entries.
-- **A descent epoch on large dense X, r - Xw of tall X**: both wait for memory. Which of two equal
-  programs is ahead by a tenth depends on the pages that its arrays were given, and changes from
-  run to run.
-- **Weighted ridge on one thread**: nearly all of SciPy's time is one BLAS product, which we need
-  too; on top of it come the check for NaN, centring that loses no digits, and the certificate.
+  kernel reads X once where NumPy reads it twice, which gains nothing if the second read comes from
+  the cache. Both then run at the speed of the second-level cache.
+- **One gradient step on text, one thread**: SciPy's two products gather and scatter like ours,
+  which takes most of the time; ours saves one of two reads of the stored entries.
+- **A descent epoch on large dense X, r - Xw of tall X**: both are limited by memory bandwidth.
+  Which of two equal programs is faster by a tenth depends on the memory pages of its arrays and
+  changes from run to run.
+- **Weighted ridge on one thread**: nearly all of SciPy's time is one BLAS product, which ours needs
+  too; in addition ours checks for NaN, centres without losing digits, and computes the certificate.
 
-### Repeat it
+### Commands
 
-    make bench                                      # all of it: some minutes
+    make bench                                      # everything: some minutes
     make bench ARGS="--quick"                       # small problems
-    make bench ARGS="--only 'gradient step'"        # what matches a regular expression
+    make bench ARGS="--only 'gradient step'"        # comparisons that match a regular expression
     make bench ARGS="--markdown docs/benchmarks.md" # write this part of the page
 
-`--threads 1,4`, `--repeat 20`, `--json FILE` and `--plot FILE` do what they say; without them the
-JSON and the plot go to `build/bench/`. Nothing else should run on the machine meanwhile.
+`--threads 1,4` and `--repeat 20` set numbers of threads and of pairs; `--json FILE` and
+`--plot FILE` name the output files, by default in `build/bench/`. Nothing else should run on the
+machine at the same time.
 """
 
 

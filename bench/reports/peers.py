@@ -16,43 +16,44 @@ from bench.harness.worker import NO_CONTEST
 ORDER = [*HOME, *R_HOME]
 
 INTRODUCTION = """\
-## Beside other packages
+## Compared with other packages
 
-Our time, and other packages' as multiples of it, on synthetic and real data.
+Our time, and the times of other packages as multiples of it, on synthetic and real data.
 
-- **Equal accuracy.** Every package has a ladder of tolerances. What counts is the loosest with
-  which the duality gap, relative to the objective of the intercept and the unpenalised features
-  alone, stays below the target at every alpha. `bench/peers/judge.py` computes it in NumPy from the
-  coefficients, the same for everybody.
-- **Fair settings.** Every package runs in a process of its own, in an environment where it works,
-  gets X in the layout it likes best (float64, Fortran order or CSC) and as many threads as we.
-  Conversion to that layout and compilation are not timed; checks and centring are. The intercept
-  is on, standardisation and early exits are off. *glmnet* is python-glmnet, *rglmnet* that of R.
-  `bench/peers/adaptors/` shows every call.
-- **Ratio.** We and the other package are timed in turn; times and ratios are medians. A package
-  that is {no_contest:g} times slower is timed once. *over N s*: it was not waited for any longer.
-  Where no other package got there, our time is that of one run.
-- **Must and aim** are what we set ourselves for *best / ours*, the best other package's time
-  divided by ours, for the stricter target. A miss stays in the table. Single fits on tiny data,
-  where the overhead of a call is all there is, are held against scikit-learn, which has the same
+- **Equal accuracy.** Each package runs with a ladder of tolerances. The loosest tolerance counts
+  for which the duality gap is below the target at every alpha. The gap is relative to the objective
+  of the intercept and the unpenalised features alone. `bench/harness/judge.py` computes it in NumPy
+  from the coefficients, in the same way for every package.
+- **Equal conditions.** Each package runs in a process of its own, in an environment that it
+  supports, with X in its preferred layout (float64, Fortran order or CSC) and the same number of
+  threads. Conversion to that layout and compilation are not timed; checks and centring are. The
+  intercept is on; standardisation and early exits are off. *glmnet* is python-glmnet, *rglmnet* is
+  glmnet in R. `bench/adaptors/` contains every call.
+- **Ratio.** Both packages are timed in turn; times and ratios are medians. A package that is more
+  than {no_contest:g} times slower is timed once. *over N s*: the run was stopped after N seconds.
+  If no other package met the target, our time is that of a single run.
+- **Must and aim** are our own targets for *best / ours*, the time of the best other package divided
+  by ours, at the stricter target gap. Missed targets stay in the table. Single fits on tiny data
+  consist of the overhead of a call; there the target refers to scikit-learn, which has the same
   interface and checks.
 
-Where we are not as far ahead as we want, and why:
+Where the lead is smaller than intended:
 
-- *Tall data*: our path and scikit-learn's both are little more than one BLAS `syrk` (see "Our paths
-  from inside"), from which no package can be several times faster.
-- *Fits and paths on tiny data* are little arithmetic and much Python that checks and describes the
-  input. python-glmnet checks less.
-- *The looser target*: we always go on to rounding level, others stop where they are told to.
+- *Tall data*: our path and scikit-learn's both take little more than one BLAS `syrk` (see "Cost of
+  our own paths"), so no package can be several times faster.
+- *Fits and paths on tiny data* take little arithmetic; most of the time is spent in Python, which
+  checks and describes the input. python-glmnet checks less.
+- *The looser target*: our solver always continues to rounding level; other packages stop at their
+  tolerance.
 
-Repeat it with
+Commands:
 
     make bench-peers                                  # Lasso paths; an hour
-    make bench-peers ARGS="--settings all"            # and all the rest; some hours
+    make bench-peers ARGS="--settings all"            # all settings; some hours
     make bench-peers ARGS="--only 'riboflavin|golub' --packages celer,glmnet"
 
-What is measured goes to `build/peers/results.json`, and is kept there from one run to the next.
-Real data are taken from the folder that `SOFTREG_DATA` names; what is not there is left out.
+Results are stored in `build/peers/results.json` and kept there between runs. Real data are read
+from the folder named by `SOFTREG_DATA`; families whose files are missing are left out.
 """
 
 
@@ -74,7 +75,7 @@ def write(path, record):
                 f"### Time and gap: {SETTINGS[setting].title}",
                 "",
                 "One point for each tolerance on a package's ladder: time of the whole path, and "
-                "the worst gap that it left. The dashed lines are the two targets.",
+                "worst gap along it. The dashed lines are the two targets.",
                 "",
                 f"![Gap against time]({picture.relative_to(path.parent)})",
                 "",
@@ -121,7 +122,7 @@ def cells(problem, found, others, points=()):
     theirs = [multiple(found.get(name)) for name in others]
     start = [problem, time or "-", gap_text(ours.gap), *theirs]
     if best is None:
-        return [*start, "", "", "", "no other got there"]
+        return [*start, "", "", "", "no other met the target"]
     if ours.target != TARGETS[0]:
         return [*start, shortened(best), "", "", ""]
     verdict = judged(best, ours.must, ours.aim)
