@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from softreg_fast.display.plots import StabilityDisplay as StabilityDisplay
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
-    from softreg_fast.estimators.linear_model import ElasticNet as ElasticNet
-    from softreg_fast.estimators.linear_model import Lasso as Lasso
-    from softreg_fast.estimators.linear_model import Ridge as Ridge
-    from softreg_fast.estimators.linear_model_cv import ElasticNetCV as ElasticNetCV
-    from softreg_fast.estimators.linear_model_cv import LassoCV as LassoCV
+    from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
+    from softreg_fast.estimators.elastic_net_cv import ElasticNetCV as ElasticNetCV
+    from softreg_fast.estimators.lasso import Lasso as Lasso
+    from softreg_fast.estimators.lasso_cv import LassoCV as LassoCV
     from softreg_fast.estimators.multi_task import MultiTaskElasticNet as MultiTaskElasticNet
-    from softreg_fast.estimators.multi_task import MultiTaskElasticNetCV as MultiTaskElasticNetCV
     from softreg_fast.estimators.multi_task import MultiTaskLasso as MultiTaskLasso
-    from softreg_fast.estimators.multi_task import MultiTaskLassoCV as MultiTaskLassoCV
+    from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV as MultiTaskElasticNetCV
+    from softreg_fast.estimators.multi_task_cv import MultiTaskLassoCV as MultiTaskLassoCV
+    from softreg_fast.estimators.ridge import Ridge as Ridge
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
-    from softreg_fast.model_selection.cv import CVPath as CVPath
     from softreg_fast.model_selection.cv import cv_path as cv_path
+    from softreg_fast.model_selection.cv_result import CVPath as CVPath
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
     from softreg_fast.model_selection.stability import stability_path as stability_path
     from softreg_fast.paths.grids import EndOfGridWarning as EndOfGridWarning
     from softreg_fast.paths.path import PathStep as PathStep
-    from softreg_fast.paths.path import enet_path as enet_path
-    from softreg_fast.paths.path import lasso_path as lasso_path
     from softreg_fast.paths.path import path as path
-    from softreg_fast.paths.path import solve as solve
     from softreg_fast.paths.relaxed import RelaxedPath as RelaxedPath
     from softreg_fast.paths.relaxed import relaxed_path as relaxed_path
     from softreg_fast.paths.result import Path as Path
     from softreg_fast.paths.result import Solution as Solution
     from softreg_fast.paths.result import Status as Status
+    from softreg_fast.paths.sklearn_paths import enet_path as enet_path
+    from softreg_fast.paths.sklearn_paths import lasso_path as lasso_path
+    from softreg_fast.paths.solve import solve as solve
     from softreg_fast.penalties.vectors import Penalty as Penalty
     from softreg_fast.solvers.ridge import gradient_descent as gradient_descent
     from softreg_fast.system.config import show_config as show_config
@@ -56,24 +56,24 @@ if TYPE_CHECKING:
 # A public name is imported when it is first used, so that the command line starts quickly. The list
 # above says the same to type checkers and editors.
 _MODULE_OF = {
-    "CVPath": "softreg_fast.model_selection.cv",
+    "CVPath": "softreg_fast.model_selection.cv_result",
     "CVPathDisplay": "softreg_fast.display.plots",
     "Design": "softreg_fast.data.design",
-    "ElasticNet": "softreg_fast.estimators.linear_model",
-    "ElasticNetCV": "softreg_fast.estimators.linear_model_cv",
+    "ElasticNet": "softreg_fast.estimators.elastic_net",
+    "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
     "EndOfGridWarning": "softreg_fast.paths.grids",
-    "Lasso": "softreg_fast.estimators.linear_model",
-    "LassoCV": "softreg_fast.estimators.linear_model_cv",
+    "Lasso": "softreg_fast.estimators.lasso",
+    "LassoCV": "softreg_fast.estimators.lasso_cv",
     "MultiTaskElasticNet": "softreg_fast.estimators.multi_task",
-    "MultiTaskElasticNetCV": "softreg_fast.estimators.multi_task",
+    "MultiTaskElasticNetCV": "softreg_fast.estimators.multi_task_cv",
     "MultiTaskLasso": "softreg_fast.estimators.multi_task",
-    "MultiTaskLassoCV": "softreg_fast.estimators.multi_task",
+    "MultiTaskLassoCV": "softreg_fast.estimators.multi_task_cv",
     "Path": "softreg_fast.paths.result",
     "PathDisplay": "softreg_fast.display.plots",
     "PathStep": "softreg_fast.paths.path",
     "Penalty": "softreg_fast.penalties.vectors",
     "RelaxedPath": "softreg_fast.paths.relaxed",
-    "Ridge": "softreg_fast.estimators.linear_model",
+    "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
     "Solution": "softreg_fast.paths.result",
     "StabilityDisplay": "softreg_fast.display.plots",
@@ -82,14 +82,14 @@ _MODULE_OF = {
     "Status": "softreg_fast.paths.result",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
-    "enet_path": "softreg_fast.paths.path",
+    "enet_path": "softreg_fast.paths.sklearn_paths",
     "gradient_descent": "softreg_fast.solvers.ridge",
-    "lasso_path": "softreg_fast.paths.path",
+    "lasso_path": "softreg_fast.paths.sklearn_paths",
     "patch_sklearn": "softreg_fast.estimators.drop_in",
     "path": "softreg_fast.paths.path",
     "relaxed_path": "softreg_fast.paths.relaxed",
     "show_config": "softreg_fast.system.config",
-    "solve": "softreg_fast.paths.path",
+    "solve": "softreg_fast.paths.solve",
     "stability_path": "softreg_fast.model_selection.stability",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }

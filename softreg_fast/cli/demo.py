@@ -20,8 +20,9 @@ from softreg_fast.cli.files import check_writable, reason, save
 from softreg_fast.model_selection.cv import cv_path
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import aligned
-from softreg_fast.paths.path import path, solve
+from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
+from softreg_fast.paths.solve import solve
 from softreg_fast.report.page import Report, page
 from softreg_fast.report.pictures import check_pictures
 from softreg_fast.report.summary import certificate_lines, coefficient_lines, well_explained

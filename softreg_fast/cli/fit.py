@@ -14,7 +14,8 @@ from softreg_fast.cli.requests import FitRequest
 from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
 from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.design import Design
-from softreg_fast.model_selection.cv import CVPath, cv_path
+from softreg_fast.model_selection.cv import cv_path
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.errors import InputError
 from softreg_fast.paths.grids import EndOfGridWarning
 from softreg_fast.paths.path import path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import os
 import threading
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +12,7 @@ from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
 from softreg_fast.kernels import _columns
+from softreg_fast.options.scalars import is_integer
 
 # Below this many entries per pass, waking a second thread costs more than it saves.
 SMALLEST_PARALLEL_WORK = 400_000
@@ -54,7 +54,7 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
         If n_threads is not an integer, or is 0.
     """
     if n_threads is not None:
-        if isinstance(n_threads, bool) or not isinstance(n_threads, numbers.Integral):
+        if not is_integer(n_threads):
             raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
         if n_threads == 0:
             raise ValueError("n_threads=0 has no meaning; use None or -1 for every core")
