@@ -18,7 +18,7 @@ from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.dual_point import EPSILON, MOST_FEATURES, WAYS, DualPoint, Move, SampleSpace
 from softreg_fast.factor import lower_factor
 from softreg_fast.kernels import _cd, _multi_task
-from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.penalty import PenaltyVectors
 from softreg_fast.record import Kept
 from softreg_fast.result import Status

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsyrk
 
 from softreg_fast.hints import with_hints
-from softreg_fast.kernels._columns import Columns, engine_penalty, user_coefficients
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._multi_task import slopes_of_rows
+from softreg_fast.kernels._units import engine_penalty, user_coefficients
 from softreg_fast.names import feature_names_of
 from softreg_fast.penalty import check_flag
 from softreg_fast.threads import (

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from softreg_fast.design import Design
 from softreg_fast.factor import solver_of
-from softreg_fast.kernels._columns import Columns, look_at_signals
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._engine import Engine
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.penalty import PenaltyVectors
 
 Vector = NDArray[np.float64]

@@ -21,7 +21,7 @@ from softreg_fast.design import Design, MultiTaskDesign
 from softreg_fast.engines import GRAM_MEMORY, WarmEngine, make_engine
 from softreg_fast.grids import EPS, N_ALPHAS, alpha_grid, check_one_grid
 from softreg_fast.hints import hint, with_hints
-from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.names import PerFeature
 from softreg_fast.penalty import Penalty, PenaltyVectors, check_number
 from softreg_fast.record import Kept

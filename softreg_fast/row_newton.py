@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, get_lapack_funcs
 
 from softreg_fast.factor import LARGEST_AT_ONCE, LARGEST_PRODUCT, lower_factor
-from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.threads import blas_threads_for
 
 Matrix = NDArray[np.float64]

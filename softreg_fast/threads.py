@@ -16,7 +16,7 @@ import sklearn
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
-from softreg_fast.kernels import _columns
+from softreg_fast.kernels import _runtime
 
 # Below this many entries per pass, waking a second thread costs more than it saves.
 SMALLEST_PARALLEL_WORK = 400_000
@@ -62,7 +62,7 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
             raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
         if n_threads == 0:
             raise ValueError("n_threads=0 has no meaning; use None or -1 for every core")
-    built = _columns.build_info()
+    built = _runtime.build_info()
     if _forked or not built["openmp"] or (n_threads is None and _in_thread_of_joblib()):
         return 1
     cores = _cores()
@@ -138,7 +138,7 @@ def config() -> dict[str, Any]:
     """Return versions, threads, OpenMP and vector level as a dictionary."""
     from softreg_fast import __version__
 
-    built = _columns.build_info()
+    built = _runtime.build_info()
     return {
         "softreg_fast": __version__,
         "python": platform.python_version(),

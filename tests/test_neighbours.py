@@ -16,7 +16,7 @@ from children import digest, in_child, main, make, run_script
 from sklearn.metrics import mean_squared_error
 
 from softreg_fast import cv_path, effective_n_threads, solve, stability_path
-from softreg_fast.kernels._columns import build_info
+from softreg_fast.kernels._runtime import build_info
 
 OPENMP = build_info()["openmp"]
 needs_affinity = pytest.mark.skipif(

@@ -50,7 +50,8 @@ from softreg_fast import (
     stability_path,
 )
 from softreg_fast.design import MultiTaskDesign
-from softreg_fast.kernels._columns import Columns, build_info
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._runtime import build_info
 from softreg_fast.threads import SMALLEST_PARALLEL_WORK
 
 OPENMP = build_info()["openmp"]

@@ -19,7 +19,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.kernels._columns import build_info
+from softreg_fast.kernels._runtime import build_info
 
 THREADS = (1, 2, 4)
 
