@@ -43,8 +43,16 @@ ctypedef struct matrix_t:
 
 
 cdef inline const matrix_t* matrix_of(object columns) except NULL:
-    # The struct of a softreg_fast.kernels._columns.Columns; the capsule's name serves as the type check.
+    # The struct of a Columns of _columns.pyx; the capsule's name serves as the type check.
     return <const matrix_t*> PyCapsule_GetPointer(columns.capsule, b"softreg_fast.matrix_t")
+
+
+cdef inline int check_chosen(const Py_ssize_t[::1] chosen, Py_ssize_t p) except -1:
+    cdef Py_ssize_t k
+    for k in range(chosen.shape[0]):
+        if chosen[k] < 0 or chosen[k] >= p:
+            raise ValueError(f"feature {chosen[k]} is outside 0..{p - 1}")
+    return 0
 
 
 cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nogil:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from softreg_fast.nn.compaction.flow import Flow
 from softreg_fast.nn.compaction.units import ONE_UNIT, Blocks, Ids, Sink
 from softreg_fast.nn.compaction.values import Value, along, as_tuple, numpy_of
-
-if TYPE_CHECKING:
-    from softreg_fast.nn.compaction.flow import Flow
+from softreg_fast.nn.graphs.calls import Call
+from softreg_fast.nn.graphs.operations import Family
 
 ONE_WIDTH = "all layers and directions have one width"
 GATES = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3}
 
 
-def refusal(flow: Flow, name: str, module: nn.Module) -> str | None:
+def refusal(flow: Flow, name: str, module: Any) -> str | None:
     """Return the reason why a module of a known kind must not be cut, or None."""
     if name in flow.opaque:
         return f"{type(module).__name__} cannot be traced: {flow.opaque[name]}"
@@ -74,7 +75,13 @@ def linear(
     return along(data, -1, outputs, const)
 
 
-def _linear_layer(flow: Flow, name: str, value: Value, module: Any) -> Value:
+def _given(call: Call) -> tuple[str, Value, Any]:
+    # name of a module, its input and the module
+    return call.name, call.args[0], call.module
+
+
+def _linear_layer(flow: Flow, call: Call) -> Value:
+    name, value, module = _given(call)
     found = linear(flow, name, value, module.weight, module.bias, None)
     made, read = (flow.units.axes[(id(module.weight), axis)] for axis in (0, 1))
     flow.count(name, out_features=made, in_features=read)
@@ -87,8 +94,9 @@ def _no_bias(flow: Flow, bias: Any) -> str | None:
     return "the bias is shared" if id(bias) in flow.shared else None
 
 
-def _conv(flow: Flow, name: str, value: Value, module: Any) -> Value:
-    n_axes = int(type(module).__name__[-2])
+def _conv(flow: Flow, call: Call) -> Value:
+    name, value, module = _given(call)
+    n_axes = call.operation.n_axes
     weight, bias, groups = module.weight, module.bias, module.groups
     inputs, constant = flow.columns(value, value.data.dim() - n_axes - 1, name)
     known = flow.units.axes.get((id(weight), 0))
@@ -127,7 +135,8 @@ def _conv(flow: Flow, name: str, value: Value, module: Any) -> Value:
     return along(data, data.dim() - n_axes - 1, outputs, const)
 
 
-def _norm(flow: Flow, name: str, value: Value, module: Any) -> Value:
+def _norm(flow: Flow, call: Call) -> Value:
+    name, value, module = _given(call)
     ids, constant = flow.columns(value, 1, name)
     for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
         if tensor is not None:
@@ -148,7 +157,8 @@ def _norm(flow: Flow, name: str, value: Value, module: Any) -> Value:
     return along(module(value.data), 1, None, out, value.labels)
 
 
-def _prelu(flow: Flow, name: str, value: Value, module: Any) -> Value:
+def _prelu(flow: Flow, call: Call) -> Value:
+    name, value, module = _given(call)
     slopes = numpy_of(module.weight)
     if len(slopes) > 1:
         ids, _ = flow.columns(value, 1, name)
@@ -161,7 +171,8 @@ def _prelu(flow: Flow, name: str, value: Value, module: Any) -> Value:
     return Value(module(value.data), value.labels, const)
 
 
-def _embedding(flow: Flow, name: str, value: Value, module: Any) -> Value:
+def _embedding(flow: Flow, call: Call) -> Value:
+    name, value, module = _given(call)
     flow.pin(value, "", "")
     weight = module.weight
     flow.units.axis(weight, 0, flow.units.pinned(len(weight)))
@@ -172,7 +183,8 @@ def _embedding(flow: Flow, name: str, value: Value, module: Any) -> Value:
     return along(module(value.data), -1, ids, const)
 
 
-def _recurrent(flow: Flow, name: str, value: Value, module: Any) -> Any:
+def _recurrent(flow: Flow, call: Call) -> Any:
+    name, value, module = _given(call)
     inputs, constant = flow.columns(value, -1, name)
     flow.count(name, input_size=inputs)
     n_gates, parts, constants = GATES[type(module)], [], []
@@ -279,18 +291,12 @@ def _states(data: Any, parts: list[Ids], constants: list[Any]) -> Value:
     return Value(data, labels, const.clone())
 
 
-# Rules by kind of layer: (flow, name, input value, module) -> output value.
-LAYERS = {
-    nn.Linear: _linear_layer,
-    nn.Conv1d: _conv,
-    nn.Conv2d: _conv,
-    nn.Conv3d: _conv,
-    nn.BatchNorm1d: _norm,
-    nn.BatchNorm2d: _norm,
-    nn.BatchNorm3d: _norm,
-    nn.PReLU: _prelu,
-    nn.Embedding: _embedding,
-    nn.RNN: _recurrent,
-    nn.LSTM: _recurrent,
-    nn.GRU: _recurrent,
+# Rules for modules with weights, by family: (flow, call) -> value of the output.
+LAYERS: dict[Family, Callable[[Flow, Call], Any]] = {
+    Family.AFFINE: _linear_layer,
+    Family.CONVOLUTION: _conv,
+    Family.NORM: _norm,
+    Family.SLOPES: _prelu,
+    Family.LOOKUP: _embedding,
+    Family.RECURRENT: _recurrent,
 }
