@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from softreg_fast import __version__
 from softreg_fast.cli.files import csv_lines, save
 from softreg_fast.cli.fit import Fit
+from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.models import Model, model_text
 from softreg_fast.report.summary import certificate_lines, coefficient_lines
 
@@ -59,7 +60,7 @@ def write_files(fit: Fit) -> list[str]:
         save(outputs.coefficients, csv_lines(_coefficient_rows(model)))
         lines.append(f"coefficients written to {outputs.coefficients}")
     if outputs.model is not None:
-        save(outputs.model, model_text(model, __version__))
+        save(outputs.model, model_text(model, version(PROGRAM)))
         lines.append(f"model written to {outputs.model}")
     if outputs.report is not None:
         from softreg_fast.cli.fit_report import fit_page  # it imports the plots
