@@ -79,6 +79,24 @@ def test_help_and_wrong_options_import_nothing_heavy(line, code):
     assert imported_by(line.split(), code) & HEAVY == set()
 
 
+def test_wrong_input_is_reported_before_anything_is_imported_for_it(tmp_path):
+    pytest.importorskip("pandas")
+    table = tmp_path / "data.csv"
+    table.write_text("a,b,y\n1,2,3\n2,x,5\n4,3,6\n", encoding="utf-8")
+    assert imported_by(["fit", "missing.csv"], 2) & HEAVY <= {"numpy"}
+    assert imported_by(["fit", table, "--target", "z"], 2) & HEAVY <= {"numpy"}
+    assert imported_by(["predict", "missing.json", table], 2) & HEAVY <= {"numpy"}
+    wrong_cell = imported_by(["fit", table, "--target", "y"], 2)
+    assert wrong_cell & (HEAVY - {"pyarrow"}) == {"numpy", "pandas"}
+
+
+def test_a_fit_to_a_table_does_without_scikit_learn(tmp_path):
+    pytest.importorskip("pandas")
+    table = tmp_path / "data.csv"
+    table.write_text("a,b,y\n1,2,3\n2,1,5\n4,3,6\n", encoding="utf-8")
+    assert "sklearn" not in imported_by(["fit", table, "--target", "y"], 0)
+
+
 def imported_by(words, code):
     program = (
         "import sys; from softreg_fast.__main__ import main; code = main(sys.argv[1:]); "

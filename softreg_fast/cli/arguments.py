@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, NoReturn
 
-from softreg_fast import __version__
 from softreg_fast.cli import values
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.formats import TABLE_FORMATS
@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Lasso, elastic net and weighted ridge with a proof of how exact they are.",
         epilog=EXAMPLES,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="show what it does, on data that come with it")
     demo.add_argument(

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast.cli.messages import warn, warn_all
 from softreg_fast.cli.requests import FitRequest
 from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
 from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.design import Design
-from softreg_fast.model_selection.cv import cv_path
-from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.errors import InputError
-from softreg_fast.paths.grids import EndOfGridWarning
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
 from softreg_fast.report.summary import well_explained
+
+if TYPE_CHECKING:
+    from softreg_fast.model_selection.cv_result import CVPath
 
 Vector = NDArray[np.float64]
 
@@ -73,14 +73,15 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     search = None
     try:
         with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", ConvergenceWarning)
-            warnings.simplefilter("always", EndOfGridWarning)
+            warnings.simplefilter("always", UserWarning)  # no convergence, the end of the grid
             design = Design(
                 table.X, table.y, table.weights, n_threads=request.n_threads, **of_design
             )
             if request.folds is None:
                 fits = path(design, **options)
             else:
+                from softreg_fast.model_selection.cv import cv_path
+
                 folds = {"cv": request.folds.splitter, "rule": request.folds.rule}
                 search = cv_path(design, **folds, **options)
                 fits = search.path

@@ -1,21 +1,19 @@
-"""What `fit` prints and writes: a summary, coefficients, a model and a report."""
+"""What `fit` prints and writes: a summary, coefficients and a model."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from softreg_fast import __version__
 from softreg_fast.cli.files import csv_lines, save
 from softreg_fast.cli.fit import Fit
+from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.models import Model, model_text
-from softreg_fast.cli.requests import FitRequest
-from softreg_fast.report.page import Report, page
 from softreg_fast.report.summary import certificate_lines, coefficient_lines
 
 
@@ -41,16 +39,8 @@ def _headline(fit: Fit) -> list[str]:
         f"{100 * fits.dev_ratio[k]:.2f} % of the deviance explained"
     ]
     if len(fits) > 1:
-        lines.append(f"(index {k} of the path, {_reason(fit.request)})")
+        lines.append(f"(index {k} of the path, {fit.request.choice})")
     return lines
-
-
-def _reason(request: FitRequest) -> str:
-    if request.folds is not None:
-        return f"by {request.folds.n_folds}-fold cross-validation, rule {request.folds.rule}"
-    if request.select is not None:
-        return "as selected"
-    return "the first to reach 90 % of what the path explains; --select chooses another"
 
 
 def write_files(fit: Fit) -> list[str]:
@@ -70,10 +60,12 @@ def write_files(fit: Fit) -> list[str]:
         save(outputs.coefficients, csv_lines(_coefficient_rows(model)))
         lines.append(f"coefficients written to {outputs.coefficients}")
     if outputs.model is not None:
-        save(outputs.model, model_text(model, __version__))
+        save(outputs.model, model_text(model, version(PROGRAM)))
         lines.append(f"model written to {outputs.model}")
     if outputs.report is not None:
-        save(outputs.report, page(_report(fit, settings)))
+        from softreg_fast.cli.fit_report import fit_page  # it imports the plots
+
+        save(outputs.report, fit_page(fit, settings))
         lines.append(f"report written to {outputs.report}")
     return ["", *lines] if lines else []
 
@@ -117,57 +109,3 @@ def _weights_by_feature(fit: Fit) -> dict[str, Any]:
         for name, vector in fit.weights.items()
         if vector is not None
     }
-
-
-# ---------------------------------------------------------------------------------------------
-# The report.
-
-
-def _report(fit: Fit, settings: dict[str, Any]) -> Report:
-    return Report(
-        path=fit.path,
-        k=fit.k,
-        search=fit.search,
-        deviation=fit.deviation,
-        label=fit.table.label,
-        l1_ratio=fit.request.settings["l1_ratio"],
-        source=settings["data"],
-        target=fit.request.roles.target or "y",
-        data=_data_in_words(fit),
-        settings=_settings_in_words(fit, settings),
-        command=fit.request.command,
-    )
-
-
-def _data_in_words(fit: Fit) -> dict[str, str]:
-    X, roles = fit.table.X, fit.request.roles
-    form = f"sparse, {X.nnz} entries" if sp.issparse(X) else "dense"
-    return {
-        "file": fit.request.file.name,
-        "rows": str(fit.design.n_samples),
-        "features": f"{fit.design.n_features}, {form}, {X.dtype}",
-        "target": roles.target or "as the file has it",
-        "sample weights": roles.weights or "none",
-        "left out": ", ".join(roles.ignore) or "no column",
-        "missing values": "none: a file with any is refused",
-    }
-
-
-def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
-    request, alphas = fit.request, fit.path.alphas
-    said = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
-    if len(alphas) == 1:
-        said = {"alpha": repr(float(alphas[0]))}
-    for name, value in request.settings.items():
-        said[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-    for name in ("l1_weights", "l2_weights"):
-        if name in settings:
-            said[name] = f"{request.penalty_weights}: {len(settings[name])} other than 1"
-    if (folds := request.folds) is not None:
-        dealt = "in the order of the rows" if folds.seed is None else f"shuffled, seed {folds.seed}"
-        said["folds"] = f"{folds.n_folds}, {dealt}"
-        said["rule"] = folds.rule
-    if len(alphas) > 1:
-        said["chosen"] = f"index {fit.k} of the path, {_reason(request)}"
-    said["threads"] = str(fit.design.n_threads)
-    return said

@@ -136,6 +136,15 @@ class FitRequest:
         """Whether a single model of the path is chosen."""
         return self.select is not None or self.folds is not None
 
+    @property
+    def choice(self) -> str:
+        """How the model of the path that is shown is chosen, in words."""
+        if self.folds is not None:
+            return f"by {self.folds.n_folds}-fold cross-validation, rule {self.folds.rule}"
+        if self.select is not None:
+            return "as selected"
+        return "the first to reach 90 % of what the path explains; --select chooses another"
+
 
 def table_file(arguments: argparse.Namespace) -> TableFile:
     """Return the table that the arguments of `fit` or `predict` name."""

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.stability import StabilityPath
+from softreg_fast.options.axes import axes
 from softreg_fast.paths.result import Path
 
 Vector = NDArray[np.float64]
@@ -258,18 +259,6 @@ def cv_path_of(estimator: Any) -> CVPath:
             "or ElasticNetCV fitted to one target, or one entry of its cv_path_."
         )
     return found
-
-
-def axes(ax: Any) -> tuple[Any, Any]:
-    """Return the Axes to draw into, and their Figure."""
-    if ax is not None:
-        return ax, ax.figure
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError("Pictures need matplotlib: pip install 'softreg_fast[plot]'.") from None
-    figure, ax = pyplot.subplots(figsize=(7.0, 4.5), layout="constrained")
-    return ax, figure
 
 
 def check_n_labels(n_labels: Any) -> None:

@@ -1,16 +1,14 @@
-"""Progress reporting for searches: tqdm bars, and callbacks that may end a path."""
+"""Progress reporting for searches: a bar, and callbacks that may end a path."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 from softreg_fast.paths.path import PathStep
-
-__all__ = ["Watcher", "progress_bar", "watching"]
+from softreg_fast.system.progress_bar import progress_bar
 
 Tell = Callable[[PathStep], bool | None]
 Watcher = Callable[[str, PathStep], bool | None]
@@ -47,24 +45,3 @@ def watching(total: int, progress: bool, watcher: Watcher | None) -> Iterator[An
             return tell
 
         yield teller
-
-
-def progress_bar(total: int, progress: bool, unit: str = "fit") -> AbstractContextManager[Any]:
-    """Return a bar on standard error or in a notebook; a null context if it would be invisible."""
-    if not progress or not (sys.stderr.isatty() or _in_notebook()):
-        return nullcontext()
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError(
-            "progress=True needs tqdm: pip install 'softreg_fast[progress]', or leave it out."
-        ) from None
-    bar: AbstractContextManager[Any] = tqdm(total=total, unit=unit)
-    return bar
-
-
-def _in_notebook() -> bool:
-    # an IPython shell with a kernel, where tqdm.auto draws an HTML bar
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None
