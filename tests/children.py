@@ -24,13 +24,14 @@ import scipy.sparse as sp
 def run_script(file, name, *arguments, timeout=60, **environment):
     """Run script_NAME of a test file; return the JSON that it prints last."""
     command = [sys.executable, file, name, str(timeout - 5), *map(str, arguments)]
+    path = [os.path.dirname(__file__), os.environ.get("PYTHONPATH")]  # this module is found there
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), **environment},
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return json.loads(done.stdout.splitlines()[-1])
