@@ -85,7 +85,7 @@ nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest tests/nn tests/penalties \
-		tests/bench/test_bench_nn.py tests/test_examples.py $(ARGS)
+		tests/bench/test_bench_nn.py tests/whole/test_examples.py $(ARGS)
 
 # Keras on its other backends, each in its own environment under build that also sees the packages
 # of .venv.  TensorFlow is too large, and too strict about versions, for .venv itself.
@@ -93,7 +93,7 @@ keras-tests: keras-tests-jax keras-tests-tensorflow
 
 keras-tests-%: build $(stamp)-test build/keras-%/installed
 	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/nn/keras \
-		tests/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
+		tests/whole/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
 
 build/keras-%/installed: | build $(stamp)-test
 	$(python) -m venv build/keras-$*

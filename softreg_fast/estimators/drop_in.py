@@ -16,7 +16,7 @@ from softreg_fast.estimators.multi_task import MultiTaskElasticNet, MultiTaskLas
 from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
-from softreg_fast.paths.path import enet_path, lasso_path
+from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 
 OURS: dict[str, Any] = {
     "ElasticNet": ElasticNet,

@@ -12,8 +12,9 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import enet_path, solve_design
 from softreg_fast.paths.result import Solution
+from softreg_fast.paths.sklearn_paths import enet_path
+from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 
 

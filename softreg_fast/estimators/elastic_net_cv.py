@@ -17,10 +17,11 @@ from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import Choice, CVPath, choose
+from softreg_fast.model_selection.cv import Choice, choose
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import enet_path
+from softreg_fast.paths.sklearn_paths import enet_path
 from softreg_fast.solvers.engines import GRAM_MEMORY
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net import ElasticNet
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import lasso_path
+from softreg_fast.paths.sklearn_paths import lasso_path
 
 
 class Lasso(ElasticNet):

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
-from softreg_fast.model_selection.cv import CVPath
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import lasso_path
+from softreg_fast.paths.sklearn_paths import lasso_path
 
 
 class LassoCV(ElasticNetCV):

@@ -11,9 +11,9 @@ from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import matrix_of_targets
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
-from softreg_fast.model_selection.cv import CVPath
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import enet_path, lasso_path
+from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 
 
 class MultiTaskElasticNetCV(ElasticNetCV):

@@ -12,10 +12,11 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import check_options, solve_design
 from softreg_fast.paths.result import Solution
+from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.engines import ridge_solver
+from softreg_fast.solvers.problem import check_options
 
 # scikit-learn's solver names, and the solver here that replaces each
 NEAREST_SOLVER = {

@@ -15,11 +15,12 @@ from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import RULES
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.scoring import scores_of
+from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import checked_alphas, solve_design
+from softreg_fast.paths.grids import checked_alphas
+from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.spectrum import RidgeSpectrum, ridge_spectrum
 

@@ -9,6 +9,7 @@ from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
 from softreg_fast import Design, LassoCV, cv_path, path, relaxed_path
+from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.paths.relaxed import GAMMAS, relax_fits
 
 LAYOUTS = {"tall": (60, 7, 1.0), "wide": (30, 45, 1.0), "sparse": (50, 30, 0.3)}
@@ -174,3 +175,11 @@ def test_predictions_are_those_of_the_blend(data, gamma):
     assert_allclose(found.coef_at(alphas, gamma), blend[:, [1, 3]], rtol=1e-10, atol=1e-12)
     if gamma == 0.0:
         assert_array_equal(found.predict(X), found.predict(X, gamma=0.0))
+
+
+def test_relaxed_fits_of_several_targets():
+    X = np.random.default_rng(0).random((20, 3))
+    design = MultiTaskDesign(X, X[:, :2])
+    for call in (relaxed_path, lambda d: cv_path(d, relax=True)):
+        with pytest.raises(ValueError, match="one target"):
+            call(design)

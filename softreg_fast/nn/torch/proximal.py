@@ -33,9 +33,9 @@ from softreg_fast.nn.torch.support import (
     summary_of,
 )
 from softreg_fast.nn.training import warn_of_decay
+from softreg_fast.options.scalars import check_number
 from softreg_fast.penalties.base import Kept, Penalty
 from softreg_fast.penalties.elementwise import ElasticNet
-from softreg_fast.penalties.vectors import check_number
 
 # Key of the schedule's state in the first parameter group.
 KEY = "softreg_fast"

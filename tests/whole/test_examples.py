@@ -11,7 +11,7 @@ from oracles import problem_of
 
 from softreg_fast import gradient_descent
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def load(name):

@@ -1,8 +1,8 @@
-"""The command line's description of a fit: coefficients and certificate in words."""
+"""A fit in words: its coefficients as lines of text, and what its certificate proves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,16 +58,4 @@ def certificate_lines(path: Path) -> list[str]:
         f"Certificate: {where} the objective is within {worst:.1e} P0 of its minimum.",
         "This is proven (gap/P0), not estimated: no other coefficients make it smaller by more.",
         "P0 is the loss of the model without features.",
-    ]
-
-
-def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Format rows of cells as lines: `left` columns left-aligned, the others right-aligned."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if j < left else cell.rjust(width)
-            for j, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
     ]

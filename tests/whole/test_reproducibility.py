@@ -1,26 +1,31 @@
 """Reproducibility: equal results for any number of threads, any division of work, and every run.
 
-test_reliability.py compares single kernels bit by bit; this file compares every entry point. BLAS,
-whose sums depend on its threads, may add rounding, so that coefficients are equal to 1e-10.
+Solvers are compared bit by bit on one and two threads, every entry point on up to four. BLAS, whose
+sums depend on its threads, may add rounding to the latter: coefficients are equal to 1e-10.
 """
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from children import make, make_sparse
+from children import PARALLEL_SHAPE, digest, make, make_sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
 from softreg_fast import (
+    Design,
     Ridge,
     RidgeCV,
     cv_path,
+    effective_n_threads,
+    gradient_descent,
     path,
     relaxed_path,
     solve,
     stability_path,
 )
 from softreg_fast.kernels._columns import build_info
+from softreg_fast.system.threads import SMALLEST_PARALLEL_WORK
 
+OPENMP = build_info()["openmp"]
 THREADS = (1, 2, 4)
 
 
@@ -121,6 +126,64 @@ def test_any_division_of_the_work(layout, fit, panels, monkeypatch):
 
 def test_there_is_something_to_compare():
     # with OpenMP four threads work even on two cores
-    from softreg_fast import effective_n_threads
+    assert effective_n_threads(4, 4 * 400_000) == (4 if OPENMP else 1)
 
-    assert effective_n_threads(4, 4 * 400_000) == (4 if build_info()["openmp"] else 1)
+
+SOLVERS = {
+    "warm engine": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=False, n_threads=k)),
+    "descent": (make, lambda X, y, k: solve(X, y, alpha=1e-3, solver="cd", n_threads=k)),
+    "Gram matrix": (make, lambda X, y, k: solve(X, y, alpha=1e-3, precompute=True, n_threads=k)),
+    "sparse warm engine": (make_sparse, lambda X, y, k: solve(X, y, alpha=0.1, n_threads=k)),
+    "sparse descent": (
+        make_sparse,
+        lambda X, y, k: solve(X, y, alpha=0.3, solver="cd", tol=1e-3, n_threads=k),
+    ),
+    "sparse Gram matrix": (
+        make_sparse,
+        lambda X, y, k: solve(X, y, alpha=0.1, precompute=True, n_threads=k),
+    ),
+    "path": (make, lambda X, y, k: path(X, y, n_alphas=20, n_threads=k).coefs.toarray()),
+    "unpenalised": (
+        make,
+        lambda X, y, k: solve(X, y, alpha=1e-3, l1_weights=np.arange(150) > 70, n_threads=k),
+    ),
+    "accelerated gradient": (
+        make,
+        lambda X, y, k: solve(X, y, alpha=1e-3, solver="gradient", n_threads=k),
+    ),
+    "sparse accelerated gradient": (
+        make_sparse,
+        lambda X, y, k: solve(X, y, alpha=0.5, solver="gradient", tol=1e-3, n_threads=k),
+    ),
+    "gradient descent": (
+        make,
+        lambda X, y, k: gradient_descent(X, y, learning_rate=0.1, n_iter=30, n_threads=k),
+    ),
+    "conjugate gradients": (make, lambda X, y, k: solve(X, y, l2=1e-3, solver="cg", n_threads=k)),
+    "Cholesky": (make, lambda X, y, k: solve(X, y, l2=1e-3, solver="cholesky", n_threads=k)),
+    "dual Cholesky": (
+        lambda n, p: make(400, 2200),
+        lambda X, y, k: solve(X, y, l2=1e-3, solver="cholesky", n_threads=k),
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", ["as it is", "float32", "weighted"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_threads_change_no_bit(solver, layout):
+    prepare, fit = SOLVERS[solver]
+    X, y = make_sparse(3000, 1100, 900) if prepare is make_sparse else prepare(*PARALLEL_SHAPE)
+    assert (X.nnz if sp.issparse(X) else X.size) > 2 * SMALLEST_PARALLEL_WORK
+    if layout == "float32":
+        X = X.astype(np.float32)
+    if layout == "weighted":
+        s = np.random.default_rng(1).integers(0, 3, len(y))
+        X = Design(X, sample_weight=s, n_threads=1), Design(X, sample_weight=s, n_threads=2)
+        if solver == "gradient descent":
+            pytest.skip("takes no Design")
+        one, two = (digest(fit(design, y, None)) for design in X)
+    else:
+        one, two = (digest(fit(X, y, k)) for k in (1, 2))
+        if OPENMP:
+            assert effective_n_threads(2, 2 * SMALLEST_PARALLEL_WORK) == 2
+    assert one == two

@@ -1,15 +1,16 @@
 """Many Python threads in the package at the same time, as on a Python without the GIL."""
 
+import json
 import sys
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from children import make, make_sparse
+from children import at_once, main, make, make_sparse, run_script
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_info
 
 from softreg_fast import (
     Design,
@@ -27,18 +28,6 @@ from softreg_fast.system.threads import blas_threads_for
 
 ROUNDS = 6
 N_THREADS = 8
-
-
-def at_once(calls):
-    """Return the results of calls that start at the same moment, each in its own thread."""
-    gate = threading.Barrier(len(calls))
-
-    def run(call):
-        gate.wait(20.0)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def numbers_of(found):
@@ -98,23 +87,6 @@ def test_one_fitted_model_for_all():
         assert_array_equal(found, expected)
 
 
-def test_the_threads_of_blas_are_counted():
-    from threadpoolctl import threadpool_info
-
-    def threads():
-        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
-
-    before = threads()
-
-    def enter_and_leave():
-        for _ in range(50):
-            with blas_threads_for(0):
-                pass
-
-    at_once([enter_and_leave] * N_THREADS)
-    assert threads() == before
-
-
 def test_errors_stay_with_their_thread():
     X, y = make(100, 20)
     bad = X.copy(order="F")
@@ -153,14 +125,12 @@ def test_the_package_does_not_bring_the_gil_back():
 
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         pytest.skip("this Python has a GIL")
-    from children import run_script
 
     assert run_script(__file__, "gil") is False
 
 
 def script_gil():
     """Return whether importing our compiled modules enables the GIL."""
-    import json
 
     import scipy.linalg  # noqa: F401
     import sklearn.linear_model  # noqa: F401
@@ -173,7 +143,40 @@ def script_gil():
     print(json.dumps(sys._is_gil_enabled()))
 
 
-if __name__ == "__main__":
-    from children import main
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads_share_one_matrix(n_threads):
+    X, y = make(2000, 250)
+    X.flags.writeable = False
+    design = Design(X, y, n_threads=n_threads)
+    work = [
+        *(lambda a=a: solve(X, y, alpha=a, n_threads=n_threads) for a in (1e-2, 1e-3, 1e-4)),
+        *(lambda a=a: solve(design, alpha=a, precompute=True) for a in (1e-2, 1e-3)),
+        *(lambda a=a: solve(design, alpha=a, solver="gradient") for a in (1e-2, 1e-3)),
+        lambda: solve(design, l2=1e-3),
+        lambda: solve(design.with_target(-y), alpha=1e-3),
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda call: call(), 3 * work))
+    # not bit by bit: BLAS may have had another number of threads meanwhile
+    for fit, alone in zip(found, 3 * [call() for call in work], strict=True):
+        assert_allclose(fit.coef, alone.coef, rtol=1e-11, atol=1e-13)
+        assert_allclose(fit.intercept, alone.intercept, rtol=1e-11, atol=1e-13)
 
+
+def test_the_threads_of_blas_are_counted():
+    def threads():
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    before = threads()
+
+    def enter_and_leave():
+        for _ in range(50):
+            with blas_threads_for(0):
+                pass
+
+    at_once([enter_and_leave] * N_THREADS)
+    assert threads() == before
+
+
+if __name__ == "__main__":
     main(globals())

@@ -17,6 +17,7 @@ from children import (
     peak_resident,
     resident,
     run_script,
+    several_fits,
 )
 from numpy.testing import assert_allclose
 
@@ -219,6 +220,87 @@ def test_memory_error(fit):
     assert found["MemoryError"] > 0
     assert found["right"] > 0
     assert found["grown"] < 4.0
+
+
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+def script_leaks():
+    """Return the growth of the process in 200 fits of every kind after a warm-up, in MiB."""
+    X, y = make(40, 1000)
+    T, t = make(400, 40)
+    S, z = make_sparse(500, 1000)
+    bad = np.where(X > 0.49, np.nan, X)
+
+    def refused():
+        try:
+            solve(bad, y)
+        except ValueError:
+            return
+
+    calls = {
+        "descent": lambda: solve(X, y, alpha=0.02),
+        "weighted": lambda: solve(X, y, alpha=0.02, sample_weight=np.arange(40.0)),
+        "sparse": lambda: solve(S, z, alpha=0.2),
+        "csr": lambda: solve(S.tocsr(), z, alpha=0.2),
+        "gram": lambda: solve(T, t, alpha=1e-3, precompute=True),
+        "path": lambda: path(T, t, n_alphas=5),
+        "gradient": lambda: solve(T, t, alpha=1e-2, solver="gradient"),
+        "cholesky": lambda: solve(X, y, l2=1.0, solver="cholesky"),
+        "conjugate gradients": lambda: solve(X, y, l2=1.0, solver="cg"),
+        "unpenalised": lambda: solve(T, t, alpha=1e-3, l1_weights=np.arange(40) > 10),
+        "estimator": lambda: Lasso(alpha=0.02).fit(X, y),
+        "refused": refused,
+    }
+    grown = {}
+    for name, call in calls.items():
+        for _ in range(30):
+            call()
+        before = resident()
+        for _ in range(200):
+            call()
+        grown[name] = resident() - before
+    print(json.dumps(grown))
+
+
+@linux_only
+def test_fits_leave_no_memory_behind():
+    grown = run_script(__file__, "leaks", OPENBLAS_NUM_THREADS="1")
+    # a leak of a vector of 1000 numbers per fit would be 1.5 MiB
+    assert max(grown.values()) < 0.5, grown
+
+
+def script_fractions():
+    """Return the peak memory added by fits, as a fraction of X."""
+    X, y = make(16_000, 400)  # 49 MiB
+    S, z = make_sparse(20_000, 10_000, 300)  # 34 MiB
+    several_fits()  # code, thread stacks and small objects
+    size, sparse_size = X.nbytes / 2**20, 12 * S.nnz / 2**20
+    calls = {
+        "descent": (lambda: solve(X, y, alpha=1e-3), size),
+        "weighted": (lambda: solve(X, y, alpha=1e-3, sample_weight=np.arange(16_000)), size),
+        "path": (lambda: path(X, y, n_alphas=3, precompute=False), size),
+        "Gram path": (lambda: path(X, y, n_alphas=3), size),
+        "gradient": (lambda: solve(X, y, alpha=1e-2, solver="gradient"), size),
+        "conjugate gradients": (lambda: solve(X, y, l2=1e-2, solver="cg"), size),
+        "cholesky": (lambda: solve(X, y, l2=1e-2, solver="cholesky"), size),
+        "Lasso": (lambda: Lasso(alpha=1e-3).fit(X, y), size),
+        "Ridge": (lambda: Ridge().fit(X, y).predict(X), size),
+        "sparse": (lambda: solve(S, z, alpha=2.0), sparse_size),
+        "sparse Lasso": (lambda: Lasso(alpha=2.0).fit(S, z), sparse_size),
+    }
+    added = {}
+    for name, (call, unit) in calls.items():
+        before = forget_the_peak()
+        call()
+        added[name] = (peak_resident() - before) / unit
+    print(json.dumps(added))
+
+
+@linux_only
+def test_columns_are_not_copied():
+    added = run_script(__file__, "fractions")
+    assert max(added.values()) < 0.2, added
 
 
 if __name__ == "__main__":

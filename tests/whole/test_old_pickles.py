@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, clone
 
-FILES = sorted((Path(__file__).parent / "pickles").glob("*.pickle"))
+FILES = sorted((Path(__file__).parents[1] / "pickles").glob("*.pickle"))
 STORED = {path: pickle.loads(path.read_bytes()) for path in FILES}
 CASES = [
     pytest.param(held, name, id=f"{held['versions']['softreg_fast']} {name}")

@@ -19,12 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import linear_model
 from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import (
-    AdaBoostRegressor,
-    BaggingRegressor,
-    StackingRegressor,
-    VotingRegressor,
-)
+from sklearn.ensemble import AdaBoostRegressor, BaggingRegressor, StackingRegressor, VotingRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel, SequentialFeatureSelector
 from sklearn.inspection import permutation_importance
