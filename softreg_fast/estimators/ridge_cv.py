@@ -19,12 +19,11 @@ from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.scoring import scores_of
 from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.grids import checked_alphas
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.spectrum import RidgeSpectrum, ridge_spectrum
-
-Vector = NDArray[np.float64]
 
 
 class RidgeCV(_LinearRegressor):

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from softreg_fast.display.plots import axes
+from softreg_fast.display.drawing import axes
 from softreg_fast.nn.paths.network_path import NetworkPath
 from softreg_fast.nn.reports.network_report import NetworkReport
 
