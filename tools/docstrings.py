@@ -5,7 +5,7 @@
 tools/docstrings.txt describes each parameter once, for all functions and classes that have it.
 This program writes these texts into the docstrings in softreg_fast/, so that help(), editors and
 readers of the source find them there without any work at import; with --check it only says which
-docstrings differ (tests/test_docstrings.py asks).  In a docstring
+docstrings differ (tests/whole/test_docstrings.py asks).  In a docstring
 
 - the section Parameters has an entry for every parameter of the signature, in its order.  The
   defaults are those of the signature;
