@@ -54,6 +54,7 @@ INTERNAL = {
     "Design.crossproduct",
     "Design.fixed",
     "Design.from_user",
+    "Design.gradient_at_zero",
     "Design.know_gradient",
     "Design.know_gram",
     "Design.to_engine",

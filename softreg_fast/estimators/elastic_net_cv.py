@@ -385,7 +385,13 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.coef_path_ = found[0].path.coefs if single else [fits.path.coefs for fits in found]
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return scikit-learn's metadata routing of `fit` parameters to the splitter."""
+        """Return scikit-learn's metadata routing of `fit` parameters to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+
+        """
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         splitter = self.cv if hasattr(self.cv, "split") else check_cv()  # reads no iterator

@@ -250,7 +250,13 @@ class RidgeCV(_LinearRegressor):
             self.__dict__.pop("cv_results_", None)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return the routing of `fit` parameters to scorer and splitter (metadata routing)."""
+        """Return the routing of `fit` parameters to scorer and splitter (metadata routing).
+
+        Returns
+        -------
+        MetadataRouter
+
+        """
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         router.add(
             scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score")
