@@ -8,20 +8,22 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from softreg_fast.display.drawing import (
+    background_lines,
+    check_n_labels,
+    falling_alphas,
+    label_ends,
+    show_nonzeros,
+)
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.stability import StabilityPath
 from softreg_fast.options.axes import axes
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 
-Vector = NDArray[np.float64]
-
 AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
-
-# Smallest distance between two labels, relative to a label's height.
-LABEL_SPACING = 1.2
 
 
 class PathDisplay:
@@ -30,15 +32,22 @@ class PathDisplay:
     Parameters
     ----------
     path : Path
+        The path to draw.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    top_ax_ : matplotlib Axes with the numbers of nonzeros
+        Axes of the plot.
+    top_ax_ : matplotlib Axes
+        Axes with the numbers of nonzero coefficients, along the top.
     figure_ : matplotlib Figure
-    lines_ : LineCollection of the features without a label
-    labelled_ : list of Line2D, the largest coefficients
-    text_ : list of Text, their names
+        Figure of the plot.
+    lines_ : LineCollection
+        Lines of the features without a label.
+    labelled_ : list of Line2D
+        Lines of the largest coefficients.
+    text_ : list of Text
+        Names beside the labelled lines.
 
     Examples
     --------
@@ -53,7 +62,35 @@ class PathDisplay:
 
     @classmethod
     def from_path(cls, path: Path | CVPath, **options: Any) -> Self:
-        """Draw a Path, or the path of a CVPath on all samples; options as in `plot`."""
+        """Draw a Path, or the path of a CVPath on all samples.
+
+        Parameters
+        ----------
+        path : Path or CVPath
+            The path to draw.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
+
+        Returns
+        -------
+        PathDisplay
+
+        Raises
+        ------
+        TypeError
+            For anything else than a Path or a CVPath.
+        """
         path = path.path if isinstance(path, CVPath) else path
         if not isinstance(path, Path):
             raise TypeError(f"path must be a Path or a CVPath, got {type(path).__name__}.")
@@ -61,7 +98,37 @@ class PathDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the path of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        """Draw the path of a fitted LassoCV or ElasticNetCV.
+
+        Parameters
+        ----------
+        estimator : LassoCV or ElasticNetCV
+            Fitted to one target.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
+
+        Returns
+        -------
+        PathDisplay
+
+        Raises
+        ------
+        ValueError
+            For an estimator without a single cross-validated path.
+        NotFittedError
+            Before `fit`.
+        """
         return cls.from_path(cv_path_of(estimator), **options)
 
     def plot(
@@ -71,16 +138,28 @@ class PathDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or None
-            None: those of a new figure.
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
         against : {"alpha", "l1", "deviance"}, default="alpha"
             The horizontal axis: alpha falling from left to right, the L1 norm of the coefficients,
             or the fraction of deviance explained.
         n_labels : int, default=8
             Number of coefficients with colour and name, those largest at the end of the path.
-        mark : int or None
+        mark : int or None, default=None
             Index of an alpha to mark with a vertical line; the named coefficients are then the
             largest nonzero ones there.
+
+        Returns
+        -------
+        PathDisplay
+            Itself, with the attributes of the plot.
+
+        Raises
+        ------
+        ValueError
+            For options out of range.
+        ImportError
+            Without matplotlib.
         """
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
@@ -128,13 +207,25 @@ class CVPathDisplay:
     Parameters
     ----------
     cv_path : CVPath
+        The search to draw.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    top_ax_ : matplotlib Axes with the numbers of nonzeros
+        Axes of the plot.
+    top_ax_ : matplotlib Axes
+        Axes with the numbers of nonzero coefficients, along the top.
     figure_ : matplotlib Figure
+        Figure of the plot.
     errorbar_ : ErrorbarContainer
+        Mean errors with their standard errors.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import CVPathDisplay, cv_path
+    >>> found = cv_path(*load_diabetes(return_X_y=True, as_frame=True))
+    >>> picture = CVPathDisplay.from_path(found)  # doctest: +SKIP
     """
 
     def __init__(self, cv_path: CVPath) -> None:
@@ -142,18 +233,78 @@ class CVPathDisplay:
 
     @classmethod
     def from_path(cls, cv_path: CVPath, **options: Any) -> Self:
-        """Draw a CVPath; options as in `plot`."""
+        """Draw a CVPath.
+
+        Parameters
+        ----------
+        cv_path : CVPath
+            The search to draw.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+
+        Returns
+        -------
+        CVPathDisplay
+
+        Raises
+        ------
+        TypeError
+            For anything else than a CVPath.
+        """
         if not isinstance(cv_path, CVPath):
             raise TypeError(f"cv_path must be a CVPath, got {type(cv_path).__name__}.")
         return cls(cv_path).plot(**options)
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the cross-validation of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        """Draw the cross-validation of a fitted LassoCV or ElasticNetCV.
+
+        Parameters
+        ----------
+        estimator : LassoCV or ElasticNetCV
+            Fitted to one target.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+
+        Returns
+        -------
+        CVPathDisplay
+
+        Raises
+        ------
+        ValueError
+            For an estimator without a single cross-validated path.
+        NotFittedError
+            Before `fit`.
+        """
         return cls(cv_path_of(estimator)).plot(**options)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the error curve into the given Axes or those of a new figure."""
+        """Draw the error curve into the given Axes or those of a new figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
+
+        Returns
+        -------
+        CVPathDisplay
+            Itself, with the attributes of the plot.
+
+        Raises
+        ------
+        ValueError
+            For options out of range.
+        ImportError
+            Without matplotlib.
+        """
         self.ax_, self.figure_ = axes(ax)
         found, alphas = self.cv_path, self.cv_path.path.alphas
         mean, bars = found.curve
@@ -178,15 +329,29 @@ class StabilityDisplay:
     Parameters
     ----------
     stability_path : StabilityPath
+        The frequencies to draw.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    top_ax_ : matplotlib Axes with the mean numbers of features that have entered
+        Axes of the plot.
+    top_ax_ : matplotlib Axes
+        Axes with the mean numbers of features that have entered, along the top.
     figure_ : matplotlib Figure
-    lines_ : LineCollection of the features without a label
-    labelled_ : list of Line2D, the selected features
-    text_ : list of Text, their names
+        Figure of the plot.
+    lines_ : LineCollection
+        Lines of the features without a label.
+    labelled_ : list of Line2D
+        Lines of the selected features.
+    text_ : list of Text
+        Names beside the labelled lines.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import StabilityDisplay, stability_path
+    >>> found = stability_path(*load_diabetes(return_X_y=True, as_frame=True), random_state=0)
+    >>> picture = StabilityDisplay.from_path(found)  # doctest: +SKIP
     """
 
     def __init__(self, stability_path: StabilityPath) -> None:
@@ -194,7 +359,31 @@ class StabilityDisplay:
 
     @classmethod
     def from_path(cls, stability_path: StabilityPath, **options: Any) -> Self:
-        """Draw a StabilityPath; options as in `plot`."""
+        """Draw a StabilityPath.
+
+        Parameters
+        ----------
+        stability_path : StabilityPath
+            The frequencies to draw.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            threshold : float in (0, 1] or None, default=None
+                None: the path's own threshold.
+            n_labels : int, default=10
+                Largest number of selected features with colour and name.
+
+        Returns
+        -------
+        StabilityDisplay
+
+        Raises
+        ------
+        TypeError
+            For anything else than a StabilityPath.
+        """
         if not isinstance(stability_path, StabilityPath):
             raise TypeError(
                 f"stability_path must be a StabilityPath, got {type(stability_path).__name__}."
@@ -203,7 +392,33 @@ class StabilityDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the stability path of a fitted StabilitySelector; options as in `plot`."""
+        """Draw the stability path of a fitted StabilitySelector.
+
+        Parameters
+        ----------
+        estimator : StabilitySelector
+            Fitted.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            threshold : float in (0, 1] or None, default=None
+                None: the path's own threshold.
+            n_labels : int, default=10
+                Largest number of selected features with colour and name.
+
+        Returns
+        -------
+        StabilityDisplay
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
+        NotFittedError
+            Before `fit`.
+        """
         check_is_fitted(estimator)
         if not hasattr(estimator, "stability_path_"):
             raise TypeError(
@@ -216,12 +431,24 @@ class StabilityDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or None
-            None: those of a new figure.
-        threshold : float in (0, 1] or None
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
+        threshold : float in (0, 1] or None, default=None
             None: the path's own threshold.
         n_labels : int, default=10
             Largest number of selected features with colour and name.
+
+        Returns
+        -------
+        StabilityDisplay
+            Itself, with the attributes of the plot.
+
+        Raises
+        ------
+        ValueError
+            For options out of range.
+        ImportError
+            Without matplotlib.
         """
         check_n_labels(n_labels)
         found = self.stability_path
