@@ -84,7 +84,7 @@ KERAS ?= keras==3.15.1
 nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
-	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest $(wildcard tests/test_nn_*.py) \
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest tests/nn tests/penalties \
 		tests/bench/test_bench_nn.py tests/whole/test_examples.py $(ARGS)
 
 # Keras on its other backends, each in its own environment under build that also sees the packages
@@ -92,7 +92,7 @@ nn-tests: build $(stamp)-test
 keras-tests: keras-tests-jax keras-tests-tensorflow
 
 keras-tests-%: build $(stamp)-test build/keras-%/installed
-	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/test_nn_keras.py \
+	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/nn/keras \
 		tests/whole/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
 
 build/keras-%/installed: | build $(stamp)-test

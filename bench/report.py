@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 from bench.cases import GAP_TARGETS, HEADINGS
 from bench.page import write_part
 from bench.solvers import EPOCHS
-from softreg_fast.system.threads import config
+from softreg_fast.system.config import config
 
 COLUMNS = (
     "problem",

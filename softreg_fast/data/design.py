@@ -25,14 +25,13 @@ from softreg_fast.data.validation import (
 from softreg_fast.kernels._columns import Columns, engine_penalty, user_coefficients
 from softreg_fast.kernels._multi_task import slopes_of_rows
 from softreg_fast.options.hints import with_hints
-from softreg_fast.penalties.vectors import check_flag
+from softreg_fast.options.scalars import check_flag
+from softreg_fast.options.types import Vector
 from softreg_fast.system.threads import (
     LARGEST_FOR_ONE_BLAS_THREAD,
     blas_threads_for,
     effective_n_threads,
 )
-
-Vector = NDArray[np.float64]
 
 # Entries of one dense panel for a Gram matrix: a few MiB, with BLAS at full speed.
 PANEL_ENTRIES = 1 << 20
@@ -610,6 +609,63 @@ class MultiTaskDesign(Design):
             self.know_gradient(gradient)
             return gradient
         return self._gradient
+
+
+def as_design(
+    X: Any,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> Design:
+    """Return X if it is a Design (with target y, if given), else a Design of X."""
+    if not isinstance(X, Design):
+        if y is None:
+            raise ValueError("y is missing; give one target value for each row of X.")
+        return Design(
+            X,
+            y,
+            sample_weight,
+            fit_intercept=True if fit_intercept is None else fit_intercept,
+            standardize=False if standardize is None else standardize,
+            n_threads=n_threads,
+        )
+    _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
+    if y is not None:
+        return X.with_target(y)
+    if not hasattr(X, "y"):
+        raise ValueError("This Design has no target; give y here or when making it.")
+    return X
+
+
+def _check_beside(
+    design: Design,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> None:
+    # a Design was made with all of these settings: other values here are a contradiction
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is given beside a Design, which has weights of its own; give "
+            "Design.with_weight(sample_weight) as X."
+        )
+    made = {
+        "fit_intercept": (fit_intercept, design.fit_intercept),
+        "standardize": (standardize, design.standardize),
+        "n_threads": (
+            None if n_threads is None else effective_n_threads(n_threads),
+            design.most_threads,
+        ),
+    }
+    for name, (given, own) in made.items():
+        if given is not None and given != own:
+            raise ValueError(
+                f"{name}={given!r} contradicts the Design, which was made with {name}={own!r}; "
+                f"leave {name} out, or make another Design."
+            )
 
 
 class _Buffers:

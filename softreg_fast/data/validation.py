@@ -12,8 +12,7 @@ from sklearn.utils import check_array
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, entries_by_name, is_by_name
 from softreg_fast.kernels._columns import check_compressed
-
-Vector = NDArray[np.float64]
+from softreg_fast.options.types import Vector
 
 # Rows and columns that are transposed together: a tile fits into the cache.
 TILE = (256, 16_384)

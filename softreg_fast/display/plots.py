@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from softreg_fast.model_selection.cv import CVPath
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.stability import StabilityPath
 from softreg_fast.paths.result import Path
 

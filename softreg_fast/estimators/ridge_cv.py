@@ -12,13 +12,15 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
-from softreg_fast.estimators.linear_model import _LinearRegressor, l2_weights_of, ridge_strengths
+from softreg_fast.estimators.base import _LinearRegressor
+from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import RULES
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.scoring import scores_of
+from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import checked_alphas, solve_design
+from softreg_fast.paths.grids import checked_alphas
+from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.spectrum import RidgeSpectrum, ridge_spectrum
 
@@ -28,19 +30,24 @@ Vector = NDArray[np.float64]
 class RidgeCV(_LinearRegressor):
     """Ridge with alpha chosen by leave-one-out or by k-fold cross-validation.
 
-    The objective is that of `Ridge`. One eigendecomposition serves all alphas, and the error on a
-    held-out sample follows from the fit to all samples (`softreg_fast.solvers.spectrum`).
+    Minimises over w and b, with the sample weights s, for each of the alphas
+
+        sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l2_weights_j w_j^2
+
+    One eigendecomposition serves all alphas, and the error on a held-out sample follows from the fit
+    to all samples (`softreg_fast.solvers.spectrum`).
 
     Parameters
     ----------
     alphas : array-like (n_alphas,) or float, default=(0.1, 1.0, 10.0)
-        All positive; with `cv` also 0.
+        Strengths of the penalty to choose from, all positive; with `cv` also 0. The default is
+        scikit-learn's.
     fit_intercept : bool, default=True
     scoring : str, callable or None
         A scikit-learn scorer, which receives the sample weights. None: minus the mean squared error
         (times the weights); with `cv`, R squared.
     cv : int, splitter, iterable of (train, test) or None
-        None is leave-one-out cross-validation.
+        Folds as in scikit-learn; an int is their number. None: leave one sample out at a time.
     gcv_mode : {None, "auto", "svd", "eigen"}
         Accepted for compatibility: the eigenvalues of the smaller of X'X and XX' are used for every
         shape.
@@ -60,20 +67,31 @@ class RidgeCV(_LinearRegressor):
 
     Attributes
     ----------
-    alpha_ : float or ndarray (n_targets,) if alpha_per_target
+    alpha_ : float, or ndarray (n_targets,) with alpha_per_target
+        The chosen alpha.
     best_score_ : float or ndarray (n_targets,)
         Score at alpha_.
     scores_ : ndarray (n_alphas,) or (n_targets, n_alphas)
         All scores, in the order of `alphas`.
     cv_results_ : ndarray (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
         Weighted squared errors of each held-out sample; with `scoring` the predictions.
-    coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, sparse_coef_
-        As in `Ridge`.
+    coef_
+    intercept_
+    dual_gap_
+    n_iter_
+    n_features_in_
+    feature_names_in_
+    sparse_coef_
 
     Raises
     ------
     ValueError, TypeError
-        From `fit`, for input that cannot be fitted or scored.
+
+    References
+    ----------
+    Allen (1974), "The relationship between variable selection and data augmentation and a method for
+    prediction", Technometrics 16(1), for leave-one-out errors from one fit. Breiman, Friedman, Olshen,
+    Stone (1984), "Classification and Regression Trees", for the rule of one standard error.
 
     Examples
     --------
@@ -83,6 +101,7 @@ class RidgeCV(_LinearRegressor):
     >>> model = RidgeCV(alphas=[1e-3, 1e-2, 1e-1, 1.0]).fit(X, y)
     >>> model.alpha_, round(model.score(X, y), 3)
     (0.01, 0.517)
+
     """
 
     @with_hints
@@ -133,7 +152,13 @@ class RidgeCV(_LinearRegressor):
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+
         """
         self._check_options()
         split, score = routed(self, sample_weight, params)

@@ -20,29 +20,14 @@ from softreg_fast.options.hints import with_hints
 class StabilitySelector(SelectorMixin, BaseEstimator):
     """Select the features that enter the path in most subsamples.
 
-    Sample weights, which scikit-learn treats as repetitions of samples, have no such meaning where
-    samples are drawn: `stability_path` accepts them as weights in the fits, this class does not.
+    On each subsample, with S the sum of its weights, the path of
 
-    Parameters
-    ----------
-    threshold : float in (0.5, 1], default=0.75
-        Share of the subsamples in which a feature must enter.
-    max_selected : int or None
-        Number of features that enter in each subsample. None: the largest number that keeps the
-        bound on the expected number of false features at 1.
-    n_subsamples : int, default=100
-    fraction : float in (0, 1], default=0.5
-    complementary : bool, default=True
-    alphas : int or array-like, default=100
-        Number of alphas, evenly spaced in the logarithm, or their values.
-    eps : float, default=1e-2
-        Ratio of the smallest alpha to the largest.
-    random_state : int, RandomState or None
-        Generator or seed of the subsamples.
-    l1_ratio, l1_weights, l2_weights, positive, bounds, fit_intercept, standardize, tol, n_threads
-        As in `stability_path`, which also documents the parameters above in detail.
-    verbose : bool or int, default=0
-        Show a bar over subsamples (needs tqdm), on a terminal or in a notebook.
+        1/(2S) sum_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
+
+    is followed until `max_selected` features have entered, as `stability_path` describes. Sample
+    weights, which scikit-learn treats as repetitions of samples, have no such meaning where samples
+    are drawn: `stability_path` accepts them as weights in the fits, this class does not.
 
     Attributes
     ----------
@@ -53,8 +38,24 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         none, for fractions above 1/2.
     stability_path_ : StabilityPath
         Full result: frequencies at every alpha, the names selected at other thresholds.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X had names
+    n_features_in_
+    feature_names_in_
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, for parameters or data that cannot be used; the message says what is expected.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From `fit`, once, if the duality gap is larger than the tolerance in some subsample.
+
+    References
+    ----------
+    Meinshausen, Buehlmann (2010), "Stability selection", JRSS B 72(4). Shah, Samworth (2013),
+    "Variable selection with error control: another look at stability selection", JRSS B 75(1), for
+    complementary pairs.
 
     Examples
     --------
@@ -64,6 +65,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
     >>> selector = StabilitySelector(random_state=0).fit(X, y)
     >>> selector.get_feature_names_out().tolist()
     ['bmi', 's5']
+
     """
 
     @with_hints
@@ -118,7 +120,13 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+
         """
         if y is None:
             raise ValueError(

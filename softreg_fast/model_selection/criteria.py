@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from softreg_fast.data.design import Design, MultiTaskDesign
-from softreg_fast.paths.path import null_loss, solve_design
+from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors, check_number
+from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.user_units import null_loss
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.engines import make_engine
 from softreg_fast.system.interrupts import interruptible
-
-Vector = NDArray[np.float64]
 
 CRITERIA = ("aic", "aicc", "bic", "ebic")
 

@@ -9,30 +9,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import Design
+from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.model_selection.criteria import CRITERIA, Criterion, criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.model_selection.folds import Training, folds_for, make_folds, predict_by
+from softreg_fast.model_selection.folds import Training, folds_for, make_folds
 from softreg_fast.model_selection.progress import Watcher, watching
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.model_selection.search import Search
+from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
-from softreg_fast.paths.path import as_design, check_options, level_of_caller
+from softreg_fast.paths.predict import predict_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import PenaltyVectors, check_number
+from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.engines import GRAM_MEMORY
-
-Vector = NDArray[np.float64]
+from softreg_fast.solvers.problem import check_options
 
 __all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path"]
-
-RULES = ("min", "1se")
 
 FOLD_WEIGHTS = ("equal", "samples")
 
@@ -216,10 +217,8 @@ class Choice:
                 raise ValueError("noise_variance is for a criterion; give one, or leave it out.")
         else:
             self._check_criterion()
-        if (given := self.patience) is not None:
-            whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
-            if not whole or given < 1:
-                raise ValueError(f"patience must be an integer >= 1 or None, got {given!r}.")
+        if self.patience is not None:
+            check_count("patience", self.patience, or_none=True)
 
     def _check_criterion(self) -> None:
         if self.criterion not in CRITERIA:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softreg_fast.model_selection.search import best_of, mean_over
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
-
-Vector = NDArray[np.float64]
 
 # Advice where the last alpha of a grid is the best, by the reason why the grid ended.
 ADVICE = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,15 +12,12 @@ from sklearn.model_selection import KFold, check_cv
 
 from softreg_fast.data.design import Design, KnownMoments, mirror
 from softreg_fast.kernels._folds import squared_errors, training_moments
+from softreg_fast.options.scalars import is_integer
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.predict import predict_rows, row_blocks
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.engines import LARGEST_EARLY_GRAM
 from softreg_fast.system.threads import blas_threads_for
-
-Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
-
-# Number of entries of X, or of predictions, processed at a time.
-BLOCK_ENTRIES = 1 << 17
 
 # Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
 MOST_GRAM_ENTRIES = 1 << 24
@@ -78,7 +74,7 @@ def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any
     TypeError, ValueError
         If the seed is invalid; as in `pairs_of`.
     """
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
+    if seed is not None and not is_integer(seed):
         raise TypeError(f"seed must be an integer or None, got {seed!r}.")
     if seed is not None and not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")
@@ -199,49 +195,6 @@ class Training:
     def weight_of(self, k: int) -> Vector | None:
         """Return the weights of the test samples, None if the design has none."""
         return None if self.design.weight is None else self.weight[self.folds[k].test]
-
-
-def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-    """Predict some rows with several models, (n_rows, n_models); coefs as a csc_array."""
-    out = np.empty((len(rows), len(intercepts)))
-    for part, predicted in row_blocks(X, rows, coefs, intercepts):
-        out[part] = predicted
-    return out
-
-
-def row_blocks(
-    X: Any, rows: Index, coefs: Any, intercepts: Vector
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Yield such predictions in cache-sized blocks of rows, each with its slice of the rows.
-
-    Only columns with a nonzero coefficient are read, and at most a few MiB of dense ones copied.
-    """
-    support = np.unique(coefs.indices)
-    W = coefs[support].toarray()
-    chosen = X[:, support].tocsr()[rows] if sp.issparse(X) else None
-    width = len(intercepts) if sp.issparse(X) else max(support.size, len(intercepts))
-    step = max(BLOCK_ENTRIES // max(width, 1), 1)
-    for start in range(0, len(rows), step):
-        part = slice(start, min(start + step, len(rows)))
-        block = entries(X, rows[part], support) if chosen is None else chosen[part]
-        predicted = block @ W
-        predicted += intercepts
-        yield part, predicted
-
-
-def entries(X: NDArray[Any], rows: Index, columns: Index) -> NDArray[Any]:
-    """Return X[rows][:, columns], gathered by columns in the memory order of X."""
-    if not X.flags.f_contiguous:
-        return X.T[np.ix_(columns, rows)].T
-    # twice as fast; and np.ix_ may read unallocated buffers when memory runs out
-    return X.T.reshape(-1).take(columns[:, None] * len(X) + rows).T
-
-
-def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
-    """Predict some rows with the k-th model of a path, (n_rows,) or (n_rows, n_tasks)."""
-    support, w = fits.support_of(k)
-    product = (X[:, support] @ w)[rows] if sp.issparse(X) else entries(X, rows, support) @ w
-    return np.asarray(product + fits.intercepts[k])
 
 
 class FoldGrams:

@@ -11,8 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import check_scoring
 
 from softreg_fast.data.design import Design
-
-Vector = NDArray[np.float64]
+from softreg_fast.options.types import Vector
 
 
 class _Known(RegressorMixin, BaseEstimator):

@@ -17,13 +17,13 @@ from softreg_fast.model_selection.criteria import Criterion
 from softreg_fast.model_selection.folds import Training
 from softreg_fast.model_selection.scoring import scores_of
 from softreg_fast.model_selection.workers import Workers, workers_for
-from softreg_fast.paths.grids import AUTO, EPS, alpha_grid, block_of, continued
-from softreg_fast.paths.path import PathRun, as_alphas, warn_of_missed
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.convergence import warn_of_missed
+from softreg_fast.paths.grids import AUTO, EPS, alpha_grid, as_alphas, block_of, continued
+from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.relaxed import relax_fits
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
-
-Vector = NDArray[np.float64]
 
 # Alphas between two checks of the errors, when the folds advance along the grid together.
 ALPHAS_AT_ONCE = 5

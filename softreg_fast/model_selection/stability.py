@@ -14,28 +14,23 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from softreg_fast.data.design import Design
+from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.model_selection.progress import progress_bar
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, check_one_grid
-from softreg_fast.paths.path import (
-    PathRun,
-    as_alphas,
-    as_design,
-    check_options,
-    warn_not_converged,
-)
+from softreg_fast.options.scalars import check_count, check_flag, check_number
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
+from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.result import Path, is_alarm
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors, check_flag, check_number
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.engines import GRAM_MEMORY
+from softreg_fast.solvers.problem import check_options
 
 # For subsamples of half the samples, alphas below this share of the largest are not useful.
 EPS = 1e-2
-
-Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -336,13 +331,6 @@ def candidates_of(vectors: PenaltyVectors) -> NDArray[np.bool_]:
 def always_in(vectors: PenaltyVectors) -> NDArray[np.bool_]:
     """Return the features that are in the model at any alpha."""
     return ~candidates_of(vectors) & ((vectors.lower < 0.0) | (vectors.upper > 0.0))
-
-
-def check_count(name: str, value: Any) -> int:
-    """Return an integer >= 1; raise ValueError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
-    return int(value)
 
 
 class _Entries:

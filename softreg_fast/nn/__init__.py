@@ -7,34 +7,45 @@ of them is first used.
 import importlib
 from typing import Any
 
-from softreg_fast.nn.groups import GroupLasso, SparseGroupLasso
-from softreg_fast.nn.inference import Plan
-from softreg_fast.nn.penalties import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative, Penalty
+from softreg_fast.nn.deployment.plan import Plan
+from softreg_fast.penalties import (
+    L1,
+    L2,
+    MCP,
+    SCAD,
+    ElasticNet,
+    GroupLasso,
+    LHalf,
+    NonNegative,
+    Penalty,
+    SparseGroupLasso,
+)
 
+# Names that are imported when first used, by the module that has them.
 FROM_TORCH = {
-    "NetworkPath": "paths",
-    "NetworkPathDisplay": "display",
-    "NetworkReport": "reports",
-    "NetworkReportDisplay": "display",
-    "Proximal": "proximal",
-    "attach": "proximal",
-    "ProxAdamW": "optimizers",
-    "copy_zeros": "support",
-    "distillation_loss": "distillation",
-    "param_groups": "optimizers",
-    "plan": "plans",
-    "export_header": "export",
-    "export_onnx": "export",
-    "sizes": "export",
-    "path": "paths",
-    "report": "reports",
-    "CompactReport": "compaction",
-    "compact": "compaction",
-    "compact_like": "compaction",
+    "NetworkPath": "paths.network_path",
+    "NetworkPathDisplay": "displays.display",
+    "NetworkReport": "reports.network_report",
+    "NetworkReportDisplay": "displays.display",
+    "Proximal": "torch.proximal",
+    "attach": "torch.proximal",
+    "ProxAdamW": "torch.prox_adamw",
+    "copy_zeros": "torch.support",
+    "distillation_loss": "torch.distillation",
+    "param_groups": "torch.prox_adamw",
+    "plan": "deployment.planning",
+    "export_header": "deployment.export",
+    "export_onnx": "deployment.export",
+    "sizes": "deployment.export",
+    "path": "paths.network_path",
+    "report": "reports.network_report",
+    "CompactReport": "compaction.compact",
+    "compact": "compaction.compact",
+    "compact_like": "compaction.compact",
 }
 
 # Estimators: they need PyTorch for fitting only.
-ESTIMATORS = {"SparseMLPClassifier": "mlp", "SparseMLPRegressor": "mlp"}
+ESTIMATORS = {"SparseMLPClassifier": "estimators.mlp", "SparseMLPRegressor": "estimators.mlp"}
 
 __all__ = [
     "L1",

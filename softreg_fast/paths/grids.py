@@ -6,15 +6,16 @@ import numbers
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.design import Design
 from softreg_fast.kernels._cd import CoordinateDescent
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._gradient import largest_eigenvalue
-from softreg_fast.penalties.vectors import PenaltyVectors, check_number
-
-Vector = NDArray[np.float64]
+from softreg_fast.options.scalars import check_count, check_number, is_real
+from softreg_fast.options.types import Vector
+from softreg_fast.penalties.vectors import PenaltyVectors
 
 AUTO = "auto"
 
@@ -61,8 +62,35 @@ def check_one_grid(alphas: Any, n_alphas: Any, eps: Any, usual_eps: Any) -> None
 def check_grid(n_alphas: Any, eps: Any) -> None:
     """Raise ValueError or TypeError for an invalid n_alphas or eps."""
     check_number("eps", eps, low=0.0, high=1.0, low_open=True)
-    if isinstance(n_alphas, bool) or not isinstance(n_alphas, numbers.Integral) or n_alphas < 1:
-        raise ValueError(f"n_alphas must be an integer >= 1, got {n_alphas!r}.")
+    check_count("n_alphas", n_alphas)
+
+
+def as_alphas(alphas: ArrayLike) -> Vector:
+    """Return a user's grid, validated and in falling order."""
+    return np.sort(checked_alphas(alphas))[::-1]
+
+
+def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
+    """Return a user's alphas in their order; raise an error naming the first invalid one."""
+    check_unmasked("alphas", alphas)
+    given = np.asarray(alphas)
+    if given.dtype.kind not in "fiu":
+        for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
+            if not is_real(alpha):
+                kind = type(alpha).__name__
+                raise TypeError(f"alphas[{k}] must be an instance of float, not {kind}.")
+        raise TypeError(f"alphas must be real numbers, got dtype {given.dtype}.")
+    grid = given.astype(np.float64)
+    if grid.ndim != 1 or not grid.size:
+        raise ValueError(
+            f"alphas must be a vector of at least one number, got shape {grid.shape}; for one "
+            "alpha use [alpha]."
+        )
+    bad = ~np.isfinite(grid) | ((grid <= 0.0) if positive else (grid < 0.0))
+    if bad.any():
+        k, wanted = int(np.flatnonzero(bad)[0]), "> 0.0" if positive else ">= 0.0"
+        raise ValueError(f"alphas[{k}] == {given[k]}, must be {wanted} and finite.")
+    return grid
 
 
 def alpha_grid(

@@ -10,16 +10,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.design import Design, MultiTaskDesign
-from softreg_fast.model_selection.folds import predict_rows
-from softreg_fast.paths.path import as_design, path, solve_design
+from softreg_fast.data.design import Design, MultiTaskDesign, as_design
+from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.path import path
+from softreg_fast.paths.predict import predict_rows
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import Penalty, check_number
+from softreg_fast.paths.solve import solve_design
+from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.factor import solver_of
 from softreg_fast.system.threads import blas_threads_for
-
-Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Shares of the Lasso in the blends that cross-validation compares, as in glmnet.
 GAMMAS = (1.0, 0.75, 0.5, 0.25, 0.0)

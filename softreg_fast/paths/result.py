@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Self, overload
@@ -16,8 +15,8 @@ from sklearn.utils.extmath import safe_sparse_dot
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.validation import check_sparse
-
-Vector = NDArray[np.float64]
+from softreg_fast.options.scalars import is_real
+from softreg_fast.options.types import Vector
 
 
 class Status(IntEnum):
@@ -313,7 +312,7 @@ class Path:
     def _at(self, alpha: Any) -> tuple[Vector, Any]:
         if isinstance(alpha, np.ndarray):  # zero-dimensional
             alpha = alpha.item()
-        if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real):
+        if not is_real(alpha):
             raise TypeError(f"alpha must be a real number, got {alpha!r} ({type(alpha).__name__}).")
         if not len(self) or not self.alphas[-1] <= alpha <= self.alphas[0]:
             span = f"{self.alphas[-1]:.6g} to {self.alphas[0]:.6g}" if len(self) else "empty"

@@ -1,1 +1,21 @@
-"""Penalties: one family for regression and for networks."""
+"""Penalties: values, proximal steps and violations of stationarity, for arrays and tensors.
+
+Nothing of PyTorch or Keras is imported here.
+"""
+
+from softreg_fast.penalties.base import Penalty
+from softreg_fast.penalties.elementwise import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative
+from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
+
+__all__ = [
+    "L1",
+    "L2",
+    "MCP",
+    "SCAD",
+    "ElasticNet",
+    "GroupLasso",
+    "LHalf",
+    "NonNegative",
+    "Penalty",
+    "SparseGroupLasso",
+]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import functools
-import math
-import numbers
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_name, name_of
-
-Vector = NDArray[np.float64]
+from softreg_fast.options.scalars import check_flag, check_number, is_real
+from softreg_fast.options.types import Vector
 
 
 class PenaltyVectors(NamedTuple):
@@ -163,37 +160,6 @@ def uniform(value: float, n_features: int) -> Vector:
     return np.ndarray(n_features, np.float64, np.float64(value).tobytes(), strides=(0,))
 
 
-def check_flag(name: str, value: Any) -> bool:
-    """Return a bool; raise TypeError for any other type."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}.")
-    return bool(value)
-
-
-def check_number(
-    name: str,
-    value: Any,
-    low: float = -np.inf,
-    high: float = np.inf,
-    low_open: bool = False,
-) -> float:
-    """Return a finite real number in [low, high] (or (low, high]); raise an error otherwise."""
-    # fast path for the usual case: isinstance(value, numbers.Real) takes a noticeable part of the
-    # time of a small fit
-    if type(value) is float and math.isfinite(value) and low < value <= high:
-        return value
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__}).")
-    number = float(value)
-    below = number <= low if low_open else number < low
-    if not np.isfinite(number) or below or number > high:
-        where = f" {'>' if low_open else '>='} {low:g}" if np.isfinite(low) else ""
-        if np.isfinite(high):
-            where = f" in {'(' if low_open else '['}{low:g}, {high:g}]"
-        raise ValueError(f"{name} must be a finite number{where}, got {value!r}.")
-    return number
-
-
 def nonnegative_vector(
     what: str, value: Any, n_features: int, default: float, names: Names | None = None
 ) -> Vector:
@@ -246,7 +212,7 @@ def _per_feature(
 
 
 def _entry(what: str, name: str, entry: Any) -> float:
-    if isinstance(entry, bool | np.bool_) or not isinstance(entry, numbers.Real):
+    if not is_real(entry):
         raise TypeError(f"{what}[{name}] must be a real number, got {entry!r}.")
     return float(entry)
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.kernels import _cd, _multi_task
 from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.paths.result import Status
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.dual_point import (
@@ -29,10 +29,6 @@ from softreg_fast.solvers.dual_point import (
 )
 from softreg_fast.solvers.factor import lower_factor
 from softreg_fast.solvers.record import Kept
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 NONE: Index = np.empty(0, np.intp)
 

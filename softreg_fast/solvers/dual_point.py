@@ -12,17 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.kernels._columns import Columns, look_at_signals
 from softreg_fast.kernels._engine import Engine
+from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.factor import solver_of
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 EPSILON = float(np.finfo(np.float64).eps)
 

@@ -15,12 +15,11 @@ from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._engine import NO_ROOM
 from softreg_fast.kernels._engine import Engine as GramSpaceEngine
 from softreg_fast.kernels._multi_task import RowDescent, RowEngine
+from softreg_fast.options.types import Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.certificate import Doubt
 from softreg_fast.solvers.record import Kept, Record, joined
 from softreg_fast.solvers.ridge import GradientEngine, RidgeEngine
-
-Vector = NDArray[np.float64]
 
 SOLVERS = ("auto", "cd", "cholesky", "cg", "gradient")
 

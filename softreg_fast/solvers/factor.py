@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from softreg_fast.options.types import Matrix
 
 # Up to this size LAPACK needs a few hundredths of a second for a Cholesky factor, so no blocks are
 # needed.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from softreg_fast.options.types import Vector
 
 
 class Kept(NamedTuple):

@@ -20,13 +20,13 @@ from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDes
 from softreg_fast.kernels._engine import NO_ROOM, Engine
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.kernels._multi_task import RowDescent, RowEngine
-from softreg_fast.penalties.vectors import PenaltyVectors, check_number, nonnegative_vector
+from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.penalties.vectors import PenaltyVectors, nonnegative_vector
 from softreg_fast.solvers.certificate import Certificate, Doubt
 from softreg_fast.solvers.factor import cholesky, least_norm
 from softreg_fast.solvers.record import Kept, Record
 from softreg_fast.system.threads import blas_threads_for
-
-Vector = NDArray[np.float64]
 
 # Iterative refinement steps before a factorisation is abandoned.
 MOST_REFINEMENTS = 6
@@ -418,8 +418,7 @@ def gradient_descent(
         If the iterates leave the range of float64: the learning rate is too large.
     """
     check_number("learning_rate", learning_rate, low=0.0, low_open=True)
-    if isinstance(n_iter, bool) or not isinstance(n_iter, int | np.integer) or n_iter < 0:
-        raise ValueError(f"n_iter must be an integer >= 0, got {n_iter!r}.")
+    check_count("n_iter", n_iter, least=0)
     design = Design(X, y, sample_weight, fit_intercept=False, n_threads=n_threads)
     n, p = design.n_samples, design.n_features
     ridge = nonnegative_vector("l2", l2, p, 0.0, design.feature_names)

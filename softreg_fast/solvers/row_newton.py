@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, get_lapack_funcs
 
 from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.options.types import Matrix, Vector
 from softreg_fast.solvers.factor import LARGEST_AT_ONCE, LARGEST_PRODUCT, lower_factor
 from softreg_fast.system.threads import blas_threads_for
-
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 
 # Up to this many rows, and multiplications, BLAS and LAPACK use a single thread by default.
 LARGEST_FOR_NO_THREADS = 40

@@ -20,13 +20,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.data.design import PANEL_ENTRIES, Design
+from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.system.interrupts import interruptible
 from softreg_fast.system.threads import blas_threads_for
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A sample whose 1 - h_ii in the unpenalised fit is below this determines a coefficient alone.
 SMALLEST_FREEDOM = 1e-10

@@ -18,8 +18,11 @@ from sklearn.model_selection import KFold
 
 import softreg_fast
 from softreg_fast import EndOfGridWarning, cv_path, path, solve
-from softreg_fast.cli import commands, demo
-from softreg_fast.cli.files import InputError, check_writable, read_model
+from softreg_fast.cli import demo
+from softreg_fast.cli import fit as fit_module
+from softreg_fast.cli.files import check_writable
+from softreg_fast.cli.models import read_model
+from softreg_fast.options.errors import InputError
 from softreg_fast.system.writing import write_whole
 
 NAMES = ["rooms", "age", "tax, yearly", "distance"]
@@ -815,7 +818,7 @@ def test_selections_outside_the_path(fails):
 
 def test_outputs_are_checked_before_the_fit(fails, monkeypatch):
     write_table()
-    monkeypatch.setattr(commands, "path", None)
+    monkeypatch.setattr(fit_module, "path", None)
     os.mkdir("folder")
     fit = ("fit", "data.csv", "--target", "price")
     for option in ("--model", "--coefficients", "--report"):
@@ -926,7 +929,7 @@ def test_interrupted(call, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "path", interrupt)
+    monkeypatch.setattr(fit_module, "path", interrupt)
     code, out, err = call("fit", "data.csv", "--target", "price", "--model", "m.json")
     assert (code, out, err) == (130, "", "softreg_fast: interrupted\n")
     assert files() == ["data.csv"]
@@ -938,7 +941,7 @@ def test_out_of_memory(fails, monkeypatch):
     def too_large(*arguments, **options):
         raise MemoryError("Unable to allocate 1 TiB")
 
-    monkeypatch.setattr(commands, "Design", too_large)
+    monkeypatch.setattr(fit_module, "Design", too_large)
     assert "not enough memory" in fails("fit", "data.csv", "--target", "price")
 
 

@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 
 from softreg_fast import solve
-from softreg_fast.cli.files import InputError, read_model
-from softreg_fast.cli.tables import Roles, read_table, svmlight, text
-from softreg_fast.cli.tables.cells import as_number, problem_of, rounded
+from softreg_fast.cli.models import read_model
+from softreg_fast.cli.tables import svmlight, text
+from softreg_fast.cli.tables.cells import as_number, problem_of
+from softreg_fast.cli.tables.foreign import rounded
+from softreg_fast.cli.tables.reading import read_table
+from softreg_fast.cli.tables.roles import Roles
+from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import as_argument, as_names, composed, nearest, printable
 from softreg_fast.system.writing import whole_file, write_whole
 

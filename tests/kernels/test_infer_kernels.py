@@ -8,9 +8,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from softreg_fast.kernels._infer import CHUNK, MOST_LANES, Network
-from softreg_fast.nn.inference import Plan
-from softreg_fast.nn.layers import Graph, Layer, fold_scales
-from softreg_fast.nn.lowering import FORMATS, chunks, lower
+from softreg_fast.nn.deployment.layers import Graph, Layer, fold_scales
+from softreg_fast.nn.deployment.lowering import FORMATS, chunks, lower
+from softreg_fast.nn.deployment.plan import Plan
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 
@@ -99,7 +99,7 @@ def test_no_samples(rng, dtype):
 
 
 def test_threads_give_the_same_bits(rng, dtype, monkeypatch):
-    monkeypatch.setattr("softreg_fast.nn.inference.WORTH_THREADS", 0.0)
+    monkeypatch.setattr("softreg_fast.nn.deployment.plan.WORTH_THREADS", 0.0)
     graph = dense_layers(rng, (40, 30, 7), 0.3, dtype)
     one, two = Plan(graph, "block8", 1), Plan(graph, "block8", 2)
     two._threads = 2

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from softreg_fast.cli.files import InputError, check_readable
-from softreg_fast.cli.tables.cells import rounded, too_long
-from softreg_fast.cli.tables.foreign import as_floats, foreign
+from softreg_fast.cli.files import check_readable
+from softreg_fast.cli.tables.cells import too_long
+from softreg_fast.cli.tables.foreign import as_floats, foreign, rounded
 from softreg_fast.cli.tables.roles import (
     Roles,
     Table,
@@ -22,6 +22,7 @@ from softreg_fast.cli.tables.roles import (
     check_names,
     columns_of_model,
 )
+from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed, listed
 
 

@@ -7,13 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from softreg_fast.nn.decay import warn_of_decay
 from softreg_fast.nn.keras.regularizers import (
     ProximalRegularizer,
     registered,
     switch_gradient,
 )
-from softreg_fast.nn.penalties import STEPS_TO_BE_SEEN
+from softreg_fast.nn.training import STEPS_TO_BE_SEEN, warn_of_decay
 
 # Variables of layers that use all of their weights: weights that never get a gradient have no
 # effect.

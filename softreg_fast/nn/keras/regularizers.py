@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from softreg_fast.nn import groups, penalties
-from softreg_fast.nn.arrays import as_numpy
+from softreg_fast import penalties
+from softreg_fast.penalties.arrays import as_numpy
 
 # Axis of groups by name, for kernels (inputs, units) or (height, width, inputs, filters).
 AXES = {"inputs": -2, "units": -1, "filters": -1}
@@ -214,7 +214,7 @@ class GroupLasso(ByGroups):
         As in `softreg_fast.nn.GroupLasso`.
     """
 
-    make = groups.GroupLasso
+    make = penalties.GroupLasso
 
 
 @registered
@@ -228,4 +228,4 @@ class SparseGroupLasso(ByGroups):
     l1_ratio : float in [0, 1], default=0.5
     """
 
-    make = groups.SparseGroupLasso
+    make = penalties.SparseGroupLasso

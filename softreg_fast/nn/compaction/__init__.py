@@ -1,0 +1,1 @@
+"""Cutting units that are zero out of PyTorch networks, and out of the state of their optimisers."""

@@ -1,0 +1,1 @@
+"""Plots of paths and reports of networks."""

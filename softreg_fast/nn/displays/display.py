@@ -1,0 +1,165 @@
+"""Plots for networks: scores and sparsity along a path, and the nonzeros of every layer."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from softreg_fast.display.plots import axes
+from softreg_fast.nn.paths.network_path import NetworkPath
+from softreg_fast.nn.reports.network_report import NetworkReport
+
+# Height of one layer's bar including the gap to the next, in inches.
+HEIGHT_OF_A_BAR = 0.32
+
+
+class NetworkPathDisplay:
+    """Plot of score and number of nonzeros against strength.
+
+    The choices of both rules ("best", "sparsest") are vertical lines.
+
+    Parameters
+    ----------
+    network_path : NetworkPath
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes of the scores
+    right_ax_ : matplotlib Axes of the nonzeros
+    figure_ : matplotlib Figure
+    errorbar_ : ErrorbarContainer of the scores
+    line_ : Line2D of the nonzeros
+    """
+
+    def __init__(self, network_path: NetworkPath) -> None:
+        self.network_path = network_path
+
+    @classmethod
+    def from_path(cls, network_path: NetworkPath, **options: Any) -> Self:
+        """Plot a NetworkPath; options as in `plot`."""
+        if not isinstance(network_path, NetworkPath):
+            raise TypeError(
+                f"network_path must be a NetworkPath, got {type(network_path).__name__}."
+            )
+        return cls(network_path).plot(**options)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Plot the path into the given Axes, or into those of a new figure."""
+        found = self.network_path
+        self.ax_, self.figure_ = axes(ax)
+        self.right_ax_ = self.ax_.twinx()
+        strengths = found.strengths
+        bars = (
+            np.nan_to_num(found.standard_errors)
+            if np.isfinite(found.standard_errors).any()
+            else None
+        )
+        self.errorbar_ = self.ax_.errorbar(
+            strengths, found.scores, yerr=bars, fmt="o-", color="C0", markersize=4, capsize=2
+        )
+        (self.line_,) = self.right_ax_.plot(
+            strengths, found.nonzeros, "s--", color="C1", markersize=3, linewidth=1.0
+        )
+        self._scales(strengths)
+        self.ax_.set_xlabel("strength")
+        self.ax_.set_ylabel("score" if found.greater_is_better else "loss")
+        self.right_ax_.set_ylabel(f"nonzeros of {found.n_parameters:,}")
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2, "frameon": False}
+        self.ax_.legend(handles=self._named(), fontsize="small", **above)  # off both curves
+        return self
+
+    def _scales(self, strengths: Any) -> None:
+        positive = strengths[strengths > 0.0]
+        if len(positive) == len(strengths):
+            self.ax_.set_xscale("log")
+        elif len(positive):
+            self.ax_.set_xscale("symlog", linthresh=positive[0])
+        if (self.network_path.nonzeros > 0).all():
+            self.right_ax_.set_yscale("log")
+
+    def _named(self) -> list[Any]:
+        # handles of the legend: both curves, and the vertical lines of both rules, drawn here
+        found = self.network_path
+        self.errorbar_.set_label("score, left" if found.greater_is_better else "loss, left")
+        self.line_.set_label("nonzeros, right")
+        named = [self.errorbar_, self.line_]
+        if not np.isfinite(found.scores).any():
+            return named
+        ink = self.ax_.xaxis.label.get_color()
+        for name, k, style in (
+            ("best", found.index_best, "--"),
+            ("sparsest", found.index_sparsest, ":"),
+        ):
+            text = f"{name}: {found.strengths[k]:.3g}, {100 * found.density[k]:.3g} % nonzero"
+            named.append(
+                self.ax_.axvline(
+                    found.strengths[k], color=ink, linestyle=style, linewidth=1.0, label=text
+                )
+            )
+        return named
+
+
+class NetworkReportDisplay:
+    """Bar chart of the fraction of nonzero parameters of every layer.
+
+    Parameters
+    ----------
+    report : NetworkReport
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    bars_ : BarContainer of the nonzeros
+    text_ : list of Text with the numbers
+    """
+
+    def __init__(self, report: NetworkReport) -> None:
+        self.report = report
+
+    @classmethod
+    def from_report(cls, report: NetworkReport, **options: Any) -> Self:
+        """Plot a NetworkReport; options as in `plot`."""
+        if not isinstance(report, NetworkReport):
+            raise TypeError(f"report must be a NetworkReport, got {type(report).__name__}.")
+        return cls(report).plot(**options)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Plot the report into the given Axes, or into a new figure of suitable height."""
+        layers = self.report.layers
+        self.ax_, self.figure_ = axes(ax)
+        if ax is None:
+            self.figure_.set_size_inches(7.0, 1.2 + HEIGHT_OF_A_BAR * len(layers))
+        ink = self.ax_.xaxis.label.get_color()
+        places = np.arange(len(layers))
+        shares = np.array([100.0 * layer.density for layer in layers])
+        self.ax_.barh(places, np.full(len(layers), 100.0), height=0.62, color=ink, alpha=0.12)
+        self.bars_ = self.ax_.barh(places, shares, height=0.62, color="C0")
+        names = [f"{layer.name or '(model)'}  {layer.kind}" for layer in layers]
+        self.ax_.set_yticks(places, names, parse_math=False)
+        self.ax_.tick_params(axis="y", length=0)
+        self.text_ = [
+            self.ax_.text(
+                102.0,
+                place,
+                f"{layer.nonzeros:,} of {layer.parameters:,}",
+                color=ink,
+                va="center",
+                size="small",
+            )
+            for place, layer in zip(places, layers, strict=True)
+        ]
+        self.ax_.set_xlim(0.0, 100.0)
+        self.ax_.set_ylim(len(layers) - 0.5, -0.5)  # the first layer at the top
+        for side in ("top", "right", "left"):
+            self.ax_.spines[side].set_visible(False)
+        self.ax_.set_xlabel("% of the parameters that are not zero")
+        total = self.report
+        self.ax_.set_title(
+            f"{total.nonzeros:,} of {total.parameters:,} parameters "
+            f"({100 * total.density:.3g} %) are not zero",
+            fontsize="medium",
+            loc="left",
+        )
+        return self

@@ -1,0 +1,1 @@
+"""Sparse networks as scikit-learn estimators."""

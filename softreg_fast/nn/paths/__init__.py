@@ -1,0 +1,1 @@
+"""Sequences of networks along rising strengths, and their checkpoints."""

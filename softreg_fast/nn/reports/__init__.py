@@ -1,0 +1,1 @@
+"""Counts of what is left of a network: weights, units, bytes, multiply-adds."""

@@ -1,0 +1,1 @@
+"""Sparse training in PyTorch: penalties of parameters, proximal steps, optimisers."""
