@@ -17,6 +17,7 @@
 #   make bench-cv  compare cross-validation with other packages and with our own operations
 #   make bench-anatomy  measure the costs of our own paths: reads of X, memory, threads
 #   make bench-multi-task  compare paths and fits of several targets with scikit-learn
+#   make bench-builds  compare the speed of two builds: ARGS="OLD NEW", folders of two checkouts
 #   make bench-nn  compare steps, inference and sparse training with PyTorch and others
 #   make clean     delete what was built         make distclean delete .venv as well
 #
@@ -39,7 +40,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-nn bench-multi-task lint format types checked serial clang plain sanitize sdist-check \
+	bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -55,10 +56,10 @@ bench: build $(stamp)-bench
 
 # The first run creates the packages' environments under build/peers.
 bench-peers: build $(stamp)-bench
-	$(python) -m bench.peers.run $(ARGS)
+	$(python) -m bench.peers $(ARGS)
 
 bench-cv: build $(stamp)-bench
-	$(python) -m bench.cv.run $(ARGS)
+	$(python) -m bench.cv $(ARGS)
 
 # Results are kept under build/nn: it can be stopped at any time, and the next run continues.
 bench-nn: build $(stamp)-bench $(stamp)-bench-nn
@@ -74,6 +75,9 @@ bench-multi-task: build $(stamp)-bench
 
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)
+
+bench-builds: build $(stamp)-bench
+	$(python) -m bench.compare_builds $(ARGS)
 
 # Newer PyTorch releases on PyPI download gigabytes for GPUs; set TORCH to choose another one.
 TORCH ?= torch==2.13.0

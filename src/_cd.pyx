@@ -9,7 +9,7 @@ between calls, so a path is a Python loop of `solve` with decreasing strengths.
 cimport cython
 from libc.math cimport INFINITY, sqrt
 
-from design cimport (
+from matrix cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )

@@ -15,7 +15,7 @@ import contextlib
 cimport cython
 from libc.math cimport INFINITY, fabs, sqrt
 
-from design cimport (
+from matrix cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope,
 )
 from factor cimport (

@@ -108,7 +108,7 @@ INSTALLED_TESTS = (
 # Tests that do not depend on the versions of dependencies: kernels and benchmarks.  The latency of
 # Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
-    "--ignore=tests/bench/test_bench.py",
+    "--ignore=tests/bench",
     "--ignore=tests/kernels/test_infer_kernels.py",
     "--ignore=tests/kernels/test_kernels.py",
     "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_at_any_moment",

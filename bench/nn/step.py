@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from bench.report import seconds
+from bench.harness.tables import seconds
 from softreg_fast.nn import L1, ProxAdamW, attach
 from softreg_fast.system.threads import effective_n_threads
 

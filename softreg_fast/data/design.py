@@ -22,8 +22,9 @@ from softreg_fast.data.validation import (
     check_finite,
     check_same_rows,
 )
-from softreg_fast.kernels._columns import Columns, engine_penalty, user_coefficients
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._multi_task import slopes_of_rows
+from softreg_fast.kernels._units import engine_penalty, user_coefficients
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Vector

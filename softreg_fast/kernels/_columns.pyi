@@ -8,30 +8,7 @@ _Index = NDArray[np.intp]
 
 KINDS: dict[tuple[np.dtype[Any], np.dtype[Any] | None], int]
 
-def build_info() -> dict[str, Any]: ...
-def end_when(reasons: list[BaseException] | None) -> list[BaseException] | None: ...
-def look_at_signals() -> None: ...
 def check_compressed(indptr: NDArray[Any], indices: NDArray[Any], n_minor: int) -> str: ...
-def engine_penalty(
-    norm: _F64,
-    y_norm: float,
-    n_samples: float,
-    standardize: bool,
-    l1: _F64,
-    l2: _F64,
-    lower: _F64,
-    upper: _F64,
-) -> _F64: ...
-def user_coefficients(
-    norm: _F64,
-    center: _F64,
-    y_norm: float,
-    lower: _F64,
-    upper: _F64,
-    starts: NDArray[np.int64],
-    features: _Index,
-    u: _F64,
-) -> tuple[_F64, _F64]: ...
 
 @final
 class Columns:

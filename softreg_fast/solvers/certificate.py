@@ -15,7 +15,7 @@ import numpy as np
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.kernels import _cd, _multi_task
-from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.paths.result import Status
 from softreg_fast.penalties.vectors import PenaltyVectors

@@ -14,8 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.data.design import Design
-from softreg_fast.kernels._columns import Columns, look_at_signals
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._engine import Engine
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.factor import solver_of

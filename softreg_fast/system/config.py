@@ -10,13 +10,13 @@ import joblib
 import numpy
 import scipy
 
-from softreg_fast.kernels import _columns
+from softreg_fast.kernels import _runtime
 from softreg_fast.system.threads import effective_n_threads
 
 
 def config() -> dict[str, Any]:
     """Return versions, threads, OpenMP and vector level as a dictionary."""
-    built = _columns.build_info()
+    built = _runtime.build_info()
     return {
         "softreg_fast": version("softreg_fast"),
         "python": platform.python_version(),

@@ -11,7 +11,7 @@ import joblib
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
-from softreg_fast.kernels import _columns
+from softreg_fast.kernels import _runtime
 from softreg_fast.options.scalars import is_integer
 
 # Below this many entries per pass, waking a second thread costs more than it saves.
@@ -58,7 +58,7 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
             raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
         if n_threads == 0:
             raise ValueError("n_threads=0 has no meaning; use None or -1 for every core")
-    built = _columns.build_info()
+    built = _runtime.build_info()
     if _forked or not built["openmp"] or (n_threads is None and _in_thread_of_joblib()):
         return 1
     cores = _cores()

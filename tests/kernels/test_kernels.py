@@ -16,9 +16,10 @@ from oracles import INF, LD
 
 from softreg_fast.data.design import Design
 from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
-from softreg_fast.kernels._columns import Columns, build_info, check_compressed
+from softreg_fast.kernels._columns import Columns, check_compressed
 from softreg_fast.kernels._engine import NO_ROOM, Engine
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
+from softreg_fast.kernels._runtime import build_info
 
 KINDS = {
     "dense float64": (np.float64, None),

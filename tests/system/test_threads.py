@@ -14,7 +14,7 @@ from children import PARALLEL_SHAPE, main, make, run_script
 from threadpoolctl import threadpool_limits
 
 from softreg_fast import Lasso, cv_path, effective_n_threads, solve, stability_path
-from softreg_fast.kernels._columns import build_info
+from softreg_fast.kernels._runtime import build_info
 from softreg_fast.system import threads
 from softreg_fast.system.threads import SMALLEST_PARALLEL_WORK
 

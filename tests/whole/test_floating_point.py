@@ -14,7 +14,8 @@ from children import main, make, run_script, several_fits
 from sklearn.metrics import mean_squared_error
 
 from softreg_fast import cv_path, solve
-from softreg_fast.kernels._columns import Columns, build_info
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._runtime import build_info
 
 OPENMP = build_info()["openmp"]
 

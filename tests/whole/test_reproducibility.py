@@ -22,7 +22,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.kernels._columns import build_info
+from softreg_fast.kernels._runtime import build_info
 from softreg_fast.system.threads import SMALLEST_PARALLEL_WORK
 
 OPENMP = build_info()["openmp"]
