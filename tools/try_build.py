@@ -99,7 +99,7 @@ INSTALLED_TESTS = (
     "tests/cli",
     "tests/display",
     "tests/estimators/test_drop_in.py",
-    "tests/paths/test_path.py",
+    "tests/paths",
     "tests/report",
     "tests/whole/test_examples.py",
     "tests/whole/test_old_pickles.py",

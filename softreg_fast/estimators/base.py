@@ -56,9 +56,12 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, sparse or frame (n_samples, n_features)
-        y : array-like (n_samples,) or (n_samples, n_targets)
-        sample_weight : array-like (n_samples,), number or None
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples,) or (n_samples, n_targets), default=None
+            The target, finite numbers. The columns of a matrix are fitted one by one.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0, not all 0. None: all equal.
 
         Returns
         -------
@@ -68,7 +71,6 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError, TypeError
             For parameters or data that cannot be used; the message says what is expected.
-
         """
         design = self._design(X, y, sample_weight, self.n_threads)
         targets = as_targets(y)

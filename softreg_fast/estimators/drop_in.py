@@ -93,6 +93,15 @@ def unpatch_sklearn() -> None:
     """Undo every replacement made by `patch_sklearn`.
 
     Names imported from scikit-learn while it was patched remain ours.
+
+    Examples
+    --------
+    >>> import sklearn.linear_model
+    >>> import softreg_fast
+    >>> _ = softreg_fast.patch_sklearn()
+    >>> softreg_fast.unpatch_sklearn()
+    >>> sklearn.linear_model.Lasso is softreg_fast.Lasso
+    False
     """
     while _replaced:
         names, key, name = _replaced.pop()

@@ -35,37 +35,135 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
     `cv_path` documents how folds are fitted and compared.
 
+    Parameters
+    ----------
+    l1_ratio : float in [0, 1] or array-like of them, default=0.5
+        Share of the L1 penalty: 1 is the Lasso, 0 is ridge; the best of several is chosen with
+        alpha. The default is scikit-learn's.
+    eps : float in (0, 1] or "auto", default=1e-3
+        Ratio of the smallest alpha to alpha_max, the smallest alpha at which all coefficients are
+        0. The default is scikit-learn's. "auto" extends the grid while the error falls, as in
+        `cv_path`.
+    alphas : int, array-like (n_alphas,) or None, default=100
+        Number of alphas, evenly spaced in the logarithm, or their values. None: `n_alphas`, or 100.
+        The default is scikit-learn's.
+    fit_intercept : bool, default=True
+        Fit an intercept, which is never penalised.
+    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
+        Build the Gram matrix X'X of all features first; "auto", the default as in scikit-learn,
+        decides by the shape of X. A given matrix is used for the fit to all samples.
+    max_iter : int or None, default=1000
+        Largest number of epochs, passes over the features, at one alpha. The default is
+        scikit-learn's; None: 100,000.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form of the
+        objective. The default is scikit-learn's.
+    cv : int, splitter, iterable of (train, test) or None, default=None
+        As in scikit-learn: an int is the number of folds, blocks of samples in their order; None is
+        5 of them. A splitter such as KFold(5, shuffle=True) draws the folds at random.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never modified, so a copy is never needed.
+    verbose : bool or int, default=0
+        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
+    n_jobs : int or None, default=None
+        Number of threads, if n_threads is None: scikit-learn's name for it.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    random_state : int, RandomState or None, default=None
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    rule : {"min", "1se"}, default="min"
+        "min": the alpha with the smallest mean error over the folds. "1se": the largest alpha whose
+        mean error is within one standard error of that.
+    scoring : str, callable or None, default=None
+        A scikit-learn scorer instead of the mean squared error.
+    criterion : {"aic", "aicc", "bic", "ebic"} or None, default=None
+        Choose by an information criterion instead of folds; `model_selection.criteria` has the
+        formulas.
+    noise_variance : float > 0 or None, default=None
+        Variance of y about its mean given X, in the squared unit of y, for the criterion. None:
+        estimated as in `cv_path`.
+    relax : bool or array-like of gammas in [0, 1], default=False
+        Also try blends of the Lasso fits with unpenalised fits on their supports, as in `cv_path`.
+    patience : int or None, default=None
+        Leave the grid after this many alphas without a smaller mean error; `mse_path_` is NaN
+        there. None: fit the whole grid.
+    alpha_per_target : bool, default=False
+        Fit one model per column of a two-dimensional y, each with its own alpha. False: such a y is
+        an error, as in scikit-learn.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    n_alphas : int or None, default=None
+        Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+
     Attributes
     ----------
-    alpha_
-    l1_ratio_
-    coef_
-    intercept_
-    dual_gap_
-    n_iter_
-    alphas_
-    mse_path_
-    gamma_
-    coef_path_
-    cv_path_
-    n_features_in_
-    feature_names_in_
-    sparse_coef_
+    alpha_ : float, or ndarray (n_targets,) with alpha_per_target
+        The chosen alpha.
+    l1_ratio_ : float, or ndarray (n_targets,) with alpha_per_target
+        The chosen l1_ratio.
+    coef_ : ndarray (n_features,), or (n_targets, n_features) with alpha_per_target
+        Coefficients of the model fitted to all samples, in units of y per unit of X.
+    intercept_ : float, or ndarray (n_targets,) with alpha_per_target
+        Intercept, in the unit of y; 0.0 without one.
+    dual_gap_ : float, or ndarray (n_targets,) with alpha_per_target
+        Upper bound on the distance of the objective from its minimum, in the objective's unit.
+    n_iter_ : int, or list of int with alpha_per_target
+        Number of epochs of the fit to all samples.
+    alphas_ : ndarray (n_alphas,) or (n_l1_ratios, n_alphas)
+        The alphas tried, falling; one row for each l1_ratio if there are several and alphas gave no
+        values. With alpha_per_target there is a first axis for the targets.
+    mse_path_ : ndarray (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+        Mean squared errors on the test samples, in the squared unit of y; minus the scores if
+        `scoring` is given. With alpha_per_target there is a first axis for the targets.
+    gamma_ : float, or ndarray (n_targets,) with alpha_per_target
+        The chosen blend, only with relax: 1 is the Lasso, 0 the unpenalised fit on its support.
+    coef_path_ : csc_array (n_features, n_alphas), or a list with alpha_per_target
+        Coefficients of the path on all samples, at l1_ratio_.
+    cv_path_ : CVPath, or a list with alpha_per_target
+        Full result: both rules, the folds' paths, out-of-fold predictions; and its `note` if the
+        last alpha of the grid was the best, about which the estimator does not warn.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
 
     Raises
     ------
     ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
 
     Warns
     -----
     ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
 
     References
     ----------
     Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
-    coordinate descent", J. Stat. Software 33(1), for paths. Breiman, Friedman, Olshen, Stone (1984),
-    "Classification and Regression Trees", for the rule of one standard error. docs/mathematics.md,
-    section 10, for the folds.
+    coordinate descent", J. Stat. Software 33(1), for paths. Breiman, Friedman, Olshen, Stone
+    (1984), "Classification and Regression Trees", for the rule of one standard error.
+    docs/mathematics.md, section 10, for the folds.
 
     Examples
     --------
@@ -75,7 +173,6 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0], rule="1se").fit(X, y)
     >>> model.l1_ratio_
     1.0
-
     """
 
     path = staticmethod(enet_path)
@@ -152,10 +249,13 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
-        y : array-like (n_samples,), or (n_samples, n_targets) if alpha_per_target
-        sample_weight : array-like (n_samples,), number or None
-            Weights of training and test samples.
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples,) or (n_samples, n_targets), default=None
+            The target, finite numbers; a matrix for the multi-task estimators or with
+            alpha_per_target.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0 of training and test samples, not all 0. None: all equal.
         **params
             Options of the splitter: with metadata routing those that it requests, otherwise
             `groups`, if `cv` is an object with a method `split`.
@@ -167,8 +267,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Raises
         ------
         ValueError, TypeError
-            For parameters or data that cannot be used; the message says what is expected.
-
+            From `fit` and `predict`, for parameters or data that cannot be used; the message says
+            what is expected. Making the object raises nothing but a TypeError for a parameter that
+            does not exist.
         """
         order_of_descent(self.selection, self.random_state)  # raises if they are invalid
         if self.criterion is not None and self.cv is not None:
@@ -284,7 +385,13 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.coef_path_ = found[0].path.coefs if single else [fits.path.coefs for fits in found]
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return scikit-learn's metadata routing of `fit` parameters to the splitter."""
+        """Return scikit-learn's metadata routing of `fit` parameters to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+
+        """
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         splitter = self.cv if hasattr(self.cv, "split") else check_cv()  # reads no iterator

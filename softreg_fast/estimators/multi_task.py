@@ -30,24 +30,72 @@ class MultiTaskElasticNet(ElasticNet):
     is minimised, which is scikit-learn's objective where all weights are 1. A feature is in the
     models of all tasks or in none.
 
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+        Strength of the penalty; 0 is least squares. The default is scikit-learn's.
+    l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty: 1 is the Lasso, 0 is ridge. The default is scikit-learn's.
+    fit_intercept : bool, default=True
+        Fit an intercept, which is never penalised.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never modified, so a copy is never needed.
+    max_iter : int or None, default=1000
+        Largest number of epochs, passes over the features. The default is scikit-learn's; None:
+        100,000.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||Y - mean(Y)||^2, in the sum form of the
+        objective. The default is scikit-learn's.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit, matched by feature name if both have names.
+    random_state : int, RandomState or None, default=None
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+
     Attributes
     ----------
-    coef_
-    intercept_
-    dual_gap_
-    n_iter_
-    eps_
-    n_features_in_
-    feature_names_in_
-    sparse_coef_
+    coef_ : ndarray (n_tasks, n_features)
+        Coefficients, in units of y per unit of X; one row for each task.
+    intercept_ : ndarray (n_tasks,)
+        Intercepts, in the units of y; the float 0.0 without an intercept.
+    dual_gap_ : float
+        Upper bound on the distance of the objective from its minimum, in the objective's unit.
+    n_iter_ : int
+        Number of epochs of the fit to all samples.
+    eps_ : float
+        tol * ||Y - mean(Y)||^2, weighted: the tolerance for n_samples * dual_gap_.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
 
     Raises
     ------
     ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
 
     Warns
     -----
     ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
 
     References
     ----------
@@ -62,7 +110,6 @@ class MultiTaskElasticNet(ElasticNet):
     >>> X, Y = load_linnerud(return_X_y=True)
     >>> MultiTaskElasticNet(alpha=1.0).fit(X, Y).coef_.shape
     (3, 3)
-
     """
 
     positive = False
@@ -116,9 +163,12 @@ class MultiTaskElasticNet(ElasticNet):
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
-        y : array-like (n_samples, n_tasks)
-        sample_weight : array-like (n_samples,), number or None
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples, n_tasks), default=None
+            The targets, finite numbers, fitted together.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0, not all 0. None: all equal.
         check_input : bool, default=True
             Accepted for compatibility: input is always checked.
 
@@ -129,8 +179,9 @@ class MultiTaskElasticNet(ElasticNet):
         Raises
         ------
         ValueError, TypeError
-            For parameters or data that cannot be used; the message says what is expected.
-
+            From `fit` and `predict`, for parameters or data that cannot be used; the message says
+            what is expected. Making the object raises nothing but a TypeError for a parameter that
+            does not exist.
         """
         design = self._design(X, y, sample_weight, self.n_threads)
         design = design.with_target(matrix_of_targets(self, y))
@@ -177,24 +228,68 @@ class MultiTaskLasso(MultiTaskElasticNet):
     is minimised, which is scikit-learn's objective where all weights are 1. A feature is in the
     models of all tasks or in none.
 
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+        Strength of the penalty; 0 is least squares. The default is scikit-learn's.
+    fit_intercept : bool, default=True
+        Fit an intercept, which is never penalised.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never modified, so a copy is never needed.
+    max_iter : int or None, default=1000
+        Largest number of epochs, passes over the features. The default is scikit-learn's; None:
+        100,000.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||Y - mean(Y)||^2, in the sum form of the
+        objective. The default is scikit-learn's.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit, matched by feature name if both have names.
+    random_state : int, RandomState or None, default=None
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Accepted for compatibility; the optimum does not depend on the order of descent.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Without effect, as there is no L2 penalty, except that inf excludes a feature.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+
     Attributes
     ----------
-    coef_
-    intercept_
-    dual_gap_
-    n_iter_
-    eps_
-    n_features_in_
-    feature_names_in_
-    sparse_coef_
+    coef_ : ndarray (n_tasks, n_features)
+        Coefficients, in units of y per unit of X; one row for each task.
+    intercept_ : ndarray (n_tasks,)
+        Intercepts, in the units of y; the float 0.0 without an intercept.
+    dual_gap_ : float
+        Upper bound on the distance of the objective from its minimum, in the objective's unit.
+    n_iter_ : int
+        Number of epochs of the fit to all samples.
+    eps_ : float
+        tol * ||Y - mean(Y)||^2, weighted: the tolerance for n_samples * dual_gap_.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
 
     Raises
     ------
     ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
 
     Warns
     -----
     ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
 
     References
     ----------
@@ -207,9 +302,8 @@ class MultiTaskLasso(MultiTaskElasticNet):
     >>> from sklearn.datasets import load_linnerud
     >>> from softreg_fast import MultiTaskLasso
     >>> X, Y = load_linnerud(return_X_y=True)
-    >>> MultiTaskLasso(alpha=100.0).fit(X, Y).coef_.any(axis=0).tolist()
+    >>> MultiTaskLasso(alpha=30.0).fit(X, Y).coef_.any(axis=0).tolist()
     [False, True, True]
-
     """
 
     l1_ratio = 1.0

@@ -48,9 +48,10 @@ class Ridge(_LinearRegressor):
         Strength of the penalty, of all targets or of each; 0 is least squares. The default is
         scikit-learn's.
     fit_intercept : bool, default=True
+        Fit an intercept, which is never penalised.
     copy_X : bool, default=True
-        Accepted for compatibility: X is never modified.
-    max_iter : int or None
+        Accepted for compatibility: X is never modified, so a copy is never needed.
+    max_iter : int or None, default=None
         Largest number of iterations, or of epochs for "cd". None: 100,000.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most tol * ||y - mean(y)||^2 / 2, both sides in the
@@ -63,41 +64,61 @@ class Ridge(_LinearRegressor):
         is coordinate descent, "gradient" accelerated gradient, "cg" conjugate gradients. "auto":
         "cd" with bounds, else "cholesky" if the smaller side of X is at most 3000, else "cg".
     positive : bool, default=False
-    random_state : int, RandomState or None
+        Constrain every coefficient to be >= 0.
+    random_state : int, RandomState or None, default=None
         Accepted for compatibility; no solver is random.
-    l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
         features not named in it have 1.
-    bounds : (lower, upper), {name: (lower, upper)} or None
-        As in `ElasticNet`.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
     standardize : bool, default=False
-        Penalise as if every column had unit variance; coefficients stay in the units of X.
-    n_threads : int or None
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Attributes
     ----------
-    coef_
-    intercept_
-    dual_gap_
-    n_iter_
+    coef_ : ndarray (n_features,) or (n_targets, n_features)
+        Coefficients, in units of y per unit of X. Computed as accurately for float32 data as for
+        float64, then rounded to float32 as in scikit-learn.
+    intercept_ : float or ndarray (n_targets,)
+        Intercept, in the unit of y; 0.0 without one.
+    dual_gap_ : float or ndarray (n_targets,)
+        Upper bound on the distance of the objective from its minimum, in the units of 1/(2S) times
+        the objective above, as for the Lasso.
+    n_iter_ : int or list of int
+        Number of epochs or steps, of each target.
     solver_ : str
         `solver`, or the solver chosen by "auto".
-    n_features_in_
-    feature_names_in_
-    sparse_coef_
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
 
     Raises
     ------
     ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
 
     Warns
     -----
     ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
 
     References
     ----------
     Hoerl, Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems",
-    Technometrics 12(1), for the penalty; docs/mathematics.md, section 7, for the solvers and the gap.
+    Technometrics 12(1), for the penalty; docs/mathematics.md, section 7, for the solvers and the
+    gap.
 
     Examples
     --------
@@ -106,8 +127,7 @@ class Ridge(_LinearRegressor):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = Ridge(alpha=0.1, l2_weights=[0] * 2 + [1] * 8).fit(X, y)
     >>> round(model.score(X, y), 3)
-    0.514
-
+    0.513
     """
 
     @with_hints

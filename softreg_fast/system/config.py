@@ -34,7 +34,14 @@ def config() -> dict[str, Any]:
 
 
 def show_config() -> None:
-    """Print versions, threads, OpenMP and vector level."""
+    """Print versions, threads, OpenMP and vector level.
+
+    Examples
+    --------
+    >>> from softreg_fast import show_config
+    >>> show_config()  # doctest: +ELLIPSIS
+    softreg_fast ...
+    """
     entries = config()
     width = max(map(len, entries))
     for name, value in entries.items():

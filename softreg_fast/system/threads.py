@@ -37,21 +37,28 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
 
     Parameters
     ----------
-    n_threads : int or None
+    n_threads : int or None, default=None
         None: every core this process may use (affinity, cgroup quota and OMP_NUM_THREADS are
         respected). A positive number is used unchanged; -1 means every core, -2 all but one.
-    work : int or None
+    work : int or None, default=None
         Entries read in one pass; small work gets one thread.
 
     Returns
     -------
-    int, at least 1; always 1 in a process made by fork() and in a build without OpenMP, and, unless
-    n_threads is given, in the threads of a joblib.Parallel, which keeps the cores busy itself.
+    int
+        At least 1; always 1 in a process made by fork() and in a build without OpenMP, and, unless
+        n_threads is given, in the threads of a joblib.Parallel, which keeps the cores busy itself.
 
     Raises
     ------
     TypeError, ValueError
         If n_threads is not an integer, or is 0.
+
+    Examples
+    --------
+    >>> from softreg_fast import effective_n_threads
+    >>> effective_n_threads(2, work=10)
+    1
     """
     if n_threads is not None:
         if not is_integer(n_threads):

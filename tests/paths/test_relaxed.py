@@ -3,8 +3,8 @@
 import numpy as np
 import problems
 import pytest
-import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import dense
 from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
@@ -12,18 +12,11 @@ from softreg_fast import Design, LassoCV, cv_path, path, relaxed_path
 from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.paths.relaxed import GAMMAS, relax_fits
 
-LAYOUTS = {"tall": (60, 7, 1.0), "wide": (30, 45, 1.0), "sparse": (50, 30, 0.3)}
 
-
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=problems.KINDS)
 def data(request, rng):
-    n, p, density = LAYOUTS[request.param]
-    X, y = problems.make_data(rng, n, p, density=density)
-    return (sp.csc_array(X) if density < 1 else np.asfortranarray(X)), y
-
-
-def dense(X):
-    return X.toarray() if sp.issparse(X) else X
+    density = 0.3 if request.param == "sparse" else 1.0
+    return problems.make_kind(rng, request.param, density=density)
 
 
 def loss(X, y, s, w, b):
