@@ -43,8 +43,8 @@ from softreg_fast.estimators.drop_in import OURS
 
 ESTIMATORS = {
     name: value
-    for name, value in vars(softreg_fast).items()
-    if name in softreg_fast.__all__ and inspect.isclass(value) and issubclass(value, BaseEstimator)
+    for name, value in inspect.getmembers(softreg_fast, inspect.isclass)
+    if issubclass(value, BaseEstimator)
 }
 REGRESSORS = [name for name, cls in ESTIMATORS.items() if is_regressor(cls())]
 SINGLE = [name for name in REGRESSORS if get_tags(ESTIMATORS[name]()).target_tags.single_output]
