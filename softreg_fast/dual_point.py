@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from softreg_fast.design import Design
 from softreg_fast.factor import solver_of
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._engine import Engine
 from softreg_fast.kernels._runtime import look_at_signals
+from softreg_fast.kernels._scalars import ScalarEngine
 from softreg_fast.penalty import PenaltyVectors
 
 Vector = NDArray[np.float64]
@@ -275,7 +275,7 @@ class Move:
         scale = float(np.abs(excess).max())
         zero = np.zeros(held.size)
         either = (self.sizes[held] > 0.0) & self.way.tight | (self.penalty.l1[held] == 0.0)
-        solver = Engine(
+        solver = ScalarEngine(
             Columns.gram(np.asfortranarray(gram * (D.T @ D))),
             excess / scale,
             1.0,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softreg_fast.design import Design
-from softreg_fast.kernels._cd import CoordinateDescent
 from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._descent import CoordinateDescent
 from softreg_fast.kernels._gradient import largest_eigenvalue
 from softreg_fast.penalty import PenaltyVectors, check_number
 

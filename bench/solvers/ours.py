@@ -5,8 +5,8 @@ import numpy as np
 import softreg_fast
 from bench.solvers import DESCENT_STEPS, STEPS, Solver, Task, descent, tolerances
 from softreg_fast import Design
-from softreg_fast.kernels._cd import CoordinateDescent
 from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._descent import CoordinateDescent
 from softreg_fast.kernels._gradient import GradientUpdates
 
 
