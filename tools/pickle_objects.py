@@ -2,7 +2,7 @@
 
     python tools/pickle_objects.py
 
-writes tests/pickles/VERSION.pickle, which tests/test_old_pickles.py loads from then on.  Run
+writes tests/pickles/VERSION.pickle, which tests/whole/test_old_pickles.py loads from then on.  Run
 it once before a release, with the oldest supported packages, because pickles can be loaded by
 newer packages but not by older ones; `make oldest` leaves such an environment:
 

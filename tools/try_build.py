@@ -79,55 +79,40 @@ class Variant:
 KERNEL_TESTS = (
     "tests/kernels/test_kernels.py",
     "tests/kernels/test_infer_kernels.py",
-    "tests/penalties/test_penalties.py",
+    "tests/penalties",
 )
 
 # Tests whose results depend on compiled code; the others see the same numbers.
 NUMERIC_TESTS = (
     *KERNEL_TESTS,
-    *(
-        f"tests/test_{name}.py"
-        for name in (
-            "cv",
-            "engine",
-            "factor",
-            "linear_model",
-            "metamorphic",
-            "multi_task",
-            "path",
-            "properties",
-            "relaxed",
-            "ridge",
-            "ridge_cv",
-            "stability",
-            "workers",
-        )
-    ),
+    "tests/estimators",
+    "tests/kernels/test_engine.py",
+    "tests/model_selection",
+    "tests/paths",
+    "tests/solvers",
+    "tests/whole/test_certificates_hold.py",
+    "tests/whole/test_equivariance.py",
 )
 
 # Tests of what an installation can break: files, modules, commands, dependencies.
-INSTALLED_TESTS = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "command_line",
-        "display",
-        "drop_in",
-        "examples",
-        "linear_model",
-        "old_pickles",
-        "path",
-        "report_page",
-    )
+INSTALLED_TESTS = (
+    "tests/cli",
+    "tests/display",
+    "tests/estimators/test_drop_in.py",
+    "tests/paths",
+    "tests/report",
+    "tests/whole/test_examples.py",
+    "tests/whole/test_old_pickles.py",
 )
 
 # Tests that do not depend on the versions of dependencies: kernels and benchmarks.  The latency of
 # Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
-    "--ignore=tests/bench/test_bench.py",
+    "--ignore=tests/bench",
     "--ignore=tests/kernels/test_infer_kernels.py",
     "--ignore=tests/kernels/test_kernels.py",
-    "--deselect=tests/test_reliability.py::test_ctrl_c_at_any_moment",
-    "--deselect=tests/test_reliability.py::test_ctrl_c_ends_a_fit",
+    "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_at_any_moment",
+    "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_ends_a_fit",
 )
 
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"

@@ -16,14 +16,16 @@ from sklearn.linear_model import lasso_path as scikit_lasso_path
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures
 
-from softreg_fast.cli.files import InputError, check_writable, reason, save
-from softreg_fast.cli.summary import aligned, certificate_lines, coefficient_lines, well_explained
+from softreg_fast.cli.files import check_writable, reason, save
 from softreg_fast.model_selection.cv import cv_path
+from softreg_fast.options.errors import InputError
+from softreg_fast.options.spelling import aligned
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.solve import solve
 from softreg_fast.report.page import Report, page
 from softreg_fast.report.pictures import check_pictures
+from softreg_fast.report.summary import certificate_lines, coefficient_lines, well_explained
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

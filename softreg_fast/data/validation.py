@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, entries_by_name, is_by_name
@@ -55,12 +54,19 @@ def as_real(name: str, value: Any, **options: Any) -> Any:
         raise ValueError(f"{name} is None; expected an array of real numbers.")
     value = check_contents(name, value)
     try:
-        return check_array(value, input_name=name, **options)
+        return _check_array(value, input_name=name, **options)
     except (ValueError, TypeError) as error:
         kind_of_error = ValueError if isinstance(error, ValueError) else TypeError
         raise kind_of_error(
             f"{name} must hold real numbers, one row for each sample: {error}"
         ) from error
+
+
+def _check_array(value: Any, **options: Any) -> Any:
+    # imported when first needed, for importing it takes longer than many a fit to plain arrays
+    from sklearn.utils import check_array
+
+    return check_array(value, **options)
 
 
 def check_finite(name: str, values: Any, where: str = "") -> None:
@@ -76,7 +82,7 @@ def _as_csc(X: Any) -> Any:
     if X.ndim != 2:
         raise ValueError(f"X must be two-dimensional, got a sparse array of shape {X.shape}.")
     if min(X.shape) == 0:
-        check_array(X, accept_sparse=True)  # raises with scikit-learn's message
+        _check_array(X, accept_sparse=True)  # raises with scikit-learn's message
     if X.dtype.kind not in "fiub":
         as_real("X", X, accept_sparse=True, dtype="numeric")  # complex raises here
         raise TypeError(f"X has dtype {X.dtype}; use a real number type such as float64.")
@@ -165,8 +171,9 @@ def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
     """Return y as a finite float64 array of any shape but a scalar."""
     if np.isscalar(y) or getattr(y, "ndim", 1) == 0:
         raise ValueError(f"y is {y!r}; expected one target value for each row of X.")
-    targets: Any = y
-    if not (_is_plain(y) and targets.dtype == np.float64 and targets.flags.c_contiguous):
+    if _is_plain(y):
+        targets = np.asarray(y, dtype=np.float64, order="C")
+    else:
         options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
         targets = as_real("y", y, dtype=np.float64, order="C", **options)
     check_finite("y", targets)

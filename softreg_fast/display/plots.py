@@ -8,19 +8,22 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from softreg_fast.model_selection.cv import CVPath
+from softreg_fast.display.drawing import (
+    background_lines,
+    check_n_labels,
+    falling_alphas,
+    label_ends,
+    show_nonzeros,
+)
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.stability import StabilityPath
+from softreg_fast.options.axes import axes
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 
-Vector = NDArray[np.float64]
-
 AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
-
-# Smallest distance between two labels, relative to a label's height.
-LABEL_SPACING = 1.2
 
 
 class PathDisplay:
@@ -29,15 +32,22 @@ class PathDisplay:
     Parameters
     ----------
     path : Path
+        The path to draw.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    top_ax_ : matplotlib Axes with the numbers of nonzeros
+        Axes of the plot.
+    top_ax_ : matplotlib Axes
+        Axes with the numbers of nonzero coefficients, along the top.
     figure_ : matplotlib Figure
-    lines_ : LineCollection of the features without a label
-    labelled_ : list of Line2D, the largest coefficients
-    text_ : list of Text, their names
+        Figure of the plot.
+    lines_ : LineCollection
+        Lines of the features without a label.
+    labelled_ : list of Line2D
+        Lines of the largest coefficients.
+    text_ : list of Text
+        Names beside the labelled lines.
 
     Examples
     --------
@@ -52,7 +62,35 @@ class PathDisplay:
 
     @classmethod
     def from_path(cls, path: Path | CVPath, **options: Any) -> Self:
-        """Draw a Path, or the path of a CVPath on all samples; options as in `plot`."""
+        """Draw a Path, or the path of a CVPath on all samples.
+
+        Parameters
+        ----------
+        path : Path or CVPath
+            The path to draw.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
+
+        Returns
+        -------
+        PathDisplay
+
+        Raises
+        ------
+        TypeError
+            For anything else than a Path or a CVPath.
+        """
         path = path.path if isinstance(path, CVPath) else path
         if not isinstance(path, Path):
             raise TypeError(f"path must be a Path or a CVPath, got {type(path).__name__}.")
@@ -60,7 +98,37 @@ class PathDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the path of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        """Draw the path of a fitted LassoCV or ElasticNetCV.
+
+        Parameters
+        ----------
+        estimator : LassoCV or ElasticNetCV
+            Fitted to one target.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
+
+        Returns
+        -------
+        PathDisplay
+
+        Raises
+        ------
+        ValueError
+            For an estimator without a single cross-validated path.
+        NotFittedError
+            Before `fit`.
+        """
         return cls.from_path(cv_path_of(estimator), **options)
 
     def plot(
@@ -70,16 +138,28 @@ class PathDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or None
-            None: those of a new figure.
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
         against : {"alpha", "l1", "deviance"}, default="alpha"
             The horizontal axis: alpha falling from left to right, the L1 norm of the coefficients,
             or the fraction of deviance explained.
         n_labels : int, default=8
             Number of coefficients with colour and name, those largest at the end of the path.
-        mark : int or None
+        mark : int or None, default=None
             Index of an alpha to mark with a vertical line; the named coefficients are then the
             largest nonzero ones there.
+
+        Returns
+        -------
+        PathDisplay
+            Itself, with the attributes of the plot.
+
+        Raises
+        ------
+        ValueError
+            For options out of range.
+        ImportError
+            Without matplotlib.
         """
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")
@@ -127,13 +207,25 @@ class CVPathDisplay:
     Parameters
     ----------
     cv_path : CVPath
+        The search to draw.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    top_ax_ : matplotlib Axes with the numbers of nonzeros
+        Axes of the plot.
+    top_ax_ : matplotlib Axes
+        Axes with the numbers of nonzero coefficients, along the top.
     figure_ : matplotlib Figure
+        Figure of the plot.
     errorbar_ : ErrorbarContainer
+        Mean errors with their standard errors.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import CVPathDisplay, cv_path
+    >>> found = cv_path(*load_diabetes(return_X_y=True, as_frame=True))
+    >>> picture = CVPathDisplay.from_path(found)  # doctest: +SKIP
     """
 
     def __init__(self, cv_path: CVPath) -> None:
@@ -141,18 +233,78 @@ class CVPathDisplay:
 
     @classmethod
     def from_path(cls, cv_path: CVPath, **options: Any) -> Self:
-        """Draw a CVPath; options as in `plot`."""
+        """Draw a CVPath.
+
+        Parameters
+        ----------
+        cv_path : CVPath
+            The search to draw.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+
+        Returns
+        -------
+        CVPathDisplay
+
+        Raises
+        ------
+        TypeError
+            For anything else than a CVPath.
+        """
         if not isinstance(cv_path, CVPath):
             raise TypeError(f"cv_path must be a CVPath, got {type(cv_path).__name__}.")
         return cls(cv_path).plot(**options)
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the cross-validation of a fitted LassoCV or ElasticNetCV; options as in `plot`."""
+        """Draw the cross-validation of a fitted LassoCV or ElasticNetCV.
+
+        Parameters
+        ----------
+        estimator : LassoCV or ElasticNetCV
+            Fitted to one target.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+
+        Returns
+        -------
+        CVPathDisplay
+
+        Raises
+        ------
+        ValueError
+            For an estimator without a single cross-validated path.
+        NotFittedError
+            Before `fit`.
+        """
         return cls(cv_path_of(estimator)).plot(**options)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the error curve into the given Axes or those of a new figure."""
+        """Draw the error curve into the given Axes or those of a new figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
+
+        Returns
+        -------
+        CVPathDisplay
+            Itself, with the attributes of the plot.
+
+        Raises
+        ------
+        ValueError
+            For options out of range.
+        ImportError
+            Without matplotlib.
+        """
         self.ax_, self.figure_ = axes(ax)
         found, alphas = self.cv_path, self.cv_path.path.alphas
         mean, bars = found.curve
@@ -177,15 +329,29 @@ class StabilityDisplay:
     Parameters
     ----------
     stability_path : StabilityPath
+        The frequencies to draw.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    top_ax_ : matplotlib Axes with the mean numbers of features that have entered
+        Axes of the plot.
+    top_ax_ : matplotlib Axes
+        Axes with the mean numbers of features that have entered, along the top.
     figure_ : matplotlib Figure
-    lines_ : LineCollection of the features without a label
-    labelled_ : list of Line2D, the selected features
-    text_ : list of Text, their names
+        Figure of the plot.
+    lines_ : LineCollection
+        Lines of the features without a label.
+    labelled_ : list of Line2D
+        Lines of the selected features.
+    text_ : list of Text
+        Names beside the labelled lines.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import StabilityDisplay, stability_path
+    >>> found = stability_path(*load_diabetes(return_X_y=True, as_frame=True), random_state=0)
+    >>> picture = StabilityDisplay.from_path(found)  # doctest: +SKIP
     """
 
     def __init__(self, stability_path: StabilityPath) -> None:
@@ -193,7 +359,31 @@ class StabilityDisplay:
 
     @classmethod
     def from_path(cls, stability_path: StabilityPath, **options: Any) -> Self:
-        """Draw a StabilityPath; options as in `plot`."""
+        """Draw a StabilityPath.
+
+        Parameters
+        ----------
+        stability_path : StabilityPath
+            The frequencies to draw.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            threshold : float in (0, 1] or None, default=None
+                None: the path's own threshold.
+            n_labels : int, default=10
+                Largest number of selected features with colour and name.
+
+        Returns
+        -------
+        StabilityDisplay
+
+        Raises
+        ------
+        TypeError
+            For anything else than a StabilityPath.
+        """
         if not isinstance(stability_path, StabilityPath):
             raise TypeError(
                 f"stability_path must be a StabilityPath, got {type(stability_path).__name__}."
@@ -202,7 +392,33 @@ class StabilityDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **options: Any) -> Self:
-        """Draw the stability path of a fitted StabilitySelector; options as in `plot`."""
+        """Draw the stability path of a fitted StabilitySelector.
+
+        Parameters
+        ----------
+        estimator : StabilitySelector
+            Fitted.
+        **options
+            Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            threshold : float in (0, 1] or None, default=None
+                None: the path's own threshold.
+            n_labels : int, default=10
+                Largest number of selected features with colour and name.
+
+        Returns
+        -------
+        StabilityDisplay
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
+        NotFittedError
+            Before `fit`.
+        """
         check_is_fitted(estimator)
         if not hasattr(estimator, "stability_path_"):
             raise TypeError(
@@ -215,12 +431,24 @@ class StabilityDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or None
-            None: those of a new figure.
-        threshold : float in (0, 1] or None
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
+        threshold : float in (0, 1] or None, default=None
             None: the path's own threshold.
         n_labels : int, default=10
             Largest number of selected features with colour and name.
+
+        Returns
+        -------
+        StabilityDisplay
+            Itself, with the attributes of the plot.
+
+        Raises
+        ------
+        ValueError
+            For options out of range.
+        ImportError
+            Without matplotlib.
         """
         check_n_labels(n_labels)
         found = self.stability_path
@@ -258,117 +486,3 @@ def cv_path_of(estimator: Any) -> CVPath:
             "or ElasticNetCV fitted to one target, or one entry of its cv_path_."
         )
     return found
-
-
-def axes(ax: Any) -> tuple[Any, Any]:
-    """Return the Axes to draw into, and their Figure."""
-    if ax is not None:
-        return ax, ax.figure
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError("Pictures need matplotlib: pip install 'softreg_fast[plot]'.") from None
-    figure, ax = pyplot.subplots(figsize=(7.0, 4.5), layout="constrained")
-    return ax, figure
-
-
-def check_n_labels(n_labels: Any) -> None:
-    """Raise ValueError unless n_labels is an integer >= 0."""
-    if not isinstance(n_labels, int | np.integer) or n_labels < 0:
-        raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
-
-
-def background_lines(ax: Any, x: Vector, rows: NDArray[np.float64]) -> Any:
-    """Draw a thin line for each row, the fainter the more there are."""
-    from matplotlib.collections import LineCollection
-
-    lines = LineCollection(
-        [np.column_stack([x, row]) for row in rows],
-        colors=[ax.xaxis.label.get_color()],
-        linewidths=0.6,
-        alpha=max(0.15, 0.5 - 0.1 * np.log10(len(rows) + 1.0)),
-    )
-    ax.add_collection(lines)
-    return lines
-
-
-def label_ends(ax: Any, lines: list[Any], names: list[str], top: float = np.inf) -> list[Any]:
-    """Place names beside the lines' ends, moved apart if they would overlap, none above `top`."""
-    if not names:
-        return []
-    ends = np.array([line.get_ydata()[-1] for line in lines])
-    places = spread(ends, height_of_a_label(ax), top)
-    placed = ax.get_yaxis_transform()
-    return [
-        ax.text(
-            1.01,
-            place,
-            name,
-            color=line.get_color(),
-            transform=placed,
-            va="center",
-            size="small",
-            parse_math=False,
-        )
-        for name, place, line in zip(names, places, lines, strict=True)
-    ]
-
-
-def height_of_a_label(ax: Any) -> float:
-    """Return the spacing of neighbouring labels, in the units of the vertical axis."""
-    from matplotlib.font_manager import FontProperties
-
-    ax.figure.draw_without_rendering()  # computes the layout
-    points = FontProperties(size="small").get_size_in_points()
-    pixels = points * ax.figure.dpi / 72.0
-    low, high = ax.get_ylim()
-    return float(LABEL_SPACING * pixels * (high - low) / ax.get_window_extent().height)
-
-
-def falling_alphas(ax: Any, alphas: Vector) -> None:
-    """Set a logarithmic axis from the largest alpha on the left to the smallest on the right."""
-    if len(alphas) > 1 and alphas[0] > alphas[-1]:
-        positive = alphas[alphas > 0.0]
-        if len(positive) == len(alphas):
-            ax.set_xscale("log")
-        ax.set_xlim(alphas[0], alphas[-1])
-
-
-def show_nonzeros(
-    ax: Any, x: Vector, df: NDArray[np.int64], label: str = "nonzero coefficients"
-) -> Any:
-    """Add Axes with the numbers of nonzero coefficients along the top, at about eight positions."""
-    left, right = ax.get_xlim()
-    scale = ax.xaxis.get_transform().transform
-    first, last = scale(np.array([left, right]))
-    wanted = np.linspace(float(first), float(last), 8)
-    chosen = sorted({int(np.argmin(np.abs(scale(x) - at))) for at in wanted})
-    top = ax.twiny()
-    top.set_xscale(ax.get_xscale())
-    top.set_xlim(left, right)
-    top.set_xticks([], minor=True)
-    top.set_xticks(x[chosen], [f"{df[k]}" for k in chosen])
-    top.tick_params(labelsize="small")
-    top.set_xlabel(label, fontsize="small")
-    return top
-
-
-def spread(places: Vector, distance: float, top: float = np.inf) -> Vector:
-    """Move `places` as little as possible to keep neighbours `distance` apart, none above `top`.
-
-    The order is kept. This is isotonic regression of places[k] - k * distance, by pooling
-    neighbours that are too near; `top` gives one upper bound for all of these.
-    """
-    order = np.argsort(places, kind="stable")
-    pools: list[list[float]] = []  # [mean, count]
-    for k, place in enumerate(places[order]):
-        pools.append([float(place) - k * distance, 1.0])
-        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            mean, count = pools.pop()
-            before, n = pools[-1]
-            pools[-1] = [(before * n + mean * count) / (n + count), n + count]
-    moved = np.concatenate([np.full(int(count), mean) for mean, count in pools])
-    moved = np.minimum(moved, top - (len(places) - 1) * distance)
-    out = np.empty(len(places))
-    out[order] = moved + distance * np.arange(len(places))
-    return out

@@ -8,14 +8,13 @@ from typing import Any
 
 import sklearn.linear_model
 
-from softreg_fast.estimators.linear_model import ElasticNet, Lasso, Ridge
-from softreg_fast.estimators.linear_model_cv import ElasticNetCV, LassoCV
-from softreg_fast.estimators.multi_task import (
-    MultiTaskElasticNet,
-    MultiTaskElasticNetCV,
-    MultiTaskLasso,
-    MultiTaskLassoCV,
-)
+from softreg_fast.estimators.elastic_net import ElasticNet
+from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
+from softreg_fast.estimators.lasso import Lasso
+from softreg_fast.estimators.lasso_cv import LassoCV
+from softreg_fast.estimators.multi_task import MultiTaskElasticNet, MultiTaskLasso
+from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
+from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 
@@ -94,6 +93,15 @@ def unpatch_sklearn() -> None:
     """Undo every replacement made by `patch_sklearn`.
 
     Names imported from scikit-learn while it was patched remain ours.
+
+    Examples
+    --------
+    >>> import sklearn.linear_model
+    >>> import softreg_fast
+    >>> _ = softreg_fast.patch_sklearn()
+    >>> softreg_fast.unpatch_sklearn()
+    >>> sklearn.linear_model.Lasso is softreg_fast.Lasso
+    False
     """
     while _replaced:
         names, key, name = _replaced.pop()

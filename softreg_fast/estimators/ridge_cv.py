@@ -12,37 +12,43 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
-from softreg_fast.estimators.linear_model import _LinearRegressor, l2_weights_of, ridge_strengths
+from softreg_fast.estimators.base import _LinearRegressor
+from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import RULES
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.scoring import scores_of
+from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.grids import checked_alphas
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.spectrum import RidgeSpectrum, ridge_spectrum
 
-Vector = NDArray[np.float64]
-
 
 class RidgeCV(_LinearRegressor):
     """Ridge with alpha chosen by leave-one-out or by k-fold cross-validation.
 
-    The objective is that of `Ridge`. One eigendecomposition serves all alphas, and the error on a
-    held-out sample follows from the fit to all samples (`softreg_fast.solvers.spectrum`).
+    Minimises over w and b, with the sample weights s, for each of the alphas
+
+        sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l2_weights_j w_j^2
+
+    One eigendecomposition serves all alphas, and the error on a held-out sample follows from the
+    fit to all samples (`softreg_fast.solvers.spectrum`).
 
     Parameters
     ----------
     alphas : array-like (n_alphas,) or float, default=(0.1, 1.0, 10.0)
-        All positive; with `cv` also 0.
+        Strengths of the penalty to choose from, all positive; with `cv` also 0. The default is
+        scikit-learn's.
     fit_intercept : bool, default=True
-    scoring : str, callable or None
+        Fit an intercept, which is never penalised.
+    scoring : str, callable or None, default=None
         A scikit-learn scorer, which receives the sample weights. None: minus the mean squared error
         (times the weights); with `cv`, R squared.
-    cv : int, splitter, iterable of (train, test) or None
-        None is leave-one-out cross-validation.
-    gcv_mode : {None, "auto", "svd", "eigen"}
+    cv : int, splitter, iterable of (train, test) or None, default=None
+        Folds as in scikit-learn; an int is their number. None: leave one sample out at a time.
+    gcv_mode : {None, "auto", "svd", "eigen"}, default=None
         Accepted for compatibility: the eigenvalues of the smaller of X'X and XX' are used for every
         shape.
     store_cv_results : bool, default=False
@@ -52,29 +58,53 @@ class RidgeCV(_LinearRegressor):
     rule : {"min", "1se"}, default="min"
         "1se": the largest alpha whose score is within one standard error of the best, over samples
         (if scoring is None) or over folds.
-    l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a Series is matched by feature name;
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
         features not named in it have 1.
     standardize : bool, default=False
-        Penalise as if every column had unit variance; coefficients stay in the units of X.
-    n_threads : int or None
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Attributes
     ----------
-    alpha_ : float or ndarray (n_targets,) if alpha_per_target
+    alpha_ : float, or ndarray (n_targets,) with alpha_per_target
+        The chosen alpha.
     best_score_ : float or ndarray (n_targets,)
         Score at alpha_.
     scores_ : ndarray (n_alphas,) or (n_targets, n_alphas)
         All scores, in the order of `alphas`.
     cv_results_ : ndarray (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
         Weighted squared errors of each held-out sample; with `scoring` the predictions.
-    coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, sparse_coef_
-        As in `Ridge`.
+    coef_ : ndarray (n_features,) or (n_targets, n_features)
+        Coefficients of the model fitted to all samples, in units of y per unit of X.
+    intercept_ : float or ndarray (n_targets,)
+        Intercept, in the unit of y; 0.0 without one.
+    dual_gap_ : float or ndarray (n_targets,)
+        Duality gap of that model, in the units of 1/(2S) times the objective of `Ridge`.
+    n_iter_ : int or list of int
+        Number of epochs of that fit, of each target.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
 
     Raises
     ------
     ValueError, TypeError
-        From `fit`, for input that cannot be fitted or scored.
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
+
+    References
+    ----------
+    Allen (1974), "The relationship between variable selection and data augmentation and a method
+    for prediction", Technometrics 16(1), for leave-one-out errors from one fit. Breiman, Friedman,
+    Olshen, Stone (1984), "Classification and Regression Trees", for the rule of one standard error.
 
     Examples
     --------
@@ -125,16 +155,26 @@ class RidgeCV(_LinearRegressor):
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
-        y : array-like (n_samples,) or (n_samples, n_targets)
-        sample_weight : array-like (n_samples,), number or None
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples,) or (n_samples, n_targets), default=None
+            The target, finite numbers. The columns of a matrix are fitted one by one.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0, not all 0. None: all equal.
         **params
             Options of scorer and splitter, with metadata routing; without it `groups` for the
             splitter, if `cv` is an object with a method `split`.
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            From `fit` and `predict`, for parameters or data that cannot be used; the message says
+            what is expected. Making the object raises nothing but a TypeError for a parameter that
+            does not exist.
         """
         self._check_options()
         split, score = routed(self, sample_weight, params)
@@ -210,7 +250,13 @@ class RidgeCV(_LinearRegressor):
             self.__dict__.pop("cv_results_", None)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return the routing of `fit` parameters to scorer and splitter (metadata routing)."""
+        """Return the routing of `fit` parameters to scorer and splitter (metadata routing).
+
+        Returns
+        -------
+        MetadataRouter
+
+        """
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         router.add(
             scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score")

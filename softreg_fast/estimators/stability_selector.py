@@ -20,29 +20,69 @@ from softreg_fast.options.hints import with_hints
 class StabilitySelector(SelectorMixin, BaseEstimator):
     """Select the features that enter the path in most subsamples.
 
-    Sample weights, which scikit-learn treats as repetitions of samples, have no such meaning where
-    samples are drawn: `stability_path` accepts them as weights in the fits, this class does not.
+    On each subsample, with S the sum of its weights, the path of
+
+        1/(2S) sum_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
+
+    is followed until `max_selected` features have entered, as `stability_path` describes. Sample
+    weights, which scikit-learn treats as repetitions of samples, have no such meaning where samples
+    are drawn: `stability_path` accepts them as weights in the fits, this class does not.
 
     Parameters
     ----------
     threshold : float in (0.5, 1], default=0.75
-        Share of the subsamples in which a feature must enter.
-    max_selected : int or None
-        Number of features that enter in each subsample. None: the largest number that keeps the
-        bound on the expected number of false features at 1.
+        Share of the subsamples in which a feature must enter to be selected. The default is the
+        middle of the range 0.6 to 0.9 that Meinshausen and Buehlmann (2010) recommend.
+    max_selected : int or None, default=None
+        A subsample's path ends when this many features have entered (q in the literature); of those
+        that enter at the last alpha the ones with the largest standardised coefficients count.
+        None: the largest number that keeps the bound on the expected number of false features at 1.
     n_subsamples : int, default=100
+        Number of subsamples. The default is that of Meinshausen and Buehlmann (2010).
     fraction : float in (0, 1], default=0.5
+        Size of a subsample as a share of the samples, rounded down to whole samples. The default is
+        the largest for which the number of false features has a bound.
     complementary : bool, default=True
-    alphas : int or array-like, default=100
-        Number of alphas, evenly spaced in the logarithm, or their values.
-    eps : float, default=1e-2
-        Ratio of the smallest alpha to the largest.
-    random_state : int, RandomState or None
-        Generator or seed of the subsamples.
-    l1_ratio, l1_weights, l2_weights, positive, bounds, fit_intercept, standardize, tol, n_threads
-        As in `stability_path`, which also documents the parameters above in detail.
+        Draw the subsamples in pairs without common samples, for which the bound holds with any
+        number of subsamples.
+    alphas : int or array-like (n_alphas,), default=100
+        Number of alphas, evenly spaced in the logarithm, or their values. The grid goes from
+        alpha_max / sqrt(fraction) down to that times eps; alpha_max is that of all samples, which a
+        subsample's exceeds by about that factor if y is noise.
+    eps : float in (0, 1], default=1e-2
+        Ratio of the smallest alpha to the largest. The default is ten times that of `path`: below
+        it, on half the samples, paths hold more features than stability selection can use.
+    l1_ratio : float in (0, 1], default=1.0
+        Share of the L1 penalty, which selects features: 1, the default, is the Lasso.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    fit_intercept : bool, default=True
+        Fit an intercept, which is never penalised.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    tol : float, default=1e-6
+        The fits end when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form of the
+        objective. The default is that of `stability_path`.
+    random_state : int, RandomState or None, default=None
+        Seed or generator of the subsamples; None: different ones each time.
     verbose : bool or int, default=0
         Show a bar over subsamples (needs tqdm), on a terminal or in a notebook.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Attributes
     ----------
@@ -54,7 +94,25 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
     stability_path_ : StabilityPath
         Full result: frequencies at every alpha, the names selected at other thresholds.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X had names
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, for parameters or data that cannot be used; the message says what is expected.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From `fit`, once, if the duality gap is larger than the tolerance in some subsample.
+
+    References
+    ----------
+    Meinshausen, Buehlmann (2010), "Stability selection", JRSS B 72(4). Shah, Samworth (2013),
+    "Variable selection with error control: another look at stability selection", JRSS B 75(1), for
+    complementary pairs.
 
     Examples
     --------
@@ -113,12 +171,19 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse (n_samples, n_features)
-        y : array-like (n_samples,)
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples,), default=None
+            The target, finite numbers.
 
         Returns
         -------
-        self
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
         """
         if y is None:
             raise ValueError(

@@ -8,30 +8,7 @@ _Index = NDArray[np.intp]
 
 KINDS: dict[tuple[np.dtype[Any], np.dtype[Any] | None], int]
 
-def build_info() -> dict[str, Any]: ...
-def end_when(reasons: list[BaseException] | None) -> list[BaseException] | None: ...
-def look_at_signals() -> None: ...
 def check_compressed(indptr: NDArray[Any], indices: NDArray[Any], n_minor: int) -> str: ...
-def engine_penalty(
-    norm: _F64,
-    y_norm: float,
-    n_samples: float,
-    standardize: bool,
-    l1: _F64,
-    l2: _F64,
-    lower: _F64,
-    upper: _F64,
-) -> _F64: ...
-def user_coefficients(
-    norm: _F64,
-    center: _F64,
-    y_norm: float,
-    lower: _F64,
-    upper: _F64,
-    starts: NDArray[np.int64],
-    features: _Index,
-    u: _F64,
-) -> tuple[_F64, _F64]: ...
 
 @final
 class Columns:
@@ -56,6 +33,7 @@ class Columns:
     def slopes(
         self, v: _F64, out: _F64, chosen: _Index | None = None, n_threads: int = 1
     ) -> None: ...
+    def slopes_of_tasks(self, V: _F64, out: _F64, n_threads: int = 1) -> None: ...
     def subtract_product(self, u: _F64, v: _F64, n_threads: int = 1) -> None: ...
     def residual_sumsq(self, v: _F64) -> float: ...
     def gather(

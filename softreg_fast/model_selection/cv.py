@@ -21,6 +21,7 @@ from softreg_fast.model_selection.folds import Training, folds_for, make_folds
 from softreg_fast.model_selection.progress import Watcher, watching
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.model_selection.search import Grids, Search
+from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Vector
@@ -34,8 +35,6 @@ from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 
 __all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path", "problems_for"]
-
-RULES = ("min", "1se")
 
 FOLD_WEIGHTS = ("equal", "samples")
 

@@ -28,13 +28,16 @@ ADVICE = {
 class CVPath:
     """Paths on all samples and on the training samples of every fold, and the errors on the rest.
 
+    What `cv_path` returns, and the estimators that choose alpha keep as `cv_path_`.
+
     Attributes
     ----------
-    alphas : ndarray (n_l1_ratios, n_alphas), falling
-        As far as the longest grid of any l1_ratio.
+    alphas : ndarray (n_l1_ratios, n_alphas)
+        Falling alphas of each l1_ratio, as far as the longest grid of any l1_ratio.
     l1_ratios : ndarray (n_l1_ratios,)
-    gammas : ndarray (n_gammas,), falling
-        Blends from `relax`: the share of the Lasso in the fits; only 1 without `relax`.
+        Shares of the L1 penalty.
+    gammas : ndarray (n_gammas,)
+        Falling blends from `relax`: the share of the Lasso in the fits; only 1 without `relax`.
     errors_by_gamma : ndarray (n_gammas, n_l1_ratios, n_alphas, n_folds)
         Mean squared error on the test samples of each fold, weighted by sample_weight; with
         `scoring`, minus the score; with `criterion`, its value, as for a single fold. NaN where the
@@ -50,6 +53,7 @@ class CVPath:
     measure : str
         Name of the quantity in `errors`.
     rule : {"min", "1se"}
+        Rule by which `alpha` is chosen, as in `cv_path`.
     seconds : float
         Wall time, data checks included.
     fold_weights : ndarray (n_folds,) or None
@@ -61,6 +65,17 @@ class CVPath:
         with eps="auto" the errors do not fall any more ("turned"), hardly change ("settled"), or
         the grid reached its lower limit or a fit that did not converge ("floor"); stopped by a
         "watcher".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import cv_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> found = cv_path(X, y)
+    >>> found.alpha == float(found.path.alphas[found.index_min])
+    True
+    >>> found.path.df[[found.index_min, found.index_1se]]
+    array([8, 5])
     """
 
     alphas: NDArray[np.float64]
@@ -171,7 +186,24 @@ class CVPath:
         return float(self.l1_ratios[self.best_ratio])
 
     def predict(self, X: Any) -> Vector:
-        """Return predictions of the chosen model, fitted to all samples, (n_samples,)."""
+        """Return predictions of the chosen model, fitted to all samples, (n_samples,).
+
+        Parameters
+        ----------
+        X : array-like, sparse, frame or Design, (n_samples, n_features)
+            The features. Columns of a frame are matched by name, if the model was fitted to named
+            columns; columns unknown to the model are ignored. Those of an array are taken in order.
+
+        Returns
+        -------
+        ndarray (n_samples,) or (n_samples, n_tasks)
+            Predictions, in the unit of y.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For missing columns, for X that is not finite numbers, and for alphas out of range.
+        """
         return self.path[self.index].predict(X)
 
     def __repr__(self) -> str:

@@ -16,7 +16,6 @@ from sklearn.utils import check_random_state
 
 from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
-from softreg_fast.model_selection.progress import progress_bar
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, check_flag, check_number
@@ -29,6 +28,7 @@ from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import is_alarm
+from softreg_fast.system.progress_bar import progress_bar
 
 # For subsamples of half the samples, alphas below this share of the largest are not useful.
 EPS = 1e-2

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import TypeVar, cast
 
-from softreg_fast.kernels._columns import end_when
+from softreg_fast.kernels._runtime import end_when
 from softreg_fast.system.threads import blas_threads_for
 
 Item = TypeVar("Item")

@@ -1,4 +1,4 @@
-"""Normalised names, and text that is safe to print on a terminal."""
+"""Normalised names, and lines of text for a terminal: safe to print, and aligned."""
 
 from __future__ import annotations
 
@@ -73,3 +73,15 @@ def as_argument(names: Sequence[str]) -> str:
 def _cell(name: str) -> str:
     bare = not re.search('[",]', name) and name == name.strip()
     return name if bare else '"' + name.replace('"', '""') + '"'
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Format rows of cells as lines: `left` columns left-aligned, the others right-aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if j < left else cell.rjust(width)
+            for j, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -7,7 +7,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.protocol import Status, is_alarm
@@ -26,6 +25,8 @@ def warn_of_missed(fits: Path, max_iter: int) -> None:
 
 def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:
     """Issue one ConvergenceWarning: the gap reached, the tolerance, and advice."""
+    from sklearn.exceptions import ConvergenceWarning  # here, for it imports all of scikit-learn
+
     worst = int(np.argmax(gaps))
     if np.all(np.equal(status, Status.STALLED)):
         advice = "Float64 allows no further progress: raise tol"

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import as_design
 from softreg_fast.data.names import PerFeature
-from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector

@@ -8,8 +8,6 @@ from typing import Any, Self, overload
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
-from sklearn.utils.extmath import safe_sparse_dot
 
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, in_order
@@ -382,6 +380,8 @@ def _relative(gap: float, null_loss: float) -> float:
 
 
 def _product(X: Any, coef: Any, names: Names | None) -> NDArray[np.float64]:
+    from sklearn.utils import check_array  # here, for a fit without predictions does not need it
+
     X = in_order(X, names, coef.shape[0])
     check_sparse(X)
     X = check_contents("X", X)
@@ -392,4 +392,4 @@ def _product(X: Any, coef: Any, names: Names | None) -> NDArray[np.float64]:
         )
     if sp.issparse(coef):
         return (X @ coef).toarray() if sp.issparse(X) else np.asarray(coef.T @ X.T).T
-    return np.asarray(safe_sparse_dot(X, coef, dense_output=True), dtype=np.float64)
+    return np.asarray(X @ coef, dtype=np.float64)

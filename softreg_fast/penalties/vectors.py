@@ -38,31 +38,54 @@ class PenaltyVectors(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Penalty:
-    """alpha * (l1_ratio * sum_j a_j |w_j| + (1 - l1_ratio) / 2 * sum_j o_j w_j^2), and bounds.
+    """The elastic net's penalty with weights per feature, and bounds of the coefficients.
+
+        alpha * sum_j [ l1_ratio * a_j |w_j| + (1 - l1_ratio) / 2 * o_j w_j^2 ],
+        lower_j <= w_j <= upper_j
+
+    `solve`, `path` and the estimators make one from their arguments.
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Strength, >= 0 and finite; the default and the meaning are scikit-learn's.
+    alpha : float >= 0, default=1.0
+        Strength of the penalty; 0 is none. The default and the meaning are scikit-learn's.
     l1_ratio : float in [0, 1], default=1.0
-        1 is the Lasso, 0 ridge.
-    l1_weights, l2_weights : float, array-like (n_features,), dict, Series or None
-        The a_j and o_j, each >= 0. None: all 1. 0: not penalised. inf: excluded, w_j = 0. A dict or
-        a pandas Series is matched by feature name (by feature number if X has no names); features
-        not named in it have 1.
+        Share of the L1 penalty: 1, the default, is the Lasso, 0 is ridge.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        The a_j, relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf:
+        excluded, w_j = 0; None: all 1. A dict or a pandas Series is matched by feature name (by
+        feature number if X has no names); features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        The o_j, relative strength of the L2 penalty on each feature, as l1_weights.
     positive : bool, default=False
-        Constrain every w_j to be >= 0.
-    bounds : (lower, upper), scipy.optimize.Bounds, dict or None
-        Each a number, an array (n_features,), a dict or Series by name, or None for no bound. A
-        single dict gives pairs, {name: (lower, upper)}; other features are unbounded.
-    l1, l2 : float, array-like (n_features,), dict, Series or None
-        The vectors l1_j and l2_j themselves, instead of alpha, l1_ratio and the weights; an omitted
-        vector, and features not named, are 0. inf excludes.
+        Constrain every coefficient to be >= 0.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    l1 : float, array-like (n_features,), dict, Series or None, default=None
+        The vector l1_j = alpha * l1_ratio * a_j itself: l1 and l2 replace alpha, l1_ratio and the
+        weights. An omitted vector, and features not named, are 0; inf excludes.
+    l2 : float, array-like (n_features,), dict, Series or None, default=None
+        The vector l2_j = alpha * (1 - l1_ratio) * o_j itself, as l1.
 
     Raises
     ------
     TypeError, ValueError
         From the constructor for numbers out of range; from `vectors` for arrays that do not fit.
+
+    References
+    ----------
+    Zou, Hastie (2005), "Regularization and variable selection via the elastic net", JRSS B 67(2),
+    for the penalty; Zou (2006), "The adaptive lasso and its oracle properties", JASA 101, for the
+    weights.
+
+    Examples
+    --------
+    >>> from softreg_fast import Penalty
+    >>> penalty = Penalty(alpha=0.5, l1_weights={1: 2.0})
+    >>> penalty.vectors(n_features=3).l1
+    array([1., 2., 1.])
     """
 
     alpha: float = 1.0
@@ -105,7 +128,22 @@ class Penalty:
         Without an L2 part l2 is 0, whatever its weights: for columns of 1e-160 they would leave the
         range of float64 in the engine's units, although they are multiplied by 0.
 
-        `names` are the feature names, used to match arguments given by name.
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        names : ndarray (n_features,) of object or None, default=None
+            Feature names, by which arguments given by name are matched. None: their numbers.
+
+        Returns
+        -------
+        PenaltyVectors
+            Named tuple (l1, l2, lower, upper), each (n_features,).
+
+        Raises
+        ------
+        ValueError, TypeError
+            For arrays of another length, unknown names, weights below 0 and empty bounds.
         """
         if self.l1 is not None or self.l2 is not None:
             l1 = nonnegative_vector("l1", self.l1, n_features, 0.0, names)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.cli.summary import largest_first
-from softreg_fast.model_selection.cv import CVPath
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path, Solution
 from softreg_fast.report.pictures import errors_picture, path_picture
+from softreg_fast.report.summary import largest_first
 from softreg_fast.solvers.protocol import Status
-from softreg_fast.system.threads import config
+from softreg_fast.system.config import config
 
 Vector = NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.cli.files import InputError
 from softreg_fast.display.plots import CVPathDisplay, PathDisplay
-from softreg_fast.model_selection.cv import CVPath
+from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.validation import as_start
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, STALLED
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.vectors import nonnegative_vector

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softreg_fast.data.design import MultiTaskDesign
-from softreg_fast.kernels._cd import CONVERGED
-from softreg_fast.kernels._multi_task import RowEngine
+from softreg_fast.kernels._rows import RowEngine
+from softreg_fast.kernels._slots import CONVERGED
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.warm import WarmEngine, largest_gram

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast.data.design import MultiTaskDesign
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED
-from softreg_fast.kernels._engine import NO_ROOM, Engine
-from softreg_fast.kernels._multi_task import RowEngine
+from softreg_fast.kernels._rows import RowEngine
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.certificate import Certificate
@@ -83,7 +83,7 @@ class RidgeEngine(CertifiedEngine):
     def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
         # coordinate descent and Newton steps, which are insensitive to the spread of the penalties
         design = self.design
-        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else Engine
+        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else ScalarEngine
         engine = kind(
             design.columns,
             design.target,

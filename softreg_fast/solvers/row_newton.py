@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, get_lapack_funcs
 
-from softreg_fast.kernels._columns import look_at_signals
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Matrix, Vector
 from softreg_fast.solvers.factor import LARGEST_AT_ONCE, LARGEST_PRODUCT, lower_factor
 from softreg_fast.system.threads import blas_threads_for

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.kernels._cd import MAX_ITER
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._engine import NO_ROOM
-from softreg_fast.kernels._engine import Engine as GramSpaceEngine
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import MAX_ITER, NO_ROOM
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import plain_descent
@@ -41,7 +40,7 @@ class WarmEngine:
     needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "elastic net", "one target")
     foreign_gram = False  # whether the Gram matrix was given by the user
 
-    _solver_type: Any = GramSpaceEngine
+    _solver_type: Any = ScalarEngine
 
     def __init__(
         self,
@@ -182,7 +181,7 @@ class WarmEngine:
     @property
     def goes_along(self) -> bool:
         """Return whether the compiled solver can run a whole alpha grid in one call."""
-        return self.strategy == "gram" and isinstance(self._solver, GramSpaceEngine)
+        return self.strategy == "gram" and isinstance(self._solver, ScalarEngine)
 
     def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:
         """Run `solve` and `keep` for each alpha, each in less time than a Python call takes."""

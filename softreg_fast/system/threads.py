@@ -1,21 +1,17 @@
-"""The number of threads of a fit, and the build configuration of the compiled modules."""
+"""The number of threads of a fit, and of BLAS within it."""
 
 from __future__ import annotations
 
 import os
-import platform
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import joblib
-import numpy
-import scipy
-import sklearn
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
-from softreg_fast.kernels import _columns
+from softreg_fast.kernels import _runtime
 from softreg_fast.options.scalars import is_integer
 
 # Below this many entries per pass, waking a second thread costs more than it saves.
@@ -41,28 +37,35 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
 
     Parameters
     ----------
-    n_threads : int or None
+    n_threads : int or None, default=None
         None: every core this process may use (affinity, cgroup quota and OMP_NUM_THREADS are
         respected). A positive number is used unchanged; -1 means every core, -2 all but one.
-    work : int or None
+    work : int or None, default=None
         Entries read in one pass; small work gets one thread.
 
     Returns
     -------
-    int, at least 1; always 1 in a process made by fork() and in a build without OpenMP, and, unless
-    n_threads is given, in the threads of a joblib.Parallel, which keeps the cores busy itself.
+    int
+        At least 1; always 1 in a process made by fork() and in a build without OpenMP, and, unless
+        n_threads is given, in the threads of a joblib.Parallel, which keeps the cores busy itself.
 
     Raises
     ------
     TypeError, ValueError
         If n_threads is not an integer, or is 0.
+
+    Examples
+    --------
+    >>> from softreg_fast import effective_n_threads
+    >>> effective_n_threads(2, work=10)
+    1
     """
     if n_threads is not None:
         if not is_integer(n_threads):
             raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
         if n_threads == 0:
             raise ValueError("n_threads=0 has no meaning; use None or -1 for every core")
-    built = _columns.build_info()
+    built = _runtime.build_info()
     if _forked or not built["openmp"] or (n_threads is None and _in_thread_of_joblib()):
         return 1
     cores = _cores()
@@ -132,33 +135,3 @@ class _OneBlasThread:
 
 
 _one_blas_thread = _OneBlasThread()
-
-
-def config() -> dict[str, Any]:
-    """Return versions, threads, OpenMP and vector level as a dictionary."""
-    from softreg_fast import __version__
-
-    built = _columns.build_info()
-    return {
-        "softreg_fast": __version__,
-        "python": platform.python_version(),
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
-        "platform": platform.platform(),
-        "cores": joblib.cpu_count(),
-        "openmp": built["openmp"],
-        "threads": effective_n_threads(),
-        "vector level": built["vector_level"],
-        "vector code chosen at run time": built["runtime_dispatch"],
-        "bounds-checked build": built["checked"],
-    }
-
-
-def show_config() -> None:
-    """Print versions, threads, OpenMP and vector level."""
-    entries = config()
-    width = max(map(len, entries))
-    for name, value in entries.items():
-        shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        print(f"{name:<{width}}  {shown}")

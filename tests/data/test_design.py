@@ -6,18 +6,15 @@ import pickle
 import numpy as np
 import oracles
 import pandas as pd
-import polars as pl
 import problems
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import INF, LD
+from oracles import INF
 
 from softreg_fast import Design, path, solve
 from softreg_fast.data import design as design_module
 from softreg_fast.data.design import MultiTaskDesign
-from softreg_fast.data.names import feature_names_of
-from softreg_fast.data.validation import as_columns, as_target, as_weights
 
 UNTOUCHED_DENSE = ("fortran", "row slice", "column stride", "memmap")
 UNTOUCHED_SPARSE = ("csc_array", "csc_matrix", "csc_array int64", "csc with zeros")
@@ -59,95 +56,12 @@ def test_canonical_csc_is_used_where_it_lies(rng, layout, dtype, read_only):
     assert design.X.dtype == X.dtype
 
 
-@pytest.mark.parametrize("dtype", problems.DTYPES)
-@pytest.mark.parametrize("layout", problems.LAYOUTS)
-def test_every_layout_holds_the_same_numbers(rng, layout, dtype):
-    X = base_matrix(rng, dtype)
-    given = problems.LAYOUTS[layout](X)
-    before = problems.snapshot(given)
-    columns = as_columns(given)
-    assert problems.snapshot(given) == before
-    assert columns.shape == X.shape
-    assert_array_equal(oracles.dense(columns), X.astype(LD))
-    kept = X.dtype == np.float32 and layout not in ("list", "polars", "byte-swapped")
-    assert columns.dtype == (np.float32 if kept else np.float64)
-    assert columns.dtype.isnative
-    if sp.issparse(given):
-        assert columns.format == "csc"
-        assert columns.has_canonical_format
-    else:
-        assert columns.strides[0] == columns.itemsize
-
-
 def test_single_rows_and_columns_of_any_memory_order(rng):
     for shape in ((1, 6), (6, 1), (1, 1)):
         X = rng.standard_normal(shape)
         for given in (X, np.asfortranarray(X), X.astype(np.float32), sp.csc_array(X)):
             columns = Design(given, np.ones(shape[0])).X
             assert_allclose(oracles.dense(columns), X, rtol=1e-7)
-
-
-def test_other_array_types_are_converted(rng):
-    X = base_matrix(rng)
-    masked = np.ma.masked_array(X)
-    assert type(as_columns(masked)) is np.ndarray
-    assert_array_equal(as_columns(X.astype(np.longdouble)), X)
-    assert as_columns(X.astype(np.float16)).dtype in (np.float32, np.float64)
-    assert_array_equal(as_columns(X.astype(object)), X)
-    assert_array_equal(as_columns(pd.DataFrame(X)), X)
-
-
-# ---------------------------------------------------------------------------------------------
-# names, target, weights
-
-
-def test_feature_names():
-    X = np.zeros((2, 3))
-    names = ["a", "b", "c"]
-    assert list(feature_names_of(pd.DataFrame(X, columns=names))) == names
-    assert list(feature_names_of(pl.DataFrame(X, schema=names))) == names
-    assert feature_names_of(pd.DataFrame(X)) is None
-    assert feature_names_of(X) is None
-    assert feature_names_of(sp.csc_array(X)) is None
-    assert feature_names_of([[1.0]]) is None
-    named = Design(pd.DataFrame(np.eye(3), columns=names), np.arange(3.0))
-    assert list(named.feature_names) == names
-
-
-@pytest.mark.parametrize(
-    "convert",
-    [
-        list,
-        pd.Series,
-        pl.Series,
-        np.float32,
-        lambda y: y[:, None],
-        lambda y: np.repeat(y, 2)[::2],
-        lambda y: y.astype(">f8"),
-        lambda y: y.astype(np.int64),
-    ],
-)
-def test_targets(convert):
-    y = np.array([3.0, -1.0, 4.0, 7.0])
-    target = as_target(convert(y), 4)
-    assert target.dtype == np.float64
-    assert target.flags.c_contiguous
-    assert_array_equal(target, y)
-
-
-def test_weights_have_mean_one():
-    assert as_weights(None, 4) == (None, 4.0)
-    assert as_weights(2.5, 4) == (None, 10.0)
-    assert as_weights([3, 3, 3], 3) == (None, 9.0)
-    given = np.array([0.0, 1.0, 3.0, 4.0])
-    weights, total = as_weights(given, 4)
-    assert total == 8.0
-    assert_allclose(weights, given / 2)
-    assert_array_equal(given, [0.0, 1.0, 3.0, 4.0])
-    for scale in (1e-300, 1e300):
-        weights, _ = as_weights(given * scale, 4)
-        assert_allclose(weights, given / 2)
-    assert_array_equal(as_weights([True, False], 2)[0], [2.0, 0.0])
 
 
 # ---------------------------------------------------------------------------------------------

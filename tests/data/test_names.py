@@ -15,6 +15,7 @@ from scipy.optimize import Bounds
 from sklearn.model_selection import GroupKFold, permutation_test_score
 
 import softreg_fast as sf
+from softreg_fast import Design
 from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.data.names import feature_names_of
 
@@ -399,3 +400,16 @@ def test_estimators_pair_rows_by_position(data, frame, kind):
     turned = pd.Series(y).iloc[::-1]
     assert_array_equal(kind().fit(frame, turned).coef_, kind().fit(data[0], y[::-1]).coef_)
     permutation_test_score(kind(), frame, pd.Series(y), n_permutations=3, cv=2, random_state=0)
+
+
+def test_feature_names():
+    X = np.zeros((2, 3))
+    names = ["a", "b", "c"]
+    assert list(feature_names_of(pd.DataFrame(X, columns=names))) == names
+    assert list(feature_names_of(pl.DataFrame(X, schema=names))) == names
+    assert feature_names_of(pd.DataFrame(X)) is None
+    assert feature_names_of(X) is None
+    assert feature_names_of(sp.csc_array(X)) is None
+    assert feature_names_of([[1.0]]) is None
+    named = Design(pd.DataFrame(np.eye(3), columns=names), np.arange(3.0))
+    assert list(named.feature_names) == names

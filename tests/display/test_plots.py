@@ -18,7 +18,7 @@ from softreg_fast import (
     path,
     stability_path,
 )
-from softreg_fast.display.plots import spread
+from softreg_fast.display.drawing import spread
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")

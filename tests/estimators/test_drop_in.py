@@ -124,7 +124,7 @@ def test_pickles_need_no_patch(tmp_path, rng):
     patch_sklearn()
     joblib.dump(linear_model.ElasticNetCV(cv=3).fit(X, y), tmp_path / "model")
     code = "import joblib; print(type(joblib.load('model')).__module__)"
-    assert run(tmp_path, "-c", code).stdout.strip() == "softreg_fast.estimators.linear_model_cv"
+    assert run(tmp_path, "-c", code).stdout.strip() == "softreg_fast.estimators.elastic_net_cv"
 
 
 WORK = """
@@ -134,7 +134,7 @@ def module_of_lasso(_):
     return Lasso.__module__
 """
 THEIR_MODULE = "sklearn.linear_model._coordinate_descent"
-OUR_MODULE = "softreg_fast.estimators.linear_model"
+OUR_MODULE = "softreg_fast.estimators.lasso"
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_scripts_run_unchanged(tmp_path, as_module):
     command = [sys.executable, "-W", "error", "-m", "softreg_fast.patch", *target, "one", "-x"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ran.stderr == ""
-    expected = "softreg_fast.estimators.linear_model sklearn.linear_model._base __main__ one -x"
+    expected = "softreg_fast.estimators.lasso sklearn.linear_model._base __main__ one -x"
     assert ran.stdout.strip() == expected
 
 

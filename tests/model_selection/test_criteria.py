@@ -6,6 +6,7 @@ import numpy as np
 import problems
 import pytest
 import scipy.sparse as sp
+from problems import dense
 from sklearn.linear_model import LassoLarsIC, lars_path
 
 from softreg_fast import Design, ElasticNetCV, LassoCV, cv_path, path
@@ -15,19 +16,6 @@ from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
-
-LAYOUTS = {"tall": (60, 7, 1.0), "wide": (30, 45, 1.0), "sparse": (50, 30, 0.2)}
-
-
-@pytest.fixture(params=LAYOUTS)
-def data(request, rng):
-    n, p, density = LAYOUTS[request.param]
-    X, y = problems.make_data(rng, n, p, density=density)
-    return (sp.csc_array(X) if density < 1 else np.asfortranarray(X)), y
-
-
-def dense(X):
-    return X.toarray() if sp.issparse(X) else X
 
 
 def estimated(X, y, **options):

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info
 
 from softreg_fast import Design, cv_path, solve, stability_path
-from softreg_fast.kernels._columns import build_info, end_when
+from softreg_fast.kernels._runtime import build_info, end_when
 from softreg_fast.model_selection.workers import SMALLEST_PATH, Workers, workers_for
 from softreg_fast.system.threads import blas_threads_for
 

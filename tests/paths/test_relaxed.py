@@ -3,27 +3,21 @@
 import numpy as np
 import problems
 import pytest
-import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import dense
 from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
 from softreg_fast import Design, LassoCV, Penalty, cv_path, path, relaxed_path
+from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.paths.relaxed import GAMMAS, relax_fits
 from softreg_fast.solvers.problem import Problem
 
-LAYOUTS = {"tall": (60, 7, 1.0), "wide": (30, 45, 1.0), "sparse": (50, 30, 0.3)}
 
-
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=problems.KINDS)
 def data(request, rng):
-    n, p, density = LAYOUTS[request.param]
-    X, y = problems.make_data(rng, n, p, density=density)
-    return (sp.csc_array(X) if density < 1 else np.asfortranarray(X)), y
-
-
-def dense(X):
-    return X.toarray() if sp.issparse(X) else X
+    density = 0.3 if request.param == "sparse" else 1.0
+    return problems.make_kind(rng, request.param, density=density)
 
 
 def loss(X, y, s, w, b):
@@ -175,3 +169,11 @@ def test_predictions_are_those_of_the_blend(data, gamma):
     assert_allclose(found.coef_at(alphas, gamma), blend[:, [1, 3]], rtol=1e-10, atol=1e-12)
     if gamma == 0.0:
         assert_array_equal(found.predict(X), found.predict(X, gamma=0.0))
+
+
+def test_relaxed_fits_of_several_targets():
+    X = np.random.default_rng(0).random((20, 3))
+    design = MultiTaskDesign(X, X[:, :2])
+    for call in (relaxed_path, lambda d: cv_path(d, relax=True)):
+        with pytest.raises(ValueError, match="one target"):
+            call(design)

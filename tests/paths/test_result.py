@@ -269,3 +269,22 @@ def test_a_slice_of_a_path_is_a_path(data, fits):
                 assert_array_equal(part[k].intercept, whole[position].intercept)
         with pytest.raises(ValueError, match="alphas of a path fall"):
             whole[::-1]
+
+
+@pytest.mark.parametrize("alphas", [[], [[0.1, 0.2]], np.empty((0, 2))], ids=str)
+def test_alphas_of_a_path_that_are_no_vector(alphas):
+    X = np.random.default_rng(0).random((9, 2))
+    fits = path(X, X[:, 0])
+    for call in (fits.coef_at, lambda alpha: fits.predict(X, alpha)):
+        with pytest.raises(ValueError, match="alpha has shape"):
+            call(alphas)
+    assert fits.coef_at(np.array(fits.alphas[3])).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("position", "error"), [("x", TypeError), ([1, 2], TypeError), (1000, IndexError)]
+)
+def test_positions_that_a_path_has_not(position, error):
+    X = np.random.default_rng(0).random((9, 2))
+    with pytest.raises(error, match="no position on a path of 100 alphas"):
+        path(X, X[:, 0])[position]

@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 
 from softreg_fast import cv_path, path
 from softreg_fast.__main__ import main
-from softreg_fast.cli import commands, demo
+from softreg_fast.cli import demo, fit_report
 from softreg_fast.report import page as report_page
 from softreg_fast.report.page import Report, page
 from softreg_fast.report.pictures import COLOURS, MOST_LINES, path_picture
@@ -277,7 +277,7 @@ def test_a_failed_write_leaves_the_old_page(capsys, monkeypatch, step):
         raise KeyboardInterrupt
 
     if step == "page":
-        monkeypatch.setattr(commands, "page", half)
+        monkeypatch.setattr(fit_report, "page", half)
     else:
         monkeypatch.setattr(os, step, full)
     assert main(["fit", "data.csv", "--target", "<price>", "--report", "report.html"]) != 0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 # Spellings of a missing value in tables, in lower case.
 MISSING = frozenset(
@@ -76,7 +74,7 @@ def _shown(text: str) -> str:
 
 
 def _problem_of_number(text: str, value: float) -> Problem | None:
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         return Problem("infinite", f"holds {_shown(text)!r}; expected a finite number: correct it")
     if abs(value) >= 2.0**53 and re.fullmatch(r"[-+]?\d+", text):
         digits = text.lstrip("+-0")  # Python parses at most 4300 of them
@@ -136,15 +134,3 @@ def _bare(text: str, decimal: str) -> str | None:
 
 def _dotted(text: str) -> str:
     return text.replace(",", ".")
-
-
-def rounded(values: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Return the positions of integers that float64 cannot represent."""
-    limit = 2**53
-    if not values.size or (-limit <= int(values.min()) and int(values.max()) <= limit):
-        return np.empty(0, dtype=np.intp)
-    floats = values.astype(np.float64)
-    top = 2.0**63 if values.dtype.kind == "i" else 2.0**64
-    fits = floats < top
-    back = np.where(fits, floats, 0.0).astype(values.dtype)
-    return np.flatnonzero(~fits | (back != values))

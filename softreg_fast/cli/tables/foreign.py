@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from softreg_fast.cli.files import InputError, brief
-from softreg_fast.cli.tables.cells import problem_of, rounded, too_long
+from softreg_fast.cli.files import brief
+from softreg_fast.cli.tables.cells import problem_of, too_long
 from softreg_fast.cli.tables.roles import Vector
+from softreg_fast.options.errors import InputError
 
 
 @contextmanager
@@ -41,3 +43,15 @@ def as_floats(values: Any, where: str, way_out: str = "") -> Vector:
         found = problem_of(str(floats[row]))
         raise InputError(f"{where}, row {row + 1} {found.words if found else ''}{way_out}")
     return floats
+
+
+def rounded(values: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return the positions of integers that float64 cannot represent."""
+    limit = 2**53
+    if not values.size or (-limit <= int(values.min()) and int(values.max()) <= limit):
+        return np.empty(0, dtype=np.intp)
+    floats = values.astype(np.float64)
+    top = 2.0**63 if values.dtype.kind == "i" else 2.0**64
+    fits = floats < top
+    back = np.where(fits, floats, 0.0).astype(values.dtype)
+    return np.flatnonzero(~fits | (back != values))

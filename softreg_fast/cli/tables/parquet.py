@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softreg_fast.cli.files import InputError, brief
+from softreg_fast.cli.files import brief
 from softreg_fast.cli.tables.cells import missing, too_long
 from softreg_fast.cli.tables.foreign import as_floats, foreign
 from softreg_fast.cli.tables.roles import Roles, Table, Vector, by_position, choose
+from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed, listed
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from softreg_fast.cli.files import InputError, check_readable
+from softreg_fast.cli.files import check_readable
 from softreg_fast.cli.tables.cells import as_number
+from softreg_fast.cli.tables.layout import rows_of
 from softreg_fast.cli.tables.roles import Vector, hint
-from softreg_fast.cli.tables.text import rows_of
+from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import listed
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.cli.files import InputError
+from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import as_argument, composed, listed, nearest
 
 Vector = NDArray[np.float64]

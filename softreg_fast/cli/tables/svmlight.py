@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from softreg_fast.cli.files import InputError, brief
-from softreg_fast.cli.tables.arrays import check_entries, vector_of
+from softreg_fast.cli.files import brief
+from softreg_fast.cli.tables.archives import check_entries, vector_of
 from softreg_fast.cli.tables.cells import as_number, problem_of
 from softreg_fast.cli.tables.foreign import as_floats
+from softreg_fast.cli.tables.opening import open_bytes, open_text
 from softreg_fast.cli.tables.roles import Roles, Table
-from softreg_fast.cli.tables.text import open_bytes, open_text
+from softreg_fast.options.errors import InputError
 
 # Bytes that a fit needs per column, even an empty one: its entry in the matrix, its mean, its norm,
 # the working vectors of the solver (125 were measured, with folds 161).

@@ -11,8 +11,9 @@ import torch
 from torch import fx, nn
 from torch.optim import Optimizer
 
-from softreg_fast.nn.compaction.flow import Flow, follow
-from softreg_fast.nn.compaction.layer_units import wide_matrix
+from softreg_fast.nn.compaction.flow import Flow
+from softreg_fast.nn.compaction.follow import follow
+from softreg_fast.nn.compaction.layer_rules import wide_matrix
 from softreg_fast.nn.compaction.surgery import (
     Plan,
     Surgery,

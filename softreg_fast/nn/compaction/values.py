@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import fx
-from torch.nn import functional
 
 from softreg_fast.nn.compaction.units import Ids
+from softreg_fast.nn.graphs.calls import Call
 
 
 @dataclass(eq=False)
@@ -31,59 +30,9 @@ class Extremes(NamedTuple):
     indices: Any
 
 
-class Call:
-    """A node with its arguments, which can be applied to data, labels or constants."""
-
-    def __init__(self, node: Any, args: Any, kwargs: Any, module: Any = None) -> None:
-        self.node = node
-        self.args = args
-        self.kwargs = kwargs
-        self.module = module
-
-    def on(self, part: str) -> Any:
-        """Apply the call to the data, labels or constants ("const") of its arguments."""
-
-        def pick(x: Any) -> Any:
-            return getattr(x, part) if isinstance(x, Value) else x
-
-        args = fx.node.map_aggregate(self.args, pick)
-        kwargs = fx.node.map_aggregate(self.kwargs, pick)
-        if self.module is not None:
-            return self.module(*args, **kwargs)
-        return perform(self.node, args, kwargs)
-
-    def option(self, name: str, place: int, default: Any) -> Any:
-        """Return an option: a module's attribute, or an argument by name or position."""
-        if self.module is not None:
-            return getattr(self.module, name, default)
-        given = self.args[place] if len(self.args) > place else default
-        return self.kwargs.get(name, given)
-
-    @property
-    def kind(self) -> str:
-        """Name of the function, or of the module's class."""
-        return name_of(self.node) if self.module is None else type(self.module).__name__
-
-
-def perform(node: Any, args: Any, kwargs: Any) -> Any:
-    """Call the function or method of a node."""
-    if node.op == "call_method":
-        return getattr(args[0], node.target)(*args[1:], **kwargs)
-    return node.target(*args, **kwargs)
-
-
-def name_of(node: Any) -> str:
-    """Return the name of a method, or of a function of PyTorch or `operator`.
-
-    Other functions get the prefix "function ", so that they match no known name.
-    """
-    if node.op != "call_function":
-        return str(node.target)
-    name = getattr(node.target, "__name__", "?")
-    for place in (torch, functional, operator, torch.Tensor):
-        if getattr(place, name, None) is node.target:
-            return str(name)
-    return str(name) if node.target is getattr else f"function {name}"
+def part_of(call: Call, part: str) -> Any:
+    """Perform a call on the data, labels or constants ("const") of its arguments."""
+    return call.perform(lambda x: getattr(x, part) if isinstance(x, Value) else x)
 
 
 def values_in(x: Any) -> Iterator[Value]:

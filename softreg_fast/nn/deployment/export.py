@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from softreg_fast.nn.deployment import c_header
-from softreg_fast.nn.deployment.graph import read
 from softreg_fast.nn.deployment.layers import Graph, Layer
+from softreg_fast.nn.deployment.reading import read
 from softreg_fast.system.writing import write_whole
 
 # ONNX operator set; Gelu, the newest operator used, needs this one.

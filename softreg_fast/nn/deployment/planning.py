@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.nn.deployment.graph import read
 from softreg_fast.nn.deployment.plan import Formats, Plan
+from softreg_fast.nn.deployment.reading import read
 
 
 def plan(

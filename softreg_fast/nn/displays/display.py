@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from softreg_fast.display.plots import axes
 from softreg_fast.nn.paths.network_path import NetworkPath
 from softreg_fast.nn.reports.network_report import NetworkReport
+from softreg_fast.options.axes import axes
 
 # Height of one layer's bar including the gap to the next, in inches.
 HEIGHT_OF_A_BAR = 0.32

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from softreg_fast.model_selection.progress import progress_bar
 from softreg_fast.nn.paths.checkpoints import (
     Checkpoints,
     random_states,
@@ -25,6 +24,7 @@ from softreg_fast.nn.paths.checkpoints import (
 )
 from softreg_fast.nn.torch.rules import parameters_of
 from softreg_fast.nn.torch.support import deaths_expected
+from softreg_fast.system.progress_bar import progress_bar
 
 Vector = NDArray[np.float64]
 

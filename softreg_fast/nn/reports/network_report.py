@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from softreg_fast.cli.summary import aligned
 from softreg_fast.nn.torch.rules import parameters_of
+from softreg_fast.options.spelling import aligned
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
