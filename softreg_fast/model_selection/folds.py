@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, check_cv
 
-from softreg_fast.data.design import Design, KnownMoments, mirror
+from softreg_fast.data.design import Design, KnownMoments
+from softreg_fast.data.gram import mirror
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.options.scalars import is_integer
 from softreg_fast.options.types import Index, Vector
@@ -221,7 +222,7 @@ class FoldGrams:
                 self.total = self._moments(np.arange(design.n_samples))
         p = design.n_features
         shape = *np.shape(design.y_mean), p
-        design.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
+        design.described_target.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
         if not design.has_gram:  # used by the fit to all samples
             design.know_gram(self.total[:p, :p].copy(order="F"))
 
