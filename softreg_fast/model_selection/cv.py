@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
+from softreg_fast.losses.base import Loss
 from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import Training, folds_for, make_folds
@@ -247,12 +248,11 @@ class Choice:
                 "relax and patience need folds; leave them out, or leave criterion out."
             )
 
-    @property
-    def measure(self) -> str:
+    def measure(self, loss: Loss) -> str:
         """Return the name of the error measure."""
         if self.criterion is not None:
             return self.criterion
-        return "mean squared error" if self.scoring is None else f"-{name_of(self.scoring)}"
+        return loss.measure if self.scoring is None else f"-{name_of(self.scoring)}"
 
 
 def problems_for(
@@ -311,7 +311,7 @@ def choose(
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.y.shape, np.nan),
-        measure=choice.measure,
+        measure=choice.measure(problems[0].loss),
         rule=choice.rule,
         seconds=time.perf_counter() - began,
         fold_weights=fold_weights,

@@ -151,6 +151,8 @@ class Training:
 
     def _fold_grams(self) -> FoldGrams | None:
         design = self.design
+        if not design.described_target.loss.quadratic:
+            return None
         p = design.n_features
         few = p <= min(LARGEST_EARLY_GRAM, design.n_samples // 2)
         # with many folds of a few samples each, their matrices take more memory than X
@@ -169,20 +171,23 @@ class Training:
         return design.with_weight(weight) if known is None else design.with_moments(weight, known)
 
     def errors_of(self, k: int, fits: Path) -> Vector:
-        """Return the weighted mean squared error at each alpha on the test samples of fold k."""
+        """Return the weighted mean deviance at each alpha on the test samples of fold k.
+
+        For squared loss it is the mean squared error.
+        """
         if self._grams is not None:
             errors = self._grams.errors(k, fits)
             if errors is not None:
                 return errors
         test = self.folds[k].test
-        y, weight = self.design.y[test], self.weight[test]
+        target = self.design.described_target
+        y, weight = target.y[test], self.weight[test]
         n_tasks = y[:1].size
         total = np.zeros(len(fits) * n_tasks)
         for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
             each = predicted.reshape(len(predicted), -1, n_tasks)
-            each -= y[part].reshape(-1, 1, n_tasks)
-            np.square(predicted, out=predicted)
-            total += weight[part] @ predicted
+            deviances = target.loss.deviance(y[part].reshape(-1, 1, n_tasks), each)
+            total += weight[part] @ deviances.reshape(predicted.shape)
         return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
     def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
@@ -191,6 +196,7 @@ class Training:
         """
         test = self.folds[k].test
         found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
+        found = fits.loss.mean(found)
         return np.moveaxis(found.reshape(len(test), *fits.intercepts.shape), 1, -1)
 
     def weight_of(self, k: int) -> Vector | None:

@@ -18,7 +18,7 @@ from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
-from softreg_fast.paths.user_units import dev_ratio_of, path_of
+from softreg_fast.paths.user_units import path_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
@@ -197,13 +197,14 @@ class PathRun:
     def _step(self, alpha: float) -> PathStep:
         # callback arguments for the last kept fit
         problem, engine = self.problem, self.engine
-        design, vectors, unit = problem.design, problem.vectors, problem.design.objective_unit
+        design, target, vectors = problem.design, problem.target, problem.vectors
+        unit = target.objective_unit
         return PathStep(
             position=self.position - 1,
             n_alphas=len(self.alphas),
             alpha=alpha,
             df=engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper)),
-            dev_ratio=float(dev_ratio_of(design, engine.residual_sumsq)),
+            dev_ratio=float(target.dev_ratio(engine.residual_sumsq)),
             gap=engine.gap * unit,
             tol=problem.options.tol * unit,
         )

@@ -13,7 +13,7 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
-from softreg_fast.paths.user_units import coefficients_of, dev_ratio_of, null_loss
+from softreg_fast.paths.user_units import coefficients_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
@@ -168,19 +168,21 @@ def solve_problem(
     coef[found.features] = found.w
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
-    unit = design.objective_unit
+    target = problem.target
+    unit = target.objective_unit
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
         gap=float(fits.gaps[0]) * unit,
         tol=options.tol * unit,
-        null_loss=null_loss(design),
+        null_loss=target.null_loss,
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),
-        dev_ratio=float(dev_ratio_of(design, float(fits.deviances[0]))),
+        dev_ratio=float(target.dev_ratio(float(fits.deviances[0]))),
         df=len(found.features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
         feature_names=design.feature_names,
+        loss=target.loss,
     )

@@ -31,8 +31,8 @@ class Fact(NamedTuple):
 
 FACTS = {
     "quadratic loss": Fact(
-        lambda problem: True,
-        "solver={solver!r} solves problems with a quadratic loss.",
+        lambda problem: problem.loss.quadratic,
+        "solver={solver!r} is for a quadratic loss.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
