@@ -218,7 +218,7 @@ cdef class Columns:
         """Compute out[t, j] = c_j . V[t] for weighted residuals V (n_tasks, n_samples + 1)."""
         self._check_length(V[0])
         if out.shape[0] != V.shape[0] or out.shape[1] != self.X.p:
-            raise ValueError("out must be (n_tasks, n_features)")
+            raise ValueError("out must have one row per task, with one entry per feature")
         slopes_of_tasks(&self.X, V, NULL, self.X.p, out, 0, n_threads)
 
     def subtract_product(self, const double[::1] u, double[::1] v, int n_threads=1):
