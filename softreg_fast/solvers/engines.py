@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._descent import CoordinateDescent
-from softreg_fast.kernels._row_descent import RowDescent
+from softreg_fast.kernels._descent import CoordinateDescent, RowDescent
 from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.kernels._scalars import ScalarEngine
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM

@@ -16,9 +16,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.validation import as_start
-from softreg_fast.kernels._descent import CoordinateDescent
+from softreg_fast.kernels._descent import CoordinateDescent, RowDescent
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.kernels._row_descent import RowDescent
 from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.kernels._scalars import ScalarEngine
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
