@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.design import Design
-from softreg_fast.kernels._cd import CoordinateDescent
 from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._descent import CoordinateDescent
 from softreg_fast.kernels._gradient import largest_eigenvalue
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector

@@ -9,12 +9,12 @@ computed from X, and a better dual point is used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from softreg_fast.data.design import Design, MultiTaskDesign
-from softreg_fast.kernels import _cd, _multi_task
+from softreg_fast.data.design import Design
+from softreg_fast.kernels._certificate import distances, gap_at_dual_point
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.paths.result import Status
@@ -187,7 +187,6 @@ class Certificate:
 
     def __init__(self, design: Design) -> None:
         self.space = SampleSpace(design)
-        self._module: Any = _multi_task if isinstance(design, MultiTaskDesign) else _cd
 
     def of(self, u: Matrix, penalty: PenaltyVectors, enough: float) -> Proof:
         """Return the proof for coefficients u, (n_features,) or (n_tasks, n_features).
@@ -200,7 +199,7 @@ class Certificate:
         rr = float(np.vdot(residual, residual))
         slopes = space.slopes(residual)
         gap = self._gap(u, penalty, residual, DualPoint(residual, slopes))
-        distance = self._module.distances(penalty, u, slopes.reshape(u.shape))
+        distance = distances(penalty, u, slopes.reshape(u.shape))
         sizes = np.sqrt(np.square(rows).sum(axis=0))
         rounding = EPSILON * space.blur * (1.0 + sizes.sum())
         stationary = bool(np.all(distance <= ROUNDINGS * rounding))
@@ -223,7 +222,4 @@ class Certificate:
             float(np.vdot(away, point.theta)),
             float(np.vdot(point.theta, point.theta)),
         )
-        gap: float = self._module.gap_at_dual_point(
-            penalty, u, point.slopes.reshape(u.shape), figures
-        )
-        return gap
+        return gap_at_dual_point(penalty, u, point.slopes.reshape(u.shape), figures)

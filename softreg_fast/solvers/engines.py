@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, CoordinateDescent
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._engine import NO_ROOM
-from softreg_fast.kernels._engine import Engine as GramSpaceEngine
-from softreg_fast.kernels._multi_task import RowDescent, RowEngine
+from softreg_fast.kernels._descent import CoordinateDescent
+from softreg_fast.kernels._row_descent import RowDescent
+from softreg_fast.kernels._rows import RowEngine
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.certificate import Doubt
@@ -98,7 +99,7 @@ class WarmEngine:
 
     foreign_gram = False  # whether the Gram matrix was given by the user
 
-    _solver_type: Any = GramSpaceEngine
+    _solver_type: Any = ScalarEngine
 
     def __init__(
         self,
@@ -226,7 +227,7 @@ class WarmEngine:
     @property
     def goes_along(self) -> bool:
         """Return whether the compiled solver can run a whole alpha grid in one call."""
-        return self.strategy == "gram" and isinstance(self._solver, GramSpaceEngine)
+        return self.strategy == "gram" and isinstance(self._solver, ScalarEngine)
 
     def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:
         """Run `solve` and `keep` for each alpha, each in less time than a Python call takes."""

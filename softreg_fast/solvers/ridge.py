@@ -16,10 +16,12 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.validation import as_start
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
-from softreg_fast.kernels._engine import NO_ROOM, Engine
+from softreg_fast.kernels._descent import CoordinateDescent
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.kernels._multi_task import RowDescent, RowEngine
+from softreg_fast.kernels._row_descent import RowDescent
+from softreg_fast.kernels._rows import RowEngine
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.vectors import PenaltyVectors, nonnegative_vector
@@ -132,7 +134,7 @@ class RidgeEngine(_CertifiedEngine):
     def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
         # coordinate descent and Newton steps, which are insensitive to the spread of the penalties
         design = self.design
-        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else Engine
+        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else ScalarEngine
         engine = kind(
             design.columns, design.target, design.target_sumsq, self.penalty, design.n_threads
         )

@@ -32,7 +32,8 @@ from softreg_fast import (
 )
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._multi_task import RowDescent, RowEngine, slopes_of_rows
+from softreg_fast.kernels._row_descent import RowDescent
+from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.solvers.row_newton import NewtonSteps, Rows, hessian_solver
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
@@ -504,10 +505,10 @@ def test_slopes_of_all_tasks(density, rng):
     design, C, target = engine_data(rng, 40, 11, 3, density)
     found = np.empty((3, 11))
     for n_threads in (1, 2):
-        slopes_of_rows(design.columns, design.target, found, n_threads)
+        design.columns.slopes_of_tasks(design.target, found, n_threads)
         assert_allclose(found, target.T @ C, atol=1e-13)
     with pytest.raises(ValueError, match="one row per task"):
-        slopes_of_rows(design.columns, design.target, np.empty((2, 11)))
+        design.columns.slopes_of_tasks(design.target, np.empty((2, 11)))
 
 
 @pytest.mark.parametrize("kind", ["engine", "gram", "descent"])
@@ -682,7 +683,7 @@ def test_unpenalised_features_without_gram_columns(p, rng):
     strength = np.sqrt(np.square(design.gradient_at_zero()).sum(axis=0)).max()
     assert engine.solve(strength, 0.0, 1e-10, 50) == 0
     slopes = np.empty((3, p))
-    slopes_of_rows(design.columns, engine.residual, slopes)
+    design.columns.slopes_of_tasks(engine.residual, slopes)
     assert np.abs(slopes[:, :4]).max() <= 1e-11
     assert engine.certify(strength, 0.0) <= 1e-10
 

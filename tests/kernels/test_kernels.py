@@ -15,11 +15,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD
 
 from softreg_fast.data.design import Design
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast.kernels._columns import Columns, check_compressed
-from softreg_fast.kernels._engine import NO_ROOM, Engine
+from softreg_fast.kernels._descent import CoordinateDescent
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.kernels._runtime import build_info
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
 
 KINDS = {
     "dense float64": (np.float64, None),
@@ -663,7 +664,7 @@ class UnitProblem(NamedTuple):
             columns, target = Columns.gram(design.gram), design.gradient_at_zero()
         else:
             columns, target = design.columns, design.target
-        return Engine(columns, target, design.target_sumsq, penalty, **options)
+        return ScalarEngine(columns, target, design.target_sumsq, penalty, **options)
 
     def oracle(self, penalty, l1_strength, l2_strength):
         """Return the oracle, whose objective is the engine's divided by the number of samples."""
@@ -807,7 +808,7 @@ def test_engine_refuses_what_does_not_fit(rng):
     with pytest.raises(ValueError, match="per feature"):
         problem.engine((*penalty[:3], penalty[3][:-1]))
     with pytest.raises(ValueError, match="does not fit"):
-        Engine(problem.design.columns, np.zeros(3), 1.0, penalty)
+        ScalarEngine(problem.design.columns, np.zeros(3), 1.0, penalty)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -9,63 +9,22 @@ between calls, so a path is a Python loop of `solve` with decreasing strengths.
 cimport cython
 from libc.math cimport INFINITY, sqrt
 
+from certificate cimport distance_of, duality_gap, scalars, units_t
+from loss cimport SQUARED, loss_t
 from matrix cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )
-from penalty cimport (
-    dual_point_t, duality_gap, gap_near, kkt_distance, larger, penalty_t, prox,
-)
+from penalty cimport larger, penalty_t, prox
 from signals cimport check_signals
+from tolerances cimport (
+    CONVERGED, ENTRIES_PER_SIGNAL_CHECK, EPOCHS_PER_GAP, LARGEST_BLOCK, MAX_ITER, ROUNDING, STALLED,
+)
 
 import numpy as np
 
-from softreg_fast.solvers.factor import solver_of
-
-cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
-cdef Py_ssize_t EPOCHS_PER_GAP = 10
-cdef Py_ssize_t LARGEST_BLOCK = 2_000       # unpenalised features solved for jointly
-
-CONVERGED, MAX_ITER, STALLED = 0, 1, 2
-
-
-def gap_at_dual_point(penalty, const double[::1] u, const double[::1] z, point):
-    """Return the duality gap at u and the better of two multiples of a dual point theta.
-
-    Parameters
-    ----------
-    penalty : (l1, l2, lower, upper), each (n_features,), in the engine's units
-    u : (n_features,) coefficients
-    z : (n_features,) c_j . theta
-    point : (||r - theta||^2, (r - theta) . theta, ||theta||^2), r the residual of u
-    """
-    cdef const double[::1] l1, l2, lower, upper
-    cdef penalty_t P
-    cdef dual_point_t D
-    l1, l2, lower, upper = penalty
-    if any(len(a) != u.shape[0] for a in (z, *penalty)) or not u.shape[0]:
-        raise ValueError("u, z and penalty must have one entry per feature")
-    P.l1_strength = P.l2_strength = 1.0
-    P.slack = 0.0
-    P.l1, P.l2, P.lower, P.upper = &l1[0], &l2[0], &lower[0], &upper[0]
-    D.away, D.along, D.square = point
-    return gap_near(&P, NULL, u.shape[0], &u[0], &z[0], &D)
-
-
-def distances(penalty, const double[::1] u, const double[::1] z):
-    """Return the distances of z = C'r to the subdifferential of the penalty at u, (n_features,)."""
-    cdef const double[::1] l1, l2, lower, upper
-    cdef double[::1] out = np.empty(u.shape[0])
-    cdef penalty_t P
-    cdef Py_ssize_t j
-    l1, l2, lower, upper = penalty
-    if any(len(a) != u.shape[0] for a in (z, *penalty)) or not u.shape[0]:
-        raise ValueError("u, z and penalty must have one entry per feature")
-    P.l1_strength = P.l2_strength = 1.0
-    P.l1, P.l2, P.lower, P.upper = &l1[0], &l2[0], &lower[0], &upper[0]
-    for j in range(u.shape[0]):
-        out[j] = kkt_distance(&P, j, u[j], z[j])
-    return np.asarray(out)
+from softreg_fast.solvers.unpenalised import Block
+from softreg_fast.solvers.working_set import working_set
 
 
 cdef double epoch(const matrix_t* X, const penalty_t* P, const double* curvature,
@@ -101,8 +60,9 @@ cdef class CoordinateDescent:
     """
 
     cdef const matrix_t* X
+    cdef loss_t F
     cdef penalty_t P
-    cdef object columns, rng, unpenalised, block_gram, block_inverse
+    cdef object columns, rng, unpenalised
     cdef const double[::1] target, curvature_view, l1, l2, lower, upper
     cdef double[::1] u, v, g
     cdef double target_sumsq
@@ -114,6 +74,7 @@ cdef class CoordinateDescent:
     def __init__(self, columns, target, double target_sumsq, curvature, penalty,
                  int n_threads=1, rng=None):
         self.X = matrix_of(columns)
+        self.F.kind = SQUARED
         self.columns = columns
         self.target = target
         self.target_sumsq = target_sumsq
@@ -173,8 +134,7 @@ cdef class CoordinateDescent:
         while True:
             self._solve_unpenalised()
             self.scan()
-            self.gap = duality_gap(&self.P, NULL, self.X.p, &self.u[0], &self.g[0],
-                                   self.residual_sumsq)
+            self.gap = self._gap()
             if self.gap <= tol:
                 return CONVERGED
             if self.n_epochs >= max_iter:
@@ -193,8 +153,7 @@ cdef class CoordinateDescent:
         self.refresh()
         self._solve_unpenalised()
         self.scan()
-        self.gap = duality_gap(&self.P, NULL, self.X.p, &self.u[0], &self.g[0],
-                               self.residual_sumsq)
+        self.gap = self._gap()
         return self.gap
 
     def epochs(self, const Py_ssize_t[::1] chosen, Py_ssize_t count):
@@ -213,39 +172,36 @@ cdef class CoordinateDescent:
     def _set_strengths(self, double l1_strength, double l2_strength):
         self.P.l1_strength = l1_strength
         self.P.l2_strength = l2_strength
-        unpenalised = np.flatnonzero(
+        features = np.flatnonzero(
             (np.multiply(self.l1, l1_strength) == 0.0)
             & (np.multiply(self.l2, l2_strength) == 0.0)
             & (np.isinf(self.lower) | np.isinf(self.upper))
         )
-        if self.unpenalised is None or not np.array_equal(unpenalised, self.unpenalised):
-            self.unpenalised = unpenalised
-            self.block_gram = self.block_inverse = None
+        if self.unpenalised is None or not np.array_equal(features, self.unpenalised.features):
+            self.unpenalised = Block(self.columns, features, self.lower, self.upper,
+                                     self.n_threads)
+
+    def _gap(self):
+        cdef units_t units = scalars(NULL, self.X.p, &self.u[0], &self.g[0])
+        return duality_gap(&self.F, &self.P, &units, self.residual_sumsq)
 
     def _gap_on(self, const Py_ssize_t[::1] chosen):
         # duality gap of the problem restricted to the chosen features
         cdef double[::1] z = np.empty(chosen.shape[0])
+        cdef units_t units
         if chosen.shape[0] == 0:
             return 0.0
         slopes(self.X, &self.v[0], &chosen[0], 0, chosen.shape[0], &z[0], self.n_threads)
-        return duality_gap(&self.P, &chosen[0], chosen.shape[0], &self.u[0], &z[0],
-                           self.residual_sumsq)
+        units = scalars(&chosen[0], chosen.shape[0], &self.u[0], &z[0])
+        return duality_gap(&self.F, &self.P, &units, self.residual_sumsq)
 
     def _working_set(self):
-        # The support and the features that violate optimality most, at most twice the support of
-        # these (at least 100): the set grows geometrically until it holds the solution's support.
         cdef double[::1] distance = np.empty(self.X.p)
+        cdef units_t units = scalars(NULL, self.X.p, &self.u[0], &self.g[0])
         cdef Py_ssize_t j
         for j in range(self.X.p):
-            distance[j] = kkt_distance(&self.P, j, self.u[j], self.g[j])
-        support = np.not_equal(self.coef, self.start)
-        violators = np.flatnonzero(np.greater(distance, 0.0) & ~support)
-        room = max(100, 2 * np.count_nonzero(support))
-        if len(violators) > room:
-            worst = np.argpartition(np.take(distance, violators), -room)[-room:]
-            violators = violators[worst]
-        support[violators] = True
-        chosen = np.flatnonzero(support)
+            distance[j] = distance_of(&self.P, &units, j)
+        chosen = working_set(np.not_equal(self.coef, self.start), np.asarray(distance))
         if self.rng is not None:
             self.rng.shuffle(chosen)
         return chosen
@@ -255,7 +211,7 @@ cdef class CoordinateDescent:
         # Returns False when the last epoch moved only by rounding errors.
         cdef Py_ssize_t _k, start, stop, cost, n_chosen = chosen.shape[0]
         cdef double largest = 0.0
-        cdef double rounding = 1e-31 * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
+        cdef double rounding = ROUNDING * (self.target_sumsq if self.target_sumsq > 0.0 else 1.0)
         if n_chosen == 0:
             return False
         while self.n_epochs < max_iter:
@@ -285,52 +241,20 @@ cdef class CoordinateDescent:
 
     def _solve_unpenalised(self):
         # Minimise exactly over the unpenalised features: a finite dual value needs zero slopes for
-        # them, which coordinate descent alone never reaches.  A feature that reaches its bound is
-        # fixed there (the active-set method of Lawson and Hanson).
-        U = self.unpenalised
-        if not 0 < len(U) <= LARGEST_BLOCK:
+        # them, which coordinate descent alone never reaches.
+        cdef const Py_ssize_t[::1] features = self.unpenalised.features
+        cdef Py_ssize_t k, count = features.shape[0]
+        cdef double[::1] z = np.empty(count), old, new
+        if not 0 < count <= LARGEST_BLOCK:
             return
-        lower, upper = np.take(self.lower, U), np.take(self.upper, U)
-        z = np.empty(len(U))
-        for _ in range(10 + len(U)):
-            self._slopes_of(U, z)
-            u = self.coef[U]
-            inside = ((u > lower) | (z > 0.0)) & ((u < upper) | (z < 0.0))
-            if np.all(np.abs(z[inside]) <= 0.01 * self.P.slack):
+        for _ in range(10 + count):
+            slopes(self.X, &self.v[0], &features[0], 0, count, &z[0], self.n_threads)
+            old = self.coef[self.unpenalised.features]
+            reached = self.unpenalised.step(np.asarray(old), np.asarray(z), 0.01 * self.P.slack)
+            if reached is None:
                 return
-            step = np.zeros(len(U))
-            step[inside] = self._block_solve(inside, z[inside])
-            # fix the features at a bound whose step points out of the box: their step length is 0
-            while np.any(blocked := ((u >= upper) & (step > 0.0)) | ((u <= lower) & (step < 0.0))):
-                inside &= ~blocked
-                if not inside.any():
-                    return
-                step[:] = 0.0
-                step[inside] = self._block_solve(inside, z[inside])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                room = np.where(step > 0.0, upper - u, lower - u) / step
-            length = min(1.0, np.min(room[inside & (step != 0.0)], initial=1.0))
-            new = np.clip(u + length * step, lower, upper)
-            if length == 1.0 and np.array_equal(new, u):
-                return
-            for j, d in zip(U, new - u, strict=True):
-                if d != 0.0:
-                    shift(self.X, j, d, &self.v[0])
-            self.coef[U] = new
-
-    cdef _slopes_of(self, const Py_ssize_t[::1] chosen, double[::1] z):
-        slopes(self.X, &self.v[0], &chosen[0], 0, chosen.shape[0], &z[0], self.n_threads)
-
-    def _block_solve(self, inside, z):
-        # Minimum-norm minimiser of 1/2 d'Gd - z'd, G the Gram matrix of the features inside.
-        U = self.unpenalised
-        if self.block_gram is None:
-            if self.X.kind == GRAM:
-                self.block_gram = self.columns.gram_entries(U)
-            else:
-                self.block_gram = np.empty((len(U), len(U)), order="F")
-                self.columns.gram_block(U, U, self.block_gram, self.n_threads)
-            self.block_inverse = solver_of(self.block_gram)
-        if inside.all():
-            return self.block_inverse(z)
-        return solver_of(self.block_gram[np.ix_(inside, inside)])(z)
+            new = reached
+            for k in range(count):
+                if new[k] != old[k]:
+                    shift(self.X, features[k], new[k] - old[k], &self.v[0])
+                    self.u[features[k]] = new[k]

@@ -8,15 +8,6 @@ from softreg_fast.kernels._columns import Columns
 
 _F64 = NDArray[np.float64]
 
-CONVERGED: int
-MAX_ITER: int
-STALLED: int
-
-def gap_at_dual_point(
-    penalty: Sequence[_F64], u: _F64, z: _F64, point: tuple[float, float, float]
-) -> float: ...
-def distances(penalty: Sequence[_F64], u: _F64, z: _F64) -> _F64: ...
-
 @final
 class CoordinateDescent:
     coef: _F64
