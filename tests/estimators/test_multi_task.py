@@ -566,8 +566,8 @@ def test_few_features_are_looked_at(rng):
 @pytest.fixture
 def few_rows_are_cheap(monkeypatch):
     """Switch to descent on the residuals from the fifth row on."""
-    monkeypatch.setattr("softreg_fast.solvers.engines.FEWEST_ROWS", 5)
-    monkeypatch.setattr("softreg_fast.solvers.engines.ROWS_PER_ROOT", 0.1)
+    monkeypatch.setattr("softreg_fast.solvers.limits.FEWEST_ROWS", 5)
+    monkeypatch.setattr("softreg_fast.solvers.limits.ROWS_PER_ROOT", 0.1)
 
 
 def assert_paths_are_as_good_as_told(fits, X, Y, tol, **options):
@@ -593,7 +593,7 @@ def test_many_rows_are_left_to_descent(sparse, ratio, tol, rng, few_rows_are_che
 
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40)])
 def test_slow_descent_is_left_to_newton_steps(shape, rng, few_rows_are_cheap, monkeypatch):
-    monkeypatch.setattr("softreg_fast.solvers.engines.EPOCHS_BEFORE_NEWTON", 1)
+    monkeypatch.setattr("softreg_fast.solvers.limits.EPOCHS_BEFORE_NEWTON", 1)
     X, _ = problems.make_data(rng, *shape)
     X = X + 3.0 * rng.standard_normal((shape[0], 1))  # all columns alike: slow
     Y = tasks_of(rng, X, 3)
@@ -617,7 +617,7 @@ def test_single_fits_begin_with_descent(rng, few_rows_are_cheap, monkeypatch):
     with pytest.warns(ConvergenceWarning, match="number of iterations"):
         wide.fit(X, Y)
     assert wide.n_iter_ == 3
-    monkeypatch.setattr("softreg_fast.solvers.engines.EPOCHS_BEFORE_NEWTON", 1)
+    monkeypatch.setattr("softreg_fast.solvers.limits.EPOCHS_BEFORE_NEWTON", 1)
     model = MultiTaskElasticNet(alpha, l1_ratio=1.0, tol=1e-12, max_iter=None).fit(X, Y)
     assert model.n_iter_ > 1
     assert_optimal(model, row_problem_of(X, Y, alpha=alpha))
@@ -656,7 +656,7 @@ def test_ridge_is_that_of_the_normal_equations(shape, weighted, weights, rng):
 
 
 def test_ridge_by_conjugate_gradients(rng, monkeypatch):
-    monkeypatch.setattr("softreg_fast.solvers.engines.LARGEST_AUTO_FACTOR", 5)
+    monkeypatch.setattr("softreg_fast.solvers.limits.LARGEST_AUTO_FACTOR", 5)
     X, _ = problems.make_data(rng, 40, 30)
     Y = tasks_of(rng, X, 3)
     fits = path(MultiTaskDesign(X, Y), alphas=[1.0, 0.01], l1_ratio=0.0, tol=1e-12)
