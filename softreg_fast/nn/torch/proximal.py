@@ -10,7 +10,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from softreg_fast.nn.torch.dead_layers import STEPS_BETWEEN_DEATHS, Watch
 from softreg_fast.nn.torch.rules import Rules, Target, targets_of
+from softreg_fast.nn.torch.saved_options import check_loaded, settled, summary_of
 from softreg_fast.nn.torch.steps import (
     EXACT,
     check_gradient,
@@ -21,16 +23,11 @@ from softreg_fast.nn.torch.steps import (
     take_step,
 )
 from softreg_fast.nn.torch.support import (
-    STEPS_BETWEEN_DEATHS,
-    Watch,
     check_count,
-    check_loaded,
     check_schedule,
     hold,
     is_frozen,
     is_refit,
-    settled,
-    summary_of,
 )
 from softreg_fast.nn.training import warn_of_decay
 from softreg_fast.penalties.base import Kept, Penalty

@@ -26,16 +26,17 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from softreg_fast import solve
 from softreg_fast.nn import L1, L2, MCP, GroupLasso, SparseMLPClassifier, SparseMLPRegressor
-from softreg_fast.nn.estimators import mlp
+from softreg_fast.nn.estimators import classifier, fitting, regressor
 from softreg_fast.nn.estimators.dense_layers import (
     ACTIVATIONS,
-    Layer,
+    DenseLayer,
     compacted,
     expanded,
     output_of,
     read_by,
     without_idle,
 )
+from softreg_fast.nn.estimators.named_penalties import PENALTIES
 from softreg_fast.nn.estimators.samples import centre_and_inverse
 
 BOTH = [SparseMLPClassifier, SparseMLPRegressor]
@@ -238,7 +239,7 @@ def random_layers(rng, sizes, zeros):
     layers = []
     for n_in, n_out in pairwise(sizes):
         coef = rng.standard_normal((n_in, n_out)) * (rng.random((n_in, n_out)) > zeros)
-        layers.append(Layer(coef, rng.standard_normal(n_out)))
+        layers.append(DenseLayer(coef, rng.standard_normal(n_out)))
     return layers
 
 
@@ -331,7 +332,7 @@ def test_nothing_is_left(cls, rng):
 
 
 @training
-@pytest.mark.parametrize("penalty", mlp.PENALTIES)
+@pytest.mark.parametrize("penalty", PENALTIES)
 def test_names_of_penalties(rng, penalty):
     X, y = three_of_ten(rng, 150)
     options = {"penalty": penalty, "alpha": 0.03, "max_iter": 60, "l1_ratio": 0.4}
@@ -414,7 +415,7 @@ def test_the_best_pass_is_kept(rng, monkeypatch):
         seen.append(output)
         return next(scores)
 
-    monkeypatch.setattr(mlp, "_score", score)
+    monkeypatch.setattr(fitting, "score_of", score)
     X, y = three_of_ten(rng, 100)
     model = quick(
         SparseMLPRegressor, penalty=None, early_stopping=True, max_iter=5, standardize=False
@@ -621,9 +622,10 @@ def test_bad_parameters(rng, params, wanted):
 
 @training
 def test_examples_in_the_documentation():
-    found = doctest.testmod(mlp)
-    assert found.attempted > 5
-    assert found.failed == 0
+    for module in (classifier, regressor):
+        found = doctest.testmod(module)
+        assert found.attempted >= 5
+        assert found.failed == 0
 
 
 if __name__ == "__main__":
