@@ -17,6 +17,7 @@
 #   make bench-cv  compare cross-validation with other packages and with our own operations
 #   make bench-anatomy  measure the costs of our own paths: reads of X, memory, threads
 #   make bench-multi-task  compare paths and fits of several targets with scikit-learn
+#   make bench-builds  compare the speed of two builds: ARGS="OLD NEW", folders of two checkouts
 #   make bench-nn  compare steps, inference and sparse training with PyTorch and others
 #   make clean     delete what was built         make distclean delete .venv as well
 #
@@ -39,7 +40,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-nn bench-multi-task lint format types checked serial clang plain sanitize sdist-check \
+	bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -55,10 +56,10 @@ bench: build $(stamp)-bench
 
 # The first run creates the packages' environments under build/peers.
 bench-peers: build $(stamp)-bench
-	$(python) -m bench.peers.run $(ARGS)
+	$(python) -m bench.peers $(ARGS)
 
 bench-cv: build $(stamp)-bench
-	$(python) -m bench.cv.run $(ARGS)
+	$(python) -m bench.cv $(ARGS)
 
 # Results are kept under build/nn: it can be stopped at any time, and the next run continues.
 bench-nn: build $(stamp)-bench $(stamp)-bench-nn
@@ -75,6 +76,9 @@ bench-multi-task: build $(stamp)-bench
 bench-anatomy: build $(stamp)-bench
 	$(python) -m bench.anatomy $(ARGS)
 
+bench-builds: build $(stamp)-bench
+	$(python) -m bench.compare_builds $(ARGS)
+
 # Newer PyTorch releases on PyPI download gigabytes for GPUs; set TORCH to choose another one.
 TORCH ?= torch==2.13.0
 
@@ -85,7 +89,7 @@ nn-tests: build $(stamp)-test
 	$(python) -m pip install --quiet "$(TORCH)"
 	$(python) -m pip install --quiet "$(KERAS)" onnx onnxruntime
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(python) -m pytest tests/nn tests/penalties \
-		tests/test_bench_nn.py tests/test_examples.py $(ARGS)
+		tests/bench/test_bench_nn.py tests/whole/test_examples.py $(ARGS)
 
 # Keras on its other backends, each in its own environment under build that also sees the packages
 # of .venv.  TensorFlow is too large, and too strict about versions, for .venv itself.
@@ -93,7 +97,7 @@ keras-tests: keras-tests-jax keras-tests-tensorflow
 
 keras-tests-%: build $(stamp)-test build/keras-%/installed
 	OMP_NUM_THREADS=1 KERAS_BACKEND=$* build/keras-$*/bin/python -m pytest tests/nn/keras \
-		tests/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
+		tests/whole/test_examples.py::test_a_keras_network_finds_its_inputs $(ARGS)
 
 build/keras-%/installed: | build $(stamp)-test
 	$(python) -m venv build/keras-$*
@@ -166,7 +170,7 @@ $(stamp)-plot $(stamp)-tables $(stamp)-test $(stamp)-bench $(stamp)-bench-nn $(s
 
 clean:
 	rm -rf build dist softreg_fast.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f softreg_fast/*.so $(stamp)-build $(stamp)-install
+	rm -f softreg_fast/kernels/*.so $(stamp)-build $(stamp)-install
 	find softreg_fast tests bench tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

@@ -1,4 +1,4 @@
-"""Compile one extension, ``softreg_fast._NAME``, from every ``src/_NAME.pyx``.
+"""Compile one extension, ``softreg_fast.kernels._NAME``, from every ``src/_NAME.pyx``.
 
 All other metadata of the distribution is in pyproject.toml; its description is README.md.
 Environment:
@@ -32,6 +32,8 @@ def switch(name, default, *choices):
         raise SystemExit(f"error: {name}={value!r} means nothing here; use one of: {allowed}")
     return value
 
+
+PACKAGE = "softreg_fast.kernels"  # of the compiled modules
 
 OPENMP = switch("SOFTREG_OPENMP", "auto", "require", "off")
 CHECKED = switch("SOFTREG_CHECKED", "0", "1") == "1"
@@ -277,7 +279,7 @@ setup(
     long_description_content_type="text/markdown",
     ext_modules=[
         Extension(
-            f"softreg_fast.{source.stem}",
+            f"{PACKAGE}.{source.stem}",
             [source.as_posix()],
             include_dirs=["src"],
             depends=HEADERS,

@@ -6,132 +6,113 @@ import shlex
 import sys
 import time
 import warnings
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import joblib
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from bench import report
-from bench.cases import AGREEMENT, CASES, GAP_TARGETS, LOOSE_AGREEMENT
-from bench.certificate import difference, worst_gap
-from bench.problems import SIZES, problem
-from bench.solvers import Task, numpy, ours, scipy, sklearn
-from bench.timing import REST_SECONDS, Duel, compare
-
-RIVALS = {"numpy": numpy, "scipy": scipy, "sklearn": sklearn}
+from bench.adaptors import kernels_of, solver_of
+from bench.families.comparisons import AGREEMENT, COMPARISONS, LOOSE_AGREEMENT
+from bench.families.kernels import SIZES, operands
+from bench.harness import timing
+from bench.harness.judge import difference, worst_gap
+from bench.harness.machine import environment, print_environment
+from bench.harness.result import Row
+from bench.harness.task import GAP_TARGETS, Task
+from bench.reports import kernels as report
+from bench.reports.kernels_plot import write_plot
 
 # Time limit of a row, which has at least three pairs.
 MOST_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Row:
-    """One comparison with one number of threads, and its results."""
-
-    work: str
-    problem: str
-    layout: str
-    rival: str
-    n_threads: int
-    expected: float | None
-    counted: bool
-    difference: float | None = None  # of the two kernels' results
-    gaps: tuple | None = None  # duality gaps of our solution and the rival's
-    duel: Duel | None = None
-    refusal: str = ""  # the reason, if it was not timed
-
-    @property
-    def met(self):
-        """Return whether the median ratio reaches the expected one, None without an expectation."""
-        if self.refusal:
-            return False
-        return None if self.expected is None else self.duel.ratio >= self.expected
-
-
 def measure(case, size, n_threads, pairs):
-    """Measure one case and return its Row."""
-    data = problem(case.problem, size)
-    row = {
-        "work": case.work,
-        "problem": case.problem,
-        "layout": data.layout,
-        "rival": case.rival,
-        "n_threads": n_threads,
-        "expected": case.expectation(n_threads),
-        "counted": case.counted,
-    }
-    if not case.counted:
-        row["rival"] += " in float32"
+    """Measure one comparison and return its Row."""
+    given = operands(case.problem, size)
+    row = Row(
+        case.work,
+        case.problem,
+        case.rival if case.counted else f"{case.rival} in float32",
+        n_threads=n_threads,
+        must=case.expectation(n_threads),
+        layout=given.problem.layout,
+        counted=case.counted,
+    )
     with threadpool_limits(n_threads, user_api="blas"):
-        if case.work in ours.KERNELS:
-            row |= measure_kernel(case, data, n_threads, pairs)
+        if case.work in GAP_TARGETS:
+            tasks = solver_tasks(case, size, row)
         else:
-            row |= measure_solver(case, size, n_threads, pairs)
-    return Row(**row)
+            tasks = kernel_tasks(case, given, row)
+        return row if row.note else row.fill(race(tasks, n_threads, pairs))
 
 
-def measure_kernel(case, data, n_threads, pairs):
-    """Return the difference of the results and, if it is small enough, the times."""
-    mine = ours.KERNELS[case.work](data, n_threads)
-    rival_data = data if case.counted else data.in_own_type()
-    other = RIVALS[case.rival].KERNELS[case.work](rival_data, n_threads)
-    apart = difference(mine.answer(), other.answer())
-    if not apart <= (AGREEMENT if case.counted else LOOSE_AGREEMENT):
-        return {"difference": apart, "refusal": f"the answers differ by {apart:.1e}"}
-    return {"difference": apart, "duel": race(mine, other, n_threads, pairs)}
+def kernel_tasks(case, given, row):
+    """Return both packages' Tasks; store the difference of the results, or a refusal."""
+    rival_given = given if case.counted else given.in_own_type()
+    mine = kernels_of("ours")[case.work](given, row.n_threads)
+    other = kernels_of(case.rival)[case.work](rival_given, row.n_threads)
+    compare(row, mine.answer(), other.answer(), AGREEMENT if case.counted else LOOSE_AGREEMENT)
+    return mine, other
 
 
-def measure_solver(case, size, n_threads, pairs):
-    """Return both gaps at the loosest tolerance that meets the target, and the times."""
-    data, target = problem(case.problem, size), GAP_TARGETS[case.work]
-    places = [(adaptor, case.work, case.problem, size) for adaptor in (ours, RIVALS[case.rival])]
-    (my_tol, my_gap, mine), (its_tol, its_gap, its) = (loosest(*place) for place in places)
-    found = {"gaps": (my_gap, its_gap)}
+def solver_tasks(case, size, row):
+    """Return both Tasks with the loosest tolerances that meet the target; store both gaps."""
+    target = GAP_TARGETS[case.work]
+    packages = "ours", case.rival
+    (my_tol, row.our_gap, mine), (row.tol, row.gap, its) = (
+        loosest(package, case.work, case.problem, size) for package in packages
+    )
     if target is None:
-        apart = found["difference"] = difference(mine, its)
-        if not apart <= AGREEMENT:
-            return found | {"refusal": f"the answers differ by {apart:.1e}"}
-    elif not max(my_gap, its_gap) <= target:
-        return found | {"refusal": f"a gap stayed above {target:.0e}"}
-    tasks = [
-        timed(adaptor.SOLVERS[case.work](data, n_threads, target), tol)
-        for (adaptor, *_), tol in zip(places, (my_tol, its_tol), strict=True)
+        compare(row, mine, its, AGREEMENT)
+    elif not max(row.our_gap, row.gap) <= target:
+        row.note = f"a gap stayed above {target:.0e}"
+    problem = operands(case.problem, size).problem_of(case.work)
+    return [
+        solver_task(package, case.work, problem, row.n_threads, tol)
+        for package, tol in zip(packages, (my_tol, row.tol), strict=True)
     ]
-    return found | {"duel": race(*tasks, n_threads, pairs)}
 
 
-def timed(solver, tol):
-    """Return the Task of running a solver with the tolerance `tol`."""
-    return Task(None, lambda: solver.run(tol))
+def solver_task(package, kind, problem, n_threads, tol):
+    """Return the Task of running a package's solver with a tolerance."""
+    solver = solver_of(package, kind)
+    return Task(None, partial(solver.solve, solver.prepare(problem, n_threads), tol))
+
+
+def compare(row, mine, its, tolerance):
+    """Store the difference of two answers; if it is too large, they are not timed."""
+    row.difference = difference(mine, its)
+    if not row.difference <= tolerance:
+        row.note = f"the answers differ by {row.difference:.1e}"
 
 
 @cache
-def loosest(adaptor, work, name, size):
+def loosest(package, kind, name, size):
     """Return (tolerance, gap, coefficients) of the loosest tolerance that meets the target."""
-    data, target = problem(name, size), GAP_TARGETS[work]
-    l1, l2 = 0.0, data.l2
-    if work == "lasso path":
-        l1, l2 = data.alphas[None, :], 0.0
-    solver = adaptor.SOLVERS[work](data, 1, target)
-    for tol in solver.tols:
-        W = solver.coefs(solver.run(tol))
-        gap = worst_gap(data, W, l1, l2)
+    problem, target = operands(name, size).problem_of(kind), GAP_TARGETS[kind]
+    solver = solver_of(package, kind)
+    prepared = solver.prepare(problem, 1)
+    for tol in solver.ladder:
+        W = solver.solve(prepared, tol)
+        gap = worst_gap(problem, W)
         if target is None or gap <= target:
             break
     return tol, gap, W
 
 
-def race(mine, other, n_threads, pairs):
-    """Time both in turn, with a rest in between if BLAS threads may still be spinning."""
-    time.sleep(REST_SECONDS)
-    return compare(mine, other, pairs, REST_SECONDS if n_threads > 1 else 0.0, MOST_SECONDS)
+def race(tasks, n_threads, pairs):
+    """Time two Tasks in turn, with a rest in between if BLAS threads may still be spinning."""
+    timing.rest()
+    samplers = [timing.sampler(task) for task in tasks]
+    if n_threads > 1:
+        samplers = [timing.rested(sample) for sample in samplers]
+    return timing.alternate(samplers, pairs, MOST_SECONDS)
 
 
 def run(cases, size, threads, pairs, tell):
-    """Measure all cases; call `tell(row)` after each."""
+    """Measure all comparisons; call `tell(row)` after each."""
     rows = []
     with warnings.catch_warnings():
         # scikit-learn's kernels warn when they are stopped after a few epochs
@@ -144,7 +125,7 @@ def run(cases, size, threads, pairs, tell):
 
 
 def cases_with_threads(cases, threads):
-    """Return every case with every number of threads that it can use."""
+    """Yield every comparison with every number of threads that it can use."""
     for case in cases:
         for n_threads in threads if case.threaded else threads[:1]:
             yield case, n_threads
@@ -194,25 +175,25 @@ def main(argv=None):
     asked = parse(argv)
     cases = [
         case
-        for case in CASES
+        for case in COMPARISONS
         if re.search(asked.only, f"{case.work} / {case.problem} / {case.rival}")
     ]
     if not cases:
         print(f"no case matches {asked.only!r}", file=sys.stderr)
         return 2
     command = shlex.join(["python", "-m", "bench.run", *argv])
-    about = report.environment(command, asked.threads)
-    report.print_environment(about)
+    about = environment(command, asked.threads)
+    print_environment(about)
     began = time.perf_counter()
     rows = run(cases, asked.size, asked.threads, asked.repeat, report.Table().add)
     about["seconds"] = round(time.perf_counter() - began)
     report.print_summary(about, rows)
     report.write_json(asked.json, about, rows)
-    if not report.write_plot(asked.plot, about, rows):
+    if not write_plot(asked.plot, about, rows):
         print("no plot: pip install softreg_fast[bench] brings matplotlib")
     if asked.markdown:
         report.write_markdown(asked.markdown, about, rows)
-    return int(any(row.refusal for row in rows))
+    return int(any(row.note for row in rows))
 
 
 if __name__ == "__main__":

@@ -8,84 +8,114 @@ Every result carries a duality gap, an upper bound on its distance from the opti
 `softreg_fast.nn` applies the same penalties to neural networks.
 """
 
-from importlib import import_module as _import_module
-from importlib.metadata import version as _version
-from typing import Any as _Any
+from importlib import import_module as _import
+from typing import TYPE_CHECKING, Any
 
-from softreg_fast.cv import CVPath, cv_path
-from softreg_fast.design import Design
-from softreg_fast.display import CVPathDisplay, PathDisplay, StabilityDisplay
-from softreg_fast.drop_in import patch_sklearn, unpatch_sklearn
-from softreg_fast.feature_selection import StabilitySelector
-from softreg_fast.grids import EndOfGridWarning
-from softreg_fast.hints import NAMES as _NAMES
-from softreg_fast.linear_model import ElasticNet, Lasso, Ridge
-from softreg_fast.linear_model_cv import ElasticNetCV, LassoCV
-from softreg_fast.multi_task import (
-    MultiTaskElasticNet,
-    MultiTaskElasticNetCV,
-    MultiTaskLasso,
-    MultiTaskLassoCV,
-)
-from softreg_fast.path import PathStep, enet_path, lasso_path, path, solve
-from softreg_fast.penalty import Penalty
-from softreg_fast.relaxed import RelaxedPath, relaxed_path
-from softreg_fast.result import Path, Solution, Status
-from softreg_fast.ridge import gradient_descent
-from softreg_fast.ridge_cv import RidgeCV
-from softreg_fast.stability import StabilityPath, stability_path
-from softreg_fast.threads import effective_n_threads, show_config
+if TYPE_CHECKING:
+    from softreg_fast import nn as nn
+    from softreg_fast import penalties as penalties
+    from softreg_fast.data.design import Design as Design
+    from softreg_fast.display.plots import CVPathDisplay as CVPathDisplay
+    from softreg_fast.display.plots import PathDisplay as PathDisplay
+    from softreg_fast.display.plots import StabilityDisplay as StabilityDisplay
+    from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
+    from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
+    from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
+    from softreg_fast.estimators.elastic_net_cv import ElasticNetCV as ElasticNetCV
+    from softreg_fast.estimators.lasso import Lasso as Lasso
+    from softreg_fast.estimators.lasso_cv import LassoCV as LassoCV
+    from softreg_fast.estimators.multi_task import MultiTaskElasticNet as MultiTaskElasticNet
+    from softreg_fast.estimators.multi_task import MultiTaskLasso as MultiTaskLasso
+    from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV as MultiTaskElasticNetCV
+    from softreg_fast.estimators.multi_task_cv import MultiTaskLassoCV as MultiTaskLassoCV
+    from softreg_fast.estimators.ridge import Ridge as Ridge
+    from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
+    from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
+    from softreg_fast.model_selection.cv import cv_path as cv_path
+    from softreg_fast.model_selection.cv_result import CVPath as CVPath
+    from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
+    from softreg_fast.model_selection.stability import stability_path as stability_path
+    from softreg_fast.paths.grids import EndOfGridWarning as EndOfGridWarning
+    from softreg_fast.paths.path import PathStep as PathStep
+    from softreg_fast.paths.path import path as path
+    from softreg_fast.paths.relaxed import RelaxedPath as RelaxedPath
+    from softreg_fast.paths.relaxed import relaxed_path as relaxed_path
+    from softreg_fast.paths.result import Path as Path
+    from softreg_fast.paths.result import Solution as Solution
+    from softreg_fast.paths.result import Status as Status
+    from softreg_fast.paths.sklearn_paths import enet_path as enet_path
+    from softreg_fast.paths.sklearn_paths import lasso_path as lasso_path
+    from softreg_fast.paths.solve import solve as solve
+    from softreg_fast.penalties.vectors import Penalty as Penalty
+    from softreg_fast.solvers.ridge import gradient_descent as gradient_descent
+    from softreg_fast.system.config import show_config as show_config
+    from softreg_fast.system.threads import effective_n_threads as effective_n_threads
 
-__version__ = _version("softreg_fast")
+    __version__: str
 
-__all__ = [
-    "CVPath",
-    "CVPathDisplay",
-    "Design",
-    "ElasticNet",
-    "ElasticNetCV",
-    "EndOfGridWarning",
-    "Lasso",
-    "LassoCV",
-    "MultiTaskElasticNet",
-    "MultiTaskElasticNetCV",
-    "MultiTaskLasso",
-    "MultiTaskLassoCV",
-    "Path",
-    "PathDisplay",
-    "PathStep",
-    "Penalty",
-    "RelaxedPath",
-    "Ridge",
-    "RidgeCV",
-    "Solution",
-    "StabilityDisplay",
-    "StabilityPath",
-    "StabilitySelector",
-    "Status",
-    "cv_path",
-    "effective_n_threads",
-    "enet_path",
-    "gradient_descent",
-    "lasso_path",
-    "patch_sklearn",
-    "path",
-    "relaxed_path",
-    "show_config",
-    "solve",
-    "stability_path",
-    "unpatch_sklearn",
-]
+# A public name is imported when it is first used, so that the command line starts quickly. The list
+# above says the same to type checkers and editors.
+_MODULE_OF = {
+    "CVPath": "softreg_fast.model_selection.cv_result",
+    "CVPathDisplay": "softreg_fast.display.plots",
+    "Design": "softreg_fast.data.design",
+    "ElasticNet": "softreg_fast.estimators.elastic_net",
+    "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
+    "EndOfGridWarning": "softreg_fast.paths.grids",
+    "Lasso": "softreg_fast.estimators.lasso",
+    "LassoCV": "softreg_fast.estimators.lasso_cv",
+    "MultiTaskElasticNet": "softreg_fast.estimators.multi_task",
+    "MultiTaskElasticNetCV": "softreg_fast.estimators.multi_task_cv",
+    "MultiTaskLasso": "softreg_fast.estimators.multi_task",
+    "MultiTaskLassoCV": "softreg_fast.estimators.multi_task_cv",
+    "Path": "softreg_fast.paths.result",
+    "PathDisplay": "softreg_fast.display.plots",
+    "PathStep": "softreg_fast.paths.path",
+    "Penalty": "softreg_fast.penalties.vectors",
+    "RelaxedPath": "softreg_fast.paths.relaxed",
+    "Ridge": "softreg_fast.estimators.ridge",
+    "RidgeCV": "softreg_fast.estimators.ridge_cv",
+    "Solution": "softreg_fast.paths.result",
+    "StabilityDisplay": "softreg_fast.display.plots",
+    "StabilityPath": "softreg_fast.model_selection.stability",
+    "StabilitySelector": "softreg_fast.estimators.stability_selector",
+    "Status": "softreg_fast.paths.result",
+    "cv_path": "softreg_fast.model_selection.cv",
+    "effective_n_threads": "softreg_fast.system.threads",
+    "enet_path": "softreg_fast.paths.sklearn_paths",
+    "gradient_descent": "softreg_fast.solvers.ridge",
+    "lasso_path": "softreg_fast.paths.sklearn_paths",
+    "patch_sklearn": "softreg_fast.estimators.drop_in",
+    "path": "softreg_fast.paths.path",
+    "relaxed_path": "softreg_fast.paths.relaxed",
+    "show_config": "softreg_fast.system.config",
+    "solve": "softreg_fast.paths.solve",
+    "stability_path": "softreg_fast.model_selection.stability",
+    "unpatch_sklearn": "softreg_fast.estimators.drop_in",
+}
+_SUBPACKAGES = ("nn", "penalties")
+
+if not TYPE_CHECKING:  # a type checker would believe that every name exists
+    __all__ = list(_MODULE_OF)
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE_OF:
+            value = getattr(_import(_MODULE_OF[name]), name)
+        elif name in _SUBPACKAGES:
+            value = _import(f"softreg_fast.{name}")
+        elif name == "__version__":
+            value = _import("importlib.metadata").version("softreg_fast")
+        else:
+            raise AttributeError(_unknown(name), name=name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted([*__all__, "__version__", *_SUBPACKAGES])
 
 
-def __getattr__(name: str) -> _Any:
-    if name == "nn":  # imported on first access
-        return _import_module("softreg_fast.nn")
+def _unknown(name: str) -> str:
+    from softreg_fast.options.hints import NAMES
+
     said = f"module 'softreg_fast' has no attribute {name!r}"
-    if name in _NAMES:
-        said += f"; what does its work here: {_NAMES[name]}"
-    raise AttributeError(said, name=name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "nn"])
+    return f"{said}; what does its work here: {NAMES[name]}" if name in NAMES else said

@@ -16,7 +16,7 @@ import sys
 import zipfile
 from types import TracebackType
 
-from softreg_fast.drop_in import patch_sklearn
+from softreg_fast.estimators.drop_in import patch_sklearn
 
 USAGE = "usage: python -m softreg_fast.patch (SCRIPT | -m MODULE) [ARGUMENTS]"
 

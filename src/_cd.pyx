@@ -9,7 +9,7 @@ between calls, so a path is a Python loop of `solve` with decreasing strengths.
 cimport cython
 from libc.math cimport INFINITY, sqrt
 
-from design cimport (
+from matrix cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope, slopes,
     subtract_product,
 )
@@ -20,7 +20,7 @@ from signals cimport check_signals
 
 import numpy as np
 
-from softreg_fast.factor import solver_of
+from softreg_fast.solvers.factor import solver_of
 
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 20_000_000
 cdef Py_ssize_t EPOCHS_PER_GAP = 10

@@ -6,36 +6,24 @@
 cimport cython
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, prange
-from libc.math cimport fabs, isfinite, sqrt
 from libc.stdint cimport int32_t, int64_t
 
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
-from design cimport (
-    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, column_cost,
-    entry, entry_moments, gather_column, matrix_t, pilot, residual_sumsq, slopes, subtract_product,
-)
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
-from openmp cimport SR_OPENMP, omp_get_max_threads, omp_get_thread_num
-from signals cimport PyObject, PyThreadState_GetDict, check_signals
-from vector cimport SR_RUNTIME_DISPATCH, axpy, index_t, sr_vector_level
+from matrix cimport (
+    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, check_chosen,
+    column_cost, gather_column, matrix_t, residual_sumsq, slopes, subtract_product,
+)
+from moments cimport column_moments
+from openmp cimport omp_get_thread_num, threads_for
+from panels cimport add_panels, multiply_tile, panels_t
+from signals cimport check_signals
+from vector cimport axpy, index_t
 
 import numpy as np
 
-cdef extern from *:
-    """
-    #ifdef SOFTREG_CHECKED
-    #define SR_CHECKED 1
-    #else
-    #define SR_CHECKED 0
-    #endif
-    """
-    const int SR_CHECKED
-
 # Entries that a kernel reads between two checks for pending signals: some 20 ms from memory.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
-
-# Entries per thread below which another thread costs more than it saves.
-cdef double ENTRIES_PER_THREAD = 50_000.0
 
 # Minimum number of features for which sparse Gram columns are computed from a copy of the
 # features stored by rows.
@@ -62,36 +50,6 @@ KINDS = {
     (np.dtype(np.float32), np.dtype(np.int32)): CSC_F32_I32,
     (np.dtype(np.float32), np.dtype(np.int64)): CSC_F32_I64,
 }
-
-
-def build_info():
-    """Return the compile-time options of the extension and the vector level of this machine."""
-    return {
-        "openmp": bool(SR_OPENMP),
-        "max_threads": omp_get_max_threads(),
-        "vector_level": sr_vector_level().decode(),
-        "runtime_dispatch": bool(SR_RUNTIME_DISPATCH),
-        "checked": bool(SR_CHECKED),
-    }
-
-
-def end_when(list reasons):
-    """Make this thread's loops end with KeyboardInterrupt as soon as the list is not empty.
-
-    None: they are not interrupted any more.  Returns the list that was set before.
-    """
-    cdef PyObject* state = PyThreadState_GetDict()
-    if state == NULL:
-        return None
-    table = <dict> state
-    former = table.get("softreg_fast.end_when")
-    table["softreg_fast.end_when"] = [] if reasons is None else reasons
-    return former
-
-
-def look_at_signals():
-    """Raise KeyboardInterrupt if this thread must stop, or what a signal handler raises."""
-    check_signals()
 
 
 def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):
@@ -124,83 +82,6 @@ def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_s
         if 0 < start < indptr[j + 1] and indices[start] <= indices[start - 1]:
             n_falls -= 1
     return "" if n_falls == 0 else "unsorted"
-
-
-def engine_penalty(const double[::1] norm, double y_norm, double n_samples, bint standardize,
-                   const double[:] l1, const double[:] l2, const double[:] lower,
-                   const double[:] upper):
-    """Convert penalty vectors from the user's to the engine's units; return them as rows.
-
-    docs/mathematics.md, section 5.  Where the column is constant or the penalty leaves the range
-    of float64, the feature is excluded by the box [0, 0].
-    """
-    cdef Py_ssize_t j, p = norm.shape[0]
-    cdef double a, b, unit
-    scaled = np.empty((4, p))
-    cdef double[:, ::1] out = scaled
-    if not l1.shape[0] == l2.shape[0] == lower.shape[0] == upper.shape[0] == p:
-        raise ValueError("penalty must have one entry per feature")
-    with nogil:
-        for j in range(p):
-            unit = norm[j] / y_norm
-            a = sqrt(n_samples) / y_norm if standardize else n_samples / y_norm / norm[j]
-            b = 1.0 if standardize else n_samples / norm[j] / norm[j]
-            a = l1[j] * a
-            b = 0.0 if l2[j] == 0.0 else l2[j] * b  # b is infinite where norm is below 1e-154
-            if norm[j] > 0.0 and isfinite(a) and isfinite(b):
-                out[0, j] = a
-                out[1, j] = b
-                out[2, j] = lower[j] * unit
-                out[3, j] = upper[j] * unit
-            else:
-                out[0, j] = out[1, j] = out[2, j] = out[3, j] = 0.0
-    return scaled
-
-
-def user_coefficients(const double[::1] norm, const double[::1] center, double y_norm,
-                      const double[:] lower, const double[:] upper, const int64_t[::1] starts,
-                      const Py_ssize_t[::1] features, const double[::1] u):
-    """Convert the engine's coefficients to the user's units; also return center.w of each fit.
-
-    Those of the k-th fit are starts[k] to starts[k + 1].  A coefficient at the engine's bound is
-    set exactly to the user's bound; that of a constant feature is the allowed value nearest to 0.
-    """
-    cdef Py_ssize_t i, j, k, n_fits = starts.shape[0] - 1
-    cdef double unit, w
-    if not norm.shape[0] == center.shape[0] == lower.shape[0] == upper.shape[0]:
-        raise ValueError("bounds must have one entry per feature")
-    if not features.shape[0] == u.shape[0] == starts[n_fits]:
-        raise ValueError("starts must end where the coefficients do")
-    check_chosen(features, norm.shape[0])
-    coefs, offsets = np.empty(u.shape[0]), np.zeros(n_fits)
-    cdef double[::1] coef = coefs, offset = offsets
-    with nogil:
-        for k in range(n_fits):
-            for i in range(starts[k], starts[k + 1]):
-                j = features[i]
-                w = 0.0
-                if norm[j] > 0.0:
-                    unit = norm[j] / y_norm
-                    w = u[i] * (y_norm / norm[j])
-                    if u[i] >= upper[j] * unit:
-                        w = upper[j]
-                    elif u[i] <= lower[j] * unit:
-                        w = lower[j]
-                if w > upper[j]:
-                    w = upper[j]
-                elif w < lower[j]:
-                    w = lower[j]
-                coef[i] = w
-                offset[k] += w * center[j]
-    return coefs, offsets
-
-
-cdef int check_chosen(const Py_ssize_t[::1] chosen, Py_ssize_t p) except -1:
-    cdef Py_ssize_t k
-    for k in range(chosen.shape[0]):
-        if chosen[k] < 0 or chosen[k] >= p:
-            raise ValueError(f"feature {chosen[k]} is outside 0..{p - 1}")
-    return 0
 
 
 cdef const void* address(array) except? NULL:
@@ -417,7 +298,7 @@ cdef class Columns:
     cdef int _gram_by_blas(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
                            double[::1, :] out, int n_threads) except -1:
         # Tiles of columns, each computed by one thread from panels of samples.
-        from softreg_fast.threads import blas_threads_for
+        from softreg_fast.system.threads import blas_threads_for
 
         cdef Py_ssize_t n_rows = rows.shape[0], count = columns.shape[0], tile, start, stop = 0
         cdef Py_ssize_t n_tiles = (count + TILE - 1) // TILE, portion
@@ -430,7 +311,7 @@ cdef class Columns:
                 stop = min(start + portion, n_tiles)
                 for tile in prange(start, stop, num_threads=n_threads, schedule="dynamic",
                                    nogil=True):
-                    multiply_tile(&self.X, &rows[0], n_rows, &columns[tile * TILE],
+                    multiply_tile(dgemm, &self.X, &rows[0], n_rows, &columns[tile * TILE],
                                   min(TILE, count - tile * TILE), depth,
                                   &panels[omp_get_thread_num(), 0], &out[0, tile * TILE])
                 check_signals()
@@ -497,6 +378,7 @@ cdef class Columns:
         out[:, :] = 0.0
         if not m or not length:
             return
+        A.dsyrk = dsyrk
         A.X, A.n_chosen, A.n_extra, A.of_samples = &self.X, chosen.shape[0], n_extra, of_samples
         A.length, A.width = length, width
         A.chosen = A.rows = NULL
@@ -573,134 +455,3 @@ cdef class Columns:
             raise ValueError(
                 f"v has {v.shape[0]} entries, {self.X.n} samples want one each and one more"
             )
-
-
-cdef inline int threads_for(double entries, int n_threads) noexcept:
-    # Limit the number of threads so that each has at least ENTRIES_PER_THREAD entries to read.
-    return <int> max(min(<double> n_threads, entries / ENTRIES_PER_THREAD), 1)
-
-
-cdef void multiply_tile(const matrix_t* X, const Py_ssize_t* left, Py_ssize_t n_left,
-                        const Py_ssize_t* right, Py_ssize_t n_right, Py_ssize_t depth,
-                        double* panels, double* out) noexcept nogil:
-    # out = A'B with A = sqrt(s) * (the columns `left`), B = sqrt(s) * (the columns `right`)
-    cdef double* A = panels
-    cdef double* B = panels + depth * n_left
-    cdef double one = 1.0, beta = 0.0
-    cdef Py_ssize_t row = 0, k
-    cdef int m = <int> n_left, n = <int> n_right, d
-    while row < X.n:
-        d = <int> min(depth, X.n - row)
-        for k in range(n_left):
-            gather_column(X, left[k], row, d, A + k * d)
-        for k in range(n_right):
-            gather_column(X, right[k], row, d, B + k * d)
-        dgemm(b"T", b"N", &m, &n, &d, &one, A, &d, B, &d, &beta, out, &m)
-        beta = 1.0
-        row = row + d
-
-
-ctypedef struct panels_t:
-    # arguments of a crossproduct
-    const matrix_t* X
-    const Py_ssize_t* chosen
-    const double* factor
-    const Py_ssize_t* rows      # NULL: all
-    const double* extra
-    Py_ssize_t n_chosen, n_extra, length, width
-    bint of_samples
-
-
-cdef void add_panels(const panels_t* A, Py_ssize_t first, Py_ssize_t n_panels, Py_ssize_t every,
-                     double* panel, double* total) noexcept nogil:
-    # total += A'A (of_samples: A A') of the panels first, first + every, ...: rows (columns) of A
-    cdef Py_ssize_t at = first, part
-    cdef int order, depth, stride
-    cdef double one = 1.0
-    while at < n_panels:
-        part = min(A.width, A.length - at * A.width)
-        if A.of_samples:
-            order, depth, stride = <int> A.X.n, <int> part, <int> A.X.n
-            gather_columns(A, at * A.width, part, 0, A.X.n, panel)
-        else:
-            order, depth, stride = <int> (A.n_chosen + A.n_extra), <int> part, <int> part
-            gather_columns(A, 0, A.n_chosen, at * A.width, part, panel)
-            gather_extra(A, at * A.width, part, panel + A.n_chosen * part)
-        dsyrk(b"L", b"N" if A.of_samples else b"T", &order, &depth, &one, panel, &stride, &one,
-              total, &order)
-        at = at + every
-
-
-cdef void gather_columns(const panels_t* A, Py_ssize_t column, Py_ssize_t columns, Py_ssize_t row,
-                         Py_ssize_t rows, double* panel) noexcept nogil:
-    # panel = sqrt(s) * (chosen columns) * factor for some rows and columns
-    cdef Py_ssize_t i, j, k
-    cdef double f
-    cdef double* out
-    for k in range(columns):
-        j = A.chosen[column + k]
-        out = panel + k * rows
-        if A.rows == NULL:
-            gather_column(A.X, j, row, rows, out)
-        else:
-            for i in range(rows):
-                out[i] = A.X.scale[j] * root_weight(A.X, A.rows[row + i]) * (
-                    entry(A.X, j * A.X.stride + A.rows[row + i]) - A.X.center[j])
-        f = A.factor[column + k]
-        if f != 1.0:
-            for i in range(rows):
-                out[i] *= f
-
-
-cdef void gather_extra(const panels_t* A, Py_ssize_t row, Py_ssize_t rows,
-                       double* panel) noexcept nogil:
-    # panel = sqrt(s) * (extra columns)
-    cdef Py_ssize_t i, k
-    for k in range(A.n_extra):
-        for i in range(rows):
-            panel[k * rows + i] = (root_weight(A.X, A.rows[row + i])
-                                   * A.extra[k * A.X.n + A.rows[row + i]])
-
-
-cdef inline double root_weight(const matrix_t* X, Py_ssize_t i) noexcept nogil:
-    return 1.0 if X.weight == NULL else sqrt(X.weight[i])
-
-
-cdef void column_moments(const matrix_t* X, Py_ssize_t j, bint centered, double* center,
-                         double* norm) noexcept nogil:
-    # One pass about a pilot value p, sum s (x - m)^2 = sum s (x - p)^2 - S (m - p)^2; a second pass
-    # if the difference would lose more than one digit, or squares may leave the range of float64.
-    cdef Py_ssize_t stored = column_cost(X, j)
-    cdef double m = 0.0, f = 1.0, way = 0.0, sumsq
-    cdef double[3] sums
-    if centered:
-        m = pilot(X, j)
-    entry_moments(X, j, m, 1.0, sums)
-    if centered:
-        way = sums[0] / X.weight_sum
-        m += way
-    sumsq = sums[1] - way * sums[0]
-    if sumsq > 0.1 * sums[1] and 1e-200 < sumsq < 1e200:
-        norm[0] = sqrt(sumsq)
-    else:
-        norm[0] = spread(X, j, m, 1.0, stored)
-    # Rescale where squares leave the range of float64; with a larger mean so small a spread is a
-    # rounding error.
-    if not norm[0] < 1e140 or (norm[0] <= 1e-140 and fabs(m) < 1e-120):
-        f = 1e150 if norm[0] < 1.0 else 1e-160
-        norm[0] = spread(X, j, m, f, stored) / f
-    # A norm below the rounding error of the mean, or too small for 1 / norm: a constant column.
-    if norm[0] <= 1e-15 * fabs(m) * sqrt(X.weight_sum) or norm[0] < 1e-290:
-        norm[0] = 0.0
-    center[0] = m
-
-
-cdef double spread(const matrix_t* X, Py_ssize_t j, double m, double f,
-                   Py_ssize_t stored) noexcept nogil:
-    # sqrt(sum_i s_i (f (x_ij - m))^2).  The holes (entries not stored) add m^2 sum_holes s, and
-    # sum_stored s (x - m) = m sum_holes s, since m is the mean.
-    cdef double[3] sums
-    entry_moments(X, j, m, f, sums)
-    if stored < X.n and sums[2] < X.n_weighted:
-        sums[1] += (f * m) * (f * sums[0])
-    return sqrt(max(sums[1], 0.0)) if isfinite(sums[1]) else sums[1]

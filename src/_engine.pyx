@@ -15,7 +15,7 @@ import contextlib
 cimport cython
 from libc.math cimport INFINITY, fabs, sqrt
 
-from design cimport (
+from matrix cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_sumsq, shift, slope,
 )
 from factor cimport (
@@ -33,8 +33,8 @@ from vector cimport axpy
 
 import numpy as np
 
-from softreg_fast.factor import lower_factor
-from softreg_fast.threads import blas_threads_for
+from softreg_fast.solvers.factor import lower_factor
+from softreg_fast.system.threads import blas_threads_for
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 

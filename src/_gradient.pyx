@@ -14,7 +14,7 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcpy, memset
 
-from design cimport (
+from matrix cimport (
     DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_columns,
     residual_sumsq, rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
 )

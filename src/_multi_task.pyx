@@ -13,10 +13,11 @@ cimport cython
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
 
-from design cimport (
+from matrix cimport (
     GRAM, column_cost, matrix_of, matrix_t, residual_dot, residual_sumsq, shift, slope,
     slopes_of_block,
 )
+from openmp cimport threads_for
 from penalty cimport dual_point_t, larger, may_move, penalty_t, prox, smaller
 from rows cimport (
     largest_distance, row_distance, row_norm, rows_gap, rows_gap_near, rows_t,
@@ -27,8 +28,8 @@ from vector cimport axpy
 
 import numpy as np
 
-from softreg_fast.factor import solver_of
-from softreg_fast.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
+from softreg_fast.solvers.factor import solver_of
+from softreg_fast.solvers.row_newton import NewtonSteps, Rows, blas_threads_of_steps, lengths
 
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = 0, 1, 2, 3
 
@@ -73,9 +74,6 @@ cdef Py_ssize_t MOST_IN_VAIN = 60
 # Entries that are read, or multiplied, between two checks for pending signals.
 cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 
-# Entries per thread below which another thread costs more than it saves.
-cdef double ENTRIES_PER_THREAD = 50_000.0
-
 # Squared move of an epoch of plain descent that counts as rounding error, and the gap below which
 # it gives up after MOST_IN_VAIN rounds without progress.  Both in units of ||Y||^2.
 cdef double ROUNDING = 1e-31
@@ -88,10 +86,6 @@ cdef Py_ssize_t EXTRAPOLATED = 5
 
 # Maximum number of unpenalised features solved for jointly.
 cdef Py_ssize_t LARGEST_BLOCK = 2_000
-
-
-cdef int threads_for(double entries, int n_threads) noexcept:
-    return max(min(n_threads, <int> (entries / ENTRIES_PER_THREAD)), 1)
 
 
 cdef int slopes_of_tasks(const matrix_t* X, const double[:, ::1] V, const Py_ssize_t* chosen,

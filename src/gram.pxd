@@ -9,7 +9,7 @@ density d takes d times the work.
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from design cimport clear, column_cost, entry, matrix_t, row_of, shift, slope
+from matrix cimport clear, column_cost, entry, matrix_t, row_of, shift, slope
 
 ctypedef struct by_rows_t:
     int64_t* start              # (n_samples + 1,) index of the first entry of each row

@@ -1,4 +1,7 @@
-"""OpenMP declarations, the only use of omp.h; without OpenMP they are stubs for one thread."""
+"""OpenMP: the only use of omp.h, and how many threads a job is worth.
+
+Without OpenMP the declarations are stubs for one thread.
+"""
 
 cdef extern from *:
     """
@@ -10,7 +13,15 @@ cdef extern from *:
     static inline int omp_get_max_threads(void) { return 1; }
     static inline int omp_get_thread_num(void) { return 0; }
     #endif
+    static const double SR_ENTRIES_PER_THREAD = 50000.0;
     """
+    # Entries per thread below which another thread costs more than it saves.
+    const double SR_ENTRIES_PER_THREAD
     const int SR_OPENMP
     int omp_get_max_threads() noexcept nogil
     int omp_get_thread_num() noexcept nogil
+
+
+cdef inline int threads_for(double entries, int n_threads) noexcept nogil:
+    # Limit the number of threads so that each has enough entries to read.
+    return <int> max(min(<double> n_threads, entries / SR_ENTRIES_PER_THREAD), 1)

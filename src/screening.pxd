@@ -13,7 +13,7 @@ docs/mathematics.md, section 9.
 
 from libc.math cimport INFINITY, fabs, sqrt
 
-from design cimport matrix_t, residual_dot, residual_sumsq
+from matrix cimport matrix_t, residual_dot, residual_sumsq
 from penalty cimport may_move, penalty_t, smaller
 from vector cimport axpy
 

@@ -1,7 +1,7 @@
 """Interruption of long loops: by Ctrl-C, and of worker threads by the thread that started them.
 
 Only the main thread receives signals.  A worker thread has a list in the dictionary of its thread
-state (`end_when` in _columns.pyx); an item in it means that the thread must stop.
+state (`end_when` in _runtime.pyx); an item in it means that the thread must stop.
 """
 
 from cpython.exc cimport PyErr_CheckSignals

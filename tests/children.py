@@ -15,10 +15,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import scipy.sparse as sp
+
+from softreg_fast import Lasso, solve
+
+# Large enough for two threads, small enough to be quick.
+PARALLEL_SHAPE = 6000, 150
 
 
 def run_script(file, name, *arguments, timeout=60, **environment):
@@ -70,6 +77,32 @@ def digest(fit):
     """Return a digest of every bit of a result."""
     values = (fit.coef, fit.intercept, fit.gap) if hasattr(fit, "coef") else (fit,)
     return b"".join(np.asarray(value).tobytes() for value in values)
+
+
+def several_fits(n_threads=2):
+    """Return the digests of several solvers' results."""
+    X, y = make(*PARALLEL_SHAPE)
+    S, z = make_sparse(4000, 4500, 200)
+    return [
+        digest(solve(X, y, alpha=1e-3, precompute=False, n_threads=n_threads)),
+        digest(solve(X, y, alpha=1e-3, precompute=True, n_threads=n_threads)),
+        digest(solve(S, z, alpha=0.3, tol=1e-3, n_threads=n_threads)),
+        digest(solve(X, y, l2=1e-3, solver="cg", n_threads=n_threads)),
+        digest(solve(X, y, l2=1e-3, solver="cholesky", n_threads=n_threads)),
+        digest(Lasso(alpha=1e-3, n_threads=n_threads).fit(X, y).coef_),
+    ]
+
+
+def at_once(calls):
+    """Return the results of calls that start at the same moment, each in its own thread."""
+    gate = threading.Barrier(len(calls))
+
+    def run(call):
+        gate.wait(20.0)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
 def resident():

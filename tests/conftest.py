@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from softreg_fast import threads as thread_rules
 from softreg_fast.__main__ import main
+from softreg_fast.system import threads as thread_rules
 
 settings.register_profile(
     "softreg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -26,8 +26,11 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from softreg_fast import Design, Lasso, path, solve
-from softreg_fast.files import InputError, read_model
-from softreg_fast.tables import Roles, read_penalty_weights, read_table
+from softreg_fast.cli.models import read_model
+from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
+from softreg_fast.cli.tables.reading import read_table
+from softreg_fast.cli.tables.roles import Roles
+from softreg_fast.options.errors import InputError
 
 REFUSALS = (ValueError, TypeError)
 

@@ -481,3 +481,8 @@ def group_distance(x, gradient, group_strength, l1_strength):
         return max(np.linalg.norm(soft) - group_strength, 0.0)
     slopes = gradient + group_strength * x / size + l1_strength * np.sign(x)
     return np.linalg.norm(np.where(x == 0.0, soft, slopes))
+
+
+def certified(X, y, options, fit, **judged):
+    """Assert that a fit with these options of `solve` is certified; return its certificate."""
+    return assert_certified(problem_of(X, y, **options), fit, **judged)

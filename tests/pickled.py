@@ -1,6 +1,6 @@
 """Small fitted objects to be pickled, and the results expected after loading.
 
-tools/pickle_objects.py writes them to tests/data/, test_old_pickles.py reads them.
+tools/pickle_objects.py writes them to tests/pickles/, whole/test_old_pickles.py reads them.
 """
 
 import numpy as np

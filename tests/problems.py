@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from oracles import problem_of
 
 try:
     import polars as pl
@@ -45,6 +46,22 @@ SHAPES = {
     "degenerate": lambda rng: (lambda X, y: (degenerate(X), y))(*make_data(rng, 25, 9)),
     "with holes": lambda rng: make_data(rng, 30, 12, density=0.3),
 }
+
+
+# Shapes for tests of whole searches; the last is the share of entries that are not 0.
+KINDS = {"tall": (60, 7, 1.0), "wide": (30, 45, 1.0), "sparse": (50, 30, 0.2)}
+
+
+def make_kind(rng, kind, **change):
+    """Return (X, y) of one of KINDS, dense in Fortran order or sparse."""
+    n, p, density = KINDS[kind]
+    X, y = make_data(rng, n, p, **{"density": density, **change})
+    return (sp.csc_array(X) if kind == "sparse" else np.asfortranarray(X)), y
+
+
+def dense(X):
+    """Return a matrix, sparse or not, as a dense array."""
+    return X.toarray() if sp.issparse(X) else X
 
 
 def sample_weights(rng, n):
@@ -246,3 +263,12 @@ def penalty_options(name, rng, problem):
         key: value * unit if key in ("alpha", "l1", "l2") else value
         for key, value in options.items()
     }
+
+
+def make_problem(rng, shape, penalty, weighted=False, **options):
+    """Return (X, y, keyword arguments of solve) for a shape and a penalty of the catalogue."""
+    X, y = SHAPES[shape](rng)
+    if weighted:
+        options["sample_weight"] = sample_weights(rng, len(y))
+    options |= penalty_options(penalty, rng, problem_of(X, y, **options))
+    return X, y, options

@@ -2,7 +2,7 @@
 
     python tools/pickle_objects.py
 
-writes tests/data/pickles-VERSION.pickle, which tests/test_old_pickles.py loads from then on.  Run
+writes tests/pickles/VERSION.pickle, which tests/whole/test_old_pickles.py loads from then on.  Run
 it once before a release, with the oldest supported packages, because pickles can be loaded by
 newer packages but not by older ones; `make oldest` leaves such an environment:
 
@@ -36,7 +36,7 @@ def main():
         "objects": {name: pickle.dumps(thing, protocol=4) for name, thing in objects.items()},
         "answers": {name: pickled.answer(thing, X) for name, thing in objects.items()},
     }
-    place = TESTS / "data" / f"pickles-{versions['softreg_fast']}.pickle"
+    place = TESTS / "pickles" / f"{versions['softreg_fast']}.pickle"
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(pickle.dumps(held, protocol=4))
     print(f"{place}: {len(objects)} objects, {place.stat().st_size} bytes, {versions}")

@@ -17,7 +17,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from softreg_fast import patch_sklearn
-from softreg_fast.drop_in import OURS
+from softreg_fast.estimators.drop_in import OURS
 
 MODULES = [
     "sklearn.linear_model.tests.test_coordinate_descent",

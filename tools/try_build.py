@@ -41,10 +41,11 @@ WHERE = """
 import importlib, pkgutil, sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-import softreg_fast
+import softreg_fast, softreg_fast.kernels
 expected, openmp = Path(sys.argv[1]).resolve(), sys.argv[2]
-files = [Path(importlib.import_module(f"softreg_fast.{module.name}").__file__).resolve()
-         for module in pkgutil.iter_modules(softreg_fast.__path__) if module.name != "__main__"]
+files = [Path(importlib.import_module(f"{package.__name__}.{module.name}").__file__).resolve()
+         for package in (softreg_fast, softreg_fast.kernels)
+         for module in pkgutil.iter_modules(package.__path__) if module.name != "__main__"]
 files.append(Path(softreg_fast.__file__).resolve())
 strays = [str(file) for file in files if not file.is_relative_to(expected)]
 compiled = [file for file in files if file.name.endswith(tuple(EXTENSION_SUFFIXES))]
@@ -76,57 +77,42 @@ class Variant:
 
 
 KERNEL_TESTS = (
-    "tests/test_kernels.py",
-    "tests/test_infer_kernels.py",
+    "tests/kernels/test_kernels.py",
+    "tests/kernels/test_infer_kernels.py",
     "tests/penalties/test_penalties.py",
 )
 
 # Tests whose results depend on compiled code; the others see the same numbers.
 NUMERIC_TESTS = (
     *KERNEL_TESTS,
-    *(
-        f"tests/test_{name}.py"
-        for name in (
-            "cv",
-            "engine",
-            "factor",
-            "linear_model",
-            "metamorphic",
-            "multi_task",
-            "path",
-            "properties",
-            "relaxed",
-            "ridge",
-            "ridge_cv",
-            "stability",
-            "workers",
-        )
-    ),
+    "tests/estimators",
+    "tests/kernels/test_engine.py",
+    "tests/model_selection",
+    "tests/paths",
+    "tests/solvers",
+    "tests/whole/test_certificates_hold.py",
+    "tests/whole/test_equivariance.py",
 )
 
 # Tests of what an installation can break: files, modules, commands, dependencies.
-INSTALLED_TESTS = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "command_line",
-        "display",
-        "drop_in",
-        "examples",
-        "linear_model",
-        "old_pickles",
-        "path",
-        "report_page",
-    )
+INSTALLED_TESTS = (
+    "tests/cli",
+    "tests/display",
+    "tests/estimators/test_drop_in.py",
+    "tests/paths",
+    "tests/report",
+    "tests/whole/test_examples.py",
+    "tests/whole/test_old_pickles.py",
 )
 
 # Tests that do not depend on the versions of dependencies: kernels and benchmarks.  The latency of
 # Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
-    "--ignore=tests/test_bench.py",
-    "--ignore=tests/test_infer_kernels.py",
-    "--ignore=tests/test_kernels.py",
-    "--deselect=tests/test_reliability.py::test_ctrl_c_at_any_moment",
-    "--deselect=tests/test_reliability.py::test_ctrl_c_ends_a_fit",
+    "--ignore=tests/bench",
+    "--ignore=tests/kernels/test_infer_kernels.py",
+    "--ignore=tests/kernels/test_kernels.py",
+    "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_at_any_moment",
+    "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_ends_a_fit",
 )
 
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
@@ -297,7 +283,9 @@ def check_wheel(wheel):
         if file.suffix in (".py", ".pyi") or file.name == "py.typed"
     }
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    wanted |= {f"softreg_fast/{file.stem}{suffix}" for file in (ROOT / "src").glob("_*.pyx")}
+    wanted |= {
+        f"softreg_fast/kernels/{file.stem}{suffix}" for file in (ROOT / "src").glob("_*.pyx")
+    }
     others = {name for name in held if not re.match(r"softreg_fast-[^/]*\.dist-info/", name)}
     grafted = {name for name in others if re.fullmatch(r"softreg_fast\.libs/libgomp[^/]*", name)}
     missing, surplus = sorted(wanted - others), sorted(others - grafted - wanted)

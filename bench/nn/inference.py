@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.report import seconds
+from bench.harness.tables import seconds
 from softreg_fast.nn import export_onnx, plan
 
 BATCHES = (1, 64)

@@ -13,9 +13,9 @@ import time
 import numpy as np
 import torch
 
-from bench.report import seconds
+from bench.harness.tables import seconds
 from softreg_fast.nn import L1, ProxAdamW, attach
-from softreg_fast.threads import effective_n_threads
+from softreg_fast.system.threads import effective_n_threads
 
 N_TENSORS, N_WEIGHTS, ROUNDS = 10, 1_000_000, 15
 LR, STRENGTH = 1e-3, 1e-3

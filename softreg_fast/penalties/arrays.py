@@ -169,6 +169,6 @@ def n_threads_for(n_weights: int) -> int:
     """Return the number of threads to use for a pass over `n_weights` weights."""
     if n_weights < FEWEST_FOR_THREADS:
         return 1
-    from softreg_fast.threads import effective_n_threads  # loads joblib
+    from softreg_fast.system.threads import effective_n_threads  # loads joblib
 
     return effective_n_threads()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast import _prox
+from softreg_fast.kernels import _prox
 from softreg_fast.penalties.arrays import (
     Array,
     absolute,

@@ -13,7 +13,7 @@ import numpy as np
 from softreg_fast.nn.deployment import c_header
 from softreg_fast.nn.deployment.layers import Graph, Layer
 from softreg_fast.nn.deployment.reading import read
-from softreg_fast.writing import write_whole
+from softreg_fast.system.writing import write_whole
 
 # ONNX operator set; Gelu, the newest operator used, needs this one.
 OPSET = 20

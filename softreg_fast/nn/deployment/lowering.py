@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast import _infer
+from softreg_fast.kernels import _infer
 from softreg_fast.nn.deployment.layers import Graph, Layer, readers
 
 # Rows of a panel, and whether a panel leaves out columns in which all its rows are zero. Columns

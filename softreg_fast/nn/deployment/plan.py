@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast import _infer
+from softreg_fast.kernels import _infer
 from softreg_fast.nn.deployment.layers import Graph
 from softreg_fast.nn.deployment.lowering import CHUNK, FORMATS, Lowered, Matrix, chunks, lower
-from softreg_fast.threads import effective_n_threads
+from softreg_fast.system.threads import effective_n_threads
 
 # Seconds for timing one format of one layer, and the minimum duration of one sample of it.
 SECONDS, SAMPLE = 2e-3, 2e-4

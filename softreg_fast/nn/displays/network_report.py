@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from softreg_fast.display import axes
+from softreg_fast.options.axes import axes
 
 # Height of one layer's bar including the gap to the next, in inches.
 HEIGHT_OF_A_BAR = 0.32

@@ -17,12 +17,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from softreg_fast.data.validation import as_weights, check_sparse
 from softreg_fast.nn.checks import check_integer
 from softreg_fast.nn.estimators import dense_layers
 from softreg_fast.nn.estimators.dense_layers import DenseLayer
 from softreg_fast.nn.estimators.fitting import Training, train_function
 from softreg_fast.nn.estimators.samples import Samples, centre_and_inverse
-from softreg_fast.validation import as_weights, check_sparse
 
 Values = NDArray[Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from softreg_fast.writing import whole_file, write_whole
+from softreg_fast.system.writing import whole_file, write_whole
 
 FORMAT = "softreg_fast path of networks"
 VERSION = 1

@@ -24,7 +24,7 @@ from softreg_fast.nn.paths.checkpoints import (
 from softreg_fast.nn.paths.network_path import RULES, NetworkPath
 from softreg_fast.nn.torch.dead_layers import deaths_expected
 from softreg_fast.nn.torch.parameters import parameters_of
-from softreg_fast.watch import progress_bar
+from softreg_fast.system.progress_bar import progress_bar
 
 # train(model, strength)
 Train = Callable[[Any, float], Any]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from softreg_fast.summary import aligned
+from softreg_fast.options.spelling import aligned
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from softreg_fast import _prox
+from softreg_fast.kernels import _prox
 from softreg_fast.nn.torch.dead_layers import STEPS_BETWEEN_DEATHS, Watch
 from softreg_fast.nn.torch.parameters import parameters_of
 from softreg_fast.nn.torch.rules import Rules, targets_of

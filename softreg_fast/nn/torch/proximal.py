@@ -30,9 +30,9 @@ from softreg_fast.nn.torch.support import (
     is_refit,
 )
 from softreg_fast.nn.training import warn_of_decay
+from softreg_fast.options.scalars import check_number
 from softreg_fast.penalties.base import Kept, Penalty
 from softreg_fast.penalties.elementwise import ElasticNet
-from softreg_fast.penalty import check_number
 
 # Key of the schedule's state in the first parameter group.
 KEY = "softreg_fast"

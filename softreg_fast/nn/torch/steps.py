@@ -24,7 +24,7 @@ from torch.optim import (
     RMSprop,
 )
 
-from softreg_fast import _prox
+from softreg_fast.kernels import _prox
 from softreg_fast.nn.torch.prox_adamw import ProxAdamW, flat
 from softreg_fast.nn.torch.rules import Target
 from softreg_fast.nn.torch.support import prox_with_floor

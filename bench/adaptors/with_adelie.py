@@ -1,0 +1,86 @@
+"""adelie's grpnet with every feature a group of its own; its own early exit switched off.
+
+In cross-validation, cv_grpnet, which draws its folds itself, and the fit to all samples that it
+leaves to the user.
+"""
+
+from dataclasses import dataclass
+
+import adelie
+import numpy as np
+import scipy.sparse as sp
+
+from bench.harness.problem import SEED, Choice, Problem
+from bench.harness.task import Solver
+
+LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
+
+
+def prepare(problem, n_threads):
+    X = problem.X.astype(np.float64)
+    if problem.is_sparse:
+        matrix = adelie.matrix.sparse(sp.csc_matrix(X), n_threads=n_threads)
+    else:
+        matrix = adelie.matrix.dense(np.asfortranarray(X), n_threads=n_threads)
+    return problem, matrix, np.asarray(problem.y, dtype=np.float64), n_threads
+
+
+def path(prepared, tol):
+    problem, matrix, y, n_threads = prepared
+    state = adelie.grpnet(
+        matrix,
+        adelie.glm.gaussian(y),
+        alpha=problem.l1_ratio,
+        penalty=problem.l1_weights,
+        lmda_path=problem.alphas,
+        tol=tol,
+        early_exit=False,
+        adev_tol=1.0,
+        progress_bar=False,
+        n_threads=n_threads,
+        max_iters=10_000_000,
+    )
+    found = np.asarray(state.lmdas)
+    if len(found) != len(problem.alphas):
+        raise RuntimeError(f"adelie stopped after {len(found)} of {len(problem.alphas)} alphas")
+    return sp.csc_matrix(state.betas.T)
+
+
+@dataclass
+class Folded:
+    """X and y as adelie takes them, and the mean squares of the test targets."""
+
+    problem: Problem
+    matrix: object
+    target: object
+    n_threads: int
+    square: float
+
+
+def prepare_cv(problem, n_threads):
+    _, matrix, y, _ = prepare(problem, n_threads)
+    squares = [np.mean(y[problem.fold_of == k] ** 2) for k in range(problem.n_folds)]
+    return Folded(problem, matrix, adelie.glm.gaussian(y), n_threads, np.mean(squares))
+
+
+def choose(prepared, tol):
+    alphas = prepared.problem.alphas
+    options = {"tol": tol, "n_threads": prepared.n_threads, "progress_bar": False}
+    options |= {"adev_tol": 1.0, "max_iters": 10_000_000}
+    found = adelie.cv_grpnet(
+        prepared.matrix,
+        prepared.target,
+        min_ratio=alphas[-1] / alphas[0],
+        lmda_path_size=len(alphas),
+        n_folds=prepared.problem.n_folds,
+        seed=SEED,
+        **options,
+    )
+    model = found.fit(prepared.matrix, prepared.target, **options)
+    # its loss is half the squared error less half the squared target
+    errors = 2.0 * found.avg_losses + prepared.square
+    return Choice(model.lmdas[-1], model.betas[-1].toarray().ravel(), errors)
+
+
+SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))
+SOLVERS["cv"] = Solver(prepare_cv, choose, (1e-7,))

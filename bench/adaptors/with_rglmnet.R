@@ -1,0 +1,50 @@
+# R's glmnet for with_rglmnet.py.  Standard input: the folder of the problem, then lines "tol times".
+# Answers: "ready", then the seconds of one path, its coefficients being in coef_{p,i,x}.bin.
+# With folds it runs cv.glmnet and writes the mean squared errors to errors.bin.
+suppressMessages({
+  library(Matrix)
+  library(glmnet)
+})
+glmnet.control(fdev = 0, devmax = 1)
+input <- file("stdin")
+open(input)
+folder <- readLines(input, 1)
+numbers <- function(name, what = "double") {
+  path <- file.path(folder, paste0(name, ".bin"))
+  readBin(path, what, file.size(path) / if (what == "integer") 4 else 8)
+}
+shape <- numbers("shape", "integer")
+if (file.exists(file.path(folder, "indptr.bin"))) {
+  X <- new("dgCMatrix", i = numbers("indices", "integer"), p = numbers("indptr", "integer"),
+           x = numbers("data"), Dim = shape)
+} else {
+  X <- matrix(numbers("data"), shape[1], shape[2])
+}
+y <- numbers("y")
+lambda <- numbers("lambda")
+factors <- numbers("factors")
+ratio <- numbers("ratio")
+given <- list(X, y, alpha = ratio, lambda = lambda, standardize = FALSE, penalty.factor = factors,
+              maxit = 1e8)
+solve <- glmnet
+if (file.exists(file.path(folder, "folds.bin"))) {
+  given$foldid <- numbers("folds", "integer")
+  solve <- cv.glmnet
+}
+cat("ready\n")
+while (length(line <- readLines(input, 1)) == 1) {
+  request <- as.numeric(strsplit(line, " ")[[1]])
+  began <- proc.time()[["elapsed"]]
+  for (k in seq_len(request[2])) {
+    fit <- do.call(solve, c(given, thresh = request[1]))
+  }
+  seconds <- (proc.time()[["elapsed"]] - began) / request[2]
+  if (!is.null(given$foldid)) {
+    writeBin(fit$cvm, file.path(folder, "errors.bin"))
+    fit <- fit$glmnet.fit
+  }
+  for (part in c("p", "i", "x")) {
+    writeBin(slot(fit$beta, part), file.path(folder, paste0("coef_", part, ".bin")))
+  }
+  cat(format(seconds, digits = 10), length(fit$lambda), "\n")
+}

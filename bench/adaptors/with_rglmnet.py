@@ -1,0 +1,90 @@
+"""R's glmnet, in a process of R's own that times itself; data and coefficients go through files.
+
+With folds it is cv.glmnet.
+"""
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from bench.harness.problem import Choice
+from bench.harness.task import Solver
+
+LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
+
+
+@dataclass
+class Prepared:
+    """The problem's shape, the folder of its files, and the process that has read them."""
+
+    shape: tuple
+    alphas: np.ndarray
+    folder: tempfile.TemporaryDirectory
+    process: subprocess.Popen
+
+
+def prepare(problem, n_threads):
+    if problem.l1_ratio != 1.0 and abs(problem.y.std() - 1.0) > 1e-9:
+        raise NotImplementedError("its elastic net is the same only for a y of unit variance")
+    folder = tempfile.TemporaryDirectory()
+    X, p = problem.X, problem.X.shape[1]
+    weights = np.ones(p) if problem.l1_weights is None else problem.l1_weights
+    files = {
+        "shape": np.array(X.shape, np.int32),
+        "y": np.asarray(problem.y, np.float64),
+        # it scales the weights to a sum of n_features
+        "lambda": problem.alphas * weights.mean(),
+        "factors": weights,
+        "ratio": np.array([problem.l1_ratio]),
+    }
+    if problem.n_folds:
+        files["folds"] = problem.fold_of.astype(np.int32) + 1
+    if problem.is_sparse:
+        files |= {"indptr": X.indptr.astype(np.int32), "indices": X.indices.astype(np.int32)}
+        files["data"] = X.data.astype(np.float64)
+    else:
+        files["data"] = X.astype(np.float64).ravel(order="F")
+    for name, values in files.items():
+        values.tofile(Path(folder.name) / f"{name}.bin")
+    process = subprocess.Popen(
+        ["Rscript", "--vanilla", Path(__file__).with_suffix(".R")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    prepared = Prepared(X.shape, problem.alphas, folder, process)
+    if _ask(prepared, folder.name) != ["ready"]:
+        raise RuntimeError("Rscript has not read the problem")
+    return prepared
+
+
+def path(prepared, tol, times):
+    """Return (coefficients, seconds of one path by R's clock)."""
+    answer = _ask(prepared, f"{tol} {times}")
+    if len(answer) != 2 or int(answer[1]) != len(prepared.alphas):
+        raise RuntimeError(f"glmnet stopped early: {answer}")
+    names = {"p": np.int32, "i": np.int32, "x": np.float64}
+    folder = Path(prepared.folder.name)
+    parts = {name: np.fromfile(folder / f"coef_{name}.bin", kind) for name, kind in names.items()}
+    shape = prepared.shape[1], len(prepared.alphas)
+    return sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape), float(answer[0])
+
+
+def choose(prepared, tol, times):
+    """Return (choice, seconds of one cross-validation by R's clock)."""
+    coefs, seconds = path(prepared, tol, times)
+    errors = np.fromfile(Path(prepared.folder.name) / "errors.bin")
+    return Choice.of(prepared.alphas, coefs, errors), seconds
+
+
+def _ask(prepared, line):
+    print(line, file=prepared.process.stdin, flush=True)
+    return prepared.process.stdout.readline().split()
+
+
+SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, None, LADDER, timed=path))
+SOLVERS["cv"] = Solver(prepare, None, (1e-7,), timed=choose)

@@ -1,0 +1,43 @@
+"""skglm's AndersonCD along the path; tolerances are absolute, so they are scaled by the data."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from skglm.datafits import Quadratic
+from skglm.penalties import L1, L1_plus_L2, WeightedL1
+from skglm.solvers import AndersonCD
+
+from bench.harness.task import Solver
+
+LADDER = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+
+
+def prepare(problem, n_threads):
+    warnings.simplefilter("ignore")
+    path(replace(problem, alphas=problem.alphas[:2]), 1e-2)  # compiles
+    return problem
+
+
+def path(problem, tol):
+    X, y, alphas = problem.X, problem.y, problem.alphas
+    solver = AndersonCD(tol=tol * alphas[0], fit_intercept=True, max_iter=100, warm_start=True)
+    W = np.zeros((X.shape[1], len(alphas)))
+    penalty, datafit = penalty_of(problem), Quadratic()
+    w = fitted = None
+    for k, alpha in enumerate(alphas):
+        penalty.alpha = alpha
+        w = solver.solve(X, y, datafit, penalty, w, fitted)[0]
+        fitted = X @ w[:-1] + w[-1]
+        W[:, k] = w[:-1]
+    return W
+
+
+def penalty_of(problem):
+    if problem.l1_ratio != 1.0:
+        problem.need_no_weights()
+        return L1_plus_L2(1.0, problem.l1_ratio)
+    return L1(1.0) if problem.l1_weights is None else WeightedL1(1.0, problem.l1_weights)
+
+
+SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))

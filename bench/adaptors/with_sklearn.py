@@ -1,0 +1,88 @@
+"""scikit-learn: enet_path on centred data, as its LassoCV calls it, and its estimators.
+
+In cross-validation its BLAS has all threads, whatever the number of jobs.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.linear_model import ElasticNet, LassoCV, MultiTaskElasticNet, Ridge, enet_path
+from sklearn.model_selection import PredefinedSplit
+
+from bench.harness.problem import Choice
+from bench.harness.task import Solver, tolerances
+
+LADDER = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+
+
+def prepare(problem, n_threads):
+    warnings.simplefilter("ignore")
+    problem.need_no_weights()
+    return problem
+
+
+def path(problem, tol):
+    X, y = problem.X, problem.y
+    options = {"l1_ratio": problem.l1_ratio, "alphas": problem.alphas}
+    options |= {"tol": tol, "max_iter": 100_000}
+    if not problem.fit_intercept:
+        return enet_path(X, y, **options)[1]
+    means = np.asarray(X.mean(axis=0)).ravel()
+    if problem.is_sparse:
+        options |= {"X_offset": means, "X_scale": np.ones(X.shape[1]), "check_input": False}
+        return enet_path(X, y - y.mean(), precompute=False, **options)[1]
+    precompute = X.shape[0] > X.shape[1]
+    return enet_path(X - means, y - y.mean(), precompute=precompute, **options)[1]
+
+
+def fit(problem, tol):
+    options = {"l1_ratio": problem.l1_ratio, "tol": tol, "max_iter": 100_000}
+    model = ElasticNet(alpha=problem.alphas[0], **options).fit(problem.X, problem.y)
+    return model.coef_[:, np.newaxis]
+
+
+def prepare_cv(problem, n_threads, n_jobs=1):
+    warnings.simplefilter("ignore")
+    split = PredefinedSplit(problem.fold_of)
+    return problem, LassoCV(alphas=problem.alphas, cv=split, n_jobs=n_jobs)
+
+
+def prepare_cv_jobs(problem, n_threads):
+    return prepare_cv(problem, n_threads, n_jobs=n_threads)
+
+
+def choose(prepared, tol):
+    problem, model = prepared
+    model.set_params(tol=tol).fit(problem.X, problem.y)
+    return Choice(model.alpha_, model.coef_, model.mse_path_.mean(axis=1))
+
+
+def multi_task_path(problem, tol):
+    options = {"l1_ratio": problem.l1_ratio, "tol": tol, "max_iter": 100_000}
+    return enet_path(problem.X, problem.y, alphas=problem.alphas, **options)[1].T
+
+
+def multi_task_fit(problem, tol):
+    options = {"l1_ratio": problem.l1_ratio, "tol": tol, "max_iter": 100_000}
+    model = MultiTaskElasticNet(problem.alphas[0], **options).fit(problem.X, problem.y)
+    return model.coef_.T[np.newaxis]
+
+
+def weighted_ridge(problem, tol):
+    """Solve with columns divided by sqrt(l2), which is part of the work, and one strength."""
+    root = np.sqrt(problem.l2)
+    options = {"fit_intercept": False, "solver": "cholesky", "copy_X": False}
+    model = Ridge(alpha=problem.shape[0], **options)
+    return model.fit(problem.X / root, problem.y).coef_ / root
+
+
+SOLVERS = {
+    "path": Solver(prepare, path, LADDER),
+    "fit": Solver(prepare, fit, LADDER),
+    "cv": Solver(prepare_cv, choose, (1e-4,)),
+    "cv, jobs": Solver(prepare_cv_jobs, choose, (1e-4,)),
+    "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
+    "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),
+    "lasso path": Solver(prepare, path, tolerances("lasso path")),
+    "weighted ridge": Solver(prepare, weighted_ridge),
+}

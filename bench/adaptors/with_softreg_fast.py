@@ -1,0 +1,108 @@
+"""softreg_fast, through its public names only, so that builds can be compared.
+
+For paths one tolerance is enough, since every alpha ends with a Newton step on its support.
+"""
+
+import numpy as np
+from sklearn.model_selection import PredefinedSplit
+
+import softreg_fast
+from bench.harness.problem import Choice
+from bench.harness.task import DESCENT_STEPS, Solver, tolerances
+
+LADDER = (1e-3, 1e-6)
+CV_TOL = 1e-6
+
+
+def prepare(problem, n_threads):
+    return problem, n_threads
+
+
+def _penalty(problem):
+    weights = {} if problem.l1_weights is None else {"l1_weights": problem.l1_weights}
+    return {"l1_ratio": problem.l1_ratio, "fit_intercept": problem.fit_intercept, **weights}
+
+
+def path(prepared, tol):
+    problem, n_threads = prepared
+    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads}
+    return softreg_fast.path(problem.X, problem.y, alphas=problem.alphas, **options).coefs
+
+
+def fit(prepared, tol):
+    problem, n_threads = prepared
+    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads}
+    model = softreg_fast.ElasticNet(alpha=problem.alphas[0], **options)
+    return model.fit(problem.X, problem.y).coef_[:, np.newaxis]
+
+
+def split_of(problem):
+    """Return the folds as scikit-learn takes them."""
+    return PredefinedSplit(problem.fold_of)
+
+
+def prepare_cv(problem, n_threads):
+    options = {"cv": split_of(problem), "n_threads": n_threads}
+    return problem, softreg_fast.LassoCV(alphas=problem.alphas, **options)
+
+
+def fit_cv(prepared, tol):
+    """Return the fitted model, with the paths of all folds."""
+    problem, model = prepared
+    return model.set_params(tol=tol).fit(problem.X, problem.y)
+
+
+def choose(prepared, tol):
+    model = fit_cv(prepared, tol)
+    return Choice(model.alpha_, model.coef_, model.mse_path_.mean(axis=1))
+
+
+def multi_task_path(prepared, tol):
+    problem, n_threads = prepared
+    options = {"l1_ratio": problem.l1_ratio, "max_iter": 100_000, "n_threads": n_threads}
+    options |= {"alphas": problem.alphas, "tol": tol}
+    _, coefs, _ = softreg_fast.enet_path(problem.X, problem.y, **options)
+    return coefs.T
+
+
+def multi_task_fit(prepared, tol):
+    problem, n_threads = prepared
+    options = {"l1_ratio": problem.l1_ratio, "max_iter": None, "n_threads": n_threads}
+    model = softreg_fast.MultiTaskElasticNet(problem.alphas[0], tol=tol, **options)
+    return model.fit(problem.X, problem.y).coef_.T[np.newaxis]
+
+
+def weighted_ridge(prepared, tol):
+    return _solve(prepared, "cholesky", tol)
+
+
+def accelerated_gradient(prepared, tol):
+    return _solve(prepared, "gradient", tol)
+
+
+def _solve(prepared, method, tol):
+    problem, n_threads = prepared
+    options = {"l2": problem.l2, "fit_intercept": False, "n_threads": n_threads}
+    return softreg_fast.solve(problem.X, problem.y, solver=method, tol=tol, **options).coef
+
+
+def gradient_descent(prepared, tol):
+    problem, n_threads = prepared
+    options = {"learning_rate": problem.learning_rate, "n_iter": DESCENT_STEPS}
+    options |= {"l2": problem.l2, "n_threads": n_threads}
+    return softreg_fast.gradient_descent(problem.X, problem.y, **options)
+
+
+GRADIENT = "accelerated gradient"
+
+SOLVERS = {
+    "path": Solver(prepare, path, LADDER),
+    "fit": Solver(prepare, fit, LADDER),
+    "cv": Solver(prepare_cv, choose, (CV_TOL,)),
+    "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
+    "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),
+    "lasso path": Solver(prepare, path, tolerances("lasso path")),
+    "weighted ridge": Solver(prepare, weighted_ridge, tolerances("weighted ridge")),
+    GRADIENT: Solver(prepare, accelerated_gradient, tolerances("accelerated gradient")),
+    "gradient descent": Solver(prepare, gradient_descent),
+}

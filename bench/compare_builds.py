@@ -1,0 +1,166 @@
+"""Compare the speed of two builds of softreg_fast: python -m bench.compare_builds OLD NEW ...
+
+    python -m bench.compare_builds ../before . --family 'tiny|golub' --settings path,fit,cv
+
+OLD and NEW are checkouts, each with its compiled modules.  Both are timed in turn, each in its own
+processes, on the same problems, through the public names of the package only.  Printed are medians,
+the ratio new / old with its quartiles, and the largest difference of the coefficients relative to
+the largest of them.  The exit status is 1 if a median ratio is above --most, or a build failed.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from bench.families import multi_task
+from bench.families.family import selected
+from bench.families.paths import FAMILIES
+from bench.families.settings import FOLDED, SETTINGS, folded
+from bench.harness import tables
+from bench.harness.judge import difference
+from bench.harness.problem import Choice, save_data, save_setting
+from bench.harness.result import Row
+from bench.harness.tables import seconds
+from bench.harness.worker import Worker, pairs_of
+
+MULTI_TASK = "multi-task"
+HEADS = ["problem", "setting", "old", "new", "new / old", "quartiles", "difference", "verdict"]
+
+
+def problems(setting, pattern):
+    """Yield (name, kind in the adaptors' tables, Problem) of all families that match."""
+    if setting == MULTI_TASK:
+        for family in selected(multi_task.FAMILIES, pattern):
+            yield family.name, family.kind, family.make()
+    elif setting == "cv":
+        for family in selected(FOLDED, pattern):
+            for name, problem in folded(family, family.make()):
+                yield name, "cv", problem
+    else:
+        for family in selected(FAMILIES, pattern):
+            for name, problem in SETTINGS[setting].problems(family, family.make()):
+                yield name, SETTINGS[setting].kind, problem
+
+
+def measure(setting, name, kind, problem, options):
+    """Return the Row of one problem: the time of the new build as `seconds`, of the old as `ours`.
+
+    The runs are spread over several pairs of processes, which differ by chance in the memory that
+    they are given; the first of a pair is the old and the new build in turn.
+    """
+    row = Row(setting, name, "new", n_threads=options.threads, must=options.most)
+    pairs = []
+    with tempfile.TemporaryDirectory() as folder:
+        save_data(Path(folder), problem)
+        save_setting(Path(folder), problem)
+        for k in range(options.processes):
+            n_runs = len(range(k, options.runs, options.processes))
+            try:
+                found, row.difference = one_pair(kind, Path(folder), n_runs, k % 2, options)
+            except RuntimeError as error:
+                row.note = str(error)
+                return row
+            pairs += found
+    return row.fill(pairs)
+
+
+def one_pair(kind, folder, n_runs, swapped, options):
+    """Return pairs of seconds (old, new) from two fresh processes, and their difference."""
+    order = [options.new, options.old] if swapped else [options.old, options.new]
+    options_ = kind, options.threads, options.seconds
+    with Worker("ours", *options_, order[0]) as first, Worker("ours", *options_, order[1]) as last:
+        (tol, a), (_, b) = (
+            started(worker, build, folder)
+            for worker, build in zip((first, last), order, strict=True)
+        )
+        found = pairs_of([(first, tol), (last, tol)], n_runs, np.inf)
+        if len(found) < n_runs:
+            raise RuntimeError(first.too_slow)
+    if swapped:
+        return [pair[::-1] for pair in found], apart(a, b)
+    return found, apart(b, a)
+
+
+def started(worker, build, folder):
+    """Return the strictest tolerance of a worker that has read its problem, and its answer."""
+    ready = worker.load(folder)
+    if "error" in ready:
+        raise RuntimeError(ready["error"])
+    if not Path(ready["softreg_fast"]).is_relative_to(build):
+        raise RuntimeError(f"expected a build in {build}, got {ready['softreg_fast']}")
+    tol = ready["ladder"][-1]
+    answer, error = worker.solve(tol, folder)
+    if answer is None:
+        raise RuntimeError(error)
+    return tol, answer
+
+
+def apart(a, b):
+    """Return the difference of two answers."""
+    if isinstance(a, Choice):
+        return difference((a.coef, a.errors), (b.coef, b.errors))
+    if sp.issparse(a):
+        return float(abs(a - b).max() / abs(b).max())
+    return difference(a, b)
+
+
+def cells(row):
+    """Return the cells of a row."""
+    start = [row.problem, row.setting]
+    if row.note:
+        return [*start, "", "", "", "", "", f"not timed: {row.note}"]
+    spread = " to ".join(f"{ratio:.3f}" for ratio in row.quartiles)
+    same = "equal" if row.difference == 0.0 else f"{row.difference:.0e}"
+    times = [seconds(row.ours), seconds(row.seconds), f"{row.ratio:.3f}", spread]
+    return [*start, *times, same, "slower" if row.ratio > row.must else ""]
+
+
+def parsed(argv):
+    every = [*SETTINGS, "cv", MULTI_TASK]
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.compare_builds",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("old", type=Path, metavar="OLD")
+    parser.add_argument("new", type=Path, metavar="NEW")
+    parser.add_argument("--family", default="", help="regular expression on the families' names")
+    parser.add_argument("--settings", default="path,fit,cv", help=f"some of {','.join(every)}")
+    parser.add_argument("--runs", type=int, default=10, help="how often both are timed in turn")
+    parser.add_argument("--processes", type=int, default=2, help="pairs of processes for the runs")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--most", type=float, default=1.05, help="largest ratio new / old allowed")
+    parser.add_argument("--seconds", type=float, default=60.0, help="longest run waited for")
+    options = parser.parse_args(argv)
+    options.old, options.new = options.old.resolve(), options.new.resolve()
+    options.settings = options.settings.split(",")
+    for setting in options.settings:
+        if setting not in every:
+            parser.error(f"--settings: expected some of {','.join(every)}, got {setting!r}")
+    return options
+
+
+def main(argv=None):
+    """Measure and print a table."""
+    options = parsed(argv)
+    rows = []
+
+    def lines():
+        for setting in options.settings:
+            for found in problems(setting, options.family):
+                rows.append(measure(setting, *found, options))
+                yield cells(rows[-1])
+
+    tables.show(HEADS, lines(), left=(0, 1, -1))
+    ratios = [row.ratio for row in rows if row.ratio is not None]
+    if ratios:
+        print(f"\nnew / old: median {np.median(ratios):.3f}, largest {max(ratios):.3f}")
+    return int(any(row.note or row.ratio > row.must for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

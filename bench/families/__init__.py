@@ -1,0 +1,1 @@
+"""Problems as data, and what is expected of the packages on them."""

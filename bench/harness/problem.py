@@ -1,0 +1,149 @@
+"""Problem passed to every package: data, alphas, penalty.  Needs only NumPy and SciPy."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+# Seed of the folds.
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """minimise  1/(2n) ||y - b - Xw||^2 + alpha sum_j [l1_ratio c_j |w_j| + (1 - l1_ratio)/2 w_j^2]
+                                         + sum_j l2_j/2 w_j^2
+
+    for each of the alphas, in falling order.  X has contiguous columns: Fortran order, or CSC.
+    c = `l1_weights` is 1 and l2 is 0 if they are None; b = 0 without `fit_intercept`.  With a y of
+    shape (n_samples, n_tasks), w_j is a row of coefficients, |w_j| its length.  With `n_folds`,
+    one of the alphas is chosen by cross-validation.  `learning_rate` is the step length of
+    gradient descent.
+    """
+
+    X: np.ndarray | sp.csc_matrix
+    y: np.ndarray
+    alphas: np.ndarray | None = None
+    l1_ratio: float = 1.0
+    l1_weights: np.ndarray | None = None
+    n_folds: int = 0
+    fit_intercept: bool = True
+    l2: np.ndarray | None = None
+    learning_rate: float = 0.0
+
+    @property
+    def is_sparse(self):
+        return sp.issparse(self.X)
+
+    @property
+    def shape(self):
+        return self.X.shape
+
+    @property
+    def nbytes(self):
+        """Size of X in bytes."""
+        if not self.is_sparse:
+            return self.X.nbytes
+        return self.X.data.nbytes + self.X.indices.nbytes + self.X.indptr.nbytes
+
+    @property
+    def layout(self):
+        """Shape and dtype, as "500 x 20,000 float64" or "20,000 x 50,000 float32, 1.7M stored"."""
+        n, p = self.shape
+        text = f"{n:,} x {p:,} {self.X.dtype}"
+        if self.is_sparse:
+            nnz = self.X.nnz
+            text += f", {nnz / 1e6:.1f}M stored" if nnz >= 1e6 else f", {nnz:,} stored"
+        return text
+
+    @property
+    def fold_of(self):
+        """Fold that leaves each sample out.
+
+        The folds are those of scikit-learn's KFold(shuffle=True, random_state=SEED), and of
+        adelie, which draws its own.
+        """
+        folds = np.empty(len(self.y), dtype=np.intp)
+        order = np.random.RandomState(SEED).permutation(len(self.y))
+        for k, test in enumerate(np.array_split(order, self.n_folds)):
+            folds[test] = k
+        return folds
+
+    def need_no_weights(self):
+        """Raise an error, for packages without weights."""
+        if self.l1_weights is not None:
+            raise NotImplementedError("no weights")
+
+
+class Choice(NamedTuple):
+    """Choice: the alpha with the smallest mean squared error, its coefficients on all samples, and
+    all errors, means over the folds."""
+
+    alpha: float
+    coef: np.ndarray
+    errors: np.ndarray
+
+    @classmethod
+    def of(cls, alphas, coefs, errors):
+        """Return the Choice, given the coefficients at all alphas, (n_features, n_alphas)."""
+        k = int(np.argmin(errors))
+        coef = coefs[:, [k]].toarray()[:, 0] if sp.issparse(coefs) else coefs[:, k]
+        return cls(float(alphas[k]), coef, errors)
+
+
+def save_answer(answer, path):
+    """Write a Choice, or coefficients: of a path (sparse or dense), or of several targets."""
+    if isinstance(answer, Choice):
+        np.savez(path, **answer._asdict())
+    elif sp.issparse(answer) or answer.ndim == 2:
+        sp.save_npz(path, sp.csc_matrix(answer), compressed=False)
+    else:
+        np.savez(path, coefs=answer)
+
+
+def load_answer(path):
+    """Read what `save_answer` wrote."""
+    with np.load(path) as found:
+        if "alpha" in found:
+            return Choice(float(found["alpha"]), found["coef"], found["errors"])
+        if "coefs" in found:
+            return found["coefs"]
+    return sp.load_npz(path)
+
+
+def save_data(folder, problem):
+    """Write X and y, which all problems of a family share."""
+    if problem.is_sparse:
+        sp.save_npz(folder / "X.npz", problem.X, compressed=False)
+    else:
+        np.save(folder / "X.npy", problem.X)
+    np.save(folder / "y.npy", problem.y)
+
+
+SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", "fit_intercept", "l2", "learning_rate")
+
+
+def save_setting(folder, problem):
+    """Write y and the other fields of a Problem."""
+    np.save(folder / "y.npy", problem.y)
+    setting = {name: getattr(problem, name) for name in SETTING}
+    text = json.dumps(setting, default=lambda value: value.tolist())
+    (folder / "setting.json").write_text(text)
+
+
+def load(folder):
+    """Return the Problem whose data and setting are in the folder."""
+    folder = Path(folder)
+    if (folder / "X.npz").exists():
+        X = sp.csc_matrix(sp.load_npz(folder / "X.npz"))
+    else:
+        X = np.load(folder / "X.npy")
+    setting = json.loads((folder / "setting.json").read_text())
+    fields = {
+        name: np.array(value) if isinstance(value, list) else value
+        for name, value in setting.items()
+    }
+    return Problem(X, np.load(folder / "y.npy"), **fields)

@@ -1,0 +1,133 @@
+"""Worker processes of the packages, and comparisons of their times with ours."""
+
+import json
+import math
+import os
+import select
+import signal
+import subprocess
+from pathlib import Path
+
+from bench.harness import timing
+from bench.harness.environments import python_of
+from bench.harness.judge import worst_gap
+from bench.harness.problem import load_answer
+
+# A package slower than ours by more than this factor is timed only once.
+NO_CONTEST = 30.0
+
+# Longest wait for a worker to read its problem and compile.
+LOADING = 300.0
+
+
+class Worker:
+    """A package in its own process, given up after a number of seconds without an answer.
+
+    It solves problems of one `kind`, as the package's adaptor says.  `build` is a checkout of
+    softreg_fast to be used instead of this one.
+    """
+
+    def __init__(self, package, kind, n_threads, seconds, build=None):
+        self.package, self.n_threads, self.seconds = package, n_threads, seconds
+        script = Path(__file__).with_name("serve.py")
+        settings = {
+            name: str(n_threads)
+            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+        }
+        if build:
+            settings["SOFTREG_BUILD"] = str(build)
+        self.process = subprocess.Popen(
+            [python_of(package), script, package, kind],
+            env=os.environ | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def too_slow(self):
+        """Error message of a solution that was given up."""
+        return f"over {self.seconds:g} s"
+
+    def load(self, folder):
+        """Read the problem in a folder; return {"ladder": tolerances, ...}, or an error."""
+        return self.ask(load=str(folder), n_threads=self.n_threads, seconds=LOADING)
+
+    def solve(self, tol, folder):
+        """Return (answer, seconds), or (None, error); the answer is stored in the folder."""
+        saved = folder / f"{self.package}.npz"
+        found = self.ask(tol=tol, save=str(saved))
+        if "error" in found:
+            return None, found["error"]
+        return load_answer(saved), found["seconds"]
+
+    def sampler(self, tol, count=1):
+        """Return a sampler of the seconds of one of `count` runs; None if there is no answer."""
+        return timing.rested(lambda: self.ask(tol=tol, times=count).get("seconds"))
+
+    def ask(self, seconds=None, **request):
+        """Send a request and return the answer; an error if there is none in time."""
+        if self.process.poll() is not None:
+            return {"error": "the process has ended"}
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        most = seconds or self.seconds
+        if not select.select([self.process.stdout], [], [], most)[0]:
+            self.close()
+            return {"error": f"over {most:g} s"}
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"error": "the process has ended"}
+
+    def close(self):
+        """Terminate the process and its children."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+
+def climb(worker, problem, targets, folder):
+    """Return {target: (tol, gap) of the loosest tolerance that meets it}, all points, a note."""
+    answer = worker.load(folder)
+    # warm up: the first run of a process is slower
+    if "error" not in answer:
+        answer |= worker.ask(tol=answer["ladder"][0])
+    if "error" in answer:
+        return {}, [], answer["error"]
+    reached, points = {}, []
+    for tol in answer["ladder"]:
+        W, seconds = worker.solve(tol, folder)
+        if W is None:
+            return reached, points, seconds
+        gap = worst_gap(problem, W)
+        points.append((seconds, gap))
+        reached = {target: (tol, gap) for target in targets if gap <= target} | reached
+        if len(reached) == len(targets):
+            break
+    return reached, points, "" if reached else f"gap {points[-1][1]:.0e} at the strictest tolerance"
+
+
+def pairs_of(contenders, repeats, most_seconds, once=None):
+    """Return pairs of seconds (ours, the package's), measured in turn.
+
+    The contenders are (worker, tolerance); `once` is the time of one run of each, if known.
+    """
+    once = once or [worker.sampler(tol)() for worker, tol in contenders]
+    if None in once:
+        return []
+    samplers = [
+        worker.sampler(tol, max(1, math.ceil(timing.LEAST_SECONDS / seconds)))
+        for (worker, tol), seconds in zip(contenders, once, strict=True)
+    ]
+    return timing.alternate(samplers, repeats, most_seconds, hopeless)
+
+
+def hopeless(seconds):
+    """Return whether the second of two is so slow that one pair of times is enough."""
+    return seconds[1] > NO_CONTEST * seconds[0] and seconds[1] > 1.0

@@ -1,1 +1,0 @@
-"""Comparison of regularisation paths with other packages, each in its own process."""

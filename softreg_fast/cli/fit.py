@@ -1,0 +1,138 @@
+"""A path fitted to a table, and the choice of the model to show."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.cli.messages import warn, warn_all
+from softreg_fast.cli.requests import FitRequest
+from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
+from softreg_fast.cli.tables.roles import Table
+from softreg_fast.data.design import Design
+from softreg_fast.options.errors import InputError
+from softreg_fast.paths.path import path
+from softreg_fast.paths.result import Path
+from softreg_fast.report.summary import well_explained
+
+if TYPE_CHECKING:
+    from softreg_fast.model_selection.cv_result import CVPath
+
+Vector = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A path fitted to a table as requested.
+
+    Attributes
+    ----------
+    request : FitRequest
+    table : Table
+    weights : dict of str to ndarray or None
+        Penalty weights of the features, as arguments of `path`.
+    design : Design
+    path : Path
+    search : CVPath or None
+        The cross-validation, if there is one.
+    k : int
+        Index of the model to show.
+    """
+
+    request: FitRequest
+    table: Table
+    weights: dict[str, Vector | None]
+    design: Design
+    path: Path
+    search: CVPath | None
+    k: int
+
+    @property
+    def deviation(self) -> Vector:
+        """Standard deviations of the features."""
+        deviation: Vector = self.design.norm / np.sqrt(self.design.n_samples)
+        return deviation
+
+
+def fit_table(table: Table, request: FitRequest) -> Fit:
+    """Fit a path to a table; warnings go to standard error.
+
+    Raises
+    ------
+    InputError
+        For data that cannot be fitted, and for a selection outside the path.
+    """
+    weights = _penalty_weights(request, table)
+    _check_folds(request, table)
+    options = {**request.settings, **request.grid.options, **weights}
+    of_design = {name: options.pop(name) for name in ("fit_intercept", "standardize")}
+    search = None
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)  # no convergence, the end of the grid
+            design = Design(
+                table.X, table.y, table.weights, n_threads=request.n_threads, **of_design
+            )
+            if request.folds is None:
+                fits = path(design, **options)
+            else:
+                from softreg_fast.model_selection.cv import cv_path
+
+                folds = {"cv": request.folds.splitter, "rule": request.folds.rule}
+                search = cv_path(design, **folds, **options)
+                fits = search.path
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{request.file.name}: {error}") from error
+    warn_all(dict.fromkeys(str(warning.message) for warning in caught))
+    names = None if table.names is None else np.array(table.names, dtype=object)
+    fits = dataclasses.replace(fits, feature_names=names)
+    k = _selected(fits, request.select) if search is None else search.index
+    return Fit(request, table, weights, design, fits, search, k)
+
+
+def _penalty_weights(request: FitRequest, table: Table) -> dict[str, Vector | None]:
+    if request.penalty_weights is None:
+        return {}
+    l1, l2 = read_penalty_weights(request.penalty_weights, table.labels())
+    ratio = request.settings["l1_ratio"]
+    for name, vector, idle in (("l1", l1, ratio == 0.0), ("l2", l2, ratio == 1.0)):
+        if idle and vector is not None and ((vector != 1.0) & np.isfinite(vector)).any():
+            warn(f"the {name} weights have no effect with --l1-ratio {ratio:g}")
+    return {"l1_weights": l1, "l2_weights": l2}
+
+
+def _check_folds(request: FitRequest, table: Table) -> None:
+    n = table.X.shape[0]
+    if request.folds is not None and request.folds.n_folds > n:
+        raise InputError(
+            f"--cv {request.folds.n_folds}: {request.file.name} has {n} rows; expected a number of "
+            f"folds from 2 to {n}"
+        )
+
+
+def _selected(fits: Path, select: tuple[str, float] | None) -> int:
+    if select is None:
+        return well_explained(fits)
+    kind, value = select
+    if kind == "dev":
+        enough = np.flatnonzero(fits.dev_ratio >= value)
+        if not enough.size:
+            raise InputError(
+                f"--select dev={value:g}: the path explains at most {fits.dev_ratio.max():.4g} of "
+                "the deviance; ask for less, or let it go further with a smaller --eps"
+            )
+        return int(enough[0])
+    if kind == "alpha":
+        if not fits.alphas[-1] <= value <= fits.alphas[0]:
+            raise InputError(
+                f"--select alpha={value:g} lies outside the path, {fits.alphas[-1]:.6g} to "
+                f"{fits.alphas[0]:.6g}; use --alpha to fit exactly that one"
+            )
+        return int(np.argmin(np.abs(fits.alphas - value)))
+    if not -len(fits) <= value < len(fits):
+        raise InputError(f"--select index={value:g}: the path has the indices 0 to {len(fits) - 1}")
+    return range(len(fits))[int(value)]

@@ -1,0 +1,64 @@
+"""The report of `fit`: a page with the facts of its command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import scipy.sparse as sp
+
+from softreg_fast.cli.fit import Fit
+from softreg_fast.report.page import Report, page
+
+
+def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
+    """Yield the pieces of the page that describes a fit; `settings` as the model file has them."""
+    return page(
+        Report(
+            path=fit.path,
+            k=fit.k,
+            search=fit.search,
+            deviation=fit.deviation,
+            label=fit.table.label,
+            l1_ratio=fit.request.settings["l1_ratio"],
+            source=settings["data"],
+            target=fit.request.roles.target or "y",
+            data=_data_in_words(fit),
+            settings=_settings_in_words(fit, settings),
+            command=fit.request.command,
+        )
+    )
+
+
+def _data_in_words(fit: Fit) -> dict[str, str]:
+    X, roles = fit.table.X, fit.request.roles
+    form = f"sparse, {X.nnz} entries" if sp.issparse(X) else "dense"
+    return {
+        "file": fit.request.file.name,
+        "rows": str(fit.design.n_samples),
+        "features": f"{fit.design.n_features}, {form}, {X.dtype}",
+        "target": roles.target or "as the file has it",
+        "sample weights": roles.weights or "none",
+        "left out": ", ".join(roles.ignore) or "no column",
+        "missing values": "none: a file with any is refused",
+    }
+
+
+def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
+    request, alphas = fit.request, fit.path.alphas
+    said = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
+    if len(alphas) == 1:
+        said = {"alpha": repr(float(alphas[0]))}
+    for name, value in request.settings.items():
+        said[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    for name in ("l1_weights", "l2_weights"):
+        if name in settings:
+            said[name] = f"{request.penalty_weights}: {len(settings[name])} other than 1"
+    if (folds := request.folds) is not None:
+        dealt = "in the order of the rows" if folds.seed is None else f"shuffled, seed {folds.seed}"
+        said["folds"] = f"{folds.n_folds}, {dealt}"
+        said["rule"] = folds.rule
+    if len(alphas) > 1:
+        said["chosen"] = f"index {fit.k} of the path, {request.choice}"
+    said["threads"] = str(fit.design.n_threads)
+    return said

@@ -1,0 +1,187 @@
+"""Fitted models as JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from softreg_fast.cli.files import brief, check_readable, reason
+from softreg_fast.options.errors import InputError
+from softreg_fast.options.spelling import composed
+from softreg_fast.paths.result import Path, Status
+
+MODEL_FORMAT = "softreg_fast model"
+MODEL_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """Fitted models as stored in a file.
+
+    Attributes
+    ----------
+    path : Path
+        Fits at one alpha or many.
+    target : str or None
+        Name of the predicted column.
+    first_index : int or None
+        Index of the first feature in a svmlight file; None for other files.
+    settings : dict
+        Settings that reproduce the fit.
+    """
+
+    path: Path
+    target: str | None
+    first_index: int | None
+    settings: dict[str, Any]
+
+    @property
+    def names(self) -> list[str] | None:
+        """Names of the features, or None."""
+        names = self.path.feature_names
+        return None if names is None else [str(name) for name in names]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, including those with coefficient 0."""
+        return int(self.path.coefs.shape[0])
+
+    def label(self, j: int) -> str:
+        """Return the name of feature j, or its number in the file."""
+        names = self.path.feature_names
+        return str(j + (self.first_index or 0)) if names is None else str(names[j])
+
+
+def model_text(model: Model, package_version: str) -> Iterator[str]:
+    """Yield the pieces of a model's JSON file; `read_model` restores it to the last digit."""
+    path = model.path
+    head = {
+        "format": MODEL_FORMAT,
+        "format_version": MODEL_VERSION,
+        "softreg_fast": package_version,
+        "target": model.target,
+        "n_features": model.n_features,
+        "feature_names": model.names,
+        "first_index": model.first_index,
+        "settings": model.settings,
+        "null_loss": path.null_loss,
+        "strategy": path.strategy,
+        "seconds": path.seconds,
+    }
+    yield "{\n"
+    for key, value in head.items():
+        yield f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)},\n"
+    yield ' "models": [\n'
+    for k in range(len(path)):
+        end = "," if k + 1 < len(path) else ""
+        yield f"  {json.dumps(_entry(model, k), allow_nan=False)}{end}\n"
+    yield " ]\n}\n"
+
+
+def _entry(model: Model, k: int) -> dict[str, Any]:
+    path = model.path
+    chosen = slice(path.coefs.indptr[k], path.coefs.indptr[k + 1])
+    features, values = path.coefs.indices[chosen].tolist(), path.coefs.data[chosen].tolist()
+    gap = float(path.gaps[k])
+    return {
+        "alpha": float(path.alphas[k]),
+        "intercept": float(path.intercepts[k]),
+        "dev_ratio": float(path.dev_ratio[k]),
+        "gap": gap if np.isfinite(gap) else None,
+        "tol": float(path.tols[k]),
+        "n_epochs": int(path.n_epochs[k]),
+        "status": Status(int(path.status[k])).name.lower(),
+        "coefficients": {model.label(j): value for j, value in zip(features, values, strict=True)},
+    }
+
+
+def read_model(name: str) -> Model:
+    """Read the model in a JSON file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is not a model file.
+    """
+    check_readable(name)
+    try:
+        with open(name, encoding="utf-8-sig") as file:
+            held = json.load(file)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {reason(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{name} is not a model, for it is no JSON ({brief(error)}); give a file written by: "
+            "softreg_fast fit ... --model FILE.json"
+        ) from None
+    if not isinstance(held, dict) or held.get("format") != MODEL_FORMAT:
+        raise InputError(
+            f"{name} is JSON, but not a model of softreg_fast; give a file written by: "
+            "softreg_fast fit ... --model FILE.json"
+        )
+    if held.get("format_version") != MODEL_VERSION:
+        raise InputError(
+            f"{name} has format version {held.get('format_version')!r}, this softreg_fast reads "
+            f"{MODEL_VERSION}; fit the model again, or use the version that wrote it "
+            f"({held.get('softreg_fast')})"
+        )
+    try:
+        return _model(held)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise InputError(
+            f"{name} is a damaged model ({type(error).__name__}: {brief(error)}); fit it again"
+        ) from None
+
+
+def _model(held: dict[str, Any]) -> Model:
+    entries = held["models"]
+    p, names, first = held["n_features"], held["feature_names"], held["first_index"] or 0
+    if names is None:
+        position = {}
+    else:
+        names = [composed(name) for name in names]
+        position = {name: j for j, name in enumerate(names)}
+        if len(position) != p:
+            raise ValueError(f"{len(position)} different names for {p} features")
+    columns = [entry["coefficients"] for entry in entries]
+    indices = [
+        position[composed(name)] if names is not None else int(name) - first
+        for column in columns
+        for name in column
+    ]
+    values = np.array([value for column in columns for value in column.values()], dtype=float)
+    df = np.array([len(column) for column in columns], dtype=np.int64)
+    coefs = sp.csc_array(
+        (values, np.array(indices, dtype=np.int64), np.concatenate([[0], np.cumsum(df)])),
+        shape=(p, len(entries)),
+    )
+    coefs.check_format(full_check=True)
+
+    def numbers(key: str, dtype: Any = np.float64) -> Any:
+        return np.array([entry[key] for entry in entries], dtype=dtype)
+
+    path = Path(
+        alphas=numbers("alpha"),
+        coefs=coefs,
+        intercepts=numbers("intercept"),
+        gaps=np.array([np.inf if entry["gap"] is None else entry["gap"] for entry in entries]),
+        tols=numbers("tol"),
+        n_epochs=numbers("n_epochs", np.int64),
+        status=np.array([Status[entry["status"].upper()] for entry in entries], dtype=np.int8),
+        dev_ratio=numbers("dev_ratio"),
+        df=df,
+        null_loss=float(held["null_loss"]),
+        seconds=float(held["seconds"]),
+        strategy=str(held["strategy"]),
+        feature_names=None if names is None else np.array(names, dtype=object),
+    )
+    if not len(path) or not (np.isfinite(values).all() and np.isfinite(path.intercepts).all()):
+        raise ValueError("no coefficients, or infinite ones")
+    if np.isnan(path.alphas).any() or (np.diff(path.alphas) > 0.0).any():
+        raise ValueError("the alphas do not fall")
+    return Model(path, held["target"], held["first_index"], dict(held["settings"]))

@@ -1,0 +1,224 @@
+"""What the commands are asked for: their arguments as records, checked against each other."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from softreg_fast.cli.messages import PROGRAM
+from softreg_fast.cli.tables.roles import Roles
+from softreg_fast.options.errors import InputError
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A file that holds a table, and how to read it.
+
+    Attributes
+    ----------
+    name : str
+    file_format : {"csv", "parquet", "npz", "svmlight"} or None
+        None: inferred from the ending of the name.
+    delimiter : str or None
+        Delimiter of a text table; " " stands for any white space, None for inference from the first
+        lines.
+    decimal : {".", ","} or None
+        Decimal mark of a text table; None: a point.
+    """
+
+    name: str
+    file_format: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The alphas of a path.
+
+    Attributes
+    ----------
+    alphas : list of float or None
+        None: `n_alphas` of them, from the largest down to `eps` times that.
+    n_alphas : int
+    eps : float or "auto"
+        "auto" with cross-validation only.
+    """
+
+    alphas: list[float] | None
+    n_alphas: int
+    eps: float | str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of `path` that say this."""
+        if self.alphas is not None:
+            return {"alphas": self.alphas}
+        return {"n_alphas": self.n_alphas, "eps": self.eps}
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Cross-validation that chooses alpha.
+
+    Attributes
+    ----------
+    n_folds : int
+    rule : {"min", "1se"}
+    seed : int or None
+        Seed of the shuffle; None: contiguous blocks of rows in their order.
+    """
+
+    n_folds: int
+    rule: str
+    seed: int | None
+
+    @property
+    def splitter(self) -> Any:
+        """The scikit-learn splitter that makes the folds."""
+        from sklearn.model_selection import KFold
+
+        return KFold(self.n_folds, shuffle=self.seed is not None, random_state=self.seed)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Names of the files to write; None: not written."""
+
+    coefficients: str | None
+    model: str | None
+    report: str | None
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """Arguments of the command `fit`.
+
+    Attributes
+    ----------
+    file : TableFile
+    roles : Roles
+        Roles of its columns.
+    grid : Grid
+    settings : dict
+        Arguments of `path` that a model file records.
+    penalty_weights : str or None
+        Name of the file with the weights of the features.
+    n_threads : int or None
+    folds : Folds or None
+        Cross-validation that chooses the model shown and written.
+    select : (str, float) or None
+        ("dev", fraction), ("alpha", strength) or ("index", number): the choice without folds.
+    rows : int
+        Number of lines of the path to show.
+    outputs : Outputs
+    command : str
+        The command line.
+    """
+
+    file: TableFile
+    roles: Roles
+    grid: Grid
+    settings: dict[str, Any]
+    penalty_weights: str | None
+    n_threads: int | None
+    folds: Folds | None
+    select: tuple[str, float] | None
+    rows: int
+    outputs: Outputs
+    command: str
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a single model of the path is chosen."""
+        return self.select is not None or self.folds is not None
+
+    @property
+    def choice(self) -> str:
+        """How the model of the path that is shown is chosen, in words."""
+        if self.folds is not None:
+            return f"by {self.folds.n_folds}-fold cross-validation, rule {self.folds.rule}"
+        if self.select is not None:
+            return "as selected"
+        return "the first to reach 90 % of what the path explains; --select chooses another"
+
+
+def table_file(arguments: argparse.Namespace) -> TableFile:
+    """Return the table that the arguments of `fit` or `predict` name."""
+    return TableFile(arguments.file, arguments.format, arguments.delimiter, arguments.decimal)
+
+
+def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitRequest:
+    """Return the parsed arguments of `fit` as a request; `words` is the command line.
+
+    Raises
+    ------
+    InputError
+        For options that do not go together.
+    """
+    _check_together(arguments)
+    return FitRequest(
+        file=table_file(arguments),
+        roles=Roles(
+            target=arguments.target,
+            weights=arguments.weights,
+            ignore=[name for names in arguments.ignore for name in names],
+        ),
+        grid=Grid(
+            alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
+            n_alphas=arguments.n_alphas or 100,
+            eps=arguments.eps or (1e-3 if arguments.cv is None else "auto"),
+        ),
+        settings={
+            "l1_ratio": arguments.l1_ratio,
+            "standardize": arguments.standardize,
+            "fit_intercept": not arguments.no_intercept,
+            "positive": arguments.positive,
+            "tol": arguments.tol,
+            "max_iter": arguments.max_iter,
+        },
+        penalty_weights=arguments.penalty_weights,
+        n_threads=arguments.threads,
+        folds=_folds(arguments),
+        select=arguments.select,
+        rows=arguments.rows or 15,
+        outputs=Outputs(arguments.coefficients, arguments.model, arguments.report),
+        command=shlex.join([PROGRAM, *words]),
+    )
+
+
+def _check_together(arguments: argparse.Namespace) -> None:
+    grid = {"--n-alphas": arguments.n_alphas, "--eps": arguments.eps}
+    given = [option for option, value in grid.items() if value is not None]
+    if given and (arguments.alpha is not None or arguments.alphas is not None):
+        raise InputError(
+            f"{' and '.join(given)}: these make a path; leave them out, or --alpha and --alphas"
+        )
+    if arguments.alpha is not None and arguments.rows is not None:
+        raise InputError("--rows is for the table of a path; leave it out, or --alpha")
+    if arguments.alpha is not None and arguments.select is not None:
+        raise InputError("--select chooses from a path; leave it out, or --alpha")
+    if arguments.cv is None:
+        _check_no_search(arguments)
+    elif arguments.alpha is not None:
+        raise InputError("--cv chooses from a path; leave it out, or --alpha")
+    elif arguments.select is not None:
+        raise InputError("--cv and --select both choose from the path; leave one of them out")
+
+
+def _check_no_search(arguments: argparse.Namespace) -> None:
+    auto = arguments.eps == "auto" or None
+    options = {"--rule": arguments.rule, "--seed": arguments.seed, "--eps auto": auto}
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(f"{option} is for cross-validation; say --cv K too, such as --cv 10")
+
+
+def _folds(arguments: argparse.Namespace) -> Folds | None:
+    if arguments.cv is None:
+        return None
+    seed = None if arguments.seed == "none" else arguments.seed or 0
+    return Folds(arguments.cv, arguments.rule or "min", seed)

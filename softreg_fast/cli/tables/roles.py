@@ -1,0 +1,193 @@
+"""Columns by name, and their roles: features, target, sample weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.options.errors import InputError
+from softreg_fast.options.spelling import as_argument, composed, listed, nearest
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Requested columns of a table and their roles; names in any form of Unicode.
+
+    Parameters
+    ----------
+    target, weights : str or None
+        Column of the target and of the sample weights; None: not requested.
+    ignore : sequence of str
+        Columns to leave out.
+    features : sequence of str or None
+        Columns of X in their order; None: every column without another role.
+    n_features : int or None
+        Required number of columns of X, if they are not chosen by name.
+    first_index : int or None
+        Index of the first feature in a svmlight file; None: 0 if that index occurs in the file,
+        else 1.
+    """
+
+    target: str | None = None
+    weights: str | None = None
+    ignore: Sequence[str] = ()
+    features: Sequence[str] | None = None
+    n_features: int | None = None
+    first_index: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("target", "weights"):
+            name = getattr(self, field)
+            object.__setattr__(self, field, None if name is None else composed(name))
+        for field in ("ignore", "features"):
+            names = getattr(self, field)
+            object.__setattr__(self, field, None if names is None else [*map(composed, names)])
+
+    @property
+    def to_predict(self) -> bool:
+        """Return whether the columns are chosen by a model, not by the user."""
+        return self.n_features is not None
+
+    @property
+    def by_name(self) -> bool:
+        """Return whether the columns are chosen by a model that has column names."""
+        return self.to_predict and self.features is not None
+
+    def way_out(self, name: str, like_it: Sequence[str] = ()) -> str:
+        """Return advice about a column that cannot be used, and about others like it."""
+        if self.to_predict or name in (self.target, self.weights):
+            return ""
+        needed = [each for each in like_it if each in (self.target, self.weights)]
+        names = [each for each in like_it if each not in needed] or [name]
+        which = "the column" if len(names) == 1 else f"the {len(names)} columns like it"
+        too = f"; {listed(needed)}, which cannot be left out, is like it" if needed else ""
+        return f", or leave {which} out with --ignore {as_argument(names)}{too}"
+
+
+class Table(NamedTuple):
+    """Contents of a file.
+
+    X : ndarray (Fortran order) or CSC/CSR array, (n_samples, n_features)
+    names : list of str or None
+    y, weights : ndarray (n_samples,) or None
+    first_index : index of the first feature in a svmlight file, else None
+    notes : remarks for the user on how the file was read
+    """
+
+    X: Any
+    names: list[str] | None
+    y: Vector | None = None
+    weights: Vector | None = None
+    first_index: int | None = None
+    notes: Sequence[str] = ()
+
+    def label(self, j: int) -> str:
+        """Return the name of feature j, or its number in the file."""
+        return str(j + (self.first_index or 0)) if self.names is None else self.names[j]
+
+    def labels(self) -> list[str]:
+        """Return the labels of all features."""
+        return [self.label(j) for j in range(self.X.shape[1])]
+
+
+class Chosen(NamedTuple):
+    """Positions of the requested columns."""
+
+    features: list[int]
+    target: int | None
+    weights: int | None
+
+    @property
+    def needed(self) -> list[int]:
+        """The features, then the target and the weights if there are any."""
+        return [*self.features, *(j for j in (self.target, self.weights) if j is not None)]
+
+
+def choose(names: list[str], roles: Roles, path: str) -> Chosen:
+    """Return the positions of the requested columns among those of a file."""
+    if roles.to_predict:
+        return Chosen(columns_of_model(names, roles, path), None, None)
+    if roles.target is None:
+        raise InputError(f"say which column to predict with --target; {path} has {listed(names)}")
+    if roles.target == roles.weights:
+        raise InputError(f'column "{roles.target}" cannot be both --target and --weights')
+    for name in (roles.target, roles.weights, *roles.ignore):
+        if name is not None:
+            check_known(name, names, path)
+    if roles.target in roles.ignore or roles.weights in roles.ignore:
+        raise InputError("the column of --target or --weights cannot also be in --ignore")
+    kept = [j for j, name in enumerate(names) if name not in roles.ignore]
+    check_names([names[j] for j in kept], names, path)
+    target = names.index(roles.target)
+    weights = names.index(roles.weights) if roles.weights is not None else None
+    features = [j for j in kept if j not in (target, weights)]
+    if not features:
+        raise InputError(f"{path} has no column left for the features; it has {listed(names)}")
+    return Chosen(features, target, weights)
+
+
+def columns_of_model(names: list[str], roles: Roles, path: str) -> list[int]:
+    """Return the positions of the columns that a model was fitted on."""
+    if roles.features is None:
+        check_count(len(names), roles, path)
+        return list(range(len(names)))
+    first = {name: j for j, name in reversed(list(enumerate(names)))}
+    missing = [name for name in roles.features if name not in first]
+    if missing:
+        raise InputError(
+            f"{path} lacks {len(missing)} of the {len(roles.features)} columns that the model "
+            f"was fitted on: {listed(missing)}; {hint(missing[0], names)}"
+        )
+    count = Counter(names)
+    twice = [name for name in roles.features if count[name] > 1]
+    if twice:
+        raise InputError(f"{path} has more than one column named {listed(twice)}; rename one")
+    return [first[name] for name in roles.features]
+
+
+def check_count(found: int, roles: Roles, path: str) -> None:
+    """Check the number of columns if they are not matched by name."""
+    if roles.n_features is not None and found != roles.n_features:
+        raise InputError(
+            f"{path} has {found} columns, the model has {roles.n_features}; without names on "
+            "both sides columns are matched by position, so give exactly the features"
+        )
+
+
+def check_known(name: str, names: Sequence[str], path: str) -> None:
+    """Check that a file has a column of this name."""
+    if name not in names:
+        raise InputError(f"{path} has no column {listed([name])}; {hint(name, names)}")
+
+
+def check_names(kept: Sequence[str], names: Sequence[str], path: str) -> None:
+    """Check that every kept column has a unique name."""
+    if "" in kept:
+        raise InputError(
+            f"column {names.index('') + 1} of {path} has no name (perhaps it numbers the rows?); "
+            "name it in the header, or leave it out with --ignore ''"
+        )
+    twice = [name for name, count in Counter(kept).items() if count > 1]
+    if twice:
+        raise InputError(f"{path} has more than one column named {listed(twice)}; rename one")
+
+
+def hint(name: str, names: Sequence[str]) -> str:
+    """Return a suggestion: the nearest name, or a list of the existing ones."""
+    close = nearest(name, names)
+    return f"it has {listed(names)}" if close is None else f"did you mean {listed([close])}?"
+
+
+def by_position(roles: Roles, names: Sequence[str] | None, path: str) -> list[str]:
+    """Return a note for the user if only one of model and file has names, else nothing."""
+    if not roles.to_predict or (roles.features is None) == (names is None):
+        return []
+    nameless = "the model" if roles.features is None else path
+    return [f"{nameless} has no names for its columns: they are taken in their order"]

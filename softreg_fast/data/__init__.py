@@ -1,0 +1,1 @@
+"""X and y: checks, names, and the design that solvers read."""

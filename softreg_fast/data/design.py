@@ -1,0 +1,690 @@
+"""Design: X, y and sample weights, described to the engine without modifying them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.blas import dsyrk
+
+from softreg_fast.data.names import feature_names_of
+from softreg_fast.data.validation import (
+    as_columns,
+    as_start,
+    as_target,
+    as_task_targets,
+    as_weights,
+    check_finite,
+    check_same_rows,
+)
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._multi_task import slopes_of_rows
+from softreg_fast.kernels._units import engine_penalty, user_coefficients
+from softreg_fast.options.hints import with_hints
+from softreg_fast.options.scalars import check_flag
+from softreg_fast.options.types import Vector
+from softreg_fast.system.threads import (
+    LARGEST_FOR_ONE_BLAS_THREAD,
+    blas_threads_for,
+    effective_n_threads,
+)
+
+# Entries of one dense panel for a Gram matrix: a few MiB, with BLAS at full speed.
+PANEL_ENTRIES = 1 << 20
+
+# Up to this many multiplications a Gram matrix is computed faster without BLAS than BLAS threads
+# can be set up.
+LARGEST_WITHOUT_BLAS = 500_000
+
+# Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
+SMALLEST_NORM = 1e-290
+
+
+# Beyond this ratio of a column's mean to its centred length, the mean's rounding is so large that
+# its square, which is how it enters slopes and Gram matrices, reaches a hundredth of EPSILON.
+FAR_MEAN = 1e7
+
+# Misfit of a user's Gram matrix relative to the lengths of the columns: above the first it is not
+# X'X, up to the second it is accurate enough to be used.
+LARGEST_GRAM_MISFIT = 1e-4
+SMALL_GRAM_MISFIT = 1e-11
+
+
+class KnownMoments(NamedTuple):
+    """Precomputed quantities that a Design otherwise derives from X and y."""
+
+    center: Vector
+    norm: Vector
+    y_mean: Any
+    y_norm: float
+    gram: NDArray[np.float64]  # of the engine's columns
+    gradient: Vector  # products of the engine's columns with the target
+
+
+class Design:
+    """A matrix, a target and sample weights, validated once and described to the engine.
+
+    The engine works with columns `(x_j - center_j) / norm_j` and the target
+    `(y - y_mean) / y_norm`, all of unit length in the metric of the sample weights. None of these
+    is ever stored: dense X is neither copied nor written, a sparse column costs O(nnz_j).
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or array, pandas or polars frame, (n_samples, n_features)
+        Float64 and float32 with contiguous columns (Fortran order, a memory map, a read-only array)
+        and canonical CSC are used in place, everything else is converted once: C order, integers,
+        bool and other real types to Fortran order, other sparse formats to CSC.
+    y : array-like (n_samples,) or None
+    sample_weight : array-like (n_samples,), number or None
+        Weights >= 0, not all zero. Only their ratios matter.
+    fit_intercept : bool, default=True
+        Centre columns and target, so that an intercept, never penalised, is fitted.
+    standardize : bool, default=False
+        Apply the penalty to the coefficients of columns scaled to unit (weighted) variance.
+        Coefficients and bounds stay in the units of X. The default False is that of scikit-learn.
+        Without an intercept columns are scaled to a root mean square of one, where glmnet uses the
+        standard deviation about the mean.
+    n_threads : int or None, default=None
+        See `effective_n_threads`.
+
+    Attributes
+    ----------
+    n_samples, n_features : int
+    feature_names : ndarray of object or None
+        Column labels of a frame; None if they are just 0, 1, 2, ...
+    index : pandas.Index or None
+        Row labels of a frame, used to detect a y or weights in another order.
+    center, norm : ndarray (n_features,)
+    y_mean, y_norm : float
+    columns : Columns
+        The engine's columns, for the compiled modules.
+    unscaled_columns : Columns
+        The same columns, centred but in the units of X.
+    n_threads, most_threads : int
+        Number of threads for one pass over X; for the whole computation.
+    target : ndarray (n_samples + 1,)
+        The engine's residual at w = 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For NaN or infinity, wrong shapes, empty or malformed matrices, complex numbers, text,
+        dates, categories, masked entries, integers that float64 cannot represent, negative or
+        all-zero weights; for y or weights whose index holds that of X in another order.
+    """
+
+    index: Any = None  # missing in pickles of older versions
+    only_products = False  # whether the Gram matrix comes from sums of products, not from X
+
+    @with_hints
+    def __init__(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | float | None = None,
+        *,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.fit_intercept = check_flag("fit_intercept", fit_intercept)
+        self.standardize = check_flag("standardize", standardize)
+        if isinstance(X, Design):
+            raise TypeError(
+                f"X is a {type(X).__name__}; expected an array, a sparse matrix or a frame. "
+                "solve, path and cv_path take a Design; a new one is made from its attribute X."
+            )
+        self.feature_names = feature_names_of(X)
+        rows = getattr(X, "index", None)
+        self.index = None if callable(rows) else rows  # a list has a method `index`
+        check_same_rows(self, "y", y)
+        check_same_rows(self, "sample_weight", sample_weight)
+        self.X = as_columns(X)
+        self.n_samples, self.n_features = self.X.shape
+        self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
+        self.most_threads = effective_n_threads(n_threads)
+        self.n_threads = effective_n_threads(n_threads, self.n_entries)
+        self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        self._origin: Vector | None = None  # values subtracted from the columns in the buffers
+        self._set_weight(sample_weight)
+        if not self._is_near:
+            self._move_far_columns(sample_weight)
+        if y is not None:
+            self._set_target(y)
+
+    def _set_weight(self, sample_weight: Any) -> None:
+        self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
+        moments = self._describe_columns()
+        self.columns.moments(self.fit_intercept, self.n_threads, moments)
+        # takes two microseconds: everything is finite and no mean is far
+        near = np.abs(self._center) <= FAR_MEAN * self.norm
+        self._is_near = bool(near.all() and np.isfinite(self.norm.sum()))
+        if not self._is_near:
+            self._check_finite()
+
+    def _describe_columns(self) -> NDArray[np.float64]:
+        # the moments are filled in later
+        moments = np.empty((3, self.n_features))
+        self._center: Vector = moments[0]
+        self.norm: Vector = moments[1]
+        self._scale: Vector = moments[2]
+        self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
+        return moments
+
+    @property
+    def center(self) -> Vector:
+        """Weighted mean of every column, (n_features,)."""
+        return self._center if self._origin is None else self._center + self._origin
+
+    @property
+    def stored_center(self) -> Vector:
+        """Weighted mean of the columns as stored in `columns`, after `_move_far_columns`."""
+        return self._center
+
+    def _move_far_columns(self, sample_weight: Any) -> None:
+        # Where a mean far exceeds the spread, its own rounding matters. These columns are shifted,
+        # in a copy, by one of their own values to near 0, which is exact.
+        far = (np.abs(self._center) > FAR_MEAN * self.norm) & (self.norm > 0.0)
+        if not far.any():
+            return
+        row = self._heaviest
+        origin = np.zeros(self.n_features)
+        if sp.issparse(self.X):
+            X = self.X.copy()
+            far &= np.diff(X.indptr) == self.n_samples
+            for j in np.flatnonzero(far):
+                column = slice(X.indptr[j], X.indptr[j + 1])
+                origin[j] = X.data[column][X.indices[column] == row][0]
+                X.data[column] -= X.data.dtype.type(origin[j])
+            buffers: Any = _Buffers(X)
+        else:
+            X = np.array(self.X, order="F")
+            origin[far] = X[row, far]
+            X[:, far] -= X[row, far]
+            buffers = X
+        if far.any():
+            self._origin, self._buffers = origin, buffers
+            self._set_weight(sample_weight)
+
+    def __copy__(self) -> Self:
+        # all parts are shared; unpickled copies build their own columns
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # the compiled columns hold pointers into X
+        left_out = ("columns", "unscaled_columns")
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
+
+    def with_threads(self, n_threads: int) -> Design:
+        """Return this design limited to `n_threads` threads (itself if it already is)."""
+        if n_threads >= self.n_threads:
+            return self
+        other = copy.copy(self)
+        other.n_threads = n_threads
+        return other
+
+    def with_target(self, y: ArrayLike) -> Design:
+        """Return a design with another target, whose matrix and weights are not described again."""
+        check_same_rows(self, "y", y)
+        other = self._copy_without("target")
+        other._set_target(y)
+        return other
+
+    def with_weight(self, sample_weight: Any) -> Design:
+        """Return a design of the same matrix and target with other sample weights."""
+        check_same_rows(self, "sample_weight", sample_weight)
+        other = self._copy_without("gram", "unscaled_columns", "target")
+        other._set_weight(sample_weight)
+        if hasattr(self, "y"):
+            other._describe_target()
+        return other
+
+    def with_moments(self, weight: Vector, known: KnownMoments) -> Design:
+        """Return a copy with precomputed moments, which are not validated."""
+        other = self._copy_without("gram", "unscaled_columns", "target")
+        other.weight_sum = float(weight.sum())
+        other.weight = weight * (self.n_samples / other.weight_sum)
+        moments = other._describe_columns()
+        moments[0] = known.center if self._origin is None else known.center - self._origin
+        moments[1] = known.norm
+        moments[2] = 0.0
+        np.divide(1.0, known.norm, out=moments[2], where=known.norm > 0.0)
+        other.y_mean, other.y_norm, other.is_null = known.y_mean, known.y_norm, False
+        other.know_gram(known.gram)
+        other.know_gradient(known.gradient)
+        other.only_products = True
+        return other
+
+    def _copy_without(self, *cached: str) -> Self:
+        other = copy.copy(self)
+        for name in cached:
+            other.__dict__.pop(name, None)
+        return other
+
+    def _set_target(self, y: ArrayLike) -> None:
+        self.y = as_target(y, self.n_samples)
+        self._describe_target()
+
+    def _describe_target(self) -> None:
+        self._gradient: Vector | None = None
+        counted = self._counted_target()
+        self.y_mean: Any = np.zeros(counted.shape[1:])[()]
+        if self.fit_intercept:
+            # subtract a value of y with positive weight first, so that the mean of the rest loses
+            # no digits (no BLAS: its threads would keep spinning beside ours)
+            pilot = counted[self._heaviest]
+            self.y_mean = pilot + self._weighted(counted - pilot).sum(axis=0) / self.n_samples
+        centered = counted - self.y_mean
+        largest = float(np.abs(centered).max())
+        self.is_null = largest < SMALLEST_NORM
+        self.y_norm = 1.0
+        if not self.is_null:
+            with np.errstate(under="ignore"):
+                centered /= largest
+                self.y_norm = largest * float(np.sqrt(self._weighted(centered * centered).sum()))
+        self._check_unit(largest)
+        _ = self.target  # computed now, since the caller may change y later
+
+    @cached_property
+    def target(self) -> Vector:
+        """The engine's residual at w = 0; with several tasks one row per task."""
+        y = self._counted_target()
+        target = np.zeros((*y.shape[1:], self.n_samples + 1))
+        if not self.is_null:
+            with np.errstate(under="ignore"):
+                target[..., :-1] = self._weighted((y - self.y_mean) / self.y_norm).T
+        if self.fit_intercept:
+            mean = target.sum(axis=-1, keepdims=True) / self.n_samples
+            target[..., :-1] -= mean if self.weight is None else mean * self.weight
+        return target
+
+    @property
+    def _heaviest(self) -> int:
+        return 0 if self.weight is None else int(np.argmax(self.weight))
+
+    def _counted_target(self) -> Vector:
+        # y with entries of zero weight replaced by a counted one: 0 times infinity would be NaN
+        if self.weight is None or self.weight.all():
+            return self.y
+        has_weight = self.weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
+        return np.where(has_weight, self.y, self.y[self._heaviest])
+
+    def _check_unit(self, largest: float) -> None:
+        if not np.isfinite(self.objective_unit):
+            raise ValueError(
+                f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
+                "divide y by a constant."
+            )
+
+    def _weighted(self, values: Vector) -> Vector:
+        # multiply by the weight of each sample
+        return values if self.weight is None else (self.weight * values.T).T
+
+    def _check_finite(self) -> None:
+        # NaN and infinity propagate into the moments, so finite moments save a pass over X.
+        bad = ~(np.isfinite(self._center) & np.isfinite(self.norm))
+        if not bad.any():
+            return
+        j = int(np.flatnonzero(bad)[0])
+        name = j if self.feature_names is None else self.feature_names[j]
+        if sp.issparse(self.X):
+            column = self.X.data[self.X.indptr[j] : self.X.indptr[j + 1]]
+        else:
+            column = self.X[:, j]
+        check_finite("X", column, f", the first in feature {name}")
+        raise ValueError(
+            f"The values of feature {name} are finite but their squares leave the range of "
+            "float64 (about 1e154 a sample); divide the column by a constant."
+        )
+
+    @cached_property
+    def unscaled_columns(self) -> Columns:
+        """The engine's columns in the units of X."""
+        return Columns(self._buffers, self._center, None, self.weight)
+
+    @property
+    def curvature(self) -> Vector:
+        """||c_j||^2 of the engine's columns: 1, or 0 for a constant column."""
+        return (self.norm > 0.0).astype(np.float64)
+
+    @property
+    def target_sumsq(self) -> float:
+        """||y||^2 of the engine's target: 1, or 0 for a constant y."""
+        return 0.0 if self.is_null else 1.0
+
+    @property
+    def objective_unit(self) -> float:
+        """Factor from the engine's objective to the user's: y_norm^2 / n_samples."""
+        return float(self.y_norm * (self.y_norm / self.n_samples))
+
+    def to_engine(self, *penalty: Vector) -> tuple[Vector, ...]:
+        """Convert l1, l2, lower, upper from units of X to the engine's (docs/mathematics.md, 5)."""
+        n = self.n_samples
+        return tuple(engine_penalty(self.norm, self.y_norm, n, self.standardize, *penalty))
+
+    def to_user(
+        self,
+        features: NDArray[np.intp],
+        u: Vector,
+        starts: NDArray[np.int64],
+        lower: Vector,
+        upper: Vector,
+    ) -> tuple[Vector, Vector]:
+        """Return the coefficients u of these features in the units of X, and center.w, (n_fits,).
+
+        Those of the k-th fit are starts[k]:starts[k + 1]. All lie within the user's bounds.
+        """
+        return user_coefficients(
+            self.norm, self.center, self.y_norm, lower, upper, starts, features, u
+        )
+
+    def fixed(self, lower: Vector, upper: Vector) -> NDArray[np.intp]:
+        """Return the constant features, undetermined by X, whose bounds exclude 0."""
+        if self.norm.all():
+            return np.empty(0, np.intp)
+        return np.flatnonzero((self.norm == 0.0) & ((lower > 0.0) | (upper < 0.0)))
+
+    def from_user(self, w: Any) -> Vector:
+        """Convert coefficients from the units of X to the engine's."""
+        start = as_start(w, self.n_features, names=self.feature_names)
+        return start * (self.norm / self.y_norm)
+
+    @cached_property
+    def gram(self) -> NDArray[np.float64]:
+        """X'SX of the engine's columns, (n_features, n_features) in Fortran order.
+
+        Dense X is processed by BLAS in panels of rows, each centred before it is squared, so that
+        large offsets cost no digits; sparse columns are multiplied in parallel over features.
+        """
+        everything = np.arange(self.n_features, dtype=np.intp)
+        small = self.n_features * self.n_entries <= LARGEST_WITHOUT_BLAS
+        if not (small or sp.issparse(self.X)):
+            return self.crossproduct(everything)
+        gram = np.empty((self.n_features, self.n_features), order="F")
+        self.columns.gram_block(everything, everything, gram, self.n_threads, lower=not small)
+        if not small:
+            mirror(gram)
+        return gram
+
+    @property
+    def has_gram(self) -> bool:
+        """Return whether `gram` has been computed."""
+        return "gram" in self.__dict__
+
+    def know_gram(self, gram: NDArray[np.float64]) -> None:
+        """Store a Gram matrix computed elsewhere."""
+        self.__dict__["gram"] = gram
+
+    def know_gradient(self, gradient: Vector) -> None:
+        """Store a `gradient_at_zero` computed elsewhere."""
+        gradient.flags.writeable = False
+        self._gradient = gradient
+
+    def crossproduct(
+        self,
+        chosen: NDArray[np.intp],
+        factor: Vector | None = None,
+        of_samples: bool = False,
+    ) -> NDArray[np.float64]:
+        """Return A'A, or with `of_samples` A A', for A = sqrt(s) times the engine's chosen columns
+        times factor.
+
+        Small products are parallel over panels, each centred and multiplied by one thread; large
+        ones leave the parallelism to BLAS.
+        """
+        size = self.n_samples if of_samples else chosen.size
+        product = np.zeros((size, size), order="F")
+        if size <= LARGEST_FOR_ONE_BLAS_THREAD:
+            with blas_threads_for(size):
+                self.columns.crossproduct(product, chosen, factor, of_samples, self.n_threads)
+        else:
+            for panel in self._panels(chosen, of_samples):
+                rows, columns = panel
+                A = np.empty((rows.stop - rows.start, columns.stop - columns.start), order="F")
+                self.columns.gather(rows.start, A, chosen[columns])
+                if factor is not None:
+                    A *= factor[columns]
+                product = dsyrk(
+                    1.0, A, beta=1.0, c=product, trans=not of_samples, lower=1, overwrite_c=1
+                )
+        mirror(product)
+        return product
+
+    def _panels(self, chosen: NDArray[np.intp], of_samples: bool) -> Iterator[tuple[slice, slice]]:
+        # yield the rows and columns of the panels of a crossproduct
+        size, length = chosen.size, self.n_samples
+        if of_samples:
+            size, length = length, size
+        width = max(PANEL_ENTRIES // size, 64)
+        for start in range(0, length, width):
+            part = slice(start, min(start + width, length))
+            yield (slice(0, size), part) if of_samples else (part, slice(0, size))
+
+    def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
+        """Return the engine's Gram matrix from a user's X'X, validated against this X.
+
+        With sample weights it is X'SX, S = diag(sample_weight), divided by their mean or not. The
+        columns may be centred or not. Both cases are distinguished by the diagonal, and the whole
+        matrix is compared with X by a product with one random vector, which reveals any wrong
+        entry. A matrix that is right but has lost digits, through float32 or through means far
+        beyond the spread, is recomputed from X.
+
+        Raises
+        ------
+        ValueError
+            If its shape does not fit, or if it is not X'X.
+        TypeError
+            If it does not hold real numbers.
+        """
+        gram = self._checked_gram(given)
+        gram, offset = self._centred_gram(gram)
+        misfit = self._misfit(gram)
+        # relative to the entries in the user's matrix, where a mean may dominate an entry
+        whole = np.sqrt(1.0 + offset * np.square(self._scale))
+        if not np.all(misfit <= LARGEST_GRAM_MISFIT * whole * whole.max()):
+            raise ValueError(
+                "The Gram matrix given as precompute did not pass validation: it is not X'X of "
+                "this X, with its columns centred or as they are"
+                + ("" if self.weight is None else ", and with these sample weights")
+                + ". Pass X.T @ X of the same X"
+                + ("" if self.weight is None else " (X.T @ (sample_weight[:, None] * X))")
+                + ", or precompute=True."
+            )
+        return gram if np.all(misfit <= SMALL_GRAM_MISFIT) else self.gram
+
+    def _centred_gram(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], Vector]:
+        # a user's Gram matrix in the engine's units, and n mean^2 of each column unless centred
+        squares, means = np.square(self.norm), self.n_samples * np.square(self.center)
+        whole = np.where(squares + means > 0.0, squares + means, 1.0)
+        diagonal = np.diag(gram)
+
+        def misfit(reading: tuple[float, Vector]) -> float:
+            unit, offset = reading
+            return float(np.abs((diagonal / unit - squares - offset) / whole).sum())
+
+        units = {1.0, self.weight_sum / self.n_samples if self.weight is not None else 1.0}
+        unit, offset = min(((u, o) for u in units for o in (0.0 * means, means)), key=misfit)
+        if offset.any():
+            gram = gram / unit - self.n_samples * np.outer(self.center, self.center)
+        scale = self._scale if offset.any() else self._scale / np.sqrt(unit)
+        return np.asfortranarray(gram * np.outer(scale, scale)), offset
+
+    def _misfit(self, gram: NDArray[np.float64]) -> Vector:
+        # |(G - C'SC) v| for a random v without small entries, so that an error e in an entry of G
+        # shows as at least e / 2, unless other errors cancel it to the last digit
+        p = self.n_features
+        rng = np.random.default_rng(0)
+        v = rng.uniform(0.5, 1.5, p) * rng.choice([-1.0, 1.0], p)
+        product, slopes = np.zeros(self.n_samples + 1), np.empty(p)
+        self.columns.subtract_product(v, product, self.n_threads)
+        self.columns.slopes(product, slopes, None, self.n_threads)
+        return np.asarray(np.abs(gram @ v + slopes))
+
+    def _checked_gram(self, given: ArrayLike) -> NDArray[np.float64]:
+        # validate a user's matrix, finite numbers of the right shape, and return it as float64
+        gram = np.asarray(given)
+        p = self.n_features
+        if gram.dtype.kind not in "fiub":
+            raise TypeError(
+                f"precompute must be True, False, 'auto' or the matrix X'X, got {gram.dtype} data."
+            )
+        if gram.shape != (p, p):
+            raise ValueError(f"precompute has shape {gram.shape}, expected ({p}, {p}) for X'X.")
+        if not np.isfinite(gram).all():
+            raise ValueError(
+                "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "
+                "precompute=True."
+            )
+        return gram.astype(np.float64, copy=False)
+
+    def gradient_at_zero(self) -> Vector:
+        """Return X'y of the engine's columns and target, read-only; computed once."""
+        if self._gradient is None:
+            gradient = np.empty(self.n_features)
+            self.columns.slopes(self.target, gradient, None, self.n_threads)
+            self.know_gradient(gradient)
+            return gradient
+        return self._gradient
+
+
+class MultiTaskDesign(Design):
+    """A Design whose target has several columns, the tasks, which share one scale.
+
+    Parameters are those of `Design`, with y an array-like (n_samples, n_tasks). The engine's
+    targets are `(Y - y_mean) / y_norm` with y_norm the norm of the whole centred matrix, so that
+    the relative weights of the tasks are those of the objective.
+
+    Attributes
+    ----------
+    n_tasks : int
+    y : ndarray (n_samples, n_tasks)
+    y_mean : ndarray (n_tasks,)
+    y_norm : float
+    target : ndarray (n_tasks, n_samples + 1)
+        The engine's residuals at W = 0.
+
+    All other attributes are those of `Design`.
+    """
+
+    def _set_target(self, y: ArrayLike) -> None:
+        self.y = as_task_targets(y, self.n_samples)
+        self.n_tasks = self.y.shape[1]
+        self._describe_target()
+
+    def to_user(
+        self,
+        features: NDArray[np.intp],
+        u: Vector,
+        starts: NDArray[np.int64],
+        lower: Vector,
+        upper: Vector,
+    ) -> tuple[Vector, Vector]:
+        """Return rows u (n_rows, n_tasks) in the units of X, and center.W, (n_fits, n_tasks)."""
+        with np.errstate(all="ignore"):
+            w = u * (self.y_norm / self.norm[features])[:, np.newaxis]
+        w = np.where(u == 0.0, 0.0, w)
+        shape = len(starts) - 1, len(features)
+        of_fits = sp.csr_array((self.center[features], np.arange(len(features)), starts), shape)
+        return w, of_fits @ w
+
+    def from_user(self, w: Any) -> Vector:
+        """Convert coefficients (n_tasks, n_features) from the units of X to the engine's."""
+        return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
+
+    def gradient_at_zero(self) -> Vector:
+        """Return Y'X of the engine's columns and targets (n_tasks, n_features), read-only."""
+        if self._gradient is None:
+            gradient = np.empty((self.n_tasks, self.n_features))
+            slopes_of_rows(self.columns, self.target, gradient, self.n_threads)
+            self.know_gradient(gradient)
+            return gradient
+        return self._gradient
+
+
+def as_design(
+    X: Any,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> Design:
+    """Return X if it is a Design (with target y, if given), else a Design of X."""
+    if not isinstance(X, Design):
+        if y is None:
+            raise ValueError("y is missing; give one target value for each row of X.")
+        return Design(
+            X,
+            y,
+            sample_weight,
+            fit_intercept=True if fit_intercept is None else fit_intercept,
+            standardize=False if standardize is None else standardize,
+            n_threads=n_threads,
+        )
+    _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
+    if y is not None:
+        return X.with_target(y)
+    if not hasattr(X, "y"):
+        raise ValueError("This Design has no target; give y here or when making it.")
+    return X
+
+
+def _check_beside(
+    design: Design,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> None:
+    # a Design was made with all of these settings: other values here are a contradiction
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is given beside a Design, which has weights of its own; give "
+            "Design.with_weight(sample_weight) as X."
+        )
+    made = {
+        "fit_intercept": (fit_intercept, design.fit_intercept),
+        "standardize": (standardize, design.standardize),
+        "n_threads": (
+            None if n_threads is None else effective_n_threads(n_threads),
+            design.most_threads,
+        ),
+    }
+    for name, (given, own) in made.items():
+        if given is not None and given != own:
+            raise ValueError(
+                f"{name}={given!r} contradicts the Design, which was made with {name}={own!r}; "
+                f"leave {name} out, or make another Design."
+            )
+
+
+class _Buffers:
+    """Buffers of a CSC matrix in the form that Columns requires, with indptr in int64."""
+
+    def __init__(self, X: Any) -> None:
+        self.shape = X.shape
+        self.data, self.indices = X.data, X.indices
+        self.indptr = np.asarray(X.indptr, dtype=np.int64)
+
+
+LOWER = np.tri(256, dtype=bool)  # the lower triangle of a block
+
+
+def mirror(matrix: NDArray[np.float64]) -> None:
+    """Copy the lower triangle of a square matrix to the upper one, in place."""
+    for start in range(0, len(matrix), len(LOWER)):
+        stop = start + len(LOWER)
+        matrix[:start, start:stop] = matrix[start:stop, :start].T
+        block = matrix[start:stop, start:stop]
+        block[:] = np.where(LOWER[: len(block), : len(block)], block, block.T)

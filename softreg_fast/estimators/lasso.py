@@ -1,0 +1,150 @@
+"""Lasso as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from softreg_fast.data.names import PerFeature
+from softreg_fast.estimators.elastic_net import ElasticNet
+from softreg_fast.options.hints import with_hints
+from softreg_fast.paths.sklearn_paths import lasso_path
+
+
+class Lasso(ElasticNet):
+    """Linear regression with an L1 penalty, optionally weighted per feature.
+
+    Minimises over w and b, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + alpha * sum_j l1_weights_j |w_j|,
+
+    which is scikit-learn's objective where all weights are 1.
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+        Strength of the penalty; 0 is least squares. The default is scikit-learn's.
+    fit_intercept : bool, default=True
+        Fit an intercept, which is never penalised.
+    precompute : bool, "auto" or array-like (n_features, n_features), default=False
+        Build the Gram matrix X'X of all features first. A given X'X (with sample weights X'SX) is
+        checked against X. "auto" builds it for up to 300 features and at least as many samples.
+        False, the default as in scikit-learn: Gram columns only of features that come near the
+        support.
+    copy_X : bool, default=True
+        Accepted for compatibility: X is never modified, so a copy is never needed.
+    max_iter : int or None, default=1000
+        Largest number of epochs, passes over the features. The default is scikit-learn's; None:
+        100,000.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most tol * ||y - mean(y)||^2, in the sum form of the
+        objective. The default is scikit-learn's.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit, matched by feature name if both have names.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    random_state : int, RandomState or None, default=None
+        Seed or generator for selection="random".
+    selection : {"cyclic", "random"}, default="cyclic"
+        "random" updates the coordinates in random order; the optimum is the same.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name;
+        features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Without effect, as there is no L2 penalty, except that inf excludes a feature.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    standardize : bool, default=False
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+
+    Attributes
+    ----------
+    coef_ : ndarray (n_features,) or (n_targets, n_features)
+        Coefficients, in units of y per unit of X. Computed as accurately for float32 data as for
+        float64, then rounded to float32 as in scikit-learn.
+    intercept_ : float or ndarray (n_targets,)
+        Intercept, in the unit of y; 0.0 without one.
+    dual_gap_ : float or ndarray (n_targets,)
+        Upper bound on the distance of the objective from its minimum, in the objective's unit.
+    n_iter_ : int or list of int
+        Number of epochs, of each target; 0 if warm_start began at the solution.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
+
+    References
+    ----------
+    Tibshirani (1996), "Regression shrinkage and selection via the lasso", JRSS B 58(1), for the
+    penalty. Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear
+    models via coordinate descent", J. Stat. Software 33(1), for the descent; docs/mathematics.md,
+    section 4, for the duality gap.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import Lasso
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = Lasso(alpha=1.0).fit(X, y)
+    >>> model.feature_names_in_[model.coef_ != 0].tolist()
+    ['bmi', 'bp', 's5']
+    """
+
+    l1_ratio = 1.0
+
+    path = staticmethod(lasso_path)
+
+    @with_hints
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        copy_X: bool = True,
+        max_iter: int | None = 1000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        l1_weights: PerFeature | None = None,
+        l2_weights: PerFeature | None = None,
+        bounds: Any = None,
+        standardize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.l1_weights = l1_weights
+        self.l2_weights = l2_weights
+        self.bounds = bounds
+        self.standardize = standardize
+        self.n_threads = n_threads

@@ -1,0 +1,1 @@
+"""Choice of the penalty: cross-validation, criteria, stability selection."""

@@ -1,0 +1,191 @@
+"""Information criteria: model selection on a path without folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.result import Path
+from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.user_units import null_loss
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.engines import make_engine
+from softreg_fast.system.interrupts import interruptible
+
+CRITERIA = ("aic", "aicc", "bic", "ebic")
+
+# Least squares on all features estimates the noise variance if at least this fraction of the
+# samples is left as residual degrees of freedom.
+LEAST_FREEDOM = 0.5
+
+MOST_ROUNDS = 50  # iterations of the scaled Lasso
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """-2 log likelihood of normal errors of known variance, plus a penalty per degree of freedom.
+
+    With RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
+    with a positive weight, d the degrees of freedom (the intercept is one of them) and k the
+    number of nonzero coefficients of p, a model has
+
+        n log(2 pi noise_variance) + RSS / noise_variance + penalty,
+
+        aic     penalty = 2 d
+        aicc              2 d n / (n - d - 1)
+        bic               d log n
+        ebic              d log n + 2 log (p over k)
+
+    A model with d >= n - 1 explains nothing: infinity. The variance is not taken from the model:
+    n log(RSS / n) falls without bound as a path with many features approaches the data, and no
+    penalty on d stops it.
+
+    Attributes
+    ----------
+    name : {"aic", "aicc", "bic", "ebic"}
+    noise_variance : float
+
+    References
+    ----------
+    Zou, Hastie, Tibshirani (2007), "On the 'degrees of freedom' of the lasso", Annals of Statistics
+    35, for the form and for d; Hurvich, Tsai (1989), Biometrika 76 (the factor of aicc); Chen, Chen
+    (2008), Biometrika 95 (ebic with gamma = 1).
+    """
+
+    name: str
+    noise_variance: float
+
+    def of(self, fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float) -> Vector:
+        """Return the criterion of every model of a path, (n_alphas,)."""
+        n = n_counted(design)
+        d = degrees_of_freedom(fits, design, scaled, l1_ratio) + design.fit_intercept
+        rss = 2.0 * null_loss(design) * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
+        values = np.full(len(fits), np.inf)
+        usable = d < n - 1
+        d, k = d[usable], fits.df[usable]
+        asked = {
+            "aic": 2.0 * d,
+            "aicc": 2.0 * d * n / (n - d - 1.0),
+            "bic": d * np.log(n),
+            "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
+        }[self.name]
+        values[usable] = rss[usable] / self.noise_variance + asked
+        return np.asarray(values + n * np.log(2.0 * np.pi * self.noise_variance))
+
+
+def criterion_for(
+    name: str, design: Design, scaled: PenaltyVectors, noise_variance: float | None
+) -> Criterion:
+    """Return the named criterion for a design, estimating its noise variance unless given.
+
+    Raises
+    ------
+    ValueError
+        For several targets, or a noise variance that is not > 0.
+    """
+    if isinstance(design, MultiTaskDesign):
+        raise ValueError("A criterion is for one target; for several use cross-validation.")
+    if noise_variance is None:
+        return Criterion(name, noise_variance_of(design, scaled))
+    return Criterion(name, check_number("noise_variance", noise_variance, low=0.0, low_open=True))
+
+
+def n_counted(design: Design) -> int:
+    """Return the number of samples with a positive weight."""
+    return design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
+
+
+def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
+    """Estimate the variance of y about its mean given X, for a sample of mean weight.
+
+    Where at least half of the samples are left as degrees of freedom, RSS / (n - p - 1) of least
+    squares on all features (n - p if there is no intercept). Otherwise that of least squares on the
+    k features that the scaled Lasso chooses, RSS / (n - k - 1): the Lasso on columns of unit
+    variance with alpha = sigma sqrt(2 log p / n), where sigma is the root of its own mean squared
+    residual. So large an alpha admits hardly any column of pure noise, and signals too weak for it
+    count as noise. If more than half as many features are chosen as there are samples, the estimate
+    is that mean squared residual. Excluded features take no part; those without an L1 penalty
+    always do.
+
+    References
+    ----------
+    Sun, Zhang (2012), "Scaled sparse linear regression", Biometrika 99; Reid, Tibshirani, Friedman
+    (2016), "A study of error variance estimation in Lasso regression", Statistica Sinica 26.
+    """
+    varying = (design.norm > 0.0) & (scaled.lower < scaled.upper)
+    whole = float(2.0 * null_loss(design))
+    if not whole > 0.0:
+        return 1.0  # nothing to explain: all models are alike
+    n = n_counted(design)
+    found = _by_least_squares(design, varying, n)
+    if found is None:
+        share, chosen = _scaled_lasso(design, scaled, varying, n)
+        found = _by_least_squares(design, chosen, n)
+        found = share if found is None else found
+    return whole * max(found, float(np.finfo(np.float64).eps) ** 2)
+
+
+def _by_least_squares(design: Design, features: NDArray[np.bool_], n: int) -> float | None:
+    # noise share of the variance, from the residuals of least squares on some features; None if
+    # these leave too few degrees of freedom
+    left = n - int(np.count_nonzero(features)) - design.fit_intercept
+    if left < LEAST_FREEDOM * n:
+        return None
+    penalty = Penalty(l2=np.where(features, 0.0, np.inf))
+    fit = solve_design(
+        design, penalty, solver="auto", precompute="auto", tol=1e-10, max_iter=100_000
+    )
+    return (1.0 - fit.dev_ratio) * n / left
+
+
+def _scaled_lasso(
+    design: Design, scaled: PenaltyVectors, varying: NDArray[np.bool_], n: int
+) -> tuple[float, NDArray[np.bool_]]:
+    # residual share of the variance and the chosen features; in the engine's units all columns and
+    # the target have length one, so that alpha / sigma sqrt(n) is the threshold
+    p, inf = design.n_features, np.inf
+    held = np.where(varying, inf, 0.0)
+    l1 = np.where(varying & (scaled.l1 > 0.0), 1.0, 0.0)
+    penalty = PenaltyVectors(l1, np.zeros(p), -held, held)
+    engine: Any = make_engine(design, penalty, "auto", "auto", None, 1)
+    threshold = float(np.sqrt(2.0 * np.log(max(int(np.count_nonzero(l1)), 2)) / n))
+    share = 1.0
+    for _ in range(MOST_ROUNDS):
+        engine.solve(threshold * np.sqrt(share), 0.0, 1e-8, 10_000)
+        last, share = share, float(engine.residual_sumsq)
+        if not share < (1.0 - 1e-4) * last:
+            break
+    return share, engine.coef != 0.0
+
+
+def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
+    # logarithm of the binomial coefficient p over k
+    return np.asarray(gammaln(p + 1.0) - gammaln(k + 1.0) - gammaln(p - k + 1.0))
+
+
+def degrees_of_freedom(
+    fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float
+) -> Vector:
+    """Return the degrees of freedom of every model: its number of nonzero coefficients or, with an
+    L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A').
+    """
+    if l1_ratio == 1.0:
+        return fits.df.astype(np.float64)
+    support = np.unique(fits.coefs.indices).astype(np.intp)
+    gram = design.crossproduct(support)
+    found = np.zeros(len(fits))
+    for k, alpha in enumerate(fits.alphas):
+        members = fits.coefs.indices[fits.coefs.indptr[k] : fits.coefs.indptr[k + 1]]
+        place = np.searchsorted(support, members)
+        l2 = alpha * (1.0 - l1_ratio) * scaled.l2[members]
+        among = gram[np.ix_(place, place)]
+        shrunk = interruptible(np.linalg.lstsq, among + np.diag(l2), among, None)[0]
+        found[k] = np.trace(shrunk)
+    return found

@@ -1,0 +1,369 @@
+"""cv_path(): cross-validation of whole grids and the choice of alpha."""
+
+from __future__ import annotations
+
+import numbers
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.names import PerFeature
+from softreg_fast.data.validation import check_same_rows
+from softreg_fast.model_selection.criteria import CRITERIA, Criterion, criterion_for
+from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.model_selection.folds import Training, folds_for, make_folds
+from softreg_fast.model_selection.progress import Watcher, watching
+from softreg_fast.model_selection.scoring import name_of
+from softreg_fast.model_selection.search import Search
+from softreg_fast.options.choices import RULES
+from softreg_fast.options.hints import with_hints
+from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.convergence import level_of_caller
+from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
+from softreg_fast.paths.predict import predict_by
+from softreg_fast.paths.relaxed import as_gammas
+from softreg_fast.paths.result import Path
+from softreg_fast.penalties.vectors import PenaltyVectors
+from softreg_fast.solvers.engines import GRAM_MEMORY
+from softreg_fast.solvers.problem import check_options
+
+__all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path"]
+
+FOLD_WEIGHTS = ("equal", "samples")
+
+
+@with_hints
+def cv_path(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    alphas: ArrayLike | int | None = None,
+    n_alphas: int = N_ALPHAS,
+    eps: float | str = AUTO,
+    l1_ratio: float | ArrayLike = 1.0,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
+    cv: Any = None,
+    seed: int | None = 0,
+    groups: ArrayLike | None = None,
+    fold_weights: str = "equal",
+    scoring: Any = None,
+    criterion: str | None = None,
+    noise_variance: float | None = None,
+    rule: str = "min",
+    relax: bool | ArrayLike = False,
+    patience: int | None = None,
+    solver: str = "auto",
+    precompute: bool | str | ArrayLike = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    gram_memory: float = GRAM_MEMORY,
+    n_threads: int | None = None,
+    progress: bool = False,
+    watcher: Watcher | None = None,
+) -> CVPath:
+    """Choose alpha, and l1_ratio if several are given, by the errors on held-out samples.
+
+    Every fold is a vector of sample weights on the same X: no rows are copied. For few features and
+    many samples all Gram matrices come from one pass over X. Centring and standardisation use the
+    training samples only.
+
+    Parameters not listed are those of `path`.
+
+    Parameters
+    ----------
+    eps : float in (0, 1] or "auto", default="auto"
+        "auto": the grid starts with n_alphas as for 1e-3, and is extended at the same ratio while
+        the smallest mean error is among the newest alphas, by at most five more decades. It ends
+        earlier when a fit does not converge, or where all features are in and the errors hardly
+        change any more. While it is extended the engines of all folds are in memory at the same
+        time. Given alphas are not extended.
+    l1_ratio : float or array-like of them, default=1.0
+        With several, each has its own grid of alphas, unless alphas are given; with eps="auto" each
+        grid is extended independently.
+    cv : int, splitter, iterable of (train, test) or None
+        An int is the number of folds, None is 5: samples are assigned to folds in the random order
+        given by `seed`. Anything else is interpreted as in scikit-learn. A sample that a fold lists
+        several times is counted as often in its training.
+    seed : int or None, default=0
+        Seed of the shuffle before samples are assigned to folds, as in KFold(cv, shuffle=True,
+        random_state=seed): data are often sorted, and blocks of sorted data are poor samples of the
+        whole. None: blocks of samples in their order, as for time series.
+    groups : array-like (n_samples,) or None
+        For splitters that require them.
+    fold_weights : {"equal", "samples"}, default="equal"
+        Weight of each fold in the mean error and its standard error. "equal": all the same, as in
+        scikit-learn. "samples": by its test samples, their number or their sample_weight, as in
+        glmnet. They differ where folds differ in size or weight.
+    scoring : str, callable or None
+        A scikit-learn scorer instead of the mean squared error.
+    criterion : {"aic", "aicc", "bic", "ebic"} or None
+        Choose by an information criterion instead of folds; `model_selection.criteria` has the
+        formulas.
+    noise_variance : float > 0 or None
+        Variance of y about its mean given X, for the criterion. None: an estimate independent of
+        the candidate models: of least squares on all features where these are at most half as many
+        as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
+    rule : {"min", "1se"}, default="min"
+        "min": the smallest mean error. "1se": the largest alpha whose mean error exceeds that by at
+        most its standard error, at the same l1_ratio and gamma.
+    relax : bool or array-like of gammas in [0, 1], default=False
+        Also try blends of the Lasso fits with unpenalised fits on their supports (`relaxed_path`):
+        True tries gamma 1, 3/4, 1/2, 1/4 and 0.
+    patience : int or None
+        Leave the grid of an l1_ratio after this many alphas without a smaller mean error. The folds
+        then advance along the grid together, so that their engines are in memory at the same time.
+    progress : bool, default=False
+        Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
+    watcher : callable or None
+        Called after every fit with the name of its path and a `PathStep`; a true return value ends
+        that path.
+
+    Returns
+    -------
+    CVPath
+
+    Warns
+    -----
+    EndOfGridWarning
+        If the last alpha of a grid has the smallest mean error, so that smaller alphas may be
+        better.
+    ConvergenceWarning
+        As in `path`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `path`; for folds that cannot be fitted or tested, naming them; and for options that
+        have no effect in combination with others.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen, Stone (1984), "Classification and Regression Trees", for the rule of
+    one standard error.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import cv_path
+    >>> found = cv_path(*load_diabetes(return_X_y=True), rule="1se")
+    >>> found.path.df[found.index]
+    5
+    """
+    began = time.perf_counter()
+    _check_folds_of(cv, seed, groups, fold_weights, criterion)
+    check_one_grid(alphas, n_alphas, eps, AUTO)
+    check_same_rows(X, "groups", groups)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    pairs = None
+    if criterion is None:
+        rows = design.X if isinstance(X, Design) else X
+        groups_given = {} if groups is None else {"groups": groups}
+        pairs = folds_for(cv, seed, rows, design.y, **groups_given)
+    found = choose(
+        design,
+        pairs,
+        Choice(rule, scoring, criterion, noise_variance, relax, patience, fold_weights),
+        grid={"alphas": n_alphas if alphas is None else alphas, "eps": eps, "l1_ratio": l1_ratio},
+        penalty={
+            "l1_weights": l1_weights,
+            "l2_weights": l2_weights,
+            "positive": positive,
+            "bounds": bounds,
+        },
+        options={"solver": solver, "tol": tol, "max_iter": max_iter, "gram_memory": gram_memory},
+        precompute=precompute,
+        told=(progress, watcher),
+        began=began,
+    )
+    if found.is_at_end:
+        warnings.warn(found.note, EndOfGridWarning, stacklevel=level_of_caller())
+    return found
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Settings of the model choice, named as in `cv_path`."""
+
+    rule: str = "min"
+    scoring: Any = None
+    criterion: str | None = None
+    noise_variance: float | None = None
+    relax: Any = False
+    patience: int | None = None
+    fold_weights: str = "equal"
+
+    def check(self) -> None:
+        """Raise ValueError for invalid settings or combinations of settings."""
+        if self.rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
+        if self.fold_weights not in FOLD_WEIGHTS:
+            raise ValueError(
+                f"fold_weights must be one of {', '.join(FOLD_WEIGHTS)}; got {self.fold_weights!r}."
+            )
+        if self.criterion is None:
+            if self.noise_variance is not None:
+                raise ValueError("noise_variance is for a criterion; give one, or leave it out.")
+        else:
+            self._check_criterion()
+        if self.patience is not None:
+            check_count("patience", self.patience, or_none=True)
+
+    def _check_criterion(self) -> None:
+        if self.criterion not in CRITERIA:
+            raise ValueError(
+                f"criterion must be one of {', '.join(CRITERIA)}; got {self.criterion!r}."
+            )
+        if self.scoring is not None:
+            raise ValueError(
+                "Choose by scoring, on folds, or by a criterion, without; not by both."
+            )
+        blends = not np.array_equal(as_gammas(self.relax), [1.0])
+        if blends or self.patience is not None:
+            raise ValueError(
+                "relax and patience need folds; leave them out, or leave criterion out."
+            )
+
+    @property
+    def measure(self) -> str:
+        """Return the name of the error measure."""
+        if self.criterion is not None:
+            return self.criterion
+        return "mean squared error" if self.scoring is None else f"-{name_of(self.scoring)}"
+
+
+def choose(
+    design: Design,
+    pairs: list[Any] | None,
+    choice: Choice,
+    *,
+    grid: dict[str, Any],
+    penalty: dict[str, Any],
+    options: dict[str, Any],
+    precompute: Any = "auto",
+    told: tuple[bool, Watcher | None] = (False, None),
+    began: float | None = None,
+) -> CVPath:
+    """Run `cv_path` for an existing Design and folds; the caller warns about the grid's end.
+
+    Parameters
+    ----------
+    pairs : list of (train, test), or None for a criterion
+    grid : dict
+        alphas (their number or values), eps and l1_ratio.
+    penalty, options : dict
+        Keyword arguments of `Penalty` and of the solver.
+    told : (progress, watcher)
+    """
+    began = time.perf_counter() if began is None else began
+    choice.check()
+    limits = {name: value for name, value in options.items() if name != "solver"}
+    check_options(**limits)
+    training = fold_weights = None
+    if pairs is not None:
+        # before the grid: Gram matrices of folds give the slopes at 0, where grids begin
+        training = Training(design, make_folds(pairs, design.n_samples))
+        if choice.fold_weights == "samples":
+            fold_weights = training.test_weights()
+    search = Search(
+        design,
+        as_ratios(grid["l1_ratio"]),
+        as_gammas(choice.relax),
+        grid["alphas"],
+        grid["eps"],
+        penalty,
+        options,
+        fold_weights,
+    )
+    criterion: Criterion | None = None
+    fold_paths: list[Path] = []
+    n_paths = 1 if training is None else len(training.folds)
+    total = n_paths * search.n_fits + (0 if training is None else search.n_first)
+    with watching(total, *told) as teller:
+        if training is None:
+            criterion = _criterion(choice, design, search)
+            errors, whole = search.by_criterion(criterion, precompute, teller)
+        else:
+            errors, fold_paths, whole = search.over_folds(
+                training, choice.scoring, precompute, choice.patience, teller
+            )
+    alphas, errors = search.trimmed(errors)
+    found = CVPath(
+        alphas=alphas,
+        l1_ratios=search.l1_ratios,
+        gammas=search.gammas,
+        errors_by_gamma=errors,
+        path=whole,
+        fold_paths=fold_paths,
+        predictions=np.full(design.y.shape, np.nan),
+        measure=choice.measure,
+        rule=choice.rule,
+        seconds=time.perf_counter() - began,
+        fold_weights=fold_weights,
+        noise_variance=None if criterion is None else criterion.noise_variance,
+        end=search.end_of(search.best[1]),
+    )
+    if training is not None:
+        _predict_out_of_fold(training, found)
+    return found
+
+
+def _criterion(choice: Choice, design: Design, search: Search) -> Criterion:
+    scaled = PenaltyVectors(*design.to_engine(*search.vectors[0]))
+    return criterion_for(str(choice.criterion), design, scaled, choice.noise_variance)
+
+
+def _check_folds_of(
+    cv: Any, seed: Any, groups: Any, fold_weights: str, criterion: str | None
+) -> None:
+    # reject options about folds where there are none, or where the splitter is given
+    if criterion is not None:
+        given = {"cv": cv, "groups": groups}
+        said = [name for name, value in given.items() if value is not None]
+        if fold_weights != "equal":
+            said.append("fold_weights")
+        if seed != 0:
+            said.append("seed")
+        if said:
+            raise ValueError(
+                f"{' and '.join(said)}: a criterion needs no folds; leave this out, or criterion."
+            )
+    made_here = cv is None or isinstance(cv, numbers.Integral)
+    if made_here and groups is not None:
+        raise ValueError(
+            "groups need a splitter that keeps them together, such as "
+            f"cv=GroupKFold({5 if cv is None else cv}) of sklearn.model_selection."
+        )
+    if criterion is None and not made_here and seed != 0:
+        raise ValueError(
+            "seed is for folds that are made here, by a number; this cv brings its own order."
+        )
+
+
+def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
+    """Return one l1_ratio or several as a checked vector."""
+    given = np.atleast_1d(np.asarray(l1_ratio))
+    if given.ndim != 1 or not given.size:
+        raise ValueError(f"l1_ratio must be a number or a vector, got shape {given.shape}.")
+    return np.array([check_number("l1_ratio", r, low=0.0, high=1.0) for r in given.tolist()])
+
+
+def _predict_out_of_fold(training: Training, found: CVPath) -> None:
+    X, k = training.design.X, found.index
+    tests = [fold.test for fold in training.folds]
+    each = [predict_by(X, t, fits, k) for t, fits in zip(tests, found.fold_paths, strict=True)]
+    rows, total = np.concatenate(tests), np.zeros(found.predictions.shape)
+    np.add.at(total, rows, np.concatenate(each))
+    times = np.bincount(rows, minlength=len(total)).reshape(-1, *(1,) * (total.ndim - 1))
+    np.divide(total, times, out=found.predictions, where=times > 0)

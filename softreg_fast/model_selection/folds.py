@@ -1,0 +1,277 @@
+"""Folds as weight vectors: training designs that share X, and errors on the held-out samples."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, check_cv
+
+from softreg_fast.data.design import Design, KnownMoments, mirror
+from softreg_fast.kernels._folds import squared_errors, training_moments
+from softreg_fast.options.scalars import is_integer
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.predict import predict_rows, row_blocks
+from softreg_fast.paths.result import Path
+from softreg_fast.solvers.engines import LARGEST_EARLY_GRAM
+from softreg_fast.system.threads import blas_threads_for
+
+# Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
+MOST_GRAM_ENTRIES = 1 << 24
+
+# A squared error this small relative to the sums of which it is the difference is recomputed from
+# residuals, and so is a training column whose spread nearly vanishes without the fold.
+CANCELLATION = 1e-7
+
+
+class Fold(NamedTuple):
+    """The number of times each sample is trained on, and the held-out test samples."""
+
+    counts: NDArray[np.intp]
+    test: Index
+    covers: bool  # whether the test set is exactly the samples without training
+
+
+def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
+    """Return (train, test) of every fold.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test) or None
+        As in scikit-learn; None is 5 folds.
+    X, y : data to split
+    **split_options
+        Options of the splitter, such as groups.
+
+    Raises
+    ------
+    ValueError
+        If an iterable yields anything but pairs.
+    """
+    if np.iterable(cv) and not isinstance(cv, str) and not hasattr(cv, "split"):
+        cv = list(cv)
+        for k, pair in enumerate(cv):
+            if not hasattr(pair, "__len__") or len(pair) != 2:
+                raise ValueError(f"Fold {k} is {pair!r}; expected a pair (train, test).")
+    return list(check_cv(cv).split(X, y, **split_options))
+
+
+def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any) -> list[Any]:
+    """Return (train, test) of every fold, shuffling the samples first if `cv` is a number or None.
+
+    Parameters
+    ----------
+    cv, X, y, **split_options
+        As in `pairs_of`.
+    seed : int or None
+        Seed of the shuffle; None: blocks of samples in their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is invalid; as in `pairs_of`.
+    """
+    if seed is not None and not is_integer(seed):
+        raise TypeError(f"seed must be an integer or None, got {seed!r}.")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")
+    if seed is not None and (cv is None or isinstance(cv, numbers.Integral)):
+        cv = KFold(5 if cv is None else cv, shuffle=True, random_state=seed)
+    return pairs_of(cv, X, y, **split_options)
+
+
+def make_folds(pairs: list[Any], n: int) -> list[Fold]:
+    """Make validated folds of n samples from pairs of indices or masks.
+
+    Raises
+    ------
+    ValueError
+        For a fold without training or test samples, or with indices out of range.
+    """
+    folds = []
+    for k, (train, test) in enumerate(pairs):
+        train, test = _as_indices("training", train, n, k), _as_indices("test", test, n, k)
+        counts, tested = np.bincount(train, minlength=n), np.bincount(test, minlength=n)
+        folds.append(Fold(counts, test, bool((counts + tested == 1).all())))
+    if not folds:
+        raise ValueError("cv yields no folds; give at least one pair (train, test).")
+    return folds
+
+
+def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
+    chosen = np.asarray(given)
+    if chosen.dtype == bool and chosen.shape == (n,):
+        chosen = np.flatnonzero(chosen)
+    if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
+        raise ValueError(
+            f"The {name} set of fold {k} has dtype {chosen.dtype} and shape {chosen.shape}; "
+            "expected a vector of sample indices."
+        )
+    if not chosen.size:
+        raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")
+    lowest, highest = chosen.min(), chosen.max()
+    if lowest < -n or highest >= n:
+        raise ValueError(
+            f"The {name} set of fold {k} holds sample {highest if highest >= n else lowest}; "
+            f"there are {n} samples."
+        )
+    chosen = chosen.astype(np.intp, copy=False)
+    return chosen if lowest >= 0 else np.where(chosen < 0, chosen + n, chosen)
+
+
+class Training:
+    """Training designs of all folds of one Design, and the test errors of their paths."""
+
+    def __init__(self, design: Design, folds: list[Fold]) -> None:
+        self.design = design
+        self.folds = folds
+        self.weight: Vector = np.ones(design.n_samples)
+        if design.weight is not None:
+            self.weight = design.weight
+            self._check_weights()
+        self._grams = self._fold_grams()
+
+    def _check_weights(self) -> None:
+        for k, fold in enumerate(self.folds):
+            trained, tested = self.weight * fold.counts, self.weight[fold.test]
+            for name, weights in (("training", trained), ("test", tested)):
+                if not weights.any():
+                    raise ValueError(
+                        f"sample_weight is zero for every {name} sample of fold {k}; use other "
+                        "folds, or leave out samples without weight before they are split."
+                    )
+
+    def test_weights(self) -> Vector:
+        """Return the sum of the weights of each fold's test samples, (n_folds,)."""
+        return np.array([self.weight[fold.test].sum() for fold in self.folds])
+
+    def _fold_grams(self) -> FoldGrams | None:
+        design = self.design
+        p = design.n_features
+        few = p <= min(LARGEST_EARLY_GRAM, design.n_samples // 2)
+        # with many folds of a few samples each, their matrices take more memory than X
+        small = len(self.folds) * p * p <= max(design.n_entries, MOST_GRAM_ENTRIES)
+        if not (few and small) or sp.issparse(design.X) or design.is_null:
+            return None
+        if not all(fold.covers for fold in self.folds):
+            return None
+        return FoldGrams(design, [fold.test for fold in self.folds])
+
+    def design_of(self, k: int, n_threads: int | None = None) -> Design:
+        """Return the training design of the k-th fold, limited to `n_threads` threads."""
+        design = self.design if n_threads is None else self.design.with_threads(n_threads)
+        weight = self.weight * self.folds[k].counts
+        known = None if self._grams is None else self._grams.training(k)
+        return design.with_weight(weight) if known is None else design.with_moments(weight, known)
+
+    def errors_of(self, k: int, fits: Path) -> Vector:
+        """Return the weighted mean squared error at each alpha on the test samples of fold k."""
+        if self._grams is not None:
+            errors = self._grams.errors(k, fits)
+            if errors is not None:
+                return errors
+        test = self.folds[k].test
+        y, weight = self.design.y[test], self.weight[test]
+        n_tasks = y[:1].size
+        total = np.zeros(len(fits) * n_tasks)
+        for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
+            each = predicted.reshape(len(predicted), -1, n_tasks)
+            each -= y[part].reshape(-1, 1, n_tasks)
+            np.square(predicted, out=predicted)
+            total += weight[part] @ predicted
+        return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
+
+    def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
+        """Predict the test samples of the k-th fold, (n_test, n_alphas); with several tasks
+        (n_test, n_tasks, n_alphas).
+        """
+        test = self.folds[k].test
+        found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
+        return np.moveaxis(found.reshape(len(test), *fits.intercepts.shape), 1, -1)
+
+    def weight_of(self, k: int) -> Vector | None:
+        """Return the weights of the test samples, None if the design has none."""
+        return None if self.design.weight is None else self.weight[self.folds[k].test]
+
+
+class FoldGrams:
+    """Moments of each test fold, X'SX and the like, from one pass over X.
+
+    With z the columns of the Design that all folds share (centred by all samples, of unit length)
+    and t its target, every fold has the matrix M = sum_i s_i m_i m_i', m_i = (z_i, t_i, 1), over
+    its test samples; for the training samples it is the sum over all samples minus that. Only
+    columns whose spread lies in the fold lose digits in the difference.
+    """
+
+    def __init__(self, design: Design, tests: list[Index]) -> None:
+        self.design = design
+        targets = (design.y - design.y_mean) / design.y_norm
+        self.n_targets = targets[:1].size
+        self.extra = np.ones((design.n_samples, self.n_targets + 1), order="F")
+        self.extra[:, :-1] = targets.reshape(-1, self.n_targets)
+        times = np.bincount(np.concatenate(tests), minlength=design.n_samples)
+        with blas_threads_for(0):
+            self.tests = [self._moments(test) for test in tests]
+            if np.all(times == 1):
+                self.total = np.sum(self.tests, axis=0).T  # symmetric; .T restores Fortran order
+            else:
+                self.total = self._moments(np.arange(design.n_samples))
+        p = design.n_features
+        shape = *np.shape(design.y_mean), p
+        design.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
+        if not design.has_gram:  # used by the fit to all samples
+            design.know_gram(self.total[:p, :p].copy(order="F"))
+
+    def _moments(self, rows: Index) -> NDArray[np.float64]:
+        design = self.design
+        everything = np.arange(design.n_features, dtype=np.intp)
+        product = np.zeros((design.n_features + self.extra.shape[1],) * 2, order="F")
+        design.columns.crossproduct(
+            product,
+            everything,
+            n_threads=design.n_threads,
+            rows=np.sort(rows).astype(np.intp),
+            extra=self.extra,
+        )
+        mirror(product)
+        return product
+
+    def training(self, k: int) -> KnownMoments | None:
+        """Return the moments of a training design; None where the difference is too small."""
+        design, p, total, test = self.design, self.design.n_features, self.total, self.tests[k]
+        found = training_moments(total, test, self.n_targets, design.fit_intercept, CANCELLATION)
+        if found is None:
+            return None
+        mean, length, gram, gradient = found
+        stretch = np.sqrt(design.n_samples / (total[-1, -1] - test[-1, -1]))  # weights of mean one
+        shape = np.shape(design.y_mean)
+        return KnownMoments(
+            center=design.center + mean[:p] * design.norm,
+            norm=design.norm * length[:p] * stretch,
+            y_mean=design.y_mean + design.y_norm * mean[p:].reshape(shape),
+            y_norm=float(design.y_norm * length[p] * stretch),
+            gram=gram,
+            gradient=gradient.reshape(*shape, p),
+        )
+
+    def errors(self, k: int, fits: Path) -> Vector | None:
+        """Return the mean squared test errors; None where differences of sums are inaccurate."""
+        design, M, coefs = self.design, self.tests[k], fits.coefs
+        sumsq, size = squared_errors(
+            M,
+            design.norm,
+            design.center,
+            design.y_norm,
+            (fits.intercepts - design.y_mean).ravel(),
+            self.n_targets,
+            coefs.indptr.astype(np.int64, copy=False),
+            coefs.indices.astype(np.int64, copy=False),
+            coefs.data,
+        )
+        if (sumsq <= CANCELLATION * size).any():
+            return None
+        each = sumsq.reshape(-1, self.n_targets).mean(axis=1)
+        return np.asarray(each * (design.y_norm**2 / M[-1, -1]))

@@ -1,0 +1,384 @@
+"""stability_path(): how often each feature enters the path, over many subsamples."""
+
+from __future__ import annotations
+
+import numbers
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.names import PerFeature
+from softreg_fast.model_selection.workers import Workers, workers_for
+from softreg_fast.options.hints import with_hints
+from softreg_fast.options.scalars import check_count, check_flag, check_number
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
+from softreg_fast.paths.path import PathRun
+from softreg_fast.paths.result import Path, is_alarm
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.engines import GRAM_MEMORY
+from softreg_fast.solvers.problem import check_options
+from softreg_fast.system.progress_bar import progress_bar
+
+# For subsamples of half the samples, alphas below this share of the largest are not useful.
+EPS = 1e-2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StabilityPath:
+    """Frequencies over subsamples with which each feature has entered the path by each alpha.
+
+    A feature has entered by an alpha if its coefficient was nonzero there or at a larger one, so
+    frequencies never fall along the path. In each subsample only the first `max_selected`
+    candidates to enter count.
+
+    Attributes
+    ----------
+    alphas : ndarray (n_alphas,), falling
+    frequencies : csc_array (n_features, n_alphas)
+        Share of subsamples in which the feature has entered by the alpha.
+    threshold : float
+        Default threshold: frequency from which a feature is selected.
+    max_selected : int
+    n_candidates : int
+        Number of features whose entry depends on the penalty: neither excluded, nor without L1
+        part, nor kept away from 0 by a bound.
+    mean_selected : float
+        Number of candidates that entered, averaged over the subsamples.
+    n_subsamples : int
+    fraction : float
+    complementary : bool
+    seconds : float
+        Wall time, data checks included.
+    feature_names : ndarray of str or None
+    """
+
+    alphas: Vector
+    frequencies: Any
+    threshold: float
+    max_selected: int
+    n_candidates: int
+    mean_selected: float
+    n_subsamples: int
+    fraction: float
+    complementary: bool
+    seconds: float
+    feature_names: NDArray[np.object_] | None = None
+
+    @property
+    def max_frequencies(self) -> Vector:
+        """Share of subsamples in which each feature entered at all, (n_features,)."""
+        return np.asarray(self.frequencies[:, [-1]].toarray()[:, 0])
+
+    def selected(self, threshold: float | None = None) -> list[tuple[Any, float]]:
+        """Return (name or index, frequency) of features reaching the threshold, largest first."""
+        frequencies = self.max_frequencies
+        names = range(len(frequencies)) if self.feature_names is None else self.feature_names
+        return [(names[j], float(frequencies[j])) for j in self.support(threshold)]
+
+    def support(self, threshold: float | None = None) -> Index:
+        """Return the indices of the features that reach the threshold, most frequent first."""
+        level = self.threshold if threshold is None else threshold
+        check_number("threshold", level, low=0.0, high=1.0, low_open=True)
+        frequencies = self.max_frequencies
+        chosen = np.flatnonzero(frequencies >= level)
+        return chosen[np.argsort(-frequencies[chosen], kind="stable")]
+
+    def expected_false(self, threshold: float | None = None) -> float:
+        """Return a bound on the expected number of false features among the selected ones.
+
+        It is mean_selected^2 / ((2 threshold - 1) n_candidates). It counts the selected features
+        that enter a subsample's path with a probability of at most mean_selected / n_candidates,
+        that of a random draw. Those are all the features without influence if they are exchangeable
+        and enter no more often than the others; strongly correlated features violate this. Samples
+        must be independent and the subsamples complementary pairs; without pairs the bound holds in
+        the limit of many subsamples. docs/mathematics.md, section 11, has the proof.
+
+        Raises
+        ------
+        ValueError
+            For thresholds up to 1/2 and for subsamples of more than half of the samples, for which
+            there is no bound.
+
+        References
+        ----------
+        Meinshausen, Buehlmann (2010), "Stability selection", JRSS B 72(4), theorem 1.
+        Shah, Samworth (2013), "Variable selection with error control: another look at stability
+        selection", JRSS B 75(1), theorem 1.
+        """
+        level = self.threshold if threshold is None else threshold
+        check_number("threshold", level, low=0.5, high=1.0, low_open=True)
+        if self.fraction > 0.5:
+            raise ValueError(
+                f"There is no bound for subsamples of a fraction of {self.fraction:g}, of which no "
+                "two are disjoint; use fraction <= 0.5."
+            )
+        if not self.n_candidates:
+            return 0.0
+        return float(self.mean_selected**2 / ((2.0 * level - 1.0) * self.n_candidates))
+
+    def __repr__(self) -> str:
+        return (
+            f"StabilityPath({self.n_subsamples} subsamples, {len(self.alphas)} alphas, "
+            f"{len(self.support())} of {self.frequencies.shape[0]} features selected at "
+            f"{self.threshold:g}, {self.seconds:.3g} s)"
+        )
+
+    def __str__(self) -> str:
+        lines = [repr(self), f"entered: {self.mean_selected:.4g} on average"]
+        if self.fraction <= 0.5:
+            lines[1] += f", expected false: at most {self.expected_false():.3g}"
+        lines.append(f"{'frequency':>9} {'from alpha':>12}  feature")
+        rows = self.frequencies[self.support()].toarray()
+        for (name, frequency), row in zip(self.selected(), rows, strict=True):
+            alpha = self.alphas[int(np.argmax(row >= self.threshold))]
+            lines.append(f"{frequency:>9.2f} {alpha:>12.6g}  {name}")
+        return "\n".join(lines)
+
+
+@with_hints
+def stability_path(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    alphas: ArrayLike | int | None = None,
+    n_alphas: int = N_ALPHAS,
+    eps: float = EPS,
+    l1_ratio: float = 1.0,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
+    n_subsamples: int = 100,
+    fraction: float = 0.5,
+    complementary: bool = True,
+    max_selected: int | None = None,
+    threshold: float = 0.75,
+    random_state: Any = None,
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    gram_memory: float = GRAM_MEMORY,
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> StabilityPath:
+    """Run stability selection: find the features that enter the path in most subsamples.
+
+    Every subsample is a vector of sample weights on the same X: no rows are copied. Centring and
+    standardisation use the subsample only.
+
+    Parameters not listed are those of `path`.
+
+    Parameters
+    ----------
+    alphas : array-like (n_alphas,), int or None
+        None: `n_alphas` values, evenly spaced in the logarithm, from alpha_max / sqrt(fraction)
+        down to that times eps; alpha_max is that of all samples, which a subsample's exceeds by
+        about that factor if y is noise.
+    l1_ratio : float in (0, 1], default=1.0
+    sample_weight : array-like (n_samples,), number or None
+        Weights in the fits. Samples of weight 0 are never drawn, all others equally often.
+    n_subsamples : int, default=100
+    fraction : float in (0, 1], default=0.5
+        Size of a subsample, rounded down to whole samples.
+    complementary : bool, default=True
+        Draw the subsamples in pairs without common samples.
+    max_selected : int or None
+        A subsample's path ends when this many features have entered (q in the literature); of those
+        that enter at the last alpha the ones with the largest standardised coefficients count.
+        None: the largest number that keeps the bound on the expected number of false features at 1.
+    threshold : float in (0.5, 1], default=0.75
+        Share of the subsamples in which a feature must enter to be selected.
+    random_state : int, RandomState or None
+    progress : bool, default=False
+        Show one bar over subsamples (needs tqdm), on a terminal or in a notebook.
+
+    Returns
+    -------
+    StabilityPath
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if the gap is larger than the tolerance in some subsample.
+
+    References
+    ----------
+    Meinshausen, Buehlmann (2010), "Stability selection", JRSS B 72(4).
+    Shah, Samworth (2013), "Variable selection with error control: another look at stability
+    selection", JRSS B 75(1), for complementary pairs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import stability_path
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> found = stability_path(X, y, random_state=0)
+    >>> [name for name, _ in found.selected()]
+    ['bmi', 's5']
+    """
+    began = time.perf_counter()
+    check_number("l1_ratio", l1_ratio, low=0.0, high=1.0, low_open=True)
+    check_number("threshold", threshold, low=0.5, high=1.0, low_open=True)
+    check_options(tol, max_iter, gram_memory)
+    check_one_grid(alphas, n_alphas, eps, EPS)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
+    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    vectors = penalty.vectors(design.n_features, design.feature_names)
+    if alphas is None or isinstance(alphas, numbers.Integral):
+        scaled = PenaltyVectors(*design.to_engine(*vectors))
+        count: Any = n_alphas if alphas is None else alphas
+        grid = alpha_grid(design, scaled, l1_ratio, count, eps) / np.sqrt(fraction)
+    else:
+        grid = as_alphas(alphas)
+    entries = _Entries(candidates_of(vectors), max_selected, threshold)
+    most = entries.max_selected + np.count_nonzero(always_in(vectors))
+    crew = Workers(workers_for(design, n_subsamples))
+    one_at_a_time = Lock()
+
+    with progress_bar(n_subsamples, progress, "subsample") as bar:
+
+        def fit(rows: Index) -> None:
+            part = part_of(design.with_threads(crew.share(design)), rows)
+            # for the few features that enter, Gram columns cost less than the whole matrix
+            run = PathRun(part, penalty, grid, "auto", False, tol, max_iter, gram_memory)
+            run.advance(len(grid), lambda step: bool(step.df >= most))
+            with one_at_a_time:
+                entries.add(run.path(), part.norm)
+                if bar is not None:
+                    bar.update()
+
+        crew.map(fit, drawn)
+    entries.warn(max_iter)
+    frequencies = entries.frequencies(grid)
+    return StabilityPath(
+        alphas=grid,
+        frequencies=frequencies,
+        threshold=threshold,
+        max_selected=entries.max_selected,
+        n_candidates=entries.n_candidates,
+        mean_selected=float(frequencies[:, [-1]].toarray()[entries.candidates].sum()),
+        n_subsamples=n_subsamples,
+        fraction=fraction,
+        complementary=complementary,
+        seconds=time.perf_counter() - began,
+        feature_names=design.feature_names,
+    )
+
+
+def subsamples(
+    design: Design, n_subsamples: int, fraction: float, complementary: bool, random_state: Any
+) -> Iterator[Index]:
+    """Draw the samples of each subsample from those with positive weight.
+
+    Raises
+    ------
+    ValueError
+        For an odd number of subsamples in pairs, for paired subsamples of more than half of the
+        samples, and for subsamples of fewer than two.
+    """
+    check_count("n_subsamples", n_subsamples)
+    check_number("fraction", fraction, low=0.0, high=1.0, low_open=True)
+    n_parts = 2 if check_flag("complementary", complementary) else 1
+    if n_subsamples % n_parts:
+        raise ValueError(
+            f"n_subsamples is {n_subsamples}, but complementary pairs are asked for; give an even "
+            "number, or complementary=False."
+        )
+    if n_parts * fraction > 1.0:
+        raise ValueError(
+            f"fraction is {fraction!r}, but complementary pairs are asked for; give at most 0.5, "
+            "or complementary=False."
+        )
+    weight = design.weight
+    samples = np.arange(design.n_samples) if weight is None else np.flatnonzero(weight)
+    size = int(round(fraction * len(samples), 6))  # 0.57 of 100 is 57, whatever float64 says
+    if size < 2:
+        raise ValueError(
+            f"A fraction of {fraction!r} of n_samples={len(samples)} with weight is {size}; every "
+            "subsample wants at least 2, so give more samples or a larger fraction."
+        )
+    rng = check_random_state(random_state)
+    orders = (rng.permutation(samples) for _ in range(n_subsamples // n_parts))
+    return (order[k * size : (k + 1) * size] for order in orders for k in range(n_parts))
+
+
+def part_of(design: Design, rows: Index) -> Design:
+    """Return the Design with weight on these samples only."""
+    weight = np.zeros(design.n_samples)
+    weight[rows] = 1.0 if design.weight is None else design.weight[rows]
+    return design.with_weight(weight)
+
+
+def candidates_of(vectors: PenaltyVectors) -> NDArray[np.bool_]:
+    """Return the features that an L1 penalty excludes until it is small enough."""
+    _, _, lower, upper = vectors
+    return (vectors.l1 > 0.0) & (lower <= 0.0) & (upper >= 0.0) & (lower < upper)
+
+
+def always_in(vectors: PenaltyVectors) -> NDArray[np.bool_]:
+    """Return the features that are in the model at any alpha."""
+    return ~candidates_of(vectors) & ((vectors.lower < 0.0) | (vectors.upper > 0.0))
+
+
+class _Entries:
+    """Record of the features that entered at each alpha, over the subsamples."""
+
+    def __init__(
+        self, candidates: NDArray[np.bool_], max_selected: int | None, threshold: float
+    ) -> None:
+        self.candidates = candidates
+        self.n_candidates = int(np.count_nonzero(candidates))
+        if max_selected is None:
+            max_selected = max(int(np.sqrt((2.0 * threshold - 1.0) * self.n_candidates)), 1)
+        self.max_selected = check_count("max_selected", max_selected)
+        self.features: list[Index] = []
+        self.positions: list[Index] = []
+        self.missed: list[Path] = []
+
+    def add(self, fits: Path, norm: Vector) -> None:
+        """Add the first features to enter this path; `norm` holds the norms of the columns."""
+        coefs = fits.coefs
+        features, first = np.unique(coefs.indices, return_index=True)
+        position = np.searchsorted(coefs.indptr, first, side="right") - 1
+        size = np.abs(coefs.data[first]) * norm[features]
+        candidate = self.candidates[features]
+        order = np.lexsort((-size, position, candidate))  # non-candidates come first
+        kept = order[: self.max_selected + np.count_nonzero(~candidate)]
+        self.features.append(features[kept])
+        self.positions.append(position[kept])
+        if is_alarm(fits.status).any():
+            self.missed.append(fits)
+
+    def frequencies(self, alphas: Vector) -> Any:
+        """Return the share of subsamples that each feature entered by each alpha (csc_array)."""
+        features, position = np.concatenate(self.features), np.concatenate(self.positions)
+        support, place = np.unique(features, return_inverse=True)
+        counts = np.zeros((len(support), len(alphas)))
+        np.add.at(counts, (place, position), 1.0)
+        shares = sp.csc_array(counts.cumsum(axis=1) / len(self.features))
+        shape = len(self.candidates), len(alphas)
+        return sp.csc_array((shares.data, support[shares.indices], shares.indptr), shape=shape)
+
+    def warn(self, max_iter: int) -> None:
+        """Issue one ConvergenceWarning for all subsamples."""
+        if not self.missed:
+            return
+        where = f" in {len(self.missed)} of {len(self.features)} subsamples"
+        gaps, tols, status = (
+            np.concatenate([getattr(fits, name)[is_alarm(fits.status)] for fits in self.missed])
+            for name in ("gaps", "tols", "status")
+        )
+        warn_not_converged(gaps, tols, status, max_iter, where)

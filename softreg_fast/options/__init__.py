@@ -1,0 +1,1 @@
+"""Checks and advice for the arguments that callers pass."""

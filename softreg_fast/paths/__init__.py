@@ -1,0 +1,1 @@
+"""Whole regularisation paths and single fits, and their results."""

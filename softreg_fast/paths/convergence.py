@@ -1,0 +1,49 @@
+"""Warnings about fits that ended before the duality gap was at most the tolerance."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+
+from softreg_fast.paths.result import Path, Status, is_alarm
+
+
+def warn_of_missed(fits: Path, max_iter: int) -> None:
+    """Issue one ConvergenceWarning if a path missed the tolerance at some alpha."""
+    missed = np.flatnonzero(is_alarm(fits.status))
+    if missed.size:
+        worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
+        where = f" at {missed.size} of {len(fits)} alphas, worst at alpha={worst:.6g}"
+        warn_not_converged(
+            fits.gaps[missed], fits.tols[missed], fits.status[missed], max_iter, where
+        )
+
+
+def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:
+    """Issue one ConvergenceWarning: the gap reached, the tolerance, and advice."""
+    from sklearn.exceptions import ConvergenceWarning  # here, for it imports all of scikit-learn
+
+    worst = int(np.argmax(gaps))
+    if np.all(np.equal(status, Status.STALLED)):
+        advice = "Float64 allows no further progress: raise tol"
+    else:  # the wording of scikit-learn
+        advice = "You might want to increase the number of iterations "
+        advice += f"(max_iter, now {max_iter}), raise tol"
+    warnings.warn(
+        f"Objective did not converge{where}. {advice}, or use a larger alpha; features that are "
+        "nearly copies of each other make convergence slow. Duality gap: "
+        f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}.",
+        ConvergenceWarning,
+        stacklevel=level_of_caller(),
+    )
+
+
+def level_of_caller() -> int:
+    """Return the stacklevel at which a warning points to the user's line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("softreg_fast."):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -1,0 +1,247 @@
+"""path(): a warm-started loop over falling alphas, with early stopping and callbacks."""
+
+from __future__ import annotations
+
+import numbers
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.names import PerFeature
+from softreg_fast.kernels._runtime import look_at_signals
+from softreg_fast.options.hints import with_hints
+from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.convergence import warn_of_missed
+from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
+from softreg_fast.paths.result import Path
+from softreg_fast.paths.user_units import dev_ratio_of, gather_path
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.certificate import certified
+from softreg_fast.solvers.engines import GRAM_MEMORY, WarmEngine, make_engine
+from softreg_fast.solvers.problem import check_options
+
+
+class PathStep(NamedTuple):
+    """Arguments of a `path` callback after each alpha, the position-th of n_alphas."""
+
+    position: int
+    n_alphas: int
+    alpha: float
+    df: int
+    dev_ratio: float
+    gap: float
+    tol: float
+
+
+@with_hints
+def path(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    alphas: ArrayLike | int | None = None,
+    n_alphas: int = N_ALPHAS,
+    eps: float = EPS,
+    l1_ratio: float = 1.0,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
+    solver: str = "auto",
+    precompute: bool | str | ArrayLike = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    coef_init: PerFeature | None = None,
+    max_dev_ratio: float | None = None,
+    max_df: int | None = None,
+    callback: Callable[[PathStep], bool | None] | None = None,
+    gram_memory: float = GRAM_MEMORY,
+    n_threads: int | None = None,
+) -> Path:
+    """Fit the model of `solve` along falling alphas, each warm-started from the last.
+
+    Parameters not listed are those of `solve`.
+
+    Parameters
+    ----------
+    alphas : array-like (n_alphas,), int or None
+        Sorted in falling order. None: `n_alphas` values, evenly spaced in the logarithm, from
+        alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
+        alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the shrinkage, from
+        d / eps, d the largest eigenvalue of X'X / n (each column divided by the root of its l2
+        weight), down to eps times the smallest variance of a column (`paths.grids`). An int
+        stands for n_alphas.
+    n_alphas : int, default=100
+    eps : float in (0, 1], default=1e-3
+    max_dev_ratio : float or None
+        Stop after the first alpha that explains this fraction of the deviance.
+    max_df : int or None
+        Stop after the first alpha with this many nonzero coefficients.
+    callback : callable or None
+        Called with a `PathStep` after each alpha; a true return value ends the path there.
+
+    Returns
+    -------
+    Path
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if the gap is larger than the tolerance at some alpha.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import path
+    >>> fits = path(*load_diabetes(return_X_y=True, as_frame=True), n_alphas=3)
+    >>> fits.df
+    array([ 0,  7, 10])
+    """
+    began = time.perf_counter()
+    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    check_options(tol, max_iter, gram_memory)
+    stops = _stops(max_dev_ratio, max_df, callback)
+    check_one_grid(alphas, n_alphas, eps, EPS)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
+        alphas, n_alphas = None, alphas
+    vectors = penalty.vectors(design.n_features, design.feature_names)
+    scaled = PenaltyVectors(*design.to_engine(*vectors))
+    grid = (
+        alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else as_alphas(alphas)
+    )
+    run = PathRun(
+        design,
+        penalty,
+        grid,
+        solver,
+        precompute,
+        tol,
+        max_iter,
+        gram_memory,
+        coef_init,
+        known=(vectors, scaled),
+        began=began,
+    )
+    run.advance(len(grid), stops)
+    fits = run.path()
+    warn_of_missed(fits, max_iter)
+    return fits
+
+
+def _stops(
+    max_dev_ratio: float | None,
+    max_df: int | None,
+    callback: Callable[[PathStep], bool | None] | None,
+) -> Callable[[PathStep], bool | None] | None:
+    # one callback for all stopping rules
+    if max_dev_ratio is not None:
+        check_number("max_dev_ratio", max_dev_ratio, low=0.0, high=1.0)
+    if max_df is not None:
+        check_number("max_df", max_df, low=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of a PathStep or None, got {callback!r}.")
+    if max_dev_ratio is None and max_df is None:
+        return callback
+
+    def stops(step: PathStep) -> bool:
+        return bool(
+            (callback is not None and callback(step))
+            or (max_dev_ratio is not None and step.dev_ratio >= max_dev_ratio)
+            or (max_df is not None and step.df >= max_df)
+        )
+
+    return stops
+
+
+class PathRun:
+    """A path in progress: an engine, a grid, and the position on it.
+
+    `known` holds the vectors of the penalty in the user's units and in the engine's, if the caller
+    has them; `first` is the number of alphas that another run has fitted, ending at coef_init.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        penalty: Penalty,
+        alphas: Vector,
+        solver: str,
+        precompute: Any,
+        tol: float,
+        max_iter: int,
+        gram_memory: float,
+        coef_init: PerFeature | None = None,
+        known: tuple[PenaltyVectors, PenaltyVectors] | None = None,
+        began: float | None = None,
+        first: int = 0,
+    ) -> None:
+        self.began = time.perf_counter() if began is None else began
+        self.design = design
+        self.alphas = alphas
+        self.l1_ratio = penalty.l1_ratio
+        self.tol = tol
+        self.max_iter = max_iter
+        self.first = self.position = first
+        self.stopped = False  # by the callback
+        if known is None:
+            vectors = penalty.vectors(design.n_features, design.feature_names)
+            known = vectors, PenaltyVectors(*design.to_engine(*vectors))
+        self.vectors, scaled = known
+        if self.l1_ratio == 0.0:  # no L1 part, whatever its weights
+            scaled = scaled._replace(l1=np.zeros(design.n_features))
+        self.scaled = scaled
+        n_fits = len(alphas) - first
+        self.engine = make_engine(
+            design, scaled, solver, precompute, coef_init, n_fits, gram_memory=gram_memory
+        )
+
+    def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
+        """Fit the next n alphas; stop early if `tell` returns a true value."""
+        engine, l1_ratio, tol, max_iter = self.engine, self.l1_ratio, self.tol, self.max_iter
+        alphas = self.alphas[self.position : self.position + n]
+        if tell is None and isinstance(engine, WarmEngine) and engine.goes_along:
+            engine.solve_along(alphas, l1_ratio, tol, max_iter)
+            self.position += len(alphas)
+            return
+        for alpha in alphas.tolist():
+            look_at_signals()
+            engine.keep(engine.solve(alpha * l1_ratio, alpha * (1.0 - l1_ratio), tol, max_iter))
+            self.position += 1
+            if tell is not None and tell(self._step(alpha)):
+                self.stopped = True
+                break
+
+    def _step(self, alpha: float) -> PathStep:
+        # callback arguments for the last kept fit
+        design, engine, unit = self.design, self.engine, self.design.objective_unit
+        df = engine.count_nonzero() + len(design.fixed(self.vectors.lower, self.vectors.upper))
+        dev_ratio = float(dev_ratio_of(design, engine.residual_sumsq))
+        return PathStep(
+            self.position - 1,
+            len(self.alphas),
+            alpha,
+            df,
+            dev_ratio,
+            engine.gap * unit,
+            self.tol * unit,
+        )
+
+    def path(self) -> Path:
+        """Return all fits so far."""
+        kept, design = self.engine.kept(), self.design
+        alphas = self.alphas[self.first :]
+        fitted = alphas[: len(kept.figures)]
+        strengths = fitted * self.l1_ratio, fitted * (1.0 - self.l1_ratio)
+        kept = certified(kept, design, self.scaled, strengths, self.tol, self.engine.doubt)
+        strategy = self.engine.strategy
+        if design.only_products and strategy == "gram":
+            strategy = "products"
+        return gather_path(design, self.vectors, kept, strategy, alphas, self.tol, self.began)

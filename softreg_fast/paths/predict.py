@@ -1,0 +1,59 @@
+"""Predictions for some rows of X by the models of a path, in blocks and without copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.result import Path
+
+# Number of entries of X, or of predictions, processed at a time.
+BLOCK_ENTRIES = 1 << 17
+
+
+def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
+    """Predict some rows with several models, (n_rows, n_models); coefs as a csc_array."""
+    out = np.empty((len(rows), len(intercepts)))
+    for part, predicted in row_blocks(X, rows, coefs, intercepts):
+        out[part] = predicted
+    return out
+
+
+def row_blocks(
+    X: Any, rows: Index, coefs: Any, intercepts: Vector
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield such predictions in cache-sized blocks of rows, each with its slice of the rows.
+
+    Only columns with a nonzero coefficient are read, and at most a few MiB of dense ones copied.
+    """
+    support = np.unique(coefs.indices)
+    W = coefs[support].toarray()
+    chosen = X[:, support].tocsr()[rows] if sp.issparse(X) else None
+    width = len(intercepts) if sp.issparse(X) else max(support.size, len(intercepts))
+    step = max(BLOCK_ENTRIES // max(width, 1), 1)
+    for start in range(0, len(rows), step):
+        part = slice(start, min(start + step, len(rows)))
+        block = entries(X, rows[part], support) if chosen is None else chosen[part]
+        predicted = block @ W
+        predicted += intercepts
+        yield part, predicted
+
+
+def entries(X: NDArray[Any], rows: Index, columns: Index) -> NDArray[Any]:
+    """Return X[rows][:, columns], gathered by columns in the memory order of X."""
+    if not X.flags.f_contiguous:
+        return X.T[np.ix_(columns, rows)].T
+    # twice as fast; and np.ix_ may read unallocated buffers when memory runs out
+    return X.T.reshape(-1).take(columns[:, None] * len(X) + rows).T
+
+
+def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
+    """Predict some rows with the k-th model of a path, (n_rows,) or (n_rows, n_tasks)."""
+    support, w = fits.support_of(k)
+    product = (X[:, support] @ w)[rows] if sp.issparse(X) else entries(X, rows, support) @ w
+    return np.asarray(product + fits.intercepts[k])

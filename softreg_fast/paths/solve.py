@@ -1,0 +1,200 @@
+"""solve(): one model at one alpha."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.names import PerFeature
+from softreg_fast.options.hints import with_hints
+from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.result import Solution, Status, is_alarm
+from softreg_fast.paths.user_units import coefficients_of, dev_ratio_of, null_loss
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.certificate import certified
+from softreg_fast.solvers.engines import GRAM_MEMORY, make_engine
+from softreg_fast.solvers.problem import check_options
+
+
+@with_hints
+def solve(
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    alpha: float = 1.0,
+    l1_ratio: float = 1.0,
+    l1_weights: PerFeature | None = None,
+    l2_weights: PerFeature | None = None,
+    l1: PerFeature | None = None,
+    l2: PerFeature | None = None,
+    positive: bool = False,
+    bounds: Any = None,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool | None = None,
+    standardize: bool | None = None,
+    solver: str = "auto",
+    precompute: bool | str | ArrayLike = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    coef_init: PerFeature | None = None,
+    gram_memory: float = GRAM_MEMORY,
+    n_threads: int | None = None,
+) -> Solution:
+    """Fit one regularised least-squares model and bound its distance from the optimum.
+
+    Minimises, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j [ l1_j |w_j| + l2_j / 2 w_j^2 ],
+        l1_j = alpha * l1_ratio * l1_weights_j,   l2_j = alpha * (1 - l1_ratio) * l2_weights_j.
+
+    Parameters
+    ----------
+    X : array-like, sparse, frame or Design, (n_samples, n_features)
+        See `Design` for the formats used without a copy. A Design brings its own weights,
+        intercept, standardisation and threads: contradicting them here is an error.
+    y : array-like (n_samples,)
+        May be omitted if X is a Design that has a target.
+    alpha : float >= 0, default=1.0
+    l1_ratio : float in [0, 1], default=1.0
+    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
+        0: not penalised; inf: excluded; None: all 1. A dict or a pandas Series is matched by
+        feature name (by feature number if X has no names); features not named in it have 1.
+    l1, l2 : array-like (n_features,), float, dict, Series or None
+        The vectors of the penalty themselves, instead of the four arguments above; features not
+        named in a dict or Series have 0.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    bounds : (lower, upper), {name: (lower, upper)} or None
+        Lower and upper are numbers, array-like (n_features,), dicts or Series by name, or None for
+        no bound.
+    sample_weight : array-like (n_samples,) or None
+        >= 0; only their ratios matter.
+    fit_intercept : bool or None
+        None: True, or the setting of the Design.
+    standardize : bool or None
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients stay in the units of X. None: False, as in scikit-learn, or the setting of the
+        Design.
+    solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
+        "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
+        rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
+        or "cg" when both sides of X are large. "cd": plain coordinate descent. "gradient":
+        accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems without bounds.
+    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
+        Whether to build the Gram matrix X'X of all features first. "auto" does so when
+        n_features <= n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of
+        up to 4000 features also later, when an eighth of them has become nonzero. Without it the
+        warm engine stores Gram columns of the features that come near the support. `strategy` of
+        the result records the choice.
+    tol : float, default=1e-6
+        Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
+        objective, as in scikit-learn; relative to the null loss that is 2 tol).
+    max_iter : int, default=100_000
+        Largest number of epochs.
+    coef_init : array-like (n_features,), dict, Series or None
+        Initial coefficients; features not named in a dict or Series start at 0.
+    gram_memory : float >= 0, default=2**30
+        Bytes that Gram columns and the factor of the support may take, unless precompute demands
+        the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
+        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        features.
+    n_threads : int or None
+        None: all cores if the work is large enough.
+
+    Returns
+    -------
+    Solution
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap is larger than the tolerance.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be fitted; the message states what is expected.
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for the descent. docs/mathematics.md derives the
+    duality gap (Fenchel's inequality, coordinate by coordinate).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast import solve
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    >>> solve(X, 3 * X[:, 0], alpha=0.5).coef
+    array([2., 0.])
+    """
+    began = time.perf_counter()
+    penalty = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    solution = solve_design(
+        design,
+        penalty,
+        solver=solver,
+        precompute=precompute,
+        tol=tol,
+        max_iter=max_iter,
+        coef_init=coef_init,
+        gram_memory=gram_memory,
+        began=began,
+    )
+    if is_alarm(solution.status):
+        warn_not_converged([solution.gap], [solution.tol], [solution.status], max_iter)
+    return solution
+
+
+def solve_design(
+    design: Design,
+    penalty: Penalty,
+    *,
+    solver: str,
+    precompute: Any,
+    tol: float,
+    max_iter: int,
+    coef_init: PerFeature | None = None,
+    gram_memory: float = GRAM_MEMORY,
+    began: float | None = None,
+    rng: Any = None,
+) -> Solution:
+    """Run `solve` for an existing Design and Penalty; the caller warns."""
+    began = time.perf_counter() if began is None else began
+    check_options(tol, max_iter, gram_memory)
+    vectors = penalty.vectors(design.n_features, design.feature_names)
+    scaled = PenaltyVectors(*design.to_engine(*vectors))
+    if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
+        scaled = scaled._replace(l1=np.zeros(design.n_features))
+    engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng, gram_memory)
+    status = engine.solve(*penalty.strengths, tol, max_iter)
+    engine.keep(status)
+    strengths = [[strength] for strength in penalty.strengths]
+    kept = certified(engine.kept(), design, scaled, strengths, tol, engine.doubt)
+    _, gap, sumsq, _, status = kept.figures[0].tolist()
+    found = coefficients_of(design, vectors, kept)
+    coef = np.zeros((design.n_features, *found.w.shape[1:]))
+    coef[found.features] = found.w
+    intercept = found.intercepts[0]
+    outright = penalty.l1 is not None or penalty.l2 is not None
+    return Solution(
+        alpha=float("nan") if outright else float(penalty.alpha),
+        coef=coef.T,
+        intercept=intercept if np.ndim(intercept) else float(intercept),
+        gap=gap * design.objective_unit,
+        tol=tol * design.objective_unit,
+        null_loss=null_loss(design),
+        n_epochs=engine.n_epochs,
+        status=Status(int(status)),
+        dev_ratio=float(dev_ratio_of(design, sumsq)),
+        df=len(found.features),
+        seconds=time.perf_counter() - began,
+        strategy=engine.strategy,
+        feature_names=design.feature_names,
+    )

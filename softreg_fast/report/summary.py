@@ -1,0 +1,61 @@
+"""A fit in words: its coefficients as lines of text, and what its certificate proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.options.spelling import printable
+from softreg_fast.paths.result import Path
+
+
+def well_explained(path: Path, share: float = 0.9) -> int:
+    """Return the index of the first alpha that explains this share of the path's best dev_ratio."""
+    return int(np.argmax(path.dev_ratio >= share * path.dev_ratio.max()))
+
+
+def coefficient_lines(
+    path: Path,
+    k: int,
+    deviation: NDArray[np.float64],
+    label: Callable[[int], str],
+    most: int = 15,
+) -> list[str]:
+    """Format the k-th model as a table, the features with the largest effect first.
+
+    The effect is the change of the prediction when the feature grows by one standard deviation.
+    """
+    coef = path[k].coef
+    effect = coef * deviation
+    support = largest_first(coef, effect)
+    shown = support[:most]
+    names = [printable(label(int(j)), keep="") for j in shown]
+    width = min(max(map(len, ["(intercept)", "feature", *names])), 48)
+    lines = [f"  {'feature':<{width}} {'coefficient':>12} {'per st.dev.':>12}"]
+    lines += [
+        f"  {name if len(name) <= width else name[: width - 3] + '...':<{width}} "
+        f"{coef[j]:>12.5g} {effect[j]:>12.5g}"
+        for name, j in zip(names, shown, strict=True)
+    ]
+    if len(support) > most:
+        lines.append(f"  and {len(support) - most} more")
+    return [*lines, f"  {'(intercept)':<{width}} {path.intercepts[k]:>12.5g}"]
+
+
+def largest_first(coef: NDArray[np.float64], effect: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the features with a nonzero coefficient, those with the largest effect first."""
+    support = np.flatnonzero(coef)
+    return support[np.argsort(-np.abs(effect[support]), kind="stable")]
+
+
+def certificate_lines(path: Path) -> list[str]:
+    """Describe in plain words what the duality gaps of a path prove."""
+    worst = float(path.relative_gaps.max())
+    where = f"at each of the {len(path)} alphas" if len(path) > 1 else "here"
+    return [
+        f"Certificate: {where} the objective is within {worst:.1e} P0 of its minimum.",
+        "This is proven (gap/P0), not estimated: no other coefficients make it smaller by more.",
+        "P0 is the loss of the model without features.",
+    ]

@@ -1,0 +1,1 @@
+"""Solvers: one problem at one strength of the penalty, with a certificate."""

@@ -1,0 +1,1 @@
+"""Threads, signals and files of the machine."""

@@ -1,0 +1,376 @@
+"""matrix_t, one struct for every matrix layout, and the two basic operations of the solvers.
+
+A column of the engine is c_j = scale_j (x_j - center_j).  Both operations take the weighted
+residual v_i = s_i r_i, which has one entry more than there are samples:
+
+    slope(X, j, v)     c_j . v
+    shift(X, j, d, v)  v -= d s c_j
+
+Dense columns are centred entry by entry.  Of a sparse column only the stored entries are touched:
+v[n] holds the constant that is still to be added to all of r, so that centring costs O(nnz_j).
+This requires sum_i v_i = 0 (with the constant), which holds whenever the residual is that of a
+model with an intercept.  Sparse columns in which every entry is stored are centred entry by entry.
+In Gram form v is the gradient itself.
+"""
+
+from cython.parallel cimport prange
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport sqrt
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from vector cimport (
+    SR_AHEAD, SR_SHORT, axpy, axpy4, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments,
+)
+
+cdef enum kind_t:
+    DENSE_F64, DENSE_F32, CSC_F64_I32, CSC_F64_I64, CSC_F32_I32, CSC_F32_I64, GRAM
+
+ctypedef struct matrix_t:
+    kind_t kind
+    Py_ssize_t n                # samples (Gram: features)
+    Py_ssize_t p                # features
+    Py_ssize_t stride           # entries from one dense column to the next
+    const void* data
+    const void* rows            # CSC: row of each stored entry
+    const int64_t* indptr       # CSC: index of the first entry of each column
+    const double* center
+    const double* scale
+    const double* weight        # s, NULL where all are one
+    double weight_sum           # S = sum_i s_i
+    Py_ssize_t heaviest         # the sample with the largest weight
+    Py_ssize_t n_weighted       # samples with a positive weight
+
+
+cdef inline const matrix_t* matrix_of(object columns) except NULL:
+    # The struct of a Columns of _columns.pyx; the capsule's name serves as the type check.
+    return <const matrix_t*> PyCapsule_GetPointer(columns.capsule, b"softreg_fast.matrix_t")
+
+
+cdef inline int check_chosen(const Py_ssize_t[::1] chosen, Py_ssize_t p) except -1:
+    cdef Py_ssize_t k
+    for k in range(chosen.shape[0]):
+        if chosen[k] < 0 or chosen[k] >= p:
+            raise ValueError(f"feature {chosen[k]} is outside 0..{p - 1}")
+    return 0
+
+
+cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nogil:
+    # Number of entries that slope() reads.
+    if X.kind == GRAM:
+        return 1
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        return X.n
+    return X.indptr[j + 1] - X.indptr[j]
+
+
+cdef inline double slope(const matrix_t* X, Py_ssize_t j, const double* v) noexcept nogil:
+    cdef Py_ssize_t start, nnz
+    cdef double m, implicit, total
+    if X.kind == GRAM:
+        return v[j]
+    m = X.center[j]
+    if X.kind == DENSE_F64:
+        return X.scale[j] * dot(X.n, <const double*> X.data + j * X.stride, m, v)
+    if X.kind == DENSE_F32:
+        return X.scale[j] * dot(X.n, <const float*> X.data + j * X.stride, m, v)
+    start = X.indptr[j]
+    nnz = X.indptr[j + 1] - start
+    implicit = 0.0
+    if nnz < X.n:
+        # x_j . (s constant) = constant S m_j
+        implicit = v[X.n] * X.weight_sum * m
+        m = 0.0
+    if X.kind == CSC_F64_I32:
+        total = sparse_dot(nnz, <const double*> X.data + start, <const int32_t*> X.rows + start,
+                           m, v)
+    elif X.kind == CSC_F64_I64:
+        total = sparse_dot(nnz, <const double*> X.data + start, <const int64_t*> X.rows + start,
+                           m, v)
+    elif X.kind == CSC_F32_I32:
+        total = sparse_dot(nnz, <const float*> X.data + start, <const int32_t*> X.rows + start,
+                           m, v)
+    else:
+        total = sparse_dot(nnz, <const float*> X.data + start, <const int64_t*> X.rows + start,
+                           m, v)
+    return X.scale[j] * (total + implicit)
+
+
+cdef inline void shift(const matrix_t* X, Py_ssize_t j, double d, double* v) noexcept nogil:
+    cdef Py_ssize_t start, nnz
+    cdef double m
+    if X.kind == GRAM:
+        axpy(X.n, d, <const double*> X.data + j * X.stride, 0.0, NULL, v)
+        return
+    m = X.center[j]
+    d *= X.scale[j]
+    if X.kind == DENSE_F64:
+        axpy(X.n, d, <const double*> X.data + j * X.stride, m, X.weight, v)
+        return
+    if X.kind == DENSE_F32:
+        axpy(X.n, d, <const float*> X.data + j * X.stride, m, X.weight, v)
+        return
+    start = X.indptr[j]
+    nnz = X.indptr[j + 1] - start
+    if nnz < X.n:
+        v[X.n] += d * m
+        m = 0.0
+    if X.kind == CSC_F64_I32:
+        sparse_axpy(nnz, d, <const double*> X.data + start, <const int32_t*> X.rows + start, m,
+                    X.weight, v)
+    elif X.kind == CSC_F64_I64:
+        sparse_axpy(nnz, d, <const double*> X.data + start, <const int64_t*> X.rows + start, m,
+                    X.weight, v)
+    elif X.kind == CSC_F32_I32:
+        sparse_axpy(nnz, d, <const float*> X.data + start, <const int32_t*> X.rows + start, m,
+                    X.weight, v)
+    else:
+        sparse_axpy(nnz, d, <const float*> X.data + start, <const int64_t*> X.rows + start, m,
+                    X.weight, v)
+
+
+cdef inline void entry_moments(const matrix_t* X, Py_ssize_t j, double m, double f,
+                               double* out) noexcept nogil:
+    # Sums of s (x - m) and of s (f (x - m))^2 over the stored entries of column j, and for sparse
+    # columns the number of these entries with a positive weight.
+    cdef Py_ssize_t start, nnz
+    if X.kind == DENSE_F64:
+        moments(X.n, <const double*> X.data + j * X.stride, m, f, X.weight, out)
+        return
+    if X.kind == DENSE_F32:
+        moments(X.n, <const float*> X.data + j * X.stride, m, f, X.weight, out)
+        return
+    start = X.indptr[j]
+    nnz = X.indptr[j + 1] - start
+    if X.kind == CSC_F64_I32:
+        sparse_moments(nnz, <const double*> X.data + start, <const int32_t*> X.rows + start, m, f,
+                       X.weight, out)
+    elif X.kind == CSC_F64_I64:
+        sparse_moments(nnz, <const double*> X.data + start, <const int64_t*> X.rows + start, m, f,
+                       X.weight, out)
+    elif X.kind == CSC_F32_I32:
+        sparse_moments(nnz, <const float*> X.data + start, <const int32_t*> X.rows + start, m, f,
+                       X.weight, out)
+    else:
+        sparse_moments(nnz, <const float*> X.data + start, <const int64_t*> X.rows + start, m, f,
+                       X.weight, out)
+
+
+# Dense matrices of up to this many bytes stay in the CPU cache from one pass to the next.
+cdef enum: STAYS_IN_CACHE = 4_194_304
+
+
+cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
+    return X.p * X.stride * (4 if X.kind == DENSE_F32 else 8) <= STAYS_IN_CACHE
+
+
+cdef inline Py_ssize_t next_columns(const matrix_t* X, Py_ssize_t count) noexcept nogil:
+    # Prefetch distance from dense columns, in entries: to the next `count`, unless they are long.
+    return count * X.stride if X.n <= 4096 else SR_AHEAD
+
+
+cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
+                                 Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
+    # out[k - start] = c_j . v
+    cdef Py_ssize_t k, j
+    if chosen == NULL and stop - start == 4 and (X.kind == DENSE_F64 or X.kind == DENSE_F32):
+        if in_cache(X):
+            slopes_of_four(X, v, start, True, 4 * X.stride, 4 * X.stride, out)
+            return
+        if X.n > SR_SHORT:
+            slopes_of_four(X, v, start, False, SR_AHEAD, SR_AHEAD, out)
+            return
+    for k in range(start, stop):
+        j = k if chosen == NULL else chosen[k]
+        out[k - start] = slope(X, j, v)
+
+
+cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t start, bint nearest,
+                                Py_ssize_t near, Py_ssize_t far, double* out) noexcept nogil:
+    # slopes_of_block for four dense columns, while others are prefetched (see sr_dot4)
+    cdef Py_ssize_t k
+    if X.kind == DENSE_F64:
+        dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
+             nearest, near, far, out)
+    else:
+        dot4(X.n, <const float*> X.data + start * X.stride, X.stride, X.center + start, v,
+             nearest, near, far, out)
+    for k in range(4):
+        out[k] *= X.scale[start + k]
+
+
+cdef inline void shift_four(const matrix_t* X, const Py_ssize_t* which, const double* u,
+                            Py_ssize_t near, Py_ssize_t far, double* v) noexcept nogil:
+    # v -= s (X u) for four dense columns, while others are prefetched (see sr_axpy4)
+    cdef double[4] d
+    cdef double[4] m
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t k
+    for k in range(4):
+        d[k] = u[which[k]] * X.scale[which[k]]
+        m[k] = X.center[which[k]]
+        at[k] = which[k] * X.stride
+    if X.kind == DENSE_F64:
+        axpy4(X.n, d, <const double*> X.data, at, m, X.weight, near, far, v)
+    else:
+        axpy4(X.n, d, <const float*> X.data, at, m, X.weight, near, far, v)
+
+
+cdef inline void shift_block(const matrix_t* X, const double* u, Py_ssize_t start,
+                             Py_ssize_t stop, Py_ssize_t near, Py_ssize_t far,
+                             double* v) noexcept nogil:
+    # v -= s (X u) for the columns start .. stop with u_j != 0, dense ones four at a time
+    cdef Py_ssize_t[4] which
+    cdef Py_ssize_t j, k, count = 0
+    cdef bint dense = X.kind == DENSE_F64 or X.kind == DENSE_F32
+    for j in range(start, stop):
+        if u[j] == 0.0:
+            continue
+        if not dense:
+            shift(X, j, u[j], v)
+            continue
+        which[count] = j
+        count += 1
+        if count == 4:
+            shift_four(X, which, u, near, far, v)
+            count = 0
+    for k in range(count):
+        shift(X, which[k], u[which[k]], v)
+
+
+cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
+                        Py_ssize_t start, Py_ssize_t stop, double* out,
+                        int n_threads) noexcept nogil:
+    # out[k] = c_j . v for start <= k < stop, j = chosen[k] (NULL: j = k), in parallel over
+    # features.  Adjacent dense columns are processed four at a time, always in the same groups:
+    # start is a multiple of four.
+    cdef Py_ssize_t block, n_blocks = (stop - start + 3) // 4
+    cdef Py_ssize_t portion = max(n_blocks // (16 * n_threads), 1)
+    for block in prange(n_blocks, num_threads=n_threads, schedule="dynamic", chunksize=portion):
+        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop),
+                        out + start + 4 * block)
+
+
+cdef inline matrix_t rows_of(const matrix_t* X, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    # Rows first .. first + count of a dense matrix.  weight_sum, heaviest and n_weighted remain
+    # those of all samples.
+    cdef matrix_t B = X[0]
+    B.n = count
+    if X.kind == DENSE_F32:
+        B.data = <const float*> X.data + first
+    else:
+        B.data = <const double*> X.data + first
+    if X.weight != NULL:
+        B.weight = X.weight + first
+    return B
+
+
+cdef inline double residual_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
+    # sum_i s_i r_i q_i of the residuals r, q whose weighted forms are v, w; not for Gram form
+    cdef double a = 0.0, b = 0.0, c = v[X.n], d = w[X.n]
+    cdef Py_ssize_t i = 0
+    if X.weight == NULL:
+        while i + 2 <= X.n:
+            a += (v[i] + c) * (w[i] + d)
+            b += (v[i + 1] + c) * (w[i + 1] + d)
+            i += 2
+        if i < X.n:
+            a += (v[i] + c) * (w[i] + d)
+        return a + b
+    for i in range(X.n):
+        if X.weight[i] > 0.0:
+            a += (v[i] + X.weight[i] * c) * (w[i] / X.weight[i] + d)
+    return a
+
+
+cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept nogil:
+    # sum_i s_i r_i^2
+    return residual_dot(X, v, v)
+
+
+cdef inline Py_ssize_t groups_for(const matrix_t* X, Py_ssize_t cost) noexcept nogil:
+    # Number of groups in which columns with `cost` entries are summed; each group must be large
+    # enough to justify a vector of its own.
+    if X.kind == GRAM:
+        return 1
+    return max(min(cost // (16 * X.n), 16), 1)
+
+
+cdef inline void subtract_product(const matrix_t* X, const double* u, double* v, double* partial,
+                                  int n_threads) noexcept nogil:
+    # v -= s (X u).  Up to 16 groups of features are each summed into a separate vector, and these
+    # are added in order, so that the result does not depend on the number of threads.
+    cdef Py_ssize_t j, k, i, cost = 0, length = X.n + (X.kind != GRAM)
+    for j in range(X.p):
+        if u[j] != 0.0:
+            cost += column_cost(X, j)
+    cdef Py_ssize_t n_groups = groups_for(X, cost), ahead = next_columns(X, 4)
+    if n_groups == 1:
+        shift_block(X, u, 0, X.p, ahead, ahead, v)
+        return
+    for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        memset(partial + k * length, 0, length * sizeof(double))
+        shift_block(X, u, X.p * k // n_groups, X.p * (k + 1) // n_groups, ahead,
+                    ahead, partial + k * length)
+    for i in prange(length, num_threads=n_threads, schedule="static"):
+        for k in range(n_groups):
+            v[i] += partial[k * length + i]
+
+
+cdef inline double entry(const matrix_t* X, Py_ssize_t k) noexcept nogil:
+    # the k-th number in data
+    if X.kind == DENSE_F32 or X.kind == CSC_F32_I32 or X.kind == CSC_F32_I64:
+        return (<const float*> X.data)[k]
+    return (<const double*> X.data)[k]
+
+
+cdef inline Py_ssize_t row_of(const matrix_t* X, Py_ssize_t k) noexcept nogil:
+    # the row of the k-th stored entry of a sparse matrix
+    if X.kind == CSC_F64_I32 or X.kind == CSC_F32_I32:
+        return (<const int32_t*> X.rows)[k]
+    return (<const int64_t*> X.rows)[k]
+
+
+cdef inline void clear(const matrix_t* X, Py_ssize_t j, double* v) noexcept nogil:
+    # Reset v to 0 where shift() by column j has written.  The opposite shift would leave rounding
+    # errors: a product that is added by FMA is not rounded first.
+    cdef Py_ssize_t k
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        memset(v, 0, X.n * sizeof(double))
+        return
+    for k in range(X.indptr[j], X.indptr[j + 1]):
+        v[row_of(X, k)] = 0.0
+    v[X.n] = 0.0
+
+
+cdef inline double pilot(const matrix_t* X, Py_ssize_t j) noexcept nogil:
+    # A first guess of the mean of column j: its entry in the heaviest row, or 0 where entries are
+    # not stored.
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        return entry(X, j * X.stride + X.heaviest)
+    if X.indptr[j + 1] - X.indptr[j] < X.n:
+        return 0.0
+    return entry(X, X.indptr[j] + X.heaviest)
+
+
+cdef inline void gather_column(const matrix_t* X, Py_ssize_t j, Py_ssize_t first, Py_ssize_t rows,
+                               double* out) noexcept nogil:
+    # out = sqrt(s) c_j for rows first .. first + rows
+    cdef Py_ssize_t i, k
+    cdef double m = X.center[j], d = X.scale[j]
+    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+        memset(out, 0, rows * sizeof(double))
+        if X.kind == DENSE_F64:
+            axpy(rows, -d, <const double*> X.data + j * X.stride + first, m, NULL, out)
+        else:
+            axpy(rows, -d, <const float*> X.data + j * X.stride + first, m, NULL, out)
+    else:
+        for i in range(rows):
+            out[i] = -d * m
+        for k in range(X.indptr[j], X.indptr[j + 1]):
+            i = row_of(X, k) - first
+            if 0 <= i < rows:
+                out[i] = d * (entry(X, k) - m)
+    if X.weight != NULL:
+        for i in range(rows):
+            out[i] *= sqrt(X.weight[first + i])
