@@ -42,7 +42,7 @@ class Training:
             names = ", ".join(dense_layers.ACTIVATIONS)
             raise ValueError(f"activation must be one of {names}, got {model.activation!r}.")
         if model.batch_size != "auto":
-            check_integer("batch_size", model.batch_size, " or 'auto'")
+            check_integer("batch_size", model.batch_size, otherwise=" or 'auto'")
         check_integer("max_iter", model.max_iter)
         check_integer("n_iter_no_change", model.n_iter_no_change)
         check_real("alpha", model.alpha)

@@ -24,6 +24,7 @@ from softreg_fast.nn.paths.checkpoints import (
 from softreg_fast.nn.paths.network_path import RULES, NetworkPath
 from softreg_fast.nn.torch.dead_layers import deaths_expected
 from softreg_fast.nn.torch.parameters import parameters_of
+from softreg_fast.options.scalars import is_real
 from softreg_fast.system.progress_bar import progress_bar
 
 # train(model, strength)
@@ -261,6 +262,5 @@ def _checked(train: Any, model: Any, strengths: ArrayLike) -> list[float]:
 def _check_choice(rule: Any, tolerance: Any) -> None:
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}; got {rule!r}.")
-    number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
-    if tolerance is not None and not (number and 0.0 <= tolerance < math.inf):
+    if tolerance is not None and not (is_real(tolerance) and 0.0 <= tolerance < math.inf):
         raise ValueError(f"tolerance must be a finite number >= 0 or None, got {tolerance!r}.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
 
+from softreg_fast.options.scalars import is_real
 from softreg_fast.penalties import Penalty
 
 
@@ -28,8 +28,7 @@ def summary_of(penalty: Penalty) -> str:
 
 def _written(value: Any) -> str:
     # the same text for equal numbers of any type: 1, 1.0 and np.float64(1.0)
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return repr(float(value)).removesuffix(".0") if is_number else repr(value)
+    return repr(float(value)).removesuffix(".0") if is_real(value) else repr(value)
 
 
 def check_loaded(

@@ -6,13 +6,8 @@ from typing import Any
 
 import torch
 
+from softreg_fast.nn.checks import check_integer
 from softreg_fast.penalties import Penalty
-
-
-def check_count(name: str, value: Any) -> None:
-    """Raise ValueError unless value is an integer >= 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} must be an integer >= 0, got {value!r}.")
 
 
 def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> None:
@@ -20,7 +15,7 @@ def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> No
     for name, value in (("freeze", freeze), ("refit", refit)):
         if value is None:
             continue
-        check_count(name, value)
+        check_integer(name, value, 0, plain=True)
         if value <= start and start:
             raise ValueError(
                 f"{name}={value} comes before the first proximal step, start={start}: there would "
@@ -31,7 +26,7 @@ def check_schedule(freeze: Any, refit: Any, min_keep: Any, start: int = 0) -> No
             f"freeze={freeze} comes after refit={refit}, which freezes zeros as well: leave one of "
             "them out."
         )
-    check_count("min_keep", min_keep)
+    check_integer("min_keep", min_keep, 0, plain=True)
 
 
 def reached(step: int | None, n_steps: int) -> bool:
