@@ -79,7 +79,7 @@ class Variant:
 KERNEL_TESTS = (
     "tests/kernels/test_kernels.py",
     "tests/kernels/test_infer_kernels.py",
-    "tests/penalties/test_penalties.py",
+    "tests/penalties",
 )
 
 # Tests whose results depend on compiled code; the others see the same numbers.

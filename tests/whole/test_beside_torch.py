@@ -1,14 +1,15 @@
-"""PyTorch, which has an OpenMP library of its own, in the same process."""
+"""PyTorch, which has an OpenMP library of its own, in the same process; and no PyTorch at all."""
 
 import importlib.util
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
 from children import digest, in_child, main, make, run_script
 
-from softreg_fast import solve
+from softreg_fast import nn, solve
 
 
 def fit_ours():
@@ -49,6 +50,21 @@ def test_torch(first, tmp_path):
     found = run_script(str(program), "torch", timeout=110)
     assert len(found) == 4
     assert all(found.values()), found
+
+
+def test_without_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("softreg_fast.nn.") and hasattr(module, "torch"):
+            monkeypatch.delitem(sys.modules, name)
+    for name in nn.FROM_TORCH:
+        monkeypatch.delitem(vars(nn), name, raising=False)
+        monkeypatch.delitem(sys.modules, f"softreg_fast.nn.{nn.FROM_TORCH[name]}", raising=False)
+        assert name in dir(nn)
+        with pytest.raises(ModuleNotFoundError, match="needs PyTorch: pip install"):
+            getattr(nn, name)
+    with pytest.raises(AttributeError, match="no attribute 'nobody'"):
+        nn.nobody  # noqa: B018
 
 
 if __name__ == "__main__":

@@ -41,10 +41,11 @@ from sklearn.utils.estimator_checks import check_estimator
 import softreg_fast
 from softreg_fast.estimators.drop_in import OURS
 
+PUBLIC = {name: getattr(softreg_fast, name) for name in softreg_fast.__all__}
 ESTIMATORS = {
     name: value
-    for name, value in vars(softreg_fast).items()
-    if name in softreg_fast.__all__ and inspect.isclass(value) and issubclass(value, BaseEstimator)
+    for name, value in PUBLIC.items()
+    if inspect.isclass(value) and issubclass(value, BaseEstimator)
 }
 REGRESSORS = [name for name, cls in ESTIMATORS.items() if is_regressor(cls())]
 SINGLE = [name for name in REGRESSORS if get_tags(ESTIMATORS[name]()).target_tags.single_output]
@@ -94,6 +95,10 @@ def takes_weights(estimator):
 
 
 # --- scikit-learn's checks --------------------------------------------------------------------
+
+
+def test_every_estimator_is_tested():
+    assert len(ESTIMATORS) == 11
 
 
 @each

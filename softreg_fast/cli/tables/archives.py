@@ -26,7 +26,7 @@ from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed, listed
 
 
-def read_arrays(path: str, roles: Roles) -> Table:
+def read_archive(path: str, roles: Roles) -> Table:
     """Return the table in a .npz archive."""
     if not zipfile.is_zipfile(path):
         raise InputError(
