@@ -58,10 +58,9 @@ cdef class RowEngine(Screened):
     cdef object newton
     cdef double distance                # of the slopes from the subdifferential
 
-    def __init__(self, *args, **options):
-        self.newton = NewtonSteps()
-        super().__init__(*args, **options)
-        self.row = np.empty(self.n_tasks)
+    def _prepare(self, tasks):
+        Screened._prepare(self, tasks)
+        self.newton, self.row = NewtonSteps(), np.empty(self.n_tasks)
 
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
         """See `Screened.approach`; a limited number of epochs is enough."""

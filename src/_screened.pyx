@@ -28,13 +28,10 @@ import numpy as np
 cdef class Screened(Slots):
     """Slots for the features near the support, and bounds for all others."""
 
-    def __init__(self, *args, **options):
-        self.last_strength = INFINITY
-        super().__init__(*args, **options)
-
     def _prepare(self, tasks):
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks
         Slots._prepare(self, tasks)
+        self.last_strength = INFINITY
         if self.X.kind == GRAM:
             return
         # Keep the bounds cheap compared with the scan that they save.

@@ -386,7 +386,6 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Returns
         -------
         MetadataRouter
-
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
