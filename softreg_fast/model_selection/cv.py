@@ -32,6 +32,7 @@ from softreg_fast.paths.predict import predict_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.choice import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -53,6 +54,7 @@ def cv_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -181,6 +183,7 @@ def cv_path(
         l2_weights=l2_weights,
         positive=positive,
         bounds=bounds,
+        penalty=penalty,
     )
     choice = Choice(
         alphas=n_alphas if alphas is None else alphas,
@@ -256,11 +259,19 @@ class Choice:
 
 
 def problems_for(
-    design: Design, l1_ratio: float | ArrayLike, options: Options, **penalty: Any
+    design: Design,
+    l1_ratio: float | ArrayLike,
+    options: Options,
+    penalty: Any = None,
+    **stated: Any,
 ) -> list[Problem]:
-    """Return one problem for each l1_ratio; `penalty` are further arguments of Penalty."""
+    """Return one problem for each l1_ratio.
+
+    `penalty` is that of `cv_path`, `stated` are further arguments of Penalty.
+    """
     ratios = as_ratios(l1_ratio).tolist()
-    return [Problem(design, Penalty(1.0, ratio, **penalty), options) for ratio in ratios]
+    each = [penalty_for(penalty, Penalty(1.0, ratio, **stated)) for ratio in ratios]
+    return [Problem(design, one, options) for one in each]
 
 
 def choose(
