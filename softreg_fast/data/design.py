@@ -26,7 +26,7 @@ from softreg_fast.kernels._units import engine_penalty, user_coefficients
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
-from softreg_fast.system.threads import effective_n_threads
+from softreg_fast.system.threads import effective_n_threads, threads_worth
 
 # Beyond this ratio of a column's mean to its centred length, the mean's rounding is so large that
 # its square, which is how it enters slopes and Gram matrices, reaches a hundredth of EPSILON.
@@ -129,7 +129,7 @@ class Design:
         self.n_samples, self.n_features = self.X.shape
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
         self.most_threads = effective_n_threads(n_threads)
-        self.n_threads = effective_n_threads(n_threads, self.n_entries)
+        self.n_threads = threads_worth(self.n_entries, self.most_threads)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
         self._origin: Vector | None = None  # values subtracted from the columns in the buffers
         self._set_weight(sample_weight)
