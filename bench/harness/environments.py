@@ -11,6 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "peers"
 
+# Results of nets, and the packages and data that bench/nn/site.py installs.
+NETS = ROOT / "build" / "nn"
+SITE = NETS / "site"
+
 # package: name of its environment
 HOME = {
     "ours": "this",

@@ -45,6 +45,15 @@ class Record:
         self.path.write_text(text + "\n", encoding="utf-8")
 
 
+def kept(file, make):
+    """Return the content of a JSON file; if it does not exist, make the result and store it."""
+    if not file.exists():
+        result = make()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result), encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
 def _lasting(about):
     passing = {"command", "date", "load at the start", "threads", "blas"}
     return {name: value for name, value in about.items() if name not in passing}

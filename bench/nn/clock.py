@@ -4,8 +4,7 @@
 
 Trains one net of each kind, in turn, for every seed, and prints seconds and their ratio. Without
 fields the recipe is the one that validation chose. Once the penalty has its full strength,
-`softreg_fast.nn.compact` cuts units whose weights are all zero out of the net every four epochs; if
-it is not available the zeros stay in.
+`softreg_fast.nn.compact` cuts units whose weights are all zero out of the net every four epochs.
 """
 
 import sys
@@ -14,27 +13,29 @@ import time
 import numpy as np
 import torch
 
-from bench.nn.plan import SEEDS, chosen
-from bench.nn.tasks import TASKS, Recipe, count_of
-from bench.nn.train import accuracy, adam, compact, train
+from bench.families.nets import TRAININGS
+from bench.families.recipes import SEEDS, Recipe
+from bench.harness.nets import accuracy, adam, count_of
+from bench.nn.choice import chosen
+from bench.nn.train import train
 
 CUT_EVERY = 4  # epochs
 
 
-def clock(task, recipe, seed, fused, cut_every=0):
+def clock(training, recipe, seed, fused, cut_every=0):
     """Return the seconds of one training, the test accuracy, and the weights left in the net."""
-    data = task.load(seed)
+    data = training.load(seed)
     torch.manual_seed(seed)
-    model = task.net()
-    optimizer = adam(model, task, recipe, fused)
+    model = training.net()
+    optimizer = adam(model, training, recipe, fused)
     began = time.perf_counter()
-    train(model, optimizer, data.train, task, recipe, cut_every)
+    train(model, optimizer, data.train, training, recipe, cut_every)
     return time.perf_counter() - began, accuracy(model, data.test), count_of(model)[1]
 
 
 def main():
     name, *fields = sys.argv[1:]
-    task, choice = TASKS[name], chosen(name)
+    training, choice = TRAININGS[name], chosen(name)
     if choice is None and not fields:
         sys.exit(f"nothing is chosen yet: python -m bench.nn.run --only {name}")
     recipe = Recipe.of(fields) if fields else choice.sparsest
@@ -42,9 +43,9 @@ def main():
     taken = []
     for seed in SEEDS:
         runs = (
-            clock(task, dense, seed, fused=True),
-            clock(task, dense, seed, fused=False),
-            clock(task, recipe, seed, fused=True, cut_every=CUT_EVERY),
+            clock(training, dense, seed, fused=True),
+            clock(training, dense, seed, fused=False),
+            clock(training, recipe, seed, fused=True, cut_every=CUT_EVERY),
         )
         taken.append([seconds for seconds, _, _ in runs])
         print(
@@ -54,7 +55,7 @@ def main():
     ratio = np.median(ours / np.minimum(fused, default))
     print(
         f"{name}, {recipe.label}: {ratio:.2f} of the time of dense Adam, "
-        f"{'with' if compact else 'without'} compaction, {torch.get_num_threads()} threads"
+        f"with compaction, {torch.get_num_threads()} threads"
     )
 
 

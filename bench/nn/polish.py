@@ -24,8 +24,11 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from bench.nn.tasks import TASKS, Recipe
-from bench.nn.train import accuracy, file_of, result_of
+from bench.families.nets import TRAININGS
+from bench.families.recipes import Recipe
+from bench.harness.nets import accuracy
+from bench.harness.record import kept
+from bench.nn.train import file_of, result_of
 from softreg_fast.nn import compact
 
 ROUNDS, STEPS = 1000, 300
@@ -236,29 +239,29 @@ def descend(objective, w, gradient, penalty, n_steps, until):
     return whole(found.x)
 
 
-def polished(task, recipe, seed, seconds=300.0):
+def polished(training, recipe, seed, seconds=300.0):
     """Return the result of `polish` for a trained net, from its file if that exists."""
-    weights = file_of(task, recipe, seed).with_suffix(".pt")
-    file = weights.with_suffix(".polish.json")
-    if file.exists():
-        return json.loads(file.read_text())
-    result_of(task, recipe, seed)
-    model = task.net()
-    model.load_state_dict(torch.load(weights, weights_only=True))
-    data = task.load(seed)
-    compact(model, data.train[0][:2])  # weights that were cut have no gradient, and stay zero
-    (penalty,) = recipe.rules().values()
-    result = polish(model, data.train, penalty, seconds)
-    model.float()
-    result |= {"validation": accuracy(model, data.validation), "test": accuracy(model, data.test)}
-    file.write_text(json.dumps(result))
-    return result
+    weights = file_of(training, recipe, seed).with_suffix(".pt")
+
+    def make():
+        result_of(training, recipe, seed)
+        model = training.net()
+        model.load_state_dict(torch.load(weights, weights_only=True))
+        data = training.load(seed)
+        compact(model, data.train[0][:2])  # weights cut out have no gradient, and stay zero
+        (penalty,) = recipe.rules().values()
+        result = polish(model, data.train, penalty, seconds)
+        model.float()
+        hits = {part: accuracy(model, getattr(data, part)) for part in ("validation", "test")}
+        return result | hits
+
+    return kept(weights.with_suffix(".polish.json"), make)
 
 
 def main():
     name, seed, *fields = sys.argv[1:]
     torch.set_num_threads(1)
-    print(json.dumps(polished(TASKS[name], Recipe.of(fields), int(seed)), indent=1))
+    print(json.dumps(polished(TRAININGS[name], Recipe.of(fields), int(seed)), indent=1))
 
 
 if __name__ == "__main__":

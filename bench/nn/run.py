@@ -13,32 +13,33 @@ import time
 import numpy as np
 import torch
 
+from bench.families.nets import TRAININGS
+from bench.families.recipes import PLANS, SEEDS
 from bench.nn import report
+from bench.nn.choice import chosen, found
 from bench.nn.peers import points_of
-from bench.nn.plan import PLANS, SEEDS, chosen, found
 from bench.nn.polish import polished
-from bench.nn.tasks import TASKS
 from bench.nn.train import file_of, result_of
 
 
 def jobs(names, with_peers):
     """Return functions that each compute one missing result, the most important first."""
     for name in names:
-        task = TASKS[name]
+        training = TRAININGS[name]
         for recipe in PLANS[name].recipes:
             for seed in SEEDS:
-                if not file_of(task, recipe, seed).exists():
-                    yield lambda t=task, r=recipe, s=seed: result_of(t, r, s)
+                if not file_of(training, recipe, seed).exists():
+                    yield lambda t=training, r=recipe, s=seed: result_of(t, r, s)
     for name in names:
         if (choice := chosen(name)) and choice.with_l1:
             for seed in SEEDS:
-                yield lambda t=TASKS[name], r=choice.with_l1, s=seed: polished(t, r, s)
+                yield lambda t=TRAININGS[name], r=choice.with_l1, s=seed: polished(t, r, s)
     for name in names if with_peers else ():
         if choice := chosen(name):
-            results = found(TASKS[name], choice.sparsest or choice.best)
+            results = found(TRAININGS[name], choice.sparsest or choice.best)
             seconds = np.median([result["seconds"] for result in results])
             for seed in SEEDS:
-                yield lambda t=TASKS[name], s=seed, m=seconds: points_of(t, s, m)
+                yield lambda t=TRAININGS[name], s=seed, m=seconds: points_of(t, s, m)
 
 
 def main():

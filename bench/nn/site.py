@@ -9,10 +9,8 @@ others come with PyTorch and scikit-learn, or are listed here.
 import importlib.metadata
 import subprocess
 import sys
-from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "build" / "nn"
-SITE = FOLDER / "site"
+from bench.harness.environments import SITE
 
 PEERS = {"torchao": "0.18.0", "lassonet": "0.0.21", "torch-pruning": "1.6.1"}
 REQUIREMENTS = [

@@ -8,16 +8,18 @@ Adam's metric.
 """
 
 import platform
-import time
+from functools import partial
 
 import numpy as np
 import torch
 
+from bench.harness.internals import effective_n_threads
 from bench.harness.tables import seconds
+from bench.harness.timing import alternate, clock
 from softreg_fast.nn import L1, ProxAdamW, attach
-from softreg_fast.system.threads import effective_n_threads
 
 N_TENSORS, N_WEIGHTS, ROUNDS = 10, 1_000_000, 15
+WARM_UP = 2  # rounds that do not count
 LR, STRENGTH = 1e-3, 1e-3
 
 
@@ -68,20 +70,15 @@ def ways():
 
 def main():
     candidates = ways()
-    times = {name: [] for name in candidates}
-    for _ in range(ROUNDS):
-        for name, step in candidates.items():
-            began = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - began)
-    ours = np.array(times["ProxAdamW"][2:])
+    taken = alternate([partial(clock, step) for step in candidates.values()], ROUNDS)
+    taken = np.array(taken[WARM_UP:])
     print(
         f"{platform.processor() or platform.machine()}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads of torch, {effective_n_threads()} of ours"
     )
-    for name, taken in times.items():
-        ratio = np.median(np.array(taken[2:]) / ours)
-        print(f"{name:<34} {seconds(np.median(taken[2:])):>9}   {ratio:5.2f} x ours")
+    for name, times in zip(candidates, taken.T, strict=True):
+        ratio = np.median(times / taken[:, 0])
+        print(f"{name:<34} {seconds(np.median(times)):>9}   {ratio:5.2f} x ours")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `fit` prints and writes: a summary, coefficients and a model."""
+"""Output of `fit`: a summary to print, files with coefficients and a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands are asked for: their arguments as records, checked against each other."""
+"""Requests to the commands: their arguments as records, checked against each other."""
 
 from __future__ import annotations
 
@@ -133,12 +133,12 @@ class FitRequest:
 
     @property
     def chooses(self) -> bool:
-        """Whether a single model of the path is chosen."""
+        """True if a single model of the path is chosen."""
         return self.select is not None or self.folds is not None
 
     @property
     def choice(self) -> str:
-        """How the model of the path that is shown is chosen, in words."""
+        """Choice of the model that is shown, in words."""
         if self.folds is not None:
             return f"by {self.folds.n_folds}-fold cross-validation, rule {self.folds.rule}"
         if self.select is not None:

@@ -23,7 +23,6 @@ from softreg_fast.data.validation import (
     check_same_rows,
 )
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._multi_task import slopes_of_rows
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
@@ -606,7 +605,7 @@ class MultiTaskDesign(Design):
         """Return Y'X of the engine's columns and targets (n_tasks, n_features), read-only."""
         if self._gradient is None:
             gradient = np.empty((self.n_tasks, self.n_features))
-            slopes_of_rows(self.columns, self.target, gradient, self.n_threads)
+            self.columns.slopes_of_tasks(self.target, gradient, self.n_threads)
             self.know_gradient(gradient)
             return gradient
         return self._gradient

@@ -16,7 +16,7 @@ from softreg_fast.options.scalars import is_integer
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.predict import predict_rows, row_blocks
 from softreg_fast.paths.result import Path
-from softreg_fast.solvers.engines import LARGEST_EARLY_GRAM
+from softreg_fast.solvers.limits import LARGEST_EARLY_GRAM
 from softreg_fast.system.threads import blas_threads_for
 
 # Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.

@@ -1,9 +1,8 @@
-"""Solution, Path and Status: the results of a fit, with printed summaries."""
+"""Solution and Path: the results of a fit, with printed summaries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Any, Self, overload
 
 import numpy as np
@@ -15,33 +14,10 @@ from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.validation import check_sparse
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
-
-
-class Status(IntEnum):
-    """Reason why the fit at one alpha ended."""
-
-    CONVERGED = 0
-    """The duality gap is at most the tolerance."""
-    MAX_ITER = 1
-    """The maximum number of epochs was reached first."""
-    STALLED = 2
-    """Float64 allows no further progress towards the tolerance."""
-    PRECISION = 4
-    """As exact as float64 allows: the coefficients satisfy the optimality conditions to within
-    rounding, but the duality gap cannot be brought below the tolerance in float64.
-    """
-
+from softreg_fast.solvers.protocol import Status, is_alarm
 
 # Remarks on the end of a fit in the table of a path.
 MARKS: dict[int, str] = {Status.CONVERGED: "", Status.PRECISION: "  as exact as float64 allows"}
-
-
-def is_alarm(status: Any) -> Any:
-    """Return which statuses call for a warning, because the user can do something about them.
-
-    `status` is a number or an array of statuses.
-    """
-    return (status != 0) & (status != 4)  # CONVERGED and PRECISION, in a tenth of their time
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,12 +9,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bench.nn import plan, polish, report, train  # noqa: E402
-from bench.nn.data import load  # noqa: E402
-from bench.nn.tasks import TASKS, Recipe, Task, count_of, mlp  # noqa: E402
+from bench.families import recipes as plans  # noqa: E402
+from bench.families.net_data import load  # noqa: E402
+from bench.families.nets import TRAININGS, Training, mlp  # noqa: E402
+from bench.families.recipes import Recipe  # noqa: E402
+from bench.harness.nets import accuracy, adam, count_of, n_steps_of, packed  # noqa: E402
+from bench.nn import choice, polish, train  # noqa: E402
+from bench.reports import nets as report  # noqa: E402
+from bench.reports.nets_plot import beaten  # noqa: E402
 from softreg_fast.nn import ElasticNet  # noqa: E402
 
-SHORT = Task("short", "digits", lambda: mlp(64, 16, 10), epochs=6, batch=64, lr=3e-3, is_mlp=True)
+SHORT = Training(
+    "short", "digits", lambda: mlp(64, 16, 10), epochs=6, batch=64, lr=3e-3, is_mlp=True
+)
 SPARSE = Recipe(penalty="l1", strength=5e-3, start=0.0, ramp=0.0, freeze=0.5)
 
 
@@ -35,7 +42,7 @@ def test_no_sample_is_in_two_parts_and_the_test_set_is_the_same_for_all_seeds():
 
 def test_zeros_stay_zero_in_the_refit(monkeypatch):
     samples = SHORT.load(0).train
-    refit_from = int(0.5 * train.n_steps_of(samples, SHORT))
+    refit_from = int(0.5 * n_steps_of(samples, SHORT))
     taken, zeros = [], []
     plain = train.descend
 
@@ -54,7 +61,7 @@ def test_zeros_stay_zero_in_the_refit(monkeypatch):
 
 
 def test_a_taught_net_nears_the_mean_of_its_teachers(monkeypatch, tmp_path):
-    monkeypatch.setattr(train, "FOLDER", tmp_path)
+    monkeypatch.setattr(train, "NETS", tmp_path)
     data = SHORT.load(0)
     scores = train.taught(SHORT, 2, seed=0)
     nets = []
@@ -85,10 +92,10 @@ def test_zeros_are_cut_out_on_the_way_and_training_goes_on():
     for cut_every in (0, 1):
         torch.manual_seed(0)
         model = SHORT.net()
-        optimizer = train.adam(model, SHORT, SPARSE, fused=False)
+        optimizer = adam(model, SHORT, SPARSE, fused=False)
         train.train(model, optimizer, samples, SHORT, SPARSE, cut_every)
         counts.append(count_of(model))
-        hits.append(train.accuracy(model, samples))
+        hits.append(accuracy(model, samples))
     (_, whole), (nonzeros, n_weights) = counts
     assert 0 < nonzeros <= n_weights < whole
     assert abs(hits[0] - hits[1]) < 0.1
@@ -113,7 +120,7 @@ def test_the_file_holds_a_bit_for_each_weight_and_the_nonzero_ones():
     with torch.no_grad():
         model[0].weight.zero_()
         model[0].weight[1, 2] = 3.0
-    content = gzip.decompress(train.packed(model))
+    content = gzip.decompress(packed(model))
     assert len(content) == 8 * 4 // 8 + 4 + 4 * 4
     bits = np.unpackbits(np.frombuffer(content[:4], np.uint8))
     assert np.flatnonzero(bits).tolist() == [8 + 2]
@@ -159,21 +166,21 @@ def test_a_polish_ends_at_a_stationary_point_of_the_declared_objective(l2):
 
 
 def test_validation_chooses_and_the_test_set_does_not(monkeypatch, tmp_path):
-    monkeypatch.setattr(train, "FOLDER", tmp_path)
+    monkeypatch.setattr(train, "NETS", tmp_path)
     dense, mild, strong = Recipe(), replace(SPARSE, strength=1e-3), replace(SPARSE, strength=1e-2)
-    monkeypatch.setitem(TASKS, "short", SHORT)
-    monkeypatch.setitem(plan.PLANS, "short", plan.Plan((dense,), (mild, strong)))
+    monkeypatch.setitem(TRAININGS, "short", SHORT)
+    monkeypatch.setitem(plans.PLANS, "short", plans.Plan((dense,), (mild, strong)))
     made = ((dense, 0.90, 0.1, 100), (mild, 0.897, 0.2, 20), (strong, 0.80, 0.99, 2))
     for recipe, validation, test, nonzeros in made:
-        for seed in plan.SEEDS:
+        for seed in plans.SEEDS:
             file = train.file_of(SHORT, recipe, seed)
             file.parent.mkdir(parents=True, exist_ok=True)
             result = {"validation": validation, "test": test, "nonzeros": nonzeros}
             file.write_text(json.dumps(result | {"n_weights": 100, "bytes": nonzeros}))
-    assert plan.chosen("short") == plan.Choice(dense, sparsest=mild, best=mild, with_l1=mild)
+    assert choice.chosen("short") == choice.Choice(dense, sparsest=mild, best=mild, with_l1=mild)
     cells = report.line("short")
     assert cells[1:5] == ["10.0 %", "+10.0 (+10.0 to +10.0)", "20.0 %", "5 times smaller"]
 
 
 def test_a_point_is_beaten_by_one_with_no_more_weights_and_no_less_accuracy():
-    assert report.beaten([(0.1, 0.9), (0.2, 0.95)], [(0.1, 0.9), (0.2, 0.94)]) == (1, 2)
+    assert beaten([(0.1, 0.9), (0.2, 0.95)], [(0.1, 0.9), (0.2, 0.94)]) == (1, 2)

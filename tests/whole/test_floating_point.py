@@ -62,7 +62,8 @@ def before_import():
 
     code = (
         "import ctypes; e = (ctypes.c_ubyte * 64)(); ctypes.CDLL(None).fegetenv(e); "
-        "a = bytes(e[:2]), bytes(e[28:32]); import softreg_fast; ctypes.CDLL(None).fegetenv(e); "
+        "a = bytes(e[:2]), bytes(e[28:32]); from softreg_fast import *; "
+        "ctypes.CDLL(None).fegetenv(e); "
         "b = bytes(e[:2]), bytes(e[28:32]); m = lambda w: int.from_bytes(w, 'little') & ~0x3F; "
         "print(a[0] == b[0] and m(a[1]) == m(b[1]))"
     )

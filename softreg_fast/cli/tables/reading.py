@@ -54,9 +54,9 @@ def _reader_of(file_format: str) -> Callable[[str, Roles], Table]:
 
         return read_parquet
     if file_format == "npz":
-        from softreg_fast.cli.tables.arrays import read_arrays
+        from softreg_fast.cli.tables.archives import read_archive
 
-        return read_arrays
+        return read_archive
     from softreg_fast.cli.tables.svmlight import read_svmlight
 
     return read_svmlight

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.cli.files import brief
-from softreg_fast.cli.tables.arrays import check_entries, vector_of
+from softreg_fast.cli.tables.archives import check_entries, vector_of
 from softreg_fast.cli.tables.cells import as_number, problem_of
 from softreg_fast.cli.tables.foreign import as_floats
 from softreg_fast.cli.tables.opening import open_bytes, open_text
