@@ -138,6 +138,7 @@ def relaxed_path(
     """
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     fits = path(design, positive=positive, bounds=bounds, **options)
+    positive = positive or getattr(options.get("penalty"), "positive", False)
     return relax_fits(Problem(design, Penalty(positive=positive, bounds=bounds)), fits)
 
 
