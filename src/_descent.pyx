@@ -18,7 +18,8 @@ from penalty cimport larger, null_value, penalty_t, prox, row_prox, smaller
 from signals cimport check_signals
 from tasks cimport slopes_of_tasks, sumsq_of_tasks
 from tolerances cimport (
-    CONVERGED, ENTRIES_PER_SIGNAL_CHECK, EPOCHS_PER_GAP, LARGEST_BLOCK, MAX_ITER, ROUNDING, STALLED,
+    CONVERGED, ENTRIES_PER_SIGNAL_CHECK, EPOCHS_PER_GAP, LARGEST_BLOCK, MAX_ITER, MOST_IN_VAIN,
+    ROUNDING, STALLED,
 )
 
 import numpy as np
@@ -31,7 +32,6 @@ from softreg_fast.working_set import working_set
 # Gap, in units of ||Y||^2, below which descent on rows gives up after MOST_IN_VAIN rounds without
 # progress.
 cdef double ROUNDING_GAP = 1e-10
-cdef Py_ssize_t MOST_IN_VAIN = 60
 
 # Number of last iterates used for extrapolation.
 cdef Py_ssize_t EXTRAPOLATED = 5
