@@ -11,10 +11,11 @@ are stored task by task: U and the slopes are (n_tasks, n_features), residuals h
 cimport cython
 from libc.math cimport INFINITY, sqrt
 
+from arithmetic cimport larger, smaller
 from certificate cimport distance_of, duality_gap, units_t
 from loss cimport SQUARED, loss_t
 from matrix cimport GRAM, column_cost, matrix_of, matrix_t, shift, slope
-from penalty cimport larger, null_value, penalty_t, prox, row_prox, smaller
+from penalty cimport null_value, penalty_t, prox, row_prox
 from signals cimport check_signals
 from tasks cimport slopes_of_tasks, sumsq_of_tasks
 from tolerances cimport (

@@ -10,8 +10,9 @@ rounds, where those of _scalars.pyx are exact.
 cimport cython
 from libc.math cimport INFINITY
 
+from arithmetic cimport larger, smaller
 from certificate cimport distance_of, units_t
-from penalty cimport larger, row_prox, smaller
+from penalty cimport row_prox
 from signals cimport check_signals
 from softreg_fast.kernels._screened cimport Screened
 from softreg_fast.kernels._slots cimport slot_gap, units_of

@@ -1,7 +1,8 @@
+from arithmetic cimport larger
 from certificate cimport duality_gap, units_t
 from loss cimport loss_t
 from matrix cimport column_cost, matrix_t
-from penalty cimport larger, penalty_t
+from penalty cimport penalty_t
 
 
 cdef class Slots:
