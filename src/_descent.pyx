@@ -11,14 +11,16 @@ are stored task by task: U and the slopes are (n_tasks, n_features), residuals h
 cimport cython
 from libc.math cimport INFINITY, sqrt
 
+from arithmetic cimport larger, smaller
 from certificate cimport distance_of, duality_gap, units_t
 from loss cimport SQUARED, loss_t
 from matrix cimport GRAM, column_cost, matrix_of, matrix_t, shift, slope
-from penalty cimport larger, null_value, penalty_t, prox, row_prox, smaller
+from penalty cimport null_value, penalty_t, prox, row_prox
 from signals cimport check_signals
 from tasks cimport slopes_of_tasks, sumsq_of_tasks
 from tolerances cimport (
-    CONVERGED, ENTRIES_PER_SIGNAL_CHECK, EPOCHS_PER_GAP, LARGEST_BLOCK, MAX_ITER, ROUNDING, STALLED,
+    CONVERGED, ENTRIES_PER_SIGNAL_CHECK, EPOCHS_PER_GAP, LARGEST_BLOCK, MAX_ITER, MOST_IN_VAIN,
+    ROUNDING, STALLED,
 )
 
 import numpy as np
@@ -31,7 +33,6 @@ from softreg_fast.solvers.working_set import working_set
 # Gap, in units of ||Y||^2, below which descent on rows gives up after MOST_IN_VAIN rounds without
 # progress.
 cdef double ROUNDING_GAP = 1e-10
-cdef Py_ssize_t MOST_IN_VAIN = 60
 
 # Number of last iterates used for extrapolation.
 cdef Py_ssize_t EXTRAPOLATED = 5

@@ -8,8 +8,9 @@ arrays of its own.
 
 from libc.math cimport INFINITY, fabs, sqrt
 
+from arithmetic cimport larger
 from matrix cimport GRAM
-from penalty cimport larger, may_move, null_value, row_size
+from penalty cimport may_move, null_value, row_size
 from screening cimport (
     LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_skip,
     screening_still_open,

@@ -8,6 +8,8 @@ entries of a row are `stride` apart.
 
 from libc.math cimport INFINITY, fabs, sqrt
 
+from arithmetic cimport clip, larger, smaller
+
 cdef extern from "proximal.h" nogil:
     double soft_threshold "sr_soft_f64"(double x, double t) noexcept
     double shrink "sr_shrink_f64"(double b, double c, double l1, double l2) noexcept
@@ -21,19 +23,6 @@ ctypedef struct penalty_t:
     const double* lower
     const double* upper
     double slack            # |z_j| up to here counts as 0 where u_j is unpenalised
-
-
-cdef inline double larger(double a, double b) noexcept nogil:
-    # two instructions, where fmax of the C library is a call
-    return b if b > a else a
-
-
-cdef inline double smaller(double a, double b) noexcept nogil:
-    return b if b < a else a
-
-
-cdef inline double clip(double x, double lower, double upper) noexcept nogil:
-    return smaller(larger(x, lower), upper)
 
 
 cdef inline double null_value(const penalty_t* P, Py_ssize_t j) noexcept nogil:
