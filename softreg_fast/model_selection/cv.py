@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses.base import Loss
