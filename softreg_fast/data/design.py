@@ -343,7 +343,7 @@ class Design:
 
     def columns_scaled_by(self, scale: Vector) -> Columns:
         """Return the centred columns, each times a factor."""
-        return Columns(self._buffers, self.center, scale, self.weight)
+        return Columns(self._buffers, self._center, scale, self.weight)
 
     @property
     def curvature(self) -> Vector:
