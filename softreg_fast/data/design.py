@@ -23,6 +23,8 @@ from softreg_fast.data.validation import (
 )
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
+from softreg_fast.losses.base import Loss
+from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
@@ -215,11 +217,11 @@ class Design:
         other.n_threads = n_threads
         return other
 
-    def with_target(self, y: ArrayLike) -> Design:
+    def with_target(self, y: ArrayLike, loss: Loss = SQUARED) -> Design:
         """Return a design with another target, whose matrix and weights are not described again."""
         check_same_rows(self, "y", y)
         other = copy.copy(self)
-        other._set_target(y)
+        other._set_target(y, loss)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
@@ -254,8 +256,8 @@ class Design:
         other._target = other._gram = other._unscaled = None
         return other
 
-    def _set_target(self, y: ArrayLike) -> None:
-        self._target = Target(self._checked(y), self.weight, self.fit_intercept)
+    def _set_target(self, y: ArrayLike, loss: Loss = SQUARED) -> None:
+        self._target = Target(self._checked(y), self.weight, self.fit_intercept, loss)
 
     def _checked(self, y: ArrayLike) -> Vector:
         return as_target(y, self.n_samples)
@@ -267,7 +269,7 @@ class Design:
 
     @property
     def described_target(self) -> Target:
-        """The Target: y under the squared loss.
+        """The Target: y under its loss.
 
         Raises
         ------
