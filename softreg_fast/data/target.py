@@ -89,6 +89,12 @@ class Target:
             deviance = times(self.weight, self.loss.deviance(self._counted(), self.y_mean))
             self.null_deviance = float(deviance.sum())
 
+    def __copy__(self) -> Self:
+        # a tenth of the time of the general one
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def with_weight(self, weight: Vector | None) -> Self:
         """Return the same targets with other sample weights."""
         return type(self)(self.y, weight, self.fit_intercept, self.loss, self.offset)
