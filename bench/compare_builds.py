@@ -11,6 +11,7 @@ the largest of them.  The exit status is 1 if a median ratio is above --most, or
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -47,42 +48,58 @@ def problems(setting, pattern):
 
 
 def measure(setting, name, kind, problem, options):
-    """Return the Row of one problem: the time of the new build as `seconds`, of the old as `ours`.
-
-    The runs are spread over several pairs of processes, which differ by chance in the memory that
-    they are given; the first of a pair is the old and the new build in turn.
-    """
+    """Return the Row of one problem: `ours` is the old build's time, `seconds` the new one's."""
     row = Row(setting, name, "new", n_threads=options.threads, must=options.most)
-    pairs = []
-    with tempfile.TemporaryDirectory() as folder:
-        save_data(Path(folder), problem)
-        save_setting(Path(folder), problem)
-        for k in range(options.processes):
-            n_runs = len(range(k, options.runs, options.processes))
-            try:
-                found, row.difference = one_pair(kind, Path(folder), n_runs, k % 2, options)
-            except RuntimeError as error:
-                row.note = str(error)
-                return row
-            pairs += found
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        save_data(folder, problem)
+        save_setting(folder, problem)
+        try:
+            row.difference = compared(kind, folder, options)
+            pairs = timed(kind, folder, options)
+        except RuntimeError as error:
+            row.note = str(error)
+            return row
     return row.fill(pairs)
 
 
-def one_pair(kind, folder, n_runs, swapped, options):
-    """Return pairs of seconds (old, new) from two fresh processes, and their difference."""
-    order = [options.new, options.old] if swapped else [options.old, options.new]
-    options_ = kind, options.threads, options.seconds
-    with Worker("ours", *options_, order[0]) as first, Worker("ours", *options_, order[1]) as last:
-        (tol, a), (_, b) = (
-            started(worker, build, folder)
-            for worker, build in zip((first, last), order, strict=True)
-        )
-        found = pairs_of([(first, tol), (last, tol)], n_runs, np.inf)
-        if len(found) < n_runs:
-            raise RuntimeError(first.too_slow)
-    if swapped:
-        return [pair[::-1] for pair in found], apart(a, b)
-    return found, apart(b, a)
+def compared(kind, folder, options):
+    """Return the difference of the builds' answers."""
+    answers = []
+    for build in (options.old, options.new):
+        with Worker("ours", kind, options.threads, options.seconds, build) as worker:
+            answers.append(started(worker, build, folder)[1])
+    return apart(*answers[::-1])
+
+
+def timed(kind, folder, options):
+    """Return pairs of seconds (old, new), measured in turn.
+
+    The runs are spread over several pairs of processes, which differ by chance in the memory that
+    they are given.  In every second pair the new build is the first.
+    """
+    pairs = []
+    for k in range(options.processes):
+        n_runs = len(range(k, options.runs, options.processes))
+        order = slice(None, None, -1 if k % 2 else 1)
+        builds = [options.old, options.new][order]
+        found = one_pair(kind, folder, n_runs, builds, options)
+        pairs += [pair[order] for pair in found]
+    return pairs
+
+
+def one_pair(kind, folder, n_runs, builds, options):
+    """Return pairs of seconds from a fresh process for each build."""
+    with ExitStack() as stack:
+        contenders = []
+        for build in builds:
+            worker = Worker("ours", kind, options.threads, options.seconds, build)
+            stack.callback(worker.close)
+            contenders.append((worker, started(worker, build, folder)[0]))
+        found = pairs_of(contenders, n_runs, np.inf)
+    if len(found) < n_runs:
+        raise RuntimeError(worker.too_slow)
+    return found
 
 
 def started(worker, build, folder):
