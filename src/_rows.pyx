@@ -10,12 +10,13 @@ rounds, where those of _scalars.pyx are exact.
 cimport cython
 from libc.math cimport INFINITY
 
+from arithmetic cimport larger, smaller
 from certificate cimport distance_of, units_t
-from penalty cimport larger, row_prox, smaller
+from penalty cimport row_prox
 from signals cimport check_signals
 from softreg_fast.kernels._screened cimport Screened
 from softreg_fast.kernels._slots cimport slot_gap, units_of
-from tolerances cimport ENTRIES_PER_SIGNAL_CHECK, EXACT
+from tolerances cimport ENTRIES_PER_SIGNAL_CHECK, EXACT, MOST_IN_VAIN
 from vector cimport axpy
 
 import numpy as np
@@ -45,10 +46,6 @@ cdef Py_ssize_t EPOCHS_PER_APPROACH = 100
 # If more than this fraction of the distance is left after a step, the next one factorises again.
 cdef double SLOW = 0.1
 
-# Number of rounds (epochs and a Newton step) without progress before giving up while the support
-# changes; three rounds when it does not.
-cdef Py_ssize_t MOST_IN_VAIN = 60
-
 
 @cython.final
 cdef class RowEngine(Screened):
@@ -58,10 +55,9 @@ cdef class RowEngine(Screened):
     cdef object newton
     cdef double distance                # of the slopes from the subdifferential
 
-    def __init__(self, *args, **options):
-        self.newton = NewtonSteps()
-        super().__init__(*args, **options)
-        self.row = np.empty(self.n_tasks)
+    def _prepare(self, tasks):
+        Screened._prepare(self, tasks)
+        self.newton, self.row = NewtonSteps(), np.empty(self.n_tasks)
 
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
         """See `Screened.approach`; a limited number of epochs is enough."""

@@ -12,12 +12,11 @@ import contextlib
 cimport cython
 from libc.math cimport INFINITY, fabs
 
+from arithmetic cimport larger, smaller
 from factor cimport (
     factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t, is_independent,
 )
-from penalty cimport (
-    is_free, kkt_distance, larger, piece_end, piece_of, piece_slope, prox, smaller,
-)
+from penalty cimport is_free, kkt_distance, piece_end, piece_of, piece_slope, prox
 from signals cimport check_signals
 from softreg_fast.kernels._screened cimport Screened
 from softreg_fast.kernels._slots cimport slot_gap

@@ -8,8 +8,9 @@ arrays of its own.
 
 from libc.math cimport INFINITY, fabs, sqrt
 
+from arithmetic cimport larger
 from matrix cimport GRAM
-from penalty cimport larger, may_move, null_value, row_size
+from penalty cimport may_move, null_value, row_size
 from screening cimport (
     LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_skip,
     screening_still_open,
@@ -28,13 +29,10 @@ import numpy as np
 cdef class Screened(Slots):
     """Slots for the features near the support, and bounds for all others."""
 
-    def __init__(self, *args, **options):
-        self.last_strength = INFINITY
-        super().__init__(*args, **options)
-
     def _prepare(self, tasks):
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks
         Slots._prepare(self, tasks)
+        self.last_strength = INFINITY
         if self.X.kind == GRAM:
             return
         # Keep the bounds cheap compared with the scan that they save.

@@ -6,10 +6,11 @@ z the slopes C'theta: a sum of terms >= 0, so that nothing cancels near the opti
 (docs/mathematics.md, sections 3, 4 and 12).  No other file knows both the loss and the penalty.
 """
 
+from arithmetic cimport larger, smaller
 from loss cimport dual_point_t, loss_part, loss_t, residual_as_dual_point
 from penalty cimport (
-    conjugate, dual_scaling, dual_scaling_augmented, kkt_distance, larger, penalty_t, row_distance,
-    row_rest, row_size, smaller, value,
+    conjugate, dual_scaling, dual_scaling_augmented, kkt_distance, penalty_t, row_distance,
+    row_rest, row_size, value,
 )
 
 ctypedef struct units_t:

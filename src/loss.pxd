@@ -11,7 +11,7 @@ each of the four.  The solvers of squared error need the first three at no time,
 is linear in u: they start from the residual at u = 0 and update it by `shift`.
 """
 
-from penalty cimport larger
+from arithmetic cimport larger
 
 cdef enum loss_kind_t:
     SQUARED                     # f_i(z) = (y_i - z)^2 / 2

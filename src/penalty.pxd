@@ -8,6 +8,12 @@ entries of a row are `stride` apart.
 
 from libc.math cimport INFINITY, fabs, sqrt
 
+from arithmetic cimport clip, larger, smaller
+
+cdef extern from "proximal.h" nogil:
+    double soft_threshold "sr_soft_f64"(double x, double t) noexcept
+    double shrink "sr_shrink_f64"(double b, double c, double l1, double l2) noexcept
+
 
 ctypedef struct penalty_t:
     double l1_strength      # l1_j = l1_strength * l1[j], so that a path changes two numbers
@@ -17,26 +23,6 @@ ctypedef struct penalty_t:
     const double* lower
     const double* upper
     double slack            # |z_j| up to here counts as 0 where u_j is unpenalised
-
-
-cdef inline double larger(double a, double b) noexcept nogil:
-    # two instructions, where fmax of the C library is a call
-    return b if b > a else a
-
-
-cdef inline double smaller(double a, double b) noexcept nogil:
-    return b if b < a else a
-
-
-cdef inline double soft_threshold(double x, double t) noexcept nogil:
-    # np.sign(x) * np.maximum(np.abs(x) - t, 0), and NaN for NaN
-    if fabs(x) <= t:
-        return 0.0
-    return x - t if x > 0.0 else x + t
-
-
-cdef inline double clip(double x, double lower, double upper) noexcept nogil:
-    return smaller(larger(x, lower), upper)
 
 
 cdef inline double null_value(const penalty_t* P, Py_ssize_t j) noexcept nogil:
@@ -54,7 +40,7 @@ cdef inline bint may_move(const penalty_t* P, Py_ssize_t j, double low,
 
 cdef inline double prox(const penalty_t* P, Py_ssize_t j, double b, double c) noexcept nogil:
     # argmin_u  c/2 u^2 - b u + phi_j(u);  c + l2_j > 0
-    return clip(soft_threshold(b, P.l1_strength * P.l1[j]) / (c + P.l2_strength * P.l2[j]),
+    return clip(shrink(b, c, P.l1_strength * P.l1[j], P.l2_strength * P.l2[j]),
                 P.lower[j], P.upper[j])
 
 

@@ -14,8 +14,9 @@ With several tasks r and q_k have a row for each: c_j . r is then a vector, |c_j
 
 from libc.math cimport INFINITY, fabs, sqrt
 
+from arithmetic cimport smaller
 from matrix cimport matrix_t, residual_dot
-from penalty cimport may_move, penalty_t, row_size, smaller
+from penalty cimport may_move, penalty_t, row_size
 from vector cimport axpy
 
 # Maximum number of residuals in the basis, at which the slopes of all features are stored.

@@ -39,5 +39,9 @@ cdef enum:
     # Epochs of plain descent between two evaluations of the gap.
     EPOCHS_PER_GAP = 10
 
+    # Rounds without progress after which solvers of rows give up; a third of it while the support
+    # no longer changes.
+    MOST_IN_VAIN = 60
+
     # Maximum number of unpenalised features that plain descent solves for jointly.
     LARGEST_BLOCK = 2_000

@@ -1,7 +1,8 @@
+from arithmetic cimport larger
 from certificate cimport duality_gap, units_t
 from loss cimport loss_t
 from matrix cimport column_cost, matrix_t
-from penalty cimport larger, penalty_t
+from penalty cimport penalty_t
 
 
 cdef class Slots:
@@ -39,19 +40,22 @@ cdef class Slots:
     cdef readonly Py_ssize_t n_epochs, n_newton
     cdef double entries, entries_of_X   # read so far; in all of X
 
-    # what a solver adds, or does in a way of its own
+    # what a solver adds
     cdef int _make_room(self, Py_ssize_t capacity) except -1
     cdef int _follow_strengths(self) except -1
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1
+
+    # what rests on the residual being linear in u: a loss that is not quadratic needs its own, and
+    # its own Screened._advance
+    cdef int _settle(self) except -1
     cdef int _slopes_from_gram(self) except -1
+    cdef int _certify(self) except -1
 
     cdef int _reserve(self, Py_ssize_t capacity) except -1
     cdef int _take_slots(self, const Py_ssize_t* new, Py_ssize_t count) except -1
     cdef bint _add_slots(self, const Py_ssize_t[::1] new) except -1
-    cdef int _settle(self) except -1
     cdef void _settle_task(self, Py_ssize_t t, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
     cdef int _slopes_from_residual(self) except -1
-    cdef int _certify(self) except -1
     cdef bint _trusts_gram(self) noexcept nogil
     cpdef int keep(self, int status) except -1
 

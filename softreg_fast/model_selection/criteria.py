@@ -13,7 +13,6 @@ from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.solve import solve_design
-from softreg_fast.paths.user_units import null_loss
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.problem import Problem
@@ -50,7 +49,8 @@ class Criterion:
     Attributes
     ----------
     name : {"aic", "aicc", "bic", "ebic"}
-    noise_variance : float
+    noise_variance : float or None
+        None for a loss whose likelihood has no free scale.
 
     References
     ----------
@@ -60,14 +60,20 @@ class Criterion:
     """
 
     name: str
-    noise_variance: float
+    noise_variance: float | None
+
+    @property
+    def dispersion(self) -> float:
+        """Scale of the deviance in -2 log likelihood: the noise variance, 1 if there is none."""
+        return 1.0 if self.noise_variance is None else self.noise_variance
 
     def of(self, fits: Path, problem: Problem) -> Vector:
         """Return the criterion of every model of a path, (n_alphas,)."""
         design = problem.design
         n = n_counted(design)
         d = degrees_of_freedom(fits, problem) + design.fit_intercept
-        rss = 2.0 * null_loss(design) * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
+        target, loss = problem.target, problem.loss
+        deviance = 2.0 * target.null_loss * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
         values = np.full(len(fits), np.inf)
         usable = d < n - 1
         d, k = d[usable], fits.df[usable]
@@ -77,8 +83,8 @@ class Criterion:
             "bic": d * np.log(n),
             "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
         }[self.name]
-        values[usable] = rss[usable] / self.noise_variance + asked
-        return np.asarray(values + n * np.log(2.0 * np.pi * self.noise_variance))
+        values[usable] = deviance[usable] / self.dispersion + asked
+        return np.asarray(values + loss.log_normaliser(n, self.dispersion))
 
 
 def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> Criterion:
@@ -91,6 +97,10 @@ def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> 
     """
     if isinstance(problem.design, MultiTaskDesign):
         raise ValueError("A criterion is for one target; for several use cross-validation.")
+    if not problem.loss.has_dispersion:
+        if noise_variance is not None:
+            raise ValueError("noise_variance is for squared loss; leave it out.")
+        return Criterion(name, None)
     if noise_variance is None:
         return Criterion(name, noise_variance_of(problem))
     return Criterion(name, check_number("noise_variance", noise_variance, low=0.0, low_open=True))
@@ -120,7 +130,7 @@ def noise_variance_of(problem: Problem) -> float:
     """
     design, scaled = problem.design, problem.scaled
     varying = (design.norm > 0.0) & (scaled.lower < scaled.upper)
-    whole = float(2.0 * null_loss(design))
+    whole = float(2.0 * problem.target.null_loss)
     if not whole > 0.0:
         return 1.0  # nothing to explain: all models are alike
     n = n_counted(design)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
+from softreg_fast.losses.base import Loss
 from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import Training, folds_for, make_folds
@@ -31,6 +32,7 @@ from softreg_fast.paths.predict import predict_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.choice import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -52,6 +54,7 @@ def cv_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -124,6 +127,10 @@ def cv_path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -246,6 +253,7 @@ def cv_path(
         l2_weights=l2_weights,
         positive=positive,
         bounds=bounds,
+        penalty=penalty,
     )
     choice = Choice(
         alphas=n_alphas if alphas is None else alphas,
@@ -313,20 +321,27 @@ class Choice:
                 "relax and patience need folds; leave them out, or leave criterion out."
             )
 
-    @property
-    def measure(self) -> str:
+    def measure(self, loss: Loss) -> str:
         """Return the name of the error measure."""
         if self.criterion is not None:
             return self.criterion
-        return "mean squared error" if self.scoring is None else f"-{name_of(self.scoring)}"
+        return loss.measure if self.scoring is None else f"-{name_of(self.scoring)}"
 
 
 def problems_for(
-    design: Design, l1_ratio: float | ArrayLike, options: Options, **penalty: Any
+    design: Design,
+    l1_ratio: float | ArrayLike,
+    options: Options,
+    penalty: Any = None,
+    **stated: Any,
 ) -> list[Problem]:
-    """Return one problem for each l1_ratio; `penalty` are further arguments of Penalty."""
+    """Return one problem for each l1_ratio.
+
+    `penalty` is that of `cv_path`, `stated` are further arguments of Penalty.
+    """
     ratios = as_ratios(l1_ratio).tolist()
-    return [Problem(design, Penalty(1.0, ratio, **penalty), options) for ratio in ratios]
+    each = [penalty_for(penalty, Penalty(1.0, ratio, **stated)) for ratio in ratios]
+    return [Problem(design, one, options) for one in each]
 
 
 def choose(
@@ -377,7 +392,7 @@ def choose(
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.y.shape, np.nan),
-        measure=choice.measure,
+        measure=choice.measure(problems[0].loss),
         rule=choice.rule,
         seconds=time.perf_counter() - began,
         fold_weights=fold_weights,

@@ -25,6 +25,7 @@ from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_
 from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.choice import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import is_alarm
@@ -207,6 +208,7 @@ def stability_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -262,6 +264,10 @@ def stability_path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights in the fits. Samples of weight 0 are never drawn, all others equally often.
     fit_intercept : bool or None, default=None
@@ -343,8 +349,10 @@ def stability_path(
     check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
-    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
-    problem = Problem(design, penalty, options)
+    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    chosen = penalty_for(penalty, stated)
+    check_number("l1_ratio", chosen.l1_ratio, low=0.0, high=1.0, low_open=True)
+    problem = Problem(design, chosen, options)
     if alphas is None or isinstance(alphas, numbers.Integral):
         count: Any = n_alphas if alphas is None else alphas
         grid = alpha_grid(problem, count, eps) / np.sqrt(fraction)

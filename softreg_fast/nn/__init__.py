@@ -21,31 +21,34 @@ from softreg_fast.penalties import (
     SparseGroupLasso,
 )
 
-# Names that are imported when first used, by the module that has them.
+# Names that are imported when first used, with the modules that have them.
 FROM_TORCH = {
-    "NetworkPath": "paths.network_path",
-    "NetworkPathDisplay": "displays.display",
-    "NetworkReport": "reports.network_report",
-    "NetworkReportDisplay": "displays.display",
     "Proximal": "torch.proximal",
     "attach": "torch.proximal",
     "ProxAdamW": "torch.prox_adamw",
-    "copy_zeros": "torch.support",
+    "copy_zeros": "torch.averages",
     "distillation_loss": "torch.distillation",
     "param_groups": "torch.prox_adamw",
     "plan": "deployment.planning",
     "export_header": "deployment.export",
     "export_onnx": "deployment.export",
     "sizes": "deployment.export",
-    "path": "paths.network_path",
-    "report": "reports.network_report",
-    "CompactReport": "compaction.compact",
+    "path": "paths.path",
+    "report": "reports.report",
     "compact": "compaction.compact",
     "compact_like": "compaction.compact",
 }
 
-# Estimators: they need PyTorch for fitting only.
-ESTIMATORS = {"SparseMLPClassifier": "estimators.mlp", "SparseMLPRegressor": "estimators.mlp"}
+# The same for names without PyTorch; the estimators need it for fitting only.
+WITHOUT_TORCH = {
+    "CompactReport": "compaction.compact_report",
+    "NetworkPath": "paths.network_path",
+    "NetworkPathDisplay": "displays.network_path",
+    "NetworkReport": "reports.network_report",
+    "NetworkReportDisplay": "displays.network_report",
+    "SparseMLPClassifier": "estimators.classifier",
+    "SparseMLPRegressor": "estimators.regressor",
+}
 
 __all__ = [
     "L1",
@@ -63,16 +66,15 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FROM_TORCH, *ESTIMATORS})
+    return sorted({*globals(), *FROM_TORCH, *WITHOUT_TORCH})
 
 
 def __getattr__(name: str) -> Any:
-    if name in ESTIMATORS:
-        return getattr(importlib.import_module(f"{__name__}.{ESTIMATORS[name]}"), name)
-    if name not in FROM_TORCH:
+    module = FROM_TORCH.get(name) or WITHOUT_TORCH.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        found = getattr(importlib.import_module(f"{__name__}.{FROM_TORCH[name]}"), name)
+        found = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

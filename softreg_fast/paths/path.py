@@ -18,10 +18,10 @@ from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
-from softreg_fast.paths.user_units import dev_ratio_of, path_of
+from softreg_fast.paths.user_units import path_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
-from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.choice import make_engine, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.warm import WarmEngine
@@ -78,6 +78,7 @@ def path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -131,6 +132,10 @@ def path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -204,13 +209,14 @@ def path(
     array([ 0,  7, 10])
     """
     began = time.perf_counter()
-    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    chosen = penalty_for(penalty, stated)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
-    problem = Problem(design, penalty, options)
+    problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas
     grid = alpha_grid(problem, n_alphas, eps) if alphas is None else as_alphas(alphas)
@@ -295,13 +301,14 @@ class PathRun:
     def _step(self, alpha: float) -> PathStep:
         # callback arguments for the last kept fit
         problem, engine = self.problem, self.engine
-        design, vectors, unit = problem.design, problem.vectors, problem.design.objective_unit
+        design, target, vectors = problem.design, problem.target, problem.vectors
+        unit = target.objective_unit
         return PathStep(
             position=self.position - 1,
             n_alphas=len(self.alphas),
             alpha=alpha,
             df=engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper)),
-            dev_ratio=float(dev_ratio_of(design, engine.residual_sumsq)),
+            dev_ratio=float(target.dev_ratio(engine.residual_sumsq)),
             gap=engine.gap * unit,
             tol=problem.options.tol * unit,
         )

@@ -216,6 +216,10 @@ def relaxed_path(
             feature name (by feature number if X has no names); features not named in it have 1.
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L2 penalty on each feature, as l1_weights.
+        penalty : object of softreg_fast.penalties or None, default=None
+            L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+            multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet.
+            None: the penalty by those arguments.
         solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
             "auto": the warm engine (coordinate descent and Newton steps on a working set, which
             ends at rounding level whatever tol), and where there is neither an L1 part nor a bound
@@ -283,6 +287,7 @@ def relaxed_path(
     """
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     fits = path(design, positive=positive, bounds=bounds, **options)
+    positive = positive or getattr(options.get("penalty"), "positive", False)
     return relax_fits(Problem(design, Penalty(positive=positive, bounds=bounds)), fits)
 
 

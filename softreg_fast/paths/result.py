@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.validation import check_sparse
+from softreg_fast.losses.base import Loss
+from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers.protocol import Status, is_alarm
@@ -59,6 +61,9 @@ class Solution:
         the difference of two sums of products, and the gap is as accurate as that difference.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
+    loss : Loss
+        The loss, whose mean function gives predictions: the squared loss, under which they are the
+        linear predictors.
 
     Examples
     --------
@@ -84,6 +89,7 @@ class Solution:
     seconds: float
     strategy: str
     feature_names: NDArray[np.object_] | None = None
+    loss: Loss = SQUARED
 
     @property
     def converged(self) -> bool:
@@ -114,7 +120,8 @@ class Solution:
         ValueError, TypeError
             For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
-        return np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
+        eta = np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
+        return self.loss.mean(eta)
 
     def selected(self) -> list[tuple[Any, Any]]:
         """Return the nonzero features with their coefficients, the largest first.
@@ -173,6 +180,8 @@ class Path:
         How X was used at the end: as in `Solution`.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
+    loss : Loss
+        The loss, as in `Solution`.
 
     Examples
     --------
@@ -199,6 +208,7 @@ class Path:
     seconds: float
     strategy: str
     feature_names: NDArray[np.object_] | None = None
+    loss: Loss = SQUARED
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -234,6 +244,7 @@ class Path:
             seconds=self.seconds / max(len(self), 1),
             strategy=self.strategy,
             feature_names=self.feature_names,
+            loss=self.loss,
         )
 
     def part(self, chosen: slice) -> Self:
@@ -323,13 +334,14 @@ class Path:
             return self._predict(X, self.coefs, self.intercepts)
         if np.ndim(alpha) == 0:
             coef, intercept = self._at(alpha)
-            return np.asarray(_product(X, coef.T, self.feature_names) + intercept)
+            eta = np.asarray(_product(X, coef.T, self.feature_names) + intercept)
+            return self.loss.mean(eta)
         found = self._at_all(alpha)
         coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in found]).T)
         return self._predict(X, coefs, np.array([b for _, b in found]))
 
     def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-        return _product(X, coefs, self.feature_names) + intercepts
+        return self.loss.mean(_product(X, coefs, self.feature_names) + intercepts)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df,).
@@ -449,7 +461,7 @@ class MultiTaskPath(Path):
     def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
         # (n_samples, n_tasks, n_alphas)
         predicted = _product(X, coefs, self.feature_names).reshape(-1, *intercepts.shape)
-        return np.moveaxis(predicted + intercepts, 1, 2)
+        return np.moveaxis(self.loss.mean(predicted + intercepts), 1, 2)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df, n_tasks)."""

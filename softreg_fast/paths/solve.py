@@ -13,10 +13,10 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
-from softreg_fast.paths.user_units import coefficients_of, dev_ratio_of, null_loss
+from softreg_fast.paths.user_units import coefficients_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
-from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.choice import make_engine, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import Status, is_alarm
@@ -35,6 +35,7 @@ def solve(
     l2: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -81,6 +82,10 @@ def solve(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -149,10 +154,11 @@ def solve(
     array([2., 0.])
     """
     began = time.perf_counter()
-    penalty = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    chosen = penalty_for(penalty, stated)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
-    solution = solve_problem(Problem(design, penalty, options), coef_init, began)
+    solution = solve_problem(Problem(design, chosen, options), coef_init, began)
     if is_alarm(solution.status):
         warn_not_converged([solution.gap], [solution.tol], [solution.status], max_iter)
     return solution
@@ -181,19 +187,21 @@ def solve_problem(
     coef[found.features] = found.w
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
-    unit = design.objective_unit
+    target = problem.target
+    unit = target.objective_unit
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
         gap=float(fits.gaps[0]) * unit,
         tol=options.tol * unit,
-        null_loss=null_loss(design),
+        null_loss=target.null_loss,
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),
-        dev_ratio=float(dev_ratio_of(design, float(fits.deviances[0]))),
+        dev_ratio=float(target.dev_ratio(float(fits.deviances[0]))),
         df=len(found.features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
         feature_names=design.feature_names,
+        loss=target.loss,
     )

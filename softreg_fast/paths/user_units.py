@@ -9,22 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.design import Design
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
-
-
-def null_loss(design: Design) -> float:
-    """Return 1/(2S) sum_i s_i (y_i - mean(y))^2, the loss without features."""
-    return 0.5 * design.target_sumsq * design.objective_unit
-
-
-def dev_ratio_of(design: Design, residual_sumsq: Any) -> Any:
-    # fraction of the deviance explained by a fit with this residual
-    whole = design.target_sumsq
-    return 1.0 - residual_sumsq / whole if whole else 0.0 * residual_sumsq
 
 
 class Coefficients(NamedTuple):
@@ -61,13 +49,13 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
             "The coefficients leave the range of float64: the columns of X are too small "
             "against y. Multiply X, or divide y, by a constant."
         )
-    return Coefficients(starts, features, w, design.y_mean - offsets)
+    return Coefficients(starts, features, w, problem.target.y_mean - offsets)
 
 
 def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:
     """Return the fits as a Path at these alphas."""
-    design, tol = problem.design, problem.options.tol
-    unit = design.objective_unit
+    design, target, tol = problem.design, problem.target, problem.options.tol
+    unit = target.objective_unit
     starts, features, w, intercepts = coefficients_of(problem, fits)
     df, kind = np.diff(starts), Path
     if w.ndim > 1:  # the columns of one alpha, one for each task, then those of the next
@@ -85,12 +73,13 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         tols=np.full(len(df), tol * unit),
         n_epochs=fits.n_epochs.astype(np.int64),
         status=fits.status.astype(np.int8),
-        dev_ratio=dev_ratio_of(design, fits.deviances),
+        dev_ratio=target.dev_ratio(fits.deviances),
         df=df,
-        null_loss=null_loss(design),
+        null_loss=target.null_loss,
         seconds=time.perf_counter() - began,
         strategy=strategy,
         feature_names=design.feature_names,
+        loss=target.loss,
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from softreg_fast.kernels import _prox
+from softreg_fast.options.scalars import is_integer
 from softreg_fast.penalties.arrays import (
     Array,
     absolute,
@@ -77,7 +77,7 @@ class GroupLasso(Penalty):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, value in (("size", self.size), ("groups", self.groups)):
-            if not np.ndim(value) and (isinstance(value, bool) or not isinstance(value, Integral)):
+            if not np.ndim(value) and not is_integer(value):
                 raise ValueError(f"{name} must be an integer, got {value!r}.")
         check_in("size", self.size, 1)
         if np.ndim(self.groups) and self.size != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
+from softreg_fast.penalties.arrays import as_numpy
+from softreg_fast.penalties.base import Penalty as BasePenalty
+from softreg_fast.penalties.elementwise import ElasticNet
+from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
@@ -26,29 +31,35 @@ class Fact(NamedTuple):
     """A property of a problem that a solver may need, and the error where it is missing."""
 
     holds: Callable[[Problem], bool]
+    noun: str
     misfit: str  # {solver} stands for the user's solver
 
 
 FACTS = {
     "quadratic loss": Fact(
-        lambda problem: True,
-        "solver={solver!r} solves problems with a quadratic loss.",
+        lambda problem: problem.loss.quadratic,
+        "a quadratic loss",
+        "solver={solver!r} is for a quadratic loss.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
+        "a pure L2 penalty",
         "solver={solver!r} solves pure L2 problems; with an L1 part or bounds use solver='auto', "
         "'cd' or 'gradient'.",
     ),
     "elastic net": Fact(
-        lambda problem: True,
+        lambda problem: True,  # all that `penalty_for` lets through
+        "an L1 and an L2 part of single coefficients",
         "solver={solver!r} solves problems with L1 and L2 penalties and bounds.",
     ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
+        "one target",
         "Several tasks are fitted by solver='auto' only; got {solver!r}.",
     ),
     "no bounds": Fact(
         lambda problem: not has_bounds(problem),
+        "no bounds",
         "positive and bounds are not for several tasks at once: their penalty sees the length of "
         "a row only; leave them out, or fit the tasks one by one.",
     ),
@@ -199,6 +210,67 @@ def chosen_by_auto(problem: Problem) -> str:
         if row.when(problem):
             break
     return row.solver
+
+
+def penalty_for(given: Any, stated: Penalty) -> Penalty:
+    """Return the penalty of a fit: `stated`, unless one of softreg_fast.penalties is given.
+
+    Parameters
+    ----------
+    given : an object of softreg_fast.penalties, or None
+        Its strength is multiplied by alpha.
+    stated : Penalty
+        alpha, bounds and the other arguments, which must be the defaults beside `given`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, for contradicting arguments, and for a penalty that no solver can fit.
+    """
+    if given is None:
+        return stated
+    if not isinstance(given, BasePenalty):
+        raise TypeError(
+            f"penalty must be an object of softreg_fast.penalties, such as L1(strength=1.0), or "
+            f"None; got {given!r}."
+        )
+    usual = Penalty()
+    names = ("l1_ratio", "l1_weights", "l2_weights", "positive", "l1", "l2")
+    beside = [n for n in names if getattr(stated, n) is not getattr(usual, n)]
+    beside = [n for n in beside if n != "l1_ratio" or stated.l1_ratio != usual.l1_ratio]
+    if beside:
+        raise ValueError(
+            f"penalty={type(given).__name__}(...) says what is penalised, but "
+            f"{' and '.join(beside)} was given too; leave one of them out."
+        )
+    if not isinstance(given, ElasticNet):
+        raise ValueError(_no_solver(given))
+    weights: Any = given.strength
+    if given.weights is not None:
+        weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
+    return replace(
+        stated,
+        l1_ratio=float(given.l1_ratio),
+        l1_weights=weights,
+        l2_weights=weights,
+        positive=given.positive,
+    )
+
+
+def _no_solver(penalty: BasePenalty) -> str:
+    # which solver needs what of a penalty, for one that none can fit
+    solvers: dict[str, list[str]] = {}
+    for name in NAMES:
+        needs = SOLVERS["warm" if name == "auto" else name].kind.needs
+        noun = FACTS["pure L2" if "pure L2" in needs else "elastic net"].noun
+        solvers.setdefault(noun, []).append(repr(name))
+    said = ", ".join(
+        f"{', '.join(names[:-1])} and {names[-1]} need {noun}" for noun, names in solvers.items()
+    )
+    return (
+        f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
+        "NonNegative of softreg_fast.penalties."
+    )
 
 
 def is_foreign(design: Design, gram: Gram) -> bool:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._descent import CoordinateDescent
-from softreg_fast.kernels._row_descent import RowDescent
+from softreg_fast.kernels._descent import CoordinateDescent, RowDescent
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Fits, Recorder

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.target import Target
+from softreg_fast.losses.base import Loss
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.limits import GRAM_MEMORY
@@ -110,6 +112,16 @@ class Problem:
         if self._is_ridge is None:  # cached_property takes a microsecond
             self._is_ridge = self.scaled.is_ridge
         return self._is_ridge
+
+    @property
+    def target(self) -> Target:
+        """The target of the Design under its loss."""
+        return self.design.described_target
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the target."""
+        return self.design.described_target.loss
 
     @property
     def l1_ratio(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,6 @@ class Block:
         self._columns = columns
         self._lower, self._upper = np.take(lower, features), np.take(upper, features)
         self._n_threads = n_threads
-        self._gram: NDArray[np.float64] | None = None
         self._inverse: Callable[[Any], Any] | None = None
 
     def step(self, u: Vector, z: Vector, tolerance: float) -> Vector | None:
@@ -62,18 +62,23 @@ class Block:
         new: Vector = np.clip(u + length * step, lower, upper)
         return None if length == 1.0 and np.array_equal(new, u) else new
 
-    def _direction(self, inside: NDArray[np.bool_], z: Vector) -> Vector:
-        # minimum-norm minimiser of 1/2 d'Gd - z'd, G the Gram matrix of the features inside
-        if self._gram is None or self._inverse is None:
-            self._gram = self._gram_matrix()
+    def solve(self, z: Any) -> Any:
+        """Return the minimum-norm minimiser of 1/2 d'Gd - z'd, G the Gram matrix."""
+        if self._inverse is None:
             self._inverse = solver_of(self._gram)
+        return self._inverse(z)
+
+    def _direction(self, inside: NDArray[np.bool_], z: Vector) -> Vector:
+        # `solve` for the features inside; the others stay
         step = np.zeros(len(z))
-        part = np.ix_(inside, inside)
-        inverse = self._inverse if inside.all() else solver_of(self._gram[part])
-        step[inside] = inverse(z[inside])
+        if inside.all():
+            step[:] = self.solve(z)
+        else:
+            step[inside] = solver_of(self._gram[np.ix_(inside, inside)])(z[inside])
         return step
 
-    def _gram_matrix(self) -> NDArray[np.float64]:
+    @cached_property
+    def _gram(self) -> NDArray[np.float64]:
         if self._columns.is_gram:
             return self._columns.gram_entries(self.features)
         gram = np.empty((len(self.features),) * 2, order="F")

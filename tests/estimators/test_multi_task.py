@@ -32,7 +32,7 @@ from softreg_fast import (
 )
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._row_descent import RowDescent
+from softreg_fast.kernels._descent import RowDescent
 from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.solvers.row_newton import NewtonSteps, Rows, hessian_solver
 
@@ -539,11 +539,11 @@ def test_solvers_refuse_what_does_not_fit(rng):
     penalty = [np.ones(8)] * 4
     with pytest.raises(ValueError, match="one entry per feature"):
         RowEngine(design.columns, design.target, 1.0, [np.ones(7)] * 4)
-    with pytest.raises(ValueError, match="do not fit the columns"):
+    with pytest.raises(ValueError, match="not fit the columns"):
         RowEngine(design.columns, design.target[:, 1:].copy(), 1.0, penalty)
     with pytest.raises(ValueError, match="one entry per feature"):
         RowDescent(design.columns, design.target, 1.0, np.ones(7), penalty)
-    with pytest.raises(ValueError, match="do not fit the columns"):
+    with pytest.raises(ValueError, match="not fit the columns"):
         RowDescent(Columns.gram(design.gram), design.target, 1.0, np.ones(8), penalty)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,11 @@ import torch
 from torch import fx, nn
 from torch.optim import Optimizer
 
+from softreg_fast.nn.compaction.compact_report import INPUTS, CompactedLayer, CompactReport, CutPlan
 from softreg_fast.nn.compaction.flow import Flow
 from softreg_fast.nn.compaction.follow import follow
 from softreg_fast.nn.compaction.layer_rules import wide_matrix
 from softreg_fast.nn.compaction.surgery import (
-    Plan,
     Surgery,
     odd_state,
     plan_of,
@@ -25,91 +24,6 @@ from softreg_fast.nn.compaction.surgery import (
 )
 from softreg_fast.nn.compaction.units import Blocks, Solution, Units
 from softreg_fast.nn.graphs.tracing import Untraceable, bind, untouched
-
-INPUTS = ("in_features", "in_channels", "input_size")
-
-
-@dataclass(frozen=True)
-class LayerReport:
-    """Sizes of a layer that `compact` has made smaller, before and after.
-
-    Attributes
-    ----------
-    name, kind : str
-        Name of the module and of its class.
-    before, after : dict
-        Sizes of the module, {"out_features": 64, ...}.
-    n_before, n_after : int
-        Number of its parameters.
-    """
-
-    name: str
-    kind: str
-    before: dict[str, int]
-    after: dict[str, int]
-    n_before: int
-    n_after: int
-
-
-@dataclass(frozen=True)
-class CompactReport:
-    """Result of `compact`; printing it gives a table.
-
-    Attributes
-    ----------
-    layers : list of LayerReport
-        The layers that have become smaller.
-    n_before, n_after : int
-        Number of parameters of the whole model.
-    left : dict
-        {module or operation: reason why it keeps units, although some may be zero}.
-    unused_inputs : dict
-        {argument of forward: (axis, indices)}: inputs on which the outputs do not depend; the shape
-        of inputs stays as it is. Axis 0 stands for the flattened sample.
-    plan : dict
-        Plain data for `compact_like`: everything that has been cut out of this model so far.
-    """
-
-    layers: list[LayerReport]
-    n_before: int
-    n_after: int
-    left: dict[str, str] = field(default_factory=dict)
-    unused_inputs: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
-    plan: Plan = field(default_factory=lambda: {"kept": {}, "sizes": {}}, repr=False)
-
-    def __str__(self) -> str:
-        head = [("layer", "kind", "inputs", "units", "parameters")]
-        rows = [_row(layer) for layer in self.layers]
-        total = ("total", "", "", "", _arrow(self.n_before, self.n_after))
-        table = [*head, *rows, total]
-        widths = [max(len(row[k]) for row in table) for k in range(5)]
-        lines = [
-            "  ".join(x.ljust(n) for x, n in zip(row, widths, strict=True)).rstrip()
-            for row in table
-        ]
-        for name, (axis, indices) in self.unused_inputs.items():
-            shown = ", ".join(map(str, indices[:20])) + ", ..." * (len(indices) > 20)
-            where = f"axis {axis}" if axis else "flattened"
-            lines.append(f"unused inputs of {name} ({where}): {shown}")
-        lines += [f"left as it is: {name or 'the model'}: {why}" for name, why in self.left.items()]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
-def _arrow(before: int, after: int) -> str:
-    return f"{before:,}" if before == after else f"{before:,} -> {after:,}"
-
-
-def _row(layer: LayerReport) -> tuple[str, str, str, str, str]:
-    read = [_arrow(n, layer.after[k]) for k, n in layer.before.items() if k in INPUTS]
-    made = [
-        _arrow(n, layer.after[k])
-        for k, n in layer.before.items()
-        if k not in INPUTS and k != "groups"
-    ]
-    n_parameters = _arrow(layer.n_before, layer.n_after)
-    return layer.name, layer.kind, ", ".join(read), ", ".join(made), n_parameters
 
 
 def compact(
@@ -206,7 +120,9 @@ def compact(
     )
 
 
-def compact_like(model: nn.Module, plan: Plan, optimizer: Optimizer | None = None) -> CompactReport:
+def compact_like(
+    model: nn.Module, plan: CutPlan, optimizer: Optimizer | None = None
+) -> CompactReport:
     """Cut a model to the sizes of a compacted one, so that it can load that model's state_dict.
 
     Parameters
@@ -420,10 +336,10 @@ _UNITS = (
 )
 
 
-def _layers(model: nn.Module, surgery: Surgery, old: dict[str, Any]) -> list[LayerReport]:
+def _layers(model: nn.Module, surgery: Surgery, old: dict[str, Any]) -> list[CompactedLayer]:
     new = _sizes(model, old)
     return [
-        LayerReport(name, type(model.get_submodule(name)).__name__, *sizes, n, new[name][1])
+        CompactedLayer(name, type(model.get_submodule(name)).__name__, *sizes, n, new[name][1])
         for name, (before, n) in old.items()
         for sizes in [(before, new[name][0])]
     ]

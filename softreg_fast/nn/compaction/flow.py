@@ -49,7 +49,7 @@ class Flow:
         model: nn.Module,
         units: Units,
         training: frozenset[nn.Module],
-        opaque: dict[str, str],
+        opaque: dict[str, Exception],
     ) -> None:
         self.model = model
         self.units = units

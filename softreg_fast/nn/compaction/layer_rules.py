@@ -15,6 +15,7 @@ from softreg_fast.nn.compaction.units import ONE_UNIT, Blocks, Ids, Sink
 from softreg_fast.nn.compaction.values import Value, along, as_tuple, numpy_of
 from softreg_fast.nn.graphs.calls import Call
 from softreg_fast.nn.graphs.operations import Family
+from softreg_fast.nn.graphs.tracing import first_line
 
 ONE_WIDTH = "all layers and directions have one width"
 GATES = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3}
@@ -23,7 +24,7 @@ GATES = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3}
 def refusal(flow: Flow, name: str, module: Any) -> str | None:
     """Return the reason why a module of a known kind must not be cut, or None."""
     if name in flow.opaque:
-        return f"{type(module).__name__} cannot be traced: {flow.opaque[name]}"
+        return f"{type(module).__name__} cannot be traced: {first_line(flow.opaque[name])}"
     expected = ("weight",) if hasattr(module, "weight") else ()
     if type(module) in GATES:
         expected = tuple(module._flat_weights_names)

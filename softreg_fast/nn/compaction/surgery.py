@@ -14,10 +14,9 @@ import torch
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
+from softreg_fast.nn.compaction.compact_report import CutPlan
 from softreg_fast.nn.torch.prox_adamw import ProxAdamW
 from softreg_fast.nn.torch.proximal import attached_to
-
-Plan = dict[str, Any]
 
 # Attribute of a model that holds the plan of what has been cut out of it.
 KEY = "_softreg_fast_plan"
@@ -33,9 +32,9 @@ def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
-def plan_of(model: nn.Module) -> Plan:
+def plan_of(model: nn.Module) -> CutPlan:
     """Return the plan of what has been cut out of a model so far."""
-    plan: Plan = vars(model).get(KEY, {"kept": {}, "sizes": {}})
+    plan: CutPlan = vars(model).get(KEY, {"kept": {}, "sizes": {}})
     return plan
 
 
@@ -90,10 +89,10 @@ class Surgery:
             if isinstance(optimizer, ProxAdamW):
                 optimizer.take(parameter, shape, kept)
 
-    def note(self) -> Plan:
+    def note(self) -> CutPlan:
         """Store on the model the plan of all cuts so far, and return it."""
         known = plan_of(self.model)
-        plan: Plan = {"kept": dict(known["kept"]), "sizes": {**known["sizes"]}}
+        plan: CutPlan = {"kept": dict(known["kept"]), "sizes": {**known["sizes"]}}
         for name, kept in self.kept.items():
             earlier = known["kept"].get(name, [None] * len(kept))
             plan["kept"][name] = [
@@ -131,7 +130,7 @@ def _put(tensor: torch.Tensor, data: torch.Tensor, gradient: Any) -> None:
     tensor.grad = gradient
 
 
-def rest_of(model: nn.Module, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+def rest_of(model: nn.Module, plan: CutPlan) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what remains to be cut from a model to follow the plan, as kept and sizes.
 
     Raises

@@ -14,7 +14,7 @@ from softreg_fast.nn.deployment.layer_list import LayerList, Made, Unsupported, 
 from softreg_fast.nn.deployment.layers import Graph, fold_scales
 from softreg_fast.nn.graphs.calls import Call, walk
 from softreg_fast.nn.graphs.tracing import Untraceable, trace, untouched
-from softreg_fast.nn.torch.rules import unwrapped
+from softreg_fast.nn.torch.parameters import unwrapped
 
 DTYPES: dict[Any, np.dtype[Any]] = {
     torch.float32: np.dtype(np.float32),
@@ -70,8 +70,8 @@ def _traced(model: nn.Module, whole: nn.Module) -> fx.Graph:
             raise Untraceable(next(iter(opaque.values())))
     except Untraceable as error:
         raise Unsupported(
-            f"torch.fx cannot trace {type(model).__name__} ({error}); its forward must not depend "
-            "on the values of tensors."
+            f"torch.fx cannot trace {type(model).__name__} ({error.reason}); its forward must not "
+            "depend on the values of tensors."
         ) from error
     return traced
 

@@ -30,17 +30,17 @@ OUT_ACTIVATIONS: dict[str, Callable[[Values], Values]] = {
 }
 
 
-class Layer(NamedTuple):
+class DenseLayer(NamedTuple):
     """Affine layer: X @ coef + intercept."""
 
     coef: Values
     intercept: Values
 
 
-Layers = Sequence[Layer]
+Layers = Sequence[DenseLayer]
 
 
-def initial_layers(sizes: Sequence[int], activation: str, rng: Any, dtype: Any) -> list[Layer]:
+def initial_layers(sizes: Sequence[int], activation: str, rng: Any, dtype: Any) -> list[DenseLayer]:
     """Draw uniform weights after Glorot and Bengio (2010), with scikit-learn's factors.
 
     The bound is sqrt(factor / (n_in + n_out)), with factor 2 for the logistic function, else 6.
@@ -50,7 +50,7 @@ def initial_layers(sizes: Sequence[int], activation: str, rng: Any, dtype: Any) 
     for n_in, n_out in pairwise(sizes):
         bound = np.sqrt(factor / (n_in + n_out))
         coef = rng.uniform(-bound, bound, (n_in, n_out)).astype(dtype)
-        layers.append(Layer(coef, np.zeros(n_out, dtype)))
+        layers.append(DenseLayer(coef, np.zeros(n_out, dtype)))
     return layers
 
 
@@ -64,13 +64,13 @@ def output_of(layers: Layers, X: Any, activation: str) -> Values:
     return np.asarray(x)
 
 
-def without_idle(layers: Layers, activation: str) -> list[Layer]:
+def without_idle(layers: Layers, activation: str) -> list[DenseLayer]:
     """Return layers of the same function, with weights that have no effect set to zero.
 
     Units that nothing reads lose their weights, from the last layer to the first. Then units that
     read nothing, and so are constant, are added to the intercepts of the units that read them.
     """
-    found = [Layer(coef.copy(), intercept.copy()) for coef, intercept in layers]
+    found = [DenseLayer(coef.copy(), intercept.copy()) for coef, intercept in layers]
     for before, after in reversed(list(pairwise(found))):
         unread = ~after.coef.any(1)
         before.coef[:, unread] = 0
@@ -89,33 +89,37 @@ def read_by(layers: Layers) -> list[NDArray[np.intp]]:
     return [np.flatnonzero(layer.coef.any(1)) for layer in layers]
 
 
-def compacted(layers: Layers, read: Sequence[NDArray[np.intp]]) -> list[Layer]:
+def compacted(layers: Layers, read: Sequence[NDArray[np.intp]]) -> list[DenseLayer]:
     """Return layers without idle units, reduced to the inputs that each reads."""
     kept = [*read, np.arange(len(layers[-1].intercept))]
     return [
-        Layer(np.ascontiguousarray(layer.coef[np.ix_(rows, columns)]), layer.intercept[columns])
+        DenseLayer(
+            np.ascontiguousarray(layer.coef[np.ix_(rows, columns)]), layer.intercept[columns]
+        )
         for layer, (rows, columns) in zip(layers, pairwise(kept), strict=True)
     ]
 
 
-def expanded(small: Layers, read: Sequence[NDArray[np.intp]], large: Layers) -> list[Layer]:
+def expanded(small: Layers, read: Sequence[NDArray[np.intp]], large: Layers) -> list[DenseLayer]:
     """Return layers of the sizes of `large`, zero outside the entries that `compacted` kept."""
     kept = [*read, np.arange(len(large[-1].intercept))]
-    found = [Layer(np.zeros_like(layer.coef), np.zeros_like(layer.intercept)) for layer in large]
+    found = [
+        DenseLayer(np.zeros_like(layer.coef), np.zeros_like(layer.intercept)) for layer in large
+    ]
     for whole, layer, (rows, columns) in zip(found, small, pairwise(kept), strict=True):
         whole.coef[np.ix_(rows, columns)] = layer.coef
         whole.intercept[columns] = layer.intercept
     return found
 
 
-def with_inputs_in_units(layers: Layers, mean: Values, inverse: Values) -> list[Layer]:
+def with_inputs_in_units(layers: Layers, mean: Values, inverse: Values) -> list[DenseLayer]:
     """Convert layers for (X - mean) * inverse to layers for X."""
     first = layers[0]
     coef = first.coef * inverse[:, np.newaxis]
-    return [Layer(coef, first.intercept - mean @ coef), *layers[1:]]
+    return [DenseLayer(coef, first.intercept - mean @ coef), *layers[1:]]
 
 
-def with_outputs_in_units(layers: Layers, centre: Values, size: Values) -> list[Layer]:
+def with_outputs_in_units(layers: Layers, centre: Values, size: Values) -> list[DenseLayer]:
     """Convert layers for (y - centre) / size to layers for y."""
     last = layers[-1]
-    return [*layers[:-1], Layer(last.coef * size, last.intercept * size + centre)]
+    return [*layers[:-1], DenseLayer(last.coef * size, last.intercept * size + centre)]

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from softreg_fast.nn.estimators.dense_layers import Layer, Layers
+from softreg_fast.nn.estimators.dense_layers import DenseLayer, Layers
+from softreg_fast.nn.torch.dead_layers import deaths_expected
 from softreg_fast.nn.torch.prox_adamw import ProxAdamW
-from softreg_fast.nn.torch.support import deaths_expected
 from softreg_fast.penalties import Penalty
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -45,7 +45,7 @@ def train(
     batches: Callable[[], Any],
     n_epochs: int,
     n_steps: int,
-    after: Callable[[float, float | None, list[Layer]], bool],
+    after: Callable[[float, float | None, list[DenseLayer]], bool],
     *,
     activation: str,
     out_activation: str,
@@ -53,12 +53,12 @@ def train(
     strength: float,
     learning_rate: Callable[[float], float],
     frozen: bool,
-) -> list[Layer]:
+) -> list[DenseLayer]:
     """Train layers for n_epochs passes over the data, or until `after` returns true.
 
     Parameters
     ----------
-    layers : list of Layer
+    layers : list of DenseLayer
         Initial layers.
     batches : callable
         Returns the batches (X, y, sample_weight) of one pass, weights of mean 1 over all samples.
@@ -96,7 +96,7 @@ def train(
         start = 0 if frozen else min(LONGEST_START, int(START * n_epochs * n_steps))
         step = 0
         now = [
-            Layer(w.detach().numpy().T, b.detach().numpy())
+            DenseLayer(w.detach().numpy().T, b.detach().numpy())
             for w, b in zip(weights, intercepts, strict=True)
         ]
         for _ in range(n_epochs):
@@ -122,7 +122,7 @@ def train(
             objective = loss_now + strength * _value(weights, penalties) if step > start else None
             if after(loss_now, objective, now):
                 break
-    return [Layer(np.array(coef), np.array(intercept)) for coef, intercept in now]
+    return [DenseLayer(np.array(coef), np.array(intercept)) for coef, intercept in now]
 
 
 def _value(weights: list[torch.nn.Parameter], penalties: Sequence[Penalty | None]) -> float:

@@ -12,14 +12,18 @@ from torch import fx, nn
 
 
 class Untraceable(Exception):
-    """torch.fx cannot trace the network."""
+    """torch.fx cannot trace the network; `reason` is all that it says."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(first_line(error))
+        self.reason = str(error)
 
 
 class _Tracer(fx.Tracer):
     # modules that cannot be traced become one opaque node each
     def __init__(self) -> None:
         super().__init__()
-        self.opaque: dict[str, str] = {}
+        self.opaque: dict[str, Exception] = {}
 
     def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
         n_known, stack = len(self.graph.nodes), dict(self.module_stack)
@@ -31,11 +35,12 @@ class _Tracer(fx.Tracer):
             self.module_stack.clear()
             self.module_stack.update(stack)
             path = self.path_of_module(m)
-            self.opaque[path] = _first_line(error)
+            self.opaque[path] = error
             return self.create_proxy("call_module", path, args, kwargs)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, shortened."""
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0][:120]
 
@@ -59,7 +64,7 @@ def bind(model: nn.Module, example_inputs: Any) -> dict[str, Any]:
     return dict(bound.arguments)
 
 
-def trace(model: nn.Module, arguments: dict[str, Any]) -> tuple[fx.Graph, dict[str, str]]:
+def trace(model: nn.Module, arguments: dict[str, Any]) -> tuple[fx.Graph, dict[str, Exception]]:
     """Trace forward; return its graph and {opaque module: why it could not be traced}.
 
     Raises
@@ -72,7 +77,7 @@ def trace(model: nn.Module, arguments: dict[str, Any]) -> tuple[fx.Graph, dict[s
     try:
         return tracer.trace(model, concrete_args=concrete or None), tracer.opaque
     except Exception as error:
-        raise Untraceable(_first_line(error)) from error
+        raise Untraceable(error) from error
 
 
 @contextmanager

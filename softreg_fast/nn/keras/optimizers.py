@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from softreg_fast.nn.checks import check_integer
 from softreg_fast.nn.keras.regularizers import (
     ProximalRegularizer,
     registered,
@@ -45,8 +46,7 @@ class Proximal(keras.optimizers.Optimizer):
 
     def __init__(self, *args: Any, start: int = 0, ramp: int = 0, **options: Any) -> None:
         for name, value in (("start", start), ("ramp", ramp)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name} must be an integer >= 0, got {value!r}.")
+            check_integer(name, value, 0, plain=True)
         super().__init__(*args, **options)
         self.start = start
         self.ramp = ramp

@@ -10,18 +10,16 @@ from torch import nn
 from torch.optim import Optimizer
 
 from softreg_fast.kernels import _prox
-from softreg_fast.nn.torch.rules import Rules, parameters_of, targets_of
+from softreg_fast.nn.torch.dead_layers import STEPS_BETWEEN_DEATHS, Watch
+from softreg_fast.nn.torch.parameters import parameters_of
+from softreg_fast.nn.torch.rules import Rules, targets_of
+from softreg_fast.nn.torch.saved_options import check_loaded, settled, summary_of
 from softreg_fast.nn.torch.support import (
-    STEPS_BETWEEN_DEATHS,
-    Watch,
-    check_loaded,
     check_schedule,
     hold,
     is_frozen,
     is_refit,
     prox_with_floor,
-    settled,
-    summary_of,
 )
 from softreg_fast.nn.training import STEPS_TO_BE_SEEN, warn_of_decay
 from softreg_fast.penalties.arrays import n_threads_for

@@ -10,7 +10,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from softreg_fast.nn.checks import check_integer
+from softreg_fast.nn.torch.dead_layers import STEPS_BETWEEN_DEATHS, Watch
 from softreg_fast.nn.torch.rules import Rules, Target, targets_of
+from softreg_fast.nn.torch.saved_options import check_loaded, settled, summary_of
 from softreg_fast.nn.torch.steps import (
     EXACT,
     check_gradient,
@@ -21,16 +24,10 @@ from softreg_fast.nn.torch.steps import (
     take_step,
 )
 from softreg_fast.nn.torch.support import (
-    STEPS_BETWEEN_DEATHS,
-    Watch,
-    check_count,
-    check_loaded,
     check_schedule,
     hold,
     is_frozen,
     is_refit,
-    settled,
-    summary_of,
 )
 from softreg_fast.nn.training import warn_of_decay
 from softreg_fast.options.scalars import check_number
@@ -148,8 +145,8 @@ def attach(
     >>> proximal = attach(model, optimizer, {torch.nn.Linear: L1(strength=1e-3)})
     """
     check_metric(optimizer, metric)
-    check_count("start", start)
-    check_count("ramp", ramp)
+    check_integer("start", start, 0, plain=True)
+    check_integer("ramp", ramp, 0, plain=True)
     check_schedule(freeze, refit, min_keep, start)
     check_target(target_sparsity)
     if attached_to(optimizer) is not None:

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose  # noqa: E402
 
 import softreg_fast  # noqa: E402
 from softreg_fast.nn import L1, NetworkPath, NetworkPathDisplay, attach, path  # noqa: E402
-from softreg_fast.nn.paths.network_path import score_of  # noqa: E402
+from softreg_fast.nn.paths.path import score_of  # noqa: E402
 
 STRENGTHS = [0.3, 0.03, 0.1]  # in no order
 

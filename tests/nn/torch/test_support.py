@@ -1,4 +1,4 @@
-"""Frozen supports, refits, minimum sizes, averages: zeros that stay, weights that are kept."""
+"""Frozen supports, refits, minimum sizes: zeros that stay, weights that are kept."""
 
 import copy
 import io
@@ -10,82 +10,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from numpy.testing import assert_allclose  # noqa: E402
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn  # noqa: E402
+from schedules import OPTIMIZERS, OURS, PENALTIES, descend, least_squares, with_steps  # noqa: E402
 
 from softreg_fast import solve  # noqa: E402
 from softreg_fast.nn import (  # noqa: E402
     L1,
-    MCP,
-    SCAD,
-    ElasticNet,
     GroupLasso,
-    LHalf,
-    NonNegative,
     ProxAdamW,
-    SparseGroupLasso,
     attach,
-    copy_zeros,
     param_groups,
 )
 from softreg_fast.nn.torch.support import prox_with_floor  # noqa: E402
-
-OPTIMIZERS = {
-    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
-    "momentum": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9),
-    "nesterov": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9, nesterov=True),
-    "adam": lambda p: torch.optim.Adam(p, lr=1e-2),
-    "fused": lambda p: torch.optim.Adam(p, lr=1e-2, fused=True),
-    "foreach": lambda p: torch.optim.Adam(p, lr=1e-2, foreach=True),
-    "amsgrad": lambda p: torch.optim.Adam(p, lr=1e-2, amsgrad=True),
-    "adamw": lambda p: torch.optim.AdamW(p, lr=1e-2, weight_decay=0.0),
-    "nadam": lambda p: torch.optim.NAdam(p, lr=1e-2),
-}
-OURS = {"ours": {}, "ours, amsgrad": {"amsgrad": True}}
-
-PENALTIES = {
-    "l1": L1(strength=0.05),
-    "elastic net": ElasticNet(strength=0.05),
-    "positive": L1(strength=0.02, positive=True),
-    "signs alone": NonNegative(),
-    "mcp": MCP(strength=0.05),
-    "scad": SCAD(strength=0.05),
-    "l_half": LHalf(strength=0.02),
-    "groups": GroupLasso(strength=0.03, groups=1),
-    "sparse groups": SparseGroupLasso(strength=0.05, groups=1),
-}
-
-
-@pytest.fixture(autouse=True)
-def seeded(seed):
-    """Seed PyTorch's generator, and use one thread, as in small trainings."""
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-
-
-def with_steps(name, model, rules, **schedule):
-    """Return the named optimiser and the object with its freeze and refit methods."""
-    if name in OURS:
-        optimizer = ProxAdamW(param_groups(model, rules), lr=1e-2, **OURS[name], **schedule)
-        return optimizer, optimizer
-    optimizer = OPTIMIZERS[name](model.parameters())
-    return optimizer, attach(model, optimizer, rules, **schedule)
-
-
-def least_squares(rng):
-    X = rng.standard_normal((60, 8))
-    y = X[:, :3] @ [1.0, -0.7, 0.4] + 0.1 * rng.standard_normal(60)
-    return X, y
-
-
-def descend(model, optimizer, X, y, n_steps, decay=1.0):
-    A, b = torch.tensor(X), torch.tensor(y)[:, None]
-    for _ in range(n_steps):
-        optimizer.zero_grad()
-        (0.5 * ((model(A) - b) ** 2).mean()).backward()
-        optimizer.step()
-        for group in optimizer.param_groups:
-            group["lr"] *= decay
-
 
 # -- the refit solves the problem on the support ---------------------------------------------------
 
@@ -406,44 +341,6 @@ def test_a_floor_that_is_not_reached_changes_nothing():
             optimizer.step()
     assert 6 <= int((model.weight != 0).sum()) < 60
     assert_allclose(model.weight.detach().numpy(), twin.weight.detach().numpy(), atol=1e-6)
-
-
-# -- averages --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["swa", "ema"])
-def test_averages_keep_the_zeros_of_the_trained_weights(kind):
-    model = torch.nn.Sequential(
-        torch.nn.Linear(10, 12), torch.nn.BatchNorm1d(12), torch.nn.ReLU(), torch.nn.Linear(12, 1)
-    )
-    average = get_ema_multi_avg_fn(0.99) if kind == "ema" else None
-    averaged = AveragedModel(model, multi_avg_fn=average)
-    optimizer, _ = with_steps("adam", model, {torch.nn.Linear: L1(strength=0.02)})
-    for _ in range(150):
-        optimizer.zero_grad()
-        X = torch.randn(32, 10)
-        (model(X) - X[:, :1]).pow(2).mean().backward()
-        optimizer.step()
-        averaged.update_parameters(model)
-    zero = model[0].weight == 0
-    assert zero.any()
-    own, its = model[0].weight.detach(), averaged.module[0].weight.detach()
-    assert (its[zero] != 0).any()  # this is what averages do
-    before = its.clone()
-    pairs = zip(model.parameters(), averaged.module.parameters(), strict=True)
-    n_changed = sum(int(((p == 0) & (q != 0)).sum()) for p, q in pairs)
-    assert copy_zeros(model, averaged) == n_changed > 0
-    assert (averaged.module[0].weight[zero] == 0).all()
-    assert torch.equal(averaged.module[0].weight[~zero], before[~zero])
-    assert not torch.equal(its[~zero], own[~zero])
-    update_bn([torch.randn(32, 10)], averaged)
-    assert copy_zeros(model, averaged) == 0
-    assert copy_zeros(model, averaged.module) == 0
-
-
-def test_averages_of_something_else():
-    with pytest.raises(ValueError, match="different parameters, such as bias"):
-        copy_zeros(torch.nn.Linear(3, 2), AveragedModel(torch.nn.Linear(3, 1)))
 
 
 # -- steps that a gradient scaler skips ------------------------------------------------------------

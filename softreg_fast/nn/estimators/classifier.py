@@ -1,0 +1,176 @@
+"""SparseMLPClassifier: sparse networks for classification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from softreg_fast.nn.estimators import dense_layers
+from softreg_fast.nn.estimators.base import SparseMLP, Values
+
+
+class SparseMLPClassifier(ClassifierMixin, SparseMLP):
+    """Multilayer perceptron for classification that selects its inputs and hidden units.
+
+    Minimises, with sample weights s of mean 1 and standardised inputs,
+
+        1/n sum_i s_i logloss(y_i, f(x_i)) + alpha * sum_layers Omega(W)
+
+    by Adam with proximal steps (Yun, Lozano, Yang 2021), which give exact zeros; then the remaining
+    weights are trained further without the penalty, as in the relaxed Lasso. Two classes give one
+    logistic output, more classes a softmax, and a matrix of zeros and ones (several labels) a
+    logistic output for each column.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(100,)
+        Units of the hidden layers before selection; () for none, a linear model.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers.
+    penalty : str, Penalty, list or None, default="group"
+        Omega. "group": the group lasso on the outgoing weights of each input and hidden unit, so
+        that these are removed as a whole. "sparse_group": also single weights of the remaining
+        groups. "l1", "mcp", "scad", "l_half": single weights. "elasticnet"; "l2", which gives no
+        zeros. Or a penalty of `softreg_fast.nn`, or a list of one (or None) for each layer. They
+        apply to weights in PyTorch's shape (outputs, inputs): groups=1 are inputs.
+    alpha : float >= 0, default=2e-3
+        Strength of the penalty; multiplies the strength of a Penalty object.
+    l1_ratio : float in [0, 1], default=0.5
+        For "elasticnet" and "sparse_group".
+    refit : float in [0, 1), default=0.3
+        Final fraction of max_iter, in which zero weights stay zero and the others are trained
+        without the penalty, with a learning rate that falls to 0. 0: no refit. An L2 penalty and
+        the sign constraint of positive=True stay in force.
+    standardize : bool, default=True
+        Train on inputs of mean 0 and standard deviation 1. coefs_ are for the original inputs.
+    batch_size : int or "auto", default="auto"
+        "auto": a tenth of the samples, at least 64 and at most 200.
+    learning_rate_init : float > 0, default=3e-3
+        Learning rate of Adam until the refit.
+    max_iter : int, default=200
+        Maximum number of passes over the samples (epochs), including the refit.
+    shuffle : bool, default=True
+        Draw a new random order for each pass.
+    random_state : int, RandomState or None
+        For initial weights, sample orders and the held-out samples. An int gives bit-identical
+        results on one thread.
+    tol : float, default=1e-4
+        Smallest improvement that counts, of loss + penalty or of the score of held-out samples.
+    n_iter_no_change : int, default=10
+        Number of passes without improvement that end the penalised part and, with early_stopping,
+        the last part. A refit without early_stopping runs to its end, where the learning rate is 0.
+    early_stopping : bool, default=False
+        Hold out validation_fraction of the samples, stratified by class, and end the last part by
+        their score; the weights are those of the pass with the best score.
+    validation_fraction : float in (0, 1), default=0.1
+    warm_start : bool, default=False
+        Start from the weights of the last fit. Weights that were zero with "group" stay zero: go
+        from small to large alpha.
+    verbose : bool, default=False
+        Print a line for each pass.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray (n_inputs, n_outputs)
+        Weights of each layer. Those without effect are zero: of units that nothing reads, and of
+        units that read nothing, which are included in the intercepts of the next layer.
+    intercepts_ : list of ndarray (n_outputs,)
+    selected_features_ : ndarray of int
+        Inputs on which the outputs depend.
+    hidden_layer_sizes_ : tuple of int
+        Number of remaining units of each hidden layer.
+    n_nonzero_ : int
+        Number of entries of coefs_ that are not zero.
+    sparsity_ : float
+        Fraction of entries of coefs_ that are zero.
+    n_iter_ : int
+        Number of passes made.
+    loss_, loss_curve_, n_nonzero_curve_ : float, list of float, list of int
+        Final and per-pass mean loss without the penalty, and number of nonzero weights after each
+        pass.
+    validation_scores_, best_validation_score_ : list of float, float
+        Scores of the passes of the last part, and the best; None without early_stopping.
+    classes_ : ndarray (n_classes,)
+    n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+        As in scikit-learn's MLPClassifier.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from softreg_fast.nn import SparseMLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = SparseMLPClassifier((32,), alpha=1e-2, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    >>> model.n_nonzero_ < 300  # of 992
+    True
+    """
+
+    classes_: Values
+
+    def _encoded(self, y: Any) -> tuple[Values, dict[str, Any]]:
+        check_classification_targets(y)
+        kind = type_of_target(y)
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                f"y has {y.shape[1]} columns with several classes in each; give one column, or a "
+                "matrix of zeros and ones for several labels."
+            )
+        if kind == "multilabel-indicator":
+            targets = y.toarray() if sp.issparse(y) else y
+            return targets, {"classes_": np.arange(targets.shape[1]), "out_activation_": "logistic"}
+        y = column_or_1d(y, warn=True)
+        classes = np.unique(y)
+        if len(classes) <= 2:
+            targets = (y == classes[-1])[:, np.newaxis]
+            return targets, {"classes_": classes, "out_activation_": "logistic"}
+        return y[:, np.newaxis] == classes, {"classes_": classes, "out_activation_": "softmax"}
+
+    def predict(self, X: Any) -> Values:
+        """Predict the most probable class of each sample, or all labels of probability above 1/2.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray (n_samples,) or (n_samples, n_labels)
+        """
+        output = self._output(X)
+        if self.out_activation_ == "softmax":
+            return np.asarray(self.classes_[output.argmax(1)])
+        if self.n_outputs_ > 1:
+            return (output > 0).astype(int)
+        return np.asarray(self.classes_[np.where(output[:, 0] > 0, -1, 0)])
+
+    def predict_proba(self, X: Any) -> Values:
+        """Predict the probabilities of the classes, in the order of classes_, or of each label.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray (n_samples, n_classes)
+        """
+        output = self._output(X)
+        found = dense_layers.OUT_ACTIVATIONS[self.out_activation_](output)
+        if self.n_outputs_ > 1:
+            return found
+        return np.ones_like(found) if len(self.classes_) == 1 else np.hstack([1 - found, found])
+
+    def predict_log_proba(self, X: Any) -> Values:
+        """Return the logarithm of `predict_proba`."""
+        return np.asarray(np.log(self.predict_proba(X)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

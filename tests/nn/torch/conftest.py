@@ -1,0 +1,11 @@
+"""Fixtures of every test of training in PyTorch."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def seeded(seed):
+    """Seed PyTorch's generator, and use one thread, as in small trainings."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
