@@ -1,7 +1,8 @@
 """Reference implementations in slow, obvious NumPy with long double.
 
 Nothing here imports softreg_fast or shares its algebra: the problem stays in the user's units and
-every formula is written as in the docstring of `Problem`.
+every formula is written as in the docstring of `Problem`. One file, so that the slow counterpart of
+any formula of the package is found in one place.
 """
 
 from __future__ import annotations
