@@ -1,4 +1,4 @@
-"""What paths require of a solver, what a solver requires of a problem, and the fits it returns."""
+"""Interfaces: of a solver to paths, of a problem to a solver, and the fits that are returned."""
 
 from __future__ import annotations
 
