@@ -23,10 +23,12 @@ from softreg_fast.data.validation import (
 )
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
+from softreg_fast.losses.base import Loss
+from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
-from softreg_fast.system.threads import effective_n_threads
+from softreg_fast.system.threads import effective_n_threads, threads_worth
 
 # Beyond this ratio of a column's mean to its centred length, the mean's rounding is so large that
 # its square, which is how it enters slopes and Gram matrices, reaches a hundredth of EPSILON.
@@ -143,7 +145,7 @@ class Design:
         self.n_samples, self.n_features = self.X.shape
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
         self.most_threads = effective_n_threads(n_threads)
-        self.n_threads = effective_n_threads(n_threads, self.n_entries)
+        self.n_threads = threads_worth(self.n_entries, self.most_threads)
         self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
         self._origin: Vector | None = None  # values subtracted from the columns in the buffers
         self._set_weight(sample_weight)
@@ -239,13 +241,15 @@ class Design:
         other.n_threads = n_threads
         return other
 
-    def with_target(self, y: ArrayLike) -> Design:
+    def with_target(self, y: ArrayLike, loss: Loss = SQUARED) -> Design:
         """Return a design with another target, whose matrix and weights are not described again.
 
         Parameters
         ----------
         y : array-like (n_samples,)
             The target, in any unit.
+        loss : Loss, default=SQUARED
+            The loss between y and the linear predictor: squared error.
 
         Returns
         -------
@@ -253,7 +257,7 @@ class Design:
         """
         check_same_rows(self, "y", y)
         other = copy.copy(self)
-        other._set_target(y)
+        other._set_target(y, loss)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
@@ -298,8 +302,8 @@ class Design:
         other._target = other._gram = other._unscaled = None
         return other
 
-    def _set_target(self, y: ArrayLike) -> None:
-        self._target = Target(self._checked(y), self.weight, self.fit_intercept)
+    def _set_target(self, y: ArrayLike, loss: Loss = SQUARED) -> None:
+        self._target = Target(self._checked(y), self.weight, self.fit_intercept, loss)
 
     def _checked(self, y: ArrayLike) -> Vector:
         return as_target(y, self.n_samples)
@@ -311,7 +315,7 @@ class Design:
 
     @property
     def described_target(self) -> Target:
-        """The Target: y under the squared loss.
+        """The Target: y under its loss.
 
         Raises
         ------
@@ -384,6 +388,10 @@ class Design:
         if self._unscaled is None:
             self._unscaled = Columns(self._buffers, self._center, None, self.weight)
         return self._unscaled
+
+    def columns_scaled_by(self, scale: Vector) -> Columns:
+        """Return the centred columns, each times a factor."""
+        return Columns(self._buffers, self._center, scale, self.weight)
 
     @property
     def curvature(self) -> Vector:
@@ -529,63 +537,6 @@ class MultiTaskDesign(Design):
     def from_user(self, w: Any) -> Vector:
         """Convert coefficients (n_tasks, n_features) from the units of X to the engine's."""
         return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
-
-
-def as_design(
-    X: Any,
-    y: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    fit_intercept: bool | None,
-    standardize: bool | None,
-    n_threads: int | None,
-) -> Design:
-    """Return X if it is a Design (with target y, if given), else a Design of X."""
-    if not isinstance(X, Design):
-        if y is None:
-            raise ValueError("y is missing; give one target value for each row of X.")
-        return Design(
-            X,
-            y,
-            sample_weight,
-            fit_intercept=True if fit_intercept is None else fit_intercept,
-            standardize=False if standardize is None else standardize,
-            n_threads=n_threads,
-        )
-    _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
-    if y is not None:
-        return X.with_target(y)
-    if not X.has_target:
-        raise ValueError("This Design has no target; give y here or when making it.")
-    return X
-
-
-def _check_beside(
-    design: Design,
-    sample_weight: ArrayLike | None,
-    fit_intercept: bool | None,
-    standardize: bool | None,
-    n_threads: int | None,
-) -> None:
-    # a Design was made with all of these settings: other values here are a contradiction
-    if sample_weight is not None:
-        raise ValueError(
-            "sample_weight is given beside a Design, which has weights of its own; give "
-            "Design.with_weight(sample_weight) as X."
-        )
-    made = {
-        "fit_intercept": (fit_intercept, design.fit_intercept),
-        "standardize": (standardize, design.standardize),
-        "n_threads": (
-            None if n_threads is None else effective_n_threads(n_threads),
-            design.most_threads,
-        ),
-    }
-    for name, (given, own) in made.items():
-        if given is not None and given != own:
-            raise ValueError(
-                f"{name}={given!r} contradicts the Design, which was made with {name}={own!r}; "
-                f"leave {name} out, or make another Design."
-            )
 
 
 class _Buffers:

@@ -39,6 +39,8 @@ class Target:
         Unit of the engine's linear predictors.
     is_null : bool
         Whether the null model leaves nothing to explain.
+    objective_unit : float
+        Factor from the engine's objective to the user's: y_norm^2 / n_samples.
     null_deviance : float
         Twice the loss of the null model in the engine's units: 1 for squared loss, or 0.
 
@@ -58,6 +60,7 @@ class Target:
     ) -> None:
         self.loss = loss
         self.y = loss.check(y)
+        self.n_samples = len(y)
         self.weight = weight
         self.fit_intercept = fit_intercept
         self.offset = offset
@@ -80,6 +83,7 @@ class Target:
     def _set_unit(self, unit: float) -> None:
         self.is_null = unit == 0.0
         self.y_norm = 1.0 if self.is_null else unit
+        self.objective_unit = float(self.y_norm * (self.y_norm / self.n_samples))
         self.null_deviance = 0.0 if self.is_null else 1.0
         if not (self.is_null or self.loss.quadratic):
             deviance = times(self.weight, self.loss.deviance(self._counted(), self.y_mean))
@@ -96,11 +100,6 @@ class Target:
         other._set_unit(y_norm)
         other.know_gradient(gradient)
         return other
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples."""
-        return len(self.y)
 
     @property
     def residual(self) -> Vector:
@@ -131,11 +130,6 @@ class Target:
             return self.y
         has_weight = weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
         return np.where(has_weight, self.y, self.y[int(np.argmax(weight))])
-
-    @property
-    def objective_unit(self) -> float:
-        """Factor from the engine's objective to the user's: y_norm^2 / n_samples."""
-        return float(self.y_norm * (self.y_norm / self.n_samples))
 
     @property
     def null_loss(self) -> float:

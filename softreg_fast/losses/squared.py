@@ -39,7 +39,7 @@ class Squared(Loss):
 
     def value(self, y: Vector, eta: Any) -> Vector:
         """Return (y - eta)^2 / 2."""
-        return 0.5 * np.square(y - eta)
+        return np.asarray(0.5 * np.square(y - eta))
 
     def residual(self, y: Vector, eta: Any) -> Vector:
         """Return y - eta."""
@@ -51,7 +51,7 @@ class Squared(Loss):
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return (y - eta - theta)^2 / 2."""
-        return 0.5 * np.square(y - eta - theta)
+        return np.asarray(0.5 * np.square(y - eta - theta))
 
     def mean(self, eta: Vector) -> Vector:
         """Return eta."""
@@ -59,7 +59,7 @@ class Squared(Loss):
 
     def deviance(self, y: Vector, eta: Any) -> Vector:
         """Return (y - eta)^2."""
-        return np.square(y - eta)
+        return np.asarray(np.square(y - eta))
 
     def log_normaliser(self, n: int, dispersion: float) -> float:
         """Return n log(2 pi dispersion)."""

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses.base import Loss
@@ -367,9 +368,7 @@ def choose(
     gammas = as_gammas(choice.relax)
     # before the grids: Gram matrices of folds give the slopes at 0, where grids begin
     training = None if pairs is None else Training(design, make_folds(pairs, design.n_samples))
-    fold_weights = None
-    if training is not None and choice.fold_weights == "samples":
-        fold_weights = training.test_weights()
+    fold_weights = None if training is None else training.fold_weights(choice.fold_weights)
     grids = Grids(problems, choice.alphas, choice.eps)
     total = grids.n_first * len(problems)
     if training is not None:

@@ -145,8 +145,13 @@ class Training:
                         "folds, or leave out samples without weight before they are split."
                     )
 
-    def test_weights(self) -> Vector:
-        """Return the sum of the weights of each fold's test samples, (n_folds,)."""
+    def fold_weights(self, kind: str) -> Vector | None:
+        """Return the weights of the folds in means of errors, (n_folds,); None: all equal.
+
+        They are sums of the weights of the test samples for kind "samples", else equal.
+        """
+        if kind != "samples":
+            return None
         return np.array([self.weight[fold.test].sum() for fold in self.folds])
 
     def _fold_grams(self) -> FoldGrams | None:

@@ -14,7 +14,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.hints import with_hints
@@ -359,22 +360,9 @@ def stability_path(
     else:
         grid = as_alphas(alphas)
     entries = _Entries(candidates_of(problem.vectors), max_selected, threshold)
-    most = entries.max_selected + np.count_nonzero(always_in(problem.vectors))
     crew = Workers(workers_for(n_subsamples, design.n_entries, design.most_threads))
-    one_at_a_time = Lock()
-
     with progress_bar(n_subsamples, progress, "subsample") as bar:
-
-        def fit(rows: Index) -> None:
-            part = part_of(design.with_threads(crew.share(design.n_threads)), rows)
-            run = PathRun(problem.on(part), grid)
-            run.advance(len(grid), lambda step: bool(step.df >= most))
-            with one_at_a_time:
-                entries.add(run.path(), part.norm)
-                if bar is not None:
-                    bar.update()
-
-        crew.map(fit, drawn)
+        _fit_subsamples(problem, grid, drawn, entries, crew, bar)
     entries.warn(max_iter)
     frequencies = entries.frequencies(grid)
     return StabilityPath(
@@ -390,6 +378,31 @@ def stability_path(
         seconds=time.perf_counter() - began,
         feature_names=design.feature_names,
     )
+
+
+def _fit_subsamples(
+    problem: Problem,
+    grid: Vector,
+    drawn: Iterator[Index],
+    entries: _Entries,
+    crew: Workers,
+    bar: Any,
+) -> None:
+    # fit the path of each subsample until enough features have entered
+    design = problem.design
+    most = entries.max_selected + np.count_nonzero(always_in(problem.vectors))
+    one_at_a_time = Lock()
+
+    def fit(rows: Index) -> None:
+        part = part_of(design.with_threads(crew.share(design.n_threads)), rows)
+        run = PathRun(problem.on(part), grid)
+        run.advance(len(grid), lambda step: bool(step.df >= most))
+        with one_at_a_time:
+            entries.add(run.path(), part.norm)
+            if bar is not None:
+                bar.update()
+
+    crew.map(fit, drawn)
 
 
 def subsamples(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import as_design
+from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.hints import with_hints

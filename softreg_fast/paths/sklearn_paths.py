@@ -15,6 +15,8 @@ from softreg_fast.options.hints import hint
 from softreg_fast.paths.path import path
 from softreg_fast.paths.user_units import rounded
 
+DESIGN_OPTIONS = ("sample_weight", "fit_intercept", "standardize", "n_threads")
+
 PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {"penalty"}
 
 
@@ -348,24 +350,15 @@ def enet_path(
             "Please supply a grid by providing your estimator with the appropriate `alphas=` "
             "argument."
         )
-    unknown = sorted(set(params) - PATH_OPTIONS - {"random_state", "selection"})
-    if unknown:
-        raise ValueError(
-            f"Unexpected parameters in params: {', '.join(unknown)}; "
-            f"{hint(unknown[0], PATH_OPTIONS)}"
-        )
-    options = {"tol": 1e-4, "max_iter": 1000, **params}
+    options = _path_options(params)
     if not isinstance(X, Design):
         options.setdefault("fit_intercept", False)
-    for name in ("random_state", "selection"):  # the order of descent is cyclic here
-        options.pop(name, None)
     dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
     several = not isinstance(X, Design) and np.ndim(y) == 2
     if several:
         if positive:
             raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1).")
-        described = ("sample_weight", "fit_intercept", "standardize", "n_threads")
-        given = {name: options.pop(name) for name in described if name in options}
+        given = {name: options.pop(name) for name in DESIGN_OPTIONS if name in options}
         X = MultiTaskDesign(X, y, **given)
     if alphas is None:  # with a given grid these have no effect, as in scikit-learn
         options.update(n_alphas=n_alphas, eps=eps)
@@ -388,3 +381,17 @@ def enet_path(
         coefs = coefs.reshape(len(coefs), len(fits), -1).transpose(2, 0, 1)
     returned: tuple[NDArray[Any], ...] = (fits.alphas, coefs, fits.gaps)
     return (*returned, fits.n_epochs) if return_n_iter else returned
+
+
+def _path_options(params: dict[str, Any]) -> dict[str, Any]:
+    # scikit-learn's defaults and the caller's options of `path`
+    unknown = sorted(set(params) - PATH_OPTIONS - {"random_state", "selection"})
+    if unknown:
+        raise ValueError(
+            f"Unexpected parameters in params: {', '.join(unknown)}; "
+            f"{hint(unknown[0], PATH_OPTIONS)}"
+        )
+    options = {"tol": 1e-4, "max_iter": 1000, **params}
+    for name in ("random_state", "selection"):  # the order of descent is cyclic here
+        options.pop(name, None)
+    return options

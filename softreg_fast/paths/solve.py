@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged

@@ -49,7 +49,10 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
             "The coefficients leave the range of float64: the columns of X are too small "
             "against y. Multiply X, or divide y, by a constant."
         )
-    return Coefficients(starts, features, w, problem.target.y_mean - offsets)
+    intercepts = problem.target.y_mean - offsets
+    if fits.intercepts is not None:
+        intercepts = intercepts + problem.target.y_norm * fits.intercepts
+    return Coefficients(starts, features, w, intercepts)
 
 
 def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.validation import as_start
-from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, STALLED
 from softreg_fast.options.scalars import check_count, check_number
@@ -22,7 +21,7 @@ POWER_ITERATIONS = 10
 
 def largest_variance(design: Design, scale: Vector) -> float:
     """Estimate the largest eigenvalue of X'SX by power iterations, its columns times `scale`."""
-    columns = Columns(design._buffers, design.center, scale, design.weight)
+    columns = design.columns_scaled_by(scale)
     start = np.random.default_rng(0).standard_normal(design.n_features)
     start = np.where(scale > 0.0, start, 0.0)
     return float(largest_eigenvalue(columns, start, POWER_ITERATIONS, design.n_threads))

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.target import Target
 from softreg_fast.losses.base import Loss
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
@@ -56,21 +55,24 @@ class Problem:
 
     Attributes
     ----------
+    target : Target
+        That of the Design, under its loss.
     vectors : PenaltyVectors
         l1, l2 and the box at unit strength, in the units of X.
     scaled : PenaltyVectors
         The same in the units of the engine; l1 is 0 if the penalty has no L1 part, whatever its
         weights.
+    is_ridge : bool
+        Whether there is neither an L1 part nor a bound other than exclusion.
     """
-
-    _is_ridge: bool | None = None
 
     def __init__(self, design: Design, penalty: Penalty, options: Options = DEFAULTS) -> None:
         self.design = design
         self.penalty = penalty
         self.options = options
         self.vectors = penalty.vectors(design.n_features, design.feature_names)
-        self.scaled = self._scaled()
+        self.target = design.described_target
+        self._set_scaled(self._scaled())
 
     def _scaled(self) -> PenaltyVectors:
         scaled = PenaltyVectors(*self.design.to_engine(*self.vectors))
@@ -78,20 +80,26 @@ class Problem:
             scaled = scaled._replace(l1=np.zeros(self.design.n_features))
         return scaled
 
+    def _set_scaled(self, scaled: PenaltyVectors) -> None:
+        self.scaled = scaled
+        self.is_ridge = scaled.is_ridge
+
     @classmethod
     def in_engine_units(
         cls, design: Design, scaled: PenaltyVectors, options: Options = DEFAULTS
     ) -> Self:
         """Return a problem with these vectors in the engine's units and nothing in the user's."""
         problem = cls.__new__(cls)
-        problem.design, problem.scaled, problem.options = design, scaled, options
+        problem.design, problem.options = design, options
+        problem.target = design.described_target
+        problem._set_scaled(scaled)
         return problem
 
     def on(self, design: Design) -> Self:
         """Return the same problem for another Design of the same features."""
         other = copy.copy(self)
-        other.design = design
-        other.scaled = other._scaled()
+        other.design, other.target = design, design.described_target
+        other._set_scaled(other._scaled())
         return other
 
     def with_options(self, **changes: Any) -> Self:
@@ -103,25 +111,13 @@ class Problem:
     def with_scaled(self, scaled: PenaltyVectors) -> Self:
         """Return the same problem with another penalty in the engine's units."""
         other = copy.copy(self)
-        other.scaled, other._is_ridge = scaled, None
+        other._set_scaled(scaled)
         return other
-
-    @property
-    def is_ridge(self) -> bool:
-        """Whether there is neither an L1 part nor a bound other than exclusion."""
-        if self._is_ridge is None:  # cached_property takes a microsecond
-            self._is_ridge = self.scaled.is_ridge
-        return self._is_ridge
-
-    @property
-    def target(self) -> Target:
-        """The target of the Design under its loss."""
-        return self.design.described_target
 
     @property
     def loss(self) -> Loss:
         """The loss of the target."""
-        return self.design.described_target.loss
+        return self.target.loss
 
     @property
     def l1_ratio(self) -> float:

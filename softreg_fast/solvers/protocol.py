@@ -76,9 +76,12 @@ class Fits(NamedTuple):
     df : ndarray (n_fits,)
         Number of nonzero features of each fit.
     gaps, deviances : ndarray (n_fits,)
-        Duality gap; ||y - C u||^2.
+        Duality gap; twice the loss, ||y - C u||^2 for squared loss.
     n_epochs, status : ndarray (n_fits,)
         Whole numbers, as float64.
+    intercepts : ndarray (n_fits,) or None
+        Intercepts of the centred columns, from that of the null model; None: all 0, as they are for
+        a quadratic loss.
     """
 
     features: Index
@@ -88,6 +91,7 @@ class Fits(NamedTuple):
     deviances: Vector
     n_epochs: Vector
     status: Vector
+    intercepts: Vector | None = None
 
     @classmethod
     def of_figures(cls, features: Index, values: Vector, figures: NDArray[np.float64]) -> Self:
@@ -98,7 +102,10 @@ class Fits(NamedTuple):
     def joined(cls, parts: list[Self]) -> Self:
         """Concatenate fits."""
         parts = [part for part in parts if part.gaps.size] or parts[:1]
-        return parts[0] if len(parts) == 1 else cls(*map(np.concatenate, zip(*parts, strict=True)))
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*parts, strict=True)
+        return cls(*(None if each[0] is None else np.concatenate(each) for each in columns))
 
 
 class Recorder:
@@ -156,7 +163,7 @@ class Engine(Protocol):
 
     @property
     def residual_sumsq(self) -> float:
-        """||y - C u||^2"""
+        """Twice the loss: ||y - C u||^2 for squared loss."""
 
     @property
     def doubt(self) -> Doubt:

@@ -66,12 +66,12 @@ class WarmEngine:
     def _begin(self, gram: NDArray[np.float64] | None) -> None:
         design = self.design
         columns = design.columns if gram is None else Columns.gram(gram)
-        target = design.target if gram is None else design.gradient_at_zero()
+        target = self.problem.target.residual if gram is None else design.gradient_at_zero()
         self.strategy = "working set" if gram is None else "gram"
         self._solver = self._solver_type(
             columns,
             target,
-            design.target_sumsq,
+            self.problem.target.null_deviance,
             self.problem.scaled,
             design.n_threads,
             self.most_slots,

@@ -76,9 +76,13 @@ def effective_n_threads(n_threads: int | None = None, work: int | None = None) -
         wanted = max(cores + 1 + int(n_threads), 1)
     else:
         wanted = int(n_threads)
-    if work is not None:
-        wanted = min(wanted, max(work // SMALLEST_PARALLEL_WORK, 1))
-    return max(int(wanted), 1)
+    wanted = max(int(wanted), 1)
+    return wanted if work is None else threads_worth(work, wanted)
+
+
+def threads_worth(work: int, most: int) -> int:
+    """Return how many of `most` threads a pass over `work` entries is worth, at least 1."""
+    return min(most, max(work // SMALLEST_PARALLEL_WORK, 1))
 
 
 def _in_thread_of_joblib() -> bool:

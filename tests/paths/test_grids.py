@@ -27,6 +27,17 @@ def moments(X, weight=None, standardize=False, l2_weights=1.0):
     return (weight[:, np.newaxis] * centered).T @ centered / weight.sum()
 
 
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_ridge_grid_of_columns_far_from_zero(rng, sparse):
+    X, y = rng.standard_normal((60, 8)), rng.standard_normal(60)
+    far = np.round(X, 6) + 2.0**33  # so that nothing is lost by the shift
+    grids = [
+        path(sp.csc_array(given) if sparse else given, y, l1_ratio=0.0, n_alphas=3).alphas
+        for given in (far - 2.0**33, far)
+    ]
+    assert_allclose(grids[1], grids[0], rtol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(60, 8), (20, 50)])
 @pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])

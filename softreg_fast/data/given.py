@@ -1,0 +1,67 @@
+"""as_design: X, y and what else a caller gives about the data, as a Design."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from softreg_fast.data.design import Design
+from softreg_fast.system.threads import effective_n_threads
+
+
+def as_design(
+    X: Any,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> Design:
+    """Return X if it is a Design (with target y, if given), else a Design of X."""
+    if not isinstance(X, Design):
+        if y is None:
+            raise ValueError("y is missing; give one target value for each row of X.")
+        return Design(
+            X,
+            y,
+            sample_weight,
+            fit_intercept=True if fit_intercept is None else fit_intercept,
+            standardize=False if standardize is None else standardize,
+            n_threads=n_threads,
+        )
+    _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
+    if y is not None:
+        return X.with_target(y)
+    if not X.has_target:
+        raise ValueError("This Design has no target; give y here or when making it.")
+    return X
+
+
+def _check_beside(
+    design: Design,
+    sample_weight: ArrayLike | None,
+    fit_intercept: bool | None,
+    standardize: bool | None,
+    n_threads: int | None,
+) -> None:
+    # a Design was made with all of these settings: other values here are a contradiction
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is given beside a Design, which has weights of its own; give "
+            "Design.with_weight(sample_weight) as X."
+        )
+    made = {
+        "fit_intercept": (fit_intercept, design.fit_intercept),
+        "standardize": (standardize, design.standardize),
+        "n_threads": (
+            None if n_threads is None else effective_n_threads(n_threads),
+            design.most_threads,
+        ),
+    }
+    for name, (given, own) in made.items():
+        if given is not None and given != own:
+            raise ValueError(
+                f"{name}={given!r} contradicts the Design, which was made with {name}={own!r}; "
+                f"leave {name} out, or make another Design."
+            )
