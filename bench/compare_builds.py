@@ -5,12 +5,14 @@
 OLD and NEW are checkouts, each with its compiled modules.  Both are timed in turn, each in its own
 processes, on the same problems, through the public names of the package only.  Printed are medians,
 the ratio new / old with its quartiles, and the largest difference of the coefficients relative to
-the largest of them.  The exit status is 1 if a median ratio is above --most, or a build failed.
+the largest of them.  Where times are too close, --instructions counts instructions by valgrind.
+The exit status is 1 if a median ratio is above --most, or a build failed.
 """
 
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from bench.families.family import selected
 from bench.families.paths import FAMILIES
 from bench.families.settings import FOLDED, SETTINGS, folded
 from bench.harness import tables
+from bench.harness.instructions import instructions_of
 from bench.harness.judge import difference
 from bench.harness.problem import Choice, save_data, save_setting
 from bench.harness.result import Row
@@ -47,42 +50,64 @@ def problems(setting, pattern):
 
 
 def measure(setting, name, kind, problem, options):
-    """Return the Row of one problem: the time of the new build as `seconds`, of the old as `ours`.
-
-    The runs are spread over several pairs of processes, which differ by chance in the memory that
-    they are given; the first of a pair is the old and the new build in turn.
-    """
+    """Return the Row of one problem: the time of the new build as `seconds`, of the old as `ours`,
+    or their numbers of instructions."""
     row = Row(setting, name, "new", n_threads=options.threads, must=options.most)
-    pairs = []
-    with tempfile.TemporaryDirectory() as folder:
-        save_data(Path(folder), problem)
-        save_setting(Path(folder), problem)
-        for k in range(options.processes):
-            n_runs = len(range(k, options.runs, options.processes))
-            try:
-                found, row.difference = one_pair(kind, Path(folder), n_runs, k % 2, options)
-            except RuntimeError as error:
-                row.note = str(error)
-                return row
-            pairs += found
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        save_data(folder, problem)
+        save_setting(folder, problem)
+        try:
+            row.difference, tol = compared(kind, folder, options)
+            if options.instructions:
+                builds = options.old, options.new
+                pairs = [[instructions_of(build, kind, folder, tol) for build in builds]]
+            else:
+                pairs = timed(kind, folder, options)
+        except RuntimeError as error:
+            row.note = str(error)
+            return row
     return row.fill(pairs)
 
 
-def one_pair(kind, folder, n_runs, swapped, options):
-    """Return pairs of seconds (old, new) from two fresh processes, and their difference."""
-    order = [options.new, options.old] if swapped else [options.old, options.new]
-    options_ = kind, options.threads, options.seconds
-    with Worker("ours", *options_, order[0]) as first, Worker("ours", *options_, order[1]) as last:
-        (tol, a), (_, b) = (
-            started(worker, build, folder)
-            for worker, build in zip((first, last), order, strict=True)
-        )
-        found = pairs_of([(first, tol), (last, tol)], n_runs, np.inf)
-        if len(found) < n_runs:
-            raise RuntimeError(first.too_slow)
-    if swapped:
-        return [pair[::-1] for pair in found], apart(a, b)
-    return found, apart(b, a)
+def compared(kind, folder, options):
+    """Return the difference of the builds' answers, and the tolerance of both."""
+    answers = []
+    for build in (options.old, options.new):
+        with Worker("ours", kind, options.threads, options.seconds, build) as worker:
+            tol, answer = started(worker, build, folder)
+            answers.append(answer)
+    return apart(*answers[::-1]), tol
+
+
+def timed(kind, folder, options):
+    """Return pairs of seconds (old, new), measured in turn.
+
+    The runs are spread over several pairs of processes, which differ by chance in the memory that
+    they are given.  In every second pair the new build is the first.
+    """
+    pairs = []
+    for k in range(options.processes):
+        n_runs = len(range(k, options.runs, options.processes))
+        order = slice(None, None, -1 if k % 2 else 1)
+        builds = [options.old, options.new][order]
+        found = one_pair(kind, folder, n_runs, builds, options)
+        pairs += [pair[order] for pair in found]
+    return pairs
+
+
+def one_pair(kind, folder, n_runs, builds, options):
+    """Return pairs of seconds from a fresh process for each build."""
+    with ExitStack() as stack:
+        contenders = []
+        for build in builds:
+            worker = Worker("ours", kind, options.threads, options.seconds, build)
+            stack.callback(worker.close)
+            contenders.append((worker, started(worker, build, folder)[0]))
+        found = pairs_of(contenders, n_runs, np.inf)
+    if len(found) < n_runs:
+        raise RuntimeError(worker.too_slow)
+    return found
 
 
 def started(worker, build, folder):
@@ -108,14 +133,19 @@ def apart(a, b):
     return difference(a, b)
 
 
-def cells(row):
-    """Return the cells of a row."""
+def millions(count):
+    """Format a number of instructions."""
+    return f"{count / 1e6:,.2f} M"
+
+
+def cells(row, text_of=seconds):
+    """Return the cells of a row, its times formatted by `text_of`."""
     start = [row.problem, row.setting]
     if row.note:
         return [*start, "", "", "", "", "", f"not timed: {row.note}"]
     spread = " to ".join(f"{ratio:.3f}" for ratio in row.quartiles)
     same = "equal" if row.difference == 0.0 else f"{row.difference:.0e}"
-    times = [seconds(row.ours), seconds(row.seconds), f"{row.ratio:.3f}", spread]
+    times = [text_of(row.ours), text_of(row.seconds), f"{row.ratio:.3f}", spread]
     return [*start, *times, same, "slower" if row.ratio > row.must else ""]
 
 
@@ -133,6 +163,9 @@ def parsed(argv):
     parser.add_argument("--runs", type=int, default=10, help="how often both are timed in turn")
     parser.add_argument("--processes", type=int, default=2, help="pairs of processes for the runs")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--instructions", action="store_true", help="count them by valgrind, with one thread"
+    )
     parser.add_argument("--most", type=float, default=1.05, help="largest ratio new / old allowed")
     parser.add_argument("--seconds", type=float, default=60.0, help="longest run waited for")
     options = parser.parse_args(argv)
@@ -153,7 +186,7 @@ def main(argv=None):
         for setting in options.settings:
             for found in problems(setting, options.family):
                 rows.append(measure(setting, *found, options))
-                yield cells(rows[-1])
+                yield cells(rows[-1], millions if options.instructions else seconds)
 
     tables.show(HEADS, lines(), left=(0, 1, -1))
     ratios = [row.ratio for row in rows if row.ratio is not None]

@@ -1,7 +1,8 @@
 """Reference implementations in slow, obvious NumPy with long double.
 
 Nothing here imports softreg_fast or shares its algebra: the problem stays in the user's units and
-every formula is written as in the docstring of `Problem`.
+every formula is written as in the docstring of `Problem`. One file, so that the slow counterpart of
+any formula of the package is found in one place.
 """
 
 from __future__ import annotations
@@ -486,3 +487,18 @@ def group_distance(x, gradient, group_strength, l1_strength):
 def certified(X, y, options, fit, **judged):
     """Assert that a fit with these options of `solve` is certified; return its certificate."""
     return assert_certified(problem_of(X, y, **options), fit, **judged)
+
+
+def exact_ridge(X, y, l2, s=None, fit_intercept=True):
+    """Return (coef, intercept) of min 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j l2_j / 2 w_j^2.
+
+    Solved as least squares with one additional row per penalty, so that it works for any shape.
+    """
+    n, p = X.shape
+    s = np.ones(n) if s is None else s
+    root = np.sqrt(s / s.sum())
+    A = np.column_stack([X, np.ones(n)]) if fit_intercept else X
+    rows = np.eye(p, A.shape[1]) * np.sqrt(l2)[:, None]
+    stacked = np.vstack([root[:, None] * A, rows])
+    w = np.linalg.lstsq(stacked, np.append(root * y, np.zeros(p)), rcond=None)[0]
+    return w[:p], w[p] if fit_intercept else 0.0

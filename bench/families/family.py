@@ -1,4 +1,4 @@
-"""One class for all families of problems."""
+"""Family: a named source of problems."""
 
 import re
 from collections.abc import Callable

@@ -13,9 +13,9 @@ from bench.harness.problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class Operands:
-    """A problem, and everything else that the kernels of all packages must share.
+    """Problem without intercept, and the vectors and matrices on which kernels operate.
 
-    There is no intercept, since not every rival can fit one.
+    All packages get the same.
     """
 
     name: str

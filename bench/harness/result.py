@@ -1,4 +1,4 @@
-"""One result row for all benchmarks."""
+"""Result row of all benchmarks."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from bench.harness.timing import Times
 class Row:
     """Result of one package on one problem, and its times beside ours, in seconds.
 
-    `target` is the largest gap allowed; `must` and `aim` are the expected and the desired ratio of
-    the package's time to ours, `against` the only package that counts.  `difference` is that of the
-    package's answer from ours.  A package that was given up is at least `least` times slower; a
-    `note` says why there is no time.
+    `target` is the largest gap allowed; `must` and `aim` are the required and the desired ratio of
+    the package's time to ours; `against` names the only package they refer to, if not all.
+    `difference` is that of the package's answer from ours.  A package that was stopped is at least
+    `least` times slower; a `note` says why there is no time.
     """
 
     setting: str

@@ -21,7 +21,7 @@ LOADING = 300.0
 
 
 class Worker:
-    """A package in its own process, given up after a number of seconds without an answer.
+    """Package in its own process, ended if it does not answer within a number of seconds.
 
     It solves problems of one `kind`, as the package's adaptor says.  `build` is a checkout of
     softreg_fast to be used instead of this one.
@@ -54,7 +54,7 @@ class Worker:
 
     @property
     def too_slow(self):
-        """Error message of a solution that was given up."""
+        """Error message of a solution that took too long."""
         return f"over {self.seconds:g} s"
 
     def load(self, folder):

@@ -45,7 +45,7 @@ def jobs(names, with_peers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="regular expression on the tasks' names")
-    parser.add_argument("--minutes", type=float, default=np.inf, help="stop after so long")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="time limit")
     parser.add_argument("--no-peers", action="store_true", help="without other packages")
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -159,7 +159,7 @@ def packages(problems):
 
 
 def best_of(rows, levels, exact):
-    """Return the smallest ratio and its verdict; a lower bound if that package was given up."""
+    """Return the smallest ratio and its verdict; a lower bound if that package was stopped."""
     ratios = [(row.ratio or row.least, row.ratio is None) for row in rows if row.ratio or row.least]
     if not ratios:
         return "-"

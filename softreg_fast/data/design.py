@@ -59,9 +59,10 @@ class Design:
         Float64 and float32 with contiguous columns (Fortran order, a memory map, a read-only array)
         and canonical CSC are used in place, everything else is converted once: C order, integers,
         bool and other real types to Fortran order, other sparse formats to CSC.
-    y : array-like (n_samples,) or None
-    sample_weight : array-like (n_samples,), number or None
-        Weights >= 0, not all zero. Only their ratios matter.
+    y : array-like (n_samples,) or None, default=None
+        The target. None: to be given to `solve` and `path`, or by `with_target`.
+    sample_weight : array-like (n_samples,), float or None, default=None
+        Weights >= 0, not all zero. Only their ratios matter. None: all equal.
     fit_intercept : bool, default=True
         Centre columns and target, so that an intercept, never penalised, is fitted.
     standardize : bool, default=False
@@ -70,22 +71,27 @@ class Design:
         Without an intercept columns are scaled to a root mean square of one, where glmnet uses the
         standard deviation about the mean.
     n_threads : int or None, default=None
-        See `effective_n_threads`.
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Attributes
     ----------
-    n_samples, n_features : int
+    n_samples : int
+    n_features : int
     feature_names : ndarray of object or None
         Column labels of a frame; None if they are just 0, 1, 2, ...
     index : pandas.Index or None
         Row labels of a frame, used to detect a y or weights in another order.
-    center, norm : ndarray (n_features,)
-    y_mean, y_norm : float
+    center : ndarray (n_features,)
+    norm : ndarray (n_features,)
+    y_mean : float
+    y_norm : float
     columns : Columns
         The engine's columns, for the compiled modules.
     unscaled_columns : Columns
         The same columns, centred but in the units of X.
-    n_threads, most_threads : int
+    n_threads : int
+        Number of threads for one pass over X; for the whole computation.
+    most_threads : int
         Number of threads for one pass over X; for the whole computation.
     target : ndarray (n_samples + 1,)
         The engine's residual at w = 0.
@@ -96,6 +102,14 @@ class Design:
         For NaN or infinity, wrong shapes, empty or malformed matrices, complex numbers, text,
         dates, categories, masked entries, integers that float64 cannot represent, negative or
         all-zero weights; for y or weights whose index holds that of X in another order.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import Design, solve
+    >>> design = Design(*load_diabetes(return_X_y=True))
+    >>> [solve(design, alpha=alpha).df for alpha in (1.0, 0.5)]
+    [3, 4]
     """
 
     index: Any = None  # missing in pickles of older versions
@@ -210,7 +224,17 @@ class Design:
         self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
 
     def with_threads(self, n_threads: int) -> Design:
-        """Return this design limited to `n_threads` threads (itself if it already is)."""
+        """Return this design limited to `n_threads` threads (itself if it already is).
+
+        Parameters
+        ----------
+        n_threads : int
+            Largest number of threads for one pass over X.
+
+        Returns
+        -------
+        Design
+        """
         if n_threads >= self.n_threads:
             return self
         other = copy.copy(self)
@@ -218,14 +242,36 @@ class Design:
         return other
 
     def with_target(self, y: ArrayLike, loss: Loss = SQUARED) -> Design:
-        """Return a design with another target, whose matrix and weights are not described again."""
+        """Return a design with another target, whose matrix and weights are not described again.
+
+        Parameters
+        ----------
+        y : array-like (n_samples,)
+            The target, in any unit.
+        loss : Loss, default=SQUARED
+            The loss between y and the linear predictor: squared error.
+
+        Returns
+        -------
+        Design
+        """
         check_same_rows(self, "y", y)
         other = copy.copy(self)
         other._set_target(y, loss)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
-        """Return a design of the same matrix and target with other sample weights."""
+        """Return a design of the same matrix and target with other sample weights.
+
+        Parameters
+        ----------
+        sample_weight : array-like (n_samples,), float or None
+            Weights >= 0, not all zero. Only their ratios matter. None: all equal.
+
+        Returns
+        -------
+        Design
+        """
         check_same_rows(self, "sample_weight", sample_weight)
         other = self._copy_of_matrix()
         other._set_weight(sample_weight)
@@ -415,6 +461,15 @@ class Design:
         With sample weights it is X'SX, S = diag(sample_weight), divided by their mean or not. The
         columns may be centred or not. A matrix that is right but has lost digits, through float32
         or through means far beyond the spread, is recomputed from X.
+
+        Parameters
+        ----------
+        given : array-like (n_features, n_features)
+            X'X, in the units of X.
+
+        Returns
+        -------
+        ndarray (n_features, n_features)
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What the regressors have in common: targets, warm starts, fitted attributes and predict."""
+"""Base of the regressors: targets, warm starts, fitted attributes and predict."""
 
 from __future__ import annotations
 

@@ -84,60 +84,130 @@ def cv_path(
     many samples all Gram matrices come from one pass over X. Centring and standardisation use the
     training samples only.
 
-    Parameters not listed are those of `path`.
+    The objective is that of `path`: with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
 
     Parameters
     ----------
+    X : array-like, sparse, frame or Design, (n_samples, n_features)
+        The features. `Design` lists the formats that are used without a copy. A Design brings its
+        own weights, intercept, standardisation and threads: contradicting them here is an error.
+    y : array-like (n_samples,) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target.
+    alphas : array-like (n_alphas,), int or None, default=None
+        The alphas, sorted in falling order. None: `n_alphas` values, evenly spaced in the
+        logarithm, from alpha_max, the smallest alpha at which no L1-penalised coefficient is
+        nonzero, down to alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the
+        shrinkage, from d / eps, d the largest eigenvalue of X'X / n (each column divided by the
+        root of its l2 weight), down to eps times the smallest variance of a column (`paths.grids`).
+        An int stands for n_alphas.
+    n_alphas : int, default=100
+        Number of alphas of a grid that is not given. The default is scikit-learn's.
     eps : float in (0, 1] or "auto", default="auto"
-        "auto": the grid starts with n_alphas as for 1e-3, and is extended at the same ratio while
-        the smallest mean error is among the newest alphas, by at most five more decades. It ends
-        earlier when a fit does not converge, or where all features are in and the errors hardly
-        change any more. While it is extended the engines of all folds are in memory at the same
-        time. Given alphas are not extended.
-    l1_ratio : float or array-like of them, default=1.0
-        With several, each has its own grid of alphas, unless alphas are given; with eps="auto" each
-        grid is extended independently.
-    cv : int, splitter, iterable of (train, test) or None
-        An int is the number of folds, None is 5: samples are assigned to folds in the random order
-        given by `seed`. Anything else is interpreted as in scikit-learn. A sample that a fold lists
-        several times is counted as often in its training.
+        Ratio of the smallest alpha to the largest. "auto", the default: the grid starts with
+        n_alphas as for 1e-3, and is extended at the same ratio while the smallest mean error is
+        among the newest alphas, by at most five more decades. It ends earlier when a fit does not
+        converge, or where all features are in and the errors hardly change any more. While it is
+        extended the engines of all folds are in memory at the same time. Given alphas are not
+        extended.
+    l1_ratio : float in [0, 1] or array-like of them, default=1.0
+        Share of the L1 penalty: 1, the default, is the Lasso, 0 is ridge. With several, each has
+        its own grid of alphas, unless alphas are given; with eps="auto" each grid is extended
+        independently.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
+        feature number if X has no names); features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, as l1_weights.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
+    sample_weight : array-like (n_samples,), float or None, default=None
+        Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
+    fit_intercept : bool or None, default=None
+        Fit an intercept b, which is never penalised. None: True, or the setting of the Design.
+    standardize : bool or None, default=None
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
+        setting of the Design.
+    cv : int, splitter, iterable of (train, test) or None, default=None
+        An int is the number of folds, None is 5, as in scikit-learn: samples are assigned to folds
+        in the random order given by `seed`. Anything else is interpreted as in scikit-learn. A
+        sample that a fold lists several times is counted as often in its training.
     seed : int or None, default=0
         Seed of the shuffle before samples are assigned to folds, as in KFold(cv, shuffle=True,
         random_state=seed): data are often sorted, and blocks of sorted data are poor samples of the
         whole. None: blocks of samples in their order, as for time series.
-    groups : array-like (n_samples,) or None
-        For splitters that require them.
+    groups : array-like (n_samples,) or None, default=None
+        Labels of groups, for splitters that require them.
     fold_weights : {"equal", "samples"}, default="equal"
         Weight of each fold in the mean error and its standard error. "equal": all the same, as in
         scikit-learn. "samples": by its test samples, their number or their sample_weight, as in
         glmnet. They differ where folds differ in size or weight.
-    scoring : str, callable or None
+    scoring : str, callable or None, default=None
         A scikit-learn scorer instead of the mean squared error.
-    criterion : {"aic", "aicc", "bic", "ebic"} or None
+    criterion : {"aic", "aicc", "bic", "ebic"} or None, default=None
         Choose by an information criterion instead of folds; `model_selection.criteria` has the
         formulas.
-    noise_variance : float > 0 or None
-        Variance of y about its mean given X, for the criterion. None: an estimate independent of
-        the candidate models: of least squares on all features where these are at most half as many
-        as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
+    noise_variance : float > 0 or None, default=None
+        Variance of y about its mean given X, in the squared unit of y, for the criterion. None: an
+        estimate independent of the candidate models: of least squares on all features where these
+        are at most half as many as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
     rule : {"min", "1se"}, default="min"
         "min": the smallest mean error. "1se": the largest alpha whose mean error exceeds that by at
         most its standard error, at the same l1_ratio and gamma.
     relax : bool or array-like of gammas in [0, 1], default=False
         Also try blends of the Lasso fits with unpenalised fits on their supports (`relaxed_path`):
-        True tries gamma 1, 3/4, 1/2, 1/4 and 0.
-    patience : int or None
+        True tries gamma 1, 3/4, 1/2, 1/4 and 0, as glmnet does.
+    patience : int or None, default=None
         Leave the grid of an l1_ratio after this many alphas without a smaller mean error. The folds
         then advance along the grid together, so that their engines are in memory at the same time.
+        None: fit the whole grid.
+    solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
+        "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
+        rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
+        or "cg" when both sides of X are large. "cd": plain coordinate descent. "gradient":
+        accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems without bounds.
+    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
+        Whether to build the Gram matrix X'X of all features first; a given X'X (with sample weights
+        X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
+        500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
+        eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
+        features that come near the support. `strategy` of the result records the choice.
+    tol : float, default=1e-6
+        Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
+        objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is a
+        hundredth of scikit-learn's, for models that can be compared along a path.
+    max_iter : int, default=100_000
+        Largest number of epochs, passes over the features, at one alpha. The default is a limit for
+        fits that do not converge; others need far fewer.
+    gram_memory : float >= 0, default=2**30
+        Bytes that Gram columns and the factor of the support may take, unless precompute demands
+        the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
+        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        features.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     progress : bool, default=False
         Show one bar over folds and alphas (needs tqdm), on a terminal or in a notebook.
-    watcher : callable or None
+    watcher : callable or None, default=None
         Called after every fit with the name of its path and a `PathStep`; a true return value ends
         that path.
 
     Returns
     -------
     CVPath
+        The path on all samples, the errors of all folds, and the alpha that the rule chooses.
 
     Warns
     -----
@@ -145,25 +215,25 @@ def cv_path(
         If the last alpha of a grid has the smallest mean error, so that smaller alphas may be
         better.
     ConvergenceWarning
-        As in `path`.
+        If the gap of a fit is larger than the tolerance.
 
     Raises
     ------
     ValueError, TypeError
-        As in `path`; for folds that cannot be fitted or tested, naming them; and for options that
-        have no effect in combination with others.
+        For input that cannot be fitted; for folds that cannot be fitted or tested, naming them; and
+        for options that have no effect in combination with others.
 
     References
     ----------
     Breiman, Friedman, Olshen, Stone (1984), "Classification and Regression Trees", for the rule of
-    one standard error.
+    one standard error. docs/mathematics.md, section 10, for the folds.
 
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> from softreg_fast import cv_path
     >>> found = cv_path(*load_diabetes(return_X_y=True), rule="1se")
-    >>> found.path.df[found.index]
+    >>> int(found.path.df[found.index])
     5
     """
     began = time.perf_counter()

@@ -44,25 +44,44 @@ class StabilityPath:
     frequencies never fall along the path. In each subsample only the first `max_selected`
     candidates to enter count.
 
+    What `stability_path` returns.
+
     Attributes
     ----------
-    alphas : ndarray (n_alphas,), falling
+    alphas : ndarray (n_alphas,)
+        Strengths of the penalty, falling.
     frequencies : csc_array (n_features, n_alphas)
         Share of subsamples in which the feature has entered by the alpha.
     threshold : float
         Default threshold: frequency from which a feature is selected.
     max_selected : int
+        Number of candidates whose entry counts in each subsample.
     n_candidates : int
         Number of features whose entry depends on the penalty: neither excluded, nor without L1
         part, nor kept away from 0 by a bound.
     mean_selected : float
         Number of candidates that entered, averaged over the subsamples.
     n_subsamples : int
+        Number of subsamples.
     fraction : float
+        Size of a subsample as a share of the samples.
     complementary : bool
+        Whether the subsamples are pairs without common samples.
     seconds : float
         Wall time, data checks included.
-    feature_names : ndarray of str or None
+    feature_names : ndarray (n_features,) of object or None
+        Column labels of a frame.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import stability_path
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> found = stability_path(X, y, random_state=0)
+    >>> found.selected(0.9)
+    [('bmi', 1.0), ('s5', 0.98)]
+    >>> found.expected_false(0.9)
+    0.5
     """
 
     alphas: Vector
@@ -83,13 +102,33 @@ class StabilityPath:
         return np.asarray(self.frequencies[:, [-1]].toarray()[:, 0])
 
     def selected(self, threshold: float | None = None) -> list[tuple[Any, float]]:
-        """Return (name or index, frequency) of features reaching the threshold, largest first."""
+        """Return (name or index, frequency) of features reaching the threshold, largest first.
+
+        Parameters
+        ----------
+        threshold : float in (0, 1] or None, default=None
+            Frequency from which a feature counts as selected. None: the path's `threshold`.
+
+        Returns
+        -------
+        list of (str or int, float)
+        """
         frequencies = self.max_frequencies
         names = range(len(frequencies)) if self.feature_names is None else self.feature_names
         return [(names[j], float(frequencies[j])) for j in self.support(threshold)]
 
     def support(self, threshold: float | None = None) -> Index:
-        """Return the indices of the features that reach the threshold, most frequent first."""
+        """Return the indices of the features that reach the threshold, most frequent first.
+
+        Parameters
+        ----------
+        threshold : float in (0, 1] or None, default=None
+            Frequency from which a feature counts as selected. None: the path's `threshold`.
+
+        Returns
+        -------
+        ndarray of int
+        """
         level = self.threshold if threshold is None else threshold
         check_number("threshold", level, low=0.0, high=1.0, low_open=True)
         frequencies = self.max_frequencies
@@ -105,6 +144,15 @@ class StabilityPath:
         and enter no more often than the others; strongly correlated features violate this. Samples
         must be independent and the subsamples complementary pairs; without pairs the bound holds in
         the limit of many subsamples. docs/mathematics.md, section 11, has the proof.
+
+        Parameters
+        ----------
+        threshold : float in (0.5, 1] or None, default=None
+            Frequency from which a feature counts as selected. None: the path's `threshold`.
+
+        Returns
+        -------
+        float
 
         Raises
         ------
@@ -182,35 +230,96 @@ def stability_path(
     Every subsample is a vector of sample weights on the same X: no rows are copied. Centring and
     standardisation use the subsample only.
 
-    Parameters not listed are those of `path`.
+    The path is that of `path`: with S the sum of the subsample's weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
 
     Parameters
     ----------
-    alphas : array-like (n_alphas,), int or None
+    X : array-like, sparse, frame or Design, (n_samples, n_features)
+        The features. `Design` lists the formats that are used without a copy. A Design brings its
+        own weights, intercept, standardisation and threads: contradicting them here is an error.
+    y : array-like (n_samples,) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target.
+    alphas : array-like (n_alphas,), int or None, default=None
         None: `n_alphas` values, evenly spaced in the logarithm, from alpha_max / sqrt(fraction)
         down to that times eps; alpha_max is that of all samples, which a subsample's exceeds by
-        about that factor if y is noise.
+        about that factor if y is noise. An int stands for n_alphas.
+    n_alphas : int, default=100
+        Number of alphas of a grid that is not given. The default is that of `path`.
+    eps : float in (0, 1], default=1e-2
+        Ratio of the smallest alpha to the largest. The default is ten times that of `path`: below
+        it, on half the samples, paths hold more features than stability selection can use.
     l1_ratio : float in (0, 1], default=1.0
-    sample_weight : array-like (n_samples,), number or None
+        Share of the L1 penalty, which selects features: 1, the default, is the Lasso.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
+        feature number if X has no names); features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, as l1_weights.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
+    sample_weight : array-like (n_samples,), float or None, default=None
         Weights in the fits. Samples of weight 0 are never drawn, all others equally often.
+    fit_intercept : bool or None, default=None
+        Fit an intercept b, which is never penalised. None: True, or the setting of the Design.
+    standardize : bool or None, default=None
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
+        setting of the Design.
     n_subsamples : int, default=100
+        Number of subsamples. The default is that of Meinshausen and Buehlmann (2010).
     fraction : float in (0, 1], default=0.5
-        Size of a subsample, rounded down to whole samples.
+        Size of a subsample as a share of the samples, rounded down to whole samples. The default is
+        the largest for which the number of false features has a bound.
     complementary : bool, default=True
-        Draw the subsamples in pairs without common samples.
-    max_selected : int or None
+        Draw the subsamples in pairs without common samples, for which the bound holds with any
+        number of subsamples.
+    max_selected : int or None, default=None
         A subsample's path ends when this many features have entered (q in the literature); of those
         that enter at the last alpha the ones with the largest standardised coefficients count.
         None: the largest number that keeps the bound on the expected number of false features at 1.
     threshold : float in (0.5, 1], default=0.75
-        Share of the subsamples in which a feature must enter to be selected.
-    random_state : int, RandomState or None
+        Share of the subsamples in which a feature must enter to be selected. The default is the
+        middle of the range 0.6 to 0.9 that Meinshausen and Buehlmann (2010) recommend.
+    random_state : int, RandomState or None, default=None
+        Seed or generator of the subsamples; None: different ones each time.
+    tol : float, default=1e-6
+        Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
+        objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is a
+        hundredth of scikit-learn's, for models that can be compared along a path.
+    max_iter : int, default=100_000
+        Largest number of epochs, passes over the features, at one alpha. The default is a limit for
+        fits that do not converge; others need far fewer.
+    gram_memory : float >= 0, default=2**30
+        Bytes that Gram columns and the factor of the support may take, unless precompute demands
+        the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
+        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        features.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     progress : bool, default=False
         Show one bar over subsamples (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
     StabilityPath
+        How often each feature has entered by each alpha, and what follows from that.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be fitted; the message states what is expected.
 
     Warns
     -----

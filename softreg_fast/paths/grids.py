@@ -38,7 +38,24 @@ BLOCK = 10.0 ** (-1.0 / 3.0)
 
 
 class EndOfGridWarning(UserWarning):
-    """The smallest alpha of a grid was chosen: smaller ones, not tried, may be better."""
+    """The smallest alpha of a grid was chosen: smaller ones, not tried, may be better.
+
+    `cv_path` issues it; the result's `note` says what can be done.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import EndOfGridWarning, cv_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", EndOfGridWarning)
+    ...     try:
+    ...         _ = cv_path(X, y, alphas=[10.0, 1.0])
+    ...     except EndOfGridWarning as warning:
+    ...         print(str(warning)[:54])
+    The last alpha of the grid, 1, has the smallest error:
+    """
 
 
 def check_one_grid(alphas: Any, n_alphas: Any, eps: Any, usual_eps: Any) -> None:

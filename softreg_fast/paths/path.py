@@ -28,7 +28,33 @@ from softreg_fast.solvers.warm import WarmEngine
 
 
 class PathStep(NamedTuple):
-    """Arguments of a `path` callback after each alpha, the position-th of n_alphas."""
+    """Arguments of a `path` callback after each alpha.
+
+    Attributes
+    ----------
+    position : int
+        Position of the alpha on the grid, from 0.
+    n_alphas : int
+        Number of alphas on the grid.
+    alpha : float
+        Strength of the penalty.
+    df : int
+        Number of nonzero coefficients; with several tasks, of features with a nonzero coefficient.
+    dev_ratio : float
+        Fraction of the deviance explained (R squared).
+    gap : float
+        Duality gap, in the units of the objective.
+    tol : float
+        Tolerance of the gap, in the same units.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import path
+    >>> fits = path(*load_diabetes(return_X_y=True), callback=lambda step: step.df >= 3)
+    >>> int(fits.df[-1])
+    3
+    """
 
     position: int
     n_alphas: int
@@ -69,34 +95,110 @@ def path(
 ) -> Path:
     """Fit the model of `solve` along falling alphas, each warm-started from the last.
 
-    Parameters not listed are those of `solve`.
+    Minimises for each alpha, over w and b, with S the sum of the sample weights s,
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2
+        + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
 
     Parameters
     ----------
-    alphas : array-like (n_alphas,), int or None
-        Sorted in falling order. None: `n_alphas` values, evenly spaced in the logarithm, from
-        alpha_max, the smallest alpha at which no L1-penalised coefficient is nonzero, down to
-        alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the shrinkage, from
-        d / eps, d the largest eigenvalue of X'X / n (each column divided by the root of its l2
-        weight), down to eps times the smallest variance of a column (`paths.grids`). An int
-        stands for n_alphas.
+    X : array-like, sparse, frame or Design, (n_samples, n_features)
+        The features. `Design` lists the formats that are used without a copy. A Design brings its
+        own weights, intercept, standardisation and threads: contradicting them here is an error.
+    y : array-like (n_samples,) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target.
+    alphas : array-like (n_alphas,), int or None, default=None
+        The alphas, sorted in falling order. None: `n_alphas` values, evenly spaced in the
+        logarithm, from alpha_max, the smallest alpha at which no L1-penalised coefficient is
+        nonzero, down to alpha_max * eps. For l1_ratio < 1e-3, where the L2 part dominates the
+        shrinkage, from d / eps, d the largest eigenvalue of X'X / n (each column divided by the
+        root of its l2 weight), down to eps times the smallest variance of a column (`paths.grids`).
+        An int stands for n_alphas.
     n_alphas : int, default=100
+        Number of alphas of a grid that is not given. The default is scikit-learn's.
     eps : float in (0, 1], default=1e-3
-    max_dev_ratio : float or None
-        Stop after the first alpha that explains this fraction of the deviance.
-    max_df : int or None
-        Stop after the first alpha with this many nonzero coefficients.
-    callback : callable or None
+        Ratio of the smallest alpha to the largest. The default is scikit-learn's.
+    l1_ratio : float in [0, 1], default=1.0
+        Share of the L1 penalty: 1, the default, is the Lasso, 0 is ridge.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
+        feature number if X has no names); features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, as l1_weights.
+    positive : bool, default=False
+        Constrain every coefficient to be >= 0.
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
+    sample_weight : array-like (n_samples,), float or None, default=None
+        Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
+    fit_intercept : bool or None, default=None
+        Fit an intercept b, which is never penalised. None: True, or the setting of the Design.
+    standardize : bool or None, default=None
+        Penalise as if every column had unit variance, without an intercept unit mean square;
+        coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
+        setting of the Design.
+    solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
+        "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
+        rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
+        or "cg" when both sides of X are large. "cd": plain coordinate descent. "gradient":
+        accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems without bounds.
+    precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
+        Whether to build the Gram matrix X'X of all features first; a given X'X (with sample weights
+        X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
+        500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
+        eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
+        features that come near the support. `strategy` of the result records the choice.
+    tol : float, default=1e-6
+        Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
+        objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is a
+        hundredth of scikit-learn's, for models that can be compared along a path.
+    max_iter : int, default=100_000
+        Largest number of epochs, passes over the features, at one alpha. The default is a limit for
+        fits that do not converge; others need far fewer.
+    coef_init : array-like (n_features,), dict, Series or None, default=None
+        Initial coefficients, in the units of X; features not named in a dict or Series start at 0.
+        None: all 0. The optimum does not depend on them, the time does.
+    max_dev_ratio : float in [0, 1] or None, default=None
+        Stop after the first alpha that explains this fraction of the deviance. None: no such limit.
+    max_df : int or None, default=None
+        Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+    callback : callable or None, default=None
         Called with a `PathStep` after each alpha; a true return value ends the path there.
+    gram_memory : float >= 0, default=2**30
+        Bytes that Gram columns and the factor of the support may take, unless precompute demands
+        the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
+        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        features.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Returns
     -------
     Path
+        The models, with a duality gap for each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be fitted; the message states what is expected.
 
     Warns
     -----
     ConvergenceWarning
         Once, if the gap is larger than the tolerance at some alpha.
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Software 33(1), for paths by descent; docs/mathematics.md, section
+    8.
 
     Examples
     --------

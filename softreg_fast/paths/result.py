@@ -24,17 +24,23 @@ MARKS: dict[int, str] = {Status.CONVERGED: "", Status.PRECISION: "  as exact as 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution:
-    """A fitted model at one alpha.
+    """A fitted model at one alpha, with the duality gap that certifies it.
+
+    What `solve` returns, and `path(...)[k]`. The objective is
+
+        1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + penalty,   S the sum of the sample weights s.
 
     Attributes
     ----------
     alpha : float
         Strength; NaN if the vectors l1 and l2 were given.
-    coef : ndarray (n_features,) or (n_tasks, n_features), in the units of X
+    coef : ndarray (n_features,) or (n_tasks, n_features)
+        Coefficients w, in units of y per unit of X.
     intercept : float or ndarray (n_tasks,)
+        Intercept b, in the unit of y; 0 without one.
     gap : float
-        Duality gap, in the units of the objective 1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + penalty:
-        an upper bound on the distance of the objective from its minimum.
+        Duality gap, in the units of the objective: an upper bound on the distance of the objective
+        from its minimum.
     tol : float
         Tolerance of the gap, tol * ||y - mean(y)||^2 / n of the call, in the same units.
     null_loss : float
@@ -42,19 +48,32 @@ class Solution:
     n_epochs : int
         Passes over the working set (or steps of a gradient method) at this alpha.
     status : Status
+        Reason why the fit ended.
     dev_ratio : float
         1 - loss / null_loss, the fraction of deviance explained (R squared).
     df : int
         Number of nonzero coefficients; with several tasks, of features with a nonzero coefficient.
     seconds : float
+        Wall time, data checks included; of a model of a path, its share of the path's.
     strategy : str
         How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
         docs/mathematics.md, section 9. "products" on a fold of cross-validation: its Gram matrix is
         the difference of two sums of products, and the gap is as accurate as that difference.
-    feature_names : ndarray of object or None
+    feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
-        Squared loss, under which predictions are the linear predictors.
+        The loss, whose mean function gives predictions: the squared loss, under which they are the
+        linear predictors.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import solve
+    >>> fit = solve(*load_diabetes(return_X_y=True, as_frame=True), alpha=0.5)
+    >>> [name for name, _ in fit.selected()]
+    ['bmi', 's5', 'bp', 's3']
+    >>> fit.gap <= fit.tol
+    True
     """
 
     alpha: float
@@ -88,20 +107,29 @@ class Solution:
         Parameters
         ----------
         X : array-like, sparse, frame or Design, (n_samples, n_features)
-            Columns of a frame are matched by name, if the model was fitted to named columns;
-            columns unknown to the model are ignored. Those of an array are taken in order.
+            The features. Columns of a frame are matched by name, if the model was fitted to named
+            columns; columns unknown to the model are ignored. Those of an array are taken in order.
+
+        Returns
+        -------
+        ndarray (n_samples,) or (n_samples, n_tasks)
+            Predictions, in the unit of y.
 
         Raises
         ------
         ValueError, TypeError
-            For missing columns, and for X that is not finite numbers.
+            For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
         eta = np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
         return self.loss.mean(eta)
 
     def selected(self) -> list[tuple[Any, Any]]:
-        """Return (name or index, coefficient or coefficients of all tasks) of the nonzero features,
-        the largest first.
+        """Return the nonzero features with their coefficients, the largest first.
+
+        Returns
+        -------
+        list of (str or int, float or ndarray (n_tasks,))
+            Name or index of the feature, and its coefficient or those of all tasks.
         """
         coef = self.coef.T
         sizes = np.abs(coef) if coef.ndim == 1 else np.sqrt(np.square(coef).sum(axis=1))
@@ -120,23 +148,51 @@ class Solution:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Path:
-    """Fitted models along falling alphas.
+    """Fitted models along falling alphas, with a duality gap for each.
+
+    What `path` returns. `fits[k]` is the k-th model, a `Solution`, `fits[i:j]` a part of the path.
 
     Attributes
     ----------
-    alphas : ndarray (n_alphas,), falling
-    coefs : csc_array (n_features, n_alphas), in the units of X
-    intercepts, gaps, tols, dev_ratio : ndarray (n_alphas,) of float
-    n_epochs, status, df : ndarray (n_alphas,) of int
+    alphas : ndarray (n_alphas,)
+        Strengths of the penalty, falling.
+    coefs : csc_array (n_features, n_alphas)
+        Coefficients, in units of y per unit of X.
+    intercepts : ndarray (n_alphas,)
+        Intercepts, in the unit of y; 0 without one.
+    gaps : ndarray (n_alphas,)
+        Duality gaps, in the units of the objective: upper bounds on its distance from its minimum.
+    tols : ndarray (n_alphas,)
+        Tolerances of the gaps, tol * ||y - mean(y)||^2 / n of the call, in the same units.
+    n_epochs : ndarray (n_alphas,) of int
+        Passes over the working set (or steps of a gradient method) at each alpha.
+    status : ndarray (n_alphas,) of int
+        Reasons why the fits ended, numbers of a `Status`.
+    dev_ratio : ndarray (n_alphas,)
+        1 - loss / null_loss, the fractions of deviance explained (R squared).
+    df : ndarray (n_alphas,) of int
+        Numbers of nonzero coefficients.
     null_loss : float
+        Loss of the model without features, 1/(2S) sum_i s_i (y_i - mean(y))^2.
     seconds : float
         Wall time of the whole path, data checks included.
     strategy : str
         How X was used at the end: as in `Solution`.
-    feature_names : ndarray of str or None
+    feature_names : ndarray (n_features,) of object or None
+        Column labels of a frame, by which `predict` matches columns.
     loss : Loss
+        The loss, as in `Solution`.
 
-    The entries are those of `Solution`.
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> fits = path(X, y, n_alphas=5)
+    >>> fits.df
+    array([ 0,  4,  7,  9, 10])
+    >>> fits.predict(X, alpha=0.5).shape
+    (442,)
     """
 
     alphas: Vector
@@ -194,6 +250,15 @@ class Path:
     def part(self, chosen: slice) -> Self:
         """Return the models at these positions as a path.
 
+        Parameters
+        ----------
+        chosen : slice
+            Positions on the path, with a positive step.
+
+        Returns
+        -------
+        Path
+
         Raises
         ------
         ValueError
@@ -227,6 +292,7 @@ class Path:
         Parameters
         ----------
         alpha : float or array-like (n_alphas,)
+            Within the path's range.
 
         Returns
         -------
@@ -248,14 +314,21 @@ class Path:
         Parameters
         ----------
         X : array-like, sparse, frame or Design, (n_samples, n_features)
-            As in `Solution.predict`: columns of frames are matched by name.
-        alpha : float, array-like (n_alphas,) or None
-            Within the path's range, as in `coef_at`; None: all alphas of the path.
+            The features. Columns of a frame are matched by name, if the model was fitted to named
+            columns; columns unknown to the model are ignored. Those of an array are taken in order.
+        alpha : float, array-like (n_alphas,) or None, default=None
+            Within the path's range, as in `coef_at`. None: all alphas of the path.
+
+        Returns
+        -------
+        ndarray (n_samples, n_alphas), or (n_samples,) for one alpha
+            Predictions, in the unit of y; with several tasks (n_samples, n_alphas, n_tasks) and
+            (n_samples, n_tasks).
 
         Raises
         ------
         ValueError, TypeError
-            For missing columns, X that is not finite numbers, alphas out of range.
+            For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
         if alpha is None:
             return self._predict(X, self.coefs, self.intercepts)
@@ -271,7 +344,18 @@ class Path:
         return self.loss.mean(_product(X, coefs, self.feature_names) + intercepts)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
-        """Return the nonzero features of the k-th model and their coefficients, (df,)."""
+        """Return the nonzero features of the k-th model and their coefficients, (df,).
+
+        Parameters
+        ----------
+        k : int
+            Position on the path.
+
+        Returns
+        -------
+        features : ndarray (df,) of int
+        coefficients : ndarray (df,)
+        """
         part = slice(self.coefs.indptr[k], self.coefs.indptr[k + 1])
         return self.coefs.indices[part], self.coefs.data[part]
 
@@ -332,7 +416,16 @@ class Path:
         """Return a table like glmnet's, with the duality gap as a certificate.
 
         Df: nonzero coefficients; %Dev: percentage of deviance explained; gap/P0: duality gap
-        relative to the null loss. `rows` limits the lines shown, spread evenly over the path.
+        relative to the null loss.
+
+        Parameters
+        ----------
+        rows : int or None, default=None
+            Number of lines shown, spread evenly over the path. None: all.
+
+        Returns
+        -------
+        str
         """
         shown = list(range(len(self)))
         if rows is not None and rows < len(self):

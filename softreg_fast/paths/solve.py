@@ -50,7 +50,7 @@ def solve(
 ) -> Solution:
     """Fit one regularised least-squares model and bound its distance from the optimum.
 
-    Minimises, with S the sum of the sample weights s,
+    Minimises over w and b, with S the sum of the sample weights s,
 
         1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + sum_j [ l1_j |w_j| + l2_j / 2 w_j^2 ],
         l1_j = alpha * l1_ratio * l1_weights_j,   l2_j = alpha * (1 - l1_ratio) * l2_weights_j.
@@ -58,63 +58,77 @@ def solve(
     Parameters
     ----------
     X : array-like, sparse, frame or Design, (n_samples, n_features)
-        See `Design` for the formats used without a copy. A Design brings its own weights,
-        intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,)
-        May be omitted if X is a Design that has a target.
+        The features. `Design` lists the formats that are used without a copy. A Design brings its
+        own weights, intercept, standardisation and threads: contradicting them here is an error.
+    y : array-like (n_samples,) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target.
     alpha : float >= 0, default=1.0
+        Strength of the penalty; 0 is least squares. The default is scikit-learn's.
     l1_ratio : float in [0, 1], default=1.0
-    l1_weights, l2_weights : array-like (n_features,), dict, Series or None
-        0: not penalised; inf: excluded; None: all 1. A dict or a pandas Series is matched by
-        feature name (by feature number if X has no names); features not named in it have 1.
-    l1, l2 : array-like (n_features,), float, dict, Series or None
-        The vectors of the penalty themselves, instead of the four arguments above; features not
-        named in a dict or Series have 0.
+        Share of the L1 penalty: 1, the default, is the Lasso, 0 is ridge.
+    l1_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
+        the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
+        feature number if X has no names); features not named in it have 1.
+    l2_weights : float, array-like (n_features,), dict, Series or None, default=None
+        Relative strength of the L2 penalty on each feature, as l1_weights.
+    l1 : float, array-like (n_features,), dict, Series or None, default=None
+        The vector l1_j of the objective itself; l1 and l2 replace alpha, l1_ratio and the weights.
+        Features not named in a dict or Series have 0; inf excludes. None: 0 if l2 is given.
+    l2 : float, array-like (n_features,), dict, Series or None, default=None
+        The vector l2_j of the objective itself, as l1.
     positive : bool, default=False
         Constrain every coefficient to be >= 0.
-    bounds : (lower, upper), {name: (lower, upper)} or None
-        Lower and upper are numbers, array-like (n_features,), dicts or Series by name, or None for
-        no bound.
-    penalty : object of softreg_fast.penalties or None
+    bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
+        Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
+        (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
+        pairs (lower, upper) by feature name; other features are unbounded.
+    penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
-        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet.
-    sample_weight : array-like (n_samples,) or None
-        >= 0; only their ratios matter.
-    fit_intercept : bool or None
-        None: True, or the setting of the Design.
-    standardize : bool or None
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
+        the penalty by those arguments.
+    sample_weight : array-like (n_samples,), float or None, default=None
+        Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
+    fit_intercept : bool or None, default=None
+        Fit an intercept b, which is never penalised. None: True, or the setting of the Design.
+    standardize : bool or None, default=None
         Penalise as if every column had unit variance, without an intercept unit mean square;
-        coefficients stay in the units of X. None: False, as in scikit-learn, or the setting of the
-        Design.
+        coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
+        setting of the Design.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
         rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
         or "cg" when both sides of X are large. "cd": plain coordinate descent. "gradient":
         accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems without bounds.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
-        Whether to build the Gram matrix X'X of all features first. "auto" does so when
-        n_features <= n_samples and n_features <= 500 for a path, 300 for one alpha; along a path of
-        up to 4000 features also later, when an eighth of them has become nonzero. Without it the
-        warm engine stores Gram columns of the features that come near the support. `strategy` of
-        the result records the choice.
+        Whether to build the Gram matrix X'X of all features first; a given X'X (with sample weights
+        X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
+        500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
+        eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
+        features that come near the support. `strategy` of the result records the choice.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
-        objective, as in scikit-learn; relative to the null loss that is 2 tol).
+        objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is a
+        hundredth of scikit-learn's, for models that can be compared along a path.
     max_iter : int, default=100_000
-        Largest number of epochs.
-    coef_init : array-like (n_features,), dict, Series or None
-        Initial coefficients; features not named in a dict or Series start at 0.
+        Largest number of epochs, passes over the features, at one alpha. The default is a limit for
+        fits that do not converge; others need far fewer.
+    coef_init : array-like (n_features,), dict, Series or None, default=None
+        Initial coefficients, in the units of X; features not named in a dict or Series start at 0.
+        None: all 0. The optimum does not depend on them, the time does.
     gram_memory : float >= 0, default=2**30
         Bytes that Gram columns and the factor of the support may take, unless precompute demands
         the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
         slower if columns are correlated; the solution is the same. The default is enough for 8192
         features.
-    n_threads : int or None
-        None: all cores if the work is large enough.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Returns
     -------
     Solution
+        Coefficients, the duality gap that bounds their distance from the optimum, and how they were
+        found.
 
     Warns
     -----

@@ -122,7 +122,7 @@ AUTO = (
 
 
 class Solver(NamedTuple):
-    """How to make a solver: its class, which names what it needs, and a function."""
+    """A solver: its class, which names what it needs of a problem, and a function that makes it."""
 
     kind: Any
     make: Callable[[Problem, int], Engine]

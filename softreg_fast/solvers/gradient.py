@@ -104,25 +104,47 @@ def gradient_descent(
     Parameters
     ----------
     X : array-like or sparse (n_samples, n_features)
+        The features, used as they are.
     y : array-like (n_samples,)
+        The target.
     learning_rate : float > 0
-        The iterates converge if it is below 2 / (largest eigenvalue of X'SX/S + diag(l2)).
+        Length of a step, in the units of 1 / X^2. The iterates converge if it is below 2 / (largest
+        eigenvalue of X'SX/S + diag(l2)).
     n_iter : int >= 0, default=1000
+        Number of steps, all of which are made.
     l2 : float or array-like (n_features,), default=0.0
-        l2_j >= 0; inf fixes w_j at 0.
-    coef_init : array-like (n_features,) or None
+        Strengths l2_j >= 0 of the L2 penalty; inf fixes w_j at 0.
+    coef_init : array-like (n_features,) or None, default=None
         Starting point; None: zeros.
-    sample_weight : array-like (n_samples,) or None
-    n_threads : int or None
+    sample_weight : array-like (n_samples,), float or None, default=None
+        Weights s_i >= 0, not all zero. Only their ratios matter. None: all equal.
+    n_threads : int or None, default=None
+        Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
 
     Returns
     -------
     coef : ndarray (n_features,)
+        The last iterate, in units of y per unit of X.
 
     Raises
     ------
     ValueError
-        If the iterates leave the range of float64: the learning rate is too large.
+        If the iterates leave the range of float64: the learning rate is too large. For parameters
+        and data that cannot be used.
+    TypeError
+        For parameters and data of another type.
+
+    References
+    ----------
+    docs/mathematics.md, section 6, for the gradient updates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast import gradient_descent
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> gradient_descent(X, [2.0, 4.0], learning_rate=1.0, n_iter=100).round(6)
+    array([2., 4.])
     """
     check_number("learning_rate", learning_rate, low=0.0, low_open=True)
     check_count("n_iter", n_iter, least=0)

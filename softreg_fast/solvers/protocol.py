@@ -1,4 +1,4 @@
-"""What paths require of a solver, what a solver requires of a problem, and the fits it returns."""
+"""Interfaces: of a solver to paths, of a problem to a solver, and the fits that are returned."""
 
 from __future__ import annotations
 
@@ -13,18 +13,32 @@ from softreg_fast.solvers.problem import Problem
 
 
 class Status(IntEnum):
-    """Reason why the fit at one alpha ended."""
+    """Reason why the fit at one alpha ended.
+
+    Attributes
+    ----------
+    CONVERGED : int
+        0: the duality gap is at most the tolerance.
+    MAX_ITER : int
+        1: the maximum number of epochs was reached first.
+    STALLED : int
+        2: float64 allows no further progress towards the tolerance.
+    PRECISION : int
+        4: as exact as float64 allows: the coefficients satisfy the optimality conditions to within
+        rounding, but the duality gap cannot be brought below the tolerance in float64.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from softreg_fast import Status, solve
+    >>> solve(*load_diabetes(return_X_y=True), alpha=0.5).status is Status.CONVERGED
+    True
+    """
 
     CONVERGED = 0
-    """The duality gap is at most the tolerance."""
     MAX_ITER = 1
-    """The maximum number of epochs was reached first."""
     STALLED = 2
-    """Float64 allows no further progress towards the tolerance."""
     PRECISION = 4
-    """As exact as float64 allows: the coefficients satisfy the optimality conditions to within
-    rounding, but the duality gap cannot be brought below the tolerance in float64.
-    """
 
 
 def is_alarm(status: Any) -> Any:

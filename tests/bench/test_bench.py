@@ -19,7 +19,7 @@ from bench.reports import kernels as report
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch):
+def _short_samples(monkeypatch):
     # One call per sample: the clock is not tested here.
     monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(timing, "REST_SECONDS", 0.0)

@@ -40,7 +40,7 @@ from bench.reports import peers as pages
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch):
+def _short_samples(monkeypatch):
     # One call per sample: the clock is not tested here.
     monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(timing, "REST_SECONDS", 0.0)
@@ -195,7 +195,7 @@ def test_folds_are_those_of_scikit_learn():
 
 
 @pytest.mark.parametrize("layout", [np.asfortranarray, sp.csc_matrix])
-def test_everybody_answers_the_same_question(tmp_path, layout):
+def test_packages_make_the_same_choice(tmp_path, layout):
     given = replace(small_problem(layout), n_folds=5)
     ours = solved("ours", "cv", given, 1e-6)
     for kind in ("cv", "cv, jobs"):

@@ -97,7 +97,7 @@ def test_number_of_threads_and_run_after_run(data, fit):
 
 @pytest.fixture(params=[1 << 10, 1 << 13, 1 << 24])
 def panels(request, monkeypatch):
-    for module in ("data.design", "solvers.spectrum"):
+    for module in ("data.gram", "solvers.spectrum"):
         monkeypatch.setattr(f"softreg_fast.{module}.PANEL_ENTRIES", request.param)
     monkeypatch.setattr("softreg_fast.data.gram.LARGEST_FOR_ONE_BLAS_THREAD", 64)
     monkeypatch.setattr("softreg_fast.model_selection.workers.SMALLEST_PATH", request.param)

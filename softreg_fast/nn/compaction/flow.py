@@ -1,4 +1,4 @@
-"""What is known while a network's graph is followed: units of values, constants, sizes.
+"""State while a network's graph is followed: units of values, constants, sizes.
 
 Beside the data of an example every value has `labels`, the number of the unit that each entry
 belongs to, and `const`, the entries that are the same for all data, NaN elsewhere. Operations that

@@ -60,7 +60,7 @@ class Call:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is no module of a class derived from the one whose operation is known."""
+        """Return whether its module, if any, is of the very class whose operation is known."""
         return self.module is None or type(self.module) in MODULES
 
     def option(self, name: str, default: Any = None) -> Any:

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 
 class Family(Enum):
-    """How an operation treats the axes of its input."""
+    """Treatment of the axes of the input by an operation."""
 
     AFFINE = auto()  # weights read an axis and make another one in its place
     CONVOLUTION = auto()  # the same, at places along the last `n_axes` axes
@@ -48,7 +48,7 @@ class Family(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """What is known of an operation.
+    """Properties of an operation.
 
     Parameters
     ----------

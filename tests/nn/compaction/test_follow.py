@@ -1,4 +1,4 @@
-"""What cannot be followed is left as it is, with the reason."""
+"""Units that cannot be followed are left as they are, with the reason."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Which units are cut, and which stay with them."""
+"""Units that are cut, and those that stay with them."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Engines: when the Gram matrix is built, which engine solves which problem."""
+"""The warm engine of paths: when the Gram matrix of all features is built."""
 
 import warnings
 
