@@ -20,7 +20,7 @@ def working_set(support: NDArray[np.bool_], distance: NDArray[np.float64]) -> ND
         Distance of the slope of each feature to the subdifferential of its penalty.
     """
     violators = np.flatnonzero(np.greater(distance, 0.0) & ~support)
-    room = max(100, 2 * np.count_nonzero(support))
+    room = max(100, 2 * int(np.count_nonzero(support)))
     if len(violators) > room:
         violators = violators[np.argpartition(np.take(distance, violators), -room)[-room:]]
     support[violators] = True
