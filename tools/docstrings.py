@@ -55,6 +55,7 @@ FIXED = {"lasso_path": ["l1_ratio"]}
 # Methods of public classes for the use of this package alone: what they take is said where it is
 # used.
 INTERNAL = {
+    "Design.columns_scaled_by",
     "Design.crossproduct",
     "Design.fixed",
     "Design.from_user",
