@@ -14,9 +14,12 @@ docstrings differ (tests/whole/test_docstrings.py asks).  In a docstring
 - an entry that tools/docstrings.txt does not have stays as it is written in the docstring.
 
 Functions are found by importing the package, so moving them to another module changes nothing.
+Networks have texts of their own, tools/docstrings_nn.txt, with "nn." or "keras." before the names;
+their methods are described by hand. Without PyTorch or Keras, they are left out.
 """
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -30,6 +33,14 @@ import softreg_fast
 
 TEXTS = Path(__file__).with_suffix(".txt")
 FILLED_IN = ("Attributes", "Raises", "Warns")
+
+# Packages of networks, by the prefix of their names here.
+NETWORKS = {"nn.": "softreg_fast.nn", "keras.": "softreg_fast.nn.keras"}
+
+PENALTIES = "softreg_fast.penalties"
+
+# Classes of networks that users do not call: bases, and results of functions.
+NOT_CALLED = {"nn.Penalty", "nn.Plan", "nn.Proximal", "keras.ProximalRegularizer"}
 LINE = 100
 
 # Functions whose **options go to another one, whose parameters are described with them.
@@ -84,7 +95,26 @@ def public_things():
         found[thing.__qualname__] = thing
         if isinstance(thing, type):
             found |= {method.__qualname__: method for method in methods_of(thing)}
+    found |= things_of_networks()
     return {name: thing for name, thing in found.items() if name not in INTERNAL}
+
+
+def things_of_networks():
+    """Return {prefix and qualified name: function or class} of the packages of networks."""
+    found = {}
+    for prefix, package in NETWORKS.items():
+        try:
+            module = importlib.import_module(package)
+            things = [getattr(module, x) for x in dir(module) if not x.startswith("_")]
+        except ModuleNotFoundError:
+            continue
+        of_ours = [
+            thing
+            for thing in things
+            if callable(thing) and thing.__module__.startswith(("softreg_fast.nn", PENALTIES))
+        ]
+        found |= {prefix + thing.__qualname__: thing for thing in of_ours}
+    return {name: thing for name, thing in found.items() if name not in NOT_CALLED}
 
 
 def methods_of(kind):
@@ -105,17 +135,23 @@ def by_file(things):
     return files
 
 
+def qualified(name):
+    """Return a name without the prefix of its package."""
+    return name.removeprefix(next((p for p in NETWORKS if name.startswith(p)), ""))
+
+
 def rewritten(text, things, stale):
     """Return the source with new docstrings; add the names of those that differ to `stale`."""
     lines = text.splitlines()
     nodes = definitions(ast.parse(text))
     # from the end of the file, so that line numbers before stay valid
-    for name in sorted(things, key=lambda name: -nodes[name].lineno):
-        held = nodes[name].body[0]
+    for name in sorted(things, key=lambda name: -nodes[qualified(name)].lineno):
+        node = nodes[qualified(name)]
+        held = node.body[0]
         if not (isinstance(held, ast.Expr) and isinstance(held.value, ast.Constant)):
             raise SystemExit(f"{name} has no docstring.")
         old = inspect.cleandoc(held.value.value)
-        new = docstring_of(name, things[name], nodes[name], text, old)
+        new = docstring_of(name, things[name], node, text, old)
         if new != old:
             stale.append(name)
             lines[held.lineno - 1 : held.end_lineno] = quoted(new, held.col_offset)
@@ -316,7 +352,8 @@ def node_of(thing):
 def texts_for(name, width=LINE):
     """Return {entry: (type, description)} that the file has for an object."""
     found = {}
-    for block in re.split(r"^\[", TEXTS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    file = TEXTS if name == qualified(name) else TEXTS.with_stem("docstrings_nn")
+    for block in re.split(r"^\[", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         patterns, body = block.split("]\n", 1)
         if any(fnmatchcase(name, pattern) for pattern in patterns.split()):
             found |= texts_of(body)

@@ -29,6 +29,13 @@ class Penalty(ABC):
     ----------
     strength : float >= 0
         lambda, in units of the loss. Keyword only, like all parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import L1
+    >>> L1(strength=0.5).value(np.array([3.0, -1.0]))
+    2.0
     """
 
     strength: float

@@ -143,9 +143,22 @@ class ElasticNet(Elementwise):
 
     Parameters
     ----------
-    strength, weights, positive
-        As in `Elementwise`.
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
     l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty: 1 is L1 alone, 0 is L2 alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import ElasticNet
+    >>> z = np.array([3.0, -0.25])
+    >>> ElasticNet(strength=1.0, l1_ratio=0.5).prox(z, 1.0)
+    array([1.66666667, 0.        ])
     """
 
     l1_ratio: float = 0.5
@@ -173,21 +186,81 @@ class ElasticNet(Elementwise):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class L1(ElasticNet):
-    """strength * sum_j weights_j |w_j|: the Lasso's penalty (soft-thresholding)."""
+    """strength * sum_j weights_j |w_j|: the Lasso's penalty (soft-thresholding).
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    l1_ratio : float in [0, 1], default=1.0
+        Share of the L1 penalty; with another value it is an elastic net.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import L1
+    >>> z = np.array([3.0, -0.5])
+    >>> L1(strength=1.0).prox(z, 1.0)
+    array([2., 0.])
+    """
 
     l1_ratio: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class L2(ElasticNet):
-    """strength / 2 * sum_j weights_j w_j^2: weighted weight decay, exact for any step length."""
+    """strength / 2 * sum_j weights_j w_j^2: weighted weight decay, exact for any step length.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    l1_ratio : float in [0, 1], default=0.0
+        Share of an L1 penalty; with another value it is an elastic net.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import L2
+    >>> z = np.array([3.0, -0.5])
+    >>> L2(strength=1.0).prox(z, 1.0)
+    array([ 1.5 , -0.25])
+    """
 
     l1_ratio: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NonNegative(ElasticNet):
-    """The constraint w >= 0, without a penalty."""
+    """The constraint w >= 0, without a penalty.
+
+    Parameters
+    ----------
+    strength : float >= 0, default=0.0
+        Strength of an elastic net beside the constraint.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=True
+        The constraint; True makes it what it is.
+    l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty in that elastic net.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import NonNegative
+    >>> z = np.array([3.0, -0.5])
+    >>> NonNegative().prox(z, 1.0)
+    array([3., 0.])
+    """
 
     strength: float = 0.0
     positive: bool = True
@@ -202,10 +275,23 @@ class MCP(Elementwise):
 
     Parameters
     ----------
-    strength, weights, positive
-        As in `Elementwise`.
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
     gamma : float > 0, default=3.0
-        As in Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty".
+        As in Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty":
+        weights above gamma * strength are not shrunk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import MCP
+    >>> z = np.array([4.0, 2.0, -0.5])
+    >>> MCP(strength=1.0).prox(z, 1.0)
+    array([4. , 1.5, 0. ])
     """
 
     gamma: float = 3.0
@@ -243,10 +329,23 @@ class SCAD(Elementwise):
 
     Parameters
     ----------
-    strength, weights, positive
-        As in `Elementwise`.
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
     a : float > 2, default=3.7
-        As in Fan and Li (2001), "Variable selection via nonconcave penalized likelihood".
+        As in Fan and Li (2001), "Variable selection via nonconcave penalized likelihood": weights
+        above a * strength are not shrunk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import SCAD
+    >>> z = np.array([4.0, 2.0, -0.5])
+    >>> SCAD(strength=1.0).prox(z, 1.0)
+    array([4., 1., 0.])
     """
 
     a: float = 3.7
@@ -285,10 +384,27 @@ class SCAD(Elementwise):
 class LHalf(Elementwise):
     """strength * sum_j weights_j sqrt|w_j|: fewer and less shrunken weights than L1.
 
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+
     References
     ----------
     Xu, Chang, Xu, Zhang (2012), "L1/2 regularization: a thresholding representation theory and a
     fast solver".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import LHalf
+    >>> z = np.array([4.0, -0.5])
+    >>> LHalf(strength=1.0).prox(z, 1.0)
+    array([3.74150827, 0.        ])
     """
 
     kind: ClassVar[str] = "l_half"

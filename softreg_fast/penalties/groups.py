@@ -38,6 +38,7 @@ class GroupLasso(Penalty):
     Parameters
     ----------
     strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
@@ -45,9 +46,18 @@ class GroupLasso(Penalty):
     size : int, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
         attention head.
-    group_weights : array (n_groups,) or None
+    group_weights : array (n_groups,) or None, default=None
         c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
         are treated alike (Yuan and Lin 2006).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import GroupLasso
+    >>> z = np.array([[3.0, 4.0], [0.5, 0.1]])
+    >>> GroupLasso(strength=1.0).prox(z, 1.0)
+    array([[2.15147186, 2.86862915],
+           [0.        , 0.        ]])
     """
 
     groups: Any = 0
@@ -156,9 +166,29 @@ class SparseGroupLasso(GroupLasso):
 
     Parameters
     ----------
-    strength, groups, size, group_weights
-        As in `GroupLasso`.
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    groups : int or integer array of the shape of w, default=0
+        An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
+        neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
+        gives the group number of every weight, -1 for none.
+    size : int, default=1
+        Number of neighbouring indices along the axis that form one group, such as the rows of an
+        attention head.
+    group_weights : array (n_groups,) or None, default=None
+        c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
+        are treated alike (Yuan and Lin 2006).
     l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty on single weights; the rest is the penalty on groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import SparseGroupLasso
+    >>> z = np.array([[3.0, 0.25], [0.5, 0.1]])
+    >>> SparseGroupLasso(strength=1.0, l1_ratio=0.5).prox(z, 1.0)
+    array([[1.79289322, 0.        ],
+           [0.        , 0.        ]])
     """
 
     l1_ratio: float = 0.5
