@@ -27,7 +27,8 @@ PUBLIC = {
     f"{package.__name__}.{name}": getattr(package, name)
     for package in (softreg_fast.nn, softreg_fast.nn.keras)
     for name in dir(package)
-    if getattr(getattr(package, name), "__module__", "").startswith("softreg_fast.")
+    if not name.startswith("_")
+    and getattr(getattr(package, name), "__module__", "").startswith("softreg_fast.")
 }
 TOOL = Path(__file__).parents[3] / "tools" / "docstrings.py"
 
