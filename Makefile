@@ -31,7 +31,7 @@ ARGS ?=
 python := $(VENV)/bin/python
 # Stamps: empty files whose time is that of the last run of a step.
 stamp := $(VENV)/.softreg
-kernels := setup.py $(wildcard src/*.pyx src/*.pxd src/*.h)
+kernels := setup.py $(wildcard src/*.pyx src/*.pxd src/*.h softreg_fast/kernels/*.pxd)
 
 # Ignore the user's active environment: only .venv counts.
 export PYTHONNOUSERSITE := 1

@@ -241,7 +241,7 @@ class BuildKernels(build_ext):
         with differs_from_last_time(folder, f"{Cython.__version__} {DIRECTIVES}") as differs:
             translated = cythonize(
                 [Extension(extension.name, extension.sources) for extension in self.extensions],
-                include_path=["src"],
+                include_path=["src", "."],
                 build_dir=folder,
                 compiler_directives=DIRECTIVES,
                 force=self.force or differs,
@@ -264,7 +264,14 @@ class BuildKernels(build_ext):
         return compile_flags, link_flags, macros
 
 
-HEADERS = sorted(path.as_posix() for path in Path("src").iterdir() if path.suffix in (".pxd", ".h"))
+# What the sources share: headers, and the declarations of classes that others derive from, which
+# Cython looks for in the folder of the package.
+HEADERS = sorted(
+    path.as_posix()
+    for folder in ("src", PACKAGE.replace(".", "/"))
+    for path in Path(folder).iterdir()
+    if path.suffix in (".pxd", ".h")
+)
 
 
 def description():

@@ -17,7 +17,7 @@ from bench.families.family import selected
 from bench.families.paths import FAMILIES
 from bench.families.settings import grid
 from bench.harness import tables
-from bench.harness.internals import engines
+from bench.harness.internals import FitProblem, make_engine
 from bench.harness.machine import environment
 from bench.harness.problem import Problem
 from bench.harness.tables import seconds, shortened
@@ -29,8 +29,7 @@ from softreg_fast import Design, Penalty, path
 def reads_of(problem):
     """Return (how often X is read, strategy, nonzeros at the last alpha) for the path."""
     design = Design(problem.X, problem.y)
-    scaled = engines.PenaltyVectors(*design.to_engine(*Penalty().vectors(problem.X.shape[1])))
-    engine = engines.make_engine(design, scaled, "auto", "auto", None, len(problem.alphas))
+    engine = make_engine(FitProblem(design, Penalty()), None, len(problem.alphas))
     for alpha in problem.alphas:
         engine.solve(alpha, 0.0, 1e-6, 100_000)
     return engine.n_reads, engine.strategy, np.count_nonzero(engine.coef)

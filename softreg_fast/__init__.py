@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from softreg_fast.paths.relaxed import relaxed_path as relaxed_path
     from softreg_fast.paths.result import Path as Path
     from softreg_fast.paths.result import Solution as Solution
-    from softreg_fast.paths.result import Status as Status
     from softreg_fast.paths.sklearn_paths import enet_path as enet_path
     from softreg_fast.paths.sklearn_paths import lasso_path as lasso_path
     from softreg_fast.paths.solve import solve as solve
     from softreg_fast.penalties.vectors import Penalty as Penalty
-    from softreg_fast.solvers.ridge import gradient_descent as gradient_descent
+    from softreg_fast.solvers.gradient import gradient_descent as gradient_descent
+    from softreg_fast.solvers.protocol import Status as Status
     from softreg_fast.system.config import show_config as show_config
     from softreg_fast.system.threads import effective_n_threads as effective_n_threads
 
@@ -79,11 +79,11 @@ _MODULE_OF = {
     "StabilityDisplay": "softreg_fast.display.plots",
     "StabilityPath": "softreg_fast.model_selection.stability",
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
-    "Status": "softreg_fast.paths.result",
+    "Status": "softreg_fast.solvers.protocol",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
     "enet_path": "softreg_fast.paths.sklearn_paths",
-    "gradient_descent": "softreg_fast.solvers.ridge",
+    "gradient_descent": "softreg_fast.solvers.gradient",
     "lasso_path": "softreg_fast.paths.sklearn_paths",
     "patch_sklearn": "softreg_fast.estimators.drop_in",
     "path": "softreg_fast.paths.path",

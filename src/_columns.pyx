@@ -18,12 +18,11 @@ from moments cimport column_moments
 from openmp cimport omp_get_thread_num, threads_for
 from panels cimport add_panels, multiply_tile, panels_t
 from signals cimport check_signals
+from tasks cimport slopes_of_tasks
+from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
 from vector cimport axpy, index_t
 
 import numpy as np
-
-# Entries that a kernel reads between two checks for pending signals: some 20 ms from memory.
-cdef Py_ssize_t ENTRIES_PER_SIGNAL_CHECK = 40_000_000
 
 # Minimum number of features for which sparse Gram columns are computed from a copy of the
 # features stored by rows.
@@ -214,6 +213,13 @@ cdef class Columns:
             with nogil:
                 slopes(&self.X, &v[0], which, start, stop, &out[0], n_threads)
             check_signals()
+
+    def slopes_of_tasks(self, const double[:, ::1] V, double[:, ::1] out, int n_threads=1):
+        """Compute out[t, j] = c_j . V[t] for weighted residuals V (n_tasks, n_samples + 1)."""
+        self._check_length(V[0])
+        if out.shape[0] != V.shape[0] or out.shape[1] != self.X.p:
+            raise ValueError("out must have one row per task, with one entry per feature")
+        slopes_of_tasks(&self.X, V, NULL, self.X.p, out, 0, n_threads)
 
     def subtract_product(self, const double[::1] u, double[::1] v, int n_threads=1):
         """Subtract s (X u) from v, X the engine's columns; those with u_j = 0 are not read."""

@@ -13,7 +13,7 @@ cdef extern from *:
     static inline int omp_get_max_threads(void) { return 1; }
     static inline int omp_get_thread_num(void) { return 0; }
     #endif
-    static const double SR_ENTRIES_PER_THREAD = 50000.0;
+    #define SR_ENTRIES_PER_THREAD 50000.0
     """
     # Entries per thread below which another thread costs more than it saves.
     const double SR_ENTRIES_PER_THREAD

@@ -1,10 +1,18 @@
 """The penalty phi_j(u) = l1_j |u| + l2_j / 2 u^2 on lower_j <= u <= upper_j, and its functions.
 
-Prox, conjugate, KKT distance, dual scaling and duality gap: docs/mathematics.md, sections 2 to 4,
-derives each formula.
+Prox, conjugate, KKT distance, dual scaling: docs/mathematics.md, sections 2 to 4, derives each
+formula.  A unit of the penalty is a coefficient, or a row of several: phi_j is then a function of
+its norm (section 12), and a box is either the whole line or [0, 0], which excludes the row.  The
+entries of a row are `stride` apart.
 """
 
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY, fabs, sqrt
+
+from arithmetic cimport clip, larger, smaller
+
+cdef extern from "proximal.h" nogil:
+    double soft_threshold "sr_soft_f64"(double x, double t) noexcept
+    double shrink "sr_shrink_f64"(double b, double c, double l1, double l2) noexcept
 
 
 ctypedef struct penalty_t:
@@ -15,26 +23,6 @@ ctypedef struct penalty_t:
     const double* lower
     const double* upper
     double slack            # |z_j| up to here counts as 0 where u_j is unpenalised
-
-
-cdef inline double larger(double a, double b) noexcept nogil:
-    # two instructions, where fmax of the C library is a call
-    return b if b > a else a
-
-
-cdef inline double smaller(double a, double b) noexcept nogil:
-    return b if b < a else a
-
-
-cdef inline double soft_threshold(double x, double t) noexcept nogil:
-    # np.sign(x) * np.maximum(np.abs(x) - t, 0), and NaN for NaN
-    if fabs(x) <= t:
-        return 0.0
-    return x - t if x > 0.0 else x + t
-
-
-cdef inline double clip(double x, double lower, double upper) noexcept nogil:
-    return smaller(larger(x, lower), upper)
 
 
 cdef inline double null_value(const penalty_t* P, Py_ssize_t j) noexcept nogil:
@@ -52,7 +40,7 @@ cdef inline bint may_move(const penalty_t* P, Py_ssize_t j, double low,
 
 cdef inline double prox(const penalty_t* P, Py_ssize_t j, double b, double c) noexcept nogil:
     # argmin_u  c/2 u^2 - b u + phi_j(u);  c + l2_j > 0
-    return clip(soft_threshold(b, P.l1_strength * P.l1[j]) / (c + P.l2_strength * P.l2[j]),
+    return clip(shrink(b, c, P.l1_strength * P.l1[j], P.l2_strength * P.l2[j]),
                 P.lower[j], P.upper[j])
 
 
@@ -115,61 +103,82 @@ cdef inline double dual_scaling_augmented(const penalty_t* P, Py_ssize_t j, doub
     return 1.0
 
 
-ctypedef struct dual_point_t:
-    # A dual point theta relative to the residual r; for theta = r: 0, 0, ||r||^2.
-    double away             # ||r - theta||^2
-    double along            # (r - theta) . theta
-    double square           # ||theta||^2
+# -- smooth pieces: on either side of a kink at 0, between the bounds, which are pieces too --------
 
 
-cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
-    cdef dual_point_t D
-    D.away = D.along = 0.0
-    D.square = rr
-    return D
+cdef inline int piece_of(const penalty_t* P, Py_ssize_t j, double u) noexcept nogil:
+    # Number of the piece that holds u.
+    if u >= P.upper[j]:
+        return 2
+    if u <= P.lower[j]:
+        return -2
+    return (u > 0.0) - (u < 0.0)
 
 
-cdef inline double loss_part(const dual_point_t* D, double k) noexcept nogil:
-    # ||r - k theta||^2 / 2, the loss's part of the gap
-    return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
+cdef inline bint is_free(const penalty_t* P, Py_ssize_t j, double u) noexcept nogil:
+    # Return whether u can move in both directions without leaving its piece.
+    return P.lower[j] < u < P.upper[j] and (u != 0.0 or P.l1_strength * P.l1[j] == 0.0)
 
 
-cdef inline double gap_at(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
-                          const double* u, const double* z, const dual_point_t* D,
-                          double k) noexcept nogil:
-    # primal(u) - dual(k theta)
-    #     = ||r - k theta||^2 / 2 + sum_j phi_j(u_j) + phi_j^*(k z_j) - k z_j u_j,
-    # a sum of terms >= 0, so that nothing cancels near the optimum
-    cdef double total = loss_part(D, k)
-    cdef Py_ssize_t a, j
-    for a in range(n_chosen):
-        j = a if chosen == NULL else chosen[a]
-        total += larger(value(P, j, u[j]) + conjugate(P, j, k * z[a]) - k * z[a] * u[j], 0.0)
-    return total
+cdef inline double piece_end(const penalty_t* P, Py_ssize_t j, double u, double d) noexcept nogil:
+    # The end, in direction d, of the piece that holds u.
+    if u * d < 0.0 and P.l1_strength * P.l1[j] > 0.0:
+        return smaller(0.0, P.upper[j]) if d > 0.0 else larger(0.0, P.lower[j])
+    return P.upper[j] if d > 0.0 else P.lower[j]
 
 
-cdef inline double gap_near(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
-                            const double* u, const double* z,
-                            const dual_point_t* D) noexcept nogil:
-    # The gap at the better of two feasible dual points k theta; z[a] = x_j . theta with
-    # j = chosen[a] (NULL: every feature).  k is slightly reduced, so that rounding cannot make the
-    # point infeasible.
-    cdef double k = 1.0, k_augmented = 1.0, gap
-    cdef Py_ssize_t a, j
-    for a in range(n_chosen):
-        j = a if chosen == NULL else chosen[a]
-        k = smaller(k, dual_scaling(P, j, z[a]))
-        k_augmented = smaller(k_augmented, dual_scaling_augmented(P, j, u[j], z[a]))
-    if k < 1.0:
-        k *= 1.0 - 1e-15
-    gap = gap_at(P, chosen, n_chosen, u, z, D, k)
-    if k_augmented < k:
-        gap = smaller(gap, gap_at(P, chosen, n_chosen, u, z, D, k_augmented))
-    return gap
+cdef inline double piece_slope(const penalty_t* P, Py_ssize_t j, double u) noexcept nogil:
+    # phi_j'(u) inside a piece
+    return (P.l1_strength * P.l1[j] * ((u > 0.0) - (u < 0.0))
+            + P.l2_strength * P.l2[j] * u)
 
 
-cdef inline double duality_gap(const penalty_t* P, const Py_ssize_t* chosen, Py_ssize_t n_chosen,
-                               const double* u, const double* z, double rr) noexcept nogil:
-    # gap_near at theta = r, rr = ||r||^2
-    cdef dual_point_t D = residual_as_dual_point(rr)
-    return gap_near(P, chosen, n_chosen, u, z, &D)
+# -- rows ------------------------------------------------------------------------------------------
+
+
+cdef inline double row_norm(const double* x, Py_ssize_t stride, Py_ssize_t n_tasks) noexcept nogil:
+    # np.linalg.norm(x[::stride][:n_tasks])
+    cdef double total = 0.0
+    cdef Py_ssize_t t
+    for t in range(n_tasks):
+        total += x[t * stride] * x[t * stride]
+    return sqrt(total)
+
+
+cdef inline double row_size(const double* x, Py_ssize_t stride, Py_ssize_t n_tasks) noexcept nogil:
+    # The number on which phi depends: the coefficient itself, or the norm of several.
+    return x[0] if n_tasks == 1 else row_norm(x, stride, n_tasks)
+
+
+cdef inline double row_rest(const double* u, Py_ssize_t u_stride, const double* z,
+                            Py_ssize_t z_stride, double f, Py_ssize_t n_tasks) noexcept nogil:
+    # ||z - f u||
+    cdef double e, total = 0.0
+    cdef Py_ssize_t t
+    for t in range(n_tasks):
+        e = z[t * z_stride] - f * u[t * u_stride]
+        total += e * e
+    return sqrt(total)
+
+
+cdef inline double row_prox(const penalty_t* P, Py_ssize_t j, double* b, Py_ssize_t n_tasks,
+                            double c) noexcept nogil:
+    # b <- argmin_u  c/2 ||u||^2 - b.u + phi_j(u);  returns its norm
+    cdef double norm = row_norm(b, 1, n_tasks), new = prox(P, j, norm, c)
+    cdef double f = new / norm if new != 0.0 else 0.0
+    cdef Py_ssize_t t
+    for t in range(n_tasks):
+        b[t] *= f
+    return new
+
+
+cdef inline double row_distance(const penalty_t* P, Py_ssize_t j, const double* u,
+                                Py_ssize_t u_stride, const double* z, Py_ssize_t z_stride,
+                                Py_ssize_t n_tasks) noexcept nogil:
+    # kkt_distance of a row
+    cdef double norm = row_norm(u, u_stride, n_tasks), l1 = P.l1_strength * P.l1[j]
+    if P.lower[j] == P.upper[j]:
+        return 0.0
+    if norm == 0.0:
+        return larger(row_norm(z, z_stride, n_tasks) - l1, 0.0)
+    return row_rest(u, u_stride, z, z_stride, P.l2_strength * P.l2[j] + l1 / norm, n_tasks)

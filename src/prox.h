@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "proximal.h"
 #include "simd.h"
 
 static inline double sr_abs_f64(double x) { return fabs(x); }

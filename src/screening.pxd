@@ -8,30 +8,34 @@ and where it fails, with r = sum_k beta_k q_k + rest and the q_k orthonormal,
 
         |c_j . r - sum_k beta_k (c_j . q_k)| <= ||rest||.
 
-docs/mathematics.md, section 9.
+With several tasks r and q_k have a row for each: c_j . r is then a vector, |c_j . r| its norm and
+||r|| the Frobenius norm.  docs/mathematics.md, sections 9 and 12.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt
 
-from matrix cimport matrix_t, residual_dot, residual_sumsq
-from penalty cimport may_move, penalty_t, smaller
+from arithmetic cimport smaller
+from matrix cimport matrix_t, residual_dot
+from penalty cimport may_move, penalty_t, row_size
 from vector cimport axpy
 
 # Maximum number of residuals in the basis, at which the slopes of all features are stored.
 cdef enum: LARGEST_BASIS = 12
 
 ctypedef struct screening_t:
+    Py_ssize_t n_tasks
     double* known           # by feature: |c_j . r_ref| - (odometer at r_ref); -inf with a slot
     double odometer         # length of the path that r has travelled
-    double* basis           # the q_k, n + 1 entries each
-    double* slopes          # c_j . q_k, `largest` entries for each feature
+    double* basis           # the q_k, n + 1 entries for each task
+    double* slopes          # c_j . q_k: for each feature `largest` times n_tasks entries
     double* target_slopes   # y . q_k
     Py_ssize_t k, largest   # members of the basis: present and maximum number
 
 
-cdef inline void screening_know(screening_t* B, Py_ssize_t j, double z) noexcept nogil:
+cdef inline void screening_know(screening_t* B, Py_ssize_t j, const double* z,
+                                Py_ssize_t stride) noexcept nogil:
     # Store the slope z = c_j . r at the present residual as the new reference.
-    B.known[j] = fabs(z) - B.odometer
+    B.known[j] = fabs(row_size(z, stride, B.n_tasks)) - B.odometer
 
 
 cdef inline void screening_skip(screening_t* B, const Py_ssize_t* features,
@@ -59,43 +63,74 @@ cdef inline Py_ssize_t screening_open(const screening_t* B, const penalty_t* P, 
     return kept
 
 
-cdef inline double in_basis(Py_ssize_t n, const double* beta,
-                            const double* q_slopes) noexcept nogil:
+cdef inline double in_basis(Py_ssize_t n, const double* beta, const double* q_slopes,
+                            Py_ssize_t stride) noexcept nogil:
     # sum_k beta_k (c_j . q_k), in three independent sums to hide latency
     cdef double a = 0.0, b = 0.0, c = 0.0
     cdef Py_ssize_t k = 0
     while k + 3 <= n:
-        a += beta[k] * q_slopes[k]
-        b += beta[k + 1] * q_slopes[k + 1]
-        c += beta[k + 2] * q_slopes[k + 2]
+        a += beta[k] * q_slopes[k * stride]
+        b += beta[k + 1] * q_slopes[(k + 1) * stride]
+        c += beta[k + 2] * q_slopes[(k + 2) * stride]
         k += 3
     while k < n:
-        a += beta[k] * q_slopes[k]
+        a += beta[k] * q_slopes[k * stride]
         k += 1
     return a + b + c
 
 
+cdef inline double row_in_basis(const screening_t* B, const double* beta,
+                                const double* q_slopes) noexcept nogil:
+    # ||sum_k beta_k (c_j . q_k)||
+    cdef double middle, total = 0.0
+    cdef Py_ssize_t t
+    for t in range(B.n_tasks):
+        middle = in_basis(B.k, beta, q_slopes + t, B.n_tasks)
+        total += middle * middle
+    return sqrt(total)
+
+
 cdef inline Py_ssize_t screening_still_open(screening_t* B, const penalty_t* P, const double* beta,
-                                            double rest, Py_ssize_t* candidates,
-                                            Py_ssize_t count) noexcept nogil:
-    # Keep the candidates that the second bound does not exclude either; return their number.
-    cdef Py_ssize_t i, j, kept = 0
-    cdef double middle
-    for i in range(count):
+                                            double rest, Py_ssize_t* candidates, Py_ssize_t start,
+                                            Py_ssize_t stop, Py_ssize_t kept) noexcept nogil:
+    # Append to the first `kept` candidates those of start .. stop that the second bound does not
+    # exclude either; return their number.
+    cdef Py_ssize_t i, j
+    cdef const double* q_slopes
+    cdef double low, high
+    for i in range(start, stop):
         j = candidates[i]
-        middle = in_basis(B.k, beta, B.slopes + j * B.largest)
-        B.known[j] = smaller(B.known[j], fabs(middle) + rest - B.odometer)
-        if may_move(P, j, middle - rest, middle + rest):
+        q_slopes = B.slopes + j * B.largest * B.n_tasks
+        if B.n_tasks == 1:
+            high = in_basis(B.k, beta, q_slopes, 1)
+            B.known[j] = smaller(B.known[j], fabs(high) + rest - B.odometer)
+            low = high - rest
+            high = high + rest
+        else:
+            high = row_in_basis(B, beta, q_slopes) + rest
+            B.known[j] = smaller(B.known[j], high - B.odometer)
+            low = -high
+        if may_move(P, j, low, high):
             candidates[kept] = j
             kept += 1
     return kept
 
 
+cdef inline double product_of(const screening_t* B, const matrix_t* X, const double* v,
+                              const double* w) noexcept nogil:
+    # Inner product of the residuals whose weighted forms are v and w.
+    cdef double total = 0.0
+    cdef Py_ssize_t t
+    for t in range(B.n_tasks):
+        total += residual_dot(X, v + t * (X.n + 1), w + t * (X.n + 1))
+    return total
+
+
 cdef inline void screening_extend(screening_t* B, const matrix_t* X, const double* target,
                                   const double* v, double* z) noexcept nogil:
     # Add the residual of v to the basis, orthonormalised by Gram-Schmidt (twice is enough); z: its
-    # slopes, which are overwritten.
-    cdef Py_ssize_t i, j, k, length = X.n + 1
+    # slopes (n_tasks, n_features), which are overwritten.
+    cdef Py_ssize_t i, j, k, t, length = B.n_tasks * (X.n + 1), width = B.largest * B.n_tasks
     cdef double beta, norm
     cdef double* q
     if B.k == B.largest:
@@ -105,16 +140,18 @@ cdef inline void screening_extend(screening_t* B, const matrix_t* X, const doubl
         q[i] = v[i]
     for _ in range(2):
         for k in range(B.k):
-            beta = residual_dot(X, q, B.basis + k * length)
+            beta = product_of(B, X, q, B.basis + k * length)
             axpy(length, beta, B.basis + k * length, 0.0, NULL, q)
-            for j in range(X.p):
-                z[j] -= beta * B.slopes[j * B.largest + k]
-    norm = sqrt(residual_sumsq(X, q))
+            for t in range(B.n_tasks):
+                for j in range(X.p):
+                    z[t * X.p + j] -= beta * B.slopes[j * width + k * B.n_tasks + t]
+    norm = sqrt(product_of(B, X, q, q))
     if norm <= 1e-4:        # in the span of the basis; dividing would magnify rounding errors
         return
     for i in range(length):
         q[i] /= norm
-    for j in range(X.p):
-        B.slopes[j * B.largest + B.k] = z[j] / norm
-    B.target_slopes[B.k] = residual_dot(X, target, q)
+    for t in range(B.n_tasks):
+        for j in range(X.p):
+            B.slopes[j * width + B.k * B.n_tasks + t] = z[t * X.p + j] / norm
+    B.target_slopes[B.k] = product_of(B, X, target, q)
     B.k += 1

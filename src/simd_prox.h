@@ -5,13 +5,6 @@
  * formulas are in docs/neural.md, "Proximal steps".
  */
 
-/* soft_threshold(z, u) without a branch; +0.0 for every zero, NaN for NaN */
-SR_HELPER inline SR_T SR_NAME(sr_soft)(SR_T z, SR_T u)
-{
-    const SR_T above = z - u, below = z + u;
-    return ((above < 0 ? 0 : above) + (below > 0 ? 0 : below)) + (SR_T)0;
-}
-
 /* t is 0 for coordinates that must not move, and may be as large as the largest float: products are
  * then infinite, and the results below are still correct. */
 
@@ -23,14 +16,14 @@ SR_LEAF(void, sr_prox_elastic_net, (ptrdiff_t n, SR_T *z, const SR_T *t, const S
     ptrdiff_t i;
     if (l2_ratio == 0) {
         for (i = 0; i < n; i++)
-            z[i] = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
+            z[i] = SR_TYPED(sr_soft)(z[i], t[i] * s[i]);
     } else if (l1_ratio == 0) {  /* 0 times an infinite product is NaN */
         for (i = 0; i < n; i++)
             z[i] = z[i] / (1 + t[i] * s[i]) + (SR_T)0;
     } else {
         for (i = 0; i < n; i++) {
             const SR_T u = t[i] * s[i];
-            z[i] = SR_NAME(sr_soft)(z[i], u * l1_ratio) / (1 + u * l2_ratio) + (SR_T)0;
+            z[i] = SR_TYPED(sr_shrink)(z[i], 1, u * l1_ratio, u * l2_ratio) + (SR_T)0;
         }
     }
 }
@@ -42,7 +35,7 @@ SR_LEAF(void, sr_prox_mcp, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, 
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
-        const SR_T size = SR_TYPED(sr_abs)(z[i]), soft = SR_NAME(sr_soft)(z[i], t[i] * s[i]);
+        const SR_T size = SR_TYPED(sr_abs)(z[i]), soft = SR_TYPED(sr_soft)(z[i], t[i] * s[i]);
         const SR_T convex = size <= gamma * s[i] ? soft / (1 - t[i] / gamma) : z[i];
         const SR_T jump = size <= s[i] * SR_TYPED(sr_sqrt)(t[i] * gamma) ? 0 : z[i];
         z[i] = (t[i] < gamma ? convex : jump) + (SR_T)0;
@@ -56,7 +49,7 @@ SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
         const SR_T u = t[i], b = s[i], size = SR_TYPED(sr_abs)(z[i]);
-        const SR_T soft = SR_NAME(sr_soft)(z[i], u * b);
+        const SR_T soft = SR_TYPED(sr_soft)(z[i], u * b);
         const SR_T beyond = z[i] > 0 ? z[i] - a * b : z[i] + a * b;
         const SR_T middle = z[i] + u * beyond / (a - 1 - u); /* z itself, to the bit, for u = 0 */
         const SR_T convex = size <= b * (1 + u) ? soft : size <= a * b ? middle : z[i];

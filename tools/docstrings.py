@@ -30,18 +30,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import softreg_fast
+import softreg_fast.penalties
 
 TEXTS = Path(__file__).with_suffix(".txt")
 FILLED_IN = ("Attributes", "Raises", "Warns")
+LINE = 100
 
-# Packages of networks, by the prefix of their names here.
+# The packages whose public names are described, by what stands before these names in the file.
+PACKAGES = {"": softreg_fast, "penalties.": softreg_fast.penalties}
+
+# Packages of networks, by the prefix of their names.
 NETWORKS = {"nn.": "softreg_fast.nn", "keras.": "softreg_fast.nn.keras"}
 
-PENALTIES = "softreg_fast.penalties"
-
 # Classes of networks that users do not call: bases, and results of functions.
-NOT_CALLED = {"nn.Penalty", "nn.Plan", "nn.Proximal", "keras.ProximalRegularizer"}
-LINE = 100
+NOT_CALLED = {"nn.Plan", "nn.Proximal", "keras.ProximalRegularizer"}
 
 # Functions whose **options go to another one, whose parameters are described with them.
 PASSED_ON = {
@@ -71,6 +73,8 @@ INTERNAL = {
     "Design.to_engine",
     "Design.to_user",
     "Design.with_moments",
+    "penalties.Elementwise.rule",
+    "penalties.Elementwise.weights_as",
 }
 
 
@@ -88,13 +92,13 @@ def main(arguments):
 
 
 def public_things():
-    """Return {qualified name: function or class}: the public names, and their public methods."""
+    """Return {name in the file: function or class}: the public names and their public methods."""
     found = {}
-    for name in softreg_fast.__all__:
-        thing = getattr(softreg_fast, name)
-        found[thing.__qualname__] = thing
-        if isinstance(thing, type):
-            found |= {method.__qualname__: method for method in methods_of(thing)}
+    for prefix, package in PACKAGES.items():
+        for name in package.__all__:
+            thing = getattr(package, name)
+            members = methods_of(thing) if isinstance(thing, type) else []
+            found |= {prefix + each.__qualname__: each for each in [thing, *members]}
     found |= things_of_networks()
     return {name: thing for name, thing in found.items() if name not in INTERNAL}
 
@@ -108,23 +112,26 @@ def things_of_networks():
             things = [getattr(module, x) for x in dir(module) if not x.startswith("_")]
         except ModuleNotFoundError:
             continue
-        of_ours = [
-            thing
+        found |= {
+            prefix + thing.__qualname__: thing
             for thing in things
-            if callable(thing) and thing.__module__.startswith(("softreg_fast.nn", PENALTIES))
-        ]
-        found |= {prefix + thing.__qualname__: thing for thing in of_ours}
+            if callable(thing) and thing.__module__.startswith("softreg_fast.nn.")
+        }
     return {name: thing for name, thing in found.items() if name not in NOT_CALLED}
 
 
 def methods_of(kind):
-    """Return the public methods of a class that are written in this package."""
-    members = [
-        inspect.unwrap(getattr(value, "__func__", value))
-        for name, value in inspect.getmembers(kind, inspect.isroutine)
-        if not name.startswith("_")
-    ]
-    return [m for m in members if (getattr(m, "__module__", "") or "").startswith("softreg_fast.")]
+    """Return the public methods of a class that are written and described in this package."""
+    found = {}
+    for base in kind.__mro__[::-1]:
+        if base.__module__.startswith("softreg_fast."):
+            functions = {name: getattr(each, "__func__", each) for name, each in vars(base).items()}
+            found |= {
+                name: inspect.unwrap(each)
+                for name, each in functions.items()
+                if not name.startswith("_") and inspect.isfunction(each) and each.__doc__
+            }
+    return list(found.values())
 
 
 def by_file(things):
@@ -135,23 +142,18 @@ def by_file(things):
     return files
 
 
-def qualified(name):
-    """Return a name without the prefix of its package."""
-    return name.removeprefix(next((p for p in NETWORKS if name.startswith(p)), ""))
-
-
 def rewritten(text, things, stale):
     """Return the source with new docstrings; add the names of those that differ to `stale`."""
     lines = text.splitlines()
     nodes = definitions(ast.parse(text))
+    nodes = {name: nodes[inspect.unwrap(thing).__qualname__] for name, thing in things.items()}
     # from the end of the file, so that line numbers before stay valid
-    for name in sorted(things, key=lambda name: -nodes[qualified(name)].lineno):
-        node = nodes[qualified(name)]
-        held = node.body[0]
+    for name in sorted(things, key=lambda name: -nodes[name].lineno):
+        held = nodes[name].body[0]
         if not (isinstance(held, ast.Expr) and isinstance(held.value, ast.Constant)):
             raise SystemExit(f"{name} has no docstring.")
         old = inspect.cleandoc(held.value.value)
-        new = docstring_of(name, things[name], node, text, old)
+        new = docstring_of(name, things[name], nodes[name], text, old)
         if new != old:
             stale.append(name)
             lines[held.lineno - 1 : held.end_lineno] = quoted(new, held.col_offset)
@@ -182,7 +184,7 @@ def docstring_of(name, thing, node, source, old):
     width = LINE - node.col_offset - 8
     texts = texts_for(name, width)
     parameters = parameters_of(thing)
-    if parameters and (not describes_attributes(thing) or "Parameters" in sections):
+    if parameters and not ("Attributes" in sections and is_returned(thing)):
         texts |= passed_on(name, parameters, width)
         written = texts_of(sections.get("Parameters", ""))
         defaults = defaults_of(thing, node, source)
@@ -196,29 +198,33 @@ def docstring_of(name, thing, node, source, old):
     return joined(sections)
 
 
-def describes_attributes(thing):
+def is_returned(thing):
     """Return whether it is a class that users do not call: results, enumerations, warnings."""
     if not isinstance(thing, type):
         return False
     fields = hasattr(thing, "__dataclass_fields__") or hasattr(thing, "_fields")
-    return fields or issubclass(thing, Enum | BaseException)
+    return fields or issubclass(thing, Enum)
+
+
+def signature_of(thing):
+    """Return the parameters with which one calls it."""
+    if isinstance(thing, type) and issubclass(thing, BaseException):
+        return {}
+    is_data = hasattr(thing, "__dataclass_fields__")
+    found = inspect.signature(thing.__init__ if is_data else thing).parameters
+    return {name: each for name, each in found.items() if name not in ("self", "cls")}
 
 
 def parameters_of(thing):
     """Return the names of the parameters, with their stars."""
-    try:
-        signature = inspect.signature(thing)
-    except ValueError:
-        return []
     stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    names = [stars.get(p.kind, "") + p.name for p in signature.parameters.values()]
-    return [name for name in names if name not in ("self", "cls")]
+    return [stars.get(p.kind, "") + name for name, p in signature_of(thing).items()]
 
 
 def defaults_of(thing, node, source):
     """Return {parameter: its default as one reads it in the source}."""
     found = {}
-    for name, parameter in inspect.signature(thing).parameters.items():
+    for name, parameter in signature_of(thing).items():
         if parameter.default is not parameter.empty:
             literal = literals(node, source).get(name)
             found[name] = literal or shown(parameter.default)
@@ -352,7 +358,7 @@ def node_of(thing):
 def texts_for(name, width=LINE):
     """Return {entry: (type, description)} that the file has for an object."""
     found = {}
-    file = TEXTS if name == qualified(name) else TEXTS.with_stem("docstrings_nn")
+    file = TEXTS.with_stem("docstrings_nn") if name.startswith(tuple(NETWORKS)) else TEXTS
     for block in re.split(r"^\[", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         patterns, body = block.split("]\n", 1)
         if any(fnmatchcase(name, pattern) for pattern in patterns.split()):

@@ -13,7 +13,8 @@ import scipy.sparse as sp
 from softreg_fast.cli.files import brief, check_readable, reason
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed
-from softreg_fast.paths.result import Path, Status
+from softreg_fast.paths.result import Path
+from softreg_fast.solvers.protocol import Status
 
 MODEL_FORMAT = "softreg_fast model"
 MODEL_VERSION = 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg.blas import dsyrk
 
+from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.names import feature_names_of
+from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
     as_columns,
     as_start,
@@ -23,36 +22,15 @@ from softreg_fast.data.validation import (
     check_same_rows,
 )
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._multi_task import slopes_of_rows
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
-from softreg_fast.options.types import Vector
-from softreg_fast.system.threads import (
-    LARGEST_FOR_ONE_BLAS_THREAD,
-    blas_threads_for,
-    effective_n_threads,
-)
-
-# Entries of one dense panel for a Gram matrix: a few MiB, with BLAS at full speed.
-PANEL_ENTRIES = 1 << 20
-
-# Up to this many multiplications a Gram matrix is computed faster without BLAS than BLAS threads
-# can be set up.
-LARGEST_WITHOUT_BLAS = 500_000
-
-# Norms of y below this cannot be scaled to one in float64; such a y counts as constant.
-SMALLEST_NORM = 1e-290
-
+from softreg_fast.options.types import Index, Matrix, Vector
+from softreg_fast.system.threads import effective_n_threads
 
 # Beyond this ratio of a column's mean to its centred length, the mean's rounding is so large that
 # its square, which is how it enters slopes and Gram matrices, reaches a hundredth of EPSILON.
 FAR_MEAN = 1e7
-
-# Misfit of a user's Gram matrix relative to the lengths of the columns: above the first it is not
-# X'X, up to the second it is accurate enough to be used.
-LARGEST_GRAM_MISFIT = 1e-4
-SMALL_GRAM_MISFIT = 1e-11
 
 
 class KnownMoments(NamedTuple):
@@ -119,6 +97,9 @@ class Design:
     """
 
     index: Any = None  # missing in pickles of older versions
+    _target: Target | None = None
+    _gram: Matrix | None = None
+    _unscaled: Columns | None = None
     only_products = False  # whether the Gram matrix comes from sums of products, not from X
 
     @with_hints
@@ -219,7 +200,7 @@ class Design:
 
     def __getstate__(self) -> dict[str, Any]:
         # the compiled columns hold pointers into X
-        left_out = ("columns", "unscaled_columns")
+        left_out = ("columns", "_unscaled")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -237,22 +218,22 @@ class Design:
     def with_target(self, y: ArrayLike) -> Design:
         """Return a design with another target, whose matrix and weights are not described again."""
         check_same_rows(self, "y", y)
-        other = self._copy_without("target")
+        other = copy.copy(self)
         other._set_target(y)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
         """Return a design of the same matrix and target with other sample weights."""
         check_same_rows(self, "sample_weight", sample_weight)
-        other = self._copy_without("gram", "unscaled_columns", "target")
+        other = self._copy_of_matrix()
         other._set_weight(sample_weight)
-        if hasattr(self, "y"):
-            other._describe_target()
+        if self._target is not None:
+            other._target = self._target.with_weight(other.weight)
         return other
 
     def with_moments(self, weight: Vector, known: KnownMoments) -> Design:
         """Return a copy with precomputed moments, which are not validated."""
-        other = self._copy_without("gram", "unscaled_columns", "target")
+        other = self._copy_of_matrix()
         other.weight_sum = float(weight.sum())
         other.weight = weight * (self.n_samples / other.weight_sum)
         moments = other._describe_columns()
@@ -260,76 +241,81 @@ class Design:
         moments[1] = known.norm
         moments[2] = 0.0
         np.divide(1.0, known.norm, out=moments[2], where=known.norm > 0.0)
-        other.y_mean, other.y_norm, other.is_null = known.y_mean, known.y_norm, False
+        other._target = self.described_target.with_moments(
+            other.weight, known.y_mean, known.y_norm, known.gradient
+        )
         other.know_gram(known.gram)
-        other.know_gradient(known.gradient)
         other.only_products = True
         return other
 
-    def _copy_without(self, *cached: str) -> Self:
+    def _copy_of_matrix(self) -> Self:
+        # without anything that depends on the weights
         other = copy.copy(self)
-        for name in cached:
-            other.__dict__.pop(name, None)
+        other._target = other._gram = other._unscaled = None
         return other
 
     def _set_target(self, y: ArrayLike) -> None:
-        self.y = as_target(y, self.n_samples)
-        self._describe_target()
+        self._target = Target(self._checked(y), self.weight, self.fit_intercept)
 
-    def _describe_target(self) -> None:
-        self._gradient: Vector | None = None
-        counted = self._counted_target()
-        self.y_mean: Any = np.zeros(counted.shape[1:])[()]
-        if self.fit_intercept:
-            # subtract a value of y with positive weight first, so that the mean of the rest loses
-            # no digits (no BLAS: its threads would keep spinning beside ours)
-            pilot = counted[self._heaviest]
-            self.y_mean = pilot + self._weighted(counted - pilot).sum(axis=0) / self.n_samples
-        centered = counted - self.y_mean
-        largest = float(np.abs(centered).max())
-        self.is_null = largest < SMALLEST_NORM
-        self.y_norm = 1.0
-        if not self.is_null:
-            with np.errstate(under="ignore"):
-                centered /= largest
-                self.y_norm = largest * float(np.sqrt(self._weighted(centered * centered).sum()))
-        self._check_unit(largest)
-        _ = self.target  # computed now, since the caller may change y later
+    def _checked(self, y: ArrayLike) -> Vector:
+        return as_target(y, self.n_samples)
 
-    @cached_property
+    @property
+    def has_target(self) -> bool:
+        """Return whether there is a y."""
+        return self._target is not None
+
+    @property
+    def described_target(self) -> Target:
+        """The Target: y under the squared loss.
+
+        Raises
+        ------
+        AttributeError
+            If there is none.
+        """
+        if self._target is None:
+            raise AttributeError("This Design has no target; give y when making it.")
+        return self._target
+
+    @property
+    def y(self) -> Vector:
+        """Targets, (n_samples,) or (n_samples, n_tasks)."""
+        return self.described_target.y
+
+    @property
+    def y_mean(self) -> Any:
+        """Weighted mean of y, 0 without an intercept."""
+        return self.described_target.y_mean
+
+    @property
+    def y_norm(self) -> float:
+        """Norm of y minus y_mean; 1 if y is constant."""
+        return self.described_target.y_norm
+
+    @property
+    def is_null(self) -> bool:
+        """Whether y is constant."""
+        return self.described_target.is_null
+
+    @property
     def target(self) -> Vector:
         """The engine's residual at w = 0; with several tasks one row per task."""
-        y = self._counted_target()
-        target = np.zeros((*y.shape[1:], self.n_samples + 1))
-        if not self.is_null:
-            with np.errstate(under="ignore"):
-                target[..., :-1] = self._weighted((y - self.y_mean) / self.y_norm).T
-        if self.fit_intercept:
-            mean = target.sum(axis=-1, keepdims=True) / self.n_samples
-            target[..., :-1] -= mean if self.weight is None else mean * self.weight
-        return target
+        return self.described_target.residual
+
+    @property
+    def target_sumsq(self) -> float:
+        """||y||^2 of the engine's target: 1, or 0 for a constant y."""
+        return self.described_target.null_deviance
+
+    @property
+    def objective_unit(self) -> float:
+        """Factor from the engine's objective to the user's: y_norm^2 / n_samples."""
+        return self.described_target.objective_unit
 
     @property
     def _heaviest(self) -> int:
         return 0 if self.weight is None else int(np.argmax(self.weight))
-
-    def _counted_target(self) -> Vector:
-        # y with entries of zero weight replaced by a counted one: 0 times infinity would be NaN
-        if self.weight is None or self.weight.all():
-            return self.y
-        has_weight = self.weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
-        return np.where(has_weight, self.y, self.y[self._heaviest])
-
-    def _check_unit(self, largest: float) -> None:
-        if not np.isfinite(self.objective_unit):
-            raise ValueError(
-                f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
-                "divide y by a constant."
-            )
-
-    def _weighted(self, values: Vector) -> Vector:
-        # multiply by the weight of each sample
-        return values if self.weight is None else (self.weight * values.T).T
 
     def _check_finite(self) -> None:
         # NaN and infinity propagate into the moments, so finite moments save a pass over X.
@@ -348,25 +334,17 @@ class Design:
             "float64 (about 1e154 a sample); divide the column by a constant."
         )
 
-    @cached_property
+    @property
     def unscaled_columns(self) -> Columns:
         """The engine's columns in the units of X."""
-        return Columns(self._buffers, self._center, None, self.weight)
+        if self._unscaled is None:
+            self._unscaled = Columns(self._buffers, self._center, None, self.weight)
+        return self._unscaled
 
     @property
     def curvature(self) -> Vector:
         """||c_j||^2 of the engine's columns: 1, or 0 for a constant column."""
         return (self.norm > 0.0).astype(np.float64)
-
-    @property
-    def target_sumsq(self) -> float:
-        """||y||^2 of the engine's target: 1, or 0 for a constant y."""
-        return 0.0 if self.is_null else 1.0
-
-    @property
-    def objective_unit(self) -> float:
-        """Factor from the engine's objective to the user's: y_norm^2 / n_samples."""
-        return float(self.y_norm * (self.y_norm / self.n_samples))
 
     def to_engine(self, *penalty: Vector) -> tuple[Vector, ...]:
         """Convert l1, l2, lower, upper from units of X to the engine's (docs/mathematics.md, 5)."""
@@ -400,85 +378,37 @@ class Design:
         start = as_start(w, self.n_features, names=self.feature_names)
         return start * (self.norm / self.y_norm)
 
-    @cached_property
-    def gram(self) -> NDArray[np.float64]:
-        """X'SX of the engine's columns, (n_features, n_features) in Fortran order.
-
-        Dense X is processed by BLAS in panels of rows, each centred before it is squared, so that
-        large offsets cost no digits; sparse columns are multiplied in parallel over features.
-        """
-        everything = np.arange(self.n_features, dtype=np.intp)
-        small = self.n_features * self.n_entries <= LARGEST_WITHOUT_BLAS
-        if not (small or sp.issparse(self.X)):
-            return self.crossproduct(everything)
-        gram = np.empty((self.n_features, self.n_features), order="F")
-        self.columns.gram_block(everything, everything, gram, self.n_threads, lower=not small)
-        if not small:
-            mirror(gram)
-        return gram
+    @property
+    def gram(self) -> Matrix:
+        """X'SX of the engine's columns, (n_features, n_features) in Fortran order."""
+        if self._gram is None:
+            dense = not sp.issparse(self.X)
+            self._gram = gram_of(self.columns, self.n_entries, dense, self.n_threads)
+        return self._gram
 
     @property
     def has_gram(self) -> bool:
         """Return whether `gram` has been computed."""
-        return "gram" in self.__dict__
+        return self._gram is not None
 
     def know_gram(self, gram: NDArray[np.float64]) -> None:
         """Store a Gram matrix computed elsewhere."""
-        self.__dict__["gram"] = gram
-
-    def know_gradient(self, gradient: Vector) -> None:
-        """Store a `gradient_at_zero` computed elsewhere."""
-        gradient.flags.writeable = False
-        self._gradient = gradient
+        self._gram = gram
 
     def crossproduct(
-        self,
-        chosen: NDArray[np.intp],
-        factor: Vector | None = None,
-        of_samples: bool = False,
-    ) -> NDArray[np.float64]:
+        self, chosen: Index, factor: Vector | None = None, of_samples: bool = False
+    ) -> Matrix:
         """Return A'A, or with `of_samples` A A', for A = sqrt(s) times the engine's chosen columns
         times factor.
-
-        Small products are parallel over panels, each centred and multiplied by one thread; large
-        ones leave the parallelism to BLAS.
         """
-        size = self.n_samples if of_samples else chosen.size
-        product = np.zeros((size, size), order="F")
-        if size <= LARGEST_FOR_ONE_BLAS_THREAD:
-            with blas_threads_for(size):
-                self.columns.crossproduct(product, chosen, factor, of_samples, self.n_threads)
-        else:
-            for panel in self._panels(chosen, of_samples):
-                rows, columns = panel
-                A = np.empty((rows.stop - rows.start, columns.stop - columns.start), order="F")
-                self.columns.gather(rows.start, A, chosen[columns])
-                if factor is not None:
-                    A *= factor[columns]
-                product = dsyrk(
-                    1.0, A, beta=1.0, c=product, trans=not of_samples, lower=1, overwrite_c=1
-                )
-        mirror(product)
-        return product
+        return crossproduct(self.columns, chosen, factor, of_samples, self.n_threads)
 
-    def _panels(self, chosen: NDArray[np.intp], of_samples: bool) -> Iterator[tuple[slice, slice]]:
-        # yield the rows and columns of the panels of a crossproduct
-        size, length = chosen.size, self.n_samples
-        if of_samples:
-            size, length = length, size
-        width = max(PANEL_ENTRIES // size, 64)
-        for start in range(0, length, width):
-            part = slice(start, min(start + width, length))
-            yield (slice(0, size), part) if of_samples else (part, slice(0, size))
-
-    def gram_from(self, given: ArrayLike) -> NDArray[np.float64]:
+    def gram_from(self, given: ArrayLike) -> Matrix:
         """Return the engine's Gram matrix from a user's X'X, validated against this X.
 
         With sample weights it is X'SX, S = diag(sample_weight), divided by their mean or not. The
-        columns may be centred or not. Both cases are distinguished by the diagonal, and the whole
-        matrix is compared with X by a product with one random vector, which reveals any wrong
-        entry. A matrix that is right but has lost digits, through float32 or through means far
-        beyond the spread, is recomputed from X.
+        columns may be centred or not. A matrix that is right but has lost digits, through float32
+        or through means far beyond the spread, is recomputed from X.
 
         Raises
         ------
@@ -487,75 +417,17 @@ class Design:
         TypeError
             If it does not hold real numbers.
         """
-        gram = self._checked_gram(given)
-        gram, offset = self._centred_gram(gram)
-        misfit = self._misfit(gram)
-        # relative to the entries in the user's matrix, where a mean may dominate an entry
-        whole = np.sqrt(1.0 + offset * np.square(self._scale))
-        if not np.all(misfit <= LARGEST_GRAM_MISFIT * whole * whole.max()):
-            raise ValueError(
-                "The Gram matrix given as precompute did not pass validation: it is not X'X of "
-                "this X, with its columns centred or as they are"
-                + ("" if self.weight is None else ", and with these sample weights")
-                + ". Pass X.T @ X of the same X"
-                + ("" if self.weight is None else " (X.T @ (sample_weight[:, None] * X))")
-                + ", or precompute=True."
-            )
-        return gram if np.all(misfit <= SMALL_GRAM_MISFIT) else self.gram
-
-    def _centred_gram(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], Vector]:
-        # a user's Gram matrix in the engine's units, and n mean^2 of each column unless centred
-        squares, means = np.square(self.norm), self.n_samples * np.square(self.center)
-        whole = np.where(squares + means > 0.0, squares + means, 1.0)
-        diagonal = np.diag(gram)
-
-        def misfit(reading: tuple[float, Vector]) -> float:
-            unit, offset = reading
-            return float(np.abs((diagonal / unit - squares - offset) / whole).sum())
-
-        units = {1.0, self.weight_sum / self.n_samples if self.weight is not None else 1.0}
-        unit, offset = min(((u, o) for u in units for o in (0.0 * means, means)), key=misfit)
-        if offset.any():
-            gram = gram / unit - self.n_samples * np.outer(self.center, self.center)
-        scale = self._scale if offset.any() else self._scale / np.sqrt(unit)
-        return np.asfortranarray(gram * np.outer(scale, scale)), offset
-
-    def _misfit(self, gram: NDArray[np.float64]) -> Vector:
-        # |(G - C'SC) v| for a random v without small entries, so that an error e in an entry of G
-        # shows as at least e / 2, unless other errors cancel it to the last digit
-        p = self.n_features
-        rng = np.random.default_rng(0)
-        v = rng.uniform(0.5, 1.5, p) * rng.choice([-1.0, 1.0], p)
-        product, slopes = np.zeros(self.n_samples + 1), np.empty(p)
-        self.columns.subtract_product(v, product, self.n_threads)
-        self.columns.slopes(product, slopes, None, self.n_threads)
-        return np.asarray(np.abs(gram @ v + slopes))
-
-    def _checked_gram(self, given: ArrayLike) -> NDArray[np.float64]:
-        # validate a user's matrix, finite numbers of the right shape, and return it as float64
-        gram = np.asarray(given)
-        p = self.n_features
-        if gram.dtype.kind not in "fiub":
-            raise TypeError(
-                f"precompute must be True, False, 'auto' or the matrix X'X, got {gram.dtype} data."
-            )
-        if gram.shape != (p, p):
-            raise ValueError(f"precompute has shape {gram.shape}, expected ({p}, {p}) for X'X.")
-        if not np.isfinite(gram).all():
-            raise ValueError(
-                "precompute contains NaN or infinity; pass X.T @ X of a finite X, or "
-                "precompute=True."
-            )
-        return gram.astype(np.float64, copy=False)
+        mean_weight = None if self.weight is None else self.weight_sum / self.n_samples
+        moments = Moments(self.center, self.norm, self._scale, mean_weight)
+        gram = checked_gram(given, self.columns, moments, self.n_threads)
+        return self.gram if gram is None else gram
 
     def gradient_at_zero(self) -> Vector:
-        """Return X'y of the engine's columns and target, read-only; computed once."""
-        if self._gradient is None:
-            gradient = np.empty(self.n_features)
-            self.columns.slopes(self.target, gradient, None, self.n_threads)
-            self.know_gradient(gradient)
-            return gradient
-        return self._gradient
+        """Return X'y of the engine's columns and target, read-only; computed once.
+
+        With several tasks (n_tasks, n_features).
+        """
+        return self.described_target.gradient_at_zero(self.columns, self.n_threads)
 
 
 class MultiTaskDesign(Design):
@@ -577,10 +449,13 @@ class MultiTaskDesign(Design):
     All other attributes are those of `Design`.
     """
 
-    def _set_target(self, y: ArrayLike) -> None:
-        self.y = as_task_targets(y, self.n_samples)
-        self.n_tasks = self.y.shape[1]
-        self._describe_target()
+    def _checked(self, y: ArrayLike) -> Vector:
+        return as_task_targets(y, self.n_samples)
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks."""
+        return int(self.y.shape[1])
 
     def to_user(
         self,
@@ -601,15 +476,6 @@ class MultiTaskDesign(Design):
     def from_user(self, w: Any) -> Vector:
         """Convert coefficients (n_tasks, n_features) from the units of X to the engine's."""
         return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
-
-    def gradient_at_zero(self) -> Vector:
-        """Return Y'X of the engine's columns and targets (n_tasks, n_features), read-only."""
-        if self._gradient is None:
-            gradient = np.empty((self.n_tasks, self.n_features))
-            slopes_of_rows(self.columns, self.target, gradient, self.n_threads)
-            self.know_gradient(gradient)
-            return gradient
-        return self._gradient
 
 
 def as_design(
@@ -635,7 +501,7 @@ def as_design(
     _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
     if y is not None:
         return X.with_target(y)
-    if not hasattr(X, "y"):
+    if not X.has_target:
         raise ValueError("This Design has no target; give y here or when making it.")
     return X
 
@@ -676,15 +542,3 @@ class _Buffers:
         self.shape = X.shape
         self.data, self.indices = X.data, X.indices
         self.indptr = np.asarray(X.indptr, dtype=np.int64)
-
-
-LOWER = np.tri(256, dtype=bool)  # the lower triangle of a block
-
-
-def mirror(matrix: NDArray[np.float64]) -> None:
-    """Copy the lower triangle of a square matrix to the upper one, in place."""
-    for start in range(0, len(matrix), len(LOWER)):
-        stop = start + len(LOWER)
-        matrix[:start, start:stop] = matrix[start:stop, :start].T
-        block = matrix[start:stop, start:stop]
-        block[:] = np.where(LOWER[: len(block), : len(block)], block, block.T)

@@ -18,8 +18,9 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.names import Names, feature_names_of, in_order
 from softreg_fast.data.validation import as_targets, check_sparse
 from softreg_fast.paths.convergence import warn_not_converged
-from softreg_fast.paths.result import Solution, is_alarm
+from softreg_fast.paths.result import Solution
 from softreg_fast.paths.user_units import rounded
+from softreg_fast.solvers.protocol import is_alarm
 
 
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):

@@ -17,12 +17,12 @@ from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import Choice, choose
+from softreg_fast.model_selection.cv import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.sklearn_paths import enet_path
-from softreg_fast.solvers.engines import GRAM_MEMORY
+from softreg_fast.solvers.problem import Options
 
 
 class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
@@ -337,33 +337,29 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
                 "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
                 "grid by providing your estimator with the appropriate `alphas=` argument."
             )
-        return choose(
+        options = Options("auto", self.precompute, self.tol, self._most_iterations)
+        problems = problems_for(
             design,
-            pairs,
-            Choice(
-                rule=self.rule,
-                scoring=self.scoring,
-                criterion=self.criterion,
-                noise_variance=self.noise_variance,
-                relax=self.relax,
-                patience=self.patience,
-            ),
-            grid={"alphas": self._alphas_or_number, "eps": self.eps, "l1_ratio": self.l1_ratio},
-            penalty={
-                "l1_weights": self.l1_weights,
-                "l2_weights": self.l2_weights,
-                "positive": self.positive,
-                "bounds": self.bounds,
-            },
-            options={
-                "solver": "auto",
-                "tol": self.tol,
-                "max_iter": self._most_iterations,
-                "gram_memory": GRAM_MEMORY,
-            },
-            precompute=self.precompute,
-            told=(bool(self.verbose), watcher),
+            self.l1_ratio,
+            options,
+            l1_weights=self.l1_weights,
+            l2_weights=self.l2_weights,
+            positive=self.positive,
+            bounds=self.bounds,
         )
+        choice = Choice(
+            alphas=self._alphas_or_number,
+            eps=self.eps,
+            rule=self.rule,
+            scoring=self.scoring,
+            criterion=self.criterion,
+            noise_variance=self.noise_variance,
+            relax=self.relax,
+            patience=self.patience,
+            progress=bool(self.verbose),
+            watcher=watcher,
+        )
+        return choose(problems, pairs, choice)
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         grids, errors = [], []
@@ -390,7 +386,6 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Returns
         -------
         MetadataRouter
-
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)

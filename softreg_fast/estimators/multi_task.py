@@ -13,10 +13,11 @@ from softreg_fast.estimators.base import matrix_of_targets, order_of_descent
 from softreg_fast.estimators.elastic_net import ElasticNet
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
-from softreg_fast.paths.result import Solution, is_alarm
+from softreg_fast.paths.result import Solution
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.protocol import is_alarm
 
 
 class MultiTaskElasticNet(ElasticNet):

@@ -15,8 +15,8 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.engines import ridge_solver
-from softreg_fast.solvers.problem import check_options
+from softreg_fast.solvers.choice import ridge_solver
+from softreg_fast.solvers.problem import Options
 
 # scikit-learn's solver names, and the solver here that replaces each
 NEAREST_SOLVER = {
@@ -176,7 +176,7 @@ class Ridge(_LinearRegressor):
             )
         if solver == "auto" and pure_l2:
             solver = ridge_solver(design)
-        check_options(self.tol, self._most_iterations)
+        Options(tol=self.tol, max_iter=self._most_iterations).check()
         return solve_design(
             design,
             penalty,

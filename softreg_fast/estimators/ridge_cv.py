@@ -255,7 +255,6 @@ class RidgeCV(_LinearRegressor):
         Returns
         -------
         MetadataRouter
-
         """
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         router.add(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,9 @@ from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.solve import solve_design
-from softreg_fast.paths.user_units import null_loss
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
-from softreg_fast.solvers.engines import make_engine
+from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.problem import Problem
 from softreg_fast.system.interrupts import interruptible
 
 CRITERIA = ("aic", "aicc", "bic", "ebic")
@@ -50,7 +49,8 @@ class Criterion:
     Attributes
     ----------
     name : {"aic", "aicc", "bic", "ebic"}
-    noise_variance : float
+    noise_variance : float or None
+        None for a loss whose likelihood has no free scale.
 
     References
     ----------
@@ -60,13 +60,20 @@ class Criterion:
     """
 
     name: str
-    noise_variance: float
+    noise_variance: float | None
 
-    def of(self, fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float) -> Vector:
+    @property
+    def dispersion(self) -> float:
+        """Scale of the deviance in -2 log likelihood: the noise variance, 1 if there is none."""
+        return 1.0 if self.noise_variance is None else self.noise_variance
+
+    def of(self, fits: Path, problem: Problem) -> Vector:
         """Return the criterion of every model of a path, (n_alphas,)."""
+        design = problem.design
         n = n_counted(design)
-        d = degrees_of_freedom(fits, design, scaled, l1_ratio) + design.fit_intercept
-        rss = 2.0 * null_loss(design) * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
+        d = degrees_of_freedom(fits, problem) + design.fit_intercept
+        target, loss = problem.target, problem.loss
+        deviance = 2.0 * target.null_loss * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
         values = np.full(len(fits), np.inf)
         usable = d < n - 1
         d, k = d[usable], fits.df[usable]
@@ -76,24 +83,26 @@ class Criterion:
             "bic": d * np.log(n),
             "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
         }[self.name]
-        values[usable] = rss[usable] / self.noise_variance + asked
-        return np.asarray(values + n * np.log(2.0 * np.pi * self.noise_variance))
+        values[usable] = deviance[usable] / self.dispersion + asked
+        return np.asarray(values + loss.log_normaliser(n, self.dispersion))
 
 
-def criterion_for(
-    name: str, design: Design, scaled: PenaltyVectors, noise_variance: float | None
-) -> Criterion:
-    """Return the named criterion for a design, estimating its noise variance unless given.
+def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> Criterion:
+    """Return the named criterion for a problem, estimating its noise variance unless given.
 
     Raises
     ------
     ValueError
         For several targets, or a noise variance that is not > 0.
     """
-    if isinstance(design, MultiTaskDesign):
+    if isinstance(problem.design, MultiTaskDesign):
         raise ValueError("A criterion is for one target; for several use cross-validation.")
+    if not problem.loss.has_dispersion:
+        if noise_variance is not None:
+            raise ValueError("noise_variance is for squared loss; leave it out.")
+        return Criterion(name, None)
     if noise_variance is None:
-        return Criterion(name, noise_variance_of(design, scaled))
+        return Criterion(name, noise_variance_of(problem))
     return Criterion(name, check_number("noise_variance", noise_variance, low=0.0, low_open=True))
 
 
@@ -102,7 +111,7 @@ def n_counted(design: Design) -> int:
     return design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
 
 
-def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
+def noise_variance_of(problem: Problem) -> float:
     """Estimate the variance of y about its mean given X, for a sample of mean weight.
 
     Where at least half of the samples are left as degrees of freedom, RSS / (n - p - 1) of least
@@ -119,14 +128,15 @@ def noise_variance_of(design: Design, scaled: PenaltyVectors) -> float:
     Sun, Zhang (2012), "Scaled sparse linear regression", Biometrika 99; Reid, Tibshirani, Friedman
     (2016), "A study of error variance estimation in Lasso regression", Statistica Sinica 26.
     """
+    design, scaled = problem.design, problem.scaled
     varying = (design.norm > 0.0) & (scaled.lower < scaled.upper)
-    whole = float(2.0 * null_loss(design))
+    whole = float(2.0 * problem.target.null_loss)
     if not whole > 0.0:
         return 1.0  # nothing to explain: all models are alike
     n = n_counted(design)
     found = _by_least_squares(design, varying, n)
     if found is None:
-        share, chosen = _scaled_lasso(design, scaled, varying, n)
+        share, chosen = _scaled_lasso(problem, varying, n)
         found = _by_least_squares(design, chosen, n)
         found = share if found is None else found
     return whole * max(found, float(np.finfo(np.float64).eps) ** 2)
@@ -139,22 +149,19 @@ def _by_least_squares(design: Design, features: NDArray[np.bool_], n: int) -> fl
     if left < LEAST_FREEDOM * n:
         return None
     penalty = Penalty(l2=np.where(features, 0.0, np.inf))
-    fit = solve_design(
-        design, penalty, solver="auto", precompute="auto", tol=1e-10, max_iter=100_000
-    )
+    fit = solve_design(design, penalty, tol=1e-10)
     return (1.0 - fit.dev_ratio) * n / left
 
 
 def _scaled_lasso(
-    design: Design, scaled: PenaltyVectors, varying: NDArray[np.bool_], n: int
+    problem: Problem, varying: NDArray[np.bool_], n: int
 ) -> tuple[float, NDArray[np.bool_]]:
     # residual share of the variance and the chosen features; in the engine's units all columns and
     # the target have length one, so that alpha / sigma sqrt(n) is the threshold
-    p, inf = design.n_features, np.inf
-    held = np.where(varying, inf, 0.0)
-    l1 = np.where(varying & (scaled.l1 > 0.0), 1.0, 0.0)
-    penalty = PenaltyVectors(l1, np.zeros(p), -held, held)
-    engine: Any = make_engine(design, penalty, "auto", "auto", None, 1)
+    held = np.where(varying, np.inf, 0.0)
+    l1 = np.where(varying & (problem.vectors.l1 > 0.0), 1.0, 0.0)
+    vectors = PenaltyVectors(l1, np.zeros(len(l1)), -held, held)
+    engine = make_engine(Problem.in_engine_units(problem.design, vectors))
     threshold = float(np.sqrt(2.0 * np.log(max(int(np.count_nonzero(l1)), 2)) / n))
     share = 1.0
     for _ in range(MOST_ROUNDS):
@@ -170,12 +177,11 @@ def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
     return np.asarray(gammaln(p + 1.0) - gammaln(k + 1.0) - gammaln(p - k + 1.0))
 
 
-def degrees_of_freedom(
-    fits: Path, design: Design, scaled: PenaltyVectors, l1_ratio: float
-) -> Vector:
+def degrees_of_freedom(fits: Path, problem: Problem) -> Vector:
     """Return the degrees of freedom of every model: its number of nonzero coefficients or, with an
     L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A').
     """
+    design, l1_ratio = problem.design, problem.l1_ratio
     if l1_ratio == 1.0:
         return fits.df.astype(np.float64)
     support = np.unique(fits.coefs.indices).astype(np.intp)
@@ -184,7 +190,7 @@ def degrees_of_freedom(
     for k, alpha in enumerate(fits.alphas):
         members = fits.coefs.indices[fits.coefs.indptr[k] : fits.coefs.indptr[k + 1]]
         place = np.searchsorted(support, members)
-        l2 = alpha * (1.0 - l1_ratio) * scaled.l2[members]
+        l2 = alpha * (1.0 - l1_ratio) * problem.scaled.l2[members]
         among = gram[np.ix_(place, place)]
         shrunk = interruptible(np.linalg.lstsq, among + np.diag(l2), among, None)[0]
         found[k] = np.trace(shrunk)

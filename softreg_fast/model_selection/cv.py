@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
-from softreg_fast.model_selection.criteria import CRITERIA, Criterion, criterion_for
+from softreg_fast.losses.base import Loss
+from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import Training, folds_for, make_folds
 from softreg_fast.model_selection.progress import Watcher, watching
 from softreg_fast.model_selection.scoring import name_of
-from softreg_fast.model_selection.search import Search
+from softreg_fast.model_selection.search import Grids, Search
 from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, check_number
@@ -29,11 +31,12 @@ from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one
 from softreg_fast.paths.predict import predict_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import PenaltyVectors
-from softreg_fast.solvers.engines import GRAM_MEMORY
-from softreg_fast.solvers.problem import check_options
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.choice import penalty_for
+from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.problem import Options, Problem
 
-__all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path"]
+__all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path", "problems_for"]
 
 FOLD_WEIGHTS = ("equal", "samples")
 
@@ -51,6 +54,7 @@ def cv_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -171,22 +175,30 @@ def cv_path(
         rows = design.X if isinstance(X, Design) else X
         groups_given = {} if groups is None else {"groups": groups}
         pairs = folds_for(cv, seed, rows, design.y, **groups_given)
-    found = choose(
+    problems = problems_for(
         design,
-        pairs,
-        Choice(rule, scoring, criterion, noise_variance, relax, patience, fold_weights),
-        grid={"alphas": n_alphas if alphas is None else alphas, "eps": eps, "l1_ratio": l1_ratio},
-        penalty={
-            "l1_weights": l1_weights,
-            "l2_weights": l2_weights,
-            "positive": positive,
-            "bounds": bounds,
-        },
-        options={"solver": solver, "tol": tol, "max_iter": max_iter, "gram_memory": gram_memory},
-        precompute=precompute,
-        told=(progress, watcher),
-        began=began,
+        l1_ratio,
+        Options(solver, precompute, tol, max_iter, gram_memory),
+        l1_weights=l1_weights,
+        l2_weights=l2_weights,
+        positive=positive,
+        bounds=bounds,
+        penalty=penalty,
     )
+    choice = Choice(
+        alphas=n_alphas if alphas is None else alphas,
+        eps=eps,
+        rule=rule,
+        scoring=scoring,
+        criterion=criterion,
+        noise_variance=noise_variance,
+        relax=relax,
+        patience=patience,
+        fold_weights=fold_weights,
+        progress=progress,
+        watcher=watcher,
+    )
+    found = choose(problems, pairs, choice, began)
     if found.is_at_end:
         warnings.warn(found.note, EndOfGridWarning, stacklevel=level_of_caller())
     return found
@@ -194,8 +206,10 @@ def cv_path(
 
 @dataclass(frozen=True)
 class Choice:
-    """Settings of the model choice, named as in `cv_path`."""
+    """Settings of the model choice, named as in `cv_path`; alphas are their number or values."""
 
+    alphas: Any = N_ALPHAS
+    eps: float | str = AUTO
     rule: str = "min"
     scoring: Any = None
     criterion: str | None = None
@@ -203,6 +217,8 @@ class Choice:
     relax: Any = False
     patience: int | None = None
     fold_weights: str = "equal"
+    progress: bool = False
+    watcher: Watcher | None = None
 
     def check(self) -> None:
         """Raise ValueError for invalid settings or combinations of settings."""
@@ -235,93 +251,87 @@ class Choice:
                 "relax and patience need folds; leave them out, or leave criterion out."
             )
 
-    @property
-    def measure(self) -> str:
+    def measure(self, loss: Loss) -> str:
         """Return the name of the error measure."""
         if self.criterion is not None:
             return self.criterion
-        return "mean squared error" if self.scoring is None else f"-{name_of(self.scoring)}"
+        return loss.measure if self.scoring is None else f"-{name_of(self.scoring)}"
+
+
+def problems_for(
+    design: Design,
+    l1_ratio: float | ArrayLike,
+    options: Options,
+    penalty: Any = None,
+    **stated: Any,
+) -> list[Problem]:
+    """Return one problem for each l1_ratio.
+
+    `penalty` is that of `cv_path`, `stated` are further arguments of Penalty.
+    """
+    ratios = as_ratios(l1_ratio).tolist()
+    each = [penalty_for(penalty, Penalty(1.0, ratio, **stated)) for ratio in ratios]
+    return [Problem(design, one, options) for one in each]
 
 
 def choose(
-    design: Design,
+    problems: Sequence[Problem],
     pairs: list[Any] | None,
     choice: Choice,
-    *,
-    grid: dict[str, Any],
-    penalty: dict[str, Any],
-    options: dict[str, Any],
-    precompute: Any = "auto",
-    told: tuple[bool, Watcher | None] = (False, None),
     began: float | None = None,
 ) -> CVPath:
-    """Run `cv_path` for an existing Design and folds; the caller warns about the grid's end.
+    """Run `cv_path` for problems that differ in their l1_ratio; the caller warns of a grid's end.
 
     Parameters
     ----------
+    problems : list of Problem, from `problems_for`
     pairs : list of (train, test), or None for a criterion
-    grid : dict
-        alphas (their number or values), eps and l1_ratio.
-    penalty, options : dict
-        Keyword arguments of `Penalty` and of the solver.
-    told : (progress, watcher)
+    choice : Choice
+    began : float or None
+        Time at which the work began; None: now.
     """
     began = time.perf_counter() if began is None else began
     choice.check()
-    limits = {name: value for name, value in options.items() if name != "solver"}
-    check_options(**limits)
-    training = fold_weights = None
-    if pairs is not None:
-        # before the grid: Gram matrices of folds give the slopes at 0, where grids begin
-        training = Training(design, make_folds(pairs, design.n_samples))
-        if choice.fold_weights == "samples":
-            fold_weights = training.test_weights()
-    search = Search(
-        design,
-        as_ratios(grid["l1_ratio"]),
-        as_gammas(choice.relax),
-        grid["alphas"],
-        grid["eps"],
-        penalty,
-        options,
-        fold_weights,
-    )
-    criterion: Criterion | None = None
+    design = problems[0].design
+    problems[0].options.check()
+    gammas = as_gammas(choice.relax)
+    # before the grids: Gram matrices of folds give the slopes at 0, where grids begin
+    training = None if pairs is None else Training(design, make_folds(pairs, design.n_samples))
+    fold_weights = None
+    if training is not None and choice.fold_weights == "samples":
+        fold_weights = training.test_weights()
+    grids = Grids(problems, choice.alphas, choice.eps)
+    total = grids.n_first * len(problems)
+    if training is not None:
+        total = len(training.folds) * total + grids.n_first
     fold_paths: list[Path] = []
-    n_paths = 1 if training is None else len(training.folds)
-    total = n_paths * search.n_fits + (0 if training is None else search.n_first)
-    with watching(total, *told) as teller:
+    noise_variance = None
+    with watching(total, choice.progress, choice.watcher) as teller:
+        search = Search(problems, gammas, grids, teller, fold_weights)
         if training is None:
-            criterion = _criterion(choice, design, search)
-            errors, whole = search.by_criterion(criterion, precompute, teller)
+            criterion = criterion_for(str(choice.criterion), problems[0], choice.noise_variance)
+            noise_variance = criterion.noise_variance
+            whole = search.by_criterion(criterion)
         else:
-            errors, fold_paths, whole = search.over_folds(
-                training, choice.scoring, precompute, choice.patience, teller
-            )
-    alphas, errors = search.trimmed(errors)
+            fold_paths, whole = search.over_folds(training, choice.scoring, choice.patience)
     found = CVPath(
-        alphas=alphas,
-        l1_ratios=search.l1_ratios,
-        gammas=search.gammas,
-        errors_by_gamma=errors,
+        alphas=grids.alphas[:, : grids.reached].copy(),
+        l1_ratios=np.array([problem.l1_ratio for problem in problems]),
+        gammas=gammas,
+        errors_by_gamma=search.errors[:, :, : grids.reached].copy(),
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.y.shape, np.nan),
-        measure=choice.measure,
+        measure=choice.measure(problems[0].loss),
         rule=choice.rule,
         seconds=time.perf_counter() - began,
         fold_weights=fold_weights,
-        noise_variance=None if criterion is None else criterion.noise_variance,
+        noise_variance=noise_variance,
         end=search.end_of(search.best[1]),
     )
     if training is not None:
         _predict_out_of_fold(training, found)
     return found
-
-
-def _criterion(choice: Choice, design: Design, search: Search) -> Criterion:
-    scaled = PenaltyVectors(*design.to_engine(*search.vectors[0]))
-    return criterion_for(str(choice.criterion), design, scaled, choice.noise_variance)
 
 
 def _check_folds_of(

@@ -10,13 +10,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, check_cv
 
-from softreg_fast.data.design import Design, KnownMoments, mirror
+from softreg_fast.data.design import Design, KnownMoments
+from softreg_fast.data.gram import mirror
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.options.scalars import is_integer
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.predict import predict_rows, row_blocks
 from softreg_fast.paths.result import Path
-from softreg_fast.solvers.engines import LARGEST_EARLY_GRAM
+from softreg_fast.solvers.limits import LARGEST_EARLY_GRAM
 from softreg_fast.system.threads import blas_threads_for
 
 # Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
@@ -150,6 +151,8 @@ class Training:
 
     def _fold_grams(self) -> FoldGrams | None:
         design = self.design
+        if not design.described_target.loss.quadratic:
+            return None
         p = design.n_features
         few = p <= min(LARGEST_EARLY_GRAM, design.n_samples // 2)
         # with many folds of a few samples each, their matrices take more memory than X
@@ -168,20 +171,23 @@ class Training:
         return design.with_weight(weight) if known is None else design.with_moments(weight, known)
 
     def errors_of(self, k: int, fits: Path) -> Vector:
-        """Return the weighted mean squared error at each alpha on the test samples of fold k."""
+        """Return the weighted mean deviance at each alpha on the test samples of fold k.
+
+        For squared loss it is the mean squared error.
+        """
         if self._grams is not None:
             errors = self._grams.errors(k, fits)
             if errors is not None:
                 return errors
         test = self.folds[k].test
-        y, weight = self.design.y[test], self.weight[test]
+        target = self.design.described_target
+        y, weight = target.y[test], self.weight[test]
         n_tasks = y[:1].size
         total = np.zeros(len(fits) * n_tasks)
         for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
             each = predicted.reshape(len(predicted), -1, n_tasks)
-            each -= y[part].reshape(-1, 1, n_tasks)
-            np.square(predicted, out=predicted)
-            total += weight[part] @ predicted
+            deviances = target.loss.deviance(y[part].reshape(-1, 1, n_tasks), each)
+            total += weight[part] @ deviances.reshape(predicted.shape)
         return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
     def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
@@ -190,6 +196,7 @@ class Training:
         """
         test = self.folds[k].test
         found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
+        found = fits.loss.mean(found)
         return np.moveaxis(found.reshape(len(test), *fits.intercepts.shape), 1, -1)
 
     def weight_of(self, k: int) -> Vector | None:
@@ -221,7 +228,7 @@ class FoldGrams:
                 self.total = self._moments(np.arange(design.n_samples))
         p = design.n_features
         shape = *np.shape(design.y_mean), p
-        design.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
+        design.described_target.know_gradient(self.total[p:-1, :p].reshape(shape).copy())
         if not design.has_gram:  # used by the fit to all samples
             design.know_gram(self.total[:p, :p].copy(order="F"))
 

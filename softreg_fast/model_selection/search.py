@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from softreg_fast.paths.grids import AUTO, EPS, alpha_grid, as_alphas, block_of,
 from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.relaxed import relax_fits
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.problem import Problem
 
 # Alphas between two checks of the errors, when the folds advance along the grid together.
 ALPHAS_AT_ONCE = 5
@@ -34,245 +34,201 @@ SETTLED = 1e-5
 BLOCKS_OF_REST = 4
 
 
-class Search:
-    """The grid of gammas, l1_ratios and alphas, and all fits on it.
+class Grids:
+    """A grid of alphas for each l1_ratio, and how far it was searched.
 
-    With eps="auto" the grid of an l1_ratio is extended, at the same ratio of alphas, while the
-    smallest error is among the newest ones.
+    With eps="auto" a grid is extended, at the same ratio of alphas, while the smallest error is
+    among the newest ones.
+
+    Parameters
+    ----------
+    problems : list of Problem, one for each l1_ratio
+    alphas : int or array-like
+        Their number or their values.
+    eps : float or "auto"
 
     Attributes
     ----------
     alphas : ndarray (n_l1_ratios, n_alphas)
-        As far as any grid may be extended; `trimmed` returns those that were reached.
-    reached : int
-        Number of alphas reached.
-    best : (gamma, l1_ratio, alpha)
-        Indices of the smallest mean error, once known.
+        As far as any grid may be extended.
     n_first : int
         Number of alphas that are tried whatever the errors.
     most : ndarray (n_l1_ratios,)
         Largest number of alphas of each grid.
+    reached : int
+        Number of alphas that the longest grid reached.
     ended : list of str
-        Reason why the grid of each l1_ratio ended, as in `CVPath.end`.
+        Reason why each grid ended, as in `CVPath.end`.
+    """
+
+    def __init__(self, problems: Sequence[Problem], alphas: Any, eps: float | str) -> None:
+        goes_on, end = False, "given"
+        if isinstance(alphas, numbers.Integral):
+            goes_on = isinstance(eps, str) and eps == AUTO
+            if isinstance(eps, str) and not goes_on:
+                raise ValueError(f"eps must be a number in (0, 1] or 'auto', got {eps!r}.")
+            smallest: Any = EPS if goes_on else eps
+            grids = [alpha_grid(problem, int(alphas), smallest) for problem in problems]
+            end = "turned" if goes_on else "eps"
+        else:
+            grids = [as_alphas(alphas)] * len(problems)
+        self.alphas = np.array(grids)
+        self.n_first: int = self.alphas.shape[1]
+        self.most = np.full(len(grids), self.n_first)
+        if goes_on:
+            self.alphas, self.most = continued(self.alphas)
+        self.reached = self.n_first
+        self.ended = [end] * len(grids)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Return whether some grid may be extended."""
+        return bool(self.alphas.shape[1] > self.n_first > 1)
+
+    def of(self, ratio: int, length: int | None = None) -> Vector:
+        """Return the alphas of an l1_ratio: the first ones, or `length` of them."""
+        return np.asarray(self.alphas[ratio, : self.n_first if length is None else length])
+
+
+class Search:
+    """All fits on a grid of gammas, l1_ratios and alphas, and the errors of their models.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        One for each l1_ratio, on all samples.
+    gammas : ndarray
+    grids : Grids
+    teller : function from the name of a path to its callback or None
+    fold_weights : ndarray (n_folds,) or None
+
+    Attributes
+    ----------
+    errors : ndarray (n_gammas, n_l1_ratios, n_alphas, n_folds)
+        NaN where there is no fit.
+    best : (gamma, l1_ratio, alpha)
+        Indices of the smallest mean error, once known.
     stopped : bool
         Whether a watcher has ended a path.
     """
 
     def __init__(
         self,
-        design: Design,
-        l1_ratios: Vector,
+        problems: Sequence[Problem],
         gammas: Vector,
-        alphas: Any,
-        eps: float | str,
-        penalty: dict[str, Any],
-        options: dict[str, Any],
+        grids: Grids,
+        teller: Any,
         fold_weights: Vector | None = None,
     ) -> None:
-        self.design = design
-        self.l1_ratios = l1_ratios
+        self.problems = problems
         self.gammas = gammas
-        self.options = options
+        self.grids = grids
+        self.teller = teller
         self.fold_weights = fold_weights
-        self.penalties = [Penalty(1.0, ratio, **penalty) for ratio in l1_ratios.tolist()]
-        self.vectors = [
-            each.vectors(design.n_features, design.feature_names) for each in self.penalties
-        ]
-        goes_on = isinstance(eps, str) and eps == AUTO
-        how = "eps"
-        if isinstance(alphas, numbers.Integral):
-            scaled = [PenaltyVectors(*design.to_engine(*vectors)) for vectors in self.vectors]
-            if isinstance(eps, str) and not goes_on:
-                raise ValueError(f"eps must be a number in (0, 1] or 'auto', got {eps!r}.")
-            end: Any = EPS if goes_on else eps
-            grids = [
-                alpha_grid(design, vectors, ratio, int(alphas), end)
-                for vectors, ratio in zip(scaled, l1_ratios.tolist(), strict=True)
-            ]
-        else:
-            goes_on, how = False, "given"
-            grids = [as_alphas(alphas)] * len(l1_ratios)
-        self.alphas = np.array(grids)
-        self.n_first: int = self.alphas.shape[1]
-        self.most = np.full(len(grids), self.n_first)
-        if goes_on:
-            self.alphas, self.most = continued(self.alphas)
-            how = "turned"
-        self.reached = self.n_first
-        self.ended = [how] * len(grids)
         self.stopped = False
-
-    @property
-    def n_fits(self) -> int:
-        """Number of alphas times l1_ratios at which every fold is fitted."""
-        return self.n_first * len(self.l1_ratios)
 
     def end_of(self, ratio: int) -> str:
         """Return why the grid of the l1_ratio with this index ended."""
-        return "watcher" if self.stopped else self.ended[ratio]
+        return "watcher" if self.stopped else self.grids.ended[ratio]
 
-    def trimmed(self, errors: NDArray[np.float64]) -> tuple[Any, Any]:
-        """Return alphas and errors up to the longest grid reached."""
-        n = self.reached
-        return self.alphas[:, :n].copy(), errors[:, :, :n].copy()
+    def _begin(self, n_folds: int) -> None:
+        shape = len(self.gammas), *self.grids.alphas.shape, n_folds
+        self.errors: NDArray[np.float64] = np.full(shape, np.nan)
 
-    def run(
-        self, design: Design, ratio: int, precompute: Any, before: Path | None = None
-    ) -> PathRun:
-        """Return the unfitted path of one l1_ratio, or its continuation after `before`.
-
-        `ratio` is the index of the l1_ratio.
-        """
-        known = self.vectors[ratio], PenaltyVectors(*design.to_engine(*self.vectors[ratio]))
-        last = self.n_first if before is None else self.most[ratio]
-        return PathRun(
-            design,
-            self.penalties[ratio],
-            self.alphas[ratio, :last],
-            precompute=precompute,
-            coef_init=None if before is None else before[len(before) - 1].coef,
-            known=known,
-            first=0 if before is None else self.n_first,
-            **self.options,
-        )
-
-    def by_criterion(
-        self, criterion: Criterion, precompute: Any, teller: Any
-    ) -> tuple[NDArray[np.float64], Path]:
-        """Return a criterion's values as errors of one fold, and the path at the best l1_ratio."""
-        errors = np.full((1, *self.alphas.shape, 1), np.nan)
-        paths = [
-            self._criterion_path(ratio, criterion, errors[:, ratio], precompute, teller)
-            for ratio in range(len(self.l1_ratios))
-        ]
+    def by_criterion(self, criterion: Criterion) -> Path:
+        """Compute a criterion, as errors of one fold; return the path at the best l1_ratio."""
+        self._begin(1)
+        paths = []
+        for ratio in range(len(self.problems)):
+            track = _CriterionTrack(self, ratio, criterion)
+            track.advance(self.grids.n_first)
+            if self._is_falling(ratio):
+                track.resume()
+                self._go_on(ratio, [track], Workers(1))
+            paths.append(track.path())
         for fits in paths:
-            warn_of_missed(fits, self.options["max_iter"])
-        self.best = best_of(errors)
-        return errors, paths[self.best[1]]
-
-    def _criterion_path(
-        self,
-        ratio: int,
-        criterion: Criterion,
-        values: NDArray[np.float64],
-        precompute: Any,
-        teller: Any,
-    ) -> Path:
-        # return the path of an l1_ratio and fill in its values (1, n_alphas, 1)
-        scaled = PenaltyVectors(*self.design.to_engine(*self.vectors[ratio]))
-        run = self.run(self.design, ratio, precompute)
-        tell = teller(self.name_of("all samples", ratio))
-
-        def advance(n: int) -> list[Path]:
-            start = run.position
-            run.advance(n, tell)
-            fits = run.path().part(slice(start, None))
-            found = criterion.of(fits, self.design, scaled, run.l1_ratio)
-            values[0, start : start + len(fits), 0] = found
-            return [fits]
-
-        advance(self.n_first)
-        if self._is_falling(values):
-            run.alphas = self.alphas[ratio, : self.most[ratio]]
-            self._go_on(ratio, values, advance)
-        self.stopped |= run.stopped
-        return run.path()
+            warn_of_missed(fits, self._max_iter)
+        self.best = best_of(self.errors)
+        return paths[self.best[1]]
 
     def over_folds(
-        self,
-        training: Training,
-        scoring: Any,
-        precompute: Any,
-        patience: int | None,
-        teller: Any,
-    ) -> tuple[NDArray[np.float64], list[Path], Path]:
-        """Return the errors on the test samples, and the paths where they are smallest.
+        self, training: Training, scoring: Any, patience: int | None
+    ) -> tuple[list[Path], Path]:
+        """Compute the errors on the test samples; return the paths where they are smallest.
 
         The paths are those of the folds and that of all samples, at the gamma and l1_ratio with the
         smallest mean error.
         """
         n_folds = len(training.folds)
-        errors = np.full((len(self.gammas), *self.alphas.shape, n_folds), np.nan)
-        of_folds = precompute if isinstance(precompute, bool | str) else "auto"
-        crew = Workers(workers_for(self.design, n_folds))
-        folds = [
-            _FoldSearch(self, training, k, errors[..., k], scoring, of_folds, teller, crew)
-            for k in range(n_folds)
-        ]
-        runs: list[PathRun] = []  # on all samples, alongside the folds
-
-        def fit_whole() -> None:
-            design = self.design.with_threads(crew.share(self.design))
-            runs.append(self.run(design, 0, precompute))
-            runs[0].advance(self.n_first, teller(self.name_of("all samples", 0)))
-
-        jobs: list[Callable[[], None]] = [fold.run for fold in folds]
+        self._begin(n_folds)
+        design = training.design
+        crew = Workers(workers_for(n_folds, design.n_entries, design.most_threads))
+        folds = [_FoldTrack(self, training, k, scoring, crew) for k in range(n_folds)]
+        whole = _WholeTrack(self, crew)
         if patience is not None:
-            self._together(folds, errors, patience, crew)
-        elif len(self.l1_ratios) > 1:
-            crew.map(_do, jobs)
-        else:
-            crew.map(_do, [*jobs, fit_whole])
-        for ratio in range(len(self.l1_ratios)):
-            if self._is_falling(errors[:, ratio]):
-                self._go_on_together(ratio, folds, errors[:, ratio], crew)
-        self.best = gamma, ratio, _ = best_of(errors, self.fold_weights)
+            self._together(folds, patience, crew)
+        elif len(self.problems) > 1:
+            crew.map(methodcaller("run"), folds)
+        else:  # all samples alongside the folds
+            crew.map(methodcaller("run"), [*folds, whole])
+        for ratio in range(len(self.problems)):
+            if self._is_falling(ratio):
+                self._go_on_together(ratio, folds, crew)
+        self.best = best_of(self.errors, self.fold_weights)
+        gamma, ratio, _ = self.best
         paths = [fold.blends[ratio][gamma] for fold in folds]
         for fits in paths:
-            warn_of_missed(fits, self.options["max_iter"])
-        reached = min(len(fits) for fits in paths)
-        return errors, paths, self._whole(reached, runs, precompute, teller)
+            warn_of_missed(fits, self._max_iter)
+        return paths, whole.path(min(len(fits) for fits in paths))
 
-    def _together(
-        self, folds: list[_FoldSearch], errors: NDArray[np.float64], patience: int, crew: Workers
-    ) -> None:
+    @property
+    def _max_iter(self) -> int:
+        return self.problems[0].options.max_iter
+
+    def _together(self, folds: list[_FoldTrack], patience: int, crew: Workers) -> None:
         # advance along the grid until the mean errors do not fall any more
-        for ratio in range(len(self.l1_ratios)):
-            crew.map(partial(_FoldSearch.begin, ratio=ratio), folds)
-            for _ in range(0, self.n_first, ALPHAS_AT_ONCE):
-                crew.map(lambda fold: fold.advance(ALPHAS_AT_ONCE), folds)
-                if self._is_stale(errors[:, ratio], patience) or any(f.stopped for f in folds):
+        for ratio in range(len(self.problems)):
+            crew.map(methodcaller("begin", ratio), folds)
+            for _ in range(0, self.grids.n_first, ALPHAS_AT_ONCE):
+                crew.map(methodcaller("advance", ALPHAS_AT_ONCE), folds)
+                if self._is_stale(ratio, patience) or any(fold.stopped for fold in folds):
                     break
-            crew.map(_FoldSearch.end, folds)
+            crew.map(methodcaller("end"), folds)
 
-    def _smallest(self, errors: NDArray[np.float64]) -> Vector:
+    def _smallest(self, ratio: int) -> Vector:
         # the smallest mean error over the gammas at each alpha, infinite where there is none
-        mean = mean_over(errors, self.fold_weights)
+        mean = mean_over(self.errors[:, ratio], self.fold_weights)
         return np.asarray(np.fmin.reduce(mean, axis=0, initial=np.inf))
 
-    def _is_stale(self, errors: NDArray[np.float64], patience: int) -> bool:
+    def _is_stale(self, ratio: int, patience: int) -> bool:
         # whether the last alphas brought no smaller mean error
-        mean = self._smallest(errors)
+        mean = self._smallest(ratio)
         reached = np.flatnonzero(np.isfinite(mean))
         return bool(reached.size and reached[-1] - int(np.argmin(mean)) >= patience)
 
-    def _is_falling(self, errors: NDArray[np.float64]) -> bool:
+    def _is_falling(self, ratio: int) -> bool:
         # whether a grid that may be extended has its smallest error at the end
-        may = self.alphas.shape[1] > self.n_first > 1
-        return may and bool(np.argmin(self._smallest(errors)) == self.n_first - 1)
+        if not self.grids.may_go_on:
+            return False
+        return bool(np.argmin(self._smallest(ratio)) == self.grids.n_first - 1)
 
-    def _go_on_together(
-        self, ratio: int, folds: list[_FoldSearch], errors: NDArray[np.float64], crew: Workers
-    ) -> None:
+    def _go_on_together(self, ratio: int, folds: list[_FoldTrack], crew: Workers) -> None:
         # extend all folds beyond the first end of the grid, from the end of their paths
-        def advance(n: int) -> list[Path]:
-            return crew.map(lambda fold: fold.advance(n), folds)
-
-        crew.map(partial(_FoldSearch.resume, ratio=ratio), folds)
-        self._go_on(ratio, errors, advance)
-        crew.map(_FoldSearch.end_again, folds)
+        crew.map(methodcaller("resume", ratio), folds)
+        self._go_on(ratio, folds, crew)
+        crew.map(methodcaller("end_again"), folds)
 
     def _go_on(
-        self, ratio: int, errors: NDArray[np.float64], advance: Callable[[int], list[Path]]
+        self, ratio: int, tracks: Sequence[_FoldTrack | _CriterionTrack], crew: Workers
     ) -> None:
         # block by block, until a block has no smaller error, or no further gain is possible
-        block = block_of(self.alphas[ratio])
+        grids, block = self.grids, block_of(self.grids.alphas[ratio])
         smallest = []  # after each block
-        for start in range(self.n_first, self.most[ratio], block):
-            stop = min(start + block, int(self.most[ratio]))
-            newest = advance(stop - start)
-            self.reached = max(self.reached, stop)
-            mean = self._smallest(errors)
+        for start in range(grids.n_first, grids.most[ratio], block):
+            stop = min(start + block, int(grids.most[ratio]))
+            newest = crew.map(methodcaller("advance", stop - start), tracks)
+            grids.reached = max(grids.reached, stop)
+            mean = self._smallest(ratio)
             smallest.append(mean[:stop].min())
             before, now = mean[:start].min(), smallest[-1]
             if not now < before:
@@ -280,109 +236,144 @@ class Search:
             if not all(len(fits) == stop - start and fits.converged for fits in newest):
                 break
             if before - now <= SETTLED * abs(before) and self._all_features_in(newest):
-                self.ended[ratio] = "settled"
+                grids.ended[ratio] = "settled"
                 return
         rest = smallest[-BLOCKS_OF_REST:]
         at_rest = len(rest) == BLOCKS_OF_REST and rest[0] - rest[-1] <= SETTLED * abs(rest[0])
-        self.ended[ratio] = "settled" if at_rest else "floor"
+        grids.ended[ratio] = "settled" if at_rest else "floor"
 
     def _all_features_in(self, paths: list[Path]) -> bool:
-        _, _, lower, upper = self.vectors[0]
-        most = np.count_nonzero((self.design.norm > 0.0) & (lower < upper))
+        design, (_, _, lower, upper) = self.problems[0].design, self.problems[0].vectors
+        most = np.count_nonzero((design.norm > 0.0) & (lower < upper))
         return all(fits.df[-1] >= most for fits in paths)
 
-    def _whole(
-        self,
-        reached: int,
-        runs: list[PathRun],
-        precompute: Any,
-        teller: Any,
-    ) -> Path:
-        # all samples at the gamma and l1_ratio with the smallest errors, as far as the folds went
-        gamma, ratio, k = self.best
-        name = self.name_of("all samples", ratio)
-        if not runs:
-            runs.append(self.run(self.design, ratio, precompute))
-        run = runs[0]
-        run.alphas = self.alphas[ratio, : max(self.n_first, reached)]
-        if run.position < reached and not run.stopped:
-            run.advance(reached - run.position, teller(name))
-        run.advance(max(k + 1 - run.position, 0))  # in case it was stopped before
-        fits = self.blends(run)[gamma]
-        warn_of_missed(fits, run.max_iter)
-        return fits
-
-    def blends(self, run: PathRun, fits: Path | None = None) -> list[Path]:
-        """Return the fits of a run, or the given ones, at every gamma."""
-        fits = run.path() if fits is None else fits
+    def blends(self, run: PathRun, fits: Path) -> list[Path]:
+        """Return the fits of a run at every gamma."""
         if len(self.gammas) == 1 and self.gammas[0] == 1.0:
             return [fits]
-        penalty = self.penalties[0]
-        relaxed = relax_fits(run.design, fits, penalty.positive, penalty.bounds)
+        relaxed = relax_fits(run.problem, fits)
         return [relaxed.at(gamma) for gamma in self.gammas.tolist()]
 
-    def name_of(self, part: str, ratio: int) -> str:
-        many = len(self.l1_ratios) > 1
-        return f"{part}, l1_ratio {self.l1_ratios[ratio]:g}" if many else part
+    def callback_of(self, part: str, ratio: int) -> Any:
+        """Return the callback of the path of these samples at an l1_ratio."""
+        if len(self.problems) > 1:
+            part = f"{part}, l1_ratio {self.problems[ratio].l1_ratio:g}"
+        return self.teller(part)
 
 
-def _do(job: Callable[[], None]) -> None:
-    job()
+class _CriterionTrack:
+    """The path of one l1_ratio on all samples, whose models a criterion compares."""
+
+    def __init__(self, search: Search, ratio: int, criterion: Criterion) -> None:
+        self.search = search
+        self.ratio = ratio
+        self.criterion = criterion
+        self._run = PathRun(search.problems[ratio], search.grids.of(ratio))
+        self._tell = search.callback_of("all samples", ratio)
+
+    def resume(self) -> None:
+        """Prepare the extension of the grid."""
+        grids = self.search.grids
+        self._run.alphas = grids.of(self.ratio, grids.most[self.ratio])
+
+    def advance(self, n: int) -> Path:
+        """Fit the next n alphas, and return the new fits."""
+        start = self._run.position
+        self._run.advance(n, self._tell)
+        fits = self.path().part(slice(start, None))
+        values = self.criterion.of(fits, self._run.problem)
+        self.search.errors[0, self.ratio, start : start + len(fits), 0] = values
+        self.search.stopped |= self._run.stopped
+        return fits
+
+    def path(self) -> Path:
+        """Return all fits."""
+        return self._run.path()
 
 
-class _FoldSearch:
-    """One fold on the whole grid: its design, its current path, its part of the errors.
+class _WholeTrack:
+    """The path of all samples at the best l1_ratio, beside the folds or after them."""
+
+    def __init__(self, search: Search, crew: Workers) -> None:
+        self.search = search
+        self.crew = crew
+        self._run: PathRun | None = None
+
+    def run(self) -> None:
+        """Fit the grid of the only l1_ratio while the folds are fitted."""
+        search, problem = self.search, self.search.problems[0]
+        share = self.crew.share(problem.design.n_threads)
+        self._run = PathRun(problem.on(problem.design.with_threads(share)), search.grids.of(0))
+        self._run.advance(search.grids.n_first, search.callback_of("all samples", 0))
+
+    def path(self, reached: int) -> Path:
+        """Return the fits at the best gamma and l1_ratio, as far as the folds have come."""
+        search, (gamma, ratio, k) = self.search, self.search.best
+        run = self._run or PathRun(search.problems[ratio], search.grids.of(ratio))
+        run.alphas = search.grids.of(ratio, max(search.grids.n_first, reached))
+        if run.position < reached and not run.stopped:
+            run.advance(reached - run.position, search.callback_of("all samples", ratio))
+        run.advance(max(k + 1 - run.position, 0))  # in case it was stopped before
+        fits = search.blends(run, run.path())[gamma]
+        warn_of_missed(fits, run.problem.options.max_iter)
+        return fits
+
+
+class _FoldTrack:
+    """The paths of one fold, and its part of the errors.
 
     Attributes
     ----------
-    errors : ndarray (n_gammas, n_l1_ratios, n_alphas), a view that is filled
-    blends : for each l1_ratio the fits at every gamma
+    blends : list
+        For each l1_ratio the fits at every gamma.
     """
 
     def __init__(
-        self,
-        search: Search,
-        training: Training,
-        k: int,
-        errors: NDArray[np.float64],
-        scoring: Any,
-        precompute: bool | str,
-        teller: Any,
-        crew: Workers,
+        self, search: Search, training: Training, k: int, scoring: Any, crew: Workers
     ) -> None:
         self.search = search
         self.training = training
         self.k = k
-        self.errors = errors
         self.scoring = scoring
-        self.precompute = precompute
-        self.teller = teller
         self.crew = crew
         self.blends: list[list[Path]] = []
         self._lasts: list[Path] = []  # the newest fits of each l1_ratio, before blending
-        self._design: Design | None = None
+        self._design: Design | None = None  # of the training samples, while it is in use
 
     def run(self) -> None:
         """Fit the whole grid."""
-        for ratio in range(len(self.search.l1_ratios)):
+        for ratio in range(len(self.search.problems)):
             self.begin(ratio)
-            self.advance(self.search.n_first)
+            self.advance(self.search.grids.n_first)
             self.end()
         self._design = None
 
-    def begin(self, ratio: int, before: Path | None = None) -> None:
-        """Prepare the path of an l1_ratio, or its continuation after `before`."""
-        if self._design is None:
-            share = self.crew.share(self.search.design)
-            self._design = self.training.design_of(self.k, share)
+    def begin(self, ratio: int) -> None:
+        """Prepare the path of an l1_ratio."""
         self._ratio = ratio
-        self._run = self.search.run(self._design, ratio, self.precompute, before)
-        name = self.search.name_of(f"fold {self.k}", ratio)
-        self._tell = self.teller(name)
+        self._run = PathRun(self._problem(ratio), self.search.grids.of(ratio))
+        self._tell = self.search.callback_of(f"fold {self.k}", ratio)
 
     def resume(self, ratio: int) -> None:
-        """Prepare the continuation of the path of an l1_ratio."""
-        self.begin(ratio, self._lasts[ratio])
+        """Prepare the extension of the path of an l1_ratio, from its last fit."""
+        grids, last = self.search.grids, self._lasts[ratio]
+        self._ratio = ratio
+        self._run = PathRun(
+            self._problem(ratio),
+            grids.of(ratio, grids.most[ratio]),
+            last[len(last) - 1].coef,
+            first=grids.n_first,
+        )
+        self._tell = self.search.callback_of(f"fold {self.k}", ratio)
+
+    def _problem(self, ratio: int) -> Problem:
+        problem = self.search.problems[ratio]
+        if self._design is None:
+            share = self.crew.share(problem.design.n_threads)
+            self._design = self.training.design_of(self.k, share)
+        if not isinstance(problem.options.precompute, bool | str):  # X'X of all samples
+            problem = problem.with_options(precompute="auto")
+        return problem.on(self._design)
 
     @property
     def stopped(self) -> bool:
@@ -397,9 +388,8 @@ class _FoldSearch:
         self._fits = fits.part(slice(start - first, None)) if start > first else fits
         self._newest = self.search.blends(self._run, self._fits)
         for gamma, blend in enumerate(self._newest):
-            part = slice(start, start + len(blend))
-            found = _errors(self.training, self.k, blend, self.scoring)
-            self.errors[gamma, self._ratio, part] = found
+            errors = _errors(self.training, self.k, blend, self.scoring)
+            self.search.errors[gamma, self._ratio, start : start + len(blend), self.k] = errors
         return self._fits
 
     def end(self) -> None:
@@ -410,7 +400,7 @@ class _FoldSearch:
         del self._run, self._newest, self._fits
 
     def end_again(self) -> None:
-        """Append the continuation to the stored path."""
+        """Append the extension to the stored path."""
         self.search.stopped |= self.stopped
         beyond = self._all_blends()
         former = self.blends[self._ratio]
@@ -420,7 +410,7 @@ class _FoldSearch:
 
     def _all_blends(self) -> list[Path]:
         whole = len(self._newest[0]) == self._run.position - self._run.first
-        return self._newest if whole else self.search.blends(self._run)
+        return self._newest if whole else self.search.blends(self._run, self._run.path())
 
 
 def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:

@@ -23,10 +23,12 @@ from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.path import PathRun
-from softreg_fast.paths.result import Path, is_alarm
+from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
-from softreg_fast.solvers.engines import GRAM_MEMORY
-from softreg_fast.solvers.problem import check_options
+from softreg_fast.solvers.choice import penalty_for
+from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.problem import Options, Problem
+from softreg_fast.solvers.protocol import is_alarm
 from softreg_fast.system.progress_bar import progress_bar
 
 # For subsamples of half the samples, alphas below this share of the largest are not useful.
@@ -158,6 +160,7 @@ def stability_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -231,29 +234,31 @@ def stability_path(
     began = time.perf_counter()
     check_number("l1_ratio", l1_ratio, low=0.0, high=1.0, low_open=True)
     check_number("threshold", threshold, low=0.5, high=1.0, low_open=True)
-    check_options(tol, max_iter, gram_memory)
+    # for the few features that enter, Gram columns cost less than the whole matrix
+    options = Options(precompute=False, tol=tol, max_iter=max_iter, gram_memory=gram_memory)
+    options.check()
     check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
-    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
-    vectors = penalty.vectors(design.n_features, design.feature_names)
+    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    chosen = penalty_for(penalty, stated)
+    check_number("l1_ratio", chosen.l1_ratio, low=0.0, high=1.0, low_open=True)
+    problem = Problem(design, chosen, options)
     if alphas is None or isinstance(alphas, numbers.Integral):
-        scaled = PenaltyVectors(*design.to_engine(*vectors))
         count: Any = n_alphas if alphas is None else alphas
-        grid = alpha_grid(design, scaled, l1_ratio, count, eps) / np.sqrt(fraction)
+        grid = alpha_grid(problem, count, eps) / np.sqrt(fraction)
     else:
         grid = as_alphas(alphas)
-    entries = _Entries(candidates_of(vectors), max_selected, threshold)
-    most = entries.max_selected + np.count_nonzero(always_in(vectors))
-    crew = Workers(workers_for(design, n_subsamples))
+    entries = _Entries(candidates_of(problem.vectors), max_selected, threshold)
+    most = entries.max_selected + np.count_nonzero(always_in(problem.vectors))
+    crew = Workers(workers_for(n_subsamples, design.n_entries, design.most_threads))
     one_at_a_time = Lock()
 
     with progress_bar(n_subsamples, progress, "subsample") as bar:
 
         def fit(rows: Index) -> None:
-            part = part_of(design.with_threads(crew.share(design)), rows)
-            # for the few features that enter, Gram columns cost less than the whole matrix
-            run = PathRun(part, penalty, grid, "auto", False, tol, max_iter, gram_memory)
+            part = part_of(design.with_threads(crew.share(design.n_threads)), rows)
+            run = PathRun(problem.on(part), grid)
             run.advance(len(grid), lambda step: bool(step.df >= most))
             with one_at_a_time:
                 entries.add(run.path(), part.norm)

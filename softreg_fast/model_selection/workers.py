@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import TypeVar, cast
 
-from softreg_fast.data.design import Design
 from softreg_fast.kernels._runtime import end_when
 from softreg_fast.system.threads import blas_threads_for
 
@@ -19,9 +18,9 @@ Result = TypeVar("Result")
 SMALLEST_PATH = 400_000
 
 
-def workers_for(design: Design, n_tasks: int) -> int:
-    """Return the number of worker threads worth using for `n_tasks` paths on this matrix."""
-    return min(n_tasks, design.most_threads) if design.n_entries >= SMALLEST_PATH else 1
+def workers_for(n_tasks: int, n_entries: int, most_threads: int) -> int:
+    """Return the number of threads worth using for `n_tasks` paths on a matrix of `n_entries`."""
+    return min(n_tasks, most_threads) if n_entries >= SMALLEST_PATH else 1
 
 
 class Workers:
@@ -37,9 +36,9 @@ class Workers:
         self.n_workers = n_workers
         self.errors: list[BaseException] = []
 
-    def share(self, design: Design) -> int:
-        """Return the number of threads for one pass over X by each worker."""
-        return max(design.n_threads // self.n_workers, 1)
+    def share(self, n_threads: int) -> int:
+        """Return the share of so many threads that each worker has for itself."""
+        return max(n_threads // self.n_workers, 1)
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Return the results of all tasks, in order; raise the first error if there is one."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.paths.result import Path, Status, is_alarm
+from softreg_fast.paths.result import Path
+from softreg_fast.solvers.protocol import Status, is_alarm
 
 
 def warn_of_missed(fits: Path, max_iter: int) -> None:

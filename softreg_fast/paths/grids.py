@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.contents import check_unmasked
-from softreg_fast.data.design import Design
-from softreg_fast.kernels._cd import CoordinateDescent
-from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._gradient import largest_eigenvalue
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
-from softreg_fast.penalties.vectors import PenaltyVectors
+from softreg_fast.solvers.descent import gradient_without_l1
+from softreg_fast.solvers.gradient import largest_variance
+from softreg_fast.solvers.problem import Problem
 
 AUTO = "auto"
 
@@ -37,8 +35,6 @@ LEAST_CONTINUATION = 1e-5
 
 # Ratio of alphas over one block of an extended grid, between two checks of the errors.
 BLOCK = 10.0 ** (-1.0 / 3.0)
-
-POWER_ITERATIONS = 10
 
 
 class EndOfGridWarning(UserWarning):
@@ -93,9 +89,7 @@ def checked_alphas(alphas: ArrayLike, positive: bool = False) -> Vector:
     return grid
 
 
-def alpha_grid(
-    design: Design, scaled: PenaltyVectors, l1_ratio: float, n_alphas: int, eps: float
-) -> Vector:
+def alpha_grid(problem: Problem, n_alphas: int, eps: float) -> Vector:
     """Return n_alphas log-spaced values, from a null model's alpha down to eps times that.
 
     With l1_ratio >= 1e-3 the grid goes from `alpha_max` to alpha_max * eps. Below, or if no feature
@@ -107,13 +101,14 @@ def alpha_grid(
             f"no such error here. Give a number, such as {EPS:g}, or use cv_path."
         )
     check_grid(n_alphas, eps)
+    l1_ratio, scaled = problem.l1_ratio, problem.scaled
     has_l1 = l1_ratio > 0.0 and bool(np.any((scaled.l1 > 0.0) & (scaled.lower < scaled.upper)))
     largest = smallest = np.inf
     if has_l1:
-        largest = alpha_max(design, scaled, l1_ratio)
+        largest = alpha_max(problem)
         smallest = largest * eps
     if l1_ratio < LEAST_L1_RATIO or not has_l1:
-        ends = ridge_ends(design, scaled, l1_ratio, eps)
+        ends = ridge_ends(problem, eps)
         largest, smallest = min(largest, ends[0]), min(smallest, ends[1])
     if not largest > np.finfo(np.float64).tiny:  # nothing to explain, or nothing penalised
         return np.full(int(n_alphas), np.finfo(np.float64).resolution)
@@ -122,13 +117,14 @@ def alpha_grid(
     return grid
 
 
-def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
+def alpha_max(problem: Problem) -> float:
     """Return the smallest alpha at which no L1-penalised coefficient leaves its null value.
 
     With u the fit of the features without L1 penalty, alpha_max is the largest
     |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
     bounds allow.
     """
+    design, scaled, l1_ratio = problem.design, problem.scaled, problem.l1_ratio
     l1, _, lower, upper = scaled
     penalised = l1 > 0.0
     start = np.clip(0.0, lower, upper)
@@ -140,15 +136,14 @@ def alpha_max(design: Design, scaled: PenaltyVectors, l1_ratio: float) -> float:
         )
         # Ridge-only features are fitted with their strength at an alpha near the answer.
         guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
-        gradient = _sizes(_gradient_without_l1(design, frozen, guess * (1.0 - l1_ratio)))
+        null = problem.with_scaled(frozen)
+        gradient = _sizes(gradient_without_l1(null, guess * (1.0 - l1_ratio)))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     counted = penalised & allowed
     return float(np.max(np.abs(gradient[counted]) / l1[counted], initial=0.0) / l1_ratio)
 
 
-def ridge_ends(
-    design: Design, scaled: PenaltyVectors, l1_ratio: float, eps: float
-) -> tuple[float, float]:
+def ridge_ends(problem: Problem, eps: float) -> tuple[float, float]:
     """Return the ends of a grid for the L2 part of a penalty, independent of the scale of y.
 
     Where an eigenvalue of X'X / n, each column divided by the root of its l2 weight, is d, the
@@ -157,6 +152,7 @@ def ridge_ends(
     variance of a column over its l2 weight, which the smallest eigenvalue does not exceed. Power
     iterations find d_max; columns without L2 penalty are not counted.
     """
+    design, scaled, l1_ratio = problem.design, problem.scaled, problem.l1_ratio
     l2 = scaled.l2
     counted = (l2 > 0.0) & (design.norm > 0.0) & (scaled.lower < scaled.upper)
     if not counted.any() or design.is_null or l1_ratio == 1.0:
@@ -164,10 +160,7 @@ def ridge_ends(
     variance = 1.0 / l2[counted]  # of columns of length one in the engine's units
     scale = np.zeros(design.n_features)
     scale[counted] = np.sqrt(variance / variance.max()) / design.norm[counted]
-    columns = Columns(design._buffers, design.center, scale, design.weight)
-    start = np.where(counted, np.random.default_rng(0).standard_normal(design.n_features), 0.0)
-    top = largest_eigenvalue(columns, start, POWER_ITERATIONS, design.n_threads)
-    d_max = max(top, 1.0) * float(variance.max())
+    d_max = max(largest_variance(design, scale), 1.0) * float(variance.max())
     least = max(float(variance.min()), LEAST_VARIANCE * d_max)
     return d_max / eps / (1.0 - l1_ratio), eps * least / (1.0 - l1_ratio)
 
@@ -199,23 +192,6 @@ def block_of(alphas: Vector) -> int:
     """Return the number of alphas in one block of a grid's extension."""
     step = np.log(alphas[0] / alphas[1])
     return max(int(np.floor(-np.log(BLOCK) / step + 1e-9)), 1)
-
-
-def _gradient_without_l1(design: Design, penalty: PenaltyVectors, l2_strength: float) -> Vector:
-    # X'r at the optimum without L1, where several tasks are independent
-    gradients = []
-    for target in np.atleast_2d(design.target):
-        null = CoordinateDescent(
-            design.columns,
-            target,
-            design.columns.residual_sumsq(target),
-            design.curvature,
-            penalty,
-            design.n_threads,
-        )
-        null.solve(0.0, l2_strength, 1e-10, 10_000)
-        gradients.append(null.gradient)
-    return np.array(gradients) if design.target.ndim > 1 else gradients[0]
 
 
 def _sizes(gradient: Vector) -> Vector:

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import Design, as_design
+from softreg_fast.data.design import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.hints import with_hints
@@ -19,11 +18,13 @@ from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
-from softreg_fast.paths.user_units import dev_ratio_of, gather_path
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.paths.user_units import path_of
+from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
-from softreg_fast.solvers.engines import GRAM_MEMORY, WarmEngine, make_engine
-from softreg_fast.solvers.problem import check_options
+from softreg_fast.solvers.choice import make_engine, penalty_for
+from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.problem import Options, Problem
+from softreg_fast.solvers.warm import WarmEngine
 
 
 class PathStep(NamedTuple):
@@ -51,6 +52,7 @@ def path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -105,31 +107,18 @@ def path(
     array([ 0,  7, 10])
     """
     began = time.perf_counter()
-    penalty = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
-    check_options(tol, max_iter, gram_memory)
+    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    chosen = penalty_for(penalty, stated)
+    options = Options(solver, precompute, tol, max_iter, gram_memory)
+    options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas
-    vectors = penalty.vectors(design.n_features, design.feature_names)
-    scaled = PenaltyVectors(*design.to_engine(*vectors))
-    grid = (
-        alpha_grid(design, scaled, l1_ratio, n_alphas, eps) if alphas is None else as_alphas(alphas)
-    )
-    run = PathRun(
-        design,
-        penalty,
-        grid,
-        solver,
-        precompute,
-        tol,
-        max_iter,
-        gram_memory,
-        coef_init,
-        known=(vectors, scaled),
-        began=began,
-    )
+    grid = alpha_grid(problem, n_alphas, eps) if alphas is None else as_alphas(alphas)
+    run = PathRun(problem, grid, coef_init, began=began)
     run.advance(len(grid), stops)
     fits = run.path()
     warn_of_missed(fits, max_iter)
@@ -162,50 +151,38 @@ def _stops(
 
 
 class PathRun:
-    """A path in progress: an engine, a grid, and the position on it.
+    """A path in progress: a solver, a grid, and the position on it.
 
-    `known` holds the vectors of the penalty in the user's units and in the engine's, if the caller
-    has them; `first` is the number of alphas that another run has fitted, ending at coef_init.
+    Parameters
+    ----------
+    problem : Problem
+    alphas : ndarray, falling
+    coef_init : as in `path`
+    first : int, default=0
+        Number of alphas that another run has fitted, ending at coef_init.
+    began : float or None
+        Time at which the work began; None: now.
     """
 
     def __init__(
         self,
-        design: Design,
-        penalty: Penalty,
+        problem: Problem,
         alphas: Vector,
-        solver: str,
-        precompute: Any,
-        tol: float,
-        max_iter: int,
-        gram_memory: float,
         coef_init: PerFeature | None = None,
-        known: tuple[PenaltyVectors, PenaltyVectors] | None = None,
-        began: float | None = None,
         first: int = 0,
+        began: float | None = None,
     ) -> None:
         self.began = time.perf_counter() if began is None else began
-        self.design = design
+        self.problem = problem
         self.alphas = alphas
-        self.l1_ratio = penalty.l1_ratio
-        self.tol = tol
-        self.max_iter = max_iter
         self.first = self.position = first
         self.stopped = False  # by the callback
-        if known is None:
-            vectors = penalty.vectors(design.n_features, design.feature_names)
-            known = vectors, PenaltyVectors(*design.to_engine(*vectors))
-        self.vectors, scaled = known
-        if self.l1_ratio == 0.0:  # no L1 part, whatever its weights
-            scaled = scaled._replace(l1=np.zeros(design.n_features))
-        self.scaled = scaled
-        n_fits = len(alphas) - first
-        self.engine = make_engine(
-            design, scaled, solver, precompute, coef_init, n_fits, gram_memory=gram_memory
-        )
+        self.engine = make_engine(problem, coef_init, len(alphas) - first)
 
     def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
         """Fit the next n alphas; stop early if `tell` returns a true value."""
-        engine, l1_ratio, tol, max_iter = self.engine, self.l1_ratio, self.tol, self.max_iter
+        engine, l1_ratio, options = self.engine, self.problem.l1_ratio, self.problem.options
+        tol, max_iter = options.tol, options.max_iter
         alphas = self.alphas[self.position : self.position + n]
         if tell is None and isinstance(engine, WarmEngine) and engine.goes_along:
             engine.solve_along(alphas, l1_ratio, tol, max_iter)
@@ -221,27 +198,27 @@ class PathRun:
 
     def _step(self, alpha: float) -> PathStep:
         # callback arguments for the last kept fit
-        design, engine, unit = self.design, self.engine, self.design.objective_unit
-        df = engine.count_nonzero() + len(design.fixed(self.vectors.lower, self.vectors.upper))
-        dev_ratio = float(dev_ratio_of(design, engine.residual_sumsq))
+        problem, engine = self.problem, self.engine
+        design, target, vectors = problem.design, problem.target, problem.vectors
+        unit = target.objective_unit
         return PathStep(
-            self.position - 1,
-            len(self.alphas),
-            alpha,
-            df,
-            dev_ratio,
-            engine.gap * unit,
-            self.tol * unit,
+            position=self.position - 1,
+            n_alphas=len(self.alphas),
+            alpha=alpha,
+            df=engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper)),
+            dev_ratio=float(target.dev_ratio(engine.residual_sumsq)),
+            gap=engine.gap * unit,
+            tol=problem.options.tol * unit,
         )
 
     def path(self) -> Path:
         """Return all fits so far."""
-        kept, design = self.engine.kept(), self.design
-        alphas = self.alphas[self.first :]
-        fitted = alphas[: len(kept.figures)]
-        strengths = fitted * self.l1_ratio, fitted * (1.0 - self.l1_ratio)
-        kept = certified(kept, design, self.scaled, strengths, self.tol, self.engine.doubt)
-        strategy = self.engine.strategy
-        if design.only_products and strategy == "gram":
+        problem, engine = self.problem, self.engine
+        fits = engine.kept()
+        alphas = self.alphas[self.first :][: len(fits.gaps)]
+        strengths = alphas * problem.l1_ratio, alphas * (1.0 - problem.l1_ratio)
+        fits = certified(fits, problem, strengths, engine.doubt)
+        strategy = engine.strategy
+        if problem.design.only_products and strategy == "gram":
             strategy = "products"
-        return gather_path(design, self.vectors, kept, strategy, alphas, self.tol, self.began)
+        return path_of(problem, fits, alphas, strategy, self.began)

@@ -56,4 +56,4 @@ def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
     """Predict some rows with the k-th model of a path, (n_rows,) or (n_rows, n_tasks)."""
     support, w = fits.support_of(k)
     product = (X[:, support] @ w)[rows] if sp.issparse(X) else entries(X, rows, support) @ w
-    return np.asarray(product + fits.intercepts[k])
+    return fits.loss.mean(np.asarray(product + fits.intercepts[k]))

@@ -19,6 +19,7 @@ from softreg_fast.paths.result import Path
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.factor import solver_of
+from softreg_fast.solvers.problem import Problem
 from softreg_fast.system.threads import blas_threads_for
 
 # Shares of the Lasso in the blends that cross-validation compares, as in glmnet.
@@ -137,23 +138,23 @@ def relaxed_path(
     """
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
     fits = path(design, positive=positive, bounds=bounds, **options)
-    return relax_fits(design, fits, positive, bounds)
+    positive = positive or getattr(options.get("penalty"), "positive", False)
+    return relax_fits(Problem(design, Penalty(positive=positive, bounds=bounds)), fits)
 
 
-def relax_fits(
-    design: Design, fits: Path, positive: bool = False, bounds: Any = None
-) -> RelaxedPath:
-    """Compute the relaxed fits of a path on this Design.
+def relax_fits(problem: Problem, fits: Path) -> RelaxedPath:
+    """Compute the relaxed fits of a path of this problem, within its bounds.
 
     Raises
     ------
     ValueError
         For several targets.
     """
+    design, penalty = problem.design, problem.penalty
     if isinstance(design, MultiTaskDesign):
         raise ValueError("Relaxed fits are for one target; fit each target by itself.")
-    if positive or bounds is not None:
-        found = _bounded(design, fits, positive, bounds)
+    if penalty.positive or penalty.bounds is not None:
+        found = _bounded(design, fits, penalty)
     else:
         found = _least_squares(design, fits)
     coefs = sp.csc_array(
@@ -220,7 +221,7 @@ def _newton(gram: NDArray[np.float64], slopes: Vector) -> tuple[Vector, float]:
     return u, max(0.5 * float(rest @ solve(rest)), 0.0)
 
 
-def _bounded(design: Design, fits: Path, positive: bool, bounds: Any) -> _Refits:
+def _bounded(design: Design, fits: Path, penalty: Penalty) -> _Refits:
     # by the engine, with all other features excluded
     found, last = _Refits([], [], [], []), np.array([-1])
     rows = np.arange(design.n_samples)
@@ -229,15 +230,8 @@ def _bounded(design: Design, fits: Path, positive: bool, bounds: Any) -> _Refits
         if not np.array_equal(support, last):
             last, excluded = support, np.full(design.n_features, np.inf)
             excluded[support] = 0.0
-            fit = solve_design(
-                design,
-                Penalty(l1=excluded, positive=positive, bounds=bounds),
-                solver="auto",
-                precompute="auto",
-                tol=1e-10,
-                max_iter=100_000,
-                coef_init=fits[k].coef,
-            )
+            refit_penalty = Penalty(l1=excluded, positive=penalty.positive, bounds=penalty.bounds)
+            fit = solve_design(design, refit_penalty, fits[k].coef, tol=1e-10)
             refit = sp.csc_array(fit.coef[:, np.newaxis])
             residual = (
                 design.y - predict_rows(design.X, rows, refit, np.array([fit.intercept]))[:, 0]

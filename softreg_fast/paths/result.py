@@ -1,9 +1,8 @@
-"""Solution, Path and Status: the results of a fit, with printed summaries."""
+"""Solution and Path: the results of a fit, with printed summaries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Any, Self, overload
 
 import numpy as np
@@ -13,35 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.validation import check_sparse
+from softreg_fast.losses.base import Loss
+from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
-
-
-class Status(IntEnum):
-    """Reason why the fit at one alpha ended."""
-
-    CONVERGED = 0
-    """The duality gap is at most the tolerance."""
-    MAX_ITER = 1
-    """The maximum number of epochs was reached first."""
-    STALLED = 2
-    """Float64 allows no further progress towards the tolerance."""
-    PRECISION = 4
-    """As exact as float64 allows: the coefficients satisfy the optimality conditions to within
-    rounding, but the duality gap cannot be brought below the tolerance in float64.
-    """
-
+from softreg_fast.solvers.protocol import Status, is_alarm
 
 # Remarks on the end of a fit in the table of a path.
 MARKS: dict[int, str] = {Status.CONVERGED: "", Status.PRECISION: "  as exact as float64 allows"}
-
-
-def is_alarm(status: Any) -> Any:
-    """Return which statuses call for a warning, because the user can do something about them.
-
-    `status` is a number or an array of statuses.
-    """
-    return (status != 0) & (status != 4)  # CONVERGED and PRECISION, in a tenth of their time
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +53,8 @@ class Solution:
         the difference of two sums of products, and the gap is as accurate as that difference.
     feature_names : ndarray of object or None
         Column labels of a frame, by which `predict` matches columns.
+    loss : Loss
+        Squared loss, under which predictions are the linear predictors.
     """
 
     alpha: float
@@ -90,6 +70,7 @@ class Solution:
     seconds: float
     strategy: str
     feature_names: NDArray[np.object_] | None = None
+    loss: Loss = SQUARED
 
     @property
     def converged(self) -> bool:
@@ -115,7 +96,8 @@ class Solution:
         ValueError, TypeError
             For missing columns, and for X that is not finite numbers.
         """
-        return np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
+        eta = np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
+        return self.loss.mean(eta)
 
     def selected(self) -> list[tuple[Any, Any]]:
         """Return (name or index, coefficient or coefficients of all tasks) of the nonzero features,
@@ -152,6 +134,7 @@ class Path:
     strategy : str
         How X was used at the end: as in `Solution`.
     feature_names : ndarray of str or None
+    loss : Loss
 
     The entries are those of `Solution`.
     """
@@ -169,6 +152,7 @@ class Path:
     seconds: float
     strategy: str
     feature_names: NDArray[np.object_] | None = None
+    loss: Loss = SQUARED
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -204,6 +188,7 @@ class Path:
             seconds=self.seconds / max(len(self), 1),
             strategy=self.strategy,
             feature_names=self.feature_names,
+            loss=self.loss,
         )
 
     def part(self, chosen: slice) -> Self:
@@ -276,13 +261,14 @@ class Path:
             return self._predict(X, self.coefs, self.intercepts)
         if np.ndim(alpha) == 0:
             coef, intercept = self._at(alpha)
-            return np.asarray(_product(X, coef.T, self.feature_names) + intercept)
+            eta = np.asarray(_product(X, coef.T, self.feature_names) + intercept)
+            return self.loss.mean(eta)
         found = self._at_all(alpha)
         coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in found]).T)
         return self._predict(X, coefs, np.array([b for _, b in found]))
 
     def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-        return _product(X, coefs, self.feature_names) + intercepts
+        return self.loss.mean(_product(X, coefs, self.feature_names) + intercepts)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df,)."""
@@ -382,7 +368,7 @@ class MultiTaskPath(Path):
     def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
         # (n_samples, n_tasks, n_alphas)
         predicted = _product(X, coefs, self.feature_names).reshape(-1, *intercepts.shape)
-        return np.moveaxis(predicted + intercepts, 1, 2)
+        return np.moveaxis(self.loss.mean(predicted + intercepts), 1, 2)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df, n_tasks)."""

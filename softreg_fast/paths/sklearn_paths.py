@@ -15,7 +15,7 @@ from softreg_fast.options.hints import hint
 from softreg_fast.paths.path import path
 from softreg_fast.paths.user_units import rounded
 
-PATH_OPTIONS = frozenset(inspect.signature(path).parameters)
+PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {"penalty"}
 
 
 def lasso_path(

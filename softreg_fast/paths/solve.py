@@ -12,12 +12,14 @@ from softreg_fast.data.design import Design, as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
-from softreg_fast.paths.result import Solution, Status, is_alarm
-from softreg_fast.paths.user_units import coefficients_of, dev_ratio_of, null_loss
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.paths.result import Solution
+from softreg_fast.paths.user_units import coefficients_of
+from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
-from softreg_fast.solvers.engines import GRAM_MEMORY, make_engine
-from softreg_fast.solvers.problem import check_options
+from softreg_fast.solvers.choice import make_engine, penalty_for
+from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.problem import Options, Problem
+from softreg_fast.solvers.protocol import Status, is_alarm
 
 
 @with_hints
@@ -33,6 +35,7 @@ def solve(
     l2: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    penalty: Any = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -71,6 +74,9 @@ def solve(
     bounds : (lower, upper), {name: (lower, upper)} or None
         Lower and upper are numbers, array-like (n_features,), dicts or Series by name, or None for
         no bound.
+    penalty : object of softreg_fast.penalties or None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
+        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet.
     sample_weight : array-like (n_samples,) or None
         >= 0; only their ratios matter.
     fit_intercept : bool or None
@@ -134,67 +140,54 @@ def solve(
     array([2., 0.])
     """
     began = time.perf_counter()
-    penalty = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    chosen = penalty_for(penalty, stated)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
-    solution = solve_design(
-        design,
-        penalty,
-        solver=solver,
-        precompute=precompute,
-        tol=tol,
-        max_iter=max_iter,
-        coef_init=coef_init,
-        gram_memory=gram_memory,
-        began=began,
-    )
+    options = Options(solver, precompute, tol, max_iter, gram_memory)
+    solution = solve_problem(Problem(design, chosen, options), coef_init, began)
     if is_alarm(solution.status):
         warn_not_converged([solution.gap], [solution.tol], [solution.status], max_iter)
     return solution
 
 
 def solve_design(
-    design: Design,
-    penalty: Penalty,
-    *,
-    solver: str,
-    precompute: Any,
-    tol: float,
-    max_iter: int,
-    coef_init: PerFeature | None = None,
-    gram_memory: float = GRAM_MEMORY,
-    began: float | None = None,
-    rng: Any = None,
+    design: Design, penalty: Penalty, coef_init: PerFeature | None = None, **options: Any
 ) -> Solution:
-    """Run `solve` for an existing Design and Penalty; the caller warns."""
+    """Run `solve` for a Design and a Penalty; the caller warns. `options` are those of Options."""
+    return solve_problem(Problem(design, penalty, Options(**options)), coef_init)
+
+
+def solve_problem(
+    problem: Problem, coef_init: PerFeature | None = None, began: float | None = None
+) -> Solution:
+    """Run `solve` for a Problem; the caller warns."""
     began = time.perf_counter() if began is None else began
-    check_options(tol, max_iter, gram_memory)
-    vectors = penalty.vectors(design.n_features, design.feature_names)
-    scaled = PenaltyVectors(*design.to_engine(*vectors))
-    if penalty.strengths[0] == 0.0:  # no L1 part, whatever its weights
-        scaled = scaled._replace(l1=np.zeros(design.n_features))
-    engine = make_engine(design, scaled, solver, precompute, coef_init, 1, rng, gram_memory)
-    status = engine.solve(*penalty.strengths, tol, max_iter)
-    engine.keep(status)
-    strengths = [[strength] for strength in penalty.strengths]
-    kept = certified(engine.kept(), design, scaled, strengths, tol, engine.doubt)
-    _, gap, sumsq, _, status = kept.figures[0].tolist()
-    found = coefficients_of(design, vectors, kept)
+    design, penalty, options = problem.design, problem.penalty, problem.options
+    options.check()
+    strengths = penalty.strengths
+    engine = make_engine(problem, coef_init)
+    engine.keep(engine.solve(*strengths, options.tol, options.max_iter))
+    fits = certified(engine.kept(), problem, [[each] for each in strengths], engine.doubt)
+    found = coefficients_of(problem, fits)
     coef = np.zeros((design.n_features, *found.w.shape[1:]))
     coef[found.features] = found.w
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
+    target = problem.target
+    unit = target.objective_unit
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
-        gap=gap * design.objective_unit,
-        tol=tol * design.objective_unit,
-        null_loss=null_loss(design),
+        gap=float(fits.gaps[0]) * unit,
+        tol=options.tol * unit,
+        null_loss=target.null_loss,
         n_epochs=engine.n_epochs,
-        status=Status(int(status)),
-        dev_ratio=float(dev_ratio_of(design, sumsq)),
+        status=Status(int(fits.status[0])),
+        dev_ratio=float(target.dev_ratio(float(fits.deviances[0]))),
         df=len(found.features),
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
         feature_names=design.feature_names,
+        loss=target.loss,
     )

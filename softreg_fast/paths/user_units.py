@@ -9,22 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.design import Design
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
-from softreg_fast.penalties.vectors import PenaltyVectors
-from softreg_fast.solvers.record import Kept
-
-
-def null_loss(design: Design) -> float:
-    """Return 1/(2S) sum_i s_i (y_i - mean(y))^2, the loss without features."""
-    return 0.5 * design.target_sumsq * design.objective_unit
-
-
-def dev_ratio_of(design: Design, residual_sumsq: Any) -> Any:
-    # fraction of the deviance explained by a fit with this residual
-    whole = design.target_sumsq
-    return 1.0 - residual_sumsq / whole if whole else 0.0 * residual_sumsq
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.protocol import Fits
 
 
 class Coefficients(NamedTuple):
@@ -36,14 +24,23 @@ class Coefficients(NamedTuple):
     intercepts: Vector
 
 
-def coefficients_of(design: Design, vectors: PenaltyVectors, kept: Kept) -> Coefficients:
-    features, u, figures = kept
-    starts = np.zeros(len(figures) + 1, np.int64)
-    np.cumsum(figures[:, 0], dtype=np.int64, out=starts[1:])
+def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
+    """Return the fits in the units of X and y, within the user's bounds.
+
+    Raises
+    ------
+    ValueError
+        If a coefficient leaves the range of float64.
+    """
+    design, vectors = problem.design, problem.vectors
+    features, u = fits.features, fits.values
+    n_fits = len(fits.df)
+    starts = np.zeros(n_fits + 1, np.int64)
+    np.cumsum(fits.df, dtype=np.int64, out=starts[1:])
     fixed = design.fixed(vectors.lower, vectors.upper)
     if fixed.size:
         ends = np.repeat(starts[1:], fixed.size)
-        features = np.insert(features, ends, np.tile(fixed, len(figures)))
+        features = np.insert(features, ends, np.tile(fixed, n_fits))
         u = np.insert(u, ends, 0.0)
         starts += fixed.size * np.arange(len(starts))
     w, offsets = design.to_user(features, u, starts, vectors.lower, vectors.upper)
@@ -52,21 +49,14 @@ def coefficients_of(design: Design, vectors: PenaltyVectors, kept: Kept) -> Coef
             "The coefficients leave the range of float64: the columns of X are too small "
             "against y. Multiply X, or divide y, by a constant."
         )
-    return Coefficients(starts, features, w, design.y_mean - offsets)
+    return Coefficients(starts, features, w, problem.target.y_mean - offsets)
 
 
-def gather_path(
-    design: Design,
-    vectors: PenaltyVectors,
-    kept: Kept,
-    strategy: str,
-    alphas: Vector,
-    tol: float,
-    began: float,
-) -> Path:
-    unit = design.objective_unit
-    starts, features, w, intercepts = coefficients_of(design, vectors, kept)
-    _, gaps, sumsq, n_epochs, status = kept.figures.T
+def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:
+    """Return the fits as a Path at these alphas."""
+    design, target, tol = problem.design, problem.target, problem.options.tol
+    unit = target.objective_unit
+    starts, features, w, intercepts = coefficients_of(problem, fits)
     df, kind = np.diff(starts), Path
     if w.ndim > 1:  # the columns of one alpha, one for each task, then those of the next
         kind, inner = MultiTaskPath, starts[1:-1]
@@ -76,19 +66,20 @@ def gather_path(
     coefs = sp.csc_array((w, features, starts), shape=(design.n_features, len(starts) - 1))
     coefs.sort_indices()
     return kind(
-        alphas=alphas[: len(gaps)],
+        alphas=alphas,
         coefs=coefs,
         intercepts=intercepts,
-        gaps=gaps * unit,
-        tols=np.full(len(gaps), tol * unit),
-        n_epochs=n_epochs.astype(np.int64),
-        status=status.astype(np.int8),
-        dev_ratio=dev_ratio_of(design, sumsq),
+        gaps=fits.gaps * unit,
+        tols=np.full(len(df), tol * unit),
+        n_epochs=fits.n_epochs.astype(np.int64),
+        status=fits.status.astype(np.int8),
+        dev_ratio=target.dev_ratio(fits.deviances),
         df=df,
-        null_loss=null_loss(design),
+        null_loss=target.null_loss,
         seconds=time.perf_counter() - began,
         strategy=strategy,
         feature_names=design.feature_names,
+        loss=target.loss,
     )
 
 

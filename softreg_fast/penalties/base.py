@@ -25,17 +25,25 @@ Kept = Sequence[Any]
 class Penalty(ABC):
     """strength * Omega(w), for the weights w of one layer.
 
+    The base of the other classes: `value`, proximal step and violation of stationarity.
+
     Parameters
     ----------
     strength : float >= 0
-        lambda, in units of the loss. Keyword only, like all parameters.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from softreg_fast.penalties import L1
-    >>> L1(strength=0.5).value(np.array([3.0, -1.0]))
-    2.0
+    >>> from softreg_fast.penalties import L1, Penalty
+    >>> penalty = L1(strength=0.5)
+    >>> isinstance(penalty, Penalty), penalty.value(np.array([3.0, -1.0]))
+    (True, 2.0)
     """
 
     strength: float
@@ -51,10 +59,31 @@ class Penalty(ABC):
         check_in("strength", self.strength, 0.0)
 
     def check_fits(self, shape: tuple[int, ...]) -> None:  # noqa: B027  # nothing to check here
-        """Raise ValueError unless the settings are for weights of this shape."""
+        """Check that the settings are for weights of this shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the weights.
+
+        Raises
+        ------
+        ValueError
+            For settings out of range; of shapes that do not fit the weights, from the methods.
+        """
 
     def value(self, w: Array) -> float:
-        """Compute strength * Omega(w); infinite where w violates a bound."""
+        """Compute strength * Omega(w); infinite where w violates a bound.
+
+        Parameters
+        ----------
+        w : array or tensor
+            Weights, of any shape; NumPy, PyTorch or of a backend of Keras.
+
+        Returns
+        -------
+        float
+        """
         return float(self.term(w))
 
     @abstractmethod
@@ -62,6 +91,15 @@ class Penalty(ABC):
         """Compute strength * Omega(w) as a scalar of the kind of w, for automatic differentiation.
 
         Its derivative at zeros is 0. Bounds are not included.
+
+        Parameters
+        ----------
+        w : array or tensor
+            Weights, of any shape; NumPy, PyTorch or of a backend of Keras.
+
+        Returns
+        -------
+        scalar array or tensor
         """
 
     @abstractmethod
@@ -71,20 +109,23 @@ class Penalty(ABC):
         Parameters
         ----------
         z : array or tensor
-        t : array or tensor of the same shape, or a number
+            The point, of any shape; NumPy, PyTorch or of a backend of Keras.
+        t : float, or array or tensor of the shape of z
             Step lengths >= 0.
-        scale : float, or scalar tensor of the type of z
-            Factor on the strength, for schedules.
+        scale : float, or scalar tensor of the type of the weights, default=1.0
+            Factor of the strength, for schedules.
 
         Returns
         -------
-        The same kind and type as z; every zero is +0.0.
+        array or tensor
+            Of the kind and type of z; every zero is +0.0.
 
         Raises
         ------
         ValueError
             For a negative step, if z is in main memory. On devices and in graphs steps are not
-            checked, since reading a value would force a synchronisation.
+            checked, since reading a value would force a synchronisation. For settings that do not
+            fit the shape.
         """
 
     @abstractmethod
@@ -92,14 +133,49 @@ class Penalty(ABC):
         """Compute the distance of minus the gradient of the loss from the subdifferential at w.
 
         One distance for each weight, or for each group; all 0 where w is stationary.
+
+        Parameters
+        ----------
+        w : array or tensor
+            Weights, of any shape; NumPy, PyTorch or of a backend of Keras.
+        gradient : array or tensor of the shape of w
+            Gradient of the loss at w, without the penalty.
+        scale : float, or scalar tensor of the type of the weights, default=1.0
+            Factor of the strength, for schedules.
+
+        Returns
+        -------
+        array or tensor of the shape of w, or (n_groups,)
         """
 
     def unit_sums(self, x: Array) -> Array:
-        """Sum x over each unit that becomes zero together: weights or groups, (n_units,)."""
+        """Sum x over each unit that becomes zero together: weights or groups, (n_units,).
+
+        Parameters
+        ----------
+        x : array or tensor of the shape of the weights
+            What is summed.
+
+        Returns
+        -------
+        array or tensor (n_units,)
+        """
         return x.reshape(-1)
 
     def to_units(self, values: Array, w: Array) -> Array:
-        """Return for every weight the value of its unit, broadcastable to the shape of w."""
+        """Return for every weight the value of its unit, broadcastable to the shape of w.
+
+        Parameters
+        ----------
+        values : array or tensor (n_units,)
+            One value for each unit.
+        w : array or tensor
+            Weights, of any shape; NumPy, PyTorch or of a backend of Keras.
+
+        Returns
+        -------
+        array or tensor
+        """
         return values.reshape(w.shape)
 
     def take(self, shape: tuple[int, ...], kept: Kept) -> Penalty:
@@ -107,10 +183,14 @@ class Penalty(ABC):
 
         Parameters
         ----------
-        shape : tuple
+        shape : tuple of int
             Shape of the weights before the cut.
         kept : list with an index array or None for each axis
             Remaining indices; None: all.
+
+        Returns
+        -------
+        Penalty
         """
         return self
 

@@ -144,21 +144,31 @@ class ElasticNet(Elementwise):
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
-        Allow only weights >= 0.
+        Allow only w >= 0: the value is infinite elsewhere.
     l1_ratio : float in [0, 1], default=0.5
-        Share of the L1 penalty: 1 is L1 alone, 0 is L2 alone.
+        Share of the L1 part. The default treats both parts alike.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Zou, Hastie (2005), "Regularization and variable selection via the elastic net", JRSS B 67(2);
+    Parikh, Boyd (2014), "Proximal algorithms", Foundations and Trends in Optimization 1(3), for the
+    step; docs/neural.md derives it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import ElasticNet
-    >>> z = np.array([3.0, -0.25])
-    >>> ElasticNet(strength=1.0, l1_ratio=0.5).prox(z, 1.0)
-    array([1.66666667, 0.        ])
+    >>> ElasticNet(strength=1.0).prox(np.array([3.5, -0.2]), 1.0)
+    array([2., 0.])
     """
 
     l1_ratio: float = 0.5
@@ -191,21 +201,31 @@ class L1(ElasticNet):
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
-        Allow only weights >= 0.
+        Allow only w >= 0: the value is infinite elsewhere.
     l1_ratio : float in [0, 1], default=1.0
-        Share of the L1 penalty; with another value it is an elastic net.
+        Share of the L1 part, as in `ElasticNet`; this class is a name for its default.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Tibshirani (1996), "Regression shrinkage and selection via the lasso", JRSS B 58(1);
+    Parikh, Boyd (2014), "Proximal algorithms", Foundations and Trends in Optimization 1(3), for the
+    step; docs/neural.md derives it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import L1
-    >>> z = np.array([3.0, -0.5])
-    >>> L1(strength=1.0).prox(z, 1.0)
-    array([2., 0.])
+    >>> L1(strength=0.5).prox(np.array([3.0, -0.2]), 1.0)
+    array([2.5, 0. ])
     """
 
     l1_ratio: float = 1.0
@@ -218,21 +238,31 @@ class L2(ElasticNet):
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
-        Allow only weights >= 0.
+        Allow only w >= 0: the value is infinite elsewhere.
     l1_ratio : float in [0, 1], default=0.0
-        Share of an L1 penalty; with another value it is an elastic net.
+        Share of the L1 part, as in `ElasticNet`; this class is a name for its default.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Hoerl, Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems",
+    Technometrics 12(1); Parikh, Boyd (2014), "Proximal algorithms", Foundations and Trends in
+    Optimization 1(3), for the step; docs/neural.md derives it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import L2
-    >>> z = np.array([3.0, -0.5])
-    >>> L2(strength=1.0).prox(z, 1.0)
-    array([ 1.5 , -0.25])
+    >>> L2(strength=1.0).prox(np.array([3.0, -0.2]), 1.0)
+    array([ 1.5, -0.1])
     """
 
     l1_ratio: float = 0.0
@@ -245,20 +275,29 @@ class NonNegative(ElasticNet):
     Parameters
     ----------
     strength : float >= 0, default=0.0
-        Strength of an elastic net beside the constraint.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=True
-        The constraint; True makes it what it is.
+        Allow only w >= 0: the value is infinite elsewhere.
     l1_ratio : float in [0, 1], default=0.5
-        Share of the L1 penalty in that elastic net.
+        Share of the L1 part, as in `ElasticNet`; this class is a name for its default.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Parikh, Boyd (2014), "Proximal algorithms", Foundations and Trends in Optimization 1(3), for the
+    step; docs/neural.md derives it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import NonNegative
-    >>> z = np.array([3.0, -0.5])
-    >>> NonNegative().prox(z, 1.0)
+    >>> NonNegative().prox(np.array([3.0, -0.2]), 1.0)
     array([3., 0.])
     """
 
@@ -271,27 +310,36 @@ class MCP(Elementwise):
     """The minimax concave penalty, strength |w| - w^2 / (2 gamma) up to |w| = gamma * strength.
 
     Weights above gamma * strength are not shrunk at all. Where the step length is >= gamma, the
-    proximal problem is concave, and the step is hard thresholding.
+    proximal problem is concave, and the step is hard thresholding. With `weights`, the strength of
+    weight j is strength * weights_j.
 
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
-        Allow only weights >= 0.
+        Allow only w >= 0: the value is infinite elsewhere.
     gamma : float > 0, default=3.0
-        As in Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty":
-        weights above gamma * strength are not shrunk.
+        Where the penalty becomes constant, in units of the strength. The default is Zhang's (2010).
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty", Annals of
+    Statistics 38(2).
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import MCP
-    >>> z = np.array([4.0, 2.0, -0.5])
-    >>> MCP(strength=1.0).prox(z, 1.0)
-    array([4. , 1.5, 0. ])
+    >>> MCP(strength=0.5).prox(np.array([3.0, -0.2, 0.8]), 1.0)
+    array([3.  , 0.  , 0.45])
     """
 
     gamma: float = 3.0
@@ -325,27 +373,37 @@ class MCP(Elementwise):
 class SCAD(Elementwise):
     """Smoothly clipped absolute deviation.
 
-    Its slope is strength up to |w| = strength, then falls linearly to 0 at |w| = a * strength.
+    Its slope is strength up to |w| = strength, then falls linearly to 0 at |w| = a * strength. With
+    `weights`, the strength of weight j is strength * weights_j.
 
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
-        Allow only weights >= 0.
+        Allow only w >= 0: the value is infinite elsewhere.
     a : float > 2, default=3.7
-        As in Fan and Li (2001), "Variable selection via nonconcave penalized likelihood": weights
-        above a * strength are not shrunk.
+        Where the penalty becomes constant, in units of the strength. The default is Fan and Li's
+        (2001).
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Fan, Li (2001), "Variable selection via nonconcave penalized likelihood and its oracle
+    properties", JASA 96.
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import SCAD
-    >>> z = np.array([4.0, 2.0, -0.5])
-    >>> SCAD(strength=1.0).prox(z, 1.0)
-    array([4., 1., 0.])
+    >>> SCAD(strength=0.5).prox(np.array([3.0, -0.2, 0.8]), 1.0)
+    array([3. , 0. , 0.3])
     """
 
     a: float = 3.7
@@ -387,24 +445,28 @@ class LHalf(Elementwise):
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
-    weights : array, broadcast to the shape of w, or None, default=None
-        Factors >= 0 of the strength. None: all 1.
+        The factor lambda, in units of the loss. Given by name, like all settings.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
-        Allow only weights >= 0.
+        Allow only w >= 0: the value is infinite elsewhere.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
 
     References
     ----------
     Xu, Chang, Xu, Zhang (2012), "L1/2 regularization: a thresholding representation theory and a
-    fast solver".
+    fast solver", IEEE Transactions on Neural Networks and Learning Systems 23(7).
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import LHalf
-    >>> z = np.array([4.0, -0.5])
-    >>> LHalf(strength=1.0).prox(z, 1.0)
-    array([3.74150827, 0.        ])
+    >>> LHalf(strength=0.5).prox(np.array([0.9, -0.2]), 1.0)
+    array([0., 0.])
     """
 
     kind: ClassVar[str] = "l_half"

@@ -38,26 +38,36 @@ class GroupLasso(Penalty):
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+        The factor lambda, in units of the loss. Given by name, like all settings.
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
         gives the group number of every weight, -1 for none.
-    size : int, default=1
+    size : int >= 1, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
         attention head.
     group_weights : array (n_groups,) or None, default=None
-        c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
-        are treated alike (Yuan and Lin 2006).
+        Factors c_g >= 0. None: the square root of the number of weights, so that groups of
+        different sizes are treated alike (Yuan and Lin 2006).
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Yuan, Lin (2006), "Model selection and estimation in regression with grouped variables", JRSS B
+    68(1).
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import GroupLasso
-    >>> z = np.array([[3.0, 4.0], [0.5, 0.1]])
-    >>> GroupLasso(strength=1.0).prox(z, 1.0)
-    array([[2.15147186, 2.86862915],
-           [0.        , 0.        ]])
+    >>> rows = np.array([[3.0, 4.0], [0.3, 0.4]])
+    >>> GroupLasso(strength=1.0, group_weights=[1.0, 1.0]).prox(rows, 1.0)
+    array([[2.4, 3.2],
+           [0. , 0. ]])
     """
 
     groups: Any = 0
@@ -161,32 +171,42 @@ class GroupLasso(Penalty):
 class SparseGroupLasso(GroupLasso):
     """strength * [(1 - l1_ratio) sum_g c_g ||w_g||_2 + l1_ratio sum_j |w_j|].
 
-    Whole groups become zero, and single weights within the remaining groups (Simon, Friedman,
-    Hastie, Tibshirani 2013). The proximal step is soft-thresholding followed by the group step.
+    Whole groups become zero, and single weights within the remaining groups. The proximal step is
+    soft-thresholding followed by the group step.
 
     Parameters
     ----------
     strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+        The factor lambda, in units of the loss. Given by name, like all settings.
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
         gives the group number of every weight, -1 for none.
-    size : int, default=1
+    size : int >= 1, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
         attention head.
     group_weights : array (n_groups,) or None, default=None
-        c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
-        are treated alike (Yuan and Lin 2006).
+        Factors c_g >= 0. None: the square root of the number of weights, so that groups of
+        different sizes are treated alike (Yuan and Lin 2006).
     l1_ratio : float in [0, 1], default=0.5
-        Share of the L1 penalty on single weights; the rest is the penalty on groups.
+        Share of the L1 part. The default treats both parts alike.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Simon, Friedman, Hastie, Tibshirani (2013), "A sparse-group lasso", J. Comput. Graph. Statist.
+    22(2).
 
     Examples
     --------
     >>> import numpy as np
     >>> from softreg_fast.penalties import SparseGroupLasso
-    >>> z = np.array([[3.0, 0.25], [0.5, 0.1]])
-    >>> SparseGroupLasso(strength=1.0, l1_ratio=0.5).prox(z, 1.0)
+    >>> rows = np.array([[3.0, 0.4], [0.3, 0.4]])
+    >>> SparseGroupLasso(strength=1.0).prox(rows, 1.0)
     array([[1.79289322, 0.        ],
            [0.        , 0.        ]])
     """

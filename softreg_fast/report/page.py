@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.spelling import printable
-from softreg_fast.paths.result import Path, Solution, Status
+from softreg_fast.paths.result import Path, Solution
 from softreg_fast.report.pictures import errors_picture, path_picture
 from softreg_fast.report.summary import largest_first
+from softreg_fast.solvers.protocol import Status
 from softreg_fast.system.config import config
 
 Vector = NDArray[np.float64]

@@ -9,15 +9,14 @@ computed from X, and a better dual point is used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from softreg_fast.data.design import Design, MultiTaskDesign
-from softreg_fast.kernels import _cd, _multi_task
+from softreg_fast.data.design import Design
+from softreg_fast.kernels._certificate import distances, gap_at_dual_point
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Matrix, Vector
-from softreg_fast.paths.result import Status
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.dual_point import (
     EPSILON,
@@ -28,7 +27,8 @@ from softreg_fast.solvers.dual_point import (
     SampleSpace,
 )
 from softreg_fast.solvers.factor import lower_factor
-from softreg_fast.solvers.record import Kept
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.protocol import Doubt, Fits, Status
 
 NONE: Index = np.empty(0, np.intp)
 
@@ -57,51 +57,43 @@ LARGEST_SLOPE = 1e-11
 
 
 def certified(
-    kept: Kept,
-    design: Design,
-    penalty: PenaltyVectors,
-    strengths: Sequence[Vector | list[float]],
-    tol: float,
-    doubt: Doubt,
-) -> Kept:
+    fits: Fits, problem: Problem, strengths: Sequence[Vector | list[float]], doubt: Doubt
+) -> Fits:
     """Return the fits with doubtful gaps recomputed from X, and their status set accordingly.
 
     Parameters
     ----------
-    kept : Kept
-    design : Design
-    penalty : PenaltyVectors
-        In the engine's units; its l1 and l2 are multiplied by the strengths.
+    fits : Fits
+    problem : Problem
     strengths : pair of sequences, the L1 strengths and the L2 strengths, one of each per fit
-    tol : float
-        Tolerance of the gap, in the engine's units.
     doubt : Doubt
     """
-    rows = doubt.of(kept)
-    if len(kept.figures):
-        last = [each[len(kept.figures) - 1] for each in strengths]
+    design, penalty, tol = problem.design, problem.scaled, problem.options.tol
+    positions, n_fits = doubtful(fits, doubt), len(fits.gaps)
+    if n_fits:
+        last = [each[n_fits - 1] for each in strengths]
         if has_dependent(design, unpenalised(penalty, *last)):
-            rows = np.arange(len(kept.figures))
-    if not rows.size:
-        return kept
-    figures = kept.figures.copy()
-    stops = np.cumsum(figures[:, 0].astype(np.intp))
+            positions = np.arange(n_fits)
+    if not positions.size:
+        return fits
+    gaps, deviances, status = fits.gaps.copy(), fits.deviances.copy(), fits.status.copy()
+    stops = np.cumsum(fits.df.astype(np.intp))
     certificate = Certificate(design)
-    for k in rows:
+    for k in positions:
         look_at_signals()
-        part = slice(stops[k] - int(figures[k, 0]), stops[k])
-        u = np.zeros((design.n_features, *kept.values.shape[1:]))
-        u[kept.features[part]] = kept.values[part]
+        part = slice(stops[k] - int(fits.df[k]), stops[k])
+        u = np.zeros((design.n_features, *fits.values.shape[1:]))
+        u[fits.features[part]] = fits.values[part]
         vectors = penalty._replace(l1=strengths[0][k] * penalty.l1, l2=strengths[1][k] * penalty.l2)
         proof = certificate.of(np.ascontiguousarray(u.T), vectors, EXACT)
-        figures[k, 1], figures[k, 2] = proof.gap, proof.residual_sumsq
+        gaps[k], deviances[k] = proof.gap, proof.residual_sumsq
         if proof.gap <= tol:
-            figures[k, 4] = Status.CONVERGED
+            status[k] = Status.CONVERGED
         elif proof.is_stationary and tol >= EXACT:  # below EXACT, tol is out of reach
-            figures[k, 4] = Status.PRECISION
-        elif figures[k, 4] == Status.CONVERGED:
-            figures[k, 4] = Status.STALLED
-    return kept._replace(figures=figures)
+            status[k] = Status.PRECISION
+        elif status[k] == Status.CONVERGED:
+            status[k] = Status.STALLED
+    return fits._replace(gaps=gaps, deviances=deviances, status=status)
 
 
 def unpenalised(penalty: PenaltyVectors, l1_strength: float, l2_strength: float) -> Index:
@@ -135,43 +127,26 @@ def has_dependent(design: Design, features: Index) -> bool:
     return bool(pivots.min() < SMALLEST_PIVOT)
 
 
-class Doubt(NamedTuple):
-    """Rules for which fits of an engine need a gap computed from X.
-
-    everything : bool
-        All of them: their Gram matrix was computed elsewhere.
-    exact : bool
-        The engine iterates down to rounding level, so that a larger gap is due to the certificate.
-    gram : bool
-        The slopes come from the Gram matrix of all features.
-    """
-
-    everything: bool
-    exact: bool
-    gram: bool
-
-    def of(self, kept: Kept) -> Index:
-        """Return the positions of the fits in doubt."""
-        figures, largest = kept.figures, LARGEST_FOR_GRAM**2
-        gap, status = figures[:, 1], figures[:, 4]
-        if self.everything:
-            return np.arange(len(gap))
-        beyond = self.gram and np.vdot(kept.values, kept.values) > largest
-        if len(gap) == 1:  # scalar tests take a microsecond, which counts here
-            settled = status[0] == 0.0 and not (self.exact and gap[0] > EXACT)
-        else:
-            settled = not status.any() and not (self.exact and gap.max() > EXACT)
-        if settled and not beyond:
-            return NONE
-        doubtful = status != Status.CONVERGED
-        if self.exact:
-            doubtful |= gap > EXACT
-        if beyond:
-            squares = np.square(kept.values).reshape(len(kept.values), -1).sum(axis=1)
-            owner = np.repeat(np.arange(len(gap)), kept.figures[:, 0].astype(np.intp))
-            sums = np.bincount(owner, squares, len(gap))
-            doubtful |= sums > largest
-        return np.flatnonzero(doubtful)
+def doubtful(fits: Fits, doubt: Doubt) -> Index:
+    """Return the positions of the fits whose gap is in doubt."""
+    gap, status, largest = fits.gaps, fits.status, LARGEST_FOR_GRAM**2
+    if doubt.everything:
+        return np.arange(len(gap))
+    beyond = doubt.gram and np.vdot(fits.values, fits.values) > largest
+    if len(gap) == 1:  # scalar tests take a microsecond, which counts here
+        settled = status[0] == 0.0 and not (doubt.exact and gap[0] > EXACT)
+    else:
+        settled = not status.any() and not (doubt.exact and gap.max() > EXACT)
+    if settled and not beyond:
+        return NONE
+    chosen = status != Status.CONVERGED
+    if doubt.exact:
+        chosen |= gap > EXACT
+    if beyond:
+        squares = np.square(fits.values).reshape(len(fits.values), -1).sum(axis=1)
+        owner = np.repeat(np.arange(len(gap)), fits.df.astype(np.intp))
+        chosen |= np.bincount(owner, squares, len(gap)) > largest
+    return np.flatnonzero(chosen)
 
 
 class Proof(NamedTuple):
@@ -187,7 +162,6 @@ class Certificate:
 
     def __init__(self, design: Design) -> None:
         self.space = SampleSpace(design)
-        self._module: Any = _multi_task if isinstance(design, MultiTaskDesign) else _cd
 
     def of(self, u: Matrix, penalty: PenaltyVectors, enough: float) -> Proof:
         """Return the proof for coefficients u, (n_features,) or (n_tasks, n_features).
@@ -200,7 +174,7 @@ class Certificate:
         rr = float(np.vdot(residual, residual))
         slopes = space.slopes(residual)
         gap = self._gap(u, penalty, residual, DualPoint(residual, slopes))
-        distance = self._module.distances(penalty, u, slopes.reshape(u.shape))
+        distance = distances(penalty, u, slopes.reshape(u.shape))
         sizes = np.sqrt(np.square(rows).sum(axis=0))
         rounding = EPSILON * space.blur * (1.0 + sizes.sum())
         stationary = bool(np.all(distance <= ROUNDINGS * rounding))
@@ -223,7 +197,4 @@ class Certificate:
             float(np.vdot(away, point.theta)),
             float(np.vdot(point.theta, point.theta)),
         )
-        gap: float = self._module.gap_at_dual_point(
-            penalty, u, point.slopes.reshape(u.shape), figures
-        )
-        return gap
+        return gap_at_dual_point(penalty, u, point.slopes.reshape(u.shape), figures)

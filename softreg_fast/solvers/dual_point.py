@@ -15,8 +15,8 @@ import scipy.sparse as sp
 
 from softreg_fast.data.design import Design
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._engine import Engine
 from softreg_fast.kernels._runtime import look_at_signals
+from softreg_fast.kernels._scalars import ScalarEngine
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.factor import solver_of
@@ -271,7 +271,7 @@ class Move:
         scale = float(np.abs(excess).max())
         zero = np.zeros(held.size)
         either = (self.sizes[held] > 0.0) & self.way.tight | (self.penalty.l1[held] == 0.0)
-        solver = Engine(
+        solver = ScalarEngine(
             Columns.gram(np.asfortranarray(gram * (D.T @ D))),
             excess / scale,
             1.0,

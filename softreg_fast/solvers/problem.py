@@ -1,17 +1,129 @@
-"""Options of a fit."""
+"""Problem: data, penalty and options of a fit in one record, for everything that fits."""
 
 from __future__ import annotations
 
+import copy
 import sys
+from typing import Any, NamedTuple, Self
 
+import numpy as np
+
+from softreg_fast.data.design import Design
+from softreg_fast.data.target import Target
+from softreg_fast.losses.base import Loss
 from softreg_fast.options.scalars import check_count, check_number
-from softreg_fast.solvers.engines import GRAM_MEMORY
+from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.solvers.limits import GRAM_MEMORY
 
 
-def check_options(tol: float, max_iter: int, gram_memory: float = GRAM_MEMORY) -> None:
-    """Raise an error for an invalid tolerance or limit."""
-    check_number("tol", tol, low=0.0)
-    check_number("gram_memory", gram_memory, low=0.0)
-    check_count("max_iter", max_iter)
-    if max_iter > sys.maxsize:
-        raise ValueError(f"max_iter must be an integer <= {sys.maxsize}, got {max_iter!r}.")
+class Options(NamedTuple):
+    """How a problem is to be solved; the names and meanings are those of `solve`.
+
+    `rng` is a random generator for coordinate descent in random order, None for cyclic order.
+    The number of threads belongs to the Design.
+    """
+
+    solver: str = "auto"
+    precompute: Any = "auto"
+    tol: float = 1e-6
+    max_iter: int = 100_000
+    gram_memory: float = GRAM_MEMORY
+    rng: Any = None
+
+    def check(self) -> None:
+        """Raise an error for an invalid tolerance or limit."""
+        check_number("tol", self.tol, low=0.0)
+        check_number("gram_memory", self.gram_memory, low=0.0)
+        check_count("max_iter", self.max_iter)
+        if self.max_iter > sys.maxsize:
+            raise ValueError(
+                f"max_iter must be an integer <= {sys.maxsize}, got {self.max_iter!r}."
+            )
+
+
+DEFAULTS = Options()
+
+
+class Problem:
+    """A Design, a penalty and options; everything that solvers and paths are told.
+
+    Parameters
+    ----------
+    design : Design with a target
+    penalty : Penalty
+        In the user's terms. Along a path its alpha is 1, and strengths multiply it.
+    options : Options
+
+    Attributes
+    ----------
+    vectors : PenaltyVectors
+        l1, l2 and the box at unit strength, in the units of X.
+    scaled : PenaltyVectors
+        The same in the units of the engine; l1 is 0 if the penalty has no L1 part, whatever its
+        weights.
+    """
+
+    _is_ridge: bool | None = None
+
+    def __init__(self, design: Design, penalty: Penalty, options: Options = DEFAULTS) -> None:
+        self.design = design
+        self.penalty = penalty
+        self.options = options
+        self.vectors = penalty.vectors(design.n_features, design.feature_names)
+        self.scaled = self._scaled()
+
+    def _scaled(self) -> PenaltyVectors:
+        scaled = PenaltyVectors(*self.design.to_engine(*self.vectors))
+        if self.penalty.strengths[0] == 0.0:
+            scaled = scaled._replace(l1=np.zeros(self.design.n_features))
+        return scaled
+
+    @classmethod
+    def in_engine_units(
+        cls, design: Design, scaled: PenaltyVectors, options: Options = DEFAULTS
+    ) -> Self:
+        """Return a problem with these vectors in the engine's units and nothing in the user's."""
+        problem = cls.__new__(cls)
+        problem.design, problem.scaled, problem.options = design, scaled, options
+        return problem
+
+    def on(self, design: Design) -> Self:
+        """Return the same problem for another Design of the same features."""
+        other = copy.copy(self)
+        other.design = design
+        other.scaled = other._scaled()
+        return other
+
+    def with_options(self, **changes: Any) -> Self:
+        """Return the same problem with other options."""
+        other = copy.copy(self)
+        other.options = self.options._replace(**changes)
+        return other
+
+    def with_scaled(self, scaled: PenaltyVectors) -> Self:
+        """Return the same problem with another penalty in the engine's units."""
+        other = copy.copy(self)
+        other.scaled, other._is_ridge = scaled, None
+        return other
+
+    @property
+    def is_ridge(self) -> bool:
+        """Whether there is neither an L1 part nor a bound other than exclusion."""
+        if self._is_ridge is None:  # cached_property takes a microsecond
+            self._is_ridge = self.scaled.is_ridge
+        return self._is_ridge
+
+    @property
+    def target(self) -> Target:
+        """The target of the Design under its loss."""
+        return self.design.described_target
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the target."""
+        return self.design.described_target.loss
+
+    @property
+    def l1_ratio(self) -> float:
+        """Share of the L1 part in the strength."""
+        return self.penalty.l1_ratio

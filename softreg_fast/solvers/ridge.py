@@ -1,31 +1,29 @@
-"""Engines for weighted L2: factorisation, conjugate gradients, accelerated gradient.
+"""RidgeEngine: weighted L2 by factorisation or by conjugate gradients.
 
-All work in the engine's units on `1/2 ||y - C u||^2 + 1/2 sum_j lambda_j u_j^2` and return the same
-certificate as coordinate descent; GradientEngine also supports L1 parts and bounds.
+It works in the engine's units on `1/2 ||y - C u||^2 + 1/2 sum_j lambda_j u_j^2` and returns the
+same certificate as coordinate descent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
-from softreg_fast.data.design import Design, MultiTaskDesign
-from softreg_fast.data.validation import as_start
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
-from softreg_fast.kernels._engine import NO_ROOM, Engine
-from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
-from softreg_fast.kernels._multi_task import RowDescent, RowEngine
-from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.kernels._rows import RowEngine
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
 from softreg_fast.options.types import Vector
-from softreg_fast.penalties.vectors import PenaltyVectors, nonnegative_vector
-from softreg_fast.solvers.certificate import Certificate, Doubt
+from softreg_fast.penalties.vectors import PenaltyVectors
+from softreg_fast.solvers.certificate import Certificate
+from softreg_fast.solvers.descent import CertifiedEngine
 from softreg_fast.solvers.factor import cholesky, least_norm
-from softreg_fast.solvers.record import Kept, Record
+from softreg_fast.solvers.problem import Problem
 from softreg_fast.system.threads import blas_threads_for
 
 # Iterative refinement steps before a factorisation is abandoned.
@@ -37,66 +35,19 @@ LARGEST_SPREAD = 1e12
 MOST_DESCENTS = 2_000
 
 
-class _CertifiedEngine:
-    """Coefficients with a residual, a gradient and a gap computed by coordinate descent."""
-
-    strategy: str
-
-    def __init__(self, design: Design, scaled: PenaltyVectors) -> None:
-        self.design = design
-        self.penalty = scaled
-        several = isinstance(design, MultiTaskDesign)
-        self.state: Any = (RowDescent if several else CoordinateDescent)(
-            design.columns,
-            design.target,
-            design.target_sumsq,
-            design.curvature,
-            scaled,
-            design.n_threads,
-        )
-        self.coef: Vector = self.state.coef  # (n_features,), or (n_tasks, n_features)
-        self.gap = np.inf
-        self.n_epochs = 0
-        self._record = Record()
-
-    @property
-    def residual_sumsq(self) -> float:
-        """||y - C u||^2"""
-        return float(self.state.residual_sumsq)
-
-    @property
-    def doubt(self) -> Doubt:
-        """Rules for which of this engine's certificates are recomputed from X."""
-        return Doubt(False, self.strategy == "cholesky", False)
-
-    def keep(self, status: int) -> None:
-        """Append the current fit to those that `kept` returns."""
-        self._record.keep(self, status)
-
-    def kept(self) -> Kept:
-        """Return all fits so far."""
-        return self._record.kept()
-
-    def count_nonzero(self) -> int:
-        """Return the number of nonzero coefficients of the last kept fit."""
-        return self._record.count_nonzero()
-
-    def start(self, u: Vector) -> None:
-        """Set the starting coefficients."""
-        self.coef[:] = u
-
-
-class RidgeEngine(_CertifiedEngine):
+class RidgeEngine(CertifiedEngine):
     """Pure L2 by "cholesky" (of C'C + diag(lambda), or of its dual when p > n) or by "cg"."""
 
-    def __init__(self, design: Design, scaled: PenaltyVectors, method: str) -> None:
-        super().__init__(design, scaled)
+    needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "pure L2")
+
+    def __init__(self, problem: Problem, method: str) -> None:
+        super().__init__(problem)
         self.strategy = method
-        self.free = np.flatnonzero(scaled.lower < scaled.upper)
+        self.free = np.flatnonzero(problem.scaled.lower < problem.scaled.upper)
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Correct u by (C'C + diag(lambda))^-1 of the gradient until the gap is at most tol."""
-        ridge = l2_strength * self.penalty.l2[self.free]
+        ridge = l2_strength * self.problem.scaled.l2[self.free]
         self.n_epochs = 0
         # Even if u = 0 meets the tolerance, "cholesky" computes the exact solution; and certify
         # fits the unpenalised coefficients, but not with the least norm.
@@ -132,9 +83,13 @@ class RidgeEngine(_CertifiedEngine):
     def _descend(self, l1_strength: float, l2_strength: float, tol: float) -> int:
         # coordinate descent and Newton steps, which are insensitive to the spread of the penalties
         design = self.design
-        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else Engine
+        kind: Any = RowEngine if isinstance(design, MultiTaskDesign) else ScalarEngine
         engine = kind(
-            design.columns, design.target, design.target_sumsq, self.penalty, design.n_threads
+            design.columns,
+            design.target,
+            design.target_sumsq,
+            self.problem.scaled,
+            design.n_threads,
         )
         if engine.solve(l1_strength, l2_strength, tol, MOST_DESCENTS) == NO_ROOM:
             return STALLED
@@ -147,7 +102,7 @@ class RidgeEngine(_CertifiedEngine):
 
     def _gap_from_X(self, l1_strength: float, l2_strength: float, enough: float) -> float:
         # at a better dual point, which stays accurate for tiny penalties
-        l1, l2, lower, upper = self.penalty
+        l1, l2, lower, upper = self.problem.scaled
         vectors = PenaltyVectors(l1_strength * l1, l2_strength * l2, lower, upper)
         return Certificate(self.design).of(self.coef, vectors, enough).gap
 
@@ -319,127 +274,3 @@ class RidgeEngine(_CertifiedEngine):
                     return self._descend(l1_strength, l2_strength, tol)
                 return STALLED
         return MAX_ITER
-
-
-class GradientEngine(_CertifiedEngine):
-    """Accelerated proximal gradient; the step length is 1 / L with L from power iterations."""
-
-    strategy = "gradient"
-
-    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
-        """Take steps from the current coefficients until the gap is at most tol."""
-        l1, l2, lower, upper = self.penalty
-        design = self.design
-        self.n_epochs = 0
-        self.gap = self.state.certify(l1_strength, l2_strength)
-        if self.gap <= tol:
-            return CONVERGED
-        start = np.random.default_rng(0).standard_normal(design.n_features)
-        curvature = 1.05 * largest_eigenvalue(design.columns, start, 20, design.n_threads)
-        if not curvature > 0.0:
-            curvature = 1.0
-        updates = GradientUpdates(
-            design.columns,
-            design.target,
-            np.zeros(design.n_features),
-            (l1_strength * l1, l2_strength * l2, lower, upper),
-            self.coef,
-            design.n_threads,
-        )
-        count = 10
-        while self.n_epochs < max_iter:
-            count = min(count, max_iter - self.n_epochs)
-            before, last = self._objective(l1_strength, l2_strength), self.gap
-            updates.accelerate(1.0 / curvature, count)
-            updates.settle()
-            self.n_epochs += count
-            self.coef[:] = updates.coef
-            self.gap = self.state.certify(l1_strength, l2_strength)
-            if self.gap <= tol:
-                return CONVERGED
-            after = self._objective(l1_strength, l2_strength)
-            if not after <= before * (1.0 + 1e-14) + 1e-30:
-                curvature *= 2.0  # the power iterations had underestimated the largest eigenvalue
-            elif before - after <= 1e-15 * before and not self.gap < 0.9 * last:
-                return STALLED
-            count = min(2 * count, 200)
-        return MAX_ITER
-
-    def _objective(self, l1_strength: float, l2_strength: float) -> float:
-        u = self.coef
-        l1_part = l1_strength * float(self.penalty.l1 @ np.abs(u))
-        l2_part = 0.5 * l2_strength * float(self.penalty.l2 @ (u * u))
-        return 0.5 * self.residual_sumsq + l1_part + l2_part
-
-
-def gradient_descent(
-    X: Any,
-    y: ArrayLike,
-    *,
-    learning_rate: float,
-    n_iter: int = 1000,
-    l2: ArrayLike | float = 0.0,
-    coef_init: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    n_threads: int | None = None,
-) -> Vector:
-    """Run plain gradient descent on weighted L2, with a learning rate of the caller's choice.
-
-    With m samples (S the sum of their weights s, if given) it repeats, `n_iter` times,
-
-        w += learning_rate * (X'(s * (y - X w)) / S - l2 * w),
-
-    the gradient step for 1/(2S) sum_i s_i (y_i - x_i.w)^2 + 1/2 sum_j l2_j w_j^2. For the form
-    1/(2m) sum (X w - y)^2 + lambda/(2m) sum_j omega_j w_j^2 pass l2 = lambda * omega / m. There is
-    no intercept, and nothing is centred or scaled: add a column of ones for an intercept. X is read
-    once per iteration. To minimise rather than to follow the iterates, use `solve` or `Ridge`.
-
-    Parameters
-    ----------
-    X : array-like or sparse (n_samples, n_features)
-    y : array-like (n_samples,)
-    learning_rate : float > 0
-        The iterates converge if it is below 2 / (largest eigenvalue of X'SX/S + diag(l2)).
-    n_iter : int >= 0, default=1000
-    l2 : float or array-like (n_features,), default=0.0
-        l2_j >= 0; inf fixes w_j at 0.
-    coef_init : array-like (n_features,) or None
-        Starting point; None: zeros.
-    sample_weight : array-like (n_samples,) or None
-    n_threads : int or None
-
-    Returns
-    -------
-    coef : ndarray (n_features,)
-
-    Raises
-    ------
-    ValueError
-        If the iterates leave the range of float64: the learning rate is too large.
-    """
-    check_number("learning_rate", learning_rate, low=0.0, low_open=True)
-    check_count("n_iter", n_iter, least=0)
-    design = Design(X, y, sample_weight, fit_intercept=False, n_threads=n_threads)
-    n, p = design.n_samples, design.n_features
-    ridge = nonnegative_vector("l2", l2, p, 0.0, design.feature_names)
-    excluded = np.isinf(ridge)
-    box = (np.where(excluded, 0.0, -np.inf), np.where(excluded, 0.0, np.inf))
-    zero = np.zeros(p)
-    start = zero if coef_init is None else as_start(coef_init, p, names=design.feature_names)
-    weight = np.ones(n) if design.weight is None else design.weight
-    updates = GradientUpdates(
-        design.unscaled_columns,
-        np.append(weight * design.y, 0.0),
-        np.where(excluded, 0.0, ridge) * n,
-        (zero, zero, *box),
-        start,
-        design.n_threads,
-    )
-    updates.descend(learning_rate / n, int(n_iter))
-    coef: Vector = updates.coef
-    if not np.isfinite(coef).all():
-        raise ValueError(
-            f"Gradient descent diverged with learning_rate={learning_rate!r}; it must be below "
-            "2 / (largest eigenvalue of X'X/n + diag(l2)). Use a smaller one."
-        )
-    return coef

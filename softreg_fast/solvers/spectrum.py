@@ -19,7 +19,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.design import PANEL_ENTRIES, Design
+from softreg_fast.data.design import Design
+from softreg_fast.data.gram import PANEL_ENTRIES
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.system.interrupts import interruptible

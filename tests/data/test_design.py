@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF
 
 from softreg_fast import Design, path, solve
-from softreg_fast.data import design as design_module
+from softreg_fast.data import gram as gram_module
 from softreg_fast.data.design import MultiTaskDesign
 
 UNTOUCHED_DENSE = ("fortran", "row slice", "column stride", "memmap")
@@ -223,8 +223,8 @@ def test_from_user_wants_one_coefficient_per_feature(rng):
 @pytest.mark.parametrize("large", [False, True])
 def test_gram_in_panels(rng, monkeypatch, layout, weighted, large):
     if large:
-        monkeypatch.setattr(design_module, "LARGEST_FOR_ONE_BLAS_THREAD", 0)
-    monkeypatch.setattr(design_module, "PANEL_ENTRIES", 1)  # panels of 64 rows
+        monkeypatch.setattr(gram_module, "LARGEST_FOR_ONE_BLAS_THREAD", 0)
+    monkeypatch.setattr(gram_module, "PANEL_ENTRIES", 1)  # panels of 64 rows
     X, y = problems.make_data(rng, 150, 5, density=0.5)
     X[:, 0] += 1e6 if layout == "fortran" else 1.0
     weights = problems.sample_weights(rng, 150) if weighted else None

@@ -32,7 +32,8 @@ from softreg_fast import (
 )
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._multi_task import RowDescent, RowEngine, slopes_of_rows
+from softreg_fast.kernels._descent import RowDescent
+from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.solvers.row_newton import NewtonSteps, Rows, hessian_solver
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
@@ -504,10 +505,10 @@ def test_slopes_of_all_tasks(density, rng):
     design, C, target = engine_data(rng, 40, 11, 3, density)
     found = np.empty((3, 11))
     for n_threads in (1, 2):
-        slopes_of_rows(design.columns, design.target, found, n_threads)
+        design.columns.slopes_of_tasks(design.target, found, n_threads)
         assert_allclose(found, target.T @ C, atol=1e-13)
     with pytest.raises(ValueError, match="one row per task"):
-        slopes_of_rows(design.columns, design.target, np.empty((2, 11)))
+        design.columns.slopes_of_tasks(design.target, np.empty((2, 11)))
 
 
 @pytest.mark.parametrize("kind", ["engine", "gram", "descent"])
@@ -538,11 +539,11 @@ def test_solvers_refuse_what_does_not_fit(rng):
     penalty = [np.ones(8)] * 4
     with pytest.raises(ValueError, match="one entry per feature"):
         RowEngine(design.columns, design.target, 1.0, [np.ones(7)] * 4)
-    with pytest.raises(ValueError, match="do not fit the columns"):
+    with pytest.raises(ValueError, match="not fit the columns"):
         RowEngine(design.columns, design.target[:, 1:].copy(), 1.0, penalty)
     with pytest.raises(ValueError, match="one entry per feature"):
         RowDescent(design.columns, design.target, 1.0, np.ones(7), penalty)
-    with pytest.raises(ValueError, match="do not fit the columns"):
+    with pytest.raises(ValueError, match="not fit the columns"):
         RowDescent(Columns.gram(design.gram), design.target, 1.0, np.ones(8), penalty)
 
 
@@ -565,8 +566,8 @@ def test_few_features_are_looked_at(rng):
 @pytest.fixture
 def few_rows_are_cheap(monkeypatch):
     """Switch to descent on the residuals from the fifth row on."""
-    monkeypatch.setattr("softreg_fast.solvers.engines.FEWEST_ROWS", 5)
-    monkeypatch.setattr("softreg_fast.solvers.engines.ROWS_PER_ROOT", 0.1)
+    monkeypatch.setattr("softreg_fast.solvers.limits.FEWEST_ROWS", 5)
+    monkeypatch.setattr("softreg_fast.solvers.limits.ROWS_PER_ROOT", 0.1)
 
 
 def assert_paths_are_as_good_as_told(fits, X, Y, tol, **options):
@@ -592,7 +593,7 @@ def test_many_rows_are_left_to_descent(sparse, ratio, tol, rng, few_rows_are_che
 
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40)])
 def test_slow_descent_is_left_to_newton_steps(shape, rng, few_rows_are_cheap, monkeypatch):
-    monkeypatch.setattr("softreg_fast.solvers.engines.EPOCHS_BEFORE_NEWTON", 1)
+    monkeypatch.setattr("softreg_fast.solvers.limits.EPOCHS_BEFORE_NEWTON", 1)
     X, _ = problems.make_data(rng, *shape)
     X = X + 3.0 * rng.standard_normal((shape[0], 1))  # all columns alike: slow
     Y = tasks_of(rng, X, 3)
@@ -616,7 +617,7 @@ def test_single_fits_begin_with_descent(rng, few_rows_are_cheap, monkeypatch):
     with pytest.warns(ConvergenceWarning, match="number of iterations"):
         wide.fit(X, Y)
     assert wide.n_iter_ == 3
-    monkeypatch.setattr("softreg_fast.solvers.engines.EPOCHS_BEFORE_NEWTON", 1)
+    monkeypatch.setattr("softreg_fast.solvers.limits.EPOCHS_BEFORE_NEWTON", 1)
     model = MultiTaskElasticNet(alpha, l1_ratio=1.0, tol=1e-12, max_iter=None).fit(X, Y)
     assert model.n_iter_ > 1
     assert_optimal(model, row_problem_of(X, Y, alpha=alpha))
@@ -655,7 +656,7 @@ def test_ridge_is_that_of_the_normal_equations(shape, weighted, weights, rng):
 
 
 def test_ridge_by_conjugate_gradients(rng, monkeypatch):
-    monkeypatch.setattr("softreg_fast.solvers.engines.LARGEST_AUTO_FACTOR", 5)
+    monkeypatch.setattr("softreg_fast.solvers.limits.LARGEST_AUTO_FACTOR", 5)
     X, _ = problems.make_data(rng, 40, 30)
     Y = tasks_of(rng, X, 3)
     fits = path(MultiTaskDesign(X, Y), alphas=[1.0, 0.01], l1_ratio=0.0, tol=1e-12)
@@ -682,7 +683,7 @@ def test_unpenalised_features_without_gram_columns(p, rng):
     strength = np.sqrt(np.square(design.gradient_at_zero()).sum(axis=0)).max()
     assert engine.solve(strength, 0.0, 1e-10, 50) == 0
     slopes = np.empty((3, p))
-    slopes_of_rows(design.columns, engine.residual, slopes)
+    design.columns.slopes_of_tasks(engine.residual, slopes)
     assert np.abs(slopes[:, :4]).max() <= 1e-11
     assert engine.certify(strength, 0.0) <= 1e-10
 

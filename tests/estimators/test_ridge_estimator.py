@@ -96,7 +96,7 @@ def test_conjugate_gradients_are_as_exact_as_those_of_sklearn(shape, rng, monkey
     X, y = make_data(rng, *shape)
     exact = Ridge(solver="cholesky").fit(X, y).coef_
     error = np.linalg.norm(linear_model.Ridge(solver="sparse_cg").fit(X, y).coef_ - exact)
-    monkeypatch.setattr("softreg_fast.solvers.engines.LARGEST_AUTO_FACTOR", 10)
+    monkeypatch.setattr("softreg_fast.solvers.limits.LARGEST_AUTO_FACTOR", 10)
     for solver in ("cg", "auto"):
         model = Ridge(solver=solver).fit(X, y)
         assert model.solver_ == "cg"

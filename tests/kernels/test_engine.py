@@ -15,7 +15,9 @@ from oracles import assert_certified, problem_of
 from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast import Design, Penalty, path, solve
-from softreg_fast.solvers import engines
+from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.problem import Options, Problem
+from softreg_fast.solvers.warm import WarmEngine
 
 ROUNDING = 1e-12
 
@@ -35,11 +37,9 @@ class Warm:
         penalty = penalty or Penalty()
         self.X, self.y, self.l1_ratio = X, y, penalty.l1_ratio
         self.design = Design(X, y)
-        self.vectors = penalty.vectors(X.shape[1])
-        scaled = engines.PenaltyVectors(*self.design.to_engine(*self.vectors))
-        self.engine = engines.make_engine(
-            self.design, scaled, "auto", options.pop("precompute", False), None, 2, **options
-        )
+        problem = Problem(self.design, penalty, Options(**{"precompute": False, **options}))
+        self.vectors = problem.vectors
+        self.engine = make_engine(problem, None, 2)
 
     def gap_at(self, alpha):
         """Return the oracle's gap after a fit at alpha, relative to the null loss."""
@@ -47,8 +47,8 @@ class Warm:
         assert status == 0
         p = self.X.shape[1]
         self.engine.keep(status)
-        features, u, figures = self.engine.kept()
-        ends = np.append(0, np.cumsum(figures[:, 0]).astype(int))
+        features, u, df = self.engine.kept()[:3]
+        ends = np.append(0, np.cumsum(df).astype(int))
         features, u = features[ends[-2] :], u[ends[-2] :]
         w = np.zeros(p)
         box = self.vectors.lower, self.vectors.upper
@@ -109,16 +109,14 @@ def test_the_change_of_form_comes_in_the_middle_of_a_path(rng):
     X, y = problems.make_data(rng, 40, 100)
     seen = []
 
-    class Watched(engines.WarmEngine):
+    class Watched(WarmEngine):
         def solve(self, *args):
             status = super().solve(*args)
             seen.append(self.strategy)
             return status
 
     design = Design(X, y)
-    penalty = Penalty()
-    scaled = engines.PenaltyVectors(*design.to_engine(*penalty.vectors(100)))
-    engine = Watched(design, scaled, gram_memory=16 * 30**2)
+    engine = Watched(Problem(design, Penalty(), Options(gram_memory=16 * 30**2)))
     for alpha in problem_of(X, y).alpha_max() * np.geomspace(1, 1e-2, 20):
         assert engine.solve(alpha, 0.0, 1e-8, 100_000) == 0
     assert seen[0] == "working set"

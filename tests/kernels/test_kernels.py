@@ -15,11 +15,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF, LD
 
 from softreg_fast.data.design import Design
-from softreg_fast.kernels._cd import CONVERGED, MAX_ITER, STALLED, CoordinateDescent
 from softreg_fast.kernels._columns import Columns, check_compressed
-from softreg_fast.kernels._engine import NO_ROOM, Engine
+from softreg_fast.kernels._descent import CoordinateDescent
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
+from softreg_fast.kernels._losses import KINDS as LOSSES
+from softreg_fast.kernels._losses import evaluate
 from softreg_fast.kernels._runtime import build_info
+from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
 
 KINDS = {
     "dense float64": (np.float64, None),
@@ -424,7 +427,7 @@ def test_gram_columns(rng):
 
 
 # ---------------------------------------------------------------------------------------------
-# _cd
+# _descent
 
 BOXES = {
     "free": (-INF, INF),
@@ -647,7 +650,7 @@ class StrangeColumns:
 
 
 # ---------------------------------------------------------------------------------------------
-# _engine
+# _scalars
 
 
 class UnitProblem(NamedTuple):
@@ -663,7 +666,7 @@ class UnitProblem(NamedTuple):
             columns, target = Columns.gram(design.gram), design.gradient_at_zero()
         else:
             columns, target = design.columns, design.target
-        return Engine(columns, target, design.target_sumsq, penalty, **options)
+        return ScalarEngine(columns, target, design.target_sumsq, penalty, **options)
 
     def oracle(self, penalty, l1_strength, l2_strength):
         """Return the oracle, whose objective is the engine's divided by the number of samples."""
@@ -807,7 +810,7 @@ def test_engine_refuses_what_does_not_fit(rng):
     with pytest.raises(ValueError, match="per feature"):
         problem.engine((*penalty[:3], penalty[3][:-1]))
     with pytest.raises(ValueError, match="does not fit"):
-        Engine(problem.design.columns, np.zeros(3), 1.0, penalty)
+        ScalarEngine(problem.design.columns, np.zeros(3), 1.0, penalty)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -926,3 +929,37 @@ def test_columns_of_a_design_have_unit_length(rng, kind, weighted, fit_intercept
     t /= np.sqrt(s @ t**2)
     assert_close(design.target, np.append(s * t, 0), 1.0)
     assert_close(design.gradient_at_zero(), C.T @ (s * t), 1.0)
+
+
+# --------------------------------------------------------------------------------------------
+# _losses
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+@each_weighting
+def test_residual_and_curvature_are_derivatives_of_the_loss(rng, kind, weighted):
+    y, z, h = rng.standard_normal((2, 9)), rng.standard_normal((2, 9)), 1e-4
+    s = rng.uniform(0.5, 2.0, 9) if weighted else None
+    value, v, curvature = evaluate(kind, y, z, s)
+    for output in range(2):
+        for i in range(9):
+            step = np.zeros((2, 9))
+            step[output, i] = h
+            above, below = (evaluate(kind, y, z + d, s)[0] for d in (step, -step))
+            assert_allclose((below - above) / (2.0 * h), v[output, i], atol=1e-8)
+            assert_allclose((above - 2 * value + below) / h**2, curvature[output, i], atol=1e-5)
+
+
+def test_the_squared_loss(rng):
+    y, z, s = rng.standard_normal((1, 9)), rng.standard_normal((1, 9)), rng.uniform(0.0, 2.0, 9)
+    value, v, curvature = evaluate("squared", y, z, s)
+    assert_allclose(value, 0.5 * np.sum(s * (y - z) ** 2), rtol=1e-14)
+    assert_array_equal(v, s * (y - z))
+    assert_array_equal(curvature, s[np.newaxis])
+
+
+def test_losses_reject_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match="shape of y"):
+        evaluate("squared", np.zeros((1, 3)), np.zeros((1, 4)))
+    with pytest.raises(ValueError, match="one entry per sample"):
+        evaluate("squared", np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(4))

@@ -12,7 +12,8 @@ from sklearn.linear_model import LassoLarsIC, lars_path
 from softreg_fast import Design, ElasticNetCV, LassoCV, cv_path, path
 from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.model_selection.criteria import CRITERIA, noise_variance_of
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.problem import Problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 
@@ -215,8 +216,7 @@ def test_features_that_are_not_penalised_are_always_counted_in(rng):
     y = 0.3 * X[:, 0] + rng.standard_normal(n)
     free = np.append(0.0, np.ones(p - 1))
     design = Design(X, y)
-    vectors = Penalty(l1_weights=free).vectors(p)
-    scaled = PenaltyVectors(*design.to_engine(*vectors))
-    assert noise_variance_of(design, scaled) == pytest.approx(
+    problem = Problem(design, Penalty(l1_weights=free))
+    assert noise_variance_of(problem) == pytest.approx(
         least_squares_variance(X[:, [0]], y), rel=1e-8
     )

@@ -19,7 +19,7 @@ from softreg_fast import (
     path,
     stability_path,
 )
-from softreg_fast.solvers.engines import make_engine
+from softreg_fast.solvers.choice import make_engine
 
 
 def raw_table(n=120):
@@ -101,9 +101,9 @@ def test_nothing_is_fitted_twice():
 def test_what_comes_after_starts_where_the_path_has_ended(monkeypatch, relax):
     starts = []
 
-    def made(*args, **kwargs):
-        starts.append(args[4])
-        return make_engine(*args, **kwargs)
+    def made(problem, coef_init, n_alphas):
+        starts.append(coef_init)
+        return make_engine(problem, coef_init, n_alphas)
 
     monkeypatch.setattr("softreg_fast.paths.path.make_engine", made)
     X, y = raw_table()

@@ -23,11 +23,11 @@ def many_workers(monkeypatch):
 
 def test_how_many(rng):
     small = Design(rng.standard_normal((10, 3)), n_threads=2)
-    assert workers_for(small, 5) == 1
+    assert workers_for(5, small.n_entries, small.most_threads) == 1
     large = Design(rng.standard_normal((SMALLEST_PATH // 100, 100)), n_threads=2)
     threads = 2 if build_info()["openmp"] else 1
-    assert workers_for(large, 5) == threads
-    assert workers_for(large, 1) == 1
+    assert workers_for(5, large.n_entries, large.most_threads) == threads
+    assert workers_for(1, large.n_entries, large.most_threads) == 1
 
 
 @pytest.mark.usefixtures("many_workers")

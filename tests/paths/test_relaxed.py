@@ -8,9 +8,10 @@ from problems import dense
 from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
-from softreg_fast import Design, LassoCV, cv_path, path, relaxed_path
+from softreg_fast import Design, LassoCV, Penalty, cv_path, path, relaxed_path
 from softreg_fast.data.design import MultiTaskDesign
 from softreg_fast.paths.relaxed import GAMMAS, relax_fits
+from softreg_fast.solvers.problem import Problem
 
 
 @pytest.fixture(params=problems.KINDS)
@@ -110,7 +111,7 @@ def test_cross_validation_tries_every_gamma(rng, data):
         weight = np.ones(n)
         weight[test] = 0.0
         design = Design(X, y, weight)
-        fits = relax_fits(design, path(design, alphas=found.alphas[0]))
+        fits = relax_fits(Problem(design, Penalty()), path(design, alphas=found.alphas[0]))
         for g, gamma in enumerate(GAMMAS):
             blend = fits.at(gamma)
             missing = y[test, None] - A[test] @ blend.coefs.toarray() - blend.intercepts

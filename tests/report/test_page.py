@@ -16,10 +16,10 @@ pytest.importorskip("matplotlib")
 from softreg_fast import cv_path, path
 from softreg_fast.__main__ import main
 from softreg_fast.cli import demo, fit_report
-from softreg_fast.paths.result import Status
 from softreg_fast.report import page as report_page
 from softreg_fast.report.page import Report, page
 from softreg_fast.report.pictures import COLOURS, MOST_LINES, path_picture
+from softreg_fast.solvers.protocol import Status
 
 NAMES = ["rooms", "<script>alert(1)</script>", 'a "b" & $\\frac{c$', "größe 日本", "dist" * 40]
 VOID = {"meta", "link", "br", "img", "hr", "input"}

@@ -22,12 +22,12 @@ def test_the_dual_point_is_judged_by_its_slopes(rng):
         u, theta = rng.standard_normal(4), 0.3 * rng.standard_normal(20)
         z, away = C.T @ theta, t - C @ u - theta
         point = (away @ away, away @ theta, theta @ theta)
-        gap = certificate._cd.gap_at_dual_point(penalty, u, z, point)
+        gap = certificate.gap_at_dual_point(penalty, u, z, point)
         primal = 0.5 * np.sum((t - C @ u) ** 2) + 0.2 * np.abs(u).sum() + 0.05 * u @ u
         beyond = np.maximum(np.abs(z) - 0.2, 0.0)
         dual = t @ theta - 0.5 * theta @ theta - np.sum(beyond**2 / 0.2)
         assert gap <= primal - dual + 1e-12
-        rows = certificate._multi_task.gap_at_dual_point(penalty, u[None], z[None], point)
+        rows = certificate.gap_at_dual_point(penalty, u[None], z[None], point)
         assert rows <= primal - dual + 1e-12
         # and no fit reports a gap below the excess
         judge = ExactProblem(np.sqrt(20.0) * C, np.sqrt(20.0) * t, l1=0.2, l2=0.1)

@@ -9,12 +9,12 @@ from oracles import assert_certified, problem_of
 from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast import path
-from softreg_fast.solvers import engines
+from softreg_fast.solvers import limits
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
 def test_the_gram_matrix_is_built_when_many_features_have_entered(rng, monkeypatch, l1_ratio):
-    monkeypatch.setattr(engines, "LARGEST_EARLY_GRAM", 0)
+    monkeypatch.setattr(limits, "LARGEST_EARLY_GRAM", 0)
     X, y = problems.make_data(rng, 120, 40)
     dense = X @ rng.standard_normal(40) + 0.1 * y
     options = {"l1_ratio": l1_ratio, "eps": 1e-4, "n_alphas": 25, "tol": 1e-10}

@@ -13,7 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast import Design, Ridge, gradient_descent, path, solve
 from softreg_fast.penalties.vectors import PenaltyVectors
-from softreg_fast.solvers.ridge import GradientEngine, RidgeEngine
+from softreg_fast.solvers.gradient import GradientEngine
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.ridge import RidgeEngine
 
 SOLVERS = ("cholesky", "cg", "gradient", "cd")
 
@@ -176,7 +178,8 @@ def test_engines_keep_their_state(rng, engine, shape):
     zero = np.zeros(p)
     scaled = PenaltyVectors(*design.to_engine(zero, np.ones(p), zero - INF, zero + INF))
     make = GradientEngine if engine == "gradient" else RidgeEngine
-    solver = make(design, scaled, *(() if engine == "gradient" else (engine,)))
+    problem = Problem.in_engine_units(design, scaled)
+    solver = make(problem, *(() if engine == "gradient" else (engine,)))
     for strength in (1.0, 0.1, 10.0, 0.1):
         assert solver.solve(0.0, strength, 1e-13, 10_000) == 0
         one_fit = np.array([0, p])

@@ -99,7 +99,7 @@ def test_number_of_threads_and_run_after_run(data, fit):
 def panels(request, monkeypatch):
     for module in ("data.design", "solvers.spectrum"):
         monkeypatch.setattr(f"softreg_fast.{module}.PANEL_ENTRIES", request.param)
-    monkeypatch.setattr("softreg_fast.data.design.LARGEST_FOR_ONE_BLAS_THREAD", 64)
+    monkeypatch.setattr("softreg_fast.data.gram.LARGEST_FOR_ONE_BLAS_THREAD", 64)
     monkeypatch.setattr("softreg_fast.model_selection.workers.SMALLEST_PATH", request.param)
     smallest = max(request.param, 1 << 13)
     monkeypatch.setattr("softreg_fast.system.threads.SMALLEST_PARALLEL_WORK", smallest)

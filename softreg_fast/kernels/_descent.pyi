@@ -8,21 +8,10 @@ from softreg_fast.kernels._columns import Columns
 
 _F64 = NDArray[np.float64]
 
-CONVERGED: int
-MAX_ITER: int
-STALLED: int
-
-def gap_at_dual_point(
-    penalty: Sequence[_F64], u: _F64, z: _F64, point: tuple[float, float, float]
-) -> float: ...
-def distances(penalty: Sequence[_F64], u: _F64, z: _F64) -> _F64: ...
-
-@final
-class CoordinateDescent:
+class Descent:
     coef: _F64
     residual: _F64
     gradient: _F64
-    start: _F64
     gap: float
     n_epochs: int
     def __init__(
@@ -33,7 +22,6 @@ class CoordinateDescent:
         curvature: _F64,
         penalty: Sequence[_F64],
         n_threads: int = 1,
-        rng: Any = None,
     ) -> None: ...
     @property
     def residual_sumsq(self) -> float: ...
@@ -41,4 +29,21 @@ class CoordinateDescent:
     def scan(self) -> None: ...
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int: ...
     def certify(self, l1_strength: float, l2_strength: float) -> float: ...
+
+@final
+class CoordinateDescent(Descent):
+    start: _F64
+    def __init__(
+        self,
+        columns: Columns,
+        target: _F64,
+        target_sumsq: float,
+        curvature: _F64,
+        penalty: Sequence[_F64],
+        n_threads: int = 1,
+        rng: Any = None,
+    ) -> None: ...
     def epochs(self, chosen: NDArray[np.intp], count: int) -> float: ...
+
+@final
+class RowDescent(Descent): ...

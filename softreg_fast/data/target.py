@@ -1,0 +1,166 @@
+"""Target: y, sample weights and offset under a loss, described to the engine."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.losses.base import Loss, times
+from softreg_fast.losses.squared import SQUARED
+from softreg_fast.options.types import Vector
+
+
+class Target:
+    """What belongs to y under a loss: the null model, units, the residual at w = 0.
+
+    The engine works with linear predictors divided by `y_norm`, and with the loss of the null model
+    as reference. A Target belongs to one description of the columns of X, that with its weights.
+
+    Parameters
+    ----------
+    y : ndarray (n_samples,) or (n_samples, n_tasks)
+        Finite.
+    weight : ndarray (n_samples,) or None
+        Sample weights of mean one; None: all are one.
+    fit_intercept : bool
+    loss : Loss
+    offset : None
+        Fixed part of the linear predictor; there is none yet.
+
+    Attributes
+    ----------
+    y_mean : float or ndarray (n_tasks,)
+        Linear predictor of the null model; 0 without an intercept.
+    y_norm : float
+        Unit of the engine's linear predictors.
+    is_null : bool
+        Whether the null model leaves nothing to explain.
+    null_deviance : float
+        Twice the loss of the null model in the engine's units: 1 for squared loss, or 0.
+
+    Raises
+    ------
+    ValueError
+        For targets that the loss does not allow, or whose squares leave the range of float64.
+    """
+
+    def __init__(
+        self,
+        y: NDArray[np.float64],
+        weight: Vector | None = None,
+        fit_intercept: bool = True,
+        loss: Loss = SQUARED,
+        offset: None = None,
+    ) -> None:
+        self.loss = loss
+        self.y = loss.check(y)
+        self.weight = weight
+        self.fit_intercept = fit_intercept
+        self.offset = offset
+        self._gradient: Vector | None = None
+        counted = self._counted()
+        self.y_mean: Any = np.zeros(counted.shape[1:])[()]
+        if fit_intercept:
+            self.y_mean = loss.null(counted, weight, offset)
+        unit = loss.unit(counted, self.y_mean, weight)
+        self._set_unit(unit)
+        if not np.isfinite(self.objective_unit):
+            largest = float(np.abs(counted - self.y_mean).max())
+            raise ValueError(
+                f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
+                "divide y by a constant."
+            )
+        # computed now, since the caller may change y later
+        self._residual: Vector | None = self._residual_at_zero(counted)
+
+    def _set_unit(self, unit: float) -> None:
+        self.is_null = unit == 0.0
+        self.y_norm = 1.0 if self.is_null else unit
+        self.null_deviance = 0.0 if self.is_null else 1.0
+        if not (self.is_null or self.loss.quadratic):
+            deviance = times(self.weight, self.loss.deviance(self._counted(), self.y_mean))
+            self.null_deviance = float(deviance.sum())
+
+    def with_weight(self, weight: Vector | None) -> Self:
+        """Return the same targets with other sample weights."""
+        return type(self)(self.y, weight, self.fit_intercept, self.loss, self.offset)
+
+    def with_moments(self, weight: Vector, y_mean: Any, y_norm: float, gradient: Vector) -> Self:
+        """Return the same targets with other weights and what follows from them, not validated."""
+        other = copy.copy(self)
+        other.weight, other.y_mean, other._residual = weight, y_mean, None
+        other._set_unit(y_norm)
+        other.know_gradient(gradient)
+        return other
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.y)
+
+    @property
+    def residual(self) -> Vector:
+        """The engine's weighted residual at w = 0; with several tasks one row per task.
+
+        (n_samples + 1,) or (n_tasks, n_samples + 1); the last entry is for the centring of columns.
+        """
+        if self._residual is None:
+            self._residual = self._residual_at_zero(self._counted())
+        return self._residual
+
+    def _residual_at_zero(self, y: Vector) -> Vector:
+        n = self.n_samples
+        residual = np.zeros((*y.shape[1:], n + 1))
+        if not self.is_null:
+            with np.errstate(under="ignore"):
+                deviation = self.loss.residual(y, self.y_mean)
+                residual[..., :-1] = times(self.weight, deviation / self.y_norm).T
+        if self.fit_intercept:
+            mean = residual.sum(axis=-1, keepdims=True) / n
+            residual[..., :-1] -= mean if self.weight is None else mean * self.weight
+        return residual
+
+    def _counted(self) -> Vector:
+        # y with entries of zero weight replaced by a counted one: 0 times infinity would be NaN
+        weight = self.weight
+        if weight is None or weight.all():
+            return self.y
+        has_weight = weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
+        return np.where(has_weight, self.y, self.y[int(np.argmax(weight))])
+
+    @property
+    def objective_unit(self) -> float:
+        """Factor from the engine's objective to the user's: y_norm^2 / n_samples."""
+        return float(self.y_norm * (self.y_norm / self.n_samples))
+
+    @property
+    def null_loss(self) -> float:
+        """Loss of the model without features, 1/S sum_i s_i f(y_i, y_mean)."""
+        return 0.5 * self.null_deviance * self.objective_unit
+
+    def dev_ratio(self, deviance: Any) -> Any:
+        """Return the fraction of the deviance that fits with this one explain."""
+        whole = self.null_deviance
+        return 1.0 - deviance / whole if whole else 0.0 * deviance
+
+    def gradient_at_zero(self, columns: Columns, n_threads: int) -> Vector:
+        """Return X'r of the engine's columns and residual at w = 0, read-only; computed once."""
+        if self._gradient is None:
+            residual = self.residual
+            gradient = np.empty((*residual.shape[:-1], columns.shape[1]))
+            if residual.ndim == 1:
+                columns.slopes(residual, gradient, None, n_threads)
+            else:
+                columns.slopes_of_tasks(residual, gradient, n_threads)
+            self.know_gradient(gradient)
+            return gradient
+        return self._gradient
+
+    def know_gradient(self, gradient: Vector) -> None:
+        """Store a `gradient_at_zero` computed elsewhere."""
+        gradient.flags.writeable = False
+        self._gradient = gradient

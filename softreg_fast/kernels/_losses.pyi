@@ -1,0 +1,10 @@
+import numpy as np
+from numpy.typing import NDArray
+
+_F64 = NDArray[np.float64]
+
+KINDS: dict[str, int]
+
+def evaluate(
+    kind: str, y: _F64, z: _F64, weight: _F64 | None = None
+) -> tuple[float, _F64, _F64]: ...

@@ -1,0 +1,305 @@
+"""Choice of the solver and of the form of X: tables of loss, penalty and size, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.names import PerFeature
+from softreg_fast.penalties.arrays import as_numpy
+from softreg_fast.penalties.base import Penalty as BasePenalty
+from softreg_fast.penalties.elementwise import ElasticNet
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers import limits
+from softreg_fast.solvers.descent import PlainEngine
+from softreg_fast.solvers.gradient import GradientEngine
+from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.protocol import Engine
+from softreg_fast.solvers.ridge import RidgeEngine
+from softreg_fast.solvers.warm import WarmEngine, largest_gram
+
+Gram = NDArray[np.float64] | None
+
+
+class Fact(NamedTuple):
+    """A property of a problem that a solver may need, and the error where it is missing."""
+
+    holds: Callable[[Problem], bool]
+    noun: str
+    misfit: str  # {solver} stands for the user's solver
+
+
+FACTS = {
+    "quadratic loss": Fact(
+        lambda problem: problem.loss.quadratic,
+        "a quadratic loss",
+        "solver={solver!r} is for a quadratic loss.",
+    ),
+    "pure L2": Fact(
+        lambda problem: problem.is_ridge,
+        "a pure L2 penalty",
+        "solver={solver!r} solves pure L2 problems; with an L1 part or bounds use solver='auto', "
+        "'cd' or 'gradient'.",
+    ),
+    "elastic net": Fact(
+        lambda problem: True,  # all that `penalty_for` lets through
+        "an L1 and an L2 part of single coefficients",
+        "solver={solver!r} solves problems with L1 and L2 penalties and bounds.",
+    ),
+    "one target": Fact(
+        lambda problem: not has_tasks(problem),
+        "one target",
+        "Several tasks are fitted by solver='auto' only; got {solver!r}.",
+    ),
+    "no bounds": Fact(
+        lambda problem: not has_bounds(problem),
+        "no bounds",
+        "positive and bounds are not for several tasks at once: their penalty sees the length of "
+        "a row only; leave them out, or fit the tasks one by one.",
+    ),
+}
+
+
+class Choice(NamedTuple):
+    """A row of the table of solvers: the first whose condition holds is chosen by "auto"."""
+
+    solver: str
+    when: Callable[[Problem], bool]
+    reason: str
+
+
+def has_tasks(problem: Problem) -> bool:
+    """Return whether a problem has several targets that are fitted together."""
+    return isinstance(problem.design, MultiTaskDesign)
+
+
+def has_bounds(problem: Problem) -> bool:
+    """Return whether a feature has a bound other than exclusion."""
+    _, _, lower, upper = problem.scaled
+    free = np.isneginf(lower) & np.isposinf(upper)
+    return not np.all(free | ((lower == 0.0) & (upper == 0.0)))
+
+
+def ridge_solver(design: Design) -> str:
+    """Return the solver that "auto" stands for in a pure L2 problem."""
+    smaller_side = min(design.n_samples, design.n_features)
+    return "cholesky" if smaller_side <= limits.LARGEST_AUTO_FACTOR else "cg"
+
+
+AUTO = (
+    Choice(
+        "cholesky",
+        lambda problem: problem.is_ridge and ridge_solver(problem.design) == "cholesky",
+        "One factorisation gives the exact solution.",
+    ),
+    Choice(
+        "cg",
+        lambda problem: problem.is_ridge,
+        "Both sides of X are too large for a factorisation; products with X are not.",
+    ),
+    Choice(
+        "rows",
+        has_tasks,
+        "The penalty couples the tasks, whose coefficients of a feature are a row.",
+    ),
+    Choice(
+        "cd",
+        lambda problem: problem.options.rng is not None,
+        "Only plain descent has a random order.",
+    ),
+    Choice(
+        "warm",
+        lambda problem: True,
+        "Newton steps on a working set end at rounding level and start each alpha from the last.",
+    ),
+)
+
+
+class Solver(NamedTuple):
+    """How to make a solver: its class, which names what it needs, and a function."""
+
+    kind: Any
+    make: Callable[[Problem, int], Engine]
+
+
+def _plain(problem: Problem, n_alphas: int) -> Engine:
+    single = limits.LARGEST_SINGLE_GRAM if problem.options.solver == "auto" else 0
+    largest = limits.LARGEST_AUTO_GRAM if n_alphas > 1 else single
+    gram = gram_for(problem, min(largest, largest_gram(problem.options.gram_memory)))
+    engine = PlainEngine(problem, gram)
+    engine.foreign_gram = is_foreign(problem.design, gram)
+    return engine
+
+
+def _warm(problem: Problem, n_alphas: int) -> Engine:
+    room = largest_gram(problem.options.gram_memory)
+    gram = _early_gram(problem, n_alphas, room)
+    engine = WarmEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine.foreign_gram = is_foreign(problem.design, gram)
+    return engine
+
+
+def _rows(problem: Problem, n_alphas: int) -> Engine:
+    design: Any = problem.design
+    room = min(largest_gram(problem.options.gram_memory), cheap_rows(design))
+    gram = _early_gram(problem, n_alphas, room)
+    engine = MultiTaskEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    if gram is None and n_alphas == 1:
+        engine.begin_single()
+    engine.foreign_gram = is_foreign(design, gram)
+    return engine
+
+
+SOLVERS = {
+    "cholesky": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cholesky")),
+    "cg": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cg")),
+    "gradient": Solver(GradientEngine, lambda problem, _: GradientEngine(problem)),
+    "cd": Solver(PlainEngine, _plain),
+    "rows": Solver(MultiTaskEngine, _rows),
+    "warm": Solver(WarmEngine, _warm),
+}
+
+# What users may ask for.
+NAMES = ("auto", "cd", "cholesky", "cg", "gradient")
+
+
+def make_engine(problem: Problem, coef_init: PerFeature | None = None, n_alphas: int = 1) -> Engine:
+    """Return the solver for a problem, started from coef_init.
+
+    Raises
+    ------
+    ValueError
+        For an unknown solver, and for one that needs what the problem does not have.
+    """
+    solver = SOLVERS[solver_for(problem)]
+    start = None
+    if coef_init is not None:
+        start = np.clip(
+            problem.design.from_user(coef_init), problem.scaled.lower, problem.scaled.upper
+        )
+    engine = solver.make(problem, n_alphas)
+    if start is not None:
+        engine.start(start)
+    return engine
+
+
+def solver_for(problem: Problem) -> str:
+    """Return the name of the solver, after checking that it fits the problem."""
+    asked = problem.options.solver
+    if asked not in NAMES:
+        raise ValueError(f"solver must be one of {', '.join(NAMES)}; got {asked!r}.")
+    if asked != "auto" and has_tasks(problem):
+        raise ValueError(FACTS["one target"].misfit.format(solver=asked))
+    name = chosen_by_auto(problem) if asked == "auto" else asked
+    for need in SOLVERS[name].kind.needs:
+        fact = FACTS[need]
+        if not fact.holds(problem):
+            raise ValueError(fact.misfit.format(solver=asked))
+    return name
+
+
+def chosen_by_auto(problem: Problem) -> str:
+    """Return the name of the solver in the first row of AUTO whose condition holds."""
+    for row in AUTO:
+        if row.when(problem):
+            break
+    return row.solver
+
+
+def penalty_for(given: Any, stated: Penalty) -> Penalty:
+    """Return the penalty of a fit: `stated`, unless one of softreg_fast.penalties is given.
+
+    Parameters
+    ----------
+    given : an object of softreg_fast.penalties, or None
+        Its strength is multiplied by alpha.
+    stated : Penalty
+        alpha, bounds and the other arguments, which must be the defaults beside `given`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, for contradicting arguments, and for a penalty that no solver can fit.
+    """
+    if given is None:
+        return stated
+    if not isinstance(given, BasePenalty):
+        raise TypeError(
+            f"penalty must be an object of softreg_fast.penalties, such as L1(strength=1.0), or "
+            f"None; got {given!r}."
+        )
+    usual = Penalty()
+    names = ("l1_ratio", "l1_weights", "l2_weights", "positive", "l1", "l2")
+    beside = [n for n in names if getattr(stated, n) is not getattr(usual, n)]
+    beside = [n for n in beside if n != "l1_ratio" or stated.l1_ratio != usual.l1_ratio]
+    if beside:
+        raise ValueError(
+            f"penalty={type(given).__name__}(...) says what is penalised, but "
+            f"{' and '.join(beside)} was given too; leave one of them out."
+        )
+    if not isinstance(given, ElasticNet):
+        raise ValueError(_no_solver(given))
+    weights: Any = given.strength
+    if given.weights is not None:
+        weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
+    return replace(
+        stated,
+        l1_ratio=float(given.l1_ratio),
+        l1_weights=weights,
+        l2_weights=weights,
+        positive=given.positive,
+    )
+
+
+def _no_solver(penalty: BasePenalty) -> str:
+    # which solver needs what of a penalty, for one that none can fit
+    solvers: dict[str, list[str]] = {}
+    for name in NAMES:
+        needs = SOLVERS["warm" if name == "auto" else name].kind.needs
+        noun = FACTS["pure L2" if "pure L2" in needs else "elastic net"].noun
+        solvers.setdefault(noun, []).append(repr(name))
+    said = ", ".join(
+        f"{', '.join(names[:-1])} and {names[-1]} need {noun}" for noun, names in solvers.items()
+    )
+    return (
+        f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
+        "NonNegative of softreg_fast.penalties."
+    )
+
+
+def is_foreign(design: Design, gram: Gram) -> bool:
+    """Return whether a Gram matrix is the user's and not the Design's own."""
+    return not (gram is None or (design.has_gram and gram is design.gram))
+
+
+def _early_gram(problem: Problem, n_alphas: int, room: int) -> Gram:
+    # at the start of a path of the warm engine
+    largest = limits.LARGEST_EARLY_GRAM if n_alphas > 1 else limits.LARGEST_SINGLE_GRAM
+    return gram_for(problem, min(largest, room))
+
+
+def _may_grow(problem: Problem, n_alphas: int, room: int) -> bool:
+    # whether the Gram matrix of all features may be built later on the path
+    n, p = problem.design.n_samples, problem.design.n_features
+    few = p <= min(n, limits.LARGEST_AUTO_GRAM, room)
+    return n_alphas > 1 and few and isinstance(problem.options.precompute, str)
+
+
+def gram_for(problem: Problem, largest: int) -> Gram:
+    """Return the Gram matrix of all features if `precompute` is true or "auto" finds it cheap."""
+    design, precompute = problem.design, problem.options.precompute
+    if isinstance(precompute, str):
+        if precompute != "auto":
+            raise ValueError(
+                f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
+            )
+        return design.gram if design.n_features <= min(design.n_samples, largest) else None
+    if isinstance(precompute, bool) or precompute is None:
+        return design.gram if precompute else None
+    return design.gram_from(precompute)

@@ -1,0 +1,42 @@
+"""Passes over X for the weighted residuals V (n_tasks, n + 1) of several tasks, or of one."""
+
+from cython.parallel cimport prange
+
+from matrix cimport column_cost, matrix_t, residual_sumsq, shift, slopes_of_block
+from openmp cimport threads_for
+from signals cimport check_signals
+from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
+
+
+cdef inline int slopes_of_tasks(const matrix_t* X, const double[:, ::1] V,
+                                const Py_ssize_t* chosen, Py_ssize_t count, double[:, ::1] out,
+                                Py_ssize_t first, int n_threads) except -1:
+    # out[t, first + k] = c_j . V[t] with j = chosen[k] (NULL: all), in parallel over features: a
+    # column is read from memory once for all tasks, as it stays in cache after the first.
+    cdef Py_ssize_t n_tasks = V.shape[0], k, t, block, portion, start, stop = 0
+    cdef double cost = 0.0
+    for k in range(count):
+        cost += column_cost(X, k if chosen == NULL else chosen[k])
+    cost *= n_tasks
+    n_threads = threads_for(cost, n_threads)
+    portion = 4 * max(<Py_ssize_t> (ENTRIES_PER_SIGNAL_CHECK / (cost / max(count, 1) + 1.0) / 4), 1)
+    while stop < count:
+        start = stop
+        stop = min(start + portion, count)
+        for block in prange((stop - start + 3) // 4, num_threads=n_threads, schedule="dynamic",
+                            chunksize=max((stop - start) // (64 * n_threads), 1), nogil=True):
+            for t in range(n_tasks):
+                slopes_of_block(X, &V[t, 0], chosen, start + 4 * block,
+                                min(start + 4 * block + 4, stop),
+                                &out[t, first + start + 4 * block])
+        check_signals()
+    return 0
+
+
+cdef inline double sumsq_of_tasks(const matrix_t* X, const double[:, ::1] V) noexcept nogil:
+    # ||R||_s^2 of the residuals whose weighted form is V
+    cdef double total = 0.0
+    cdef Py_ssize_t t
+    for t in range(V.shape[0]):
+        total += residual_sumsq(X, &V[t, 0])
+    return total
