@@ -132,7 +132,8 @@ cdef class Screened(Slots):
             for t in range(self.n_tasks):
                 for k in range(n_open):
                     self.found[t, k] = self.scanned[t, self.listed[k]]
-            self._know_all()
+            with nogil:
+                self._know_all()
         for k in range(n_open):
             screening_know(&self.B, self.listed[k], &self.found[0, k], self.X.p)
         return 0

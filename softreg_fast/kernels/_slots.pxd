@@ -72,7 +72,7 @@ cdef inline void count_reading(Slots A, const Py_ssize_t* features,
                                Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(count):
-        A.entries += column_cost(A.X, features[k])
+        A.entries = A.entries + column_cost(A.X, features[k])
 
 
 cdef inline units_t units_of(Slots A) noexcept nogil:

@@ -26,6 +26,7 @@ PACKAGES = {"": softreg_fast, "penalties.": softreg_fast.penalties}
 
 # Methods for this package's solvers and kernels alone.
 INTERNAL = {
+    "Design.columns_scaled_by",
     "Design.crossproduct",
     "Design.fixed",
     "Design.from_user",
