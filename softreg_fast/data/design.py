@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.names import feature_names_of
 from softreg_fast.data.target import Target
@@ -18,7 +19,6 @@ from softreg_fast.data.validation import (
     as_target,
     as_task_targets,
     as_weights,
-    check_finite,
     check_same_rows,
 )
 from softreg_fast.kernels._columns import Columns
@@ -29,21 +29,6 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.system.threads import effective_n_threads, threads_worth
-
-# Beyond this ratio of a column's mean to its centred length, the mean's rounding is so large that
-# its square, which is how it enters slopes and Gram matrices, reaches a hundredth of EPSILON.
-FAR_MEAN = 1e7
-
-
-class KnownMoments(NamedTuple):
-    """Precomputed quantities that a Design otherwise derives from X and y."""
-
-    center: Vector
-    norm: Vector
-    y_mean: Any
-    y_norm: float
-    gram: NDArray[np.float64]  # of the engine's columns
-    gradient: Vector  # products of the engine's columns with the target
 
 
 class Design:
@@ -146,7 +131,7 @@ class Design:
         self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
         self.most_threads = effective_n_threads(n_threads)
         self.n_threads = threads_worth(self.n_entries, self.most_threads)
-        self._buffers = _Buffers(self.X) if sp.issparse(self.X) else self.X
+        self._buffers = Buffers(self.X) if sp.issparse(self.X) else self.X
         self._origin: Vector | None = None  # values subtracted from the columns in the buffers
         self._set_weight(sample_weight)
         if not self._is_near:
@@ -162,7 +147,7 @@ class Design:
         near = np.abs(self._center) <= FAR_MEAN * self.norm
         self._is_near = bool(near.all() and np.isfinite(self.norm.sum()))
         if not self._is_near:
-            self._check_finite()
+            check_moments(self.X, self._center, self.norm, self.feature_names)
 
     def _describe_columns(self) -> NDArray[np.float64]:
         # the moments are filled in later
@@ -184,27 +169,13 @@ class Design:
         return self._center
 
     def _move_far_columns(self, sample_weight: Any) -> None:
-        # Where a mean far exceeds the spread, its own rounding matters. These columns are shifted,
-        # in a copy, by one of their own values to near 0, which is exact.
+        # where a mean far exceeds the spread, its own rounding matters
         far = (np.abs(self._center) > FAR_MEAN * self.norm) & (self.norm > 0.0)
         if not far.any():
             return
-        row = self._heaviest
-        origin = np.zeros(self.n_features)
-        if sp.issparse(self.X):
-            X = self.X.copy()
-            far &= np.diff(X.indptr) == self.n_samples
-            for j in np.flatnonzero(far):
-                column = slice(X.indptr[j], X.indptr[j + 1])
-                origin[j] = X.data[column][X.indices[column] == row][0]
-                X.data[column] -= X.data.dtype.type(origin[j])
-            buffers: Any = _Buffers(X)
-        else:
-            X = np.array(self.X, order="F")
-            origin[far] = X[row, far]
-            X[:, far] -= X[row, far]
-            buffers = X
-        if far.any():
+        heaviest = 0 if self.weight is None else int(np.argmax(self.weight))
+        buffers, origin = moved(self.X, far, heaviest)
+        if origin.any():
             self._origin, self._buffers = origin, buffers
             self._set_weight(sample_weight)
 
@@ -362,27 +333,6 @@ class Design:
         return self.described_target.objective_unit
 
     @property
-    def _heaviest(self) -> int:
-        return 0 if self.weight is None else int(np.argmax(self.weight))
-
-    def _check_finite(self) -> None:
-        # NaN and infinity propagate into the moments, so finite moments save a pass over X.
-        bad = ~(np.isfinite(self._center) & np.isfinite(self.norm))
-        if not bad.any():
-            return
-        j = int(np.flatnonzero(bad)[0])
-        name = j if self.feature_names is None else self.feature_names[j]
-        if sp.issparse(self.X):
-            column = self.X.data[self.X.indptr[j] : self.X.indptr[j + 1]]
-        else:
-            column = self.X[:, j]
-        check_finite("X", column, f", the first in feature {name}")
-        raise ValueError(
-            f"The values of feature {name} are finite but their squares leave the range of "
-            "float64 (about 1e154 a sample); divide the column by a constant."
-        )
-
-    @property
     def unscaled_columns(self) -> Columns:
         """The engine's columns in the units of X."""
         if self._unscaled is None:
@@ -537,12 +487,3 @@ class MultiTaskDesign(Design):
     def from_user(self, w: Any) -> Vector:
         """Convert coefficients (n_tasks, n_features) from the units of X to the engine's."""
         return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)
-
-
-class _Buffers:
-    """Buffers of a CSC matrix in the form that Columns requires, with indptr in int64."""
-
-    def __init__(self, X: Any) -> None:
-        self.shape = X.shape
-        self.data, self.indices = X.data, X.indices
-        self.indptr = np.asarray(X.indptr, dtype=np.int64)

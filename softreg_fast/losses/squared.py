@@ -33,9 +33,8 @@ class Squared(Loss):
         largest = float(np.abs(residual).max())
         if largest < SMALLEST_NORM:
             return 0.0
-        with np.errstate(under="ignore"):
-            residual /= largest
-            return largest * float(np.sqrt(times(weight, residual * residual).sum()))
+        residual /= largest
+        return largest * float(np.sqrt(times(weight, residual * residual).sum()))
 
     def value(self, y: Vector, eta: Any) -> Vector:
         """Return (y - eta)^2 / 2."""

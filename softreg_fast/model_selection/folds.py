@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, check_cv
 
-from softreg_fast.data.design import Design, KnownMoments
+from softreg_fast.data.columns import KnownMoments
+from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.options.scalars import is_integer

@@ -95,6 +95,12 @@ class Problem:
         problem._set_scaled(scaled)
         return problem
 
+    def __copy__(self) -> Self:
+        # a tenth of the time of the general one
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def on(self, design: Design) -> Self:
         """Return the same problem for another Design of the same features."""
         other = copy.copy(self)

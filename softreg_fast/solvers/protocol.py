@@ -104,8 +104,9 @@ class Fits(NamedTuple):
         parts = [part for part in parts if part.gaps.size] or parts[:1]
         if len(parts) == 1:
             return parts[0]
-        columns = zip(*parts, strict=True)
-        return cls(*(None if each[0] is None else np.concatenate(each) for each in columns))
+        columns: Any = zip(*parts, strict=True)
+        both: Any = (None if each[0] is None else np.concatenate(each) for each in columns)
+        return cls(*both)
 
 
 class Recorder:

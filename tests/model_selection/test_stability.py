@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from softreg_fast import Design, Lasso, StabilityPath, StabilitySelector, path, stability_path
-from softreg_fast.model_selection.stability import subsamples
+from softreg_fast.model_selection.subsamples import subsamples
 
 QUICK = {"n_subsamples": 12, "n_alphas": 12, "eps": 0.05, "random_state": 0}
 
