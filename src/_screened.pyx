@@ -88,7 +88,8 @@ cdef class Screened(Slots):
             with nogil:
                 kept = screening_still_open(&self.B, &self.P, beta, rest, &self.listed[0],
                                             start, stop, kept)
-            check_signals()
+            if stop < count:
+                check_signals()
         return kept
 
     cdef double _place_in_basis(self, double* beta) noexcept nogil:

@@ -202,7 +202,8 @@ cdef class Slots:
                 else:
                     for t in prange(self.n_tasks, num_threads=n_threads, schedule="static"):
                         self._settle_task(t, start, stop)
-            check_signals()
+            if stop < self.m:
+                check_signals()
         if any_moved:
             self.loss = sumsq_of_tasks(self.X, self.v)
         return 0
@@ -231,7 +232,8 @@ cdef class Slots:
                     for a in range(start, stop):
                         if self.us[t, a] != 0.0:
                             axpy(m, self.us[t, a], &self.Q[a, 0], 0.0, NULL, &self.hs[t, 0])
-            check_signals()
+            if stop < m:        # a check costs as much as a small fit
+                check_signals()
         return 0
 
     cdef int _slopes_from_residual(self) except -1:

@@ -45,7 +45,7 @@ cdef inline double inner(double k, const double* u, Py_ssize_t u_stride, const d
     return k * total
 
 
-cdef inline double penalty_part(const penalty_t* P, const units_t* A, double k,
+cdef inline double penalty_part(const penalty_t* P, const units_t* A, Py_ssize_t n_tasks, double k,
                                 double total) noexcept nogil:
     # total + sum_j phi_j(u_j) + phi_j^*(k z_j) - k z_j.u_j
     cdef const double* u
@@ -54,15 +54,35 @@ cdef inline double penalty_part(const penalty_t* P, const units_t* A, double k,
     for a in range(A.count):
         j = a if A.chosen == NULL else A.chosen[a]
         u, z = A.u + j, A.z + a
-        total += larger(value(P, j, row_size(u, A.u_stride, A.n_tasks))
-                        + conjugate(P, j, k * row_size(z, A.z_stride, A.n_tasks))
-                        - inner(k, u, A.u_stride, z, A.z_stride, A.n_tasks), 0.0)
+        total += larger(value(P, j, row_size(u, A.u_stride, n_tasks))
+                        + conjugate(P, j, k * row_size(z, A.z_stride, n_tasks))
+                        - inner(k, u, A.u_stride, z, A.z_stride, n_tasks), 0.0)
     return total
 
 
 cdef inline double gap_at(const loss_t* F, const penalty_t* P, const units_t* A,
                           const dual_point_t* D, double k) noexcept nogil:
-    return penalty_part(P, A, k, loss_part(F, D, k))
+    cdef double part = loss_part(F, D, k)
+    if A.n_tasks == 1:      # a constant, so that the compiler drops the loops over tasks
+        return penalty_part(P, A, 1, k, part)
+    return penalty_part(P, A, A.n_tasks, k, part)
+
+
+cdef inline void feasible(const penalty_t* P, const units_t* A, Py_ssize_t n_tasks, double* k,
+                          double* k_augmented) noexcept nogil:
+    # Reduce k and k_augmented until k theta is feasible, in the two ways of penalty.pxd.
+    cdef const double* u
+    cdef const double* z
+    cdef Py_ssize_t a, j
+    for a in range(A.count):
+        j = a if A.chosen == NULL else A.chosen[a]
+        u, z = A.u + j, A.z + a
+        k[0] = smaller(k[0], dual_scaling(P, j, row_size(z, A.z_stride, n_tasks)))
+        if n_tasks == 1:
+            k_augmented[0] = smaller(k_augmented[0], dual_scaling_augmented(P, j, u[0], z[0]))
+        else:
+            k_augmented[0] = smaller(k_augmented[0], dual_scaling_augmented(P, j, 0.0, row_rest(
+                u, A.u_stride, z, A.z_stride, P.l2_strength * P.l2[j], n_tasks)))
 
 
 cdef inline double gap_near(const loss_t* F, const penalty_t* P, const units_t* A,
@@ -70,18 +90,10 @@ cdef inline double gap_near(const loss_t* F, const penalty_t* P, const units_t* 
     # The gap at the better of two feasible dual points k theta.  k is slightly reduced, so that
     # rounding cannot make the point infeasible.
     cdef double k = 1.0, k_augmented = 1.0, gap
-    cdef const double* u
-    cdef const double* z
-    cdef Py_ssize_t a, j
-    for a in range(A.count):
-        j = a if A.chosen == NULL else A.chosen[a]
-        u, z = A.u + j, A.z + a
-        k = smaller(k, dual_scaling(P, j, row_size(z, A.z_stride, A.n_tasks)))
-        if A.n_tasks == 1:
-            k_augmented = smaller(k_augmented, dual_scaling_augmented(P, j, u[0], z[0]))
-        else:
-            k_augmented = smaller(k_augmented, dual_scaling_augmented(P, j, 0.0, row_rest(
-                u, A.u_stride, z, A.z_stride, P.l2_strength * P.l2[j], A.n_tasks)))
+    if A.n_tasks == 1:
+        feasible(P, A, 1, &k, &k_augmented)
+    else:
+        feasible(P, A, A.n_tasks, &k, &k_augmented)
     if k < 1.0:
         k *= 1.0 - 1e-15
     gap = gap_at(F, P, A, D, k)

@@ -3,11 +3,13 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._columns import Columns
 
 _F64 = NDArray[np.float64]
 
+@disjoint_base
 class Descent:
     coef: _F64
     residual: _F64

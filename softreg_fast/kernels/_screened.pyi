@@ -1,10 +1,12 @@
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._slots import Slots
 
 _F64 = NDArray[np.float64]
 
+@disjoint_base
 class Screened(Slots):
     def approach(self, l1_strength: float, l2_strength: float, max_iter: int) -> int: ...
     def know(self, slopes: _F64) -> None: ...

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._columns import Columns
 
@@ -12,6 +13,7 @@ MAX_ITER: int
 STALLED: int
 NO_ROOM: int
 
+@disjoint_base
 class Slots:
     coef: _F64
     gap: float
