@@ -14,9 +14,12 @@ docstrings differ (tests/whole/test_docstrings.py asks).  In a docstring
 - an entry that tools/docstrings.txt does not have stays as it is written in the docstring.
 
 Functions are found by importing the package, so moving them to another module changes nothing.
+Networks have texts of their own, tools/docstrings_nn.txt, with "nn." or "keras." before the names;
+their methods are described by hand. Without PyTorch or Keras, they are left out.
 """
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -35,6 +38,12 @@ LINE = 100
 
 # The packages whose public names are described, by what stands before these names in the file.
 PACKAGES = {"": softreg_fast, "penalties.": softreg_fast.penalties}
+
+# Packages of networks, by the prefix of their names.
+NETWORKS = {"nn.": "softreg_fast.nn", "keras.": "softreg_fast.nn.keras"}
+
+# Classes of networks that users do not call: bases, and results of functions.
+NOT_CALLED = {"nn.Plan", "nn.Proximal", "keras.ProximalRegularizer"}
 
 # Functions whose **options go to another one, whose parameters are described with them.
 PASSED_ON = {
@@ -91,7 +100,25 @@ def public_things():
             thing = getattr(package, name)
             members = methods_of(thing) if isinstance(thing, type) else []
             found |= {prefix + each.__qualname__: each for each in [thing, *members]}
+    found |= things_of_networks()
     return {name: thing for name, thing in found.items() if name not in INTERNAL}
+
+
+def things_of_networks():
+    """Return {prefix and qualified name: function or class} of the packages of networks."""
+    found = {}
+    for prefix, package in NETWORKS.items():
+        try:
+            module = importlib.import_module(package)
+            things = [getattr(module, x) for x in dir(module) if not x.startswith("_")]
+        except ModuleNotFoundError:
+            continue
+        found |= {
+            prefix + thing.__qualname__: thing
+            for thing in things
+            if callable(thing) and thing.__module__.startswith("softreg_fast.nn.")
+        }
+    return {name: thing for name, thing in found.items() if name not in NOT_CALLED}
 
 
 def methods_of(kind):
@@ -332,7 +359,8 @@ def node_of(thing):
 def texts_for(name, width=LINE):
     """Return {entry: (type, description)} that the file has for an object."""
     found = {}
-    for block in re.split(r"^\[", TEXTS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    file = TEXTS.with_stem("docstrings_nn") if name.startswith(tuple(NETWORKS)) else TEXTS
+    for block in re.split(r"^\[", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         patterns, body = block.split("]\n", 1)
         if any(fnmatchcase(name, pattern) for pattern in patterns.split()):
             found |= texts_of(body)

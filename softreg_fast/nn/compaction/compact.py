@@ -43,7 +43,7 @@ def compact(
         In eval mode, outputs in that mode are preserved; in training mode, outputs in both modes.
     example_inputs : tensor, tuple of positional arguments, or dict of arguments by name
         One or two samples; only shapes matter.
-    optimizer : torch.optim.Optimizer or None
+    optimizer : torch.optim.Optimizer or None, default=None
         The optimiser that trains the model. Its state is cut too, and so are the penalties of
         `attach` and `ProxAdamW`: group numbers, weights of single weights, and the strengths of
         groups, which keep the values of the original group sizes.
@@ -131,7 +131,7 @@ def compact_like(
         Newly made, or cut less. Its weights are cut, not copied: load the state_dict afterwards.
     plan : dict
         `plan` of the last `CompactReport`, from the checkpoint.
-    optimizer : torch.optim.Optimizer or None
+    optimizer : torch.optim.Optimizer or None, default=None
         Its state and penalties are cut too: call `attach` before.
 
     Returns

@@ -41,7 +41,9 @@ class CompactReport:
     ----------
     layers : list of CompactedLayer
         The layers that have become smaller.
-    n_before, n_after : int
+    n_before : int
+        Number of parameters of the whole model.
+    n_after : int
         Number of parameters of the whole model.
     left : dict
         {module or operation: reason why it keeps units, although some may be zero}.
@@ -50,6 +52,19 @@ class CompactReport:
         of inputs stays as it is. Axis 0 stands for the flattened sample.
     plan : dict
         Plain data for `compact_like`: everything that has been cut out of this model so far.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import compact
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> with torch.no_grad():
+    ...     model[2].weight[:, 1:] = 0.0
+    >>> report = compact(model, torch.zeros(1, 3))
+    >>> report.n_before, report.n_after
+    (21, 6)
+    >>> report.layers[0].after
+    {'in_features': 3, 'out_features': 1}
     """
 
     layers: list[CompactedLayer]

@@ -40,13 +40,17 @@ def export_header(
 
     Parameters
     ----------
-    model, example_inputs
-        As for `plan`.
+    model : torch.nn.Module
+        A feed-forward network that torch.fx can trace, of linear layers, convolutions, BatchNorm
+        (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of
+        the input, LSTM and GRU. It is read in evaluation mode, and is not changed.
     path : str or path
         The file, written atomically.
+    example_inputs : tensor, or a tuple of one tensor
+        One or more samples, along the first axis.
     name : str, default="network"
         Prefix of all names in the header.
-    formats : str or dict, optional
+    formats : str, dict or None, default=None
         "dense", "block8" or "csr" for all matrices, or by name, as in `Plan.formats` (block16
         counts as block8, skip as dense). By default each takes the form with the fewest bytes.
 
@@ -56,6 +60,13 @@ def export_header(
         If a part of the model is not supported, name is no C identifier, or weights are not finite.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import export_header
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> export_header(model, "network.h", torch.zeros(1, 3))  # doctest: +SKIP
     """
     c_header.check_identifier(name)
     graph, _ = read(model, example_inputs)
@@ -91,10 +102,14 @@ def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -
 
     Parameters
     ----------
-    model, example_inputs
-        As for `plan`.
+    model : torch.nn.Module
+        A feed-forward network that torch.fx can trace, of linear layers, convolutions, BatchNorm
+        (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of
+        the input, LSTM and GRU. It is read in evaluation mode, and is not changed.
     path : str or path
         The file, written atomically.
+    example_inputs : tensor, or a tuple of one tensor
+        One or more samples, along the first axis.
 
     Raises
     ------
@@ -104,6 +119,13 @@ def export_onnx(model: Any, path: str | os.PathLike[str], example_inputs: Any) -
         If a part of the model is not supported.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import export_onnx
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> export_onnx(model, "network.onnx", torch.zeros(1, 3))  # doctest: +SKIP
     """
     graph, _ = read(model, example_inputs)
     write_whole(path, onnx_bytes(graph))
@@ -128,6 +150,14 @@ class Sizes:
         compressed.
     header, header_gzip : int
         The C header's text, and compressed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import sizes
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> sizes(model, torch.zeros(1, 3)).dense  # bytes of 21 numbers in float32
+    84
     """
 
     weights: int
@@ -154,12 +184,24 @@ def sizes(model: Any, example_inputs: Any) -> Sizes:
 
     Parameters
     ----------
-    model, example_inputs
-        As for `plan`.
+    model : torch.nn.Module
+        A feed-forward network that torch.fx can trace, of linear layers, convolutions, BatchNorm
+        (folded into them), pooling, the usual activations, softmax, sums, views, an embedding of
+        the input, LSTM and GRU. It is read in evaluation mode, and is not changed.
+    example_inputs : tensor, or a tuple of one tensor
+        One or more samples, along the first axis.
 
     Returns
     -------
     Sizes
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import sizes
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> sizes(model, torch.zeros(1, 3)).weights
+    21
     """
     graph, _ = read(model, example_inputs)
     dense = [x for layer in graph.layers for k, x in layer.arrays.items() if k != "index"]

@@ -65,6 +65,17 @@ class Plan:
     seconds : tuple of float or None
         Measured time per sample, for a single sample and in a full tile; None if formats were
         given.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import plan
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> made = plan(model, torch.zeros(1, 3), formats="dense")
+    >>> made.shape_in, made.shape_out
+    ((3,), (1,))
+    >>> made.formats
+    {'0': ('dense', 'dense'), '2': ('dense', 'dense')}
     """
 
     def __init__(

@@ -35,7 +35,7 @@ def plan(
     example_inputs : tensor, or a tuple of one tensor
         One or more samples, preferably real ones, since the speed of skip depends on how many
         entries are zero. The plan's outputs are compared with the model's on them.
-    formats : str or dict, optional
+    formats : str, dict or None, default=None
         "dense", "skip", "block16", "block8" or "csr" for all layers, or {name of a layer: format,
         or a pair of formats for single samples and for tiles}, such as `Plan.formats`. Formats are
         then not timed, so that results are bit-identical every time.
@@ -53,6 +53,15 @@ def plan(
         If a part of the model, which the message names, is not supported, or a format is unknown.
     TypeError
         If model is no torch.nn.Module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import plan
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> made = plan(model, torch.zeros(1, 3), formats="dense")
+    >>> made(torch.ones(2, 3)).shape
+    (2, 1)
     """
     graph, expected = read(model, example_inputs)
     given = example_inputs[0] if isinstance(example_inputs, tuple | list) else example_inputs

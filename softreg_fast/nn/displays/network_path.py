@@ -17,6 +17,7 @@ class NetworkPathDisplay:
     Parameters
     ----------
     network_path : NetworkPath
+        Result of `path`.
 
     Attributes
     ----------
@@ -25,6 +26,12 @@ class NetworkPathDisplay:
     figure_ : matplotlib Figure
     errorbar_ : ErrorbarContainer of the scores
     line_ : Line2D of the nonzeros
+
+    Examples
+    --------
+    >>> from softreg_fast.nn import NetworkPathDisplay
+    >>> found = path(train, model, [1e-4, 1e-3])  # doctest: +SKIP
+    >>> picture = NetworkPathDisplay.from_path(found)  # doctest: +SKIP
     """
 
     def __init__(self, network_path: Any) -> None:

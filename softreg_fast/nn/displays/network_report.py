@@ -18,6 +18,7 @@ class NetworkReportDisplay:
     Parameters
     ----------
     report : NetworkReport
+        Result of `report`.
 
     Attributes
     ----------
@@ -25,6 +26,13 @@ class NetworkReportDisplay:
     figure_ : matplotlib Figure
     bars_ : BarContainer of the nonzeros
     text_ : list of Text with the numbers
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import NetworkReportDisplay, report
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> picture = NetworkReportDisplay.from_report(report(model))  # doctest: +SKIP
     """
 
     def __init__(self, report: Any) -> None:

@@ -38,7 +38,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         groups. "l1", "mcp", "scad", "l_half": single weights. "elasticnet"; "l2", which gives no
         zeros. Or a penalty of `softreg_fast.nn`, or a list of one (or None) for each layer. They
         apply to weights in PyTorch's shape (outputs, inputs): groups=1 are inputs.
-    alpha : float >= 0, default=2e-3
+    alpha : float >= 0, default=0.002
         Strength of the penalty; multiplies the strength of a Penalty object.
     l1_ratio : float in [0, 1], default=0.5
         For "elasticnet" and "sparse_group".
@@ -50,16 +50,16 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         Train on inputs of mean 0 and standard deviation 1. coefs_ are for the original inputs.
     batch_size : int or "auto", default="auto"
         "auto": a tenth of the samples, at least 64 and at most 200.
-    learning_rate_init : float > 0, default=3e-3
+    learning_rate_init : float > 0, default=0.003
         Learning rate of Adam until the refit.
     max_iter : int, default=200
         Maximum number of passes over the samples (epochs), including the refit.
     shuffle : bool, default=True
         Draw a new random order for each pass.
-    random_state : int, RandomState or None
+    random_state : int, RandomState or None, default=None
         For initial weights, sample orders and the held-out samples. An int gives bit-identical
         results on one thread.
-    tol : float, default=1e-4
+    tol : float, default=0.0001
         Smallest improvement that counts, of loss + penalty or of the score of held-out samples.
     n_iter_no_change : int, default=10
         Number of passes without improvement that end the penalised part and, with early_stopping,
@@ -68,6 +68,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         Hold out validation_fraction of the samples, stratified by class, and end the last part by
         their score; the weights are those of the pass with the best score.
     validation_fraction : float in (0, 1), default=0.1
+        Fraction of the samples that early_stopping holds out.
     warm_start : bool, default=False
         Start from the weights of the last fit. Weights that were zero with "group" stay zero: go
         from small to large alpha.
@@ -80,6 +81,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         Weights of each layer. Those without effect are zero: of units that nothing reads, and of
         units that read nothing, which are included in the intercepts of the next layer.
     intercepts_ : list of ndarray (n_outputs,)
+        Intercepts of each layer.
     selected_features_ : ndarray of int
         Inputs on which the outputs depend.
     hidden_layer_sizes_ : tuple of int
@@ -90,14 +92,28 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         Fraction of entries of coefs_ that are zero.
     n_iter_ : int
         Number of passes made.
-    loss_, loss_curve_, n_nonzero_curve_ : float, list of float, list of int
-        Final and per-pass mean loss without the penalty, and number of nonzero weights after each
-        pass.
-    validation_scores_, best_validation_score_ : list of float, float
-        Scores of the passes of the last part, and the best; None without early_stopping.
+    loss_ : float
+        Mean loss of the last pass, without the penalty.
+    loss_curve_ : list of float
+        Mean loss of each pass, without the penalty.
+    n_nonzero_curve_ : list of int
+        Number of nonzero weights after each pass.
+    validation_scores_ : list of float or None
+        Scores of the passes of the last part; None without early_stopping.
+    best_validation_score_ : float or None
+        The best of these scores; None without early_stopping.
     classes_ : ndarray (n_classes,)
-    n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
-        As in scikit-learn's MLPClassifier.
+        The classes, in the order of the probabilities; column numbers for several labels.
+    n_layers_ : int
+        Number of layers, including that of the inputs.
+    n_outputs_ : int
+        Number of outputs of the last layer.
+    out_activation_ : {"identity", "logistic", "softmax"}
+        Activation of the last layer.
+    n_features_in_ : int
+        Number of features of X.
+    feature_names_in_ : ndarray (n_features_in_,) of str
+        Names of the features, if X had names.
 
     Examples
     --------

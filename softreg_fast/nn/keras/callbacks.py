@@ -33,6 +33,12 @@ class SparsityMonitor(keras.callbacks.Callback):
     Training warns if a penalty can give no zeros because the optimizer takes no proximal steps.
     After each epoch it warns, once for each variable except biases, of variables that have become
     all zero since the beginning.
+
+    Examples
+    --------
+    >>> from softreg_fast.nn.keras import SparsityMonitor
+    >>> history = model.fit(X, y, callbacks=[SparsityMonitor()])  # doctest: +SKIP
+    >>> history.history["zeros"]  # doctest: +SKIP
     """
 
     def __init__(self, layers: bool = True) -> None:

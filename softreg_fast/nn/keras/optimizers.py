@@ -195,14 +195,17 @@ class ProxAdam(AdamMetric, keras.optimizers.Adam):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon, amsgrad, and all others
-        As in `keras.optimizers.Adam`.
+    *args
+        Arguments of `keras.optimizers.Adam` by position: learning_rate, beta_1, beta_2, epsilon,
+        amsgrad.
     start : int, default=0
         Updates before the first proximal step. About 100 protect weights whose first gradients
-        happen to be small, for which v is nearly 0. Keyword only.
+        happen to be small, for which the second moment is nearly 0. Keyword only.
     ramp : int, default=0
         Number of updates after `start` over which the strengths rise to their full values. Keyword
         only.
+    **options
+        Those arguments, and all others of `keras.optimizers.Adam`, by name.
 
     Raises
     ------
@@ -233,12 +236,27 @@ class ProxAdamW(AdamMetric, keras.optimizers.AdamW):
 
     Parameters
     ----------
-    learning_rate, weight_decay, and all others
-        As in `keras.optimizers.AdamW`. With penalties, its default decay of 0.004 minimises no
-        objective and gives a warning: set weight_decay=0, or exclude the penalised variables by
-        `exclude_from_weight_decay`.
-    start, ramp
-        As in `ProxAdam`.
+    *args
+        Arguments of `keras.optimizers.AdamW` by position: learning_rate, weight_decay, beta_1,
+        beta_2, epsilon, amsgrad.
+    start : int, default=0
+        Updates before the first proximal step. About 100 protect weights whose first gradients
+        happen to be small, for which the second moment is nearly 0. Keyword only.
+    ramp : int, default=0
+        Number of updates after `start` over which the strengths rise to their full values. Keyword
+        only.
+    **options
+        Those arguments, and all others of `keras.optimizers.AdamW`, by name. With penalties, its
+        default decay of 0.004 minimises no objective and gives a warning: set weight_decay=0, or
+        exclude the penalised variables by `exclude_from_weight_decay`.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import L1, ProxAdamW
+    >>> layers = [keras.layers.Dense(64, "relu", kernel_regularizer=L1(strength=1e-3))]
+    >>> model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    >>> model.compile(ProxAdamW(1e-3, weight_decay=0.0), "mse")
     """
 
 
@@ -252,10 +270,20 @@ class ProxSGD(Proximal, keras.optimizers.SGD):
 
     Parameters
     ----------
-    learning_rate, momentum, nesterov, and all others
-        As in `keras.optimizers.SGD`, but momentum < 1.
-    start, ramp
-        As in `ProxAdam`.
+    *args
+        Arguments of `keras.optimizers.SGD` by position: learning_rate, momentum < 1, nesterov.
+    **options
+        Those arguments, and all others of `keras.optimizers.SGD`, by name; start and ramp as in
+        `ProxAdam`: updates before the first proximal step (0), and updates after it over which the
+        strengths rise to their full values (0).
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import L1, ProxSGD
+    >>> layers = [keras.layers.Dense(64, "relu", kernel_regularizer=L1(strength=1e-3))]
+    >>> model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    >>> model.compile(ProxSGD(1e-2, momentum=0.9), "mse")
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:

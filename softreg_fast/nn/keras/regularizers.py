@@ -41,6 +41,12 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
     each of their updates ends with a proximal step, where weights become exactly zero. With any
     other optimizer it acts through its (sub)gradient: the same objective, but no zeros.
     `SparsityMonitor` warns in that case.
+
+    Examples
+    --------
+    >>> from softreg_fast.nn.keras import L1
+    >>> L1(strength=1e-3).penalty.strength
+    0.001
     """
 
     make: ClassVar[type[penalties.Penalty]]
@@ -152,49 +158,175 @@ class ByGroups(ProximalRegularizer):
 
 @registered
 class L1(ProximalRegularizer):
-    """strength * sum_j weights_j |w_j|; see `softreg_fast.nn.L1`."""
+    """strength * sum_j weights_j |w_j|; see `softreg_fast.nn.L1`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    l1_ratio : float in [0, 1], default=1.0
+        Share of the L1 penalty; with another value it is an elastic net.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import L1
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=L1(strength=1e-3))
+    """
 
     make = penalties.L1
 
 
 @registered
 class L2(ProximalRegularizer):
-    """strength / 2 * sum_j weights_j w_j^2, half of Keras's L2; see `softreg_fast.nn.L2`."""
+    """strength / 2 * sum_j weights_j w_j^2, half of Keras's L2; see `softreg_fast.nn.L2`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    l1_ratio : float in [0, 1], default=0.0
+        Share of an L1 penalty; with another value it is an elastic net.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import L2
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=L2(strength=1e-3))
+    """
 
     make = penalties.L2
 
 
 @registered
 class ElasticNet(ProximalRegularizer):
-    """L1 and L2 in the proportion of l1_ratio; see `softreg_fast.nn.ElasticNet`."""
+    """L1 and L2 in the proportion of l1_ratio; see `softreg_fast.nn.ElasticNet`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty: 1 is L1 alone, 0 is L2 alone.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import ElasticNet
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=ElasticNet(strength=1e-3))
+    """
 
     make = penalties.ElasticNet
 
 
 @registered
 class MCP(ProximalRegularizer):
-    """The minimax concave penalty; see `softreg_fast.nn.MCP`."""
+    """The minimax concave penalty; see `softreg_fast.nn.MCP`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    gamma : float > 0, default=3.0
+        As in Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty":
+        weights above gamma * strength are not shrunk.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import MCP
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=MCP(strength=1e-3))
+    """
 
     make = penalties.MCP
 
 
 @registered
 class SCAD(ProximalRegularizer):
-    """Smoothly clipped absolute deviation; see `softreg_fast.nn.SCAD`."""
+    """Smoothly clipped absolute deviation; see `softreg_fast.nn.SCAD`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+    a : float > 2, default=3.7
+        As in Fan and Li (2001), "Variable selection via nonconcave penalized likelihood": weights
+        above a * strength are not shrunk.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import SCAD
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=SCAD(strength=1e-3))
+    """
 
     make = penalties.SCAD
 
 
 @registered
 class LHalf(ProximalRegularizer):
-    """strength * sum_j weights_j sqrt|w_j|; see `softreg_fast.nn.LHalf`."""
+    """strength * sum_j weights_j sqrt|w_j|; see `softreg_fast.nn.LHalf`.
+
+    Parameters
+    ----------
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=False
+        Allow only weights >= 0.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import LHalf
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=LHalf(strength=1e-3))
+    """
 
     make = penalties.LHalf
 
 
 @registered
 class NonNegative(ProximalRegularizer):
-    """The constraint w >= 0 (proximal optimizers only); see `softreg_fast.nn.NonNegative`."""
+    """The constraint w >= 0 (proximal optimizers only); see `softreg_fast.nn.NonNegative`.
+
+    Parameters
+    ----------
+    strength : float >= 0, default=0.0
+        Strength of an elastic net beside the constraint.
+    weights : array, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength. None: all 1.
+    positive : bool, default=True
+        The constraint; True makes it what it is.
+    l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty in that elastic net.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import NonNegative
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=NonNegative())
+    """
 
     make = penalties.NonNegative
 
@@ -206,12 +338,23 @@ class GroupLasso(ByGroups):
     Parameters
     ----------
     strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
     groups : {"units", "filters", "inputs"}, int or integer array, default="units"
         "units" and "filters" are the last axis of a kernel, "inputs" the last but one, as in Dense,
         Conv and Embedding (whose "inputs" are the words). An int is any other axis; an array gives
         the group number of every weight, -1 for none.
-    size, group_weights
-        As in `softreg_fast.nn.GroupLasso`.
+    size : int, default=1
+        Number of neighbouring indices along the axis that form one group, such as the rows of an
+        attention head.
+    group_weights : array (n_groups,) or None, default=None
+        c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
+        are treated alike (Yuan and Lin 2006).
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import GroupLasso
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=GroupLasso(strength=1e-3, groups="inputs"))
     """
 
     make = penalties.GroupLasso
@@ -223,9 +366,26 @@ class SparseGroupLasso(ByGroups):
 
     Parameters
     ----------
-    strength, groups, size, group_weights
-        As in `GroupLasso`.
+    strength : float >= 0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    groups : {"units", "filters", "inputs"}, int or integer array, default="units"
+        "units" and "filters" are the last axis of a kernel, "inputs" the last but one, as in Dense,
+        Conv and Embedding (whose "inputs" are the words). An int is any other axis; an array gives
+        the group number of every weight, -1 for none.
+    size : int, default=1
+        Number of neighbouring indices along the axis that form one group, such as the rows of an
+        attention head.
+    group_weights : array (n_groups,) or None, default=None
+        c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
+        are treated alike (Yuan and Lin 2006).
     l1_ratio : float in [0, 1], default=0.5
+        Share of the L1 penalty on single weights; the rest is the penalty on groups.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from softreg_fast.nn.keras import SparseGroupLasso
+    >>> layer = keras.layers.Dense(4, kernel_regularizer=SparseGroupLasso(strength=1e-3))
     """
 
     make = penalties.SparseGroupLasso

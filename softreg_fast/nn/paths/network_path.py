@@ -35,6 +35,22 @@ class NetworkPath:
     greater_is_better : bool
     rule : {"best", "sparsest"}
     tolerance : float or None
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import path
+    >>> def train(model, strength):
+    ...     with torch.no_grad():
+    ...         model.weight.mul_(model.weight.abs() > strength)  # stands for a training
+    ...     return -strength
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> model.weight.data = torch.tensor([[1.0, 0.1]])
+    >>> found = path(train, model, [0.0, 0.5])
+    >>> found.nonzeros
+    array([2, 1])
+    >>> found.model(1).weight.tolist()
+    [[1.0, 0.0]]
     """
 
     strengths: Vector

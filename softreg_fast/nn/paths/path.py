@@ -70,22 +70,22 @@ def path(
         Trained in place; it ends with the weights of the last strength.
     strengths : array-like (n_strengths,)
         Finite numbers >= 0, all different; used in rising order. 0 gives the dense network.
-    folder : path or None
+    folder : path or None, default=None
         Saves the weights after every strength. Called again after any interruption, the path
         resumes after the last completed strength, with the random generators of Python, NumPy and
         PyTorch restored: the results are those of an uninterrupted path. A folder holds one path;
         further strengths may be added after the completed ones. None: weights stay in memory.
-    carry : iterable of objects with state_dict() and load_state_dict(), or torch.Generators
-        Other objects whose state continues from strength to strength, such as an optimiser made
-        outside of `train`; saved in the folder too.
+    carry : iterable of optimisers, schedulers or torch.Generators, default=()
+        Objects with state_dict() and load_state_dict() whose state continues from strength to
+        strength, such as an optimiser made outside of `train`; saved in the folder too.
     greater_is_better : bool, default=True
         As in scikit-learn: True for an accuracy, False for a loss.
     rule : {"best", "sparsest"}, default="best"
         "best": the best score. "sparsest": the fewest nonzeros among the networks whose scores are
         worse than the best by at most `tolerance`.
-    tolerance : float >= 0 or None
+    tolerance : float >= 0 or None, default=None
         In units of the score. None: the standard error of the best score, or 0 without one.
-    callback : callable or None
+    callback : callable or None, default=None
         Called with a `NetworkStep` after each strength, including those read from a folder; a true
         return value ends the path.
     progress : bool, default=False

@@ -61,6 +61,15 @@ class NetworkReport:
     Attributes
     ----------
     layers : tuple of LayerReport
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import report
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> found = report(model, torch.zeros(1, 3))
+    >>> found.parameters, found.multiply_adds
+    (21, 16)
     """
 
     layers: tuple[LayerReport, ...]

@@ -37,7 +37,7 @@ def report(model: nn.Module, example_inputs: Any = None) -> NetworkReport:
     ----------
     model : torch.nn.Module
         Parameters that layers share count once, at the first of them.
-    example_inputs : tensor, tuple of arguments, or dict of named ones; or None
+    example_inputs : tensor, tuple of arguments, or dict of named ones; or None, default=None
         Run through the network once, in evaluation mode and without gradients, to count the
         multiply-adds for these inputs; a batch of one gives those of one sample. None: they are not
         counted.

@@ -45,8 +45,18 @@ def param_groups(model: nn.Module, rules: Rules) -> list[dict[str, Any]]:
     Parameters
     ----------
     model : torch.nn.Module
+        The network. Wrappers such as DistributedDataParallel may stand around it.
     rules : dict
-        As in `attach`.
+        {parameter name, * and ? allowed, or class of modules: Penalty}; see `targets_of`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import L1, ProxAdamW, param_groups
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> groups = param_groups(model, {torch.nn.Linear: L1(strength=1e-3)})
+    >>> [group.get("names") for group in groups]
+    [['0.weight', '2.weight'], None]
     """
     targets = targets_of(model, rules)
     penalised = {id(target.parameter) for target in targets}
@@ -73,17 +83,36 @@ class ProxAdamW(Optimizer):
     Parameters
     ----------
     params : iterable of parameters, or of groups
-        Groups may set a "penalty" (`param_groups`).
-    lr, betas, eps, weight_decay, amsgrad
-        As in `torch.optim.AdamW`, but weight_decay=0 by default: an L2 penalty is available, and a
-        decoupled decay beside a penalty minimises no objective, which gives a warning.
-    penalty : Penalty or None
+        Groups may set a "penalty"; `param_groups` makes them.
+    lr : float >= 0, default=1e-3
+        Learning rate.
+    betas : tuple of two floats in [0, 1), default=(0.9, 0.999)
+        Decay rates of the averages of gradients and of their squares.
+    eps : float >= 0, default=1e-8
+        Added to the square root of the second moment.
+    weight_decay : float >= 0, default=0.0
+        Decoupled decay. An L2 penalty is available, and a decoupled decay beside a penalty
+        minimises no objective, which gives a warning.
+    amsgrad : bool, default=False
+        Use the maximum of the second moments.
+    penalty : Penalty or None, default=None
         For groups that set none. Their modules are then unknown, so that weights that never had a
         gradient are left unchanged ("seen_only" is True).
     strength_scale : float, default=1.0
         Factor on the strengths; schedules may change it in the groups.
-    freeze, refit, min_keep
-        As in `attach`, for the penalised weights; `freeze()`, `refit()` and `thaw()` change them.
+    freeze : int or None, default=None
+        Number of steps after which penalised weights that are zero stay exactly zero, while the
+        others continue with their penalty; weights that become zero later also stay zero.
+        `Proximal.freeze()` does it at once.
+    refit : int or None, default=None
+        Number of steps after which zeros are frozen and the penalty is off, so that the remaining
+        weights lose the bias that it causes. `Proximal.refit()` does it at once. The constraint
+        `positive=` stays in force.
+    min_keep : int, default=0
+        Minimum number of nonzero weights of each parameter, or of groups for group penalties, after
+        each proximal step: if there would be fewer, the largest are not penalised. This keeps
+        layers from becoming all zero, which cuts a network in two. 0 minimises the declared
+        objective.
 
     Notes
     -----
@@ -92,6 +121,15 @@ class ProxAdamW(Optimizer):
     are those given here. If it was written with another schedule or penalty, there is a warning,
     and the options given here are used. See Loshchilov and Hutter (2019) and Yun, Lozano, Yang
     (2021).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import L1, ProxAdamW, param_groups
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> optimizer = ProxAdamW(param_groups(model, {torch.nn.Linear: L1(strength=1e-3)}), lr=1e-3)
+    >>> model(torch.ones(2, 3)).sum().backward()
+    >>> optimizer.step()
     """
 
     def __init__(

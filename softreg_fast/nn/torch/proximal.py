@@ -79,11 +79,12 @@ def attach(
     Parameters
     ----------
     model : torch.nn.Module
+        The network. Wrappers such as DistributedDataParallel may stand around it.
     optimizer : torch.optim.Optimizer
         SGD, Adam, AdamW or NAdam; others with metric="decoupled".
     rules : dict
         {parameter name, * and ? allowed, or class of modules: Penalty}; see `targets_of`.
-    metric : {"adaptive", "decoupled"}
+    metric : {"adaptive", "decoupled"}, default="adaptive"
         "decoupled": t_j = lr for every optimiser. Strengths then act equally on all layers, but the
         minimised objective depends on the noise of the gradients.
     start : int, default=0
@@ -92,16 +93,16 @@ def attach(
     ramp : int, default=0
         Number of steps after `start` over which the strengths rise to their full values or, with
         `target_sparsity`, over which the nonzero fraction falls to its target.
-    target_sparsity : float in (0, 1) or None
+    target_sparsity : float in (0, 1) or None, default=None
         Adjust all strengths slowly by a common factor until this fraction of the penalised weights
         is zero. With `ramp` the logarithm of the nonzero fraction falls linearly, if the initial
         strengths are small enough. Allow thousands of steps before the refit; the nonzero fraction
         may differ from the requested one by a quarter.
-    freeze : int or None
+    freeze : int or None, default=None
         Number of steps after which penalised weights that are zero stay exactly zero, while the
         others continue with their penalty; weights that become zero later also stay zero.
         `Proximal.freeze()` does it at once.
-    refit : int or None
+    refit : int or None, default=None
         Number of steps after which zeros are frozen and the penalty is off, so that the remaining
         weights lose the bias that it causes. `Proximal.refit()` does it at once. The constraint
         `positive=` stays in force.
@@ -200,6 +201,17 @@ class Proximal:
     ----------
     targets : list of Target
         (name, parameter, penalty, seen_only, padding) of the penalised parameters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softreg_fast.nn import L1, attach
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> proximal = attach(model, optimizer, {"0.weight": L1(strength=1e-3)})
+    >>> [target.name for target in proximal.targets]
+    ['0.weight']
+    >>> proximal.remove()
     """
 
     def __init__(self, optimizer: Optimizer, targets: list[Target], **options: Any) -> None:
