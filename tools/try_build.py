@@ -76,17 +76,16 @@ class Variant:
     preload: tuple = ()
 
 
-KERNEL_TESTS = (
-    "tests/kernels/test_kernels.py",
-    "tests/kernels/test_infer_kernels.py",
-    "tests/penalties",
-)
+# They use the compiled modules and no more of Python than a Design, or an array of penalties.
+KERNELS = ("columns", "descent", "gradient_updates", "infer_kernels", "losses", "scalars")
+KERNEL_TESTS = (*(f"tests/kernels/test_{name}.py" for name in KERNELS), "tests/penalties")
 
 # Tests whose results depend on compiled code; the others see the same numbers.
 NUMERIC_TESTS = (
     *KERNEL_TESTS,
     "tests/estimators",
     "tests/kernels/test_engine.py",
+    "tests/kernels/test_rows.py",
     "tests/model_selection",
     "tests/paths",
     "tests/solvers",
@@ -109,8 +108,7 @@ INSTALLED_TESTS = (
 # Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
     "--ignore=tests/bench",
-    "--ignore=tests/kernels/test_infer_kernels.py",
-    "--ignore=tests/kernels/test_kernels.py",
+    *(f"--ignore=tests/kernels/test_{name}.py" for name in KERNELS),
     "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_at_any_moment",
     "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_ends_a_fit",
 )

@@ -314,7 +314,7 @@ class Design:
 
     @property
     def is_null(self) -> bool:
-        """Whether y is constant."""
+        """Return whether y is constant."""
         return self.described_target.is_null
 
     @property

@@ -15,7 +15,7 @@ from softreg_fast.options.types import Vector
 
 
 class Target:
-    """What belongs to y under a loss: the null model, units, the residual at w = 0.
+    """Properties of y under a loss: the null model, units, the residual at w = 0.
 
     The engine works with linear predictors divided by `y_norm`, and with the loss of the null model
     as reference. A Target belongs to one description of the columns of X, that with its weights.

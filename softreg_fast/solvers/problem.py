@@ -16,7 +16,7 @@ from softreg_fast.solvers.limits import GRAM_MEMORY
 
 
 class Options(NamedTuple):
-    """How a problem is to be solved; the names and meanings are those of `solve`.
+    """Options of a solver; the names and meanings are those of `solve`.
 
     `rng` is a random generator for coordinate descent in random order, None for cyclic order.
     The number of threads belongs to the Design.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -83,19 +83,22 @@ class Training:
         size, n_samples = model.batch_size, len(samples.rows)
         size = min(200, max(n_samples // 10, 64)) if size == "auto" else int(size)
         refit, rate = penalties is not self.penalties, model.learning_rate_init
+        part = Part(
+            n_epochs,
+            penalties,
+            float(model.alpha),
+            learning_rate=lambda done: rate * (1.0 - done if refit else 1.0),
+            frozen=refit,
+        )
         watch = Watch(self, self._scorer(samples) if last else None, by_objective=not refit)
         layers = self.train(
             layers,
             lambda: samples.batches(size, rng if model.shuffle else None),
-            n_epochs,
             -(-n_samples // size),
+            part,
             watch,
             activation=model.activation,
             out_activation=self.out_activation,
-            penalties=penalties,
-            strength=float(model.alpha),
-            learning_rate=lambda done: rate * (1.0 - done if refit else 1.0),
-            frozen=refit,
         )
         if not refit and watch.was_changing():
             warnings.warn(
@@ -117,6 +120,30 @@ class Training:
             return score_of(self.out_activation, output, targets, weight)
 
         return score
+
+
+class Part(NamedTuple):
+    """A part of the training: the first, with the penalties, or the refit.
+
+    Attributes
+    ----------
+    n_epochs : int
+        Number of passes over the data.
+    penalties : list of Penalty or None
+        One for each layer, for weights of the shape (outputs, inputs).
+    strength : float
+        Multiplies the penalties.
+    learning_rate : callable
+        Maps the completed fraction of the part to the learning rate.
+    frozen : bool
+        Keep zero weights zero.
+    """
+
+    n_epochs: int
+    penalties: list[Penalty | None]
+    strength: float
+    learning_rate: Callable[[float], float]
+    frozen: bool
 
 
 class Watch:

@@ -7,7 +7,7 @@ left unchanged.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from softreg_fast.nn.estimators.dense_layers import DenseLayer, Layers
 from softreg_fast.nn.torch.dead_layers import deaths_expected
 from softreg_fast.nn.torch.prox_adamw import ProxAdamW
 from softreg_fast.penalties import Penalty
+
+if TYPE_CHECKING:
+    from softreg_fast.nn.estimators.fitting import Part
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "identity": lambda x: x,
@@ -43,18 +46,14 @@ START = 0.1
 def train(
     layers: Layers,
     batches: Callable[[], Any],
-    n_epochs: int,
     n_steps: int,
+    part: Part,
     after: Callable[[float, float | None, list[DenseLayer]], bool],
     *,
     activation: str,
     out_activation: str,
-    penalties: Sequence[Penalty | None],
-    strength: float,
-    learning_rate: Callable[[float], float],
-    frozen: bool,
 ) -> list[DenseLayer]:
-    """Train layers for n_epochs passes over the data, or until `after` returns true.
+    """Train layers for the passes of a part over the data, or until `after` returns true.
 
     Parameters
     ----------
@@ -62,50 +61,44 @@ def train(
         Initial layers.
     batches : callable
         Returns the batches (X, y, sample_weight) of one pass, weights of mean 1 over all samples.
-    n_epochs, n_steps : int
-        Number of passes, and of batches in each.
+    n_steps : int
+        Number of batches in a pass.
+    part : Part
+        Passes, penalties, learning rate.
     after : callable
         Called after each pass with the mean loss, loss + penalties (None before the first proximal
         step), and layers that share their memory with those in training. A true return value ends
         the training.
-    penalties : list of Penalty or None
-        One for each layer, for weights of the shape (outputs, inputs).
-    strength : float
-        Multiplies the penalties.
-    learning_rate : callable
-        Maps the completed fraction of the training to the learning rate.
-    frozen : bool
-        Keep zero weights zero.
     """
     with torch.inference_mode(False), torch.enable_grad(), deaths_expected():
         weights = [_parameter(layer.coef.T) for layer in layers]
         intercepts = [_parameter(layer.intercept) for layer in layers]
-        if frozen:
+        if part.frozen:
             for weight in weights:
                 _freeze_zeros(weight)
         optimizer = ProxAdamW(
             [
                 *(
                     {"params": [w], "penalty": p, "seen_only": False}
-                    for w, p in zip(weights, penalties, strict=True)
+                    for w, p in zip(weights, part.penalties, strict=True)
                 ),
                 {"params": intercepts},
             ],
-            lr=learning_rate(0.0),
+            lr=part.learning_rate(0.0),
         )
-        start = 0 if frozen else min(LONGEST_START, int(START * n_epochs * n_steps))
+        start = 0 if part.frozen else min(LONGEST_START, int(START * part.n_epochs * n_steps))
         step = 0
         now = [
             DenseLayer(w.detach().numpy().T, b.detach().numpy())
             for w, b in zip(weights, intercepts, strict=True)
         ]
-        for _ in range(n_epochs):
+        for _ in range(part.n_epochs):
             total, n_samples = 0.0, 0
             for X, y, sample_weight in batches():
-                rate = learning_rate(step / (n_epochs * n_steps))
+                rate = part.learning_rate(step / (part.n_epochs * n_steps))
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                    group["strength_scale"] = strength if step >= start else 0.0
+                    group["strength_scale"] = part.strength if step >= start else 0.0
                 optimizer.zero_grad()
                 x = torch.from_numpy(X)
                 for weight, intercept in zip(weights[:-1], intercepts, strict=False):
@@ -119,7 +112,9 @@ def train(
                 n_samples += len(X)
                 step += 1
             loss_now = total / n_samples
-            objective = loss_now + strength * _value(weights, penalties) if step > start else None
+            objective = None
+            if step > start:
+                objective = loss_now + part.strength * _value(weights, part.penalties)
             if after(loss_now, objective, now):
                 break
     return [DenseLayer(np.array(coef), np.array(intercept)) for coef, intercept in now]
