@@ -219,7 +219,7 @@ class Design:
         ----------
         y : array-like (n_samples,)
             The target, in any unit.
-        loss : Loss, default=<softreg_fast.losses.squared.Squared object at 0x7f44215d0190>
+        loss : Loss, default=<softreg_fast.losses.squared.Squared object at 0x7f91323f0f10>
             The loss between y and the linear predictor: squared error.
 
         Returns
