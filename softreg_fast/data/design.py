@@ -219,7 +219,7 @@ class Design:
         ----------
         y : array-like (n_samples,)
             The target, in any unit.
-        loss : Loss, default=<softreg_fast.losses.squared.Squared object at 0x7f91323f0f10>
+        loss : Loss, default=Squared()
             The loss between y and the linear predictor: squared error.
 
         Returns

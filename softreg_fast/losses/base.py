@@ -38,6 +38,9 @@ class Loss(ABC):
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def check(self, y: Vector) -> Vector:
         """Return finite targets in the form that the other methods take.
 
