@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import joblib
+import threadpoolctl
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
@@ -128,6 +129,7 @@ class _OneBlasThread:
             if not self._inside:
                 if self._libraries is None:  # scanning all libraries takes milliseconds
                     self._libraries = ThreadpoolController().select(user_api="blas")
+                _let_this_thread_limit_blas()
                 self._limit = self._libraries.limit(limits=1)
             self._inside += 1
 
@@ -135,7 +137,17 @@ class _OneBlasThread:
         with self._lock:
             self._inside -= 1
             if not self._inside:
+                _let_this_thread_limit_blas()
                 self._limit.restore_original_limits()
+                _let_this_thread_limit_blas()
+
+
+def _let_this_thread_limit_blas() -> None:
+    # Since threadpoolctl 3.8 the limits of OpenBLAS can be changed only by the thread that changed
+    # them first, until it ends or is cleared; here the last one out lifts the limit of the first.
+    controller: Any = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(controller, "clear_controlling_thread"):
+        controller.clear_controlling_thread(force=True)
 
 
 _one_blas_thread = _OneBlasThread()
