@@ -55,9 +55,10 @@ cdef class RowEngine(Screened):
     cdef object newton
     cdef double distance                # of the slopes from the subdifferential
 
-    def _prepare(self, tasks):
-        Screened._prepare(self, tasks)
+    cdef int _prepare(self, bint several) except -1:
+        Screened._prepare(self, several)
         self.newton, self.row = NewtonSteps(), np.empty(self.n_tasks)
+        return 0
 
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
         """See `Screened.approach`; a limited number of epochs is enough."""

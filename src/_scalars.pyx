@@ -51,11 +51,13 @@ cdef class ScalarEngine(Screened):
     cdef object signal
 
     cdef int _make_room(self, Py_ssize_t capacity) except -1:
-        cdef Py_ssize_t m = self.m
-        order, row_of = np.zeros(capacity, np.intp), np.full(capacity, -1)
+        cdef Py_ssize_t a, m = self.m
+        places = np.zeros((2, capacity), np.intp)
         if m:
-            order[:m], row_of[:m] = self.order[:m], self.row_of[:m]
-        self.order, self.row_of = order, row_of
+            places[0, :m], places[1, :m] = self.order[:m], self.row_of[:m]
+        self.order, self.row_of = places[0], places[1]
+        for a in range(m, capacity):
+            self.row_of[a] = -1
         self.x, self.h, self.rhs = self.us[0], self.hs[0], np.empty(capacity)
         self.A.order = &self.order[0]
         self._reserve_factor(capacity)

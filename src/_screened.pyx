@@ -29,12 +29,12 @@ import numpy as np
 cdef class Screened(Slots):
     """Slots for the features near the support, and bounds for all others."""
 
-    def _prepare(self, tasks):
+    cdef int _prepare(self, bint several) except -1:
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks
-        Slots._prepare(self, tasks)
+        Slots._prepare(self, several)
         self.last_strength = INFINITY
         if self.X.kind == GRAM:
-            return
+            return 0
         # Keep the bounds cheap compared with the scan that they save.
         self.B.largest = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1), LARGEST_BASIS)
         self.B.n_tasks = T
@@ -45,6 +45,7 @@ cdef class Screened(Slots):
         self.target_slopes = np.empty(self.B.largest)
         self.B.known, self.B.slopes = &self.known[0], &self.by_feature[1 + T, 0]
         self.B.basis, self.B.target_slopes = &self.basis[0, 0], &self.target_slopes[0]
+        return 0
 
     # -- features without a slot ---------------------------------------------------------------
 

@@ -55,7 +55,8 @@ cdef class Slots:
         self.X = matrix_of(columns)
         p = self.X.p
         self.columns = columns
-        self.target = np.atleast_2d(target)
+        cdef bint several = target.ndim == 2
+        self.target = target if several else target[None]
         self.n_tasks = self.target.shape[0]
         self.F.kind, self.F.n, self.F.n_outputs = SQUARED, self.X.n, self.n_tasks
         self.target_sumsq = target_sumsq
@@ -70,7 +71,7 @@ cdef class Slots:
         self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
         self.P.slack = self.S.slack = 1e-12
         self.v = np.array(self.target)
-        self._prepare(() if np.ndim(target) == 1 else (self.n_tasks,))
+        self._prepare(several)
         if self.X.kind == GRAM:
             self._reserve(p)
             self.Q = columns.entries
@@ -82,20 +83,21 @@ cdef class Slots:
             self._reserve(max(min(p, 64, most_slots), 1))
         self.refresh()
 
-    def _prepare(self, tasks):
+    cdef int _prepare(self, bint several) except -1:
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks, j, t
         self.kept_features, self.kept_values = np.empty(1024, np.intp), np.empty((1024, T))
         self.kept_figures = np.empty((100, 5))
         # One allocation for all per-feature vectors: large blocks get large pages.
         rows = np.empty((2 + 2 * T, p))
         self.u, self.found = rows[:T], rows[T:2 * T]
-        self.coef = rows[:T].reshape(*tasks, p)
+        self.coef = rows[:T] if several else rows[0]
         self.slot_of, self.listed = rows[2 * T].view(np.intp), rows[2 * T + 1].view(np.intp)
         for j in range(p):
             self.entries_of_X += column_cost(self.X, j)
             self.slot_of[j] = -1
             for t in range(T):
                 self.u[t, j] = null_value(&self.P, j)
+        return 0
 
     # -- what a solver adds --------------------------------------------------------------------
 

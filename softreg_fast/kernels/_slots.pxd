@@ -51,6 +51,7 @@ cdef class Slots:
     cdef int _slopes_from_gram(self) except -1
     cdef int _certify(self) except -1
 
+    cdef int _prepare(self, bint several) except -1
     cdef int _reserve(self, Py_ssize_t capacity) except -1
     cdef int _take_slots(self, const Py_ssize_t* new, Py_ssize_t count) except -1
     cdef bint _add_slots(self, const Py_ssize_t[::1] new) except -1
