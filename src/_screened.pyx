@@ -29,21 +29,26 @@ import numpy as np
 cdef class Screened(Slots):
     """Slots for the features near the support, and bounds for all others."""
 
+    cdef Py_ssize_t _n_more_vectors(self) noexcept:
+        if self.X.kind == GRAM:
+            return 0
+        # Keep the bounds cheap compared with the scan that they save.
+        self.B.largest = min(max(<Py_ssize_t> (self.entries_of_X / (4 * self.X.p)), 1),
+                             LARGEST_BASIS)
+        return 1 + (1 + self.B.largest) * self.n_tasks
+
     cdef int _prepare(self, bint several) except -1:
-        cdef Py_ssize_t p = self.X.p, T = self.n_tasks
+        cdef Py_ssize_t T = self.n_tasks, first = 2 + 2 * T
         Slots._prepare(self, several)
         self.last_strength = INFINITY
         if self.X.kind == GRAM:
             return 0
-        # Keep the bounds cheap compared with the scan that they save.
-        self.B.largest = min(max(<Py_ssize_t> (self.entries_of_X / (4 * p)), 1), LARGEST_BASIS)
         self.B.n_tasks = T
-        rows = np.empty((1 + (1 + self.B.largest) * T, p))
-        self.by_feature = rows
-        self.known, self.scanned = rows[0], rows[1:1 + T]
+        self.known = self.by_feature[first]
+        self.scanned = self.by_feature[first + 1:first + 1 + T]
         self.basis = np.empty((self.B.largest, T * (self.X.n + 1)))
         self.target_slopes = np.empty(self.B.largest)
-        self.B.known, self.B.slopes = &self.known[0], &self.by_feature[1 + T, 0]
+        self.B.known, self.B.slopes = &self.known[0], &self.by_feature[first + 1 + T, 0]
         self.B.basis, self.B.target_slopes = &self.basis[0, 0], &self.target_slopes[0]
         return 0
 

@@ -87,19 +87,24 @@ cdef class Slots:
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks, j, t
         self.kept_features, self.kept_values = np.empty(1024, np.intp), np.empty((1024, T))
         self.kept_figures = np.empty((100, 5))
+        for j in range(p):
+            self.entries_of_X += column_cost(self.X, j)
         # One allocation for all per-feature vectors: large blocks get large pages.
-        rows = np.empty((2 + 2 * T, p))
-        self.u, self.found = rows[:T], rows[T:2 * T]
+        rows = np.empty((2 + 2 * T + self._n_more_vectors(), p))
+        self.by_feature, self.u, self.found = rows, rows[:T], rows[T:2 * T]
         self.coef = rows[:T] if several else rows[0]
         self.slot_of, self.listed = rows[2 * T].view(np.intp), rows[2 * T + 1].view(np.intp)
         for j in range(p):
-            self.entries_of_X += column_cost(self.X, j)
             self.slot_of[j] = -1
             for t in range(T):
                 self.u[t, j] = null_value(&self.P, j)
         return 0
 
     # -- what a solver adds --------------------------------------------------------------------
+
+    cdef Py_ssize_t _n_more_vectors(self) noexcept:
+        # Number of the solver's own per-feature vectors; they are the last rows of by_feature.
+        return 0
 
     cdef int _make_room(self, Py_ssize_t capacity) except -1:
         # Grow the solver's own arrays to `capacity` slots; self.capacity is still the old one.

@@ -4,7 +4,6 @@ from softreg_fast.kernels._slots cimport Slots
 
 cdef class Screened(Slots):
     cdef screening_t B
-    cdef double[:, ::1] by_feature      # storage of known, scanned and B.slopes
     cdef double[::1] known              # B.known
     cdef double[:, ::1] scanned         # slopes of all features
     cdef double[:, ::1] basis

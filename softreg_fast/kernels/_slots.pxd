@@ -13,6 +13,7 @@ cdef class Slots:
     cdef object columns
     cdef const double[:, ::1] target
     cdef const double[::1] l1, l2, lower, upper
+    cdef double[:, ::1] by_feature      # storage of u, found, slot_of, listed
     cdef double[:, ::1] u, v            # by feature; the weighted residuals
     cdef double target_sumsq
     cdef int n_threads
@@ -41,6 +42,7 @@ cdef class Slots:
     cdef double entries, entries_of_X   # read so far; in all of X
 
     # what a solver adds
+    cdef Py_ssize_t _n_more_vectors(self) noexcept
     cdef int _make_room(self, Py_ssize_t capacity) except -1
     cdef int _follow_strengths(self) except -1
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1
