@@ -52,14 +52,14 @@ cdef inline int kind_of(object values, object rows) except -1:
     if not (values.isnative and (rows is None or rows.isnative)):
         raise TypeError("numbers must be in the byte order of the machine")
     kinds = {
-        ("float64", None): DENSE_F64,
-        ("float32", None): DENSE_F32,
-        ("float64", "int32"): CSC_F64_I32,
-        ("float64", "int64"): CSC_F64_I64,
-        ("float32", "int32"): CSC_F32_I32,
-        ("float32", "int64"): CSC_F32_I64,
+        ("f8", None): DENSE_F64,
+        ("f4", None): DENSE_F32,
+        ("f8", "i4"): CSC_F64_I32,
+        ("f8", "i8"): CSC_F64_I64,
+        ("f4", "i4"): CSC_F32_I32,
+        ("f4", "i8"): CSC_F32_I64,
     }
-    return kinds[values.name, None if rows is None else rows.name]
+    return kinds[values.str[1:], None if rows is None else rows.str[1:]]
 
 
 cdef inline bint is_dense(const matrix_t* X) noexcept nogil:
