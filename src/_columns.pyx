@@ -11,12 +11,12 @@ from libc.stdint cimport int32_t, int64_t
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from matrix cimport (
-    CSC_F32_I32, CSC_F32_I64, CSC_F64_I32, CSC_F64_I64, DENSE_F32, DENSE_F64, GRAM, check_chosen,
-    column_cost, gather_column, matrix_t, residual_sumsq, slopes, subtract_product,
+    GRAM, check_chosen, column_cost, gather_column, kind_of, kind_t, matrix_t, residual_sumsq,
 )
 from moments cimport column_moments
 from openmp cimport omp_get_thread_num, threads_for
 from panels cimport add_panels, multiply_tile, panels_t
+from passes cimport slopes, subtract_product
 from signals cimport check_signals
 from tasks cimport slopes_of_tasks
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
@@ -40,15 +40,6 @@ cdef dgemm_t dgemm = find_dgemm()
 # Columns of a Gram block per BLAS call, and minimum number of multiplications for using BLAS.
 cdef Py_ssize_t TILE = 128
 cdef Py_ssize_t FEWEST_MULTIPLICATIONS_FOR_BLAS = 2_000_000
-
-KINDS = {
-    (np.dtype(np.float64), None): DENSE_F64,
-    (np.dtype(np.float32), None): DENSE_F32,
-    (np.dtype(np.float64), np.dtype(np.int32)): CSC_F64_I32,
-    (np.dtype(np.float64), np.dtype(np.int64)): CSC_F64_I64,
-    (np.dtype(np.float32), np.dtype(np.int32)): CSC_F32_I32,
-    (np.dtype(np.float32), np.dtype(np.int64)): CSC_F32_I64,
-}
 
 
 def check_compressed(const index_t[::1] indptr, const index_t[::1] indices, Py_ssize_t n_minor):
@@ -112,14 +103,14 @@ cdef class Columns:
         self.X.n = n
         self.X.p = p
         if hasattr(X, "indptr"):
-            self.X.kind = KINDS[X.data.dtype, X.indices.dtype]
+            self.X.kind = <kind_t> kind_of(X.data.dtype, X.indices.dtype)
             self.owners = X.data, X.indices
             self.indptr = X.indptr
             self.X.data = address(X.data)
             self.X.rows = address(X.indices)
             self.X.indptr = &self.indptr[0]
         else:
-            self.X.kind = KINDS[X.dtype, None]
+            self.X.kind = <kind_t> kind_of(X.dtype, None)
             if n > 1 and X.strides[0] != X.itemsize:
                 raise ValueError("the columns of a dense X must be contiguous")
             self.owners = X
@@ -147,7 +138,7 @@ cdef class Columns:
     def gram(cls, Q):
         """Describe a Gram matrix (n_features, n_features) float64; v is then a gradient."""
         cdef Columns columns = cls(Q)
-        if Q.shape[0] != Q.shape[1] or columns.X.kind != DENSE_F64:
+        if Q.shape[0] != Q.shape[1] or Q.dtype != np.float64:
             raise ValueError("a Gram matrix must be square and float64")
         columns.X.kind = GRAM
         columns.entries = Q.T       # symmetric, so the transpose is Q by rows

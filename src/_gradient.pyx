@@ -15,9 +15,9 @@ from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcpy, memset
 
 from matrix cimport (
-    DENSE_F32, DENSE_F64, GRAM, groups_for, in_cache, matrix_of, matrix_t, next_columns,
-    residual_sumsq, rows_of, shift_block, slope, slopes_of_block, slopes_of_four,
+    GRAM, in_cache, is_dense, matrix_of, matrix_t, residual_sumsq, rows_of, slope, slopes_of_four,
 )
+from passes cimport groups_for, next_columns, shift_block, slopes_of_block
 from penalty cimport penalty_t, prox
 from signals cimport check_signals
 
@@ -54,7 +54,7 @@ cdef inline double update(const penalty_t* P, const double* ridge, const point_t
 cdef inline Py_ssize_t block_of(const matrix_t* X) noexcept nogil:
     # Number of features per block of a step: enough that the next dot product need not wait for
     # this update, but few enough that their columns fit into half of the L1 cache.
-    if X.kind != DENSE_F64 and X.kind != DENSE_F32:
+    if not is_dense(X):
         return MOST_IN_BLOCK
     return max(min(BLOCK_LENGTH // X.n // 4 * 4, MOST_IN_BLOCK), 4)
 
@@ -68,7 +68,7 @@ cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* r
     cdef double along = 0.0
     cdef Py_ssize_t j, k, last, first = start, block = block_of(X)
     cdef Py_ssize_t ahead = next_columns(X, block)
-    cdef bint dense = X.kind == DENSE_F64 or X.kind == DENSE_F32
+    cdef bint dense = is_dense(X)
     while first < stop:
         last = min(first + block, stop)
         for k in range(first, last, 4):
@@ -188,7 +188,7 @@ cdef class GradientUpdates:
         self.P.lower = &self.lower[0]
         self.P.upper = &self.upper[0]
         self.n_threads = n_threads
-        few = self.X.kind in (DENSE_F64, DENSE_F32) and p <= MOST_BY_ROWS
+        few = is_dense(self.X) and p <= MOST_BY_ROWS
         self.by_rows = few if by_rows is None else by_rows
         if self.by_rows and not few:
             raise ValueError("only a dense matrix with few features can be read by rows")

@@ -11,17 +11,17 @@ v[n] holds the constant that is still to be added to all of r, so that centring 
 This requires sum_i v_i = 0 (with the constant), which holds whenever the residual is that of a
 model with an intercept.  Sparse columns in which every entry is stored are centred entry by entry.
 In Gram form v is the gradient itself.
+
+What depends on the layout of a matrix stands in this file: its kind, the arrays that have it, the
+loops over sparse columns, and the functions of one column, or of four dense ones.
 """
 
-from cython.parallel cimport prange
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from vector cimport (
-    SR_AHEAD, SR_SHORT, axpy, axpy4, dot, dot4, moments, sparse_axpy, sparse_dot, sparse_moments,
-)
+from vector cimport SR_FETCH, axpy, axpy4, dot, dot4, index_t, moments, real_t
 
 cdef enum kind_t:
     DENSE_F64, DENSE_F32, CSC_F64_I32, CSC_F64_I64, CSC_F32_I32, CSC_F32_I64, GRAM
@@ -47,6 +47,25 @@ cdef inline const matrix_t* matrix_of(object columns) except NULL:
     return <const matrix_t*> PyCapsule_GetPointer(columns.capsule, b"softreg_fast.matrix_t")
 
 
+cdef inline int kind_of(object values, object rows) except -1:
+    # The kind of a matrix by the dtypes of its values and of its row indices, None where dense.
+    if not (values.isnative and (rows is None or rows.isnative)):
+        raise TypeError("numbers must be in the byte order of the machine")
+    kinds = {
+        ("f8", None): DENSE_F64,
+        ("f4", None): DENSE_F32,
+        ("f8", "i4"): CSC_F64_I32,
+        ("f8", "i8"): CSC_F64_I64,
+        ("f4", "i4"): CSC_F32_I32,
+        ("f4", "i8"): CSC_F32_I64,
+    }
+    return kinds[values.str[1:], None if rows is None else rows.str[1:]]
+
+
+cdef inline bint is_dense(const matrix_t* X) noexcept nogil:
+    return X.kind == DENSE_F64 or X.kind == DENSE_F32
+
+
 cdef inline int check_chosen(const Py_ssize_t[::1] chosen, Py_ssize_t p) except -1:
     cdef Py_ssize_t k
     for k in range(chosen.shape[0]):
@@ -55,11 +74,94 @@ cdef inline int check_chosen(const Py_ssize_t[::1] chosen, Py_ssize_t p) except 
     return 0
 
 
+# Prefetch distance in stored entries: columns are short, and the hardware prefetcher does not know
+# that the next one follows.  Prefetching beyond the end of the data is harmless.
+cdef enum: AHEAD = 256
+
+# Long sparse columns are summed in parts: rounding errors grow with the length of a part and with
+# the number of parts, not with the number of entries, many of which may be equal.
+cdef enum: PART = 1024
+
+
+cdef inline double sparse_dot(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
+                              const double* v) noexcept nogil:
+    # (x - m) @ v[rows]; four sums hide the latency of the additions
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0, total = 0.0
+    cdef Py_ssize_t k = 0, stop
+    while True:
+        stop = nnz if nnz - k <= PART else k + PART
+        if m != 0.0:
+            while k < stop:
+                a += (x[k] - m) * v[rows[k]]
+                k += 1
+        while k + 4 <= stop:
+            SR_FETCH(x + k + AHEAD)
+            SR_FETCH(rows + k + AHEAD)
+            a += x[k] * v[rows[k]]
+            b += x[k + 1] * v[rows[k + 1]]
+            c += x[k + 2] * v[rows[k + 2]]
+            d += x[k + 3] * v[rows[k + 3]]
+            k += 4
+        while k < stop:
+            a += x[k] * v[rows[k]]
+            k += 1
+        total += (a + c) + (b + d)
+        if k == nnz:
+            return total
+        a = b = c = d = 0.0
+
+
+cdef inline void sparse_axpy(Py_ssize_t nnz, double d, const real_t* x, const index_t* rows,
+                             double m, const double* s, double* v) noexcept nogil:
+    # v[rows] -= d * s[rows] * (x - m)
+    cdef Py_ssize_t k = 0
+    if s != NULL:
+        for k in range(nnz):
+            v[rows[k]] -= d * s[rows[k]] * (x[k] - m)
+    elif m != 0.0:
+        for k in range(nnz):
+            v[rows[k]] -= d * (x[k] - m)
+    else:
+        while k + 4 <= nnz:
+            SR_FETCH(x + k + AHEAD)
+            SR_FETCH(rows + k + AHEAD)
+            v[rows[k]] -= d * x[k]
+            v[rows[k + 1]] -= d * x[k + 1]
+            v[rows[k + 2]] -= d * x[k + 2]
+            v[rows[k + 3]] -= d * x[k + 3]
+            k += 4
+        while k < nnz:
+            v[rows[k]] -= d * x[k]
+            k += 1
+
+
+cdef inline void sparse_moments(Py_ssize_t nnz, const real_t* x, const index_t* rows, double m,
+                                double f, const double* s, double* out) noexcept nogil:
+    # out = s[rows] @ (x - m), s[rows] @ (f * (x - m)) ** 2, count_nonzero(s[rows]);
+    # the weight is multiplied first, so that a weight of 0 never meets an infinite square
+    cdef double total, squares, e, weight
+    cdef Py_ssize_t k = 0, stop, counted = 0
+    out[0] = out[1] = 0.0
+    while k < nnz:
+        stop = nnz if nnz - k <= PART else k + PART
+        total = squares = 0.0
+        while k < stop:
+            e = x[k] - m
+            weight = 1.0 if s == NULL else s[rows[k]]
+            total += weight * e
+            squares += (weight * (f * e)) * (f * e)
+            counted += weight > 0.0
+            k += 1
+        out[0] += total
+        out[1] += squares
+    out[2] = counted
+
+
 cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nogil:
     # Number of entries that slope() reads.
     if X.kind == GRAM:
         return 1
-    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+    if is_dense(X):
         return X.n
     return X.indptr[j + 1] - X.indptr[j]
 
@@ -164,27 +266,6 @@ cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
     return X.p * X.stride * (4 if X.kind == DENSE_F32 else 8) <= STAYS_IN_CACHE
 
 
-cdef inline Py_ssize_t next_columns(const matrix_t* X, Py_ssize_t count) noexcept nogil:
-    # Prefetch distance from dense columns, in entries: to the next `count`, unless they are long.
-    return count * X.stride if X.n <= 4096 else SR_AHEAD
-
-
-cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
-                                 Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
-    # out[k - start] = c_j . v
-    cdef Py_ssize_t k, j
-    if chosen == NULL and stop - start == 4 and (X.kind == DENSE_F64 or X.kind == DENSE_F32):
-        if in_cache(X):
-            slopes_of_four(X, v, start, True, 4 * X.stride, 4 * X.stride, out)
-            return
-        if X.n > SR_SHORT:
-            slopes_of_four(X, v, start, False, SR_AHEAD, SR_AHEAD, out)
-            return
-    for k in range(start, stop):
-        j = k if chosen == NULL else chosen[k]
-        out[k - start] = slope(X, j, v)
-
-
 cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t start, bint nearest,
                                 Py_ssize_t near, Py_ssize_t far, double* out) noexcept nogil:
     # slopes_of_block for four dense columns, while others are prefetched (see sr_dot4)
@@ -214,41 +295,6 @@ cdef inline void shift_four(const matrix_t* X, const Py_ssize_t* which, const do
         axpy4(X.n, d, <const double*> X.data, at, m, X.weight, near, far, v)
     else:
         axpy4(X.n, d, <const float*> X.data, at, m, X.weight, near, far, v)
-
-
-cdef inline void shift_block(const matrix_t* X, const double* u, Py_ssize_t start,
-                             Py_ssize_t stop, Py_ssize_t near, Py_ssize_t far,
-                             double* v) noexcept nogil:
-    # v -= s (X u) for the columns start .. stop with u_j != 0, dense ones four at a time
-    cdef Py_ssize_t[4] which
-    cdef Py_ssize_t j, k, count = 0
-    cdef bint dense = X.kind == DENSE_F64 or X.kind == DENSE_F32
-    for j in range(start, stop):
-        if u[j] == 0.0:
-            continue
-        if not dense:
-            shift(X, j, u[j], v)
-            continue
-        which[count] = j
-        count += 1
-        if count == 4:
-            shift_four(X, which, u, near, far, v)
-            count = 0
-    for k in range(count):
-        shift(X, which[k], u[which[k]], v)
-
-
-cdef inline void slopes(const matrix_t* X, const double* v, const Py_ssize_t* chosen,
-                        Py_ssize_t start, Py_ssize_t stop, double* out,
-                        int n_threads) noexcept nogil:
-    # out[k] = c_j . v for start <= k < stop, j = chosen[k] (NULL: j = k), in parallel over
-    # features.  Adjacent dense columns are processed four at a time, always in the same groups:
-    # start is a multiple of four.
-    cdef Py_ssize_t block, n_blocks = (stop - start + 3) // 4
-    cdef Py_ssize_t portion = max(n_blocks // (16 * n_threads), 1)
-    for block in prange(n_blocks, num_threads=n_threads, schedule="dynamic", chunksize=portion):
-        slopes_of_block(X, v, chosen, start + 4 * block, min(start + 4 * block + 4, stop),
-                        out + start + 4 * block)
 
 
 cdef inline matrix_t rows_of(const matrix_t* X, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
@@ -288,35 +334,6 @@ cdef inline double residual_sumsq(const matrix_t* X, const double* v) noexcept n
     return residual_dot(X, v, v)
 
 
-cdef inline Py_ssize_t groups_for(const matrix_t* X, Py_ssize_t cost) noexcept nogil:
-    # Number of groups in which columns with `cost` entries are summed; each group must be large
-    # enough to justify a vector of its own.
-    if X.kind == GRAM:
-        return 1
-    return max(min(cost // (16 * X.n), 16), 1)
-
-
-cdef inline void subtract_product(const matrix_t* X, const double* u, double* v, double* partial,
-                                  int n_threads) noexcept nogil:
-    # v -= s (X u).  Up to 16 groups of features are each summed into a separate vector, and these
-    # are added in order, so that the result does not depend on the number of threads.
-    cdef Py_ssize_t j, k, i, cost = 0, length = X.n + (X.kind != GRAM)
-    for j in range(X.p):
-        if u[j] != 0.0:
-            cost += column_cost(X, j)
-    cdef Py_ssize_t n_groups = groups_for(X, cost), ahead = next_columns(X, 4)
-    if n_groups == 1:
-        shift_block(X, u, 0, X.p, ahead, ahead, v)
-        return
-    for k in prange(n_groups, num_threads=n_threads, schedule="dynamic", chunksize=1):
-        memset(partial + k * length, 0, length * sizeof(double))
-        shift_block(X, u, X.p * k // n_groups, X.p * (k + 1) // n_groups, ahead,
-                    ahead, partial + k * length)
-    for i in prange(length, num_threads=n_threads, schedule="static"):
-        for k in range(n_groups):
-            v[i] += partial[k * length + i]
-
-
 cdef inline double entry(const matrix_t* X, Py_ssize_t k) noexcept nogil:
     # the k-th number in data
     if X.kind == DENSE_F32 or X.kind == CSC_F32_I32 or X.kind == CSC_F32_I64:
@@ -335,7 +352,7 @@ cdef inline void clear(const matrix_t* X, Py_ssize_t j, double* v) noexcept nogi
     # Reset v to 0 where shift() by column j has written.  The opposite shift would leave rounding
     # errors: a product that is added by FMA is not rounded first.
     cdef Py_ssize_t k
-    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+    if is_dense(X):
         memset(v, 0, X.n * sizeof(double))
         return
     for k in range(X.indptr[j], X.indptr[j + 1]):
@@ -346,7 +363,7 @@ cdef inline void clear(const matrix_t* X, Py_ssize_t j, double* v) noexcept nogi
 cdef inline double pilot(const matrix_t* X, Py_ssize_t j) noexcept nogil:
     # A first guess of the mean of column j: its entry in the heaviest row, or 0 where entries are
     # not stored.
-    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+    if is_dense(X):
         return entry(X, j * X.stride + X.heaviest)
     if X.indptr[j + 1] - X.indptr[j] < X.n:
         return 0.0
@@ -358,7 +375,7 @@ cdef inline void gather_column(const matrix_t* X, Py_ssize_t j, Py_ssize_t first
     # out = sqrt(s) c_j for rows first .. first + rows
     cdef Py_ssize_t i, k
     cdef double m = X.center[j], d = X.scale[j]
-    if X.kind == DENSE_F64 or X.kind == DENSE_F32:
+    if is_dense(X):
         memset(out, 0, rows * sizeof(double))
         if X.kind == DENSE_F64:
             axpy(rows, -d, <const double*> X.data + j * X.stride + first, m, NULL, out)

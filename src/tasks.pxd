@@ -2,8 +2,9 @@
 
 from cython.parallel cimport prange
 
-from matrix cimport column_cost, matrix_t, residual_sumsq, shift, slopes_of_block
+from matrix cimport column_cost, matrix_t, residual_sumsq, shift
 from openmp cimport threads_for
+from passes cimport slopes_of_block
 from signals cimport check_signals
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
 

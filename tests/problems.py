@@ -229,6 +229,12 @@ DTYPES = {
 }
 
 
+def stored_dtype(layout, dtype):
+    """Return the dtype in which a Design holds numbers that are given in a layout and a dtype."""
+    kept = dtype == "float32" and layout not in ("list", "polars", "byte-swapped")
+    return np.dtype(np.float32 if kept else np.float64)
+
+
 def names(p):
     """Return p feature names."""
     return [f"x{j}" for j in range(p)]

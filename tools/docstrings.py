@@ -13,6 +13,8 @@ docstrings differ (tests/whole/test_docstrings.py asks).  In a docstring
   so for a new one it is enough to write its name;
 - an entry that tools/docstrings.txt does not have stays as it is written in the docstring.
 
+Options of solvers are described where they are checked, in the docstring of Options.
+
 Functions are found by importing the package, so moving them to another module changes nothing.
 Networks have texts of their own, tools/docstrings_nn.txt, with "nn." or "keras." before the names;
 their methods are described by hand. Without PyTorch or Keras, they are left out.
@@ -31,6 +33,7 @@ from pathlib import Path
 
 import softreg_fast
 import softreg_fast.penalties
+from softreg_fast.solvers.problem import Options
 
 TEXTS = Path(__file__).with_suffix(".txt")
 FILLED_IN = ("Attributes", "Raises", "Warns")
@@ -60,6 +63,17 @@ PASSED_ON = {
 
 # Parameters of those that a function sets itself.
 FIXED = {"lasso_path": ["l1_ratio"]}
+
+# Functions that take options of solvers, which the docstring of Options describes.
+TAKE_OPTIONS = {
+    "solve",
+    "path",
+    "cv_path",
+    "stability_path",
+    "relaxed_path",
+    "enet_path",
+    "lasso_path",
+}
 
 # Methods of public classes for the use of this package alone: what they take is said where it is
 # used.
@@ -357,8 +371,10 @@ def node_of(thing):
 
 
 def texts_for(name, width=LINE):
-    """Return {entry: (type, description)} that the file has for an object."""
+    """Return {entry: (type, description)} for an object, by Options and by the file."""
     found = {}
+    if name in TAKE_OPTIONS:
+        found = texts_of(split(inspect.getdoc(Options))["Attributes"])
     file = TEXTS.with_stem("docstrings_nn") if name.startswith(tuple(NETWORKS)) else TEXTS
     for block in re.split(r"^\[", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         patterns, body = block.split("]\n", 1)

@@ -49,7 +49,7 @@ def moved(X: Any, far: NDArray[np.bool_], row: int) -> tuple[Any, Vector]:
         origin[far] = copied[row, far]
         copied[:, far] -= copied[row, far]
         return copied, origin
-    copied = X.copy()
+    copied = X.astype(np.result_type(X.dtype, np.float32))
     for j in np.flatnonzero(far & (np.diff(copied.indptr) == X.shape[0])):
         column = slice(copied.indptr[j], copied.indptr[j + 1])
         origin[j] = copied.data[column][copied.indices[column] == row][0]

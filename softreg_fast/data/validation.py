@@ -13,6 +13,10 @@ from softreg_fast.data.names import Names, entries_by_name, is_by_name
 from softreg_fast.kernels._columns import check_compressed
 from softreg_fast.options.types import Vector
 
+# Numbers that the kernels read as they are stored; others are converted to float64.
+READ_DENSE = (np.float64, np.float32)
+READ_SPARSE = (np.float64, np.float32)
+
 # Rows and columns that are transposed together: a tile fits into the cache.
 TILE = (256, 16_384)
 
@@ -22,7 +26,7 @@ def as_columns(X: Any) -> Any:
     if sp.issparse(X):
         return _as_csc(X)
     if not (_is_plain(X) and X.ndim == 2):
-        options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
+        options = {"dtype": list(READ_DENSE), "ensure_all_finite": False}
         X = as_real("X", X, accept_sparse=["csc", "csr", "coo"], **options)
         if sp.issparse(X):  # a frame of sparse columns
             return _as_csc(X)
@@ -42,7 +46,7 @@ def _is_plain(array: Any) -> bool:
     # arrays that check_array would return unchanged, after a tenth of a millisecond
     return (
         type(array) in (np.ndarray, np.memmap)
-        and array.dtype in (np.float64, np.float32)
+        and array.dtype in READ_DENSE
         and array.dtype.isnative
         and array.size > 0
     )
@@ -99,7 +103,7 @@ def _as_csc(X: Any) -> Any:
         X = sp.csc_array(
             (X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape
         )
-    if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
+    if X.dtype not in READ_SPARSE or not X.dtype.isnative:
         X = check_contents("X", X).astype(np.float64)
     if not canonical:
         if not (fresh := X.tocsc(copy=True)).has_canonical_format:

@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 _F64 = NDArray[np.float64]
 _Index = NDArray[np.intp]
 
-KINDS: dict[tuple[np.dtype[Any], np.dtype[Any] | None], int]
-
 def check_compressed(indptr: NDArray[Any], indices: NDArray[Any], n_minor: int) -> str: ...
 
 @final

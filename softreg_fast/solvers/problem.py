@@ -16,10 +16,39 @@ from softreg_fast.solvers.limits import GRAM_MEMORY
 
 
 class Options(NamedTuple):
-    """Options of a solver; the names and meanings are those of `solve`.
+    """Options of a solver, described for all functions that take them (`tools/docstrings.py`).
 
-    `rng` is a random generator for coordinate descent in random order, None for cyclic order.
     The number of threads belongs to the Design.
+
+    Attributes
+    ----------
+    solver : {"auto", "cd", "cholesky", "cg", "gradient"}
+        "auto": the warm engine (coordinate descent and Newton steps on a working set, which
+        ends at rounding level whatever tol), and where there is neither an L1 part nor a bound
+        "cholesky", or "cg" when both sides of X are large. "cd": plain coordinate descent.
+        "gradient": accelerated proximal gradient. "cholesky" and "cg" solve pure L2 problems
+        without bounds.
+    precompute : bool, "auto" or array-like (n_features, n_features)
+        Whether to build the Gram matrix X'X of all features first; a given X'X (with sample
+        weights X'SX) is checked against X. "auto" builds it when n_features <= n_samples and
+        n_features <= 500 for a path, 300 for one alpha; along a path of up to 4000 features
+        also later, when an eighth of them has become nonzero. Without it the warm engine stores
+        Gram columns of the features that come near the support. `strategy` of the result
+        records the choice.
+    tol : float
+        Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
+        objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is
+        a hundredth of scikit-learn's, for models that can be compared along a path.
+    max_iter : int
+        Largest number of epochs, passes over the features, at one alpha. The default is a limit
+        for fits that do not converge; others need far fewer.
+    gram_memory : float >= 0, default=2**30
+        Bytes that Gram columns and the factor of the support may take, unless precompute
+        demands the whole matrix. Beyond that plain coordinate descent on the residual takes
+        over, which is slower if columns are correlated; the solution is the same. The default
+        is enough for 8192 features.
+    rng : numpy.random.Generator or None
+        Generator for coordinate descent in random order. None: cyclic order.
     """
 
     solver: str = "auto"

@@ -29,8 +29,7 @@ def test_every_layout_holds_the_same_numbers(rng, layout, dtype):
     assert problems.snapshot(given) == before
     assert columns.shape == X.shape
     assert_array_equal(oracles.dense(columns), X.astype(LD))
-    kept = X.dtype == np.float32 and layout not in ("list", "polars", "byte-swapped")
-    assert columns.dtype == (np.float32 if kept else np.float64)
+    assert columns.dtype == problems.stored_dtype(layout, dtype)
     assert columns.dtype.isnative
     if sp.issparse(given):
         assert columns.format == "csc"

@@ -29,6 +29,29 @@ def test_threads_do_not_change_a_bit(rng, monkeypatch, layout, precompute):
     assert_array_equal(one.intercepts, two.intercepts)
 
 
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("layout", problems.SPARSE_LAYOUTS)
+@standardizes
+@weightings
+def test_sparse_layouts_give_the_same_bits(rng, layout, dtype, standardize, weighted):
+    X, y = problems.make_data(rng, 50, 12, density=0.4)
+    X = np.asfortranarray(problems.DTYPES[dtype](X))
+    options = {"standardize": standardize, "precompute": False}
+    if weighted:
+        options["sample_weight"] = problems.sample_weights(rng, 50)
+    stored = layout if layout == "csc with zeros" else "csc_array"  # a full column is centred
+    reference = problems.LAYOUTS[stored](X).astype(np.float64)
+    one = path(reference, y, n_alphas=8, n_threads=1, **options)
+    two = path(problems.LAYOUTS[layout](X), y, n_alphas=8, n_threads=2, **options)
+    assert_array_equal(one.coefs.toarray(), two.coefs.toarray())
+    assert_array_equal(one.gaps, two.gaps)
+    fits = [
+        solve(given, y, alpha=one.alphas[4], l1_ratio=0.5, **options)
+        for given in (reference, problems.LAYOUTS[layout](X))
+    ]
+    assert_array_equal(fits[0].coef, fits[1].coef)
+
+
 @pytest.mark.parametrize("precompute", [True, False])
 @pytest.mark.parametrize("shape", ["tall", "wide", "degenerate", "with holes"])
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.01])

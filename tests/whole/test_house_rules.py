@@ -247,9 +247,9 @@ def test_directives_stand_in_setup_only():
     )
 
 
-def test_layouts_are_named_in_few_files():
+def test_layouts_are_named_in_one_file():
     named = {f.name for f in files("src/*.p*") if re.search(r"\b(DENSE|CSC)_F", f.read_text())}
-    assert named == {"matrix.pxd", "_columns.pyx", "_gradient.pyx"}
+    assert named == {"matrix.pxd"}
 
 
 def test_openmp_is_named_in_one_file():
