@@ -7,8 +7,9 @@ Each works on a block of samples, of one output at a time:
     loss_curvature  s_i f_i''(z_i)
 
 and `loss_part` is the loss's part of the duality gap.  Another loss is another kind, with a name in
-`loss_kinds`, and a branch in each of the four.  The solvers of squared error need the first three at no time, since its residual
-is linear in u: they start from the residual at u = 0 and update it by `shift`.
+`loss_kinds`, and a branch in each of the four.  The solvers of squared error need the first three
+at no time, since its residual is linear in u: they start from the residual at u = 0 and update it
+by `shift`.
 """
 
 from arithmetic cimport larger
