@@ -11,20 +11,12 @@ from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t
 
 cdef extern from "prox.h" nogil:
-    void sr_prox_elastic_net_f64(Py_ssize_t n, double* z, const double* t, const double* s,
-                                 double l1_ratio) noexcept
-    void sr_prox_elastic_net_f32(Py_ssize_t n, float* z, const float* t, const float* s,
-                                 float l1_ratio) noexcept
-    void sr_prox_mcp_f64(Py_ssize_t n, double* z, const double* t, const double* s,
-                         double gamma) noexcept
-    void sr_prox_mcp_f32(Py_ssize_t n, float* z, const float* t, const float* s,
-                         float gamma) noexcept
-    void sr_prox_scad_f64(Py_ssize_t n, double* z, const double* t, const double* s,
-                          double a) noexcept
-    void sr_prox_scad_f32(Py_ssize_t n, float* z, const float* t, const float* s,
-                          float a) noexcept
-    void sr_prox_l_half_f64(Py_ssize_t n, double* z, const double* t, const double* s) noexcept
-    void sr_prox_l_half_f32(Py_ssize_t n, float* z, const float* t, const float* s) noexcept
+    enum: NOTHING "SR_KIND_nothing"
+    const char** sr_penalties   # the names of the kinds, ended by NULL
+    void sr_prox_f64(int kind, Py_ssize_t n, double* z, const double* t, const double* s,
+                     double shape) noexcept
+    void sr_prox_f32(int kind, Py_ssize_t n, float* z, const float* t, const float* s,
+                     float shape) noexcept
     void sr_clip_below_f64(Py_ssize_t n, double* z) noexcept
     void sr_clip_below_f32(Py_ssize_t n, float* z) noexcept
     void sr_adam_steps_f64(Py_ssize_t n, const double* v, double lr, double eps, double c2,
@@ -49,9 +41,15 @@ cdef enum: BLOCK = 1024
 # factor below 1e5.
 cdef enum: MOST_STEPS = 60
 
-cdef enum: NOTHING, ELASTIC_NET, MCP, SCAD, L_HALF
 
-KINDS = {"nothing": NOTHING, "elastic_net": ELASTIC_NET, "mcp": MCP, "scad": SCAD, "l_half": L_HALF}
+cdef dict kinds_by_name():
+    cdef dict found = {}
+    while sr_penalties[len(found)] != NULL:
+        found[sr_penalties[len(found)].decode()] = len(found)
+    return found
+
+
+KINDS = kinds_by_name()
 
 ctypedef struct rule_t:
     int kind
@@ -128,25 +126,11 @@ cdef inline void prox_leaf(const rule_t* R, Py_ssize_t n, real_t* z, const real_
     if real_t is double:
         if R.positive:
             sr_clip_below_f64(n, z)
-        if R.kind == ELASTIC_NET:
-            sr_prox_elastic_net_f64(n, z, t, s, R.shape)
-        elif R.kind == MCP:
-            sr_prox_mcp_f64(n, z, t, s, R.shape)
-        elif R.kind == SCAD:
-            sr_prox_scad_f64(n, z, t, s, R.shape)
-        elif R.kind == L_HALF:
-            sr_prox_l_half_f64(n, z, t, s)
+        sr_prox_f64(R.kind, n, z, t, s, R.shape)
     else:
         if R.positive:
             sr_clip_below_f32(n, z)
-        if R.kind == ELASTIC_NET:
-            sr_prox_elastic_net_f32(n, z, t, s, <float> R.shape)
-        elif R.kind == MCP:
-            sr_prox_mcp_f32(n, z, t, s, <float> R.shape)
-        elif R.kind == SCAD:
-            sr_prox_scad_f32(n, z, t, s, <float> R.shape)
-        elif R.kind == L_HALF:
-            sr_prox_l_half_f32(n, z, t, s)
+        sr_prox_f32(R.kind, n, z, t, s, <float> R.shape)
 
 
 def prox_by_moment(real_t[::1] z, const real_t[::1] v, tuple settings, tuple rule,

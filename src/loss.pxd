@@ -6,9 +6,10 @@ Each works on a block of samples, of one output at a time:
     loss_residual   v_i = -s_i f_i'(z_i), the weighted residual that `slope` reads
     loss_curvature  s_i f_i''(z_i)
 
-and `loss_part` is the loss's part of the duality gap.  Another loss is another kind: a branch in
-each of the four.  The solvers of squared error need the first three at no time, since its residual
-is linear in u: they start from the residual at u = 0 and update it by `shift`.
+and `loss_part` is the loss's part of the duality gap.  Another loss is another kind, with a name in
+`loss_kinds`, and a branch in each of the four.  The solvers of squared error need the first three
+at no time, since its residual is linear in u: they start from the residual at u = 0 and update it
+by `shift`.
 """
 
 from arithmetic cimport larger
@@ -24,11 +25,18 @@ ctypedef struct loss_t:
     const double* weight        # s, NULL where all are one
 
 ctypedef struct dual_point_t:
-    # A dual point theta relative to the residual r; for theta = r: 0, 0, ||r||^2.  A loss that is
-    # not quadratic needs z and v here.
+    # A dual point theta relative to the residual r; for theta = r: 0, 0, ||r||^2.
     double away                 # ||r - theta||^2
     double along                # (r - theta) . theta
     double square               # ||theta||^2
+    # For losses that are not quadratic, otherwise NULL: (n_outputs, n), theta without the weights.
+    const double* z
+    const double* theta
+
+
+cdef inline dict loss_kinds():
+    # The kinds by the names of softreg_fast.losses.
+    return {"squared": SQUARED}
 
 
 cdef inline double weight_of(const loss_t* F, Py_ssize_t i) noexcept nogil:
@@ -65,6 +73,7 @@ cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
     cdef dual_point_t D
     D.away = D.along = 0.0
     D.square = rr
+    D.z = D.theta = NULL
     return D
 
 

@@ -3,14 +3,31 @@
  * All work on a block that lies in cache: z is the result of a gradient step and is overwritten by
  * the proximal point; t are the step lengths and s the penalty strengths, one per coordinate.  The
  * formulas are in docs/neural.md, "Proximal steps".
+ *
+ * A penalty is a helper sr_prox_KIND and its KIND, the one of its Python class, in SR_PENALTIES.
  */
+#ifndef SR_PENALTIES
+#define SR_PENALTIES(EACH) EACH(nothing) EACH(elastic_net) EACH(mcp) EACH(scad) EACH(l_half)
+
+#define SR_KIND(kind) SR_KIND_##kind,
+#define SR_KIND_NAME(kind) #kind,
+#define SR_CASE(kind) \
+    case SR_KIND_##kind: SR_NAME(sr_prox_##kind)(n, z, t, s, shape); break;
+enum { SR_PENALTIES(SR_KIND) };
+static const char *const sr_penalties[] = {SR_PENALTIES(SR_KIND_NAME) NULL};
+#endif
 
 /* t is 0 for coordinates that must not move, and may be as large as the largest float: products are
  * then infinite, and the results below are still correct. */
 
-SR_LEAF(void, sr_prox_elastic_net, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
-                                    SR_T l1_ratio),
-        (n, z, t, s, l1_ratio))
+SR_HELPER void SR_NAME(sr_prox_nothing)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
+                                        SR_T shape)
+{
+    (void)n, (void)z, (void)t, (void)s, (void)shape;
+}
+
+SR_HELPER void SR_NAME(sr_prox_elastic_net)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
+                                            SR_T l1_ratio)
 {
     const SR_T l2_ratio = 1 - l1_ratio;
     ptrdiff_t i;
@@ -30,8 +47,7 @@ SR_LEAF(void, sr_prox_elastic_net, (ptrdiff_t n, SR_T *z, const SR_T *t, const S
 
 /* MCP: s |x| - x^2 / (2 gamma), constant for |x| >= gamma s.  For t >= gamma the objective is
  * concave below that, so that the minimum is at 0 or z. */
-SR_LEAF(void, sr_prox_mcp, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T gamma),
-        (n, z, t, s, gamma))
+SR_HELPER void SR_NAME(sr_prox_mcp)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T gamma)
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
@@ -43,8 +59,7 @@ SR_LEAF(void, sr_prox_mcp, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, 
 }
 
 /* SCAD (Fan and Li): slope s for |x| <= s and slope 0 for |x| >= a s. */
-SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T a),
-        (n, z, t, s, a))
+SR_HELPER void SR_NAME(sr_prox_scad)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T a)
 {
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
@@ -63,8 +78,10 @@ SR_LEAF(void, sr_prox_scad, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
  * x = z y^2, y the largest root of y^3 - y + r / 2, r = u / |z|^(3/2) < (2/3)^(3/2).  Newton's
  * method from the root's series in r, whose error is at most 0.02, is exact to rounding after four
  * steps and needs no cosine. */
-SR_LEAF(void, sr_prox_l_half, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s), (n, z, t, s))
+SR_HELPER void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
+                                       SR_T shape)
 {
+    (void)shape;
     const double most = 0.5443310539518174;
     ptrdiff_t i;
     for (i = 0; i < n; i++) {
@@ -79,6 +96,13 @@ SR_LEAF(void, sr_prox_l_half, (ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *
         /* correct also where the power underflows, and for NaN */
         z[i] = (u > 0 ? (SR_T)(z[i] * (y * y)) : z[i]) + (SR_T)0;
     }
+}
+
+/* shape: the parameter of this kind, such as gamma of MCP. */
+SR_LEAF(void, sr_prox, (int kind, ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s, SR_T shape),
+        (kind, n, z, t, s, shape))
+{
+    switch (kind) { SR_PENALTIES(SR_CASE) }
 }
 
 SR_LEAF(void, sr_clip_below, (ptrdiff_t n, SR_T *z), (n, z))

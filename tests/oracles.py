@@ -7,6 +7,7 @@ any formula of the package is found in one place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -460,6 +461,28 @@ def _proximal_step(C, s, target, ridge, penalty, z, step):
     return prox(z / step + slope, 1 / LD(step), *penalty)
 
 
+# ---------------------------------------------------------------------------------------------
+# Losses and penalties of single weights: every test of all of them takes its cases from here.
+
+
+class OracleOfLoss(NamedTuple):
+    """Formulas of a loss f(y, z), entry by entry, and targets that it allows."""
+
+    value: Callable
+    conjugate: Callable  # (y, v): the largest of v z - f(y, z)
+    targets: Callable  # (rng, n)
+
+
+# By the name of the loss in the kernels.
+LOSSES = {
+    "squared": OracleOfLoss(
+        lambda y, z: (LD(1) * y - z) ** 2 / 2,
+        lambda y, v: LD(1) * v * y + LD(1) * v**2 / 2,
+        lambda rng, n: rng.standard_normal(n),
+    ),
+}
+
+
 def mcp(x, strength, gamma):
     """Return the minimax concave penalty: the integral of max(strength - x / gamma, 0) to |x|."""
     size = np.minimum(np.abs(x), gamma * strength)
@@ -472,6 +495,21 @@ def scad(x, strength, a):
     second = np.clip(np.abs(x), strength, a * strength)
     area = ((a - 1.0) * strength) ** 2 - (a * strength - second) ** 2
     return strength * first + area / (2.0 * (a - 1.0))
+
+
+# By the name of the class: settings, and the penalty of one weight at these settings.
+ELEMENTWISE = {
+    "L1": ({"strength": 0.7}, lambda x: 0.7 * abs(x)),
+    "L2": ({"strength": 0.7}, lambda x: 0.35 * x**2),
+    "ElasticNet": (
+        {"strength": 0.7, "l1_ratio": 0.3},
+        lambda x: 0.21 * abs(x) + 0.245 * x**2,
+    ),
+    "MCP": ({"strength": 0.7, "gamma": 1.8}, lambda x: mcp(x, 0.7, 1.8)),
+    "SCAD": ({"strength": 0.7, "a": 2.9}, lambda x: scad(x, 0.7, 2.9)),
+    "LHalf": ({"strength": 0.7}, lambda x: 0.7 * np.sqrt(abs(x))),
+    "NonNegative": ({"positive": False}, lambda x: 0.0 * x),
+}
 
 
 def group_distance(x, gradient, group_strength, l1_strength):

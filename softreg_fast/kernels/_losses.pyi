@@ -8,3 +8,6 @@ KINDS: dict[str, int]
 def evaluate(
     kind: str, y: _F64, z: _F64, weight: _F64 | None = None
 ) -> tuple[float, _F64, _F64]: ...
+def part(
+    kind: str, y: _F64, z: _F64, theta: _F64, weight: _F64 | None = None, k: float = 1.0
+) -> float: ...

@@ -20,6 +20,8 @@ class Loss(ABC):
 
     Attributes
     ----------
+    kind : str
+        Name of the loss in the compiled kernels (src/loss.pxd); "": it has none there.
     quadratic : bool
         Whether f is a quadratic function of eta, so that Gram matrices determine it.
     smooth : bool
@@ -32,6 +34,7 @@ class Loss(ABC):
         Name of the mean deviance, by which cross-validation compares models.
     """
 
+    kind: ClassVar[str] = ""
     quadratic: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
     n_outputs: ClassVar[int] = 1

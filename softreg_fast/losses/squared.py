@@ -19,6 +19,7 @@ class Squared(Loss):
     It is homogeneous: the engine divides y by the norm of its deviations from the null model.
     """
 
+    kind: ClassVar[str] = "squared"
     quadratic: ClassVar[bool] = True
     has_dispersion: ClassVar[bool] = True
     measure: ClassVar[str] = "mean squared error"

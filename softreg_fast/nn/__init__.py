@@ -7,19 +7,9 @@ of them is first used.
 import importlib
 from typing import Any
 
+from softreg_fast import penalties
 from softreg_fast.nn.deployment.plan import Plan
-from softreg_fast.penalties import (
-    L1,
-    L2,
-    MCP,
-    SCAD,
-    ElasticNet,
-    GroupLasso,
-    LHalf,
-    NonNegative,
-    Penalty,
-    SparseGroupLasso,
-)
+from softreg_fast.penalties import *  # noqa: F403  # every penalty is one of networks too
 
 # Names that are imported when first used, with the modules that have them.
 FROM_TORCH = {
@@ -50,19 +40,8 @@ WITHOUT_TORCH = {
     "SparseMLPRegressor": "estimators.regressor",
 }
 
-__all__ = [
-    "L1",
-    "L2",
-    "MCP",
-    "SCAD",
-    "ElasticNet",
-    "GroupLasso",
-    "LHalf",
-    "NonNegative",
-    "Penalty",
-    "Plan",
-    "SparseGroupLasso",
-]
+__all__ = ["Plan"]
+__all__ += penalties.__all__
 
 
 def __dir__() -> list[str]:

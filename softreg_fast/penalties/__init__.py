@@ -4,8 +4,9 @@ Nothing of PyTorch or Keras is imported here.
 """
 
 from softreg_fast.penalties.base import Penalty
-from softreg_fast.penalties.elementwise import L1, L2, MCP, SCAD, ElasticNet, LHalf, NonNegative
+from softreg_fast.penalties.elementwise import L1, L2, ElasticNet, NonNegative
 from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
+from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf
 
 __all__ = [
     "L1",

@@ -5,34 +5,26 @@ import oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from softreg_fast.nn import (
-    L1,
-    L2,
-    MCP,
-    SCAD,
-    ElasticNet,
-    GroupLasso,
-    LHalf,
-    NonNegative,
-    SparseGroupLasso,
-)
+from softreg_fast import penalties
+from softreg_fast.kernels._prox import KINDS
+from softreg_fast.penalties import GroupLasso, LHalf, SparseGroupLasso
+from softreg_fast.penalties.elementwise import Elementwise
 
-ELEMENTWISE = {
-    "l1": (L1(strength=0.7), lambda x: 0.7 * abs(x)),
-    "l2": (L2(strength=0.7), lambda x: 0.35 * x**2),
-    "elastic net": (ElasticNet(strength=0.7, l1_ratio=0.3), lambda x: 0.21 * abs(x) + 0.245 * x**2),
-    "mcp": (MCP(strength=0.7, gamma=1.8), lambda x: oracles.mcp(x, 0.7, 1.8)),
-    "scad": (SCAD(strength=0.7, a=2.9), lambda x: oracles.scad(x, 0.7, 2.9)),
-    "l_half": (LHalf(strength=0.7), lambda x: 0.7 * np.sqrt(abs(x))),
-    "nothing": (NonNegative(positive=False), lambda x: 0.0 * x),
-}
 STEPS = [1e-3, 0.3, 1.0, 1.8, 1.9, 2.5, 3.9, 4.5, 30.0]
 
 
-@pytest.fixture(params=ELEMENTWISE)
+@pytest.fixture(params=oracles.ELEMENTWISE)
 def elementwise(request):
     """Return a penalty of single weights and its formula."""
-    return ELEMENTWISE[request.param]
+    settings, formula = oracles.ELEMENTWISE[request.param]
+    return getattr(penalties, request.param)(**settings), formula
+
+
+def test_every_penalty_has_an_oracle_and_compiled_steps():
+    public = [getattr(penalties, name) for name in penalties.__all__]
+    classes = [each for each in public if issubclass(each, Elementwise)]
+    assert {each.__name__ for each in classes} == set(oracles.ELEMENTWISE)
+    assert {each.kind for each in classes} == KINDS.keys() - {"nothing"}
 
 
 def objective(formula, z, t, x):
