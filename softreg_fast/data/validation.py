@@ -14,8 +14,8 @@ from softreg_fast.kernels._columns import check_compressed
 from softreg_fast.options.types import Vector
 
 # Numbers that the kernels read as they are stored; others are converted to float64.
-READ_DENSE = (np.float64, np.float32)
-READ_SPARSE = (np.float64, np.float32)
+READ_DENSE: tuple[Any, ...] = (np.float64, np.float32)
+READ_SPARSE: tuple[Any, ...] = (np.float64, np.float32)
 
 # Rows and columns that are transposed together: a tile fits into the cache.
 TILE = (256, 16_384)
