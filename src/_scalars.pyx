@@ -52,7 +52,7 @@ cdef class ScalarEngine(Screened):
 
     cdef int _make_room(self, Py_ssize_t capacity) except -1:
         cdef Py_ssize_t a, m = self.m
-        places = np.zeros((2, capacity), np.intp)
+        cdef Py_ssize_t[:, ::1] places = np.zeros((2, capacity), np.intp)
         if m:
             places[0, :m], places[1, :m] = self.order[:m], self.row_of[:m]
         self.order, self.row_of = places[0], places[1]

@@ -10,10 +10,10 @@ from libc.math cimport INFINITY, fabs, sqrt
 
 from arithmetic cimport larger
 from matrix cimport GRAM
-from penalty cimport may_move, null_value, row_size
+from penalty cimport may_move, null_value, penalty_t, row_size
 from screening cimport (
-    LARGEST_BASIS, screening_extend, screening_know, screening_open, screening_skip,
-    screening_still_open,
+    LARGEST_BASIS, screening_extend, screening_know, screening_know_all, screening_open,
+    screening_skip, screening_still_open,
 )
 from signals cimport check_signals
 from softreg_fast.kernels._slots cimport Slots, count_reading, loss_from_gram
@@ -24,6 +24,25 @@ from tolerances cimport (
 )
 
 import numpy as np
+
+
+cdef Py_ssize_t never_screened(const penalty_t* P, Py_ssize_t p, Py_ssize_t n_tasks,
+                               const Py_ssize_t* slot_of, const double* u,
+                               Py_ssize_t* features) noexcept nogil:
+    # Write the features without a slot that need one, since they have no L1 penalty or do not start
+    # at 0, to features; return their number.
+    cdef Py_ssize_t j, t, count = 0
+    cdef double null
+    cdef bint needs
+    for j in range(p):
+        null = null_value(P, j)
+        needs = null != 0.0 or (P.l1_strength * P.l1[j] == 0.0 and P.lower[j] < P.upper[j])
+        for t in range(n_tasks):
+            needs = needs or u[t * p + j] != null
+        if needs and slot_of[j] < 0:
+            features[count] = j
+            count += 1
+    return count
 
 
 cdef class Screened(Slots):
@@ -148,9 +167,7 @@ cdef class Screened(Slots):
     cdef void _know_all(self) noexcept nogil:
         # Make the residual of v, whose slopes are in `scanned`, the new reference, and add it to
         # the basis.
-        cdef Py_ssize_t j
-        for j in range(self.X.p):
-            screening_know(&self.B, j, &self.scanned[0, j], self.X.p)
+        screening_know_all(&self.B, &self.scanned[0, 0], self.X.p)
         screening_skip(&self.B, &self.feature[0], self.m)
         screening_extend(&self.B, self.X, &self.target[0, 0], &self.v[0, 0], &self.scanned[0, 0])
 
@@ -259,28 +276,17 @@ cdef class Screened(Slots):
         # Returns False if there is no room for the slots that are needed from the start.
         cdef bint another_l2 = l2_strength != self.P.l2_strength
         cdef bint fresh = self.m == 0 or (l1_strength == 0.0) != (self.P.l1_strength == 0.0)
-        cdef Py_ssize_t j, count = 0
+        cdef Py_ssize_t count
         self.P.l1_strength = self.S.l1_strength = l1_strength
         self.P.l2_strength = self.S.l2_strength = l2_strength
         if another_l2:
             self._follow_strengths()
         if self.X.kind == GRAM or not fresh:
             return True
-        for j in range(self.X.p):
-            if self.slot_of[j] < 0 and self._needs_slot(j):
-                self.listed[count] = j
-                count += 1
+        with nogil:
+            count = never_screened(&self.P, self.X.p, self.n_tasks, &self.slot_of[0],
+                                   &self.u[0, 0], &self.listed[0])
         return self._give_slots(self.listed[:count]) if count else True
-
-    cdef bint _needs_slot(self, Py_ssize_t j) noexcept nogil:
-        # Features without L1 penalty, and those that do not start at 0, are never screened.
-        cdef double null = null_value(&self.P, j)
-        cdef Py_ssize_t t
-        for t in range(self.n_tasks):
-            if self.u[t, j] != null:
-                return True
-        return null != 0.0 or (self.P.l1_strength * self.l1[j] == 0.0
-                               and self.lower[j] < self.upper[j])
 
     def know(self, slopes):
         """Store the slopes of all features at the residual of u = 0, the present coefficients."""
@@ -291,12 +297,12 @@ cdef class Screened(Slots):
     def entry_strength(self, slopes):
         """Return the largest l1 strength at which a feature enters, from the slopes at u = 0."""
         cdef const double[:, ::1] z = np.atleast_2d(slopes)
+        cdef const double* l1 = self.P.l1
         cdef double largest = 0.0
-        cdef Py_ssize_t j
-        for j in range(self.X.p):
-            if self.l1[j] > 0.0:
-                largest = larger(
-                    largest, fabs(row_size(&z[0, j], self.X.p, self.n_tasks)) / self.l1[j])
+        cdef Py_ssize_t j, p = self.X.p, T = self.n_tasks
+        for j in range(p):
+            if l1[j] > 0.0:
+                largest = larger(largest, fabs(row_size(&z[0, j], p, T)) / l1[j])
         return largest
 
     def refresh(self):

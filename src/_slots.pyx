@@ -14,9 +14,10 @@ task.
 
 from cython.parallel cimport prange
 from libc.math cimport fabs
+from libc.string cimport memset
 
 from loss cimport SQUARED
-from matrix cimport GRAM, column_cost, matrix_of, shift
+from matrix cimport GRAM, column_cost, cost_of_columns, matrix_of, shift
 from openmp cimport threads_for
 from penalty cimport null_value
 from signals cimport check_signals
@@ -31,6 +32,14 @@ import numpy as np
 # The statuses of `solve`, for Python; tolerances.pxd explains them.
 CONVERGED, MAX_ITER, STALLED, NO_ROOM = (
     tolerances.CONVERGED, tolerances.MAX_ITER, tolerances.STALLED, tolerances.NO_ROOM)
+
+
+cdef bint any_nonzero(const double* u, Py_ssize_t p) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(p):
+        if u[j] != 0.0:
+            return True
+    return False
 
 
 cdef class Slots:
@@ -70,7 +79,7 @@ cdef class Slots:
         self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
         self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]
         self.P.slack = self.S.slack = 1e-12
-        self.v = np.array(self.target)
+        self.v = np.array(target, ndmin=2)
         self._prepare(several)
         if self.X.kind == GRAM:
             self._reserve(p)
@@ -85,18 +94,19 @@ cdef class Slots:
 
     cdef int _prepare(self, bint several) except -1:
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks, j, t
+        cdef Py_ssize_t[:, ::1] integers
         self.kept_features, self.kept_values = np.empty(1024, np.intp), np.empty((1024, T))
         self.kept_figures = np.empty((100, 5))
-        for j in range(p):
-            self.entries_of_X += column_cost(self.X, j)
+        self.entries_of_X = cost_of_columns(self.X, NULL, p)
         # One allocation for all per-feature vectors: large blocks get large pages.
         rows = np.empty((2 + 2 * T + self._n_more_vectors(), p))
-        self.by_feature, self.u, self.found = rows, rows[:T], rows[T:2 * T]
-        self.coef = rows[:T] if several else rows[0]
-        self.slot_of, self.listed = rows[2 * T].view(np.intp), rows[2 * T + 1].view(np.intp)
-        for j in range(p):
-            self.slot_of[j] = -1
-            for t in range(T):
+        self.by_feature, integers = rows, rows[:2].view(np.intp)
+        self.slot_of, self.listed = integers[0], integers[1]
+        self.u, self.found = self.by_feature[2:2 + T], self.by_feature[2 + T:2 + 2 * T]
+        self.coef = rows[2:2 + T] if several else rows[2]
+        memset(&self.slot_of[0], 0xFF, p * sizeof(Py_ssize_t))      # -1
+        for t in range(T):
+            for j in range(p):
                 self.u[t, j] = null_value(&self.P, j)
         return 0
 
@@ -135,7 +145,9 @@ cdef class Slots:
             vectors[:, :m] = self.vectors[:, :m]
             feature[:m] = self.feature[:m]
         self.by_slot, self.vectors, self.feature = by_slot, vectors, feature
-        self.us, self.hs, self.qs, self.synced, self.hs_synced, self.settled = by_slot
+        self.us, self.hs, self.qs = self.by_slot[0], self.by_slot[1], self.by_slot[2]
+        self.synced, self.hs_synced = self.by_slot[3], self.by_slot[4]
+        self.settled = self.by_slot[5]
         self.S.l1, self.S.l2 = &self.vectors[0, 0], &self.vectors[1, 0]
         self.S.lower, self.S.upper = &self.vectors[2, 0], &self.vectors[3, 0]
         self._make_room(capacity)
@@ -300,9 +312,11 @@ cdef class Slots:
             return
         self.v[:] = self.target
         for t in range(self.n_tasks):
-            self.columns.subtract_product(self.u[t], self.v[t], self.n_threads)
-        slopes_of_tasks(self.X, self.v, &self.feature[0], self.m, self.hs, 0, self.n_threads)
-        self.hs_synced[:] = self.hs
+            if any_nonzero(&self.u[t, 0], self.X.p):
+                self.columns.subtract_product(self.u[t], self.v[t], self.n_threads)
+        if self.m:
+            slopes_of_tasks(self.X, self.v, &self.feature[0], self.m, self.hs, 0, self.n_threads)
+            self.hs_synced[:] = self.hs
         self.loss = sumsq_of_tasks(self.X, self.v)
 
     # -- results -------------------------------------------------------------------------------
@@ -341,7 +355,7 @@ cdef class Slots:
         """
         values = np.array(self.kept_values[:self.n_kept_values])
         return (np.array(self.kept_features[:self.n_kept_values]),
-                values if np.ndim(self.coef) == 2 else values[:, 0].copy(),
+                values if self.coef.ndim == 2 else values.reshape(-1),
                 np.array(self.kept_figures[:self.n_kept]))
 
     @property

@@ -166,6 +166,18 @@ cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nog
     return X.indptr[j + 1] - X.indptr[j]
 
 
+cdef inline double cost_of_columns(const matrix_t* X, const Py_ssize_t* chosen,
+                                   Py_ssize_t count) noexcept nogil:
+    # Number of entries of `count` columns: the chosen ones, or with NULL the first.
+    cdef double cost = 0.0
+    cdef Py_ssize_t k
+    if is_dense(X):
+        return <double> X.n * count
+    for k in range(count):
+        cost += column_cost(X, k if chosen == NULL else chosen[k])
+    return cost
+
+
 cdef inline double slope(const matrix_t* X, Py_ssize_t j, const double* v) noexcept nogil:
     cdef Py_ssize_t start, nnz
     cdef double m, implicit, total

@@ -38,6 +38,17 @@ cdef inline void screening_know(screening_t* B, Py_ssize_t j, const double* z,
     B.known[j] = fabs(row_size(z, stride, B.n_tasks)) - B.odometer
 
 
+cdef inline void screening_know_all(screening_t* B, const double* z, Py_ssize_t p) noexcept nogil:
+    # Store the slopes z (n_tasks, p) of all features.
+    cdef Py_ssize_t j
+    if B.n_tasks == 1:
+        for j in range(p):
+            B.known[j] = fabs(z[j]) - B.odometer
+    else:
+        for j in range(p):
+            screening_know(B, j, z + j, p)
+
+
 cdef inline void screening_skip(screening_t* B, const Py_ssize_t* features,
                                 Py_ssize_t count) noexcept nogil:
     # Exclude the features, which have slots, from screening.

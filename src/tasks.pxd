@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 
-from matrix cimport column_cost, matrix_t, residual_sumsq, shift
+from matrix cimport cost_of_columns, matrix_t, residual_sumsq, shift
 from openmp cimport threads_for
 from passes cimport slopes_of_block
 from signals cimport check_signals
@@ -14,11 +14,8 @@ cdef inline int slopes_of_tasks(const matrix_t* X, const double[:, ::1] V,
                                 Py_ssize_t first, int n_threads) except -1:
     # out[t, first + k] = c_j . V[t] with j = chosen[k] (NULL: all), in parallel over features: a
     # column is read from memory once for all tasks, as it stays in cache after the first.
-    cdef Py_ssize_t n_tasks = V.shape[0], k, t, block, portion, start, stop = 0
-    cdef double cost = 0.0
-    for k in range(count):
-        cost += column_cost(X, k if chosen == NULL else chosen[k])
-    cost *= n_tasks
+    cdef Py_ssize_t n_tasks = V.shape[0], t, block, portion, start, stop = 0
+    cdef double cost = n_tasks * cost_of_columns(X, chosen, count)
     n_threads = threads_for(cost, n_threads)
     portion = 4 * max(<Py_ssize_t> (ENTRIES_PER_SIGNAL_CHECK / (cost / max(count, 1) + 1.0) / 4), 1)
     while stop < count:

@@ -128,10 +128,11 @@ class Design:
         check_same_rows(self, "sample_weight", sample_weight)
         self.X = as_columns(X)
         self.n_samples, self.n_features = self.X.shape
-        self.n_entries = self.X.data.size if sp.issparse(self.X) else self.X.size
+        self.is_sparse: bool = sp.issparse(self.X)
+        self.n_entries = self.X.data.size if self.is_sparse else self.X.size
         self.most_threads = effective_n_threads(n_threads)
         self.n_threads = threads_worth(self.n_entries, self.most_threads)
-        self._buffers = Buffers(self.X) if sp.issparse(self.X) else self.X
+        self._buffers = Buffers(self.X) if self.is_sparse else self.X
         self._origin: Vector | None = None  # values subtracted from the columns in the buffers
         self._set_weight(sample_weight)
         if not self._is_near:
@@ -384,8 +385,9 @@ class Design:
     def gram(self) -> Matrix:
         """X'SX of the engine's columns, (n_features, n_features) in Fortran order."""
         if self._gram is None:
-            dense = not sp.issparse(self.X)
-            self._gram = gram_of(self.columns, self.n_entries, dense, self.n_threads)
+            self._gram = gram_of(
+                self.columns, self.n_entries, not self.is_sparse, self.n_threads
+            )
         return self._gram
 
     @property

@@ -23,12 +23,11 @@ TILE = (256, 16_384)
 
 def as_columns(X: Any) -> Any:
     """Return X as float64 or float32 with contiguous columns, or canonical CSC; copy if needed."""
-    if sp.issparse(X):
-        return _as_csc(X)
     if not (_is_plain(X) and X.ndim == 2):
-        options = {"dtype": list(READ_DENSE), "ensure_all_finite": False}
-        X = as_real("X", X, accept_sparse=["csc", "csr", "coo"], **options)
-        if sp.issparse(X):  # a frame of sparse columns
+        if not sp.issparse(X):
+            options = {"dtype": list(READ_DENSE), "ensure_all_finite": False}
+            X = as_real("X", X, accept_sparse=["csc", "csr", "coo"], **options)
+        if sp.issparse(X):  # also from a frame of sparse columns
             return _as_csc(X)
     contiguous = X.flags.f_contiguous or (X.strides[0] == X.itemsize and X.strides[1] >= 0)
     if contiguous and X.strides[1] % X.itemsize == 0 and X.flags.aligned:

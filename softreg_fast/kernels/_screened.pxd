@@ -20,6 +20,5 @@ cdef class Screened(Slots):
     cdef bint _enter(self, Py_ssize_t n_open, double ahead, bint* violated) except -1
     cdef bint _give_slots(self, const Py_ssize_t[::1] new) except -1
     cdef bint _set_strengths(self, double l1_strength, double l2_strength) except -1
-    cdef bint _needs_slot(self, Py_ssize_t j) noexcept nogil
     cpdef int solve(self, double l1_strength, double l2_strength, double tol,
                     Py_ssize_t max_iter) except -1

@@ -1,7 +1,7 @@
 from arithmetic cimport larger
 from certificate cimport duality_gap, units_t
 from loss cimport loss_t
-from matrix cimport column_cost, matrix_t
+from matrix cimport cost_of_columns, matrix_t
 from penalty cimport penalty_t
 
 
@@ -73,9 +73,7 @@ cdef inline bint is_nonzero(Slots A, Py_ssize_t a) noexcept nogil:
 
 cdef inline void count_reading(Slots A, const Py_ssize_t* features,
                                Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(count):
-        A.entries = A.entries + column_cost(A.X, features[k])
+    A.entries = A.entries + cost_of_columns(A.X, features, count)
 
 
 cdef inline units_t units_of(Slots A) noexcept nogil:

@@ -6,7 +6,6 @@ import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, check_cv
 
@@ -163,7 +162,7 @@ class Training:
         few = p <= min(LARGEST_EARLY_GRAM, design.n_samples // 2)
         # with many folds of a few samples each, their matrices take more memory than X
         small = len(self.folds) * p * p <= max(design.n_entries, MOST_GRAM_ENTRIES)
-        if not (few and small) or sp.issparse(design.X) or design.is_null:
+        if not (few and small) or design.is_sparse or design.is_null:
             return None
         if not all(fold.covers for fold in self.folds):
             return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import check_scoring
@@ -58,7 +57,7 @@ def scores_of(
     scorer = check_scoring(_Known(), scoring=scoring)
     X = np.empty((len(rows), 0))
     if callable(scoring) and not hasattr(scoring, "_score_func"):  # may need X
-        X = design.X.tocsr()[rows] if sp.issparse(design.X) else design.X[rows]
+        X = design.X.tocsr()[rows] if design.is_sparse else design.X[rows]
         score_params = {}
     scores = np.empty(predictions.shape[-1])
     try:

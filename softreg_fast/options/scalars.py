@@ -11,7 +11,10 @@ import numpy as np
 
 def is_integer(value: Any) -> TypeGuard[int]:
     """Return whether a value is an integer of any type, and not a bool."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    # the first test is for speed: that of an abstract class takes a noticeable part of a small fit
+    return type(value) is int or (
+        isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    )
 
 
 def is_real(value: Any) -> TypeGuard[float]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from softreg_fast.data.design import Design
 from softreg_fast.kernels._columns import Columns
@@ -84,7 +83,7 @@ class SampleSpace:
             self.intercept = self.intercept[:, :0]
         self.reach = _reach(design, design.center)
         self.blur = np.ones(design.n_features)
-        if sp.issparse(design.X):
+        if design.is_sparse:
             self.blur = _reach(design, design.stored_center)
 
     def residual(self, rows: Matrix) -> Matrix:
