@@ -34,6 +34,19 @@ CONVERGED, MAX_ITER, STALLED, NO_ROOM = (
     tolerances.CONVERGED, tolerances.MAX_ITER, tolerances.STALLED, tolerances.NO_ROOM)
 
 
+def large_rows(Py_ssize_t n_rows, Py_ssize_t length):
+    """Return np.empty((n_rows, length)), from 0.5 MiB on within a block of at least 4 MiB.
+
+    NumPy asks for large pages from 4 MiB on, and malloc keeps up to twice the largest block that
+    was freed: smaller blocks would be given back to the system after each fit, and the page faults
+    of the next fit took half of its time.  Pages that are never touched take no memory.
+    """
+    cdef Py_ssize_t size = n_rows * length, room = size
+    if size >= 2 ** 16:
+        room = max(size, 2 ** 19)
+    return np.empty(room)[:size].reshape(n_rows, length)
+
+
 cdef bint any_nonzero(const double* u, Py_ssize_t p) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(p):
@@ -99,7 +112,7 @@ cdef class Slots:
         self.kept_figures = np.empty((100, 5))
         self.entries_of_X = cost_of_columns(self.X, NULL, p)
         # One allocation for all per-feature vectors: large blocks get large pages.
-        rows = np.empty((2 + 2 * T + self._n_more_vectors(), p))
+        rows = large_rows(2 + 2 * T + self._n_more_vectors(), p)
         self.by_feature, integers = rows, rows[:2].view(np.intp)
         self.slot_of, self.listed = integers[0], integers[1]
         self.u, self.found = self.by_feature[2:2 + T], self.by_feature[2 + T:2 + 2 * T]
