@@ -129,10 +129,15 @@ cdef class Columns:
             if self.weight.shape[0] != n:
                 raise ValueError("weight must have one entry per sample")
             self.X.weight = &self.weight[0]
-            self.X.weight_sum = np.sum(weight)
-            self.X.heaviest = np.argmax(weight)
-            self.X.n_weighted = np.count_nonzero(weight)
+            self.reweigh()
         self.capsule = PyCapsule_New(&self.X, b"softreg_fast.matrix_t", NULL)
+
+    def reweigh(self):
+        """Update what depends on the weights, after these were changed in place."""
+        weight = np.asarray(self.weight)
+        self.X.weight_sum = weight.sum()
+        self.X.heaviest = weight.argmax()
+        self.X.n_weighted = np.count_nonzero(weight)
 
     @classmethod
     def gram(cls, Q):

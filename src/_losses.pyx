@@ -1,9 +1,6 @@
 """The functions of loss.pxd on whole vectors, by the name of the loss."""
 
-from loss cimport (
-    dual_point_t, loss_curvature, loss_kind_t, loss_kinds, loss_part, loss_residual, loss_t,
-    loss_value,
-)
+from loss cimport dual_point_t, loss_evaluate, loss_kind_t, loss_kinds, loss_part, loss_t
 
 import numpy as np
 
@@ -11,8 +8,9 @@ KINDS = loss_kinds()
 
 
 cdef loss_t loss_of(str kind, const double[:, ::1] y, const double[:, ::1] z,
-                    const double[::1] weight) except *:
+                    const double[::1] weight, double parameter) except *:
     cdef loss_t F
+    F.parameter = parameter
     F.kind = <loss_kind_t> <int> KINDS[kind]
     F.n_outputs, F.n = y.shape[0], y.shape[1]
     F.y, F.weight = &y[0, 0], NULL
@@ -26,31 +24,29 @@ cdef loss_t loss_of(str kind, const double[:, ::1] y, const double[:, ::1] z,
 
 
 def evaluate(str kind, const double[:, ::1] y, const double[:, ::1] z,
-             const double[::1] weight=None):
+             const double[::1] weight=None, double parameter=0.0):
     """Return (value, weighted residual, curvature) of a loss at the predictor z.
 
     y, z, the weighted residual -s f'(z) and the curvature s f''(z) are (n_outputs, n_samples), the
     value is summed over all.
     """
-    cdef loss_t F = loss_of(kind, y, z, weight)
+    cdef loss_t F = loss_of(kind, y, z, weight, parameter)
     cdef Py_ssize_t k
     cdef double total = 0.0
     cdef double[:, ::1] v = np.empty((y.shape[0], y.shape[1]))
     cdef double[:, ::1] curvature = np.empty((y.shape[0], y.shape[1]))
     for k in range(F.n_outputs):
-        total += loss_value(&F, k, 0, F.n, &z[k, 0])
-        loss_residual(&F, k, 0, F.n, &z[k, 0], &v[k, 0])
-        loss_curvature(&F, k, 0, F.n, &z[k, 0], &curvature[k, 0])
+        total += loss_evaluate(&F, k, 0, F.n, &z[k, 0], &v[k, 0], &curvature[k, 0])
     return total, np.asarray(v), np.asarray(curvature)
 
 
 def part(str kind, const double[:, ::1] y, const double[:, ::1] z, const double[:, ::1] theta,
-         const double[::1] weight=None, double k=1.0):
+         const double[::1] weight=None, double k=1.0, double parameter=0.0):
     """Return the loss's part of the duality gap at z and the dual point k s theta.
 
     y, z, theta: (n_outputs, n_samples); s: the weights.
     """
-    cdef loss_t F = loss_of(kind, y, z, weight)
+    cdef loss_t F = loss_of(kind, y, z, weight, parameter)
     cdef dual_point_t D
     if theta.shape[0] != F.n_outputs or theta.shape[1] != F.n:
         raise ValueError("theta must have the shape of y")

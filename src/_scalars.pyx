@@ -36,19 +36,8 @@ cdef double STATIONARY = 1e-11
 cdef Py_ssize_t FEWEST_FOR_LAPACK = 100
 
 
-@cython.final
 cdef class ScalarEngine(Screened):
     """Exact solver for a whole path of one target; see `Slots` for the parameters."""
-
-    cdef factor_t A                     # of the Gram matrix of the free slots
-    cdef double[:, ::1] L
-    cdef Py_ssize_t[::1] order, row_of  # slot of each row of the factor; row of each slot, or -1
-    cdef double[::1] x, h               # the only rows of us and hs
-    cdef double[::1] rhs
-    # signals
-    cdef Py_ssize_t entries_done
-    cdef bint must_stop
-    cdef object signal
 
     cdef int _make_room(self, Py_ssize_t capacity) except -1:
         cdef Py_ssize_t a, m = self.m
@@ -103,6 +92,7 @@ cdef class ScalarEngine(Screened):
 
     # -- signals -------------------------------------------------------------------------------
 
+    @cython.final
     cdef inline bint _stops(self, Py_ssize_t entries) noexcept nogil:
         # Count `entries` as read; return whether a pending signal must end the fit.  Loops then end
         # early, and the caller raises the exception by `_raise_signal`.
@@ -112,6 +102,7 @@ cdef class ScalarEngine(Screened):
             self._look_at_signals()
         return self.must_stop
 
+    @cython.final
     cdef void _look_at_signals(self) noexcept with gil:
         # A separate function, since one that takes the GIL anywhere also takes it on return.
         try:
@@ -120,6 +111,7 @@ cdef class ScalarEngine(Screened):
             self.signal = error
             self.must_stop = True
 
+    @cython.final
     cdef int _raise_signal(self) except -1:
         if self.must_stop:
             error, self.signal, self.must_stop = self.signal, None, False
@@ -128,6 +120,7 @@ cdef class ScalarEngine(Screened):
 
     # -- the problem restricted to the slots ---------------------------------------------------
 
+    @cython.final
     cdef double _epoch(self, Py_ssize_t* n_flips) noexcept nogil:
         # One pass of coordinate descent; returns the largest move, sets the count of sign changes.
         cdef Py_ssize_t a
@@ -148,18 +141,22 @@ cdef class ScalarEngine(Screened):
         self._stops(self.m)
         return largest
 
+    @cython.final
     cdef inline void _move(self, Py_ssize_t a, double new) noexcept nogil:
         # u_a <- new, h <- h - (change) Q_a
         axpy(self.m, new - self.x[a], &self.Q[a, 0], 0.0, NULL, &self.h[0])
         self.x[a] = new
 
+    @cython.final
     cdef inline double _slope(self, Py_ssize_t a) noexcept nogil:
         return piece_slope(&self.S, a, self.x[a])
 
+    @cython.final
     cdef inline double _end(self, Py_ssize_t a, double d) noexcept nogil:
         # The end, in direction d, of the piece of the penalty that holds u_a.
         return piece_end(&self.S, a, self.x[a], d)
 
+    @cython.final
     cdef void _follow_support(self) noexcept nogil:
         # Update the factor until its members are the free slots.
         cdef Py_ssize_t a
@@ -176,6 +173,7 @@ cdef class ScalarEngine(Screened):
                 else:
                     break
 
+    @cython.final
     cdef void _drop_bound(self) noexcept nogil:
         # Remove members that are no longer free from the factor.
         cdef Py_ssize_t i, a
@@ -187,6 +185,7 @@ cdef class ScalarEngine(Screened):
                 self.row_of[a] = -1
                 factor_remove(&self.A, i)
 
+    @cython.final
     cdef bint _exchange(self, Py_ssize_t a) noexcept nogil:
         # Column a is linearly dependent on the members' columns, c_a = C_A x: along u_a + t,
         # u_A - t x the fit is constant and the penalty is linear.  Move in the direction in which
@@ -220,6 +219,7 @@ cdef class ScalarEngine(Screened):
         self._move(a, self._end(a, d) if first < 0 else self.x[a] + t * d)
         return True
 
+    @cython.final
     cdef void _newton_direction(self) noexcept nogil:
         # rhs = (Q_AA + diag(l2))^-1 (h - l1 sign(u) - l2 u)_A
         cdef Py_ssize_t i, a
@@ -231,6 +231,7 @@ cdef class ScalarEngine(Screened):
         factor_solve(&self.A, &self.rhs[0])
         self._stops(self.A.k * self.A.k)
 
+    @cython.final
     cdef void _predict(self) noexcept nogil:
         # Newton step to the new alpha, each coordinate clipped to its smooth piece: the solution if
         # the support does not change, else a warm start for coordinate descent.
@@ -247,6 +248,7 @@ cdef class ScalarEngine(Screened):
                 if self._stops(self.m):
                     return
 
+    @cython.final
     cdef bint _newton(self) noexcept nogil:
         # Newton step, shortened to where the first coordinate leaves its smooth piece, so that the
         # objective decreases; returns whether the full step was taken.

@@ -241,7 +241,8 @@ cdef class Screened(Slots):
             return CONVERGED
         return MAX_ITER if self.n_epochs >= max_iter else STALLED
 
-    def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
+    def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter,
+                 double tol=EXACT):
         """Solve approximately, as an intermediate step to smaller strengths: minimise within the
         present slots, then give slots to the violating features, whose coefficients the next step
         computes.  Returns CONVERGED or NO_ROOM."""
@@ -250,7 +251,7 @@ cdef class Screened(Slots):
         if not self._set_strengths(l1_strength, l2_strength):
             return NO_ROOM
         self.n_epochs = 0
-        self._solve_slots(EXACT, max_iter)
+        self._solve_slots(tol, max_iter)
         self._advance()
         n_open = self._find_open()
         self.last_strength = l1_strength

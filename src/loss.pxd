@@ -1,24 +1,34 @@
-"""Losses f(z) = sum_i s_i f_i(z_i) of the predictor z = X u + offset, and their functions.
+"""Losses f(z) = sum_i s_i f_i(z_i) of the predictor z = X u + b + offset, and their functions.
 
-Each works on a block of samples, of one output at a time:
+    loss_evaluate   sum_i s_i f_i(z_i), the weighted residual v_i = -s_i f_i'(z_i) that `slope`
+                    reads, and the curvature s_i f_i''(z_i), of a block of samples of one output
+    bregman         f_i(z) + f_i^*(-theta) + theta z >= 0, 0 where theta is the residual -f_i'(z)
+    loss_part       the loss's part of the duality gap, the sum of these
 
-    loss_value      sum_i s_i f_i(z_i)
-    loss_residual   v_i = -s_i f_i'(z_i), the weighted residual that `slope` reads
-    loss_curvature  s_i f_i''(z_i)
-
-and `loss_part` is the loss's part of the duality gap.  Another loss is another kind, with a name in
-`loss_kinds`, and a branch in each of the four.  The solvers of squared error need the first three
-at no time, since its residual is linear in u: they start from the residual at u = 0 and update it
-by `shift`.
+docs/mathematics.md has the table of formulas; none cancels near the optimum.  Another loss is
+another kind, with a name in `loss_kinds`, and a branch in `loss_at` and `bregman`.  The solvers of
+squared error need the first at no time, since its residual is linear in u: they start from the
+residual at u = 0 and update it by `shift`.
 """
 
-from arithmetic cimport larger
+from libc.math cimport INFINITY, M_PI, erfc, exp, expm1, fabs, log, log1p, sqrt
+
+from arithmetic cimport clip, larger
 
 cdef enum loss_kind_t:
     SQUARED                     # f_i(z) = (y_i - z)^2 / 2
+    LOGISTIC                    # log(1 + e^z) - y z, y in [0, 1]
+    POISSON                     # e^z - y z
+    GAMMA                       # y e^-z + z
+    TWEEDIE                     # y e^((1 - p) z) / (p - 1) + e^((2 - p) z) / (2 - p)
+    NEGATIVE_BINOMIAL           # (y + a) log(1 + e^z / a) - y z
+    PROBIT                      # -y log Phi(z) - (1 - y) log Phi(-z)
+    HUBER                       # r^2 / 2, from |r| = delta on delta |r| - delta^2 / 2; r = y - z
+    SQUARED_HINGE               # max(0, 1 - y z)^2, y = -1 or 1
 
 ctypedef struct loss_t:
     loss_kind_t kind
+    double parameter            # p of Tweedie, a of the negative binomial, delta of Huber
     Py_ssize_t n                # samples
     Py_ssize_t n_outputs
     const double* y             # (n_outputs, n)
@@ -36,37 +46,212 @@ ctypedef struct dual_point_t:
 
 cdef inline dict loss_kinds():
     # The kinds by the names of softreg_fast.losses.
-    return {"squared": SQUARED}
+    return {
+        "squared": SQUARED, "logistic": LOGISTIC, "poisson": POISSON, "gamma": GAMMA,
+        "tweedie": TWEEDIE, "negative binomial": NEGATIVE_BINOMIAL, "probit": PROBIT,
+        "huber": HUBER, "squared hinge": SQUARED_HINGE,
+    }
 
 
 cdef inline double weight_of(const loss_t* F, Py_ssize_t i) noexcept nogil:
     return 1.0 if F.weight == NULL else F.weight[i]
 
 
-cdef inline double loss_value(const loss_t* F, Py_ssize_t output, Py_ssize_t start,
-                              Py_ssize_t stop, const double* z) noexcept nogil:
+# -- functions of the normal distribution ----------------------------------------------------------
+
+
+cdef inline double mills(double z) noexcept nogil:
+    # Phi(z) / phi(z), accurate in both tails
+    cdef double x, c
+    cdef int k
+    if z > -5.0:
+        return 0.5 * erfc(-z * sqrt(0.5)) * exp(0.5 * z * z) * sqrt(2.0 * M_PI)
+    x = -z      # Laplace's continued fraction 1/(x+ 1/(x+ 2/(x+ 3/(x+ ...
+    c = x
+    for k in range(40, 0, -1):
+        c = x + k / c
+    return 1.0 / c
+
+
+cdef inline double log_normal_cdf(double z) noexcept nogil:
+    # log Phi(z)
+    if z > -5.0:
+        return log1p(-0.5 * erfc(z * sqrt(0.5))) if z > 0.0 else log(0.5 * erfc(-z * sqrt(0.5)))
+    return log(mills(z)) - 0.5 * z * z - 0.5 * log(2.0 * M_PI)
+
+
+# -- one sample ------------------------------------------------------------------------------------
+
+
+cdef inline double loss_at(loss_kind_t kind, double a, double y, double z, double* r,
+                           double* d) noexcept nogil:
+    # f(z), and r = -f'(z), d = f''(z); where f is not convex (Tweedie, p > 2) d is its expectation
+    cdef double q, c, e, m
+    if kind == LOGISTIC:
+        q = exp(-fabs(z))
+        c = 1.0 / (1.0 + q)
+        e, m = (c, q * c) if z > 0.0 else (q * c, c)     # the probabilities of 1 and of 0
+        r[0] = y * m - (1.0 - y) * e
+        d[0] = q * c * c
+        return log1p(q) + ((1.0 - y) * z if z > 0.0 else -y * z)
+    if kind == POISSON:
+        m = exp(z)
+        r[0] = y - m
+        d[0] = m
+        return m - y * z
+    if kind == GAMMA:
+        m = y * exp(-z)
+        r[0] = m - 1.0
+        d[0] = m
+        return m + z
+    if kind == TWEEDIE:
+        m = y * exp((1.0 - a) * z) if y != 0.0 else 0.0
+        e = exp((2.0 - a) * z)
+        r[0] = m - e
+        d[0] = (a - 1.0) * m + (2.0 - a) * e if a < 2.0 else e
+        return m / (a - 1.0) + e / (2.0 - a)
+    if kind == NEGATIVE_BINOMIAL:
+        q = z - log(a)
+        c = 1.0 / (1.0 + exp(-fabs(q)))
+        e, m = (c, 1.0 - c) if q > 0.0 else (1.0 - c, c)
+        if q > 0.0:
+            m = exp(-q) * c
+        else:
+            e = exp(q) * c
+        r[0] = y * m - a * e
+        d[0] = (y + a) * e * m
+        return (y + a) * (log1p(exp(-fabs(q))) + larger(q, 0.0)) - y * z
+    if kind == PROBIT:
+        q, c = 1.0 / mills(z), 1.0 / mills(-z)      # phi / Phi(z), phi / Phi(-z)
+        r[0] = y * q - (1.0 - y) * c
+        d[0] = 0.0
+        m = 0.0
+        if y > 0.0:
+            d[0] += y * larger(q * (z + q), 0.0)
+            m -= y * log_normal_cdf(z)
+        if y < 1.0:
+            d[0] += (1.0 - y) * larger(c * (c - z), 0.0)
+            m -= (1.0 - y) * log_normal_cdf(-z)
+        return m
+    if kind == HUBER:
+        r[0] = clip(y - z, -a, a)
+        d[0] = fabs(y - z) <= a
+        return 0.5 * r[0] * r[0] if d[0] else a * (fabs(y - z) - 0.5 * a)
+    if kind == SQUARED_HINGE:
+        m = larger(1.0 - y * z, 0.0)
+        r[0] = 2.0 * y * m
+        d[0] = 2.0 * (m > 0.0)
+        return m * m
+    r[0] = y - z
+    d[0] = 1.0
+    return 0.5 * r[0] * r[0]
+
+
+cdef inline double relative_entropy(double t, double m, double away) noexcept nogil:
+    # t log(t / m) - t + m, with away = t - m; t >= 0
+    if t <= 0.0:
+        return m if t == 0.0 else INFINITY
+    return larger(t * log1p(away / m) - away, 0.0) if fabs(away) > 1e-4 * m else (
+        # the series of (1 + x) log(1 + x) - x, x = away / m
+        away * away / m * (0.5 - away / m * (1.0 / 6.0 - away / m / 12.0)))
+
+
+cdef inline double bernoulli_entropy(double t, double e, double m, double away) noexcept nogil:
+    # KL of the probabilities (t, 1 - t) from (e, m), e + m = 1, with away = t - e
+    if t < 0.0 or t > 1.0:
+        return INFINITY
+    return relative_entropy(t, e, away) + relative_entropy(1.0 - t, m, -away)
+
+
+cdef inline double conjugate_by_search(loss_kind_t kind, double a, double y, double z,
+                                       double theta) noexcept nogil:
+    # f(z) - f(x) + theta (z - x) at the x with -f'(x) = theta, by Newton's method within a bracket
+    cdef double r, d, f = loss_at(kind, a, y, z, &r, &d), low = -INFINITY, high = INFINITY
+    cdef double x = z, value = f, step
+    cdef int k
+    for k in range(100):
+        if r > theta:       # the residual falls as x grows
+            low = x
+        else:
+            high = x
+        step = (r - theta) / larger(d, 1e-300)
+        step = clip(step, -1.0, 1.0)
+        if not low < x + step < high:
+            step = 0.5 * (low + high) - x
+        x += step
+        value = loss_at(kind, a, y, x, &r, &d)
+        if fabs(step) <= 1e-15 * larger(fabs(x), 1.0):
+            break
+    else:
+        return INFINITY
+    return larger(f - value + theta * (z - x), 0.0)
+
+
+cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
+                           double theta) noexcept nogil:
+    cdef double r, d, q, c, e, m, t
+    if kind == LOGISTIC:
+        q = exp(-fabs(z))
+        c = 1.0 / (1.0 + q)
+        e, m = (c, q * c) if z > 0.0 else (q * c, c)
+        return bernoulli_entropy(y - theta, e, m, (y * m - (1.0 - y) * e) - theta)
+    if kind == POISSON:
+        m = exp(z)
+        return relative_entropy(y - theta, m, (y - m) - theta)
+    if kind == GAMMA:
+        m = y * exp(-z)
+        return relative_entropy(1.0 + theta, m, theta - (m - 1.0)) if theta > -1.0 else INFINITY
+    if kind == NEGATIVE_BINOMIAL:
+        q = z - log(a)
+        c = 1.0 / (1.0 + exp(-fabs(q)))
+        e = c if q > 0.0 else exp(q) * c
+        m = exp(-q) * c if q > 0.0 else c
+        return (y + a) * bernoulli_entropy((y - theta) / (y + a), e, m,
+                                           ((y * m - a * e) - theta) / (y + a))
+    if kind == TWEEDIE:
+        if a >= 2.0 or (y == 0.0 and theta >= 0.0):
+            return INFINITY     # p > 2: not convex; y = 0: the residual is negative
+        return conjugate_by_search(kind, a, y, z, theta)
+    if kind == PROBIT:
+        if (y == 1.0 and theta < 0.0) or (y == 0.0 and theta > 0.0):
+            return INFINITY
+        if theta == 0.0 and (y == 0.0 or y == 1.0):
+            return loss_at(kind, a, y, z, &r, &d)
+        return conjugate_by_search(kind, a, y, z, theta)
+    if kind == HUBER:
+        if fabs(theta) > a:
+            return INFINITY
+        q = fabs(y - z)
+        return 0.5 * (y - z - theta) * (y - z - theta) if q <= a else (
+            (a - fabs(theta)) * (q - 0.5 * (a + fabs(theta))) if theta * (y - z) >= 0.0 else
+            a * (q - 0.5 * a) + 0.5 * theta * theta + fabs(theta) * q)
+    if kind == SQUARED_HINGE:
+        t = y * theta
+        if t < 0.0:
+            return INFINITY
+        m = 1.0 - y * z
+        return (m - 0.5 * t) * (m - 0.5 * t) if m > 0.0 else t * (0.25 * t - m)
+    return 0.5 * (y - z - theta) * (y - z - theta)
+
+
+# -- blocks of samples -----------------------------------------------------------------------------
+
+
+cdef inline double loss_evaluate(const loss_t* F, Py_ssize_t output, Py_ssize_t start,
+                                 Py_ssize_t stop, const double* z, double* v,
+                                 double* curvature) noexcept nogil:
     cdef const double* y = F.y + output * F.n
-    cdef double r, total = 0.0
+    cdef double s, total = 0.0
     cdef Py_ssize_t i
     for i in range(start, stop):
-        r = y[i] - z[i]
-        total += weight_of(F, i) * (0.5 * r * r)
+        s = weight_of(F, i)
+        if s == 0.0:        # its loss may be infinite
+            v[i] = curvature[i] = 0.0
+            continue
+        total += s * loss_at(F.kind, F.parameter, y[i], z[i], v + i, curvature + i)
+        v[i] *= s
+        curvature[i] *= s
     return total
-
-
-cdef inline void loss_residual(const loss_t* F, Py_ssize_t output, Py_ssize_t start,
-                               Py_ssize_t stop, const double* z, double* v) noexcept nogil:
-    cdef const double* y = F.y + output * F.n
-    cdef Py_ssize_t i
-    for i in range(start, stop):
-        v[i] = weight_of(F, i) * (y[i] - z[i])
-
-
-cdef inline void loss_curvature(const loss_t* F, Py_ssize_t output, Py_ssize_t start,
-                                Py_ssize_t stop, const double* z, double* out) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(start, stop):
-        out[i] = weight_of(F, i)
 
 
 cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
@@ -78,5 +263,13 @@ cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
 
 
 cdef inline double loss_part(const loss_t* F, const dual_point_t* D, double k) noexcept nogil:
-    # f(z) + f^*(-k theta) + k theta.z for the dual point k theta: ||r - k theta||^2 / 2
-    return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
+    # f(z) + f^*(-k theta) + k theta.z for the dual point k theta
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    if F.kind == SQUARED:       # ||r - k theta||^2 / 2
+        return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
+    for i in range(F.n * F.n_outputs):
+        if weight_of(F, i % F.n) > 0.0:
+            total += weight_of(F, i % F.n) * bregman(F.kind, F.parameter, F.y[i], D.z[i],
+                                                     k * D.theta[i])
+    return total

@@ -159,6 +159,14 @@ class Design:
         self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
         return moments
 
+    def reference_columns(self) -> tuple[Columns, Vector, Vector]:
+        """Return the engine's columns with centres and weights that a solver may change in place.
+
+        The weights begin at one, the centres at those of the sample weights.
+        """
+        center, weight = self._center.copy(), np.ones(self.n_samples)
+        return Columns(self._buffers, center, self._scale, weight), center, weight
+
     @property
     def center(self) -> Vector:
         """Weighted mean of every column, (n_features,)."""

@@ -142,6 +142,16 @@ class Target:
         """Loss of the model without features, 1/S sum_i s_i f(y_i, y_mean)."""
         return 0.5 * self.null_deviance * self.objective_unit
 
+    @property
+    def gap_unit(self) -> float:
+        """What a tolerance is multiplied with, for a gap in the user's units."""
+        return self.objective_unit * (self.null_deviance or 1.0)
+
+    @property
+    def null_predictor(self) -> Vector:
+        """Linear predictor of the model without features, (n_samples,)."""
+        return np.full(self.n_samples, float(self.y_mean))
+
     def dev_ratio(self, deviance: Any) -> Any:
         """Return the fraction of the deviance that fits with this one explain."""
         whole = self.null_deviance

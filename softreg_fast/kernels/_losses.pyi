@@ -6,8 +6,14 @@ _F64 = NDArray[np.float64]
 KINDS: dict[str, int]
 
 def evaluate(
-    kind: str, y: _F64, z: _F64, weight: _F64 | None = None
+    kind: str, y: _F64, z: _F64, weight: _F64 | None = None, parameter: float = 0.0
 ) -> tuple[float, _F64, _F64]: ...
 def part(
-    kind: str, y: _F64, z: _F64, theta: _F64, weight: _F64 | None = None, k: float = 1.0
+    kind: str,
+    y: _F64,
+    z: _F64,
+    theta: _F64,
+    weight: _F64 | None = None,
+    k: float = 1.0,
+    parameter: float = 0.0,
 ) -> float: ...

@@ -1,6 +1,6 @@
-from typing import final
+from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._screened import Screened
 
-@final
+@disjoint_base
 class ScalarEngine(Screened): ...

@@ -41,6 +41,8 @@ class Loss(ABC):
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"
 
+    parameters: tuple[float, ...] = ()
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

@@ -310,7 +310,7 @@ class PathRun:
             df=engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper)),
             dev_ratio=float(target.dev_ratio(engine.residual_sumsq)),
             gap=engine.gap * unit,
-            tol=problem.options.tol * unit,
+            tol=problem.options.tol * target.gap_unit,
         )
 
     def path(self) -> Path:

@@ -195,7 +195,7 @@ def solve_problem(
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
         gap=float(fits.gaps[0]) * unit,
-        tol=options.tol * unit,
+        tol=options.tol * target.gap_unit,
         null_loss=target.null_loss,
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),

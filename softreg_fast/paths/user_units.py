@@ -73,7 +73,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         coefs=coefs,
         intercepts=intercepts,
         gaps=fits.gaps * unit,
-        tols=np.full(len(df), tol * unit),
+        tols=np.full(len(df), tol * target.gap_unit),
         n_epochs=fits.n_epochs.astype(np.int64),
         status=fits.status.astype(np.int8),
         dev_ratio=target.dev_ratio(fits.deviances),

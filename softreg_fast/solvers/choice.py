@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.names import PerFeature
+from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
@@ -21,6 +22,7 @@ from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine
+from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
@@ -40,6 +42,11 @@ FACTS = {
         lambda problem: problem.loss.quadratic,
         "a quadratic loss",
         "solver={solver!r} is for a quadratic loss.",
+    ),
+    "compiled loss": Fact(
+        lambda problem: problem.loss.kind in KINDS,
+        "a loss of softreg_fast.losses",
+        "No solver knows this loss; use one of softreg_fast.losses.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
@@ -93,6 +100,11 @@ def ridge_solver(design: Design) -> str:
 
 
 AUTO = (
+    Choice(
+        "proximal newton",
+        lambda problem: not problem.loss.quadratic,
+        "Newton steps on a working set, each at the curvature of the loss.",
+    ),
     Choice(
         "cholesky",
         lambda problem: problem.is_ridge and ridge_solver(problem.design) == "cholesky",
@@ -157,6 +169,9 @@ def _rows(problem: Problem, n_alphas: int) -> Engine:
 
 
 SOLVERS = {
+    "proximal newton": Solver(
+        ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
+    ),
     "cholesky": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cholesky")),
     "cg": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cg")),
     "gradient": Solver(GradientEngine, lambda problem, _: GradientEngine(problem)),

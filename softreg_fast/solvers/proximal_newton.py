@@ -1,0 +1,131 @@
+"""Proximal Newton steps on a working set, for losses that are not quadratic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from softreg_fast.kernels._proximal_newton import ProximalNewton
+from softreg_fast.kernels._slots import NO_ROOM
+from softreg_fast.options.types import Vector
+from softreg_fast.solvers import limits
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.protocol import Doubt, Fits, Status
+from softreg_fast.solvers.warm import largest_gram
+
+# On the way down to a small alpha a duality gap of this share of the null deviance is enough.
+APPROACH = 1e-2
+
+
+class ProximalNewtonEngine:
+    """Warm solver for one target under a loss that is not quadratic."""
+
+    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "elastic net", "one target")
+    strategy = "working set"
+    doubt = Doubt(False, False, False)  # certificates do not rest on Gram matrices
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.design = design = problem.design
+        target = problem.target
+        columns, center, weight = design.reference_columns()
+        most = min(design.n_features, largest_gram(problem.options.gram_memory))
+        self._solver = ProximalNewton(
+            design.columns,
+            columns,
+            center,
+            weight,
+            target.y,
+            target.null_predictor,
+            target.residual,
+            target.null_deviance,
+            (target.loss.kind, *target.loss.parameters, 0.0)[:2],
+            design.fit_intercept,
+            problem.scaled,
+            design.n_threads,
+            most,
+        )
+        self._cold = True
+
+    @property
+    def coef(self) -> Vector:
+        """Current coefficients, in the engine's units."""
+        coef: Vector = self._solver.coef
+        return coef
+
+    @property
+    def gap(self) -> float:
+        """Duality gap over all features."""
+        gap: float = self._solver.gap
+        return gap
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs of the last call."""
+        n_epochs: int = self._solver.n_epochs
+        return n_epochs
+
+    @property
+    def residual_sumsq(self) -> float:
+        """The deviance."""
+        return float(self._solver.residual_sumsq)
+
+    @property
+    def dual_point(self) -> Vector:
+        """The dual point of the last certificate, with the sample weights, (n_samples,)."""
+        return self._solver.dual_point
+
+    def start(self, u: Vector) -> None:
+        """Set the starting coefficients."""
+        self._solver.coef[:] = u
+        self._solver.refresh()
+        self._cold = not u.any()
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        """Minimise from the current state and return the status."""
+        unit = self.problem.target.null_deviance
+        if self._cold:
+            self._cold = False
+            for strength in self._descent(l1_strength):
+                enough = APPROACH * unit
+                if self._solver.approach(strength, l2_strength, max_iter, enough) == NO_ROOM:
+                    break
+        status = self._solver.solve(l1_strength, l2_strength, tol * unit, max_iter)
+        return Status.STALLED if status == NO_ROOM else status
+
+    def _descent(self, l1_strength: float) -> Iterator[float]:
+        # A short path of its own, from the strength at which the first coefficients enter.
+        gradient = self.design.gradient_at_zero()
+        if not self.coef.any():
+            self._solver.know(gradient)
+        strength = self._solver.entry_strength(gradient) * limits.DESCENT
+        while strength * limits.DESCENT > l1_strength > 0.0:
+            yield strength
+            few = self._solver.count_nonzero() < limits.FEW_NONZEROS * self.design.n_samples
+            strength *= limits.FAST_DESCENT if few else limits.DESCENT
+
+    def keep(self, status: int) -> None:
+        """Append the current fit to those that `kept` returns."""
+        self._solver.keep(status)
+
+    def kept(self) -> Fits:
+        """Return all fits so far."""
+        fits = Fits.of_figures(*self._solver.kept())
+        return fits._replace(intercepts=self._solver.intercepts)
+
+    def count_nonzero(self) -> int:
+        """Return the number of nonzero coefficients of the last kept fit."""
+        return self._solver.count_nonzero()
+
+
+def slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
+    """Return X'r at the optimum without the L1 part."""
+    engine = ProximalNewtonEngine(problem)
+    engine.solve(0.0, l2_strength, 1e-8, 10_000)
+    design = problem.design
+    slopes = np.empty(design.n_features)
+    dual_point: Any = np.append(engine.dual_point, 0.0)
+    design.columns.slopes(dual_point, slopes, None, design.n_threads)
+    return slopes
