@@ -125,44 +125,42 @@ class Tweedie(Loss):
             return np.asarray(factor * second * np.ones_like(y))
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
-        """Return the relative entropy between the predictors of the residuals theta and the model's.
-
-        It is that of the terms of f, with signs for p > 2: exact, but not a part of a duality gap.
-        """
+        """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; infinite without an x."""
         y, eta, theta = np.broadcast_arrays(y, eta, theta)
-        away = self.residual(y, eta) - theta
-        with np.errstate(over="ignore", divide="ignore"):
-            if self.power == 1.0:
-                return relative_entropy_near(y - theta, np.exp(eta), eta, away)
-            if self.power == 2.0:
-                log_ratio = np.log(y) - eta
-                return relative_entropy_near(1.0 + theta, np.exp(log_ratio), log_ratio, -away)
-        return self._bregman(y, eta, self._moved(y, eta, theta, away))
-
-    def _bregman(self, y: Vector, eta: Vector, dual: Vector) -> Vector:
-        # of the entropies of both terms of f, t = y exp(a dual) from m = y exp(a eta)
-        total: Any = 0.0
         with np.errstate(all="ignore"):
-            for factor, a, sign in ((y, 1.0 - self.power, -1.0), (1.0, 2.0 - self.power, 1.0)):
-                t, m = factor * np.exp(a * (eta - dual)), factor * np.exp(a * eta)
-                t, m = (np.where(factor == 0.0, 0.0, each) for each in (t, m))
-                total = total + sign * relative_entropy(t, m, a * dual) / a
-        return np.where(np.isnan(total), np.inf, np.maximum(total, 0.0))
+            away = self.residual(y, eta) - theta
+            if self.power == 1.0:
+                part = relative_entropy_near(y - theta, np.exp(eta), eta, away)
+            elif self.power == 2.0:
+                log_ratio = np.log(y) - eta
+                part = relative_entropy_near(1.0 + theta, np.exp(log_ratio), log_ratio, -away)
+            else:
+                part = self._bregman(y, eta, self._moved(y, eta, theta, away))
+        return np.where(np.isnan(part), np.inf, np.maximum(part, 0.0))
+
+    def _bregman(self, y: Vector, eta: Vector, d: Vector) -> Vector:
+        # of the entropies of both terms of f, t = y exp(a (eta - d)) from m = y exp(a eta)
+        total = np.zeros_like(eta)
+        for factor, a, sign in ((y, 1.0 - self.power, -1.0), (1.0, 2.0 - self.power, 1.0)):
+            t, m = factor * np.exp(a * (eta - d)), factor * np.exp(a * eta)
+            t, m = (np.where(factor == 0.0, 0.0, each) for each in (t, m))
+            total += sign * relative_entropy(t, m, a * d) / a
+        return total
 
     def _moved(self, y: Vector, eta: Vector, theta: Vector, away: Vector) -> Vector:
         # d such that theta is the residual at eta - d; NaN where there is none
-        with np.errstate(all="ignore"):
-            d = eta - self._dual_predictor(y, theta)
-            # one step of Newton's method for d itself, which may be much smaller than eta
-            first, second, factor = self._terms(y, eta)
-            a, b = self.power - 1.0, 2.0 - self.power
-            value = first * np.expm1(a * d) - second * np.expm1(-b * d) + away / factor
-            step = value / (a * first * np.exp(a * d) + b * second * np.exp(-b * d))
-            return np.where((np.abs(d) < 0.5) & np.isfinite(step), d - step, d)
+        d = eta - self._dual_predictor(y, theta)
+        # one step of Newton's method for d itself, which may be much smaller than eta
+        first, second, factor = self._terms(y, eta)
+        a, b = self.power - 1.0, 2.0 - self.power
+        value = first * np.expm1(a * d) - second * np.expm1(-b * d) + away / factor
+        step = value / (a * first * np.exp(a * d) + b * second * np.exp(-b * d))
+        return np.where((np.abs(d) < 0.5) & np.isfinite(step), d - step, d)
 
     def _dual_predictor(self, y: Vector, theta: Vector) -> Vector:
         # The larger of the terms of the residual is the other one and |theta|. In logarithms that
-        # is a concave equation, whose root is within log 2 of where one of the two is left out.
+        # is a concave equation. Its root is near where the smaller of the two is left out: there,
+        # it is missing by at most a factor of 2.
         a, b = self.power - 1.0, 2.0 - self.power
         log_y, log_theta = np.log(np.where(y > 0.0, y, 1.0)), np.log(np.abs(theta))
         up = theta >= 0.0  # the first term is the larger one
@@ -178,7 +176,7 @@ class Tweedie(Loss):
             slope = np.where(up, a + b * share, b + a * share)
             return np.where(up, first - both, both - second), slope
 
-        width = np.log(2.0) / np.where(up, -a, b)
+        width = np.log(2.0) / np.where(up, -min(a, 1.0), b)
         x = root(function, np.minimum(start, start + width), np.maximum(start, start + width))
         x = np.where(up & (theta == 0.0), log_y, x)
         if self.power > 2.0:
