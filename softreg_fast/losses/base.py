@@ -8,15 +8,20 @@ several tasks, a column for each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from softreg_fast.losses.roots import root
 from softreg_fast.options.types import Vector
+
+# Residuals below this many units of what a rounding of eta makes of them are rounding errors of 0.
+ROUNDING = 4.0 * np.finfo(np.float64).eps
 
 
 class Loss(ABC):
-    """A loss f(y, eta), convex in eta.
+    """A loss f(y, eta). Two are equal if they are of one class and have the same parameters.
 
     Attributes
     ----------
@@ -24,6 +29,9 @@ class Loss(ABC):
         Name of the loss in the compiled kernels (src/loss.pxd); "": it has none there.
     quadratic : bool
         Whether f is a quadratic function of eta, so that Gram matrices determine it.
+    convex : bool
+        Whether f is convex in eta. Otherwise `curvature` is its expectation, which is positive, and
+        there is no duality gap.
     smooth : bool
         Whether f has a continuous derivative.
     n_outputs : int
@@ -32,19 +40,40 @@ class Loss(ABC):
         Whether the likelihood has a free scale (the variance of normal errors).
     measure : str
         Name of the mean deviance, by which cross-validation compares models.
+    parameters : tuple of float
+        Numbers that the compiled kernels need.
     """
 
-    kind: ClassVar[str] = ""
+    kind: str = ""
+    convex: bool = True
     quadratic: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
     n_outputs: ClassVar[int] = 1
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"
 
-    parameters: tuple[float, ...] = ()
+    _settings: ClassVar[tuple[str, ...]] = ()  # names of the arguments, which are attributes too
+
+    def _given(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._settings)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        given = (f"{name}={value!r}" for name, value in zip(self._settings, self._given()))
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._given() == self._given()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._given()))
+
+    def __reduce__(self) -> tuple[Callable[..., Loss], tuple[Any, ...]]:
+        return type(self), self._given()
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """Numbers that the compiled kernels need."""
+        return self._given()
 
     def check(self, y: Vector) -> Vector:
         """Return finite targets in the form that the other methods take.
@@ -56,19 +85,46 @@ class Loss(ABC):
         """
         return y
 
-    @abstractmethod
     def null(self, y: Vector, weight: Vector | None, offset: Vector | None = None) -> Any:
         """Return the intercept of the model without features, a number or one for each task.
 
-        `weight` has mean one; None: all are one.
+        `weight` has mean one; None: all are one. With an offset it is found by Newton's method,
+        between the intercepts for its largest and its smallest entry.
+
+        Raises
+        ------
+        ValueError
+            If no finite intercept is best.
         """
+        plain = self._null(y, weight)
+        if offset is None:
+            return plain
+        fixed = offset[:, np.newaxis] if y.ndim > offset.ndim else offset
+
+        def slope(intercept: Vector) -> tuple[Vector, Vector]:
+            eta = fixed + intercept
+            residual = times(weight, self.residual(y, eta)).sum(axis=0)
+            return residual, times(weight, self.curvature(y, eta)).sum(axis=0)
+
+        return root(slope, plain - fixed.max(axis=0), plain - fixed.min(axis=0))
+
+    def _null(self, y: Vector, weight: Vector | None) -> Any:
+        # without an offset
+        raise NotImplementedError
+
+    def _no_intercept(self, said: str) -> NoReturn:
+        raise ValueError(
+            f"{said}, for which the best intercept of {self!r} is infinite; check y, or fit "
+            "without an intercept (fit_intercept=False)."
+        )
 
     def unit(self, y: Vector, eta: Any, weight: Vector | None) -> float:
         """Return the number by which the engine divides linear predictors; 0: nothing to explain.
 
         It is 1 unless the loss is homogeneous.
         """
-        return float(np.any(self.residual(y, eta)))
+        rounding = ROUNDING * (1.0 + np.abs(eta)) * self.curvature(y, eta)
+        return float(np.any(np.abs(self.residual(y, eta)) > rounding))
 
     @abstractmethod
     def value(self, y: Vector, eta: Any) -> Vector:
@@ -98,13 +154,47 @@ class Loss(ABC):
     def mean(self, eta: Vector) -> Vector:
         """Return the expectation of y for linear predictors: the prediction."""
 
-    @abstractmethod
     def deviance(self, y: Vector, eta: Any) -> Vector:
         """Return twice the excess of f over its smallest value for this y, of every sample."""
+        # f^*(0) is minus the smallest value
+        return 2.0 * self.bregman(y, eta, np.zeros_like(y))
 
-    def log_normaliser(self, n: int, dispersion: float) -> float:
-        """Return the part of -2 log likelihood of n samples that does not depend on the model."""
-        return 0.0
+    def log_normaliser(
+        self,
+        n: int,
+        dispersion: float,
+        y: Vector | None = None,
+        weight: Vector | None = None,
+    ) -> float:
+        """Return the part of -2 log likelihood of n samples that does not depend on the model.
+
+        That is -2 log likelihood without the deviance over the dispersion; n is the number of
+        samples with a positive weight. None for y leaves out what depends on y, which is the same
+        for all models of one y. It is 0 for a loss that is not a log density.
+        """
+        if y is None:
+            return 0.0
+        return float(n * weighted_mean(self._best(y, dispersion), weight))
+
+    def _best(self, y: Vector, dispersion: float) -> Vector:
+        # -2 log density of every sample where its deviance is 0
+        return np.zeros_like(y)
+
+
+def refuse(loss: Loss, y: Vector, bad: Vector, expected: str, advice: str) -> None:
+    """Raise an error that names the first bad target, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If any entry of `bad` is true.
+    """
+    if bad.any():
+        where = tuple(int(k) for k in np.argwhere(bad)[0])
+        place = ", ".join(map(str, where))
+        raise ValueError(
+            f"{loss!r} is for {expected}, but y[{place}] is {float(y[where])!r}; {advice}."
+        )
 
 
 def weighted_mean(y: Vector, weight: Vector | None) -> Any:

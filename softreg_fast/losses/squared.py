@@ -19,7 +19,7 @@ class Squared(Loss):
     It is homogeneous: the engine divides y by the norm of its deviations from the null model.
     """
 
-    kind: ClassVar[str] = "squared"
+    kind = "squared"
     quadratic: ClassVar[bool] = True
     has_dispersion: ClassVar[bool] = True
     measure: ClassVar[str] = "mean squared error"
@@ -61,7 +61,13 @@ class Squared(Loss):
         """Return (y - eta)^2."""
         return np.asarray(np.square(y - eta))
 
-    def log_normaliser(self, n: int, dispersion: float) -> float:
+    def log_normaliser(
+        self,
+        n: int,
+        dispersion: float,
+        y: Vector | None = None,
+        weight: Vector | None = None,
+    ) -> float:
         """Return n log(2 pi dispersion)."""
         return float(n * np.log(2.0 * np.pi * dispersion))
 
