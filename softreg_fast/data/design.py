@@ -310,7 +310,7 @@ class Design:
 
     @property
     def y(self) -> Vector:
-        """What is fitted: the targets, under a quadratic loss minus their offset."""
+        """Targets to be fitted, under a quadratic loss minus their offset."""
         return self.described_target.y
 
     @property
@@ -395,9 +395,8 @@ class Design:
     def gram(self) -> Matrix:
         """X'SX of the engine's columns, (n_features, n_features) in Fortran order."""
         if self._gram is None:
-            self._gram = gram_of(
-                self.columns, self.n_entries, not self.is_sparse, self.n_threads
-            )
+            dense = not self.is_sparse
+            self._gram = gram_of(self.columns, self.n_entries, dense, self.n_threads)
         return self._gram
 
     @property

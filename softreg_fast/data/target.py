@@ -35,7 +35,7 @@ class Target:
     Attributes
     ----------
     y : ndarray of the shape of y
-        What is fitted: y, under a quadratic loss minus the offset, which is the same problem
+        Targets to be fitted: y, under a quadratic loss minus the offset, which is the same problem
         without one.
     observed : ndarray of the shape of y
         Targets as given.
@@ -178,7 +178,7 @@ class Target:
         """
         y = self.y[rows]
         if self._fixed is not None:
-            eta = eta + _beside(eta, self._fixed[rows])
+            eta = eta + beside(eta, self._fixed[rows])
         return self.loss.deviance(y[:, np.newaxis], eta)
 
     def mean_of(self, rows: Index | slice, eta: Vector) -> Vector:
@@ -190,7 +190,7 @@ class Target:
         eta : ndarray (n_rows, ...)
         """
         if self.offset is not None:
-            eta = eta + _beside(eta, self.offset[rows])
+            eta = eta + beside(eta, self.offset[rows])
         return self.loss.mean(eta)
 
     @property
@@ -222,6 +222,6 @@ class Target:
         self._gradient = gradient
 
 
-def _beside(eta: Vector, offset: Vector) -> Vector:
-    # the offset in a shape that is added to every column of eta
+def beside(eta: Vector, offset: Vector) -> Vector:
+    """Return the offset in a shape that is added to every column of linear predictors."""
     return offset.reshape(-1, *(1,) * (eta.ndim - 1))
