@@ -74,9 +74,8 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)  # no convergence, the end of the grid
-            design = Design(
-                table.X, table.y, table.weights, n_threads=request.n_threads, **of_design
-            )
+            design = Design(table.X, None, table.weights, n_threads=request.n_threads, **of_design)
+            design = design.with_target(table.y, offset=table.offset)
             if request.folds is None:
                 fits = path(design, **options)
             else:
