@@ -37,9 +37,7 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     elif arguments.command == "predict":
         file = table_file(arguments)
         sys.stdout.writelines(
-            predict(
-                arguments.model, file, arguments.alpha, arguments.output, arguments.offset
-            )
+            predict(arguments.model, file, arguments.alpha, arguments.output, arguments.offset)
         )
     elif arguments.command == "demo":
         from softreg_fast.cli import demo

@@ -133,8 +133,8 @@ def read_model(name: str) -> Model:
     if held.get("format_version") not in (MODEL_VERSION, OFFSET_VERSION):
         raise InputError(
             f"{name} has format version {held.get('format_version')!r}, this softreg_fast reads "
-            f"{MODEL_VERSION} and {OFFSET_VERSION}; fit the model again, or use the version that wrote it "
-            f"({held.get('softreg_fast')})"
+            f"{MODEL_VERSION} and {OFFSET_VERSION}; fit the model again, or use the version that "
+            f"wrote it ({held.get('softreg_fast')})"
         )
     try:
         return _model(held)

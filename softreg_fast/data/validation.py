@@ -239,7 +239,7 @@ def as_offset(offset: Any, n_samples: int) -> Vector:
 def no_offset(offset: Any, n_samples: int) -> Vector:
     """Raise ValueError: several targets have no offset."""
     raise ValueError(
-        "offset is for one target; subtract it from the columns of y, and add it to the predictions."
+        "offset is for one target; subtract it from the columns of y, and add it to predictions."
     )
 
 

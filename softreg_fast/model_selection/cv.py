@@ -250,9 +250,7 @@ def cv_path(
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    design = as_design(
-        X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X

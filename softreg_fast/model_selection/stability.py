@@ -358,9 +358,7 @@ def stability_path(
     options = Options(precompute=False, tol=tol, max_iter=max_iter, gram_memory=gram_memory)
     options.check()
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(
-        X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
     stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
     chosen = penalty_for(penalty, stated)

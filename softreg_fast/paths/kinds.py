@@ -13,7 +13,6 @@ from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
 from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
 from softreg_fast.losses import Loss
-from softreg_fast.options.types import Vector
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.

@@ -226,9 +226,7 @@ def path(
     options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(
-        X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas

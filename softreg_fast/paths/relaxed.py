@@ -310,9 +310,7 @@ def relaxed_path(
     >>> bool((fits.refits.dev_ratio >= fits.path.dev_ratio).all())
     True
     """
-    design = as_design(
-        X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     fits = path(design, positive=positive, bounds=bounds, **options)
     positive = positive or getattr(options.get("penalty"), "positive", False)
     return relax_fits(Problem(design, Penalty(positive=positive, bounds=bounds)), fits)

@@ -17,6 +17,7 @@ from softreg_fast.paths.kinds import predictions
 from softreg_fast.paths.table import table_of
 from softreg_fast.solvers.protocol import Status, is_alarm
 
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """A fitted model at one alpha, with the duality gap that certifies it.

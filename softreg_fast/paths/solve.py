@@ -168,9 +168,7 @@ def solve(
     began = time.perf_counter()
     stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     chosen = penalty_for(penalty, stated)
-    design = as_design(
-        X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     solution = solve_problem(Problem(design, chosen, options), coef_init, began)
     if is_alarm(solution.status):

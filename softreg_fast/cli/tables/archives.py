@@ -78,7 +78,7 @@ def _target_array(arrays: list[str], roles: Roles, path: str) -> str:
     return roles.target or "y"
 
 
-def vectors_of(roles: Roles, arrays: list[str], n: int, path: str) -> dict[str, Vector]:
+def vectors_of(roles: Roles, arrays: list[str], n: int, path: str) -> dict[str, Any]:
     """Return the sample weights and the offset if they are requested, as fields of a Table."""
     named = {"weights": roles.weights, "offset": roles.offset}
     return {
@@ -136,7 +136,7 @@ def _feature_names(given: Any, n_features: int, path: str) -> list[str] | None:
 def _of_matrix(
     X: Any,
     names: list[str] | None,
-    others: dict[str, Vector],
+    others: dict[str, Any],
     roles: Roles,
     path: str,
 ) -> Table:
@@ -161,7 +161,7 @@ def _of_matrix(
     if kept is not None and names is not None:
         X, names = X.tocsc()[:, kept] if sp.issparse(X) else X[:, kept], [names[j] for j in kept]
     check_entries(X, names, path)
-    return Table(X, names, **others, notes=notes)
+    return Table(X, names, notes=notes)._replace(**others)
 
 
 def check_entries(X: Any, names: list[str] | None, path: str, first: int = 0) -> None:

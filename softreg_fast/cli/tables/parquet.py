@@ -46,7 +46,7 @@ def read_parquet(path: str, roles: Roles) -> Table:
         table = file.read(columns=fields)
     _check_complete(table, needed, roles, path)
     X = np.empty((n, len(chosen.features)), order="F")
-    others = []
+    others: list[Any] = []
     for k, column in enumerate(needed):
         values = _floats(column, table, roles, path)
         if k < len(chosen.features):
@@ -56,9 +56,8 @@ def read_parquet(path: str, roles: Roles) -> Table:
     return Table(
         X,
         [names[j] for j in chosen.features],
-        **dict(zip(chosen.others, others, strict=True)),
         notes=by_position(roles, names, path),
-    )
+    )._replace(**dict(zip(chosen.others, others, strict=True)))
 
 
 def _columns_of(schema: Any) -> list[_Column]:

@@ -53,7 +53,7 @@ def read_svmlight(path: str, roles: Roles) -> Table:
     check_entries(X, None, path, first)
     others = vectors_of(roles, [], X.shape[0], path)
     target = None if roles.to_predict else as_floats(y, f"{path}: the target")
-    return Table(X, None, target, **others, first_index=first)
+    return Table(X, None, target, first_index=first)._replace(**others)
 
 
 def _check_width(X: Any, width: int, path: str) -> None:

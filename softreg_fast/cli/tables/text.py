@@ -46,13 +46,14 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
             parts.add(frame)
     columns = parts.joined()
     p = len(chosen.features)
-    others = {name: columns[:, p + k].copy() for k, name in enumerate(chosen.others)}
+    others: dict[str, Any] = {
+        name: columns[:, p + k].copy() for k, name in enumerate(chosen.others)
+    }
     return Table(
         columns[:, :p],
         [layout.names[j] for j in chosen.features],
-        **others,
         notes=[*notes, *by_position(roles, layout.names, path), *parts.notes()],
-    )
+    )._replace(**others)
 
 
 def import_pandas(path: str) -> Any:
