@@ -7,7 +7,6 @@ import pandas as pd
 import problems
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import dense
 
 from softreg_fast import Design, cv_path, path, relaxed_path, solve, stability_path
 from softreg_fast.data.design import MultiTaskDesign
@@ -95,8 +94,6 @@ def test_paths(data, settings):
 def test_cross_validation(data, settings, change):
     X, y, offset = data
     options = {"n_alphas": 10, "eps": 0.05, **settings, **change}
-    if settings.get("l1_ratio") and change.get("criterion"):
-        pytest.skip("of ridge-like fits the criterion is tested without an offset")
     found, other = cv_path(X, y, offset=offset, **options), cv_path(X, y - offset, **options)
     assert_array_equal(found.errors_by_gamma, other.errors_by_gamma)
     assert_array_equal(found.alphas, other.alphas)
@@ -174,12 +171,7 @@ def test_a_constant_offset_is_absorbed_by_the_intercept(small, function):
     X, y, _ = small
     seven = np.full(40, 7.0)
     with_it, without = function(X, y, offset=seven), function(X, y)
-    alpha = (
-        {}
-        if function in (solve, cv_path)
-        else {"alpha": getattr(without, "path", without).alphas[5]}
-    )
-    assert_allclose(with_it.predict(X, **alpha, offset=seven), without.predict(X, **alpha))
+    assert_allclose(with_it.predict(X, offset=seven), without.predict(X))
 
 
 @pytest.mark.parametrize("function", [solve, path, cv_path, relaxed_path])
@@ -209,9 +201,8 @@ def test_frames_and_series(small):
     series = pd.Series(offset)
     fit = solve(frame, y, offset=series, alpha=0.1)
     expected = solve(X, y, offset=offset, alpha=0.1).predict(X, offset=offset)
-    assert_array_equal(fit.predict(frame, offset=series), expected)
-    assert_array_equal(fit.predict(frame, offset=offset.reshape(-1, 1)), expected)
-    assert_array_equal(fit.predict(frame, offset=offset.astype(object)), expected)
+    for given in (series, offset.reshape(-1, 1), offset.tolist(), offset.astype(object)):
+        assert_allclose(fit.predict(frame, offset=given), expected, rtol=1e-12)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -285,12 +276,6 @@ def test_several_targets_have_none(small, function):
 
 
 def test_differences_out_of_range(small):
-    X, y, _ = small
+    X = small[0]
     with pytest.raises(ValueError, match="y - offset contains infinity"):
         solve(X, np.full(40, 1e308), offset=np.full(40, -1e308))
-
-
-def test_sums_of_predictions_have_the_shape_of_the_target(small):
-    X, y, offset = small
-    found = cv_path(dense(X), y, offset=offset)
-    assert found.predictions.shape == y.shape
