@@ -62,7 +62,10 @@ PASSED_ON = {
 }
 
 # Parameters of those that a function sets itself.
-FIXED = {"lasso_path": ["l1_ratio"]}
+FIXED = {
+    "enet_path": ["penalty", "loss", "offset"],
+    "lasso_path": ["l1_ratio", "penalty", "loss", "offset"],
+}
 
 # Functions that take options of solvers, which the docstring of Options describes.
 TAKE_OPTIONS = {

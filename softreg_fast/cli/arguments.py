@@ -111,6 +111,12 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
         help="sample weights; for .npz an array or a .npy file, for svmlight a .npy file",
     )
     data.add_argument(
+        "--offset",
+        metavar="COLUMN",
+        type=composed,
+        help="known part of the prediction, added as it is; given as --weights is",
+    )
+    data.add_argument(
         "--ignore",
         metavar="COL[,COL]",
         action="append",
@@ -217,6 +223,12 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
         "--alpha",
         type=values.nonnegative,
         help="strength, if the model file has many; in its range",
+    )
+    parser.add_argument(
+        "--offset",
+        metavar="COLUMN",
+        type=composed,
+        help="offset of a model fitted with one (default: the column that had it in the fit)",
     )
     parser.add_argument("--output", metavar="OUT.csv", help="default: standard output")
 

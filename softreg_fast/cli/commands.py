@@ -36,7 +36,9 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         print(printable("\n".join(fit(request))))
     elif arguments.command == "predict":
         file = table_file(arguments)
-        sys.stdout.writelines(predict(arguments.model, file, arguments.alpha, arguments.output))
+        sys.stdout.writelines(
+            predict(arguments.model, file, arguments.alpha, arguments.output, arguments.offset)
+        )
     elif arguments.command == "demo":
         from softreg_fast.cli import demo
 
@@ -66,7 +68,11 @@ def fit(request: FitRequest) -> list[str]:
 
 
 def predict(
-    model_file: str, file: TableFile, alpha: float | None = None, output: str | None = None
+    model_file: str,
+    file: TableFile,
+    alpha: float | None = None,
+    output: str | None = None,
+    offset: str | None = None,
 ) -> Iterable[str]:
     """Apply a model file to a table and return the lines for standard output.
 
@@ -78,6 +84,8 @@ def predict(
         Strength, in the range of the model file; None: all of its strengths.
     output : str or None
         Name of the file for the predictions; None: they are the lines.
+    offset : str or None
+        Column of the offset; None: the one of the fit, if the model was fitted with an offset.
 
     Raises
     ------
@@ -88,12 +96,11 @@ def predict(
     check_readable(model_file)
 
     from softreg_fast.cli.models import read_model
-    from softreg_fast.cli.predict import prediction_lines
+    from softreg_fast.cli.predict import prediction_lines, roles_for
 
     model = read_model(model_file)
-    roles = Roles(features=model.names, n_features=model.n_features, first_index=model.first_index)
-    table = _table(file, roles)
-    lines = prediction_lines(model.path, table.X, alpha)
+    table = _table(file, roles_for(model, model_file, offset))
+    lines = prediction_lines(model.path, table, alpha)
     if output is None:
         return lines
     save(output, lines)
@@ -107,8 +114,7 @@ def _table(file: TableFile, roles: Roles) -> Table:
 
 
 def _check_outputs(request: FitRequest) -> None:
-    columns = [name for name in (request.roles.target, request.roles.weights) if name]
-    arrays = [name for name in columns if name.endswith(".npy")]
+    arrays = [name for name in request.roles.others.values() if name.endswith(".npy")]
     outputs = {
         "--coefficients": (request.outputs.coefficients, TABLE_ENDINGS),
         "--model": (request.outputs.model, MODEL_ENDINGS),

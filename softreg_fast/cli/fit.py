@@ -14,6 +14,7 @@ from softreg_fast.cli.requests import FitRequest
 from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
 from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design
 from softreg_fast.options.errors import InputError
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
@@ -74,8 +75,13 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)  # no convergence, the end of the grid
-            design = Design(
-                table.X, table.y, table.weights, n_threads=request.n_threads, **of_design
+            design = as_design(
+                table.X,
+                table.y,
+                table.weights,
+                n_threads=request.n_threads,
+                offset=table.offset,
+                **of_design,
             )
             if request.folds is None:
                 fits = path(design, **options)

@@ -39,6 +39,7 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
         "features": f"{fit.design.n_features}, {form}, {X.dtype}",
         "target": roles.target or "as the file has it",
         "sample weights": roles.weights or "none",
+        "offset": roles.offset or "none",
         "left out": ", ".join(roles.ignore) or "no column",
         "missing values": "none: a file with any is refused",
     }

@@ -18,6 +18,7 @@ from softreg_fast.solvers.protocol import Status
 
 MODEL_FORMAT = "softreg_fast model"
 MODEL_VERSION = 1
+OFFSET_VERSION = 2  # of models with an offset, which readers of version 1 would pass over
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Model:
         Fits at one alpha or many.
     target : str or None
         Name of the predicted column.
+    offset : str or None
+        Name of the column that held the offset; None: there was none.
     first_index : int or None
         Index of the first feature in a svmlight file; None for other files.
     settings : dict
@@ -38,6 +41,7 @@ class Model:
 
     path: Path
     target: str | None
+    offset: str | None
     first_index: int | None
     settings: dict[str, Any]
 
@@ -63,9 +67,10 @@ def model_text(model: Model, package_version: str) -> Iterator[str]:
     path = model.path
     head = {
         "format": MODEL_FORMAT,
-        "format_version": MODEL_VERSION,
+        "format_version": MODEL_VERSION if model.offset is None else OFFSET_VERSION,
         "softreg_fast": package_version,
         "target": model.target,
+        **({} if model.offset is None else {"offset": model.offset}),
         "n_features": model.n_features,
         "feature_names": model.names,
         "first_index": model.first_index,
@@ -125,11 +130,11 @@ def read_model(name: str) -> Model:
             f"{name} is JSON, but not a model of softreg_fast; give a file written by: "
             "softreg_fast fit ... --model FILE.json"
         )
-    if held.get("format_version") != MODEL_VERSION:
+    if held.get("format_version") not in (MODEL_VERSION, OFFSET_VERSION):
         raise InputError(
             f"{name} has format version {held.get('format_version')!r}, this softreg_fast reads "
-            f"{MODEL_VERSION}; fit the model again, or use the version that wrote it "
-            f"({held.get('softreg_fast')})"
+            f"{MODEL_VERSION} and {OFFSET_VERSION}; fit the model again, or use the version that "
+            f"wrote it ({held.get('softreg_fast')})"
         )
     try:
         return _model(held)
@@ -140,7 +145,9 @@ def read_model(name: str) -> Model:
 
 
 def _model(held: dict[str, Any]) -> Model:
-    entries = held["models"]
+    entries, offset = held["models"], held.get("offset")
+    if (offset is None) != (held["format_version"] == MODEL_VERSION):
+        raise ValueError("an offset belongs to format version 2")
     p, names, first = held["n_features"], held["feature_names"], held["first_index"] or 0
     if names is None:
         position = {}
@@ -180,9 +187,10 @@ def _model(held: dict[str, Any]) -> Model:
         seconds=float(held["seconds"]),
         strategy=str(held["strategy"]),
         feature_names=None if names is None else np.array(names, dtype=object),
+        has_offset=offset is not None,
     )
     if not len(path) or not (np.isfinite(values).all() and np.isfinite(path.intercepts).all()):
         raise ValueError("no coefficients, or infinite ones")
     if np.isnan(path.alphas).any() or (np.diff(path.alphas) > 0.0).any():
         raise ValueError("the alphas do not fall")
-    return Model(path, held["target"], held["first_index"], dict(held["settings"]))
+    return Model(path, held["target"], offset, held["first_index"], dict(held["settings"]))

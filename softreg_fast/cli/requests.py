@@ -165,6 +165,7 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
         roles=Roles(
             target=arguments.target,
             weights=arguments.weights,
+            offset=arguments.offset,
             ignore=[name for names in arguments.ignore for name in names],
         ),
         grid=Grid(

@@ -15,16 +15,17 @@ from softreg_fast.data.names import feature_names_of
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
     as_columns,
+    as_offset,
     as_start,
     as_target,
     as_task_targets,
     as_weights,
     check_same_rows,
+    no_offset,
 )
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
-from softreg_fast.losses.base import Loss
-from softreg_fast.losses.squared import SQUARED
+from softreg_fast.losses import SQUARED, Loss, as_loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
@@ -221,23 +222,28 @@ class Design:
         other.n_threads = n_threads
         return other
 
-    def with_target(self, y: ArrayLike, loss: Loss = SQUARED) -> Design:
+    def with_target(
+        self, y: ArrayLike, loss: Loss | str = SQUARED, offset: ArrayLike | None = None
+    ) -> Design:
         """Return a design with another target, whose matrix and weights are not described again.
 
         Parameters
         ----------
         y : array-like (n_samples,)
             The target, in any unit.
-        loss : Loss, default=Squared()
-            The loss between y and the linear predictor: squared error.
+        loss : Loss or str, default=Squared()
+            The loss between y and the linear predictor, or its name: squared error.
+        offset : array-like (n_samples,) or None, default=None
+            Part of the linear predictor that is known for each sample. None: there is none.
 
         Returns
         -------
         Design
         """
         check_same_rows(self, "y", y)
+        check_same_rows(self, "offset", offset)
         other = copy.copy(self)
-        other._set_target(y, loss)
+        other._set_target(y, as_loss(loss), offset)
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
@@ -282,11 +288,15 @@ class Design:
         other._target = other._gram = other._unscaled = None
         return other
 
-    def _set_target(self, y: ArrayLike, loss: Loss = SQUARED) -> None:
-        self._target = Target(self._checked(y), self.weight, self.fit_intercept, loss)
+    _checked = staticmethod(as_target)
+    _checked_offset = staticmethod(as_offset)
 
-    def _checked(self, y: ArrayLike) -> Vector:
-        return as_target(y, self.n_samples)
+    def _set_target(
+        self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
+    ) -> None:
+        targets = self._checked(y, self.n_samples)
+        fixed = None if offset is None else self._checked_offset(offset, self.n_samples)
+        self._target = Target(targets, self.weight, self.fit_intercept, loss, fixed)
 
     @property
     def has_target(self) -> bool:
@@ -308,7 +318,7 @@ class Design:
 
     @property
     def y(self) -> Vector:
-        """Targets, (n_samples,) or (n_samples, n_tasks)."""
+        """Targets to be fitted, under a quadratic loss minus their offset."""
         return self.described_target.y
 
     @property
@@ -393,9 +403,8 @@ class Design:
     def gram(self) -> Matrix:
         """X'SX of the engine's columns, (n_features, n_features) in Fortran order."""
         if self._gram is None:
-            self._gram = gram_of(
-                self.columns, self.n_entries, not self.is_sparse, self.n_threads
-            )
+            dense = not self.is_sparse
+            self._gram = gram_of(self.columns, self.n_entries, dense, self.n_threads)
         return self._gram
 
     @property
@@ -470,8 +479,8 @@ class MultiTaskDesign(Design):
     All other attributes are those of `Design`.
     """
 
-    def _checked(self, y: ArrayLike) -> Vector:
-        return as_task_targets(y, self.n_samples)
+    _checked = staticmethod(as_task_targets)
+    _checked_offset = staticmethod(no_offset)
 
     @property
     def n_tasks(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
+from softreg_fast.losses import SQUARED, Loss, as_loss
 from softreg_fast.system.threads import effective_n_threads
 
 
@@ -17,24 +18,41 @@ def as_design(
     fit_intercept: bool | None,
     standardize: bool | None,
     n_threads: int | None,
+    loss: Loss | str | None = None,
+    offset: ArrayLike | None = None,
 ) -> Design:
-    """Return X if it is a Design (with target y, if given), else a Design of X."""
+    """Return X if it is a Design (with target y, if given), else a Design of X.
+
+    No loss stands for squared error, or for that of a Design with a target.
+    """
+    given = SQUARED if loss is None else as_loss(loss)
     if not isinstance(X, Design):
         if y is None:
             raise ValueError("y is missing; give one target value for each row of X.")
         return Design(
             X,
-            y,
+            None,
             sample_weight,
             fit_intercept=True if fit_intercept is None else fit_intercept,
             standardize=False if standardize is None else standardize,
             n_threads=n_threads,
-        )
+        ).with_target(y, given, offset)
     _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
     if y is not None:
-        return X.with_target(y)
+        return X.with_target(y, given, offset)
     if not X.has_target:
         raise ValueError("This Design has no target; give y here or when making it.")
+    if offset is not None:
+        raise ValueError(
+            "offset is given without y, beside a Design with a target of its own; give y too, or "
+            "Design.with_target(y, offset=offset) as X."
+        )
+    own = X.described_target.loss
+    if loss is not None and repr(given) != repr(own):
+        raise ValueError(
+            f"loss={given!r} contradicts the Design, whose target has {own!r}; leave loss out, or "
+            "give y too."
+        )
     return X
 
 

@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.data.validation import check_finite
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.losses.base import Loss, times
 from softreg_fast.losses.squared import SQUARED
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Index, Vector
 
 
 class Target:
@@ -28,13 +29,19 @@ class Target:
         Sample weights of mean one; None: all are one.
     fit_intercept : bool
     loss : Loss
-    offset : None
-        Fixed part of the linear predictor; there is none yet.
+    offset : ndarray (n_samples,) or None
+        Fixed part of the linear predictor; finite. None: there is none.
 
     Attributes
     ----------
+    y : ndarray of the shape of y
+        Targets to be fitted: y, under a quadratic loss minus the offset, which is the same problem
+        without one.
+    observed : ndarray of the shape of y
+        Targets as given.
     y_mean : float or ndarray (n_tasks,)
-        Linear predictor of the null model; 0 without an intercept.
+        Intercept of the null model, whose linear predictor is that plus the offset; 0 without an
+        intercept.
     y_norm : float
         Unit of the engine's linear predictors.
     is_null : bool
@@ -50,31 +57,43 @@ class Target:
         For targets that the loss does not allow, or whose squares leave the range of float64.
     """
 
+    _fixed: Vector | None = None  # the part of the offset that the loss is given
+
     def __init__(
         self,
         y: NDArray[np.float64],
         weight: Vector | None = None,
         fit_intercept: bool = True,
         loss: Loss = SQUARED,
-        offset: None = None,
+        offset: Vector | None = None,
     ) -> None:
         self.loss = loss
-        self.y = loss.check(y)
+        self.y = self.observed = loss.check(y)
         self.n_samples = len(y)
         self.weight = weight
         self.fit_intercept = fit_intercept
-        self.offset = offset
+        self.offset = self._fixed = offset
+        if offset is not None and loss.quadratic:
+            self._fixed = None
+            with np.errstate(over="ignore"):
+                self.y = self.y - offset
+            check_finite("y - offset", self.y)
+        self._describe()
+
+    def _describe(self) -> None:
+        # the null model and what follows from it
+        loss, weight = self.loss, self.weight
+        y, fixed = self._counted()
         self._gradient: Vector | None = None
-        counted = self._counted()
-        self.y_mean: Any = np.zeros(counted.shape[1:])[()]
-        if fit_intercept:
-            self.y_mean = loss.null(counted, weight, offset)
+        self.y_mean: Any = np.zeros(y.shape[1:])[()]
+        if self.fit_intercept:
+            self.y_mean = loss.null(y, weight, fixed)
         with np.errstate(under="ignore"):
-            self._set_unit(loss.unit(counted, self.y_mean, weight))
+            self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
             # computed now, since the caller may change y later
-            self._residual: Vector | None = self._residual_at_zero(counted)
+            self._residual: Vector | None = self._residual_at_zero(y, fixed)
         if not np.isfinite(self.objective_unit):
-            largest = float(np.abs(counted - self.y_mean).max())
+            largest = float(np.abs(y - self.y_mean).max())
             raise ValueError(
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
                 "divide y by a constant."
@@ -86,8 +105,9 @@ class Target:
         self.objective_unit = float(self.y_norm * (self.y_norm / self.n_samples))
         self.null_deviance = 0.0 if self.is_null else 1.0
         if not (self.is_null or self.loss.quadratic):
-            deviance = times(self.weight, self.loss.deviance(self._counted(), self.y_mean))
-            self.null_deviance = float(deviance.sum())
+            y, fixed = self._counted()
+            deviance = self.loss.deviance(y, self._null_predictor(fixed))
+            self.null_deviance = float(times(self.weight, deviance).sum())
 
     def __copy__(self) -> Self:
         # a tenth of the time of the general one
@@ -97,7 +117,10 @@ class Target:
 
     def with_weight(self, weight: Vector | None) -> Self:
         """Return the same targets with other sample weights."""
-        return type(self)(self.y, weight, self.fit_intercept, self.loss, self.offset)
+        other = copy.copy(self)
+        other.weight = weight
+        other._describe()
+        return other
 
     def with_moments(self, weight: Vector, y_mean: Any, y_norm: float, gradient: Vector) -> Self:
         """Return the same targets with other weights and what follows from them, not validated."""
@@ -115,27 +138,60 @@ class Target:
         """
         if self._residual is None:
             with np.errstate(under="ignore"):
-                self._residual = self._residual_at_zero(self._counted())
+                self._residual = self._residual_at_zero(*self._counted())
         return self._residual
 
-    def _residual_at_zero(self, y: Vector) -> Vector:
+    def _residual_at_zero(self, y: Vector, fixed: Vector | None) -> Vector:
         n = self.n_samples
         residual = np.zeros((*y.shape[1:], n + 1))
         if not self.is_null:
-            deviation = self.loss.residual(y, self.y_mean)
+            deviation = self.loss.residual(y, self._null_predictor(fixed))
             residual[..., :-1] = times(self.weight, deviation / self.y_norm).T
         if self.fit_intercept:
             mean = residual.sum(axis=-1, keepdims=True) / n
             residual[..., :-1] -= mean if self.weight is None else mean * self.weight
         return residual
 
-    def _counted(self) -> Vector:
-        # y with entries of zero weight replaced by a counted one: 0 times infinity would be NaN
-        weight = self.weight
+    def _counted(self) -> tuple[Vector, Vector | None]:
+        # y and the fixed part, with entries of zero weight replaced by a counted one: 0 times
+        # infinity would be NaN
+        weight, fixed = self.weight, self._fixed
         if weight is None or weight.all():
-            return self.y
-        has_weight = weight.reshape(-1, *(1,) * (self.y.ndim - 1)) > 0.0
-        return np.where(has_weight, self.y, self.y[int(np.argmax(weight))])
+            return self.y, fixed
+        counted = np.where(weight > 0.0, np.arange(self.n_samples), np.argmax(weight))
+        return self.y[counted], None if fixed is None else fixed[counted]
+
+    def _null_predictor(self, fixed: Vector | None) -> Any:
+        return self.y_mean if fixed is None else self.y_mean + fixed
+
+    def deviance_of(self, rows: Index | slice, eta: Vector) -> Vector:
+        """Return the deviances of some samples for linear predictors without their offset.
+
+        Parameters
+        ----------
+        rows : indices of the samples
+        eta : ndarray (n_rows, n_models), or (n_rows, n_models, n_tasks)
+
+        Returns
+        -------
+        ndarray of the shape of eta
+        """
+        y = self.y[rows]
+        if self._fixed is not None:
+            eta = eta + beside(eta, self._fixed[rows])
+        return self.loss.deviance(y[:, np.newaxis], eta)
+
+    def mean_of(self, rows: Index | slice, eta: Vector) -> Vector:
+        """Return the predictions for some samples by linear predictors without their offset.
+
+        Parameters
+        ----------
+        rows : indices of the samples
+        eta : ndarray (n_rows, ...)
+        """
+        if self.offset is not None:
+            eta = eta + beside(eta, self.offset[rows])
+        return self.loss.mean(eta)
 
     @property
     def null_loss(self) -> float:
@@ -174,3 +230,8 @@ class Target:
         """Store a `gradient_at_zero` computed elsewhere."""
         gradient.flags.writeable = False
         self._gradient = gradient
+
+
+def beside(eta: Vector, offset: Vector) -> Vector:
+    """Return the offset in a shape that is added to every column of linear predictors."""
+    return offset.reshape(-1, *(1,) * (eta.ndim - 1))

@@ -216,6 +216,33 @@ def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
     return targets
 
 
+def as_offset(offset: Any, n_samples: int) -> Vector:
+    """Return an offset as a finite float64 vector with one number per sample."""
+    options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
+    if np.ndim(offset) == 0:
+        raise ValueError(
+            f"offset is {offset!r}; expected one number for each row of X (what is the same for "
+            "all rows belongs to the intercept)."
+        )
+    fixed = as_real("offset", offset, dtype=np.float64, order="C", **options)
+    if fixed.ndim == 2 and fixed.shape[1] == 1:
+        fixed = fixed[:, 0]
+    if fixed.shape != (n_samples,):
+        raise ValueError(
+            f"offset has shape {fixed.shape}, X has {n_samples} samples; expected one number for "
+            f"each row of X, shape ({n_samples},)."
+        )
+    check_finite("offset", fixed)
+    return np.ascontiguousarray(fixed)
+
+
+def no_offset(offset: Any, n_samples: int) -> Vector:
+    """Raise ValueError: several targets have no offset."""
+    raise ValueError(
+        "offset is for one target; subtract it from the columns of y, and add it to predictions."
+    )
+
+
 def as_start(coef_init: Any, n_features: int, *n_tasks: int, names: Names | None = None) -> Vector:
     """Return initial coefficients as a finite float64 array, one value per feature (and task).
 

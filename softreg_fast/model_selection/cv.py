@@ -16,7 +16,7 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
-from softreg_fast.losses.base import Loss
+from softreg_fast.losses import Loss
 from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import Training, folds_for, make_folds
@@ -29,7 +29,7 @@ from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
-from softreg_fast.paths.predict import predict_by
+from softreg_fast.paths.predict import predictor_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
@@ -56,6 +56,8 @@ def cv_path(
     positive: bool = False,
     bounds: Any = None,
     penalty: Any = None,
+    loss: Loss | str | None = None,
+    offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -132,6 +134,14 @@ def cv_path(
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
+    loss : Loss, str or None, default=None
+        The loss between y and the linear predictor, or its name. None: "squared", half the squared
+        error, or the loss of the Design.
+    offset : array-like (n_samples,) or None, default=None
+        Part of the linear predictor that is known for each sample, such as the logarithm of an
+        exposure or an earlier model's prediction; under squared error the fit is that of y -
+        offset. `predict` then needs the offset of the new samples. None: there is none, or that of
+        the Design.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -240,12 +250,13 @@ def cv_path(
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X
         groups_given = {} if groups is None else {"groups": groups}
-        pairs = folds_for(cv, seed, rows, design.y, **groups_given)
+        observed = design.described_target.observed
+        pairs = folds_for(cv, seed, rows, observed, **groups_given)
     problems = problems_for(
         design,
         l1_ratio,
@@ -440,8 +451,12 @@ def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
 
 def _predict_out_of_fold(training: Training, found: CVPath) -> None:
     X, k = training.design.X, found.index
+    target = training.design.described_target
     tests = [fold.test for fold in training.folds]
-    each = [predict_by(X, t, fits, k) for t, fits in zip(tests, found.fold_paths, strict=True)]
+    each = [
+        target.mean_of(test, predictor_by(X, test, fits, k))
+        for test, fits in zip(tests, found.fold_paths, strict=True)
+    ]
     rows, total = np.concatenate(tests), np.zeros(found.predictions.shape)
     np.add.at(total, rows, np.concatenate(each))
     times = np.bincount(rows, minlength=len(total)).reshape(-1, *(1,) * (total.ndim - 1))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.model_selection.search import best_of, mean_over
 from softreg_fast.options.types import Vector
@@ -185,7 +185,9 @@ class CVPath:
         """The l1_ratio with the smallest mean error."""
         return float(self.l1_ratios[self.best_ratio])
 
-    def predict(self, X: Any) -> Vector:
+    def predict(
+        self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
+    ) -> NDArray[Any]:
         """Return predictions of the chosen model, fitted to all samples, (n_samples,).
 
         Parameters
@@ -193,6 +195,13 @@ class CVPath:
         X : array-like, sparse, frame or Design, (n_samples, n_features)
             The features. Columns of a frame are matched by name, if the model was fitted to named
             columns; columns unknown to the model are ignored. Those of an array are taken in order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, which a model fitted with one needs. None: there was none in
+            the fit.
+        kind : {"response", "link", "class", "proba"}, default="response"
+            "response": the mean of y, under squared error the linear predictor itself, which is
+            "link". "class" and "proba" are for losses of classes: the most probable class, and the
+            probabilities of all.
 
         Returns
         -------
@@ -204,7 +213,7 @@ class CVPath:
         ValueError, TypeError
             For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
-        return self.path[self.index].predict(X)
+        return self.path[self.index].predict(X, offset=offset, kind=kind)
 
     def __repr__(self) -> str:
         _, n_ratios, n_alphas, n_folds = self.errors_by_gamma.shape

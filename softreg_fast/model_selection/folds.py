@@ -186,12 +186,11 @@ class Training:
                 return errors
         test = self.folds[k].test
         target = self.design.described_target
-        y, weight = target.y[test], self.weight[test]
-        n_tasks = y[:1].size
+        weight, n_tasks = self.weight[test], target.y[:1].size
         total = np.zeros(len(fits) * n_tasks)
         for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
-            each = predicted.reshape(len(predicted), -1, n_tasks)
-            deviances = target.loss.deviance(y[part].reshape(-1, 1, n_tasks), each)
+            each = predicted.reshape(-1, *fits.intercepts.shape)
+            deviances = target.deviance_of(test[part], each)
             total += weight[part] @ deviances.reshape(predicted.shape)
         return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
@@ -201,8 +200,8 @@ class Training:
         """
         test = self.folds[k].test
         found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
-        found = fits.loss.mean(found)
-        return np.moveaxis(found.reshape(len(test), *fits.intercepts.shape), 1, -1)
+        means = self.design.described_target.mean_of(test, found)
+        return np.moveaxis(means.reshape(len(test), *fits.intercepts.shape), 1, -1)
 
     def weight_of(self, k: int) -> Vector | None:
         """Return the weights of the test samples, None if the design has none."""

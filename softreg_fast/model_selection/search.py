@@ -420,7 +420,7 @@ def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
     test, weight = training.folds[k].test, training.weight_of(k)
     options = {} if weight is None else {"sample_weight": weight}
     predictions = training.predictions_of(k, fits)
-    y = training.design.y[test]
+    y = training.design.described_target.observed[test]
     return -scores_of(scoring, training.design, test, y, predictions, f"fold {k}", **options)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
+from softreg_fast.losses import Loss
 from softreg_fast.model_selection.subsamples import part_of, subsamples
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.hints import with_hints
@@ -209,6 +210,8 @@ def stability_path(
     positive: bool = False,
     bounds: Any = None,
     penalty: Any = None,
+    loss: Loss | str | None = None,
+    offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -268,6 +271,14 @@ def stability_path(
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
+    loss : Loss, str or None, default=None
+        The loss between y and the linear predictor, or its name. None: "squared", half the squared
+        error, or the loss of the Design.
+    offset : array-like (n_samples,) or None, default=None
+        Part of the linear predictor that is known for each sample, such as the logarithm of an
+        exposure or an earlier model's prediction; under squared error the fit is that of y -
+        offset. `predict` then needs the offset of the new samples. None: there is none, or that of
+        the Design.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights in the fits. Samples of weight 0 are never drawn, all others equally often.
     fit_intercept : bool or None, default=None
@@ -347,7 +358,7 @@ def stability_path(
     options = Options(precompute=False, tol=tol, max_iter=max_iter, gram_memory=gram_memory)
     options.check()
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
     stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
     chosen = penalty_for(penalty, stated)

@@ -18,6 +18,7 @@ SAME = {
     "C": ("alpha", "alphas"),
     "L1_wt": ("l1_ratio",),
     "dfmax": ("max_df",),
+    "family": ("loss",),
     "folds": ("cv",),
     "intercept": ("fit_intercept",),
     "lam": ("alpha", "alphas"),
@@ -52,12 +53,9 @@ SAME = {
 # Advice for arguments that have no equivalent argument here.
 ADVICE = {
     "exclude": "give the features to leave out the weight inf in l1_weights",
-    "family": "the loss is least squares, and there is no other one yet",
     "foldid": "give cv=sklearn.model_selection.PredefinedSplit(foldid)",
-    "loss": "the loss is least squares, and there is no other one yet",
     "lower_limits": "give bounds=(lower, upper)",
     "keep": "the result has predictions, those out of fold",
-    "offset": "subtract it from y, and add it to the predictions",
     "shuffle": "a number of folds is dealt out in random order unless seed=None",
     "upper_limits": "give bounds=(lower, upper)",
     "weights": "give sample_weight for samples, l1_weights and l2_weights for features",

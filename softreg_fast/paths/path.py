@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._runtime import look_at_signals
+from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
@@ -79,6 +80,8 @@ def path(
     positive: bool = False,
     bounds: Any = None,
     penalty: Any = None,
+    loss: Loss | str | None = None,
+    offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -136,6 +139,14 @@ def path(
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
+    loss : Loss, str or None, default=None
+        The loss between y and the linear predictor, or its name. None: "squared", half the squared
+        error, or the loss of the Design.
+    offset : array-like (n_samples,) or None, default=None
+        Part of the linear predictor that is known for each sample, such as the logarithm of an
+        exposure or an earlier model's prediction; under squared error the fit is that of y -
+        offset. `predict` then needs the offset of the new samples. None: there is none, or that of
+        the Design.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -215,7 +226,7 @@ def path(
     options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas

@@ -1,4 +1,4 @@
-"""Predictions for some rows of X by the models of a path, in blocks and without copies."""
+"""Linear predictors of some rows of X by the models of a path, in blocks and without copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ BLOCK_ENTRIES = 1 << 17
 
 
 def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-    """Predict some rows with several models, (n_rows, n_models); coefs as a csc_array."""
+    """Return the linear predictors of some rows by several models, (n_rows, n_models).
+
+    They have no offset; coefs is a csc_array.
+    """
     out = np.empty((len(rows), len(intercepts)))
     for part, predicted in row_blocks(X, rows, coefs, intercepts):
         out[part] = predicted
@@ -27,7 +30,7 @@ def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray
 def row_blocks(
     X: Any, rows: Index, coefs: Any, intercepts: Vector
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Yield such predictions in cache-sized blocks of rows, each with its slice of the rows.
+    """Yield such predictors in cache-sized blocks of rows, each with its slice of the rows.
 
     Only columns with a nonzero coefficient are read, and at most a few MiB of dense ones copied.
     """
@@ -52,8 +55,11 @@ def entries(X: NDArray[Any], rows: Index, columns: Index) -> NDArray[Any]:
     return X.T.reshape(-1).take(columns[:, None] * len(X) + rows).T
 
 
-def predict_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
-    """Predict some rows with the k-th model of a path, (n_rows,) or (n_rows, n_tasks)."""
+def predictor_by(X: Any, rows: Index, fits: Path, k: int) -> Vector:
+    """Return the linear predictors of some rows by the k-th model of a path, without an offset.
+
+    (n_rows,) or (n_rows, n_tasks).
+    """
     support, w = fits.support_of(k)
     product = (X[:, support] @ w)[rows] if sp.issparse(X) else entries(X, rows, support) @ w
-    return fits.loss.mean(np.asarray(product + fits.intercepts[k]))
+    return np.asarray(product + fits.intercepts[k])

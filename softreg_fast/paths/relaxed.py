@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design, MultiTaskDesign
 from softreg_fast.data.given import as_design
+from softreg_fast.losses import Loss
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.path import path
@@ -121,8 +122,14 @@ class RelaxedPath:
         return self.at(gamma).coef_at(alpha)
 
     def predict(
-        self, X: Any, alpha: float | ArrayLike | None = None, gamma: float = 0.0
-    ) -> NDArray[np.float64]:
+        self,
+        X: Any,
+        alpha: float | ArrayLike | None = None,
+        gamma: float = 0.0,
+        *,
+        offset: ArrayLike | None = None,
+        kind: str = "response",
+    ) -> NDArray[Any]:
         """Return the predictions of `at(gamma)`, by default those of the refits.
 
         Parameters
@@ -134,6 +141,13 @@ class RelaxedPath:
             Within the path's range, as in `coef_at`. None: all alphas of the path.
         gamma : float in [0, 1], default=0.0
             Share of the path in the blend: 1 is the Lasso, 0 its refits.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, which a model fitted with one needs. None: there was none in
+            the fit.
+        kind : {"response", "link", "class", "proba"}, default="response"
+            "response": the mean of y, under squared error the linear predictor itself, which is
+            "link". "class" and "proba" are for losses of classes: the most probable class, and the
+            probabilities of all.
 
         Returns
         -------
@@ -145,7 +159,7 @@ class RelaxedPath:
         ValueError, TypeError
             For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
-        return self.at(gamma).predict(X, alpha)
+        return self.at(gamma).predict(X, alpha, offset=offset, kind=kind)
 
     def __repr__(self) -> str:
         return f"RelaxedPath(refits of {self.path!r})"
@@ -157,6 +171,8 @@ def relaxed_path(
     *,
     positive: bool = False,
     bounds: Any = None,
+    loss: Loss | str | None = None,
+    offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -185,6 +201,14 @@ def relaxed_path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    loss : Loss, str or None, default=None
+        The loss between y and the linear predictor, or its name. None: "squared", half the squared
+        error, or the loss of the Design.
+    offset : array-like (n_samples,) or None, default=None
+        Part of the linear predictor that is known for each sample, such as the logarithm of an
+        exposure or an earlier model's prediction; under squared error the fit is that of y -
+        offset. `predict` then needs the offset of the new samples. None: there is none, or that of
+        the Design.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -286,7 +310,7 @@ def relaxed_path(
     >>> bool((fits.refits.dev_ratio >= fits.path.dev_ratio).all())
     True
     """
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     fits = path(design, positive=positive, bounds=bounds, **options)
     positive = positive or getattr(options.get("penalty"), "positive", False)
     return relax_fits(Problem(design, Penalty(positive=positive, bounds=bounds)), fits)

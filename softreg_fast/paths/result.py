@@ -9,17 +9,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.contents import check_contents, check_unmasked
-from softreg_fast.data.names import Names, in_order
-from softreg_fast.data.validation import check_sparse
-from softreg_fast.losses.base import Loss
-from softreg_fast.losses.squared import SQUARED
+from softreg_fast.data.contents import check_unmasked
+from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.kinds import predictions
+from softreg_fast.paths.table import table_of
 from softreg_fast.solvers.protocol import Status, is_alarm
-
-# Remarks on the end of a fit in the table of a path.
-MARKS: dict[int, str] = {Status.CONVERGED: "", Status.PRECISION: "  as exact as float64 allows"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,6 +60,8 @@ class Solution:
     loss : Loss
         The loss, whose mean function gives predictions: the squared loss, under which they are the
         linear predictors.
+    has_offset : bool
+        Whether the model was fitted with an offset, which `predict` then needs, too.
 
     Examples
     --------
@@ -90,6 +88,7 @@ class Solution:
     strategy: str
     feature_names: NDArray[np.object_] | None = None
     loss: Loss = SQUARED
+    has_offset: bool = False
 
     @property
     def converged(self) -> bool:
@@ -101,14 +100,25 @@ class Solution:
         """gap / null_loss."""
         return _relative(self.gap, self.null_loss)
 
-    def predict(self, X: Any) -> Vector:
-        """Return X w + b, (n_samples,) or (n_samples, n_tasks).
+    def predict(
+        self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
+    ) -> NDArray[Any]:
+        """Return predictions, (n_samples,) or (n_samples, n_tasks).
+
+        They are means of y at the linear predictors, offset + X w + b.
 
         Parameters
         ----------
         X : array-like, sparse, frame or Design, (n_samples, n_features)
             The features. Columns of a frame are matched by name, if the model was fitted to named
             columns; columns unknown to the model are ignored. Those of an array are taken in order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, which a model fitted with one needs. None: there was none in
+            the fit.
+        kind : {"response", "link", "class", "proba"}, default="response"
+            "response": the mean of y, under squared error the linear predictor itself, which is
+            "link". "class" and "proba" are for losses of classes: the most probable class, and the
+            probabilities of all.
 
         Returns
         -------
@@ -120,8 +130,7 @@ class Solution:
         ValueError, TypeError
             For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
-        eta = np.asarray(_product(X, self.coef.T, self.feature_names) + self.intercept)
-        return self.loss.mean(eta)
+        return predictions(self, X, self.coef.T, self.intercept, offset, kind)
 
     def selected(self) -> list[tuple[Any, Any]]:
         """Return the nonzero features with their coefficients, the largest first.
@@ -182,6 +191,8 @@ class Path:
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
         The loss, as in `Solution`.
+    has_offset : bool
+        Whether the models were fitted with an offset, which `predict` then needs, too.
 
     Examples
     --------
@@ -209,6 +220,7 @@ class Path:
     strategy: str
     feature_names: NDArray[np.object_] | None = None
     loss: Loss = SQUARED
+    has_offset: bool = False
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -245,6 +257,7 @@ class Path:
             strategy=self.strategy,
             feature_names=self.feature_names,
             loss=self.loss,
+            has_offset=self.has_offset,
         )
 
     def part(self, chosen: slice) -> Self:
@@ -308,7 +321,14 @@ class Path:
             return self._at(alpha)[0]
         return np.stack([coef for coef, _ in self._at_all(alpha)], axis=-1)
 
-    def predict(self, X: Any, alpha: float | ArrayLike | None = None) -> NDArray[np.float64]:
+    def predict(
+        self,
+        X: Any,
+        alpha: float | ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        kind: str = "response",
+    ) -> NDArray[Any]:
         """Return predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,).
 
         Parameters
@@ -318,6 +338,13 @@ class Path:
             columns; columns unknown to the model are ignored. Those of an array are taken in order.
         alpha : float, array-like (n_alphas,) or None, default=None
             Within the path's range, as in `coef_at`. None: all alphas of the path.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, which a model fitted with one needs. None: there was none in
+            the fit.
+        kind : {"response", "link", "class", "proba"}, default="response"
+            "response": the mean of y, under squared error the linear predictor itself, which is
+            "link". "class" and "proba" are for losses of classes: the most probable class, and the
+            probabilities of all.
 
         Returns
         -------
@@ -331,17 +358,16 @@ class Path:
             For missing columns, for X that is not finite numbers, and for alphas out of range.
         """
         if alpha is None:
-            return self._predict(X, self.coefs, self.intercepts)
+            return self._predict(X, self.coefs, self.intercepts, offset, kind)
         if np.ndim(alpha) == 0:
             coef, intercept = self._at(alpha)
-            eta = np.asarray(_product(X, coef.T, self.feature_names) + intercept)
-            return self.loss.mean(eta)
+            return predictions(self, X, coef.T, intercept, offset, kind)
         found = self._at_all(alpha)
         coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in found]).T)
-        return self._predict(X, coefs, np.array([b for _, b in found]))
+        return self._predict(X, coefs, np.array([b for _, b in found]), offset, kind)
 
-    def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
-        return self.loss.mean(_product(X, coefs, self.feature_names) + intercepts)
+    def _predict(self, X: Any, coefs: Any, *others: Any) -> NDArray[Any]:
+        return predictions(self, X, coefs, *others)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df,).
@@ -427,17 +453,7 @@ class Path:
         -------
         str
         """
-        shown = list(range(len(self)))
-        if rows is not None and rows < len(self):
-            shown = sorted({round(k) for k in np.linspace(0, len(self) - 1, rows)})
-        lines = [repr(self), f"{'':>4} {'Df':>6} {'%Dev':>7} {'alpha':>12} {'gap/P0':>9}"]
-        for k, gap in zip(shown, self.relative_gaps[shown], strict=True):
-            mark = MARKS.get(int(self.status[k]), "  not converged")
-            lines.append(
-                f"{k:>4} {self.df[k]:>6} {round(100 * self.dev_ratio[k], 2) + 0.0:>7.2f} "
-                f"{self.alphas[k]:>12.6g} {gap:>9.1e}{mark}"
-            )
-        return "\n".join(lines)
+        return table_of(self, rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -458,10 +474,9 @@ class MultiTaskPath(Path):
         """Number of tasks."""
         return int(self.intercepts.shape[1])
 
-    def _predict(self, X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
+    def _predict(self, X: Any, coefs: Any, *others: Any) -> NDArray[Any]:
         # (n_samples, n_tasks, n_alphas)
-        predicted = _product(X, coefs, self.feature_names).reshape(-1, *intercepts.shape)
-        return np.moveaxis(self.loss.mean(predicted + intercepts), 1, 2)
+        return np.moveaxis(super()._predict(X, coefs, *others), 1, 2)
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df, n_tasks)."""
@@ -480,19 +495,3 @@ class MultiTaskPath(Path):
 
 def _relative(gap: float, null_loss: float) -> float:
     return gap / null_loss if null_loss > 0.0 else gap
-
-
-def _product(X: Any, coef: Any, names: Names | None) -> NDArray[np.float64]:
-    from sklearn.utils import check_array  # here, for a fit without predictions does not need it
-
-    X = in_order(X, names, coef.shape[0])
-    check_sparse(X)
-    X = check_contents("X", X)
-    X = check_array(X, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32])
-    if X.shape[1] != coef.shape[0]:
-        raise ValueError(
-            f"X has {X.shape[1]} features, but this model was fitted with {coef.shape[0]}."
-        )
-    if sp.issparse(coef):
-        return (X @ coef).toarray() if sp.issparse(X) else np.asarray(coef.T @ X.T).T
-    return np.asarray(X @ coef, dtype=np.float64)

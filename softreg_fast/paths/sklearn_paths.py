@@ -17,7 +17,7 @@ from softreg_fast.paths.user_units import rounded
 
 DESIGN_OPTIONS = ("sample_weight", "fit_intercept", "standardize", "n_threads")
 
-PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {"penalty"}
+PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {"penalty", "loss", "offset"}
 
 
 def lasso_path(
@@ -93,10 +93,6 @@ def lasso_path(
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
-        penalty : object of softreg_fast.penalties or None, default=None
-            L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
-            multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet.
-            None: the penalty by those arguments.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False
@@ -267,10 +263,6 @@ def enet_path(
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
-        penalty : object of softreg_fast.penalties or None, default=None
-            L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
-            multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet.
-            None: the penalty by those arguments.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
+from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
@@ -37,6 +38,8 @@ def solve(
     positive: bool = False,
     bounds: Any = None,
     penalty: Any = None,
+    loss: Loss | str | None = None,
+    offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
@@ -87,6 +90,14 @@ def solve(
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
+    loss : Loss, str or None, default=None
+        The loss between y and the linear predictor, or its name. None: "squared", half the squared
+        error, or the loss of the Design.
+    offset : array-like (n_samples,) or None, default=None
+        Part of the linear predictor that is known for each sample, such as the logarithm of an
+        exposure or an earlier model's prediction; under squared error the fit is that of y -
+        offset. `predict` then needs the offset of the new samples. None: there is none, or that of
+        the Design.
     sample_weight : array-like (n_samples,), float or None, default=None
         Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
     fit_intercept : bool or None, default=None
@@ -157,7 +168,7 @@ def solve(
     began = time.perf_counter()
     stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     chosen = penalty_for(penalty, stated)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads)
+    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     solution = solve_problem(Problem(design, chosen, options), coef_init, began)
     if is_alarm(solution.status):
@@ -205,4 +216,5 @@ def solve_problem(
         strategy=engine.strategy,
         feature_names=design.feature_names,
         loss=target.loss,
+        has_offset=target.offset is not None,
     )

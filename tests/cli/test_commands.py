@@ -77,7 +77,7 @@ def test_out_of_memory(fails, monkeypatch):
     def too_large(*arguments, **options):
         raise MemoryError("Unable to allocate 1 TiB")
 
-    monkeypatch.setattr(fit_module, "Design", too_large)
+    monkeypatch.setattr(fit_module, "as_design", too_large)
     assert "not enough memory" in fails("fit", "data.csv", "--target", "price")
 
 

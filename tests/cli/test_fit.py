@@ -216,6 +216,11 @@ def test_columns_that_are_asked_for_but_not_there(fails):
     assert 'no column "wt"' in fails(*target, "--weights", "wt")
     assert 'no column "x"' in fails(*target, "--ignore", "age,x")
     assert "both --target and --weights" in fails(*target, "--weights", "price")
+    assert "both --target and --offset" in fails(*target, "--offset", "price")
+    assert "both --weights and --offset" in fails(*target, "--weights", "age", "--offset", "age")
+    ignored = fails(*target, "--offset", "age", "--ignore", "age")
+    assert "the column of --offset cannot also be in --ignore" in ignored
+    assert 'no column "exposure"' in fails(*target, "--offset", "exposure")
     assert "--ignore" in fails(*target, "--ignore", "price")
 
 

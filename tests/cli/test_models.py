@@ -56,6 +56,8 @@ def test_damaged_models(call, fails):
     assert "damaged" in said(lambda m: m.pop("models"))
     assert "damaged" in said(lambda m: m.update(models=[]))
     assert "damaged" in said(lambda m: m.update(models=3))
+    assert "damaged" in said(lambda m: m.update(offset="age"))
+    assert "damaged" in said(lambda m: m.update(format_version=2))
     assert "damaged" in said(lambda m: m.update(n_features=3))
     assert "damaged" in said(lambda m: m["models"].reverse())
     assert "damaged" in said(lambda m: m["models"][2].update(intercept=None))

@@ -38,6 +38,25 @@ def test_the_residual_has_length_one(rng, shape, weighted, fit_intercept):
     assert target.dev_ratio(0.25) == 0.75
 
 
+@weightings
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["b", "no b"])
+def test_an_offset_is_subtracted_under_squared_error(rng, weighted, fit_intercept):
+    y, offset = rng.standard_normal((2, 12))
+    weight = weights(rng, weighted)
+    target = Target(y, weight, fit_intercept, offset=offset)
+    other = Target(y - offset, weight, fit_intercept)
+    for name in ("y", "y_mean", "y_norm", "residual", "null_loss", "objective_unit"):
+        assert_array_equal(getattr(target, name), getattr(other, name))
+    assert_array_equal(target.observed, y)
+    moved = target.with_weight(np.ones(12))
+    assert_array_equal(moved.residual, Target(y - offset, np.ones(12), fit_intercept).residual)
+    rows, eta = np.array([3, 1]), rng.standard_normal((2, 4))
+    expected = (y[rows, np.newaxis] - offset[rows, np.newaxis] - eta) ** 2
+    assert_allclose(target.deviance_of(rows, eta), expected)
+    assert_allclose(target.mean_of(rows, eta), eta + offset[rows, np.newaxis])
+    assert_allclose(target.mean_of(rows, eta[:, 0]), eta[:, 0] + offset[rows])
+
+
 def test_samples_without_weight_do_not_count(rng):
     y = rng.standard_normal(12)
     weight = np.append(0.0, np.full(11, 12 / 11))

@@ -5,12 +5,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
 from softreg_fast import Design, Path, cv_path, path, solve
 from softreg_fast.data.target import Target
+from softreg_fast.losses import SQUARED
 from softreg_fast.losses.base import Loss, weighted_mean
 from softreg_fast.model_selection.folds import Training, make_folds
 
@@ -21,6 +23,9 @@ class Logistic(Loss):
     measure: ClassVar[str] = "mean deviance"
 
     def null(self, y, weight, offset=None):
+        if offset is not None:
+            s = np.ones(len(y)) if weight is None else weight
+            return brentq(lambda b: s @ (y - expit(b + offset)), -50.0, 50.0, xtol=1e-14)
         mean = weighted_mean(y, weight)
         return np.log(mean / (1.0 - mean))
 
@@ -61,6 +66,43 @@ def test_the_target_has_the_units_of_the_loss():
     assert_allclose(target.residual[:-1], weight * (y - 0.6), atol=1e-15)
     assert target.dev_ratio(target.null_deviance) == 0.0
     assert Target(np.ones(4), None, False, LOGISTIC).null_loss == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["b", "no b"])
+def test_an_offset_is_a_part_of_the_null_model(rng, fit_intercept):
+    y, weight = np.array([0.0, 1, 1, 0, 1, 0]), np.array([1.0, 2, 0, 1, 1, 1])
+    offset = rng.standard_normal(6)
+    offset[2] = 1e300  # without weight
+    target = Target(y, weight, fit_intercept, LOGISTIC, offset)
+    eta = offset + target.y_mean
+    assert (target.y_mean != 0.0) == fit_intercept
+    assert_array_equal(target.y, y)
+    counted = weight > 0.0
+    p = expit(eta)
+    assert_allclose(target.residual[:-1][counted], (weight * (y - p))[counted], atol=1e-13)
+    if fit_intercept:
+        assert_allclose(weight @ (y - p), 0.0, atol=1e-12)
+    expected = log_loss(y[counted], p[counted], sample_weight=weight[counted])
+    assert target.null_loss == pytest.approx(expected)
+    rows, without = np.array([4, 0]), rng.standard_normal((2, 3))
+    whole = without + offset[rows, np.newaxis]
+    assert_allclose(target.mean_of(rows, without), expit(whole))
+    assert_allclose(
+        target.deviance_of(rows, without), LOGISTIC.deviance(y[rows, np.newaxis], whole)
+    )
+    again = target.with_weight(np.ones(6)[::-1] * (np.arange(6) != 2) * 1.2)
+    assert again.offset is offset
+    assert np.isfinite(again.residual).all()
+
+
+def test_a_design_knows_its_loss(design):
+    for loss in ("squared", SQUARED):
+        with pytest.raises(ValueError, match=r"loss=Squared\(\) contradicts .*Logistic"):
+            solve(design, loss=loss)
+    with pytest.raises(ValueError, match=r"is for a quadratic loss"):
+        solve(design, design.y, loss=LOGISTIC)
+    assert solve(design, design.y, loss="squared", alpha=0.1).loss is SQUARED
+    assert solve(design, design.y, alpha=0.1).loss is SQUARED
 
 
 def test_other_weights_have_another_null_model(design):

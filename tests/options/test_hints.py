@@ -35,7 +35,7 @@ ESTIMATORS = [
         (sf.cv_path, "nfolds", "here it is called cv."),
         (sf.solve, "penalty_factor", "here it is called l1_weights."),
         (sf.path, "lower_limits", "give bounds=(lower, upper)."),
-        (sf.path, "family", "the loss is least squares, and there is no other one yet."),
+        (sf.path, "family", "here it is called loss."),
         (sf.path, "n_jobs", "here it is called n_threads."),
         (sf.solve, "alpahs", "did you mean 'alpha'?"),
         (sf.solve, "Alpha", "did you mean 'alpha'?"),

@@ -45,12 +45,11 @@ def read_archive(path: str, roles: Roles) -> Table:
     names = None
     if "feature_names" in arrays:
         names = _feature_names(_array(path, "feature_names"), X.shape[1], path)
-    y = weights = None
+    others = vectors_of(roles, arrays, X.shape[0], path)
     if not roles.to_predict:
-        y = vector_of(_target_array(arrays, roles, path), arrays, X.shape[0], path, "--target")
-    if roles.weights is not None:
-        weights = vector_of(roles.weights, arrays, X.shape[0], path, "--weights")
-    return _of_matrix(X, names, y, weights, roles, path)
+        spec = _target_array(arrays, roles, path)
+        others["y"] = _vector_of(spec, arrays, X.shape[0], path, "--target")
+    return _of_matrix(X, names, others, roles, path)
 
 
 def _sparse_matrix(path: str) -> Any:
@@ -79,7 +78,17 @@ def _target_array(arrays: list[str], roles: Roles, path: str) -> str:
     return roles.target or "y"
 
 
-def vector_of(spec: str, arrays: list[str], n: int, path: str, option: str) -> Vector:
+def vectors_of(roles: Roles, arrays: list[str], n: int, path: str) -> dict[str, Any]:
+    """Return the sample weights and the offset if they are requested, as fields of a Table."""
+    named = {"weights": roles.weights, "offset": roles.offset}
+    return {
+        name: _vector_of(spec, arrays, n, path, f"--{name}")
+        for name, spec in named.items()
+        if spec is not None
+    }
+
+
+def _vector_of(spec: str, arrays: list[str], n: int, path: str, option: str) -> Vector:
     """Return one number per row, from an array of the archive or from a .npy file."""
     if spec.endswith(".npy"):
         check_readable(spec)
@@ -127,8 +136,7 @@ def _feature_names(given: Any, n_features: int, path: str) -> list[str] | None:
 def _of_matrix(
     X: Any,
     names: list[str] | None,
-    y: Vector | None,
-    weights: Vector | None,
+    others: dict[str, Any],
     roles: Roles,
     path: str,
 ) -> Table:
@@ -153,7 +161,7 @@ def _of_matrix(
     if kept is not None and names is not None:
         X, names = X.tocsc()[:, kept] if sp.issparse(X) else X[:, kept], [names[j] for j in kept]
     check_entries(X, names, path)
-    return Table(X, names, y, weights, notes=notes)
+    return Table(X, names, notes=notes)._replace(**others)
 
 
 def check_entries(X: Any, names: list[str] | None, path: str, first: int = 0) -> None:

@@ -46,20 +46,18 @@ def read_parquet(path: str, roles: Roles) -> Table:
         table = file.read(columns=fields)
     _check_complete(table, needed, roles, path)
     X = np.empty((n, len(chosen.features)), order="F")
-    others = {}
-    for k, (j, column) in enumerate(zip(chosen.needed, needed, strict=True)):
+    others: list[Any] = []
+    for k, column in enumerate(needed):
         values = _floats(column, table, roles, path)
         if k < len(chosen.features):
             X[:, k] = values
         else:
-            others[j] = values
+            others.append(values)
     return Table(
         X,
         [names[j] for j in chosen.features],
-        None if chosen.target is None else others[chosen.target],
-        None if chosen.weights is None else others[chosen.weights],
         notes=by_position(roles, names, path),
-    )
+    )._replace(**dict(zip(chosen.others, others, strict=True)))
 
 
 def _columns_of(schema: Any) -> list[_Column]:

@@ -1,4 +1,4 @@
-"""Columns by name, and their roles: features, target, sample weights."""
+"""Columns by name, and their roles: features, target, sample weights, offset."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Roles:
 
     Parameters
     ----------
-    target, weights : str or None
-        Column of the target and of the sample weights; None: not requested.
+    target, weights, offset : str or None
+        Column of the target, of the sample weights and of the offset; None: not requested.
     ignore : sequence of str
         Columns to leave out.
     features : sequence of str or None
@@ -37,18 +37,25 @@ class Roles:
 
     target: str | None = None
     weights: str | None = None
+    offset: str | None = None
     ignore: Sequence[str] = ()
     features: Sequence[str] | None = None
     n_features: int | None = None
     first_index: int | None = None
 
     def __post_init__(self) -> None:
-        for field in ("target", "weights"):
+        for field in ("target", "weights", "offset"):
             name = getattr(self, field)
             object.__setattr__(self, field, None if name is None else composed(name))
         for field in ("ignore", "features"):
             names = getattr(self, field)
             object.__setattr__(self, field, None if names is None else [*map(composed, names)])
+
+    @property
+    def others(self) -> dict[str, str]:
+        """The columns that are no features, by the options that name them."""
+        named = {"--target": self.target, "--weights": self.weights, "--offset": self.offset}
+        return {option: name for option, name in named.items() if name is not None}
 
     @property
     def to_predict(self) -> bool:
@@ -62,9 +69,10 @@ class Roles:
 
     def way_out(self, name: str, like_it: Sequence[str] = ()) -> str:
         """Return advice about a column that cannot be used, and about others like it."""
-        if self.to_predict or name in (self.target, self.weights):
+        others = self.others.values()
+        if self.to_predict or name in others:
             return ""
-        needed = [each for each in like_it if each in (self.target, self.weights)]
+        needed = [each for each in like_it if each in others]
         names = [each for each in like_it if each not in needed] or [name]
         which = "the column" if len(names) == 1 else f"the {len(names)} columns like it"
         too = f"; {listed(needed)}, which cannot be left out, is like it" if needed else ""
@@ -76,7 +84,7 @@ class Table(NamedTuple):
 
     X : ndarray (Fortran order) or CSC/CSR array, (n_samples, n_features)
     names : list of str or None
-    y, weights : ndarray (n_samples,) or None
+    y, weights, offset : ndarray (n_samples,) or None
     first_index : index of the first feature in a svmlight file, else None
     notes : remarks for the user on how the file was read
     """
@@ -85,6 +93,7 @@ class Table(NamedTuple):
     names: list[str] | None
     y: Vector | None = None
     weights: Vector | None = None
+    offset: Vector | None = None
     first_index: int | None = None
     notes: Sequence[str] = ()
 
@@ -101,43 +110,65 @@ class Chosen(NamedTuple):
     """Positions of the requested columns."""
 
     features: list[int]
-    target: int | None
-    weights: int | None
+    others: dict[str, int]  # by their names in a Table
 
     @property
     def needed(self) -> list[int]:
-        """The features, then the target and the weights if there are any."""
-        return [*self.features, *(j for j in (self.target, self.weights) if j is not None)]
+        """The features, then the target, the weights and the offset if there are any."""
+        return [*self.features, *self.others.values()]
 
 
 def choose(names: list[str], roles: Roles, path: str) -> Chosen:
     """Return the positions of the requested columns among those of a file."""
     if roles.to_predict:
-        return Chosen(columns_of_model(names, roles, path), None, None)
+        offset = {} if roles.offset is None else {"offset": _offset_of_model(names, roles, path)}
+        return Chosen(columns_of_model(names, roles, path), offset)
     if roles.target is None:
         raise InputError(f"say which column to predict with --target; {path} has {listed(names)}")
-    if roles.target == roles.weights:
-        raise InputError(f'column "{roles.target}" cannot be both --target and --weights')
-    for name in (roles.target, roles.weights, *roles.ignore):
-        if name is not None:
-            check_known(name, names, path)
-    if roles.target in roles.ignore or roles.weights in roles.ignore:
-        raise InputError("the column of --target or --weights cannot also be in --ignore")
+    asked = roles.others
+    _check_distinct(asked)
+    for name in (*asked.values(), *roles.ignore):
+        check_known(name, names, path)
+    for option, name in asked.items():
+        if name in roles.ignore:
+            raise InputError(f"the column of {option} cannot also be in --ignore")
     kept = [j for j, name in enumerate(names) if name not in roles.ignore]
     check_names([names[j] for j in kept], names, path)
-    target = names.index(roles.target)
-    weights = names.index(roles.weights) if roles.weights is not None else None
-    features = [j for j in kept if j not in (target, weights)]
+    in_table = {"--target": "y", "--weights": "weights", "--offset": "offset"}
+    others = {in_table[option]: names.index(name) for option, name in asked.items()}
+    features = [j for j in kept if j not in others.values()]
     if not features:
         raise InputError(f"{path} has no column left for the features; it has {listed(names)}")
-    return Chosen(features, target, weights)
+    return Chosen(features, others)
+
+
+def _check_distinct(asked: dict[str, str]) -> None:
+    by_name: dict[str, str] = {}
+    for option, name in asked.items():
+        if name in by_name:
+            raise InputError(f'column "{name}" cannot be both {by_name[name]} and {option}')
+        by_name[name] = option
+
+
+def _offset_of_model(names: list[str], roles: Roles, path: str) -> int:
+    """Return the position of the column of the offset that a model needs."""
+    name = str(roles.offset)
+    if name not in names:
+        raise InputError(
+            f"{path} lacks the column {listed([name])} of the offset, which the model was fitted "
+            f"with; {hint(name, names)}, and --offset names another"
+        )
+    if names.count(name) > 1:
+        raise InputError(f"{path} has more than one column named {listed([name])}; rename one")
+    return names.index(name)
 
 
 def columns_of_model(names: list[str], roles: Roles, path: str) -> list[int]:
     """Return the positions of the columns that a model was fitted on."""
     if roles.features is None:
-        check_count(len(names), roles, path)
-        return list(range(len(names)))
+        kept = [j for j, name in enumerate(names) if name != roles.offset]
+        check_count(len(kept), roles, path)
+        return kept
     first = {name: j for j, name in reversed(list(enumerate(names)))}
     missing = [name for name in roles.features if name not in first]
     if missing:

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.cli.files import brief
-from softreg_fast.cli.tables.archives import check_entries, vector_of
+from softreg_fast.cli.tables.archives import check_entries, vectors_of
 from softreg_fast.cli.tables.cells import as_number, problem_of
 from softreg_fast.cli.tables.foreign import as_floats
 from softreg_fast.cli.tables.opening import open_bytes, open_text
@@ -51,11 +51,9 @@ def read_svmlight(path: str, roles: Roles) -> Table:
     _check_width(X, width, path)
     X = _shifted(X, first, width, path)
     check_entries(X, None, path, first)
-    weights = None
-    if roles.weights is not None:
-        weights = vector_of(roles.weights, [], X.shape[0], path, "--weights")
+    others = vectors_of(roles, [], X.shape[0], path)
     target = None if roles.to_predict else as_floats(y, f"{path}: the target")
-    return Table(X, None, target, weights, first)
+    return Table(X, None, target, first_index=first)._replace(**others)
 
 
 def _check_width(X: Any, width: int, path: str) -> None:
@@ -83,8 +81,9 @@ def _check_roles(roles: Roles, path: str) -> None:
             f"{path} is svmlight, without column names; instead of --ignore give the feature's "
             "index the weight inf in --penalty-weights"
         )
-    if roles.weights is not None and not roles.weights.endswith(".npy"):
-        raise InputError(f"{path} is svmlight, without columns; give --weights a .npy file")
+    for option, name in roles.others.items():
+        if not name.endswith(".npy"):
+            raise InputError(f"{path} is svmlight, without columns; give {option} a .npy file")
 
 
 def _shifted(X: Any, first: int, width: int, path: str) -> Any:

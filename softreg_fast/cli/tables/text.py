@@ -22,14 +22,7 @@ from softreg_fast.cli.tables.layout import (
     rows_below_header,
 )
 from softreg_fast.cli.tables.opening import nul_error, open_text
-from softreg_fast.cli.tables.roles import (
-    Chosen,
-    Roles,
-    Table,
-    by_position,
-    choose,
-    columns_of_model,
-)
+from softreg_fast.cli.tables.roles import Roles, Table, by_position, choose
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import listed
 
@@ -46,23 +39,21 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
         notes = check_header(layout, roles, path)
         if first and len(cells_of(first, layout.delimiter)) != len(layout.names):
             check_widths(path, layout)  # some versions of pandas ignore a trailing delimiter
-        if roles.to_predict:
-            chosen = Chosen(columns_of_model(layout.names, roles, path), None, None)
-        else:
-            chosen = choose(layout.names, roles, path)
+        chosen = choose(layout.names, roles, path)
         import_pandas(path)
         parts = _Parts(path, layout, roles, chosen.needed)
         for frame in parts.frames(_Rows(first, file, path)):
             parts.add(frame)
     columns = parts.joined()
     p = len(chosen.features)
+    others: dict[str, Any] = {
+        name: columns[:, p + k].copy() for k, name in enumerate(chosen.others)
+    }
     return Table(
         columns[:, :p],
         [layout.names[j] for j in chosen.features],
-        None if chosen.target is None else columns[:, p].copy(),
-        None if chosen.weights is None else columns[:, p + 1].copy(),
         notes=[*notes, *by_position(roles, layout.names, path), *parts.notes()],
-    )
+    )._replace(**others)
 
 
 def import_pandas(path: str) -> Any:

@@ -1,0 +1,104 @@
+"""Linear predictors of new samples, and the kinds of predictions that are made of them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from softreg_fast.data.contents import check_contents
+from softreg_fast.data.names import Names, in_order
+from softreg_fast.data.target import beside
+from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
+from softreg_fast.losses import Loss
+
+# Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
+# has those kinds whose methods it has.
+KINDS = {"response": "mean", "link": None, "class": "classes", "proba": "probabilities"}
+
+
+class Model(Protocol):
+    """Facts of a fit that predictions depend on, beside coefficients and intercepts."""
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the fit."""
+
+    @property
+    def has_offset(self) -> bool:
+        """Return whether the model was fitted with an offset."""
+
+    @property
+    def feature_names(self) -> Names | None:
+        """Names of the features."""
+
+
+def predictions(
+    model: Model, X: Any, coef: Any, intercept: Any, offset: Any, kind: str
+) -> NDArray[Any]:
+    """Return predictions of a kind for the rows of X.
+
+    Parameters
+    ----------
+    model : Solution or Path
+    X : as in `Solution.predict`
+    coef : ndarray or csc_array (n_features, ...)
+        Of tasks and alphas in one axis, in the order of the intercepts.
+    intercept : float or ndarray (...)
+    offset, kind : as in `Solution.predict`
+
+    Raises
+    ------
+    ValueError, TypeError
+        For X and offset that do not fit the model, and kinds that the loss does not have.
+    """
+    method = _method_for(model.loss, kind)
+    if offset is None and model.has_offset:
+        raise ValueError(
+            "This model was fitted with an offset, and offset is missing; give that of these rows "
+            "of X (zeros for the prediction without one)."
+        )
+    if offset is not None and not model.has_offset:
+        raise ValueError(
+            "offset is given, but this model was fitted without one; leave it out, or fit with "
+            "the offset of the samples that were fitted."
+        )
+    check_same_rows(X, "offset", offset)
+    eta = _product(X, coef, model.feature_names)
+    if np.ndim(intercept) > 1:
+        eta = eta.reshape(-1, *np.shape(intercept))
+    eta = np.asarray(eta + intercept)
+    if offset is not None:
+        eta += beside(eta, as_offset(offset, len(eta)))
+    return eta if method is None else getattr(model.loss, method)(eta)
+
+
+def _method_for(loss: Loss, kind: Any) -> str | None:
+    # the name of the method that makes this kind of prediction; None: linear predictors are one
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+    ours = [name for name, method in KINDS.items() if method is None or hasattr(loss, method)]
+    if kind not in ours:
+        raise ValueError(
+            f"kind={kind!r} is for losses of classes; the loss of this model, {loss!r}, has "
+            f"{', '.join(ours)}."
+        )
+    return KINDS[kind]
+
+
+def _product(X: Any, coef: Any, names: Names | None) -> NDArray[np.float64]:
+    from sklearn.utils import check_array  # here, for a fit without predictions does not need it
+
+    X = in_order(X, names, coef.shape[0])
+    check_sparse(X)
+    X = check_contents("X", X)
+    X = check_array(X, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32])
+    if X.shape[1] != coef.shape[0]:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but this model was fitted with {coef.shape[0]}."
+        )
+    if sp.issparse(coef):
+        return (X @ coef).toarray() if sp.issparse(X) else np.asarray(coef.T @ X.T).T
+    return np.asarray(X @ coef, dtype=np.float64)
