@@ -81,7 +81,7 @@ def test_classes_of_the_hinge_become_signs():
     ("make", "said"),
     [
         (lambda: Tweedie(0.5), r"^power must be >= 1 .*got 0\.5; no distribution has a power bet"),
-        (lambda: Tweedie(0), r"got 0; with a log link such powers are not convex, and for 0 there"),
+        (lambda: Tweedie(0), r"got 0; with a log link it is not convex, and for 0 there"),
         (lambda: Tweedie(-1.0), r"got -1\.0; with a log link"),
         (lambda: Tweedie(np.nan), r"power must be a finite number"),
         (lambda: NegativeBinomial(0.0), r"theta must be a finite number > 0"),
