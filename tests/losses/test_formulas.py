@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import mean_tweedie_deviance
@@ -114,9 +114,10 @@ def test_value_and_its_derivatives(loss, formula, y):
 
 
 @each(CASES)
-@pytest.mark.parametrize("k", [1.0, 0.999, 0.6, 0.0])
+@pytest.mark.parametrize("k", [1.0, 0.999, 0.6, 0.0, "elsewhere"])
 def test_the_part_of_the_gap_is_that_of_fenchel(loss, formula, y, k):
-    theta = k * loss.residual(y, ETA)
+    # at multiples of the residual, and at the residual for other predictors
+    theta = loss.residual(y, ETA[::-1]) if k == "elsewhere" else k * loss.residual(y, ETA)
     found = loss.bregman(y, ETA, theta)
     for t, z, dual, part in zip(y, ETA, theta, found, strict=True):
         # f^*(-theta) = - min over eta of f + theta eta, of a convex function
@@ -125,6 +126,20 @@ def test_the_part_of_the_gap_is_that_of_fenchel(loss, formula, y, k):
 
         assert_allclose(part, tilted(z) - lowest(tilted, 40.0), rtol=1e-7, atol=1e-8)
     assert np.all(found >= 0.0)
+
+
+@each(BEYOND)
+def test_without_convexity_fenchels_inequality_still_holds(loss, formula, y):
+    residual = loss.residual(y, ETA)
+    assert np.any(residual > 0.0)
+    assert_array_equal(loss.bregman(y, ETA, residual) < 1e-28, residual >= 0.0)
+    theta = np.array([0.0, 1e-4, 0.1, 1.0, 3.0, 50.0, 1e4, 1e-8])
+    for t, z, dual, part in zip(y, ETA, theta, loss.bregman(y, ETA, theta), strict=True):
+
+        def tilted(eta, t=t, dual=dual):
+            return float(formula(t, eta) + dual * eta)
+
+        assert_allclose(part, tilted(z) - lowest(tilted, 8.0), rtol=1e-7, atol=1e-8)
 
 
 @each(CASES)
@@ -138,9 +153,10 @@ def test_the_part_of_the_gap_does_not_cancel(loss, formula, y):
     residual, curvature = loss.residual(y, ETA), loss.curvature(y, ETA)
     counts = (curvature > 1e-6) & (np.abs(residual) > 1e-6)
     assert counts.sum() >= 3
-    for away in (1e-6, 1e-9):
-        found = loss.bregman(y, ETA, (1.0 - away) * residual)
-        expected = (away * residual) ** 2 / (2.0 * np.where(counts, curvature, 1.0))
+    for away in (1e-6, 1e-9, 1e-13):
+        theta = (1.0 - away) * residual
+        expected = (residual - theta) ** 2 / (2.0 * np.where(counts, curvature, 1.0))
+        found = loss.bregman(y, ETA, theta)
         assert_allclose(found[counts], expected[counts], rtol=1e-3 if away == 1e-6 else 1e-5)
 
 
