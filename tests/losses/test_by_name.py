@@ -1,6 +1,7 @@
 """Losses by name, and targets and numbers that a loss refuses."""
 
 import doctest
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +94,7 @@ def test_numbers_out_of_range_are_refused(make, said):
         make()
 
 
+@pytest.mark.skipif(sys.flags.optimize > 1, reason="python -OO has no docstrings")
 @pytest.mark.parametrize("name", [name for name in losses.__all__ if name != "SQUARED"])
 def test_examples_of_losses_run(name):
     thing = getattr(losses, name)
