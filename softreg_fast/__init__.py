@@ -12,6 +12,7 @@ from importlib import import_module as _import
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from softreg_fast import losses as losses
     from softreg_fast import nn as nn
     from softreg_fast import penalties as penalties
     from softreg_fast.data.design import Design as Design
@@ -93,7 +94,7 @@ _MODULE_OF = {
     "stability_path": "softreg_fast.model_selection.stability",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }
-_SUBPACKAGES = ("nn", "penalties")
+_SUBPACKAGES = ("losses", "nn", "penalties")
 
 if not TYPE_CHECKING:  # a type checker would believe that every name exists
     __all__ = list(_MODULE_OF)

@@ -18,7 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def test_dir_lists_what_is_public():
-    assert set(dir(sf)) == {*sf.__all__, "__version__", "nn", "penalties"}
+    assert set(dir(sf)) == {*sf.__all__, "__version__", "losses", "nn", "penalties"}
 
 
 def test_public_names_are_found_when_asked_for():

@@ -1,9 +1,9 @@
 """Losses: one class each, with the verbs that data, paths and folds need."""
 
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.by_name import as_loss
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
-from softreg_fast.losses.names import as_loss
 from softreg_fast.losses.negative_binomial import NegativeBinomial
 from softreg_fast.losses.probit import Probit
 from softreg_fast.losses.squared import SQUARED, Squared

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softreg_fast.losses.roots import root
 from softreg_fast.options.types import Vector
@@ -58,7 +59,9 @@ class Loss(ABC):
         return tuple(getattr(self, name) for name in self._settings)
 
     def __repr__(self) -> str:
-        given = (f"{name}={value!r}" for name, value in zip(self._settings, self._given()))
+        given = (
+            f"{name}={value!r}" for name, value in zip(self._settings, self._given(), strict=True)
+        )
         return f"{type(self).__name__}({', '.join(given)})"
 
     def __eq__(self, other: object) -> bool:
@@ -99,7 +102,7 @@ class Loss(ABC):
         plain = self._null(y, weight)
         if offset is None:
             return plain
-        fixed = offset[:, np.newaxis] if y.ndim > offset.ndim else offset
+        fixed = beside(y, offset)
 
         def slope(intercept: Vector) -> tuple[Vector, Vector]:
             eta = fixed + intercept
@@ -181,7 +184,7 @@ class Loss(ABC):
         return np.zeros_like(y)
 
 
-def refuse(loss: Loss, y: Vector, bad: Vector, expected: str, advice: str) -> None:
+def refuse(loss: Loss, y: Vector, bad: NDArray[np.bool_], expected: str, advice: str) -> None:
     """Raise an error that names the first bad target, if there is one.
 
     Raises
@@ -195,6 +198,11 @@ def refuse(loss: Loss, y: Vector, bad: Vector, expected: str, advice: str) -> No
         raise ValueError(
             f"{loss!r} is for {expected}, but y[{place}] is {float(y[where])!r}; {advice}."
         )
+
+
+def beside(y: Vector, offset: Vector) -> Vector:
+    """Return the offset in a shape that is added to the predictor of every task."""
+    return offset.reshape(offset.shape + (1,) * (y.ndim - offset.ndim))
 
 
 def weighted_mean(y: Vector, weight: Vector | None) -> Any:

@@ -23,7 +23,7 @@ def relative_entropy(t: Any, m: Any, u: Any) -> Vector:
         series = 1.0 + series * x / k
     with np.errstate(invalid="ignore"):
         far = m - t - np.where(t == 0.0, 0.0, t * u)
-    return np.where(near, 0.5 * t * x * x * series, np.maximum(far, 0.0))
+    return np.asarray(np.where(near, 0.5 * t * x * x * series, np.maximum(far, 0.0)))
 
 
 def relative_entropy_near(t: Any, m: Any, log_m: Any, away: Any) -> Vector:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.losses.base import Loss, times
+from softreg_fast.losses.base import Loss, beside, times
 from softreg_fast.losses.roots import root
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
@@ -45,7 +45,7 @@ class Huber(Loss):
     def null(self, y: Vector, weight: Vector | None, offset: Vector | None = None) -> Any:
         """Return the M-estimate of the location of y - offset."""
         if offset is not None:
-            y = y - (offset[:, np.newaxis] if y.ndim > offset.ndim else offset)
+            y = y - beside(y, offset)
 
         def slope(centre: Vector) -> tuple[Vector, Vector]:
             residual = times(weight, self.residual(y, centre)).sum(axis=0)
@@ -60,7 +60,7 @@ class Huber(Loss):
 
     def residual(self, y: Vector, eta: Any) -> Vector:
         """Return y - eta, clipped to [-delta, delta]."""
-        return np.clip(y - eta, -self.delta, self.delta)
+        return np.asarray(np.clip(y - eta, -self.delta, self.delta))
 
     def curvature(self, y: Vector, eta: Any) -> Vector:
         """Return 1 where |y - eta| <= delta, 0 elsewhere."""

@@ -79,8 +79,8 @@ def value_of_two(ones: Any, zeros: Any, eta: Any) -> Vector:
 def entropy_of_two(ones: Any, zeros: Any, eta: Any, away: Any) -> Vector:
     """Return ones log(ones / a) + zeros log(zeros / b), the larger the further (a, b) is.
 
-    a and b are in the ratio expit(eta) : expit(-eta) and have the sum ones + zeros; away = ones - a.
-    Infinite where ones or zeros is negative.
+    a and b are in the ratio expit(eta) : expit(-eta), and their sum is ones + zeros; away is
+    ones - a. Infinite where ones or zeros is negative.
     """
     whole = ones + zeros
     log_a, log_b = -np.logaddexp(0.0, -eta), -np.logaddexp(0.0, eta)

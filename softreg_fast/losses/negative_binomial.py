@@ -8,7 +8,7 @@ import numpy as np
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.logistic import entropy_of_two, expit, value_of_two
-from softreg_fast.losses.tweedie import check_not_negative, log_mean
+from softreg_fast.losses.tweedie import check_not_negative, exp_link, log_mean
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 
@@ -58,7 +58,7 @@ class NegativeBinomial(Loss):
     def value(self, y: Vector, eta: Any) -> Vector:
         """Return (y + theta) log(1 + exp(eta) / theta) - y eta."""
         odds = self._log_odds(eta)
-        return value_of_two(y, self.theta, odds) - y * np.log(self.theta)
+        return np.asarray(value_of_two(y, self.theta, odds) - y * np.log(self.theta))
 
     def residual(self, y: Vector, eta: Any) -> Vector:
         """Return theta (y - mu) / (theta + mu)."""
@@ -77,8 +77,7 @@ class NegativeBinomial(Loss):
 
     def mean(self, eta: Vector) -> Vector:
         """Return exp(eta)."""
-        with np.errstate(over="ignore"):
-            return np.asarray(np.exp(eta))
+        return exp_link(eta)
 
     def _best(self, y: Vector, dispersion: float) -> Vector:
         from scipy.special import gammaln, xlogy

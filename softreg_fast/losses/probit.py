@@ -68,7 +68,7 @@ class Probit(Loss):
         return np.asarray(y * ones * ones_more + (1.0 - y) * zeros * zeros_more)
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
-        """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; infinite without an x."""
+        """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; inf without an x."""
         y, eta, theta = np.broadcast_arrays(y, eta, theta)
         sign = np.where(theta < 0.0, -1.0, 1.0)
         share = np.where(theta < 0.0, 1.0 - y, y)  # by symmetry theta >= 0

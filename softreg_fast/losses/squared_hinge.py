@@ -44,7 +44,7 @@ class SquaredHinge(Loss):
 
     def value(self, y: Vector, eta: Any) -> Vector:
         """Return max(0, 1 - y eta)^2."""
-        return np.square(np.maximum(1.0 - y * eta, 0.0))
+        return np.asarray(np.square(np.maximum(1.0 - y * eta, 0.0)))
 
     def residual(self, y: Vector, eta: Any) -> Vector:
         """Return 2 y max(0, 1 - y eta)."""

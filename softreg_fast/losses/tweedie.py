@@ -1,12 +1,12 @@
-"""Tweedie and its members Poisson, Gamma and InverseGaussian: variance mu^power, with a log link."""
+"""Tweedie, and Poisson, Gamma and InverseGaussian: variance mu^power, with a log link."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from softreg_fast.losses.base import Loss, refuse, times, weighted_mean
+from softreg_fast.losses.base import Loss, beside, refuse, times, weighted_mean
 from softreg_fast.losses.entropy import relative_entropy, relative_entropy_near
 from softreg_fast.losses.roots import root
 from softreg_fast.options.scalars import check_number
@@ -49,14 +49,14 @@ class Tweedie(Loss):
     """
 
     has_dispersion = True
-    _settings: Any = ("power",)
+    _settings: ClassVar[tuple[str, ...]] = ("power",)
 
     def __init__(self, power: float) -> None:
         self.power = check_number("power", power)
         if self.power < 1.0:
             why = "no distribution has a power between 0 and 1"
             if self.power <= 0.0:
-                why = "with a log link such powers are not convex, and for 0 there is loss='squared'"
+                why = "with a log link it is not convex, and for 0 there is loss='squared'"
             raise ValueError(
                 f"power must be >= 1 (1: Poisson, 2: Gamma, 3: inverse Gaussian), got {power!r}; "
                 f"{why}."
@@ -82,7 +82,7 @@ class Tweedie(Loss):
         plain = log_mean(self, y, weight)
         if offset is None:
             return plain
-        fixed = offset[:, np.newaxis] if y.ndim > offset.ndim else offset
+        fixed = beside(y, offset)
         first = _log_sum(weight, y, (1.0 - self.power) * fixed)
         return first - _log_sum(weight, np.ones_like(y), (2.0 - self.power) * fixed)
 
@@ -125,7 +125,7 @@ class Tweedie(Loss):
             return np.asarray(factor * second * np.ones_like(y))
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
-        """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; infinite without an x."""
+        """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; inf without an x."""
         y, eta, theta = np.broadcast_arrays(y, eta, theta)
         with np.errstate(all="ignore"):
             away = self.residual(y, eta) - theta
@@ -186,8 +186,7 @@ class Tweedie(Loss):
 
     def mean(self, eta: Vector) -> Vector:
         """Return exp(eta)."""
-        with np.errstate(over="ignore"):
-            return np.asarray(np.exp(eta))
+        return exp_link(eta)
 
 
 class Poisson(Tweedie):
@@ -273,6 +272,12 @@ class InverseGaussian(Tweedie):
 
     def _best(self, y: Vector, dispersion: float) -> Vector:
         return np.asarray(np.log(2.0 * np.pi * dispersion) + 3.0 * np.log(y))
+
+
+def exp_link(eta: Any) -> Vector:
+    """Return exp(eta), infinite where it overflows."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(eta))
 
 
 def check_not_negative(loss: Loss, y: Vector) -> Vector:
