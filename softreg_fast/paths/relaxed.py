@@ -329,7 +329,8 @@ def relax_fits(problem: Problem, fits: Path) -> RelaxedPath:
         raise ValueError("Relaxed fits are for one target; fit each target by itself.")
     if not problem.loss.quadratic:
         raise ValueError(
-            f"Relaxed fits are for squared error, and the loss is {problem.loss!r}."
+            f"Relaxed fits are for squared error, and the loss is {problem.loss!r}; fit it "
+            "without relax."
         )
     if penalty.positive or penalty.bounds is not None:
         found = _bounded(design, fits, penalty)
