@@ -322,11 +322,16 @@ def relax_fits(problem: Problem, fits: Path) -> RelaxedPath:
     Raises
     ------
     ValueError
-        For several targets.
+        For several targets, and for losses other than squared error.
     """
     design, penalty = problem.design, problem.penalty
     if isinstance(design, MultiTaskDesign):
         raise ValueError("Relaxed fits are for one target; fit each target by itself.")
+    if not problem.loss.quadratic:
+        raise ValueError(
+            f"Relaxed fits are for squared error, and the loss is {problem.loss!r}; fit it "
+            "without relax."
+        )
     if penalty.positive or penalty.bounds is not None:
         found = _bounded(design, fits, penalty)
     else:

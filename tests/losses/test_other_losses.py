@@ -10,11 +10,13 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from softreg_fast import Design, Path, cv_path, path, solve
+from softreg_fast import Design, Path, Penalty, cv_path, path, solve
 from softreg_fast.data.target import Target
 from softreg_fast.losses import SQUARED
 from softreg_fast.losses.base import Loss, weighted_mean
 from softreg_fast.model_selection.folds import Training, make_folds
+from softreg_fast.paths.relaxed import relax_fits
+from softreg_fast.solvers.problem import Problem
 
 
 class Logistic(Loss):
@@ -116,6 +118,12 @@ def test_other_weights_have_another_null_model(design):
 def test_solvers_of_squared_loss_refuse_it(design, function):
     with pytest.raises(ValueError, match=r"^solver='auto' is for a quadratic loss\.$"):
         function(design)
+
+
+def test_relaxed_fits_are_for_squared_error(design):
+    problem = Problem(design, Penalty())
+    with pytest.raises(ValueError, match=r"are for squared error, and the loss is Logistic\(\)"):
+        relax_fits(problem, path(design.X, design.y, n_alphas=3))
 
 
 def test_errors_of_folds_are_deviances(design, rng):
