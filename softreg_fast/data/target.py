@@ -206,7 +206,8 @@ class Target:
     @property
     def null_predictor(self) -> Vector:
         """Linear predictor of the model without features, (n_samples,)."""
-        return np.full(self.n_samples, float(self.y_mean))
+        eta = self._null_predictor(self._fixed)
+        return np.ascontiguousarray(np.broadcast_to(eta, self.n_samples), np.float64)
 
     def dev_ratio(self, deviance: Any) -> Any:
         """Return the fraction of the deviance that fits with this one explain."""
