@@ -174,6 +174,16 @@ class Design:
         return self._center if self._origin is None else self._center + self._origin
 
     @property
+    def buffers(self) -> Any:
+        """The columns as the kernels read them: an array, or the Buffers of a sparse matrix."""
+        return self._buffers
+
+    @property
+    def scale(self) -> Vector:
+        """1 / norm of every column, 0 where it is constant."""
+        return self._scale
+
+    @property
     def stored_center(self) -> Vector:
         """Weighted mean of the columns as stored in `columns`, after `_move_far_columns`."""
         return self._center
