@@ -16,7 +16,6 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softreg_fast.data.gram import crossproduct, gram_of
-from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._losses import evaluate, part
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, STALLED
@@ -55,7 +54,7 @@ class NewtonEngine:
         target, scaled = problem.target, problem.scaled
         self.free = scaled.lower < scaled.upper
         self.center, self.scale = design.stored_center.copy(), design.scale
-        self.plain = Columns(design.buffers, self.center, self.scale)
+        self.plain = design.columns_with(self.center)
         self.loss = target.loss.kind, (*target.loss.parameters, 0.0)[0]
         self.z_null = target.null_predictor
         null_value = self._evaluate(self.z_null)[0]
@@ -146,7 +145,7 @@ class NewtonEngine:
 
     def _by_features(self, gradient: Vector, d: Vector, ridge: Vector) -> Vector:
         design = self.design
-        columns = Columns(design.buffers, self.center, self.scale, d)
+        columns = design.columns_with(self.center, weight=d)
         gram = gram_of(columns, design.n_entries, not design.is_sparse, design.n_threads)
         diagonal = np.arange(len(gram))
         gram[diagonal, diagonal] += ridge
@@ -180,8 +179,7 @@ class NewtonEngine:
             if self.design.is_sparse:
                 kernel = self._sparse_kernel(chosen, self.scale[chosen] * root)
             else:
-                center = self.design.stored_center
-                columns = Columns(self.design.buffers, center, self.scale)
+                columns = self.design.columns_with()
                 kernel = crossproduct(columns, chosen, root, True, self.design.n_threads)
             self._kernel = kernel, chosen[0] if chosen.size else 0, inverse
         kernel, j, known = self._kernel
@@ -218,7 +216,7 @@ class NewtonEngine:
 
     def _center_by(self, d: Vector) -> None:
         if self.design.fit_intercept:
-            weighted = Columns(self.design.buffers, self.center, self.scale, d)
+            weighted = self.design.columns_with(self.center, weight=d)
             self.center[:] = weighted.moments(True, self.design.n_threads)[0]
 
     def _product(self, u: Vector) -> Vector:
@@ -276,5 +274,3 @@ class NewtonEngine:
     def count_nonzero(self) -> int:
         """Return the number of nonzero coefficients of the last kept fit."""
         return self._record.count_nonzero()
-
-

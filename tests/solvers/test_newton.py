@@ -50,7 +50,7 @@ def test_the_gradient_is_zero_at_the_optimum(rng, monkeypatch, loss, shape, layo
     s[:2] = 0.0
     offset, l2 = 0.1 * rng.standard_normal(n), rng.uniform(0.5, 2.0, p)
     given = sp.csc_array(X) if layout == "sparse" else X
-    options = dict(alpha=0.05, l1_ratio=0.0, l2_weights=l2, loss=loss, tol=1e-13)
+    options = {"alpha": 0.05, "l1_ratio": 0.0, "l2_weights": l2, "loss": loss, "tol": 1e-13}
     fit = sf.solve(given, y, sample_weight=s, offset=offset, **options)
     assert fit.strategy == strategy
     assert fit.status == sf.Status.CONVERGED
@@ -75,7 +75,13 @@ def test_unpenalised_and_excluded_features(rng):
     X = rng.standard_normal((80, 5))
     y = targets(rng, X)[Poisson()]
     weights = [0.0, 1.0, np.inf, 0.0, 1.0]
-    options = dict(loss="poisson", alpha=0.3, l1_ratio=0.0, l2_weights=weights, tol=1e-15)
+    options = {
+        "loss": "poisson",
+        "alpha": 0.3,
+        "l1_ratio": 0.0,
+        "l2_weights": weights,
+        "tol": 1e-15,
+    }
     fit = sf.solve(X, y, **options)
     assert fit.coef[2] == 0.0
     kept = [0, 1, 3, 4]
