@@ -147,21 +147,37 @@ cdef inline double loss_at(loss_kind_t kind, double a, double y, double z, doubl
     return 0.5 * r[0] * r[0]
 
 
-cdef inline double relative_entropy(double t, double m, double away) noexcept nogil:
-    # t log(t / m) - t + m, with away = t - m; t >= 0
+cdef inline double loss_bound(loss_kind_t kind, double a, double y, double z) noexcept nogil:
+    # The curvature of a quadratic function above f that touches it at z; 0 where there is none.
+    if kind == HUBER:
+        return a / larger(fabs(y - z), a)
+    if kind == SQUARED_HINGE:
+        return 2.0
+    if kind == LOGISTIC:
+        return 0.25
+    if kind == NEGATIVE_BINOMIAL:
+        return 0.25 * (y + a)
+    return 1.0 if kind == PROBIT else 0.0
+
+
+cdef inline double relative_entropy(double t, double m, double log_m, double away) noexcept nogil:
+    # t log(t / m) - t + m, with away = t - m; t >= 0.  log_m is needed where m underflows.
     if t <= 0.0:
         return m if t == 0.0 else INFINITY
+    if m < 1e-300:
+        return larger(t * (log(t) - log_m) - away, 0.0)
     return larger(t * log1p(away / m) - away, 0.0) if fabs(away) > 1e-4 * m else (
         # the series of (1 + x) log(1 + x) - x, x = away / m
         away * away / m * (0.5 - away / m * (1.0 / 6.0 - away / m / 12.0)))
 
 
-cdef inline double bernoulli_entropy(double t, double u, double e, double m,
+cdef inline double bernoulli_entropy(double t, double u, double e, double m, double z,
                                      double away) noexcept nogil:
-    # KL of the probabilities (t, u) from (e, m), both of sum 1, with away = t - e
+    # KL of the probabilities (t, u) from (e, m), both of sum 1, e of log odds z; away = t - e
     if t < 0.0 or u < 0.0:
         return INFINITY
-    return relative_entropy(t, e, away) + relative_entropy(u, m, -away)
+    return (relative_entropy(t, e, smaller(z, 0.0), away)
+            + relative_entropy(u, m, smaller(-z, 0.0), -away))
 
 
 cdef inline double curvature_at(loss_kind_t kind, double a, double y, double z) noexcept nogil:
@@ -180,7 +196,7 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
     cdef double* share = [0.08566224618958517, 0.1803807865240693, 0.2339569672863455,
                           0.2339569672863455, 0.1803807865240693, 0.08566224618958517]
     cdef double r, d, f = loss_at(kind, a, y, z, &r, &d), low = -INFINITY, high = INFINITY
-    cdef double x = z, value = f, away = r - theta, step, mean, total
+    cdef double x = z, value = f, away = r - theta, reach = 1.0, step, mean, total
     cdef int k
     if away == 0.0:
         return 0.0
@@ -189,11 +205,12 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
             low = x
         else:
             high = x
-        step = clip((r - theta) / larger(d, 1e-300), -1.0, 1.0)
-        if x + step <= low:
-            step = 0.5 * (low - x)
-        elif x + step >= high:
-            step = 0.5 * (high - x)
+        step = (r - theta) / larger(d, 1e-300)
+        if high - low == INFINITY:      # from step to step twice as far, until it is bracketed
+            step = clip(step, -reach, reach) if k < 4 else (reach if r > theta else -reach)
+            reach *= 2.0
+        elif k % 3 == 2 or not low < x + step < high:
+            step = 0.5 * (low + high) - x
         x += step
         value = loss_at(kind, a, y, x, &r, &d)
         if fabs(step) <= 1e-12 * larger(fabs(x), 1.0):
@@ -218,20 +235,20 @@ cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
         q = exp(-fabs(z))
         c = 1.0 / (1.0 + q)
         e, m = (c, q * c) if z > 0.0 else (q * c, c)
-        return bernoulli_entropy(y - theta, 1.0 - y + theta, e, m,
+        return bernoulli_entropy(y - theta, 1.0 - y + theta, e, m, z,
                                  (y * m - (1.0 - y) * e) - theta)
     if kind == POISSON:
         m = exp(z)
-        return relative_entropy(y - theta, m, (y - m) - theta)
+        return relative_entropy(y - theta, m, z, (y - m) - theta)
     if kind == GAMMA:
         m = y * exp(-z)
-        return relative_entropy(1.0 + theta, m, theta - (m - 1.0)) if theta > -1.0 else INFINITY
+        return relative_entropy(1.0 + theta, m, log(y) - z, theta - (m - 1.0))
     if kind == NEGATIVE_BINOMIAL:
         q = z - log(a)
         c = 1.0 / (1.0 + exp(-fabs(q)))
         e = c if q > 0.0 else exp(q) * c
         m = exp(-q) * c if q > 0.0 else c
-        return (y + a) * bernoulli_entropy((y - theta) / (y + a), (a + theta) / (y + a), e, m,
+        return (y + a) * bernoulli_entropy((y - theta) / (y + a), (a + theta) / (y + a), e, m, q,
                                            ((y * m - a * e) - theta) / (y + a))
     if kind == TWEEDIE:
         if a > 2.0:         # not convex: of the quadratic model with the expected curvature
@@ -248,7 +265,7 @@ cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
             return loss_at(kind, a, y, z, &r, &d)
         return bregman_by_search(kind, a, y, z, theta)
     if kind == HUBER:
-        if fabs(theta) > a:
+        if fabs(theta) > a * (1.0 + 1e-14):     # outside, and not by rounding
             return INFINITY
         q = fabs(y - z)
         return 0.5 * (y - z - theta) * (y - z - theta) if q <= a else (
@@ -256,7 +273,7 @@ cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
             a * (q - 0.5 * a) + 0.5 * theta * theta + fabs(theta) * q)
     if kind == SQUARED_HINGE:
         t = y * theta
-        if t < 0.0:
+        if t < -1e-14:      # outside, and not by rounding
             return INFINITY
         m = 1.0 - y * z
         return (m - 0.5 * t) * (m - 0.5 * t) if m > 0.0 else t * (0.25 * t - m)
