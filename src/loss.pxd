@@ -163,21 +163,41 @@ cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, dou
     return 0.5 * r[0] * r[0]
 
 
-cdef inline double relative_entropy(double t, double m, double away) noexcept nogil:
-    # t log(t / m) - t + m, with away = t - m; t >= 0
+cdef inline double loss_bound(loss_kind_t kind, double a, double y, double z) noexcept nogil:
+    # The curvature of a quadratic function above f that touches it at z; 0 where there is none.
+    if kind == HUBER:
+        return a / larger(fabs(y - z), a)
+    if kind == SQUARED_HINGE:
+        return 2.0
+    if kind == LOGISTIC:
+        return 0.25
+    if kind == NEGATIVE_BINOMIAL:
+        return 0.25 * (y + a)
+    return 1.0 if kind == PROBIT else 0.0
+
+
+cdef inline double relative_entropy(double t, double m, double log_m, double away) noexcept nogil:
+    # t log(t / m) - t + m, with away = t - m; t >= 0.  log_m is needed where m underflows.
     if t <= 0.0:
         return m if t == 0.0 else INFINITY
-    return larger(t * log1p(away / m) - away, 0.0) if fabs(away) > 1e-4 * m else (
-        # the series of (1 + x) log(1 + x) - x, x = away / m
-        away * away / m * (0.5 - away / m * (1.0 / 6.0 - away / m / 12.0)))
+    cdef double x
+    if m < 1e-300:
+        return larger(t * (log(t) - log_m) - away, 0.0)
+    x = away / m
+    if fabs(x) > 0.05:
+        return larger(t * log1p(x) - away, 0.0)
+    # the series of (1 + x) log(1 + x) - x; near the optimum it is all that is needed
+    return away * x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 12.0 - x * (1.0 / 20.0 - x * (
+        1.0 / 30.0 - x * (1.0 / 42.0 - x * (1.0 / 56.0 - x * (1.0 / 72.0 - x / 90.0))))))))
 
 
-cdef inline double bernoulli_entropy(double t, double u, double e, double m,
+cdef inline double bernoulli_entropy(double t, double u, double e, double m, double z,
                                      double away) noexcept nogil:
-    # KL of the probabilities (t, u) from (e, m), both of sum 1, with away = t - e
+    # KL of the probabilities (t, u) from (e, m), both of sum 1, e of log odds z; away = t - e
     if t < 0.0 or u < 0.0:
         return INFINITY
-    return relative_entropy(t, e, away) + relative_entropy(u, m, -away)
+    return (relative_entropy(t, e, smaller(z, 0.0), away)
+            + relative_entropy(u, m, smaller(-z, 0.0), -away))
 
 
 cdef inline double curvature_at(loss_kind_t kind, double a, double y, double z) noexcept nogil:
@@ -196,7 +216,7 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
     cdef double* share = [0.08566224618958517, 0.1803807865240693, 0.2339569672863455,
                           0.2339569672863455, 0.1803807865240693, 0.08566224618958517]
     cdef double r, d, f = loss_at(kind, a, y, z, &r, &d), low = -INFINITY, high = INFINITY
-    cdef double x = z, value = f, away = r - theta, step, mean, total
+    cdef double x = z, value = f, away = r - theta, reach = 1.0, step, mean, total
     cdef int k
     if away == 0.0:
         return 0.0
@@ -205,11 +225,12 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
             low = x
         else:
             high = x
-        step = clip((r - theta) / larger(d, 1e-300), -1.0, 1.0)
-        if x + step <= low:
-            step = 0.5 * (low - x)
-        elif x + step >= high:
-            step = 0.5 * (high - x)
+        step = (r - theta) / larger(d, 1e-300)
+        if high - low == INFINITY:      # from step to step twice as far, until it is bracketed
+            step = clip(step, -reach, reach) if k < 4 else (reach if r > theta else -reach)
+            reach *= 2.0
+        elif k % 3 == 2 or not low < x + step < high:
+            step = 0.5 * (low + high) - x
         x += step
         value = loss_at(kind, a, y, x, &r, &d)
         if fabs(step) <= 1e-12 * larger(fabs(x), 1.0):
@@ -236,27 +257,26 @@ cdef extern from *:
     const double ROUNDED "SR_ROUNDED"
 
 
-cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
+cdef inline double bregman(double q, loss_kind_t kind, double a, double y, double z,
                            double theta) noexcept nogil:
-    cdef double r, d, q, c, e, m, t
+    # given q = exp(exponent)
+    cdef double r, d, c, e, m, t
     if kind == LOGISTIC:
-        q = exp(-fabs(z))
         c = 1.0 / (1.0 + q)
         e, m = (c, q * c) if z > 0.0 else (q * c, c)
-        return bernoulli_entropy(y - theta, 1.0 - y + theta, e, m,
+        return bernoulli_entropy(y - theta, 1.0 - y + theta, e, m, z,
                                  (y * m - (1.0 - y) * e) - theta)
     if kind == POISSON:
-        m = exp(z)
-        return relative_entropy(y - theta, m, (y - m) - theta)
+        return relative_entropy(y - theta, q, z, (y - q) - theta)
     if kind == GAMMA:
-        m = y * exp(-z)
-        return relative_entropy(1.0 + theta, m, theta - (m - 1.0)) if theta > -1.0 else INFINITY
+        m = y * q
+        t = log(y) - z if m < 1e-300 else 0.0
+        return relative_entropy(1.0 + theta, m, t, theta - (m - 1.0))
     if kind == NEGATIVE_BINOMIAL:
-        q = z - log(a)
-        c = 1.0 / (1.0 + exp(-fabs(q)))
-        e = c if q > 0.0 else exp(q) * c
-        m = exp(-q) * c if q > 0.0 else c
-        return (y + a) * bernoulli_entropy((y - theta) / (y + a), (a + theta) / (y + a), e, m,
+        t = z - log(a)
+        c = 1.0 / (1.0 + q)
+        e, m = (c, q * c) if t > 0.0 else (q * c, c)
+        return (y + a) * bernoulli_entropy((y - theta) / (y + a), (a + theta) / (y + a), e, m, t,
                                            ((y * m - a * e) - theta) / (y + a))
     if kind == TWEEDIE:
         if a > 2.0:         # not convex: of the quadratic model with the expected curvature
@@ -359,11 +379,27 @@ cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
 cdef inline double loss_part(const loss_t* F, const dual_point_t* D, double k) noexcept nogil:
     # f(z) + f^*(-k theta) + k theta.z for the dual point k theta
     cdef double total = 0.0
-    cdef Py_ssize_t i
+    cdef Py_ssize_t output
     if F.kind == SQUARED:       # ||r - k theta||^2 / 2
         return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
-    for i in range(F.n * F.n_outputs):
-        if weight_of(F, i % F.n) > 0.0:
-            total += weight_of(F, i % F.n) * bregman(F.kind, F.parameter, F.y[i], D.z[i],
-                                                     k * D.theta[i])
+    for output in range(F.n_outputs):
+        total += part_of_output(F, output, D.z + output * F.n, D.theta + output * F.n, k)
+    return total
+
+
+cdef inline double part_of_output(const loss_t* F, Py_ssize_t output, const double* z,
+                                  const double* theta, double k) noexcept nogil:
+    # sum_i s_i (f_i(z_i) + f_i^*(-k theta_i) + k theta_i z_i)
+    cdef const double* y = F.y + output * F.n
+    cdef double[EXPONENTS] q
+    cdef double s, total = 0.0
+    cdef Py_ssize_t i, first, last = 0
+    while last < F.n and total < INFINITY:
+        first = last
+        last = min(first + EXPONENTS, F.n)
+        powers(F, z, first, last, q)
+        for i in range(first, last):
+            s = weight_of(F, i)
+            if s > 0.0:
+                total += s * bregman(q[i - first], F.kind, F.parameter, y[i], z[i], k * theta[i])
     return total
