@@ -89,9 +89,7 @@ def test_an_offset_is_a_part_of_the_null_model(rng, fit_intercept):
     rows, without = np.array([4, 0]), rng.standard_normal((2, 3))
     whole = without + offset[rows, np.newaxis]
     assert_allclose(target.mean_of(rows, without), expit(whole))
-    assert_allclose(
-        target.deviance_of(rows, without), LOGISTIC.deviance(y[rows, np.newaxis], whole)
-    )
+    assert_allclose(target.predictors_of(rows, without), whole)
     again = target.with_weight(np.ones(6)[::-1] * (np.arange(6) != 2) * 1.2)
     assert again.offset is offset
     assert np.isfinite(again.residual).all()
@@ -120,12 +118,6 @@ def test_solvers_of_squared_loss_refuse_it(design, function):
         function(design)
 
 
-def test_relaxed_fits_are_for_squared_error(design):
-    problem = Problem(design, Penalty())
-    with pytest.raises(ValueError, match=r"are for squared error, and the loss is Logistic\(\)"):
-        relax_fits(problem, path(design.X, design.y, n_alphas=3))
-
-
 def test_errors_of_folds_are_deviances(design, rng):
     null = {"gaps": np.zeros(2), "tols": np.zeros(2), "n_epochs": np.zeros(2, np.int64)}
     coefs = rng.standard_normal((4, 2))
@@ -145,6 +137,6 @@ def test_errors_of_folds_are_deviances(design, rng):
     test = np.arange(10)
     training = Training(design, make_folds([(np.arange(10, 30), test)], 30))
     probabilities = fits.predict(design.X[test])
-    assert_allclose(training.predictions_of(0, fits), probabilities, rtol=1e-12)
+    assert_allclose(expit(training.predictors_of(0, fits)), probabilities, rtol=1e-12)
     expected = [2 * log_loss(design.y[test], column) for column in probabilities.T]
     assert_allclose(training.errors_of(0, fits), expected, rtol=1e-12)
