@@ -191,7 +191,9 @@ class Training:
         try:
             return design.with_weight(weight)
         except ValueError as error:  # such as one class only
-            raise ValueError(f"The training samples of fold {k} cannot be fitted: {error}") from error
+            raise ValueError(
+                f"The training samples of fold {k} cannot be fitted: {error}"
+            ) from error
 
     @property
     def loss(self) -> Loss:

@@ -1,6 +1,5 @@
 """Measures of cross-validation: against their definitions and scikit-learn, on independent fits."""
 
-
 import numpy as np
 import problems
 import pytest
@@ -180,9 +179,7 @@ def test_proportions_count_as_parts_of_both_classes(rng, classes):
     options = {"loss": "logistic", "n_alphas": 6, "eps": 0.05, "tol": 1e-10}
     for measure in ("auc", "accuracy", "brier"):
         here = cv_path(X, share, cv=splits, measure=measure, **options)
-        there = cv_path(
-            X2, y2, cv=double, measure=measure, sample_weight=weight, **options
-        )
+        there = cv_path(X2, y2, cv=double, measure=measure, sample_weight=weight, **options)
         assert_allclose(here.errors, there.errors, rtol=1e-6)
 
 
@@ -193,7 +190,9 @@ def test_folds_of_classes_are_stratified(classes):
     for seed in (0, None, 7):
         found = cv_path(X, rare, loss="logistic", n_alphas=3, eps=0.5, seed=seed, measure="auc")
         made = StratifiedKFold(5, shuffle=seed is not None, random_state=seed)
-        same = cv_path(X, rare, loss="logistic", n_alphas=3, eps=0.5, cv=made, seed=0, measure="auc")
+        same = cv_path(
+            X, rare, loss="logistic", n_alphas=3, eps=0.5, cv=made, seed=0, measure="auc"
+        )
         assert_array_equal(found.errors, same.errors)
     counted = cv_path(X, rare, loss="poisson", n_alphas=3, eps=0.5, seed=3)
     made = KFold(5, shuffle=True, random_state=3)
@@ -244,5 +243,3 @@ def test_squared_error_under_other_names(rng):
     absolute = cv_path(X, y, n_alphas=5, eps=0.1, measure="mae")
     theirs = cv_path(X, y, n_alphas=5, eps=0.1, scoring="neg_mean_absolute_error")
     assert_allclose(absolute.errors, theirs.errors, rtol=1e-12)
-
-
