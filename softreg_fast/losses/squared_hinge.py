@@ -31,6 +31,7 @@ class SquaredHinge(TwoClasses):
     """
 
     kind = "squared hinge"
+    is_likelihood = False
     labels: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     measure = "mean squared hinge loss"
 

@@ -179,9 +179,11 @@ def cv_path(
         Choose by an information criterion instead of folds; `model_selection.criteria` has the
         formulas.
     noise_variance : float > 0 or None, default=None
-        Variance of y about its mean given X, in the squared unit of y, for the criterion. None: an
-        estimate independent of the candidate models: of least squares on all features where these
-        are at most half as many as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
+        Variance of y about its mean given X, in the squared unit of y, for the criterion; for
+        Gamma, Tweedie and inverse Gaussian losses their dispersion. None: an estimate independent
+        of the candidate models: of the fit without penalty on all features (its Pearson statistic)
+        where these are at most half as many as the samples, otherwise of the scaled Lasso (Sun and
+        Zhang 2012).
     rule : {"min", "1se"}, default="min"
         "min": the smallest mean error. "1se": the largest alpha whose mean error exceeds that by at
         most its standard error, at the same l1_ratio and gamma.

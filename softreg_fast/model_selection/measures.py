@@ -1,7 +1,7 @@
 """Measures by which cross-validation compares models, on the samples left out.
 
-Errors are what is minimised. A measure of which more is better enters with its sign changed, and its
-name begins with a minus, as that of a scikit-learn scorer does.
+Errors are what is minimised. A measure of which more is better enters with its sign changed, and
+its name begins with a minus, as that of a scikit-learn scorer does.
 """
 
 from __future__ import annotations

@@ -10,13 +10,11 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from softreg_fast import Design, Path, Penalty, cv_path, path, solve
+from softreg_fast import Design, Path, cv_path, path, solve
 from softreg_fast.data.target import Target
 from softreg_fast.losses import SQUARED
 from softreg_fast.losses.base import Loss, weighted_mean
 from softreg_fast.model_selection.folds import Training, make_folds
-from softreg_fast.paths.relaxed import relax_fits
-from softreg_fast.solvers.problem import Problem
 
 
 class Logistic(Loss):

@@ -141,6 +141,8 @@ def test_more_is_better(rng, classes):
     found = cv_path(X, y, measure="auc", rule="1se", eps=0.01, **options)
     areas = -found.mean_errors[0]
     assert found.measure == "-auc"
+    assert found.shown == ("auc", -1.0)
+    assert f"{areas[found.index_min]:>12.6g}" in str(found)
     assert found.index_min == np.argmax(areas)
     enough = areas[found.index_min] - found.standard_errors[0, found.index_min]
     assert found.index == np.flatnonzero(areas >= enough)[0]
@@ -184,7 +186,7 @@ def test_proportions_count_as_parts_of_both_classes(rng, classes):
 
 
 def test_folds_of_classes_are_stratified(classes):
-    X, y = classes
+    X, _ = classes
     rare = np.zeros(80)
     rare[:5] = 1.0  # blocks of samples in their order would leave folds without them
     for seed in (0, None, 7):

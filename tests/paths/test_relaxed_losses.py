@@ -1,4 +1,4 @@
-"""Relaxed fits under losses other than squared error: unpenalised fits on the supports of a path."""
+"""Relaxed fits under other losses than squared error: without penalty, on the supports."""
 
 import numpy as np
 import problems
