@@ -40,8 +40,8 @@ class Loss(ABC):
     is_likelihood : bool
         Whether f is minus a log density of y, up to a scale and to what depends on y alone.
     has_dispersion : bool
-        Whether that scale is free (the variance of normal errors). Other losses than the squared one
-        have then the methods `pearson` and `fisher`.
+        Whether that scale is free (the variance of normal errors). Other losses than the squared
+        one have then the methods `pearson` and `fisher`.
     measure : str
         Name of the mean deviance, by which cross-validation compares models.
     parameters : tuple of float

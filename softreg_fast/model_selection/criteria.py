@@ -32,9 +32,9 @@ CRITERIA = ("aic", "aicc", "bic", "ebic")
 class Criterion:
     """-2 log likelihood with a known scale, plus a penalty per degree of freedom.
 
-    For normal errors of known variance: with RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
-    with a positive weight, d the degrees of freedom (the intercept is one of them) and k the
-    number of nonzero coefficients of p, a model has
+    With RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
+    with a positive weight, d the degrees of freedom (the intercept is one of them) and k the number
+    of nonzero coefficients of p, a model of normal errors has
 
         n log(2 pi noise_variance) + RSS / noise_variance + penalty,
 
