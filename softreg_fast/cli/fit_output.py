@@ -54,7 +54,15 @@ def write_files(fit: Fit) -> list[str]:
     request, roles, outputs = fit.request, fit.request.roles, fit.request.outputs
     settings = _recorded_settings(fit)
     kept = fit.path.part(slice(fit.k, fit.k + 1)) if request.chooses else fit.path
-    model = Model(kept, roles.target, roles.offset, fit.table.first_index, settings)
+    model = Model(
+        kept,
+        roles.target,
+        roles.offset,
+        fit.table.first_index,
+        settings,
+        request.settings["loss"],
+        fit.classes,
+    )
     lines = []
     if outputs.coefficients is not None:
         save(outputs.coefficients, csv_lines(_coefficient_rows(model)))
