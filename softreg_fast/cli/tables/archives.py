@@ -16,7 +16,6 @@ from softreg_fast.cli.tables.labels import HINT, classes_of
 from softreg_fast.cli.tables.roles import (
     Roles,
     Table,
-    Vector,
     by_position,
     check_count,
     check_known,
