@@ -85,7 +85,8 @@ def _kinds(model: Model, of_one: bool) -> list[str]:
 def _columns(model: Model, kind: str, predicted: NDArray[Any]) -> list[Sequence[object]]:
     if kind == "class" and model.classes is not None:
         first, second = model.classes
-        positive = predicted == model.path.loss.labels[1]
+        loss: Any = model.path.loss
+        positive = predicted == loss.labels[1]
         return [[second if yes else first for yes in column] for column in positive.T.tolist()]
     return list(predicted.T.tolist())
 

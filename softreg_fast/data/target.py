@@ -174,6 +174,22 @@ class Target:
         """
         return eta if self.offset is None else eta + beside(eta, self.offset[rows])
 
+    def deviance_of(self, rows: Index | slice, eta: Vector) -> Vector:
+        """Return the deviances of some samples for linear predictors without their offset.
+
+        Parameters
+        ----------
+        rows : indices of the samples
+        eta : ndarray (n_rows, n_models), or (n_rows, n_models, n_tasks)
+
+        Returns
+        -------
+        ndarray of the shape of eta
+        """
+        if self._fixed is not None:
+            eta = self.predictors_of(rows, eta)
+        return self.loss.deviance(self.y[rows][:, np.newaxis], eta)
+
     def mean_of(self, rows: Index | slice, eta: Vector) -> Vector:
         """Return the predictions for some samples by linear predictors without their offset.
 

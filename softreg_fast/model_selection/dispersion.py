@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -67,7 +69,8 @@ def _scaled_lasso(
     lengths = design.norm / np.sqrt(design.n_samples)
     l1 = np.where(problem.vectors.l1 > 0.0, lengths, 0.0)
     l1[~varying] = np.inf
-    curvature = target.loss.fisher(target.null_predictor)
+    loss: Any = target.loss
+    curvature = loss.fisher(target.null_predictor)
     unit = 2.0 * np.log(max(int(np.count_nonzero(varying & (l1 > 0.0))), 2)) / n
     unit *= float(np.average(curvature, weights=target.weight))
     fit = solve_design(design, Penalty(l1=np.full(design.n_features, np.inf)), tol=1e-8)
@@ -84,7 +87,8 @@ def _mean_pearson(design: Design, fit: Solution) -> float:
     target, rows = design.described_target, _counted(design)
     coef = sp.csc_array(fit.coef[:, np.newaxis])
     eta = predict_rows(design.X, rows, coef, np.array([fit.intercept]))
-    each = target.loss.pearson(target.observed[rows], target.predictors_of(rows, eta)[:, 0])
+    loss: Any = target.loss
+    each = loss.pearson(target.observed[rows], target.predictors_of(rows, eta)[:, 0])
     weight = None if target.weight is None else target.weight[rows]
     return float(np.average(each, weights=weight))
 

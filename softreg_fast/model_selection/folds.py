@@ -209,34 +209,35 @@ class Training:
             errors = self._grams.errors(k, fits)
             if errors is not None:
                 return errors
-        return self.mean_over(k, fits, self.loss.deviance)
+        return self.mean_over(k, fits, self.design.described_target.deviance_of)
 
-    def mean_over(self, k: int, fits: Path, of: Callable[[Any, Any], Any]) -> Vector:
-        """Return the weighted mean of a function of y and predictors, over the test samples of fold
-        k, at each alpha; with several tasks the mean over these, too.
+    def mean_over(self, k: int, fits: Path, of: Callable[[Index, Any], Any]) -> Vector:
+        """Return the weighted mean over the test samples of fold k of a function of samples and
+        their linear predictors without offset, at each alpha; with several tasks the mean over
+        these, too.
         """
-        test, y = self.folds[k].test, self.observed_of(k)
-        weight, n_tasks = self.weight[test], y[:1].size
+        test, n_tasks = self.folds[k].test, int(np.prod(fits.intercepts.shape[1:]))
+        test = test[self.weight[test] > 0.0]  # 0 times infinity would be NaN
+        weight = self.weight[test]
         total = np.zeros(len(fits) * n_tasks)
-        for part, eta in self._blocks_of(k, fits):
-            total += weight[part] @ of(y[part, np.newaxis], eta).reshape(len(eta), -1)
+        for part, eta in self._blocks_of(test, fits):
+            total += weight[part] @ of(test[part], eta).reshape(len(eta), -1)
         return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
     def predictors_of(self, k: int, fits: Path) -> NDArray[np.float64]:
         """Return the linear predictors of the test samples of fold k, (n_test, n_alphas); with
         several tasks (n_test, n_alphas, n_tasks).
         """
-        found = np.empty((len(self.folds[k].test), *fits.intercepts.shape))
-        for part, eta in self._blocks_of(k, fits):
-            found[part] = eta
+        test = self.folds[k].test
+        found = np.empty((len(test), *fits.intercepts.shape))
+        for part, eta in self._blocks_of(test, fits):
+            found[part] = self.design.described_target.predictors_of(test[part], eta)
         return found
 
-    def _blocks_of(self, k: int, fits: Path) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        # linear predictors with their offset, of blocks of the test samples
-        test, target = self.folds[k].test, self.design.described_target
+    def _blocks_of(self, test: Index, fits: Path) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        # linear predictors without offset, of blocks of these samples
         for part, eta in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
-            each = eta.reshape(-1, *fits.intercepts.shape)
-            yield part, target.predictors_of(test[part], each)
+            yield part, eta.reshape(-1, *fits.intercepts.shape)
 
     def observed_of(self, k: int) -> Vector:
         """Return the targets of the test samples of the k-th fold."""

@@ -16,7 +16,7 @@ from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial, TwoClasses
 from softreg_fast.model_selection.folds import Training
 from softreg_fast.model_selection.scoring import name_of, scores_of
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Path
 
 Array = NDArray[np.float64]
@@ -51,8 +51,13 @@ class Mean(NamedTuple):
 
     def errors(self, training: Training, k: int, fits: Path) -> Vector:
         """Return the weighted means."""
-        loss = training.loss
-        return training.mean_over(k, fits, lambda y, eta: self.of(loss, y, eta))
+        target = training.design.described_target
+
+        def each(rows: Index, eta: Array) -> Array:
+            y = target.observed[rows][:, np.newaxis]
+            return self.of(target.loss, y, target.predictors_of(rows, eta))
+
+        return training.mean_over(k, fits, each)
 
 
 class Auc(NamedTuple):
@@ -113,12 +118,13 @@ def _absolute(loss: Loss, y: Vector, eta: Array) -> Array:
 
 def _minus_hits(loss: Any, y: Vector, eta: Array) -> Array:
     share = loss.share(y)
-    return -np.where(eta > 0.0, share, 1.0 - share)
+    return np.asarray(np.where(eta > 0.0, -share, share - 1.0))
 
 
 def _brier(loss: Any, y: Vector, eta: Array) -> Array:
     share = loss.share(y)
-    return share * np.square(loss.mean(-eta)) + (1.0 - share) * np.square(loss.mean(eta))
+    each = share * np.square(loss.mean(-eta)) + (1.0 - share) * np.square(loss.mean(eta))
+    return np.asarray(each)
 
 
 # Measures other than the deviance, by name, and the kind of loss that has them.

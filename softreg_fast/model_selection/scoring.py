@@ -42,7 +42,7 @@ class _KnownClasses(ClassifierMixin, _Known):
     def decision_function(self, X: Any) -> Any:
         return self.eta
 
-    @available_if(lambda self: hasattr(self.loss, "probabilities"))
+    @available_if(lambda self: hasattr(self.loss, "probabilities"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:
         return self.loss.probabilities(self.eta)
 

@@ -1,4 +1,4 @@
-"""What came true of a model's predictions: of two classes, and of counts and amounts."""
+"""Comparisons of predictions with what came true: of two classes, of counts and amounts."""
 
 from __future__ import annotations
 
@@ -111,11 +111,11 @@ def tenths(outcomes: Outcomes) -> tuple[Vector, Vector, Vector]:
     weight = np.ones(n) if outcomes.weight is None else outcomes.weight
     order = order[weight[order] > 0.0]
     groups = np.array_split(order, min(TENTHS, len(order)))
-    means = [
-        [np.average(values[group], weights=weight[group]) for group in groups]
+    predicted, observed = (
+        np.array([np.average(values[group], weights=weight[group]) for group in groups])
         for values in (outcomes.predicted, outcomes.y)
-    ]
-    return np.array([weight[group].sum() for group in groups]), *map(np.array, means)
+    )
+    return np.array([weight[group].sum() for group in groups]), predicted, observed
 
 
 def confusion(outcomes: Outcomes) -> NDArray[np.float64]:

@@ -109,7 +109,7 @@ class Report:
 
     @property
     def explained(self) -> str:
-        """What the model explains a part of."""
+        """Name of the quantity of which the model explains a part."""
         return "variance" if self.is_squared else "deviance"
 
 

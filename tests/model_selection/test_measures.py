@@ -245,3 +245,15 @@ def test_squared_error_under_other_names(rng):
     absolute = cv_path(X, y, n_alphas=5, eps=0.1, measure="mae")
     theirs = cv_path(X, y, n_alphas=5, eps=0.1, scoring="neg_mean_absolute_error")
     assert_allclose(absolute.errors, theirs.errors, rtol=1e-12)
+
+
+def test_samples_without_weight_are_not_measured(rng):
+    X, y = positive(rng)
+    weight = np.ones(80)
+    weight[:4] = 0.0
+    X[0] = 1e6  # whose mean overflows
+    for measure in ("deviance", "mse", "mae"):
+        found = cv_path(
+            X, y, loss="poisson", sample_weight=weight, measure=measure, n_alphas=5, cv=3
+        )
+        assert np.isfinite(found.errors).all()

@@ -180,11 +180,12 @@ class _Parts:
 
     def take_labels(self, frame: Any) -> dict[int, tuple[int, Problem]]:
         """Move the labels out of a frame, and return the problem of the first missing one."""
-        cells = [str(cell).strip() for cell in frame[self.labelled]]
-        frame[self.labelled] = 0.0
+        column: Any = self.labelled
+        cells = [str(cell).strip() for cell in frame[column]]
+        frame[column] = 0.0
         self.labels.extend(cells)
         lost = next((row for row, cell in enumerate(cells) if cell.lower() in MISSING), None)
-        k = int(np.searchsorted(self.columns, self.labelled))
+        k = int(np.searchsorted(self.columns, column))
         return {} if lost is None else {k: (lost, missing(cells[lost]))}
 
     def check_short_rows(self, frame: Any, kind: str) -> None:
