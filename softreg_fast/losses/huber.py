@@ -36,6 +36,7 @@ class Huber(Loss):
     """
 
     kind = "huber"
+    is_likelihood = False
     measure = "mean Huber loss"
     _settings = ("delta",)
 

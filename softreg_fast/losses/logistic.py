@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from softreg_fast.losses.base import Loss, refuse, weighted_mean
+from softreg_fast.losses.classes import Binomial
 from softreg_fast.losses.entropy import relative_entropy_near
 from softreg_fast.options.types import Vector
 
 
-class Logistic(Loss):
+class Logistic(Binomial):
     """f(y, eta) = log(1 + exp(eta)) - y eta for y in [0, 1]: classes 0 and 1, or proportions.
 
     eta is the logarithm of the odds, and the deviance is that of a binomial model. The conjugate at
