@@ -165,8 +165,10 @@ class Design:
 
         Parameters
         ----------
-        center, scale : ndarray (n_features,) or None, default=None
-            None: those of the engine.
+        center : ndarray (n_features,) or None, default=None
+            None: that of the engine.
+        scale : ndarray (n_features,) or None, default=None
+            None: that of the engine.
         weight : ndarray (n_samples,) or None, default=None
             None: all are one.
 
