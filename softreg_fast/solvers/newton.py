@@ -29,7 +29,7 @@ from softreg_fast.system.threads import blas_threads_for
 
 MOST_HALVINGS = 40
 
-# After this many steps that lower the objective by no more than its rounding, the fit has stalled.
+# After this many steps that lower neither the objective nor the gap the fit has stalled.
 MOST_VAIN_STEPS = 3
 
 # Products with a sparse X are cheap: beyond this size conjugate gradients need less time than a
@@ -95,7 +95,7 @@ class NewtonEngine:
         self.n_epochs, self.gap, self.caution = 0, np.inf, 0.0
         if not self.problem.target.null_deviance:
             self.gap = 0.0
-        falls, n_vain = True, 0
+        falls, n_vain, best = True, 0, np.inf
         while self.gap > tol:
             look_at_signals()
             d = self._weights()
@@ -105,7 +105,9 @@ class NewtonEngine:
             if self.gap <= tol or not falls or self.n_epochs >= max_iter:
                 break
             self.n_epochs += 1
-            fallen = self._step(slopes, d, ridge)
+            fallen = self.gap < 0.99 * best  # the gap falls where the objective only rounds
+            best = min(best, self.gap)
+            fallen |= self._step(slopes, d, ridge)
             n_vain = 0 if fallen else n_vain + 1
             self.caution *= 0.1 if self.caution > LEAST_CAUTION else 0.0
             if not fallen:
