@@ -13,6 +13,11 @@ import scipy.sparse as sp
 from bench.harness.problem import SEED, Choice, Problem
 from bench.harness.task import Solver
 
+TARGETS = {
+    "squared": adelie.glm.gaussian,
+    "logistic": adelie.glm.binomial,
+    "poisson": adelie.glm.poisson,
+}
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
 
 
@@ -29,11 +34,12 @@ def path(prepared, tol):
     problem, matrix, y, n_threads = prepared
     state = adelie.grpnet(
         matrix,
-        adelie.glm.gaussian(y),
+        TARGETS[problem.loss](y),
         alpha=problem.l1_ratio,
         penalty=problem.l1_weights,
         lmda_path=problem.alphas,
         tol=tol,
+        irls_tol=tol,
         early_exit=False,
         adev_tol=1.0,
         progress_bar=False,
@@ -83,4 +89,5 @@ def choose(prepared, tol):
 
 
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))
+SOLVERS |= {f"loss {kind}": SOLVERS[kind] for kind in ("path", "fit")}
 SOLVERS["cv"] = Solver(prepare_cv, choose, (1e-7,))

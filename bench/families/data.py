@@ -102,17 +102,17 @@ def dense_file(name, squares=False):
     return make
 
 
-def sparse_file(name, scaled=False):
+def sparse_file(name, scaled=False, first=False):
     """Return a function that reads a sparse file into a Problem.
 
-    `scaled` divides the columns by their standard deviations.  The classes of news20 become the
-    first against the rest.
+    `scaled` divides the columns by their standard deviations.  With `first`, y becomes
+    the first class against the rest.
     """
 
     def make():
         X = sp.csc_matrix(sp.load_npz(DATA / f"{name}.X.npz")).astype(np.float64)
         y = np.load(DATA / f"{name}.y.npy")
-        if name == "news20_tfidf1":
+        if first:
             y = np.where(y == y.min(), 1.0, -1.0)
         if scaled:
             squares = np.asarray(X.multiply(X).mean(axis=0)).ravel()
