@@ -12,8 +12,8 @@ SOLVERS maps the kinds of problem that a package can solve to its Solver:
     "lasso path", "weighted ridge", "accelerated gradient", "gradient descent"    without intercept
 
 All but the last two lines run in the package's own environment: such a module imports nothing but
-its package, NumPy, SciPy and the harness's problem and task.  A problem that a package cannot solve raises
-NotImplementedError.  Kernels are in kernels/, by the same names.
+its package, NumPy, SciPy and the harness's problem and task.  A problem that a package cannot solve
+raises NotImplementedError.  Kernels are in kernels/, by the same names.
 """
 
 from importlib import import_module

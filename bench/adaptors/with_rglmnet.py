@@ -74,7 +74,8 @@ def path(prepared, tol, times):
     folder = Path(prepared.folder.name)
     parts = {name: np.fromfile(folder / f"coef_{name}.bin", kind) for name, kind in names.items()}
     shape = prepared.shape[1], len(prepared.alphas)
-    return sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape), float(answer[0]), float(answer[1])
+    coefs = sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape)
+    return coefs, float(answer[0]), float(answer[1])
 
 
 def choose(prepared, tol, times):

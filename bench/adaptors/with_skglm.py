@@ -1,4 +1,7 @@
-"""skglm's AndersonCD along the path, ProxNewton under other losses; tolerances are absolute, so they are scaled by the data."""
+"""skglm's AndersonCD along the path, under other losses ProxNewton.
+
+Tolerances are absolute, so they are scaled by the data.
+"""
 
 import warnings
 from dataclasses import replace

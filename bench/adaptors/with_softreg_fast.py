@@ -38,25 +38,24 @@ def fit(prepared, tol):
 
 
 def loss_path(prepared, tol):
-    """Return the coefficients of a path of which every gap is at most tol * null deviance."""
     problem, n_threads = prepared
     options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
-    return _certified(softreg_fast.path(problem.X, problem.y, alphas=problem.alphas, **options))
+    fits = softreg_fast.path(problem.X, problem.y, alphas=problem.alphas, **options)
+    return certified(fits).coefs
 
 
-def _certified(fits):
-    if not np.all(fits.converged):
+def certified(fits):
+    """Return a path or a fit whose duality gaps meet its tolerance; raise an error for others."""
+    if not fits.converged:
         raise RuntimeError("not certified")
-    return fits.coefs
+    return fits
 
 
 def loss_fit(prepared, tol):
     problem, n_threads = prepared
     options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
     fit = softreg_fast.solve(problem.X, problem.y, alpha=problem.alphas[0], **options)
-    if not fit.converged:
-        raise RuntimeError("not certified")
-    return fit.coef[:, np.newaxis]
+    return certified(fit).coef[:, np.newaxis]
 
 
 def loss_cv(prepared, tol):
@@ -64,7 +63,7 @@ def loss_cv(prepared, tol):
     options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
     options |= {"alphas": problem.alphas, "cv": split_of(problem)}
     found = softreg_fast.cv_path(problem.X, problem.y, **options)
-    return Choice(found.alpha, found.coef, found.mean_errors[0])
+    return Choice(found.alpha, found.path[found.index].coef, found.mean_errors[0])
 
 
 def split_of(problem):

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.special import expit, logit, xlogy
 
 # A Newton step is halved at most this often, and there are at most so many steps.
-HALVINGS, STEPS = 40, 200
+HALVINGS, STEPS = 40, 100
+
+# Ratio of two pivots below which columns depend on each other.
+SINGULAR = 1e-7
 
 
 class Formula(NamedTuple):
@@ -60,20 +64,47 @@ FORMULAS = {
 
 
 def with_nuisance(formula, y, eta, basis):
-    """Return eta + basis @ c with the c that minimises the loss, by Newton steps to rounding."""
+    """Return eta + basis @ c with the c that minimises the loss."""
     start = formula.link(y.mean()) - eta.mean()
-    eta = eta + basis @ (basis.T @ np.full(len(y), start))
-    loss = formula.value(y, eta).sum()
+    c = basis.T @ np.full(len(y), start)
+    return eta + basis @ minimiser(formula, y, eta, basis, c)
+
+
+def minimiser(formula, y, eta, columns, c, slope=0.0, ridge=0.0):
+    """Minimise the sum of f(y, eta + columns @ c), plus slope.c + ridge/2 c.c, by Newton steps.
+
+    Starts at c and ends at rounding level.
+    """
+
+    def objective(c):
+        fitted = formula.value(y, eta + columns @ c).sum()
+        return fitted + np.sum(slope * c) + 0.5 * np.sum(ridge * c * c)
+
+    value = objective(c)
     for _ in range(STEPS):
-        mean = formula.mean(eta)
-        weighted = formula.curvature(mean)[:, None] * basis
-        step = basis @ np.linalg.lstsq(basis.T @ weighted, basis.T @ (y - mean), rcond=None)[0]
+        mean = formula.mean(eta + columns @ c)
+        gradient = columns.T @ (y - mean) - slope - ridge * c
+        weighted = formula.curvature(mean)[:, None] * columns
+        hessian = columns.T @ weighted
+        hessian.flat[:: len(c) + 1] += ridge
+        step = _solved(hessian, gradient)
         for _ in range(HALVINGS):
-            later = formula.value(y, eta + step).sum()
-            if later <= loss + 1e-15 * abs(loss):
+            later = objective(c + step)
+            if later <= value + 1e-15 * abs(value):
                 break
             step = 0.5 * step
-        eta, loss = eta + step, min(loss, later)
-        if np.abs(step).max() <= 1e-14 * max(1.0, np.abs(eta).max()):
+        c, value = c + step, min(value, later)
+        if np.abs(step).max() <= 1e-14 * np.abs(c).max() + 1e-300:
             break
-    return eta
+    return c
+
+
+def _solved(hessian, gradient):
+    try:
+        factor = cho_factor(hessian)
+        pivots = np.diag(factor[0])
+        if pivots.min() > SINGULAR * pivots.max():
+            return cho_solve(factor, gradient)
+    except LinAlgError:
+        pass
+    return np.linalg.lstsq(hessian, gradient, rcond=None)[0]

@@ -125,7 +125,8 @@ def save_data(folder, problem):
     np.save(folder / "y.npy", problem.y)
 
 
-SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", "fit_intercept", "l2", "learning_rate", "loss")
+FIT = "fit_intercept", "l2", "learning_rate", "loss"
+SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", *FIT)
 
 
 def save_setting(folder, problem):

@@ -11,8 +11,8 @@ class Row:
 
     `target` is the largest gap allowed; `must` and `aim` are the required and the desired ratio of
     the package's time to ours; `against` names the only package they refer to, if not all.
-    `clock` is "wall" or "processor".  `difference` is that of the package's answer from ours.  A package that was stopped is at least
-    `least` times slower; a `note` says why there is no time.
+    `clock` is "wall" or "processor".  `difference` is that of the package's answer from ours.  A
+    package that was stopped is at least `least` times slower; a `note` says why there is no time.
     """
 
     setting: str

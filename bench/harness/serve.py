@@ -2,8 +2,9 @@
 line.
 
     {"load": FOLDER, "n_threads": 2}   read the problem; answers {"ladder": [...]}
-    {"tol": 1e-6, "times": 3, "save": FILE}   solve `times` times; answers {"seconds": ..., "processor": ...} per
-                                              run, and saves the coefficients, or the choice
+    {"tol": 1e-6, "times": 3, "save": FILE}   solve `times` times; answers {"seconds": ...,
+                                              "processor": ...} per run, and saves the
+                                              coefficients, or the choice
 
 A request that fails answers {"error": ...}.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 
 
 def clock(solve, prepared, tol, times):
-    """Return (answer, wall and processor seconds per run) for a solver that does not time itself."""
+    """Return answer, wall and processor seconds per run, for a solver that does not time itself."""
     began, began_processor = time.perf_counter(), time.process_time()
     for _ in range(times):
         found = solve(prepared, tol)
@@ -39,7 +40,8 @@ class Server:
         """Return the answer to a request."""
         if "load" in request:
             return self.load(request["load"], request["n_threads"])
-        found, seconds, processor = self.timed(self.prepared, request["tol"], request.get("times", 1))
+        times = request.get("times", 1)
+        found, seconds, processor = self.timed(self.prepared, request["tol"], times)
         if request.get("save"):
             self.problems.save_answer(found, request["save"])
         return {"seconds": seconds, "processor": processor}
