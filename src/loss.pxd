@@ -211,6 +211,15 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
     return d * d * total
 
 
+# Piecewise quadratic losses have residuals at the ends of the domain: a dual point is moved back to
+# it over this relative distance.
+cdef extern from *:
+    """
+    #define SR_ROUNDED 1e-14
+    """
+    const double ROUNDED "SR_ROUNDED"
+
+
 cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
                            double theta) noexcept nogil:
     cdef double r, d, q, c, e, m, t
@@ -248,17 +257,19 @@ cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
             return loss_at(kind, a, y, z, &r, &d)
         return bregman_by_search(kind, a, y, z, theta)
     if kind == HUBER:
-        if fabs(theta) > a:
+        if fabs(theta) > a * (1.0 + ROUNDED):
             return INFINITY
+        theta = clip(theta, -a, a)
         q = fabs(y - z)
         return 0.5 * (y - z - theta) * (y - z - theta) if q <= a else (
             (a - fabs(theta)) * (q - 0.5 * (a + fabs(theta))) if theta * (y - z) >= 0.0 else
             a * (q - 0.5 * a) + 0.5 * theta * theta + fabs(theta) * q)
     if kind == SQUARED_HINGE:
-        t = y * theta
-        if t < 0.0:
-            return INFINITY
         m = 1.0 - y * z
+        t = y * theta
+        if t < -ROUNDED * larger(fabs(m), 1.0):
+            return INFINITY
+        t = larger(t, 0.0)
         return (m - 0.5 * t) * (m - 0.5 * t) if m > 0.0 else t * (0.25 * t - m)
     return 0.5 * (y - z - theta) * (y - z - theta)
 

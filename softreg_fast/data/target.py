@@ -200,7 +200,7 @@ class Target:
 
     @property
     def gap_unit(self) -> float:
-        """What a tolerance is multiplied with, for a gap in the user's units."""
+        """Unit of tolerances in the objective of the user: the null deviance, times its unit."""
         return self.objective_unit * (self.null_deviance or 1.0)
 
     @property

@@ -10,8 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.losses import Loss
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Index, Vector

@@ -30,7 +30,9 @@ class ProximalNewtonEngine:
         self.problem = problem
         self.design = design = problem.design
         target = problem.target
-        columns, center, weight = design.reference_columns()
+        # a Gram matrix is that of columns with centres and weights which the solver changes in place
+        center, weight = design.stored_center.copy(), np.ones(design.n_samples)
+        columns = design.columns_with(center, weight=weight)
         most = min(design.n_features, largest_gram(problem.options.gram_memory))
         self._solver = ProximalNewton(
             design.columns,

@@ -26,7 +26,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 # The promised latency. A busy machine may take longer to schedule a thread at all: late results are
 # repeated at the same moment, and fail if they are always late.
