@@ -19,6 +19,7 @@ TARGETS = {
     "poisson": adelie.glm.poisson,
 }
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
+LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 
 def prepare(problem, n_threads):
@@ -89,5 +90,6 @@ def choose(prepared, tol):
 
 
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))
-SOLVERS |= {f"loss {kind}": SOLVERS[kind] for kind in ("path", "fit")}
+LOSS = Solver(prepare, path, LOSS_LADDER)
+SOLVERS |= {"loss path": LOSS, "loss fit": LOSS}
 SOLVERS["cv"] = Solver(prepare_cv, choose, (1e-7,))

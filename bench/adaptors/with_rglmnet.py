@@ -16,6 +16,7 @@ from bench.harness.task import Solver
 
 FAMILIES = {"squared": "gaussian", "logistic": "binomial", "poisson": "poisson"}
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
+LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 
 @dataclass
@@ -91,6 +92,7 @@ def _ask(prepared, line):
 
 
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, None, LADDER, timed=path))
-SOLVERS |= {f"loss {kind}": SOLVERS[kind] for kind in ("path", "fit")}
+LOSS = Solver(prepare, None, LOSS_LADDER, timed=path)
+SOLVERS |= {"loss path": LOSS, "loss fit": LOSS}
 SOLVERS["cv"] = Solver(prepare, None, (1e-7,), timed=choose)
-SOLVERS["loss cv"] = Solver(prepare, None, LADDER, timed=choose)
+SOLVERS["loss cv"] = Solver(prepare, None, LOSS_LADDER, timed=choose)
