@@ -1,5 +1,7 @@
 """The warm engine for losses that are not quadratic: proximal Newton steps on its slots.
 
+One file, since every part of a step works on the arrays of one engine.
+
     minimise  sum_i s_i f(y_i, z_i) + sum_j phi_j(u_j),    z = z_0 + b + C u
 
 At reference weights d, the curvatures at an earlier z, the loss has the quadratic model
@@ -18,18 +20,19 @@ from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memset
 
 from arithmetic cimport larger, smaller
-from certificate cimport gap_near, units_t
-from loss cimport dual_point_t, loss_evaluate, loss_kind_t, loss_kinds
+from certificate cimport gap_near, scalars, units_t
+from loss cimport dual_point_t, loss_bound, loss_evaluate, loss_kind_t, loss_kinds
 from matrix cimport (
     column_cost, cost_of_columns, is_dense, matrix_of, matrix_t, residual_dot, shift, slope,
 )
 from openmp cimport threads_for
-from penalty cimport kkt_distance, null_value, value
-from screening cimport screening_know
+from penalty cimport kkt_distance, null_value, penalty_t, value
+from screening cimport screening_know, screening_skip
 from signals cimport check_signals
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport count_reading, units_of
 from tasks cimport slopes_of_tasks
+from tolerances cimport NO_ROOM
 
 import numpy as np
 
@@ -48,6 +51,12 @@ cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 
 # A Newton step follows an epoch without a change of sign, and every so many epochs.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
+
+# Steps without progress after which rounding is taken for the reason.
+cdef int MOST_VAIN = 3
+
+# Slopes that count as zero without a penalty, times this, are rounding errors.
+cdef double ROUNDING = 1e-3
 
 
 cdef class ProximalNewton(ScalarEngine):
@@ -81,7 +90,7 @@ cdef class ProximalNewton(ScalarEngine):
     cdef double F_now, saturated        # the loss; its smallest value
     cdef double intercept, move         # relative to the null model; of the last step
     cdef double gap_at_residual
-    cdef bint stalled
+    cdef double caution                 # share of the bounds in the reference weights
     cdef loss_kind_t loss_kind
     cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
     cdef list kept_intercepts
@@ -135,6 +144,8 @@ cdef class ProximalNewton(ScalarEngine):
             self.us[0, a] = self.settled[0, a] = self.u[0, self.feature[a]]
         self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
         self.has_gram = False
+        self.known[:] = INFINITY        # no slope is known at the new residual
+        screening_skip(&self.B, &self.feature[0], self.m)
 
     # -- the loss ------------------------------------------------------------------------------
 
@@ -192,14 +203,28 @@ cdef class ProximalNewton(ScalarEngine):
             self.reference_center[j] = center
         return 0
 
-    cdef int _rebuild(self) except -1:
-        # Make the present curvatures the reference weights.
-        cdef Py_ssize_t i, a, b, m = self.m
-        cdef double[::1, :] block
+    cdef void _take_weights(self) noexcept nogil:
+        # Make the present curvatures the reference weights; in part those of a quadratic function
+        # above the loss while steps fail, as they may where curvatures are 0.
+        cdef Py_ssize_t i
+        cdef double s
         self.sum_d = 0.0
         for i in range(self.U.n):
             self.d_ref[i] = self.d[i]
-            self.sum_d += self.d[i]
+            if self.caution > 0.0:
+                s = 1.0 if self.F.weight == NULL else self.F.weight[i]
+                self.d_ref[i] = larger(self.d[i], self.caution * s * loss_bound(
+                    self.F.kind, self.F.parameter, self.y[i], self.z[i]))
+            self.sum_d += self.d_ref[i]
+        if self.sum_d == 0.0 and self.caution == 0.0:
+            self.caution = 1.0
+            self._take_weights()
+
+    cdef int _rebuild(self) except -1:
+        # The model at new reference weights.
+        cdef Py_ssize_t a, b, m = self.m
+        cdef double[::1, :] block
+        self._take_weights()
         self._weigh(0)
         self.reference.reweigh()
         self.n_grams += 1
@@ -301,18 +326,25 @@ cdef class ProximalNewton(ScalarEngine):
         return 0
 
     cdef int _solve_model(self, double tol) except -1:
-        # Minimise the model among the slots until no slope is further than tol from optimal.
+        # Minimise the model among the slots until no slope is further than tol from optimal, or
+        # rounding allows no better.
         cdef Py_ssize_t flips = 1, k
+        cdef int n_vain = 0
+        cdef double violation, best = INFINITY
+        tol = larger(tol, ROUNDING * self.S.slack)
         with nogil:
             if self.A.k:
                 self._predict()
             for k in range(MOST_INNER_EPOCHS):
-                if self.must_stop or self._violation() <= tol:
+                violation = self._violation()
+                if self.must_stop or violation <= tol or n_vain == MOST_VAIN:
                     break
                 self._epoch(&flips)
                 self.n_epochs = self.n_epochs + 1
                 if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
-                    self._newton()
+                    if self._newton() and flips == 0:
+                        n_vain = 0 if violation < 0.5 * best else n_vain + 1
+                        best = smaller(best, violation)
         self._raise_signal()
         return 0
 
@@ -377,7 +409,6 @@ cdef class ProximalNewton(ScalarEngine):
         # far above `enough`.
         cdef Py_ssize_t i, n = self.U.n
         cdef double move = 0.0, e, s, far = 0.0
-        cdef dual_point_t D
         if step == NULL and self.fit_intercept:
             for i in range(n):
                 move += r[i]
@@ -389,14 +420,21 @@ cdef class ProximalNewton(ScalarEngine):
             self.theta[i] = e / s if s > 0.0 else 0.0
             e -= self.r[0, i]
             if e != 0.0:
-                far += e * e / larger(self.d[i], 1e-300)
+                far += e * e / larger(larger(self.d[i], self.d_ref[i]), 1e-300)
         self.v[0, n] = 0.0
         if 0.1 * far > enough:      # far / 2 is the loss's part up to the second order
             return INFINITY
+        cdef units_t units = units_of(self)
+        return self._gap_of(&self.S, &units)
+
+    cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
+        # The gap at theta and the slopes of the units.
+        cdef dual_point_t D
+        cdef double gap
         D.away = D.along = D.square = 0.0
         D.z, D.theta = &self.z[0], &self.theta[0]
-        cdef units_t units = units_of(self)
-        return gap_near(&self.F, &self.S, &units, &D)
+        gap = gap_near(&self.F, P, units, &D)
+        return gap if gap == gap else INFINITY      # NaN: far out, where terms overflow
 
     cdef bint _should_rebuild(self, double contraction, double tol) noexcept nogil:
         # Whether the steps that the present model still needs cost more than one at new weights.
@@ -413,17 +451,22 @@ cdef class ProximalNewton(ScalarEngine):
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
         # Take proximal Newton steps among the slots until the gap is at most tol.
-        cdef double violation, last = INFINITY, size, t
+        cdef double violation, last = INFINITY, size, t, now, lowest = INFINITY, best = INFINITY
         cdef Py_ssize_t k = 0, a
-        cdef bint failed = False
+        cdef int n_vain = 0
         self.gap = INFINITY
         while True:
             check_signals()
             if not self.has_gram or (k and self._is_small()):
                 self._rebuild()
-            self._slopes_at_residual()
-            self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, 1e300)
-            if self.gap <= tol or self.n_epochs >= max_iter or self.stalled:
+            self._certify_residual()
+            if self.gap > tol and (self.n_epochs >= max_iter or n_vain == MOST_VAIN):
+                if self.caution > 0.0:      # its weights may lead out of the domain
+                    self.caution = 0.0
+                    self._rebuild()
+                    self._certify_residual()
+                break
+            if self.gap <= tol:
                 break
             violation = self._violation()
             if k and not self._is_small() and self._should_rebuild(violation / last, tol):
@@ -438,15 +481,31 @@ cdef class ProximalNewton(ScalarEngine):
             self.n_epochs += 1
             t = self._take_step()
             k += 1
-            if t == 0.0:        # rounding errors: try once more at new weights
-                self.stalled = failed
-                self.has_gram = False
-            failed = t == 0.0
             if t == 1.0:
                 self.gap = self._gap_at(&self.r_next[0, 0], &self.step[0, 0], tol)
                 if self.gap <= tol:
                     break
+            now = self.F_now + self._penalty_of(0.0)
+            n_vain = 0 if now < lowest or self.gap_at_residual < 0.99 * best else n_vain + 1
+            lowest, best = smaller(lowest, now), smaller(best, self.gap_at_residual)
+            self._adjust(t < 0.1 or n_vain)
         self.loss = 2.0 * (self.F_now - self.saturated)
+        return 0
+
+    cdef int _certify_residual(self) except -1:
+        self._slopes_at_residual()
+        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, INFINITY)
+        return 0
+
+    cdef int _adjust(self, bint failed) except -1:
+        # Be cautious after a step that failed, less so after others.
+        if failed:
+            self.caution = 1.0
+        elif self.caution > 0.0:
+            self.caution = 0.1 * self.caution if self.caution > 1e-3 else 0.0
+        else:
+            return 0
+        self.has_gram = False
         return 0
 
     # -- the interface of a path ---------------------------------------------------------------
@@ -480,19 +539,32 @@ cdef class ProximalNewton(ScalarEngine):
     cdef int _certify(self) except -1:
         return 0        # the last step has
 
+    cdef int _certify_all(self) except -1:
+        # Set the gap where features that may violate optimality have no slot: from all slopes.
+        cdef units_t units = scalars(NULL, self.X.p, &self.u[0, 0], &self.scanned[0, 0])
+        self._take_weights()
+        self.has_gram = False
+        self._gap_at(&self.r[0, 0], NULL, INFINITY)     # sets the dual point
+        slopes_of_tasks(self.X, self.v, NULL, self.X.p, self.scanned, 0, self.n_threads)
+        self.gap = self._gap_of(&self.P, &units)
+        self.loss = 2.0 * (self.F_now - self.saturated)
+        return 0
+
     cpdef int solve(self, double l1_strength, double l2_strength, double tol,
                     Py_ssize_t max_iter) except -1:
         """Minimise, warm-started from the present state, until the gap is at most tol; see
         `Screened.solve`."""
-        self.stalled = False
+        cdef int status
         if self.m:
             self._drop_slots(l1_strength)
-        return ScalarEngine.solve(self, l1_strength, l2_strength, tol, max_iter)
+        status = ScalarEngine.solve(self, l1_strength, l2_strength, tol, max_iter)
+        if status == NO_ROOM:
+            self._certify_all()
+        return status
 
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter,
                  double tol=1e-12):
         """Solve approximately, as an intermediate step to smaller strengths; see `Screened`."""
-        self.stalled = False
         if self.m:
             self._drop_slots(l1_strength)
         return ScalarEngine.approach(self, l1_strength, l2_strength, max_iter, tol)
