@@ -84,10 +84,11 @@ def synthetic(build):
     return lambda: Problem(*with_target(build(rng := np.random.default_rng(0)), rng))
 
 
-def dense_file(name, squares=False):
-    """Return a function that reads a dense file into a Problem, columns scaled to unit variance.
+def dense_file(name, squares=False, scaled=True):
+    """Return a function that reads a dense file into a Problem, without constant columns.
 
-    `squares` adds squares and interactions.
+    `squares` adds squares and interactions; `scaled` divides the columns by their standard
+    deviations.
     """
 
     def make():
@@ -97,7 +98,9 @@ def dense_file(name, squares=False):
             X = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0.0, X.std(axis=0), 1.0)
             X = PolynomialFeatures(2, include_bias=False).fit_transform(X)
         spread = X.std(axis=0)
-        return Problem(np.asfortranarray(X[:, spread > 0.0] / spread[spread > 0.0]), y)
+        varying = spread > 0.0
+        X = X[:, varying] / spread[varying] if scaled else X[:, varying]
+        return Problem(np.asfortranarray(X), y)
 
     return make
 

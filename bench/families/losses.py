@@ -35,7 +35,7 @@ def classes(name, make, must, aim, file, target=positive):
 
 
 def dense(name, must, aim, kind=classes, label=None, **options):
-    return kind(label or name, dense_file(name), must, aim, f"{name}.npz", **options)
+    return kind(label or name, dense_file(name, scaled=False), must, aim, f"{name}.npz", **options)
 
 
 def sparse(name, must, aim, kind=classes, **options):

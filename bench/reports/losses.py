@@ -38,8 +38,8 @@ INTRODUCTION = """\
 Our time, and the times of other packages as multiples of it, on real and simulated data.
 
 - **Equal problems.** All packages get the same 100 alphas, from alpha_max to alpha_max/100. The
-  intercept is on and not penalised; standardisation and early exits are off. Columns of dense real
-  data have unit variance. Single fits start from nothing.
+  intercept is on and not penalised; standardisation and early exits are off, and columns are used
+  as they are. Single fits start from nothing.
 - **Equal accuracy.** Each package runs with a ladder of tolerances, and the loosest counts whose
   suboptimality is at most {target:g} of the null deviance at {judged} of the alphas.
   `bench/harness/bounds.py` computes it in NumPy: the objective, with the best intercept, less the
