@@ -30,7 +30,7 @@ class ProximalNewtonEngine:
         self.problem = problem
         self.design = design = problem.design
         target = problem.target
-        # a Gram matrix is that of columns with centres and weights which the solver changes in place
+        # Gram matrices are those of columns whose centres and weights the solver changes
         center, weight = design.stored_center.copy(), np.ones(design.n_samples)
         columns = design.columns_with(center, weight=weight)
         most = min(design.n_features, largest_gram(problem.options.gram_memory))

@@ -59,6 +59,20 @@ def test_derivatives(kind, rng):
 
 
 @each_loss
+def test_quadratic_functions_above_the_loss(kind, rng):
+    loss, _, y, eta, _ = sample(rng, kind)
+    if kind in ("poisson", "gamma", "tweedie"):  # there is none: the curvature at the minimum
+        positive = y[y > 0.0]
+        bound = loss.curvature_bound(positive, 0.0)
+        assert_allclose(bound, loss.curvature(positive, np.log(positive)), rtol=1e-13)
+        return
+    bound = loss.curvature_bound(y, eta)
+    for step in np.linspace(-5.0, 5.0, 101):
+        above = loss.value(y, eta) - step * loss.residual(y, eta) + 0.5 * bound * step**2
+        assert np.all(above >= loss.value(y, eta + step) - 1e-12)
+
+
+@each_loss
 def test_the_part_of_the_gap_vanishes_at_the_residual_only(kind, rng):
     loss, _, y, eta, theta = sample(rng, kind)
     assert_allclose(loss.bregman(y, eta, loss.residual(y, eta)), 0.0, atol=1e-15)
