@@ -143,7 +143,7 @@ class NewtonEngine:
                 return False
         # the columns of the step are centred by d, those of the intercept are not
         shift = self.scale * (self.center - self.design.stored_center)
-        self.intercept += t * (move - shift @ e)
+        self.intercept += t * float(move - shift @ e)
         self.coef, self.z, self.value, self.r, self.d = u, z, value, r_new, d_new
         if t == 1.0:
             predicted = r - d * step
@@ -200,8 +200,8 @@ class NewtonEngine:
                 columns = self.design.columns_with()
                 kernel = crossproduct(columns, chosen, root, True, self.design.n_threads)
             self._kernel = kernel, chosen[0] if chosen.size else 0, inverse
-        kernel, j, known = self._kernel
-        return kernel * (inverse[j] / known[j]) if known[j] else kernel
+        known_kernel, j, known = self._kernel
+        return np.asarray(known_kernel * (inverse[j] / known[j]) if known[j] else known_kernel)
 
     def _sparse_kernel(self, chosen: Index, factor: Vector) -> Matrix:
         A = self.design.X[:, chosen].multiply(factor[np.newaxis]).tocsr()
@@ -241,7 +241,8 @@ class NewtonEngine:
         # C u, centred by `center`
         v = np.zeros(self.design.n_samples + 1)
         self.plain.subtract_product(u, v, self.design.n_threads)
-        return -(v[:-1] + v[-1])
+        product: Vector = -(v[:-1] + v[-1])
+        return product
 
     def _slopes(self, v: Vector) -> Vector:
         # C'v, centred by `center`; the last entry is what sparse columns are centred with

@@ -43,7 +43,7 @@ class ProximalNewtonEngine:
             target.null_predictor,
             target.residual,
             target.null_deviance,
-            (target.loss.kind, *target.loss.parameters, 0.0)[:2],
+            (target.loss.kind, (*target.loss.parameters, 0.0)[0]),
             design.fit_intercept,
             problem.scaled,
             design.n_threads,
