@@ -149,6 +149,14 @@ class Loss(ABC):
     def curvature(self, y: Vector, eta: Any) -> Vector:
         """Return the second derivative of f by eta, of every sample."""
 
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return a curvature for cautious steps, of every sample.
+
+        That of a quadratic function above f that touches it at eta or, where there is none, of f at
+        its minimum. Newton steps at these are not too long where the curvature is next to 0.
+        """
+        return np.ones_like(y)
+
     @abstractmethod
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f(eta) + f*(-theta) + theta eta, which is >= 0, of every sample.

@@ -67,6 +67,10 @@ class Huber(Loss):
         """Return 1 where |y - eta| <= delta, 0 elsewhere."""
         return np.asarray(np.abs(y - eta) <= self.delta, np.float64)
 
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return 1, or delta / |y - eta|."""
+        return np.asarray(self.delta / np.maximum(np.abs(y - eta), self.delta))
+
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f + theta^2 / 2 - theta r; infinite for |theta| > delta."""
         residual = self.residual(y, eta)

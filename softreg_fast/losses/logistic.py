@@ -52,6 +52,10 @@ class Logistic(Binomial):
         """Return mean(eta) (1 - mean(eta))."""
         return np.asarray(expit(eta) * expit(-eta) * np.ones_like(y))
 
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return 1/4."""
+        return np.full_like(y, 0.25)
+
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return the relative entropy of y - theta from mean(eta); infinite outside [0, 1]."""
         away = self.residual(y, eta) - theta

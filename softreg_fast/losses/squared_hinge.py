@@ -57,6 +57,10 @@ class SquaredHinge(TwoClasses):
         """Return 2 where y eta < 1, 0 elsewhere."""
         return np.asarray(2.0 * (y * eta < 1.0))
 
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return 2."""
+        return np.full_like(y, 2.0)
+
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f + a^2 / 4 - a (1 - y eta), a = y theta; infinite for a < 0."""
         missing, a = 1.0 - y * eta, y * theta

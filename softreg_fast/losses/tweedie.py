@@ -132,6 +132,10 @@ class Tweedie(Loss):
         """Return (y - mu)^2 / mu^p, whose expectation is the dispersion."""
         return np.square(y - exp_link(eta)) * exp_link(-self.power * np.asarray(eta))
 
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return y^(2 - p), the curvature where mu is y."""
+        return np.asarray(y ** (2.0 - self.power))
+
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; inf without an x."""
         y, eta, theta = np.broadcast_arrays(y, eta, theta)

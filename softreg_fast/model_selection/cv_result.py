@@ -189,6 +189,11 @@ class CVPath:
         return float(self.path.alphas[self.index])
 
     @property
+    def certificate(self) -> str:
+        """Meaning of the gaps of `path` and `fold_paths`, as in `Path`."""
+        return self.path.certificate
+
+    @property
     def l1_ratio(self) -> float:
         """The l1_ratio with the smallest mean error."""
         return float(self.l1_ratios[self.best_ratio])

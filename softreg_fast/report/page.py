@@ -316,14 +316,21 @@ def _bar(share: float) -> str:
 def _certificate(report: Report) -> Iterator[str]:
     model = report.model
     yield "<h2>Certificate</h2>\n"
-    yield (
-        f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 is "
-        "the loss without features. That is proven, not estimated: no other coefficients make the "
-        "objective smaller by more. The proof is the duality gap, computed afresh at the end of "
-        "the fit. It says that the fit is exact, not that the model is right.</p>\n"
-    )
+    if model.loss.convex:
+        yield (
+            f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 "
+            "is the loss without features. That is proven, not estimated: no other coefficients "
+            "make the objective smaller by more. The proof is the duality gap, computed afresh at "
+            "the end of the fit. It says that the fit is exact, not that the model is right.</p>\n"
+        )
+    else:
+        yield (
+            f"<p>This loss is not convex. The {model.certificate} is {_proven(model):.1e} P0, with "
+            "P0 the loss without features: no small change of the coefficients makes the objective "
+            "smaller by more, but other minima may be lower.</p>\n"
+        )
     facts = {
-        "duality gap": f"{model.gap:.3e}",
+        model.certificate: f"{model.gap:.3e}",
         "gap asked for": f"{model.tol:.3e}",
         "P0": f"{model.null_loss:.6g}",
         "gap / P0": f"{model.relative_gap:.1e}",
