@@ -104,8 +104,11 @@ def ridge_solver(design: Design) -> str:
 AUTO = (
     Choice(
         "newton",
-        lambda problem: not problem.loss.quadratic and problem.is_ridge,
-        "Without kinks Newton's method needs no working set.",
+        lambda problem: (
+            not problem.loss.quadratic and problem.is_ridge and bool(problem.scaled.l2.any())
+        ),
+        "Without kinks Newton's method needs no working set. Fits on a few features without a "
+        "penalty do, and where these separate two classes there is no minimum to step to.",
     ),
     Choice(
         "proximal newton",

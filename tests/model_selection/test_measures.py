@@ -257,3 +257,16 @@ def test_samples_without_weight_are_not_measured(rng):
             X, y, loss="poisson", sample_weight=weight, measure=measure, n_alphas=5, cv=3
         )
         assert np.isfinite(found.errors).all()
+
+
+@pytest.mark.parametrize("measure", ["deviance", "auc"])
+def test_threads_change_nothing(classes, monkeypatch, measure):
+    X, y = classes
+    options = {"loss": "logistic", "cv": 4, "n_alphas": 10, "measure": measure}
+    one = cv_path(X, y, n_threads=1, **options)
+    monkeypatch.setattr("softreg_fast.model_selection.workers.SMALLEST_PATH", 1)
+    monkeypatch.setattr("softreg_fast.system.threads.SMALLEST_PARALLEL_WORK", 1)
+    for n_threads in (2, 3):
+        several = cv_path(X, y, n_threads=n_threads, **options)
+        assert_allclose(several.errors, one.errors, rtol=1e-12)
+        assert_array_equal(several.path.df, one.path.df)

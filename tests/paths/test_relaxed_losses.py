@@ -94,6 +94,15 @@ def test_separable_classes_have_a_finite_refit(rng):
     assert np.isfinite(chosen.errors_by_gamma).all()
 
 
+def test_refits_on_most_of_the_features_that_separate(rng):
+    # the working set copes with that; Newton steps on all features would go on without an end
+    X = rng.standard_normal((40, 12))
+    y = (X @ rng.standard_normal(12) > 0).astype(float)
+    found = relaxed_path(X, y, loss="logistic", n_alphas=20, eps=1e-3)
+    assert found.path.df.max() >= 10
+    assert (found.refits.gaps <= 1e-9 * found.path.null_loss).all()
+
+
 @pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 def test_cross_validation_tries_every_gamma(rng):
     X, y = problems.make_data(rng, 90, 6)
