@@ -11,7 +11,7 @@ squared error need the first at no time, since its residual is linear in u: they
 residual at u = 0 and update it by `shift`.
 """
 
-from libc.math cimport INFINITY, M_PI, erfc, exp, fabs, log, log1p, sqrt
+from libc.math cimport INFINITY, M_PI, erfc, exp, fabs, log, log1p, pow, sqrt
 
 from arithmetic cimport clip, larger, smaller
 
@@ -164,7 +164,14 @@ cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, dou
 
 
 cdef inline double loss_bound(loss_kind_t kind, double a, double y, double z) noexcept nogil:
-    # The curvature of a quadratic function above f that touches it at z; 0 where there is none.
+    # A curvature for cautious steps: of a quadratic function above f that touches it at z, or where
+    # there is none, the curvature of f at its minimum.
+    if kind == POISSON:
+        return y
+    if kind == GAMMA:
+        return 1.0
+    if kind == TWEEDIE:
+        return pow(y, 2.0 - a)
     if kind == HUBER:
         return a / larger(fabs(y - z), a)
     if kind == SQUARED_HINGE:

@@ -547,19 +547,20 @@ def conjugate_by_search(value, slope, far):
     return conjugate
 
 
-def tweedie_value(y, z, power=LD(1.5)):
-    """Return the Tweedie loss with a log link."""
-    z = LD(1) * z
+def tweedie_value(y, z):
+    """Return the Tweedie loss with a log link and power 1.5."""
+    z, power = LD(1) * z, LD(1.5)
     return y * np.exp((1 - power) * z) / (power - 1) + np.exp((2 - power) * z) / (2 - power)
 
 
-def tweedie_slope(y, z, power=LD(1.5)):
+def tweedie_slope(y, z):
     """Return its derivative."""
+    power = LD(1.5)
     return np.exp((2 - power) * z) - y * np.exp((1 - power) * z)
 
 
 def normal_tail(z):
-    """Return P(N < z) and the density at z, in float64, whose erfc is accurate to the last digit."""
+    """Return P(N < z) and the density at z, in float64, for its erfc is accurate."""
     z = np.asarray(z, float)
     below = np.vectorize(math.erfc, otypes=[float])(-z / math.sqrt(2)) / 2
     return below, np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
@@ -581,9 +582,9 @@ def probit_slope(y, z):
     return -y * ratio(z) + (1 - y) * ratio(-z)
 
 
-def huber_value(y, z, delta=LD(1.35)):
-    """Return r^2 / 2 up to delta, then a line."""
-    r = np.abs(LD(1) * y - z)
+def huber_value(y, z):
+    """Return r^2 / 2 up to delta = 1.35, then a line."""
+    r, delta = np.abs(LD(1) * y - z), LD(1.35)
     return np.where(r <= delta, r**2 / 2, delta * (r - delta / 2))
 
 
@@ -638,12 +639,12 @@ LOSSES = {
     ),
     "huber": OracleOfLoss(
         huber_value,
-        lambda y, v: np.where(np.abs(v) <= 1.35, LD(1) * v * y + LD(1) * v**2 / 2, INF),
+        lambda y, v: np.where(np.abs(v) < 1.35 + 1e-13, LD(1) * v * y + LD(1) * v**2 / 2, INF),
         lambda rng, n: 3.0 * rng.standard_normal(n),
     ),
     "squared hinge": OracleOfLoss(
         lambda y, z: np.maximum(1 - LD(1) * y * z, 0) ** 2,
-        lambda y, v: np.where(LD(1) * v * y <= 0, LD(1) * v * y + LD(1) * v**2 / 4, INF),
+        lambda y, v: np.where(LD(1) * v * y <= 1e-13, LD(1) * v * y + LD(1) * v**2 / 4, INF),
         lambda rng, n: 2 * _classes(rng, n) - 1,
     ),
 }

@@ -161,7 +161,21 @@ class Design:
     def columns_with(
         self, center: Vector | None = None, scale: Vector | None = None, weight: Any = None
     ) -> Columns:
-        """Return the engine's columns with another center or scale (None: its own), and weights."""
+        """Return the engine's columns with another centre or scale, and other weights.
+
+        Parameters
+        ----------
+        center : ndarray (n_features,) or None, default=None
+            None: that of the engine.
+        scale : ndarray (n_features,) or None, default=None
+            None: that of the engine.
+        weight : ndarray (n_samples,) or None, default=None
+            None: all are one.
+
+        Returns
+        -------
+        Columns
+        """
         center = self._center if center is None else center
         return Columns(self._buffers, center, self._scale if scale is None else scale, weight)
 

@@ -6,24 +6,45 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring
+from sklearn.utils.metaestimators import available_if
 
 from softreg_fast.data.design import Design
+from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.types import Vector
 
 
 class _Known(RegressorMixin, BaseEstimator):
-    """An estimator that returns given predictions."""
+    """An estimator that returns predictions from given linear predictors."""
 
-    def __init__(self, predictions: Any = None) -> None:
-        self.predictions = predictions
+    def __init__(self, eta: Any = None, loss: Any = SQUARED) -> None:
+        self.eta = eta
+        self.loss = loss
 
-    def fit(self, X: Any, y: Any) -> _Known:
+    def fit(self, X: Any, y: Any) -> Any:
         return self
 
     def predict(self, X: Any) -> Any:
-        return self.predictions
+        return self.loss.mean(self.eta)
+
+
+class _KnownClasses(ClassifierMixin, _Known):
+    """A classifier of given linear predictors."""
+
+    @property
+    def classes_(self) -> Any:
+        return np.array(self.loss.labels)
+
+    def predict(self, X: Any) -> Any:
+        return self.loss.classes(self.eta)
+
+    def decision_function(self, X: Any) -> Any:
+        return self.eta
+
+    @available_if(lambda self: hasattr(self.loss, "probabilities"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Any:
+        return self.loss.probabilities(self.eta)
 
 
 def scores_of(
@@ -31,8 +52,9 @@ def scores_of(
     design: Design,
     rows: NDArray[np.intp],
     y: NDArray[np.float64],
-    predictions: NDArray[np.float64],
+    predictors: NDArray[np.float64],
     where: str,
+    loss: Loss = SQUARED,
     **score_params: Any,
 ) -> Vector:
     """Return the scores of several models on some samples.
@@ -43,9 +65,12 @@ def scores_of(
         A scikit-learn scorer. One that is not based on a function of predictions gets these rows of
         X.
     y : ndarray (n_rows,) or (n_rows, n_targets)
-    predictions : ndarray (..., n_models), otherwise as y
+    predictors : ndarray (..., n_models), otherwise as y
+        Linear predictors with their offset.
     where : str
         Description of the samples, for messages.
+    loss : Loss
+        The loss, which makes predictions of them: means, or classes and probabilities.
     **score_params
         Options of the scorer, such as sample_weight.
 
@@ -54,20 +79,22 @@ def scores_of(
     ValueError, TypeError
         If the scorer fails or returns anything but a finite number.
     """
-    scorer = check_scoring(_Known(), scoring=scoring)
+    kind = _KnownClasses if hasattr(loss, "classes") else _Known
+    scorer = check_scoring(kind(loss=loss), scoring=scoring)
     X = np.empty((len(rows), 0))
     if callable(scoring) and not hasattr(scoring, "_score_func"):  # may need X
         X = design.X.tocsr()[rows] if design.is_sparse else design.X[rows]
         score_params = {}
-    scores = np.empty(predictions.shape[-1])
+    scores = np.empty(predictors.shape[-1])
     try:
         for k in range(len(scores)):
-            scores[k] = scorer(_Known(predictions[..., k]), X, y, **score_params)
+            scores[k] = scorer(kind(predictors[..., k], loss), X, y, **score_params)
     except (AttributeError, TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(
+        known = TypeError if isinstance(error, TypeError) else ValueError
+        what = "classification" if kind is _KnownClasses else "regression"
+        raise known(
             f"scoring={name_of(scoring)} failed on {where}: {error}; expected a scorer for "
-            "regression that gives one number. It sees predictions, but no coefficients."
+            f"{what} that gives one number. It sees predictions, but no coefficients."
         ) from error
     if not np.isfinite(scores).all():
         raise ValueError(

@@ -19,6 +19,7 @@ from softreg_fast.data.gram import crossproduct, gram_of
 from softreg_fast.kernels._losses import evaluate, part
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, STALLED
+from softreg_fast.losses.base import times
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.factor import solver_of
@@ -28,12 +29,15 @@ from softreg_fast.system.threads import blas_threads_for
 
 MOST_HALVINGS = 40
 
-# After this many steps that lower the objective by no more than its rounding, the fit has stalled.
+# After this many steps that lower neither the objective nor the gap the fit has stalled.
 MOST_VAIN_STEPS = 3
 
 # Products with a sparse X are cheap: beyond this size conjugate gradients need less time than a
 # factor.
 SPARSE_FACTOR = 300
+
+# Smaller shares of the bounds on the curvature are left out.
+LEAST_CAUTION = 1e-3
 
 # Conjugate gradients end at this share of the norm of the gradient, or its root if that is less.
 LARGEST_FORCING = 0.1
@@ -68,6 +72,7 @@ class NewtonEngine:
         self._intercepts: list[float] = []
         self.coef: Vector = np.zeros(design.n_features)
         self.intercept, self.gap, self.n_epochs = 0.0, np.inf, 0
+        self.caution = 0.0  # share of the bounds on the curvature in the weights of a step
         self.start(self.coef)
 
     @property
@@ -87,28 +92,41 @@ class NewtonEngine:
         """Take Newton steps until the gap is at most tol times the null deviance."""
         ridge = l2_strength * self.problem.scaled.l2
         tol *= self.problem.target.null_deviance
-        self.n_epochs, self.gap = 0, np.inf
+        self.n_epochs, self.gap, self.caution = 0, np.inf, 0.0
         if not self.problem.target.null_deviance:
             self.gap = 0.0
-        falls, n_vain = True, 0
+        falls, n_vain, best = True, 0, np.inf
         while self.gap > tol:
             look_at_signals()
-            self._center_by(self.d)
+            d = self._weights()
+            self._center_by(d)
             slopes = self._slopes(self.r)
-            self.gap = self._gap_at(self._summing_to_zero(self.r, self.d), slopes, ridge)
+            self.gap = self._gap_at(self._summing_to_zero(self.r, d), slopes, ridge)
             if self.gap <= tol or not falls or self.n_epochs >= max_iter:
                 break
             self.n_epochs += 1
-            fallen = self._step(slopes, ridge)
+            fallen = self.gap < 0.99 * best  # the gap falls where the objective only rounds
+            best = min(best, self.gap)
+            fallen |= self._step(slopes, d, ridge)
             n_vain = 0 if fallen else n_vain + 1
+            self.caution *= 0.1 if self.caution > LEAST_CAUTION else 0.0
+            if not fallen:
+                self.caution = 1.0
             falls = n_vain < MOST_VAIN_STEPS
         if self.gap <= tol:
             return CONVERGED
         return STALLED if not falls else MAX_ITER
 
-    def _step(self, slopes: Vector, ridge: Vector) -> bool:
-        # take a step; return whether the objective has fallen
-        r, d = self.r, self.d
+    def _weights(self) -> Vector:
+        # curvatures, after steps that failed at least a share of those of a bound
+        if not self.caution and self.d.any():
+            return self.d
+        bound = self.problem.loss.curvature_bound(self.problem.target.y, self.z)
+        return np.maximum(self.d, (self.caution or 1.0) * times(self.design.weight, bound))
+
+    def _step(self, slopes: Vector, d: Vector, ridge: Vector) -> bool:
+        # take a step at weights d; return whether the objective has fallen
+        r = self.r
         e = self._direction(np.where(self.free, slopes - ridge * self.coef, 0.0), d, ridge)
         move = r.sum() / d.sum() if self.design.fit_intercept else 0.0
         step = self._product(e) + move
@@ -258,7 +276,7 @@ class NewtonEngine:
         size = float(np.sqrt(theta @ theta))
         if unpenalised.size and np.abs(unpenalised).max() > SLACK * size * len(theta):
             return np.inf
-        return gap
+        return gap if gap == gap else np.inf  # NaN: far out, where terms overflow
 
     # -- results ---------------------------------------------------------------------------------
 

@@ -108,3 +108,18 @@ def test_a_path_equals_single_fits(rng):
     for k, alpha in enumerate(alphas):
         fit = sf.solve(X, y, loss="logistic", l1_ratio=0.0, alpha=alpha, tol=1e-13)
         np.testing.assert_allclose(path.coefs[:, [k]].toarray().ravel(), fit.coef, atol=1e-6)
+
+
+@pytest.mark.parametrize("delta", [1.0, 0.01, 1e-4])
+def test_huber_with_few_errors_inside(rng, delta):
+    # the curvature is 0 nearly everywhere, at two clusters of targets everywhere
+    X = rng.standard_normal((40, 5))
+    clusters = np.repeat([-10.0, 10.0], 20) + 0.1 * rng.standard_normal(40)
+    X[:, 0] += np.sign(clusters)
+    for y in (clusters, X[:, 0] + rng.standard_t(2, 40)):
+        for alpha in (0.2 * delta, 0.01 * delta):
+            options = {"loss": Huber(delta), "alpha": alpha, "l1_ratio": 0.0, "tol": 1e-7}
+            fit = sf.solve(X, y, **options)
+            assert fit.converged
+            near = sf.solve(X, y, **(options | {"l1_ratio": 1e-6}))
+            assert np.abs(fit.coef - near.coef).max() <= 1e-2 * (1.0 + np.abs(fit.coef).max())
