@@ -50,16 +50,19 @@ class _LinearModel(BaseEstimator):
                 "does; X is a Design, which is for solve, path and cv_path."
             )
 
-    def _design(
-        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
-    ) -> Design:
-        # the Design of X, shared by all targets
-        self._refuse_design(X)
+    def _refuse_missing(self, y: Any) -> None:
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None; "
                 "give one target value for each row of X."
             )
+
+    def _design(
+        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
+    ) -> Design:
+        # the Design of X, shared by all targets
+        self._refuse_design(X)
+        self._refuse_missing(y)
         return self._design_type(
             X,
             sample_weight=sample_weight,
@@ -76,6 +79,7 @@ class _LinearModel(BaseEstimator):
         # initial coefficients of a warm start, matched by name if both fits have names
         coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
         last, now = getattr(self, "feature_names_in_", None), design.feature_names
+        coef = coef.toarray() if sp.issparse(coef) else coef
         if coef is not None and last is not None and now is not None:
             place = {name: j for j, name in enumerate(last)}
             if place.keys() != set(now):
