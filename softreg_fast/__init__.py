@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.lasso_cv import LassoCV as LassoCV
     from softreg_fast.estimators.linear_svc import LinearSVC as LinearSVC
     from softreg_fast.estimators.logistic_regression import LogisticRegression as LogisticRegression
+    from softreg_fast.estimators.logistic_regression_cv import (
+        LogisticRegressionCV as LogisticRegressionCV,
+    )
     from softreg_fast.estimators.multi_task import MultiTaskElasticNet as MultiTaskElasticNet
     from softreg_fast.estimators.multi_task import MultiTaskLasso as MultiTaskLasso
     from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV as MultiTaskElasticNetCV
@@ -83,6 +86,7 @@ _MODULE_OF = {
     "LassoCV": "softreg_fast.estimators.lasso_cv",
     "LinearSVC": "softreg_fast.estimators.linear_svc",
     "LogisticRegression": "softreg_fast.estimators.logistic_regression",
+    "LogisticRegressionCV": "softreg_fast.estimators.logistic_regression_cv",
     "MultiTaskElasticNet": "softreg_fast.estimators.multi_task",
     "MultiTaskElasticNetCV": "softreg_fast.estimators.multi_task_cv",
     "MultiTaskLasso": "softreg_fast.estimators.multi_task",

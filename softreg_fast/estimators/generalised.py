@@ -44,7 +44,7 @@ class _GeneralisedLinearModel(_LinearModel):
     alpha: Any
     l1_ratio: float
     tol: float
-    warm_start: bool
+    warm_start: bool = False
     l1_weights: PerFeature | None
     l2_weights: PerFeature | None
     positive: bool
@@ -84,34 +84,39 @@ class _GeneralisedLinearModel(_LinearModel):
         self._keep_features(X, y, design.n_features)
         self._keep(found, design.X.dtype)
         vars(self).update(learned)
+        self._warn(found)
+        return self
+
+    def _warn(self, found: Solution) -> None:
         if is_alarm(found.status):
             warn_not_converged([found.gap], [found.tol], [found.status], self._most_iterations)
-        return self
 
     def _fit_target(
         self, design: Design, target: Vector, offset: Any, start: Vector | None
     ) -> Solution:
         return self._solve(design.with_target(target, self._loss(), offset), start)
 
-    def _solve(self, design: Design, start: Vector | None) -> Solution:
+    def _solve(
+        self, design: Design, start: Vector | None, penalty: Penalty | None = None
+    ) -> Solution:
         return solve_design(
             design,
-            self._penalty(design),
+            self._penalty(design) if penalty is None else penalty,
             tol=self._gap_tol,
             max_iter=self._most_iterations,
             coef_init=start,
         )
 
     def _keep(self, found: Solution, dtype: Any) -> None:
-        fewest = 0 if self.warm_start else 1
-        self.coef_ = rounded(found.coef, dtype)
-        self.intercept_ = rounded(np.array([found.intercept]), dtype)[0]
-        if not self.fit_intercept:
-            self.intercept_ = 0.0
+        self._keep_coefficients(found.coef, found.intercept, dtype)
         self.dual_gap_ = found.gap
-        self.n_iter_ = max(found.n_epochs, fewest)
+        self.n_iter_: Any = max(found.n_epochs, 0 if self.warm_start else 1)
         self.loss_ = found.loss
         self._has_offset = found.has_offset
+
+    def _keep_coefficients(self, coef: Vector, intercept: Any, dtype: Any) -> None:
+        self.coef_ = rounded(coef, dtype)
+        self.intercept_ = rounded(np.array([intercept]), dtype)[0] if self.fit_intercept else 0.0
 
     def _predictor(self, X: Any, offset: Any) -> Vector:
         # the linear predictor, with its offset
@@ -289,10 +294,13 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
 
     def _keep(self, found: Solution, dtype: Any) -> None:
         super()._keep(found, dtype)
+        self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+
+    def _keep_coefficients(self, coef: Vector, intercept: Any, dtype: Any) -> None:
         # in the shapes that scikit-learn's linear classifiers have for two classes
+        super()._keep_coefficients(coef, intercept, dtype)
         self.coef_ = self.coef_[np.newaxis]
         self.intercept_ = np.array([self.intercept_], dtype=self.coef_.dtype)
-        self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the linear predictor, which is > 0 where classes_[1] is predicted.

@@ -28,11 +28,15 @@ def encoded(y: Any, owner: str) -> tuple[NDArray[Any], Index]:
         raise ValueError(f"y is empty; {owner} needs samples of 2 classes.")
     if labels.dtype.kind == "f":
         check_finite("y", labels)
+    labels_given = labels.tolist()
+    for k, label in enumerate(labels_given if labels.dtype == object else []):
+        if type(label).__name__ == "NAType" or label is None or label != label:
+            raise ValueError(f"y[{k}] is {label!r}; leave out samples without a label.")
     try:
         check_classification_targets(labels)
         classes, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
-        kinds = sorted({type(label).__name__ for label in labels.tolist()})
+        kinds = sorted({type(label).__name__ for label in labels_given})
         raise TypeError(
             f"y holds labels of types that have no common order ({', '.join(kinds)}); leave out "
             "samples without a label, and give labels of one type."
@@ -44,10 +48,28 @@ def encoded(y: Any, owner: str) -> tuple[NDArray[Any], Index]:
             "sklearn.multiclass.OneVsRestClassifier."
         )
     if len(classes) < 2:
-        raise ValueError(
-            f"{owner} needs samples of 2 classes, but y has one class only: {classes[0]!r}."
-        )
+        only = classes.tolist()[0]
+        raise ValueError(f"{owner} needs samples of 2 classes, but y has one class only: {only!r}.")
     return classes, codes
+
+
+def codes_of(y: Any, classes: NDArray[Any]) -> Index:
+    """Return which of the two classes each label is.
+
+    Raises
+    ------
+    ValueError
+        For labels of neither.
+    """
+    labels = column_or_1d(y)
+    codes = (labels == classes[1]).astype(np.intp)
+    other = np.flatnonzero((labels != classes[1]) & (labels != classes[0]))
+    if other.size:
+        k, names = int(other[0]), " and ".join(map(repr, classes.tolist()))
+        raise ValueError(
+            f"y[{k}] is {labels.tolist()[k]!r}, which the model has not seen; it knows {names}."
+        )
+    return codes
 
 
 def weights_of_labels(
@@ -73,7 +95,7 @@ def weights_of_labels(
         weight *= relative
     sums = np.bincount(codes, weight, minlength=len(classes))
     factors = _factors(class_weight, classes, sums)
-    for label, size in zip(classes, sums * factors, strict=True):
+    for label, size in zip(classes.tolist(), sums * factors, strict=True):
         if size == 0.0:
             raise ValueError(
                 f"No sample of class {label!r} has a weight above 0; give both classes some weight."
