@@ -15,6 +15,7 @@
 #   make sdist-check  tests of an installation from the source archive
 #   make bench-peers  compare with other packages
 #   make bench-cv  compare cross-validation with other packages and with our own operations
+#   make bench-losses  compare paths under the logistic and Poisson loss with other packages
 #   make bench-anatomy  measure the costs of our own paths: reads of X, memory, threads
 #   make bench-multi-task  compare paths and fits of several targets with scikit-learn
 #   make bench-builds  compare the speed of two builds: ARGS="OLD NEW", folders of two checkouts
@@ -40,7 +41,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
+	bench-losses bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -60,6 +61,9 @@ bench-peers: build $(stamp)-bench
 
 bench-cv: build $(stamp)-bench
 	$(python) -m bench.cv $(ARGS)
+
+bench-losses: build $(stamp)-bench
+	$(python) -m bench.losses $(ARGS)
 
 # Results are kept under build/nn: it can be stopped at any time, and the next run continues.
 bench-nn: build $(stamp)-bench $(stamp)-bench-nn

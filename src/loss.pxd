@@ -11,9 +11,15 @@ squared error need the first at no time, since its residual is linear in u: they
 residual at u = 0 and update it by `shift`.
 """
 
-from libc.math cimport INFINITY, M_PI, erfc, exp, fabs, log, log1p, sqrt
+from libc.math cimport INFINITY, M_PI, erfc, exp, fabs, log, log1p, pow, sqrt
 
 from arithmetic cimport clip, larger, smaller
+
+cdef extern from "exponential.h" nogil:
+    void exp_of "sr_exp_of_f64"(Py_ssize_t n, const double* x, double* out) noexcept
+
+# Samples whose exponentials are computed at once.
+cdef enum: EXPONENTS = 256
 
 cdef enum loss_kind_t:
     SQUARED                     # f_i(z) = (y_i - z)^2 / 2
@@ -83,24 +89,39 @@ cdef inline double log_normal_cdf(double z) noexcept nogil:
 # -- one sample ------------------------------------------------------------------------------------
 
 
+cdef inline double exponent(loss_kind_t kind, double a, double z) noexcept nogil:
+    # Of the power of e that `loss_with` and `bregman` need.
+    if kind == LOGISTIC:
+        return -fabs(z)
+    if kind == POISSON:
+        return z
+    if kind == GAMMA:
+        return -z
+    return -fabs(z - log(a)) if kind == NEGATIVE_BINOMIAL else 0.0
+
+
 cdef inline double loss_at(loss_kind_t kind, double a, double y, double z, double* r,
                            double* d) noexcept nogil:
-    # f(z), and r = -f'(z), d = f''(z); where f is not convex (Tweedie, p > 2) d is its expectation
-    cdef double q, c, e, m
+    return loss_with(exp(exponent(kind, a, z)), kind, a, y, z, r, d)
+
+
+cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, double z, double* r,
+                             double* d) noexcept nogil:
+    # f(z), and r = -f'(z), d = f''(z), given q = exp(exponent); where f is not convex (Tweedie,
+    # p > 2) d is its expectation
+    cdef double c, e, m
     if kind == LOGISTIC:
-        q = exp(-fabs(z))
         c = 1.0 / (1.0 + q)
         e, m = (c, q * c) if z > 0.0 else (q * c, c)     # the probabilities of 1 and of 0
         r[0] = y * m - (1.0 - y) * e
         d[0] = q * c * c
         return log1p(q) + ((1.0 - y) * z if z > 0.0 else -y * z)
     if kind == POISSON:
-        m = exp(z)
-        r[0] = y - m
-        d[0] = m
-        return m - y * z
+        r[0] = y - q
+        d[0] = q
+        return q - y * z
     if kind == GAMMA:
-        m = y * exp(-z)
+        m = y * q
         r[0] = m - 1.0
         d[0] = m
         return m + z
@@ -111,16 +132,11 @@ cdef inline double loss_at(loss_kind_t kind, double a, double y, double z, doubl
         d[0] = (a - 1.0) * m + (2.0 - a) * e if a < 2.0 else e
         return m / (a - 1.0) + e / (2.0 - a)
     if kind == NEGATIVE_BINOMIAL:
-        q = z - log(a)
-        c = 1.0 / (1.0 + exp(-fabs(q)))
-        e, m = (c, 1.0 - c) if q > 0.0 else (1.0 - c, c)
-        if q > 0.0:
-            m = exp(-q) * c
-        else:
-            e = exp(q) * c
+        c = 1.0 / (1.0 + q)
+        e, m = (c, q * c) if z > log(a) else (q * c, c)
         r[0] = y * m - a * e
         d[0] = (y + a) * e * m
-        return (y + a) * (log1p(exp(-fabs(q))) + larger(q, 0.0)) - y * z
+        return (y + a) * (log1p(q) + larger(z - log(a), 0.0)) - y * z
     if kind == PROBIT:
         q, c = 1.0 / mills(z), 1.0 / mills(-z)      # phi / Phi(z), phi / Phi(-z)
         r[0] = y * q - (1.0 - y) * c
@@ -147,21 +163,48 @@ cdef inline double loss_at(loss_kind_t kind, double a, double y, double z, doubl
     return 0.5 * r[0] * r[0]
 
 
-cdef inline double relative_entropy(double t, double m, double away) noexcept nogil:
-    # t log(t / m) - t + m, with away = t - m; t >= 0
+cdef inline double loss_bound(loss_kind_t kind, double a, double y, double z) noexcept nogil:
+    # A curvature for cautious steps: of a quadratic function above f that touches it at z, or where
+    # there is none, the curvature of f at its minimum.
+    if kind == POISSON:
+        return y
+    if kind == GAMMA:
+        return 1.0
+    if kind == TWEEDIE:
+        return pow(y, 2.0 - a)
+    if kind == HUBER:
+        return a / larger(fabs(y - z), a)
+    if kind == SQUARED_HINGE:
+        return 2.0
+    if kind == LOGISTIC:
+        return 0.25
+    if kind == NEGATIVE_BINOMIAL:
+        return 0.25 * (y + a)
+    return 1.0 if kind == PROBIT else 0.0
+
+
+cdef inline double relative_entropy(double t, double m, double log_m, double away) noexcept nogil:
+    # t log(t / m) - t + m, with away = t - m; t >= 0.  log_m is needed where m underflows.
     if t <= 0.0:
         return m if t == 0.0 else INFINITY
-    return larger(t * log1p(away / m) - away, 0.0) if fabs(away) > 1e-4 * m else (
-        # the series of (1 + x) log(1 + x) - x, x = away / m
-        away * away / m * (0.5 - away / m * (1.0 / 6.0 - away / m / 12.0)))
+    cdef double x
+    if m < 1e-300:
+        return larger(t * (log(t) - log_m) - away, 0.0)
+    x = away / m
+    if fabs(x) > 0.05:
+        return larger(t * log1p(x) - away, 0.0)
+    # the series of (1 + x) log(1 + x) - x; near the optimum it is all that is needed
+    return away * x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 12.0 - x * (1.0 / 20.0 - x * (
+        1.0 / 30.0 - x * (1.0 / 42.0 - x * (1.0 / 56.0 - x * (1.0 / 72.0 - x / 90.0))))))))
 
 
-cdef inline double bernoulli_entropy(double t, double u, double e, double m,
+cdef inline double bernoulli_entropy(double t, double u, double e, double m, double z,
                                      double away) noexcept nogil:
-    # KL of the probabilities (t, u) from (e, m), both of sum 1, with away = t - e
+    # KL of the probabilities (t, u) from (e, m), both of sum 1, e of log odds z; away = t - e
     if t < 0.0 or u < 0.0:
         return INFINITY
-    return relative_entropy(t, e, away) + relative_entropy(u, m, -away)
+    return (relative_entropy(t, e, smaller(z, 0.0), away)
+            + relative_entropy(u, m, smaller(-z, 0.0), -away))
 
 
 cdef inline double curvature_at(loss_kind_t kind, double a, double y, double z) noexcept nogil:
@@ -180,7 +223,7 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
     cdef double* share = [0.08566224618958517, 0.1803807865240693, 0.2339569672863455,
                           0.2339569672863455, 0.1803807865240693, 0.08566224618958517]
     cdef double r, d, f = loss_at(kind, a, y, z, &r, &d), low = -INFINITY, high = INFINITY
-    cdef double x = z, value = f, away = r - theta, step, mean, total
+    cdef double x = z, value = f, away = r - theta, reach = 1.0, step, mean, total
     cdef int k
     if away == 0.0:
         return 0.0
@@ -189,11 +232,12 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
             low = x
         else:
             high = x
-        step = clip((r - theta) / larger(d, 1e-300), -1.0, 1.0)
-        if x + step <= low:
-            step = 0.5 * (low - x)
-        elif x + step >= high:
-            step = 0.5 * (high - x)
+        step = (r - theta) / larger(d, 1e-300)
+        if high - low == INFINITY:      # from step to step twice as far, until it is bracketed
+            step = clip(step, -reach, reach) if k < 4 else (reach if r > theta else -reach)
+            reach *= 2.0
+        elif k % 3 == 2 or not low < x + step < high:
+            step = 0.5 * (low + high) - x
         x += step
         value = loss_at(kind, a, y, x, &r, &d)
         if fabs(step) <= 1e-12 * larger(fabs(x), 1.0):
@@ -211,27 +255,35 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
     return d * d * total
 
 
-cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
+# Piecewise quadratic losses have residuals at the ends of the domain: a dual point is moved back to
+# it over this relative distance.
+cdef extern from *:
+    """
+    #define SR_ROUNDED 1e-14
+    """
+    const double ROUNDED "SR_ROUNDED"
+
+
+cdef inline double bregman(double q, loss_kind_t kind, double a, double y, double z,
                            double theta) noexcept nogil:
-    cdef double r, d, q, c, e, m, t
+    # given q = exp(exponent)
+    cdef double r, d, c, e, m, t
     if kind == LOGISTIC:
-        q = exp(-fabs(z))
         c = 1.0 / (1.0 + q)
         e, m = (c, q * c) if z > 0.0 else (q * c, c)
-        return bernoulli_entropy(y - theta, 1.0 - y + theta, e, m,
+        return bernoulli_entropy(y - theta, 1.0 - y + theta, e, m, z,
                                  (y * m - (1.0 - y) * e) - theta)
     if kind == POISSON:
-        m = exp(z)
-        return relative_entropy(y - theta, m, (y - m) - theta)
+        return relative_entropy(y - theta, q, z, (y - q) - theta)
     if kind == GAMMA:
-        m = y * exp(-z)
-        return relative_entropy(1.0 + theta, m, theta - (m - 1.0)) if theta > -1.0 else INFINITY
+        m = y * q
+        t = log(y) - z if m < 1e-300 else 0.0
+        return relative_entropy(1.0 + theta, m, t, theta - (m - 1.0))
     if kind == NEGATIVE_BINOMIAL:
-        q = z - log(a)
-        c = 1.0 / (1.0 + exp(-fabs(q)))
-        e = c if q > 0.0 else exp(q) * c
-        m = exp(-q) * c if q > 0.0 else c
-        return (y + a) * bernoulli_entropy((y - theta) / (y + a), (a + theta) / (y + a), e, m,
+        t = z - log(a)
+        c = 1.0 / (1.0 + q)
+        e, m = (c, q * c) if t > 0.0 else (q * c, c)
+        return (y + a) * bernoulli_entropy((y - theta) / (y + a), (a + theta) / (y + a), e, m, t,
                                            ((y * m - a * e) - theta) / (y + a))
     if kind == TWEEDIE:
         if a > 2.0:         # not convex: of the quadratic model with the expected curvature
@@ -248,17 +300,19 @@ cdef inline double bregman(loss_kind_t kind, double a, double y, double z,
             return loss_at(kind, a, y, z, &r, &d)
         return bregman_by_search(kind, a, y, z, theta)
     if kind == HUBER:
-        if fabs(theta) > a:
+        if fabs(theta) > a * (1.0 + ROUNDED):
             return INFINITY
+        theta = clip(theta, -a, a)
         q = fabs(y - z)
         return 0.5 * (y - z - theta) * (y - z - theta) if q <= a else (
             (a - fabs(theta)) * (q - 0.5 * (a + fabs(theta))) if theta * (y - z) >= 0.0 else
             a * (q - 0.5 * a) + 0.5 * theta * theta + fabs(theta) * q)
     if kind == SQUARED_HINGE:
-        t = y * theta
-        if t < 0.0:
-            return INFINITY
         m = 1.0 - y * z
+        t = y * theta
+        if t < -ROUNDED * larger(fabs(m), 1.0):
+            return INFINITY
+        t = larger(t, 0.0)
         return (m - 0.5 * t) * (m - 0.5 * t) if m > 0.0 else t * (0.25 * t - m)
     return 0.5 * (y - z - theta) * (y - z - theta)
 
@@ -270,17 +324,55 @@ cdef inline double loss_evaluate(const loss_t* F, Py_ssize_t output, Py_ssize_t 
                                  Py_ssize_t stop, const double* z, double* v,
                                  double* curvature) noexcept nogil:
     cdef const double* y = F.y + output * F.n
+    cdef double[EXPONENTS] q
     cdef double s, total = 0.0
-    cdef Py_ssize_t i
-    for i in range(start, stop):
-        s = weight_of(F, i)
-        if s == 0.0:        # its loss may be infinite
-            v[i] = curvature[i] = 0.0
+    cdef Py_ssize_t i, first, last = start
+    while last < stop:
+        first = last
+        last = min(first + EXPONENTS, stop)
+        powers(F, z, first, last, q)
+        if F.kind == LOGISTIC and F.weight == NULL:
+            total += plain_logistic(last - first, q, y + first, z + first, v + first,
+                                    curvature + first)
             continue
-        total += s * loss_at(F.kind, F.parameter, y[i], z[i], v + i, curvature + i)
-        v[i] *= s
-        curvature[i] *= s
+        for i in range(first, last):
+            s = weight_of(F, i)
+            if s == 0.0:        # its loss may be infinite
+                v[i] = curvature[i] = 0.0
+                continue
+            total += s * loss_with(q[i - first], F.kind, F.parameter, y[i], z[i], v + i,
+                                   curvature + i)
+            v[i] *= s
+            curvature[i] *= s
     return total
+
+
+cdef inline void powers(const loss_t* F, const double* z, Py_ssize_t first, Py_ssize_t last,
+                        double* q) noexcept nogil:
+    # exp(exponent) of some samples
+    cdef Py_ssize_t i
+    for i in range(first, last):
+        q[i - first] = exponent(F.kind, F.parameter, z[i])
+    exp_of(last - first, q, q)
+
+
+cdef inline double plain_logistic(Py_ssize_t n, const double* q, const double* y, const double* z,
+                                  double* v, double* curvature) noexcept nogil:
+    # sum_i f_i without weights: of most q one logarithm of the product of 1 + q
+    cdef double total = 0.0, product = 1.0, c, e, m
+    cdef Py_ssize_t i
+    for i in range(n):
+        c = 1.0 / (1.0 + q[i])
+        e, m = (c, q[i] * c) if z[i] > 0.0 else (q[i] * c, c)
+        v[i] = y[i] * m - (1.0 - y[i]) * e
+        curvature[i] = e * m
+        total += (1.0 - y[i]) * z[i] if z[i] > 0.0 else -y[i] * z[i]
+    for i in range(n):
+        if q[i] > 1e-3:
+            product *= 1.0 + q[i]
+        else:       # the series of log(1 + q), whose digits the product would lose
+            total += q[i] * (1.0 - q[i] * (0.5 - q[i] * (1.0 / 3.0 - q[i] * (0.25 - 0.2 * q[i]))))
+    return total + log(product)
 
 
 cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
@@ -294,11 +386,27 @@ cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
 cdef inline double loss_part(const loss_t* F, const dual_point_t* D, double k) noexcept nogil:
     # f(z) + f^*(-k theta) + k theta.z for the dual point k theta
     cdef double total = 0.0
-    cdef Py_ssize_t i
+    cdef Py_ssize_t output
     if F.kind == SQUARED:       # ||r - k theta||^2 / 2
         return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
-    for i in range(F.n * F.n_outputs):
-        if weight_of(F, i % F.n) > 0.0:
-            total += weight_of(F, i % F.n) * bregman(F.kind, F.parameter, F.y[i], D.z[i],
-                                                     k * D.theta[i])
+    for output in range(F.n_outputs):
+        total += part_of_output(F, output, D.z + output * F.n, D.theta + output * F.n, k)
+    return total
+
+
+cdef inline double part_of_output(const loss_t* F, Py_ssize_t output, const double* z,
+                                  const double* theta, double k) noexcept nogil:
+    # sum_i s_i (f_i(z_i) + f_i^*(-k theta_i) + k theta_i z_i)
+    cdef const double* y = F.y + output * F.n
+    cdef double[EXPONENTS] q
+    cdef double s, total = 0.0
+    cdef Py_ssize_t i, first, last = 0
+    while last < F.n and total < INFINITY:
+        first = last
+        last = min(first + EXPONENTS, F.n)
+        powers(F, z, first, last, q)
+        for i in range(first, last):
+            s = weight_of(F, i)
+            if s > 0.0:
+                total += s * bregman(q[i - first], F.kind, F.parameter, y[i], z[i], k * theta[i])
     return total

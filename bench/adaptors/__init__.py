@@ -5,12 +5,15 @@ SOLVERS maps the kinds of problem that a package can solve to its Solver:
     "path"                   coefficients at all alphas, with an intercept fitted
     "fit"                    the same at one alpha, as a user of the package would: by its estimator
     "cv", "cv, jobs"         a Choice of alpha; with as many jobs as threads
+    "loss path", "loss fit"  the first two under losses beyond the squared one, an answer at every
+                             alpha; "loss path, liblinear" and the like name one of several solvers
+    "loss cv"                a Choice by the deviance
     "multi-task path", "multi-task fit"    coefficients, (n_alphas, n_features, n_tasks)
     "lasso path", "weighted ridge", "accelerated gradient", "gradient descent"    without intercept
 
-The first three run in the package's own environment: such a module imports nothing but its package,
-NumPy, SciPy and the harness's problem and task.  A problem that a package cannot solve raises
-NotImplementedError.  Kernels are in kernels/, by the same names.
+All but the last two lines run in the package's own environment: such a module imports nothing but
+its package, NumPy, SciPy and the harness's problem and task.  A problem that a package cannot solve
+raises NotImplementedError.  Kernels are in kernels/, by the same names.
 """
 
 from importlib import import_module

@@ -13,7 +13,13 @@ import scipy.sparse as sp
 from bench.harness.problem import SEED, Choice, Problem
 from bench.harness.task import Solver
 
+TARGETS = {
+    "squared": adelie.glm.gaussian,
+    "logistic": adelie.glm.binomial,
+    "poisson": adelie.glm.poisson,
+}
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
+LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 
 def prepare(problem, n_threads):
@@ -29,11 +35,12 @@ def path(prepared, tol):
     problem, matrix, y, n_threads = prepared
     state = adelie.grpnet(
         matrix,
-        adelie.glm.gaussian(y),
+        TARGETS[problem.loss](y),
         alpha=problem.l1_ratio,
         penalty=problem.l1_weights,
         lmda_path=problem.alphas,
         tol=tol,
+        irls_tol=tol,
         early_exit=False,
         adev_tol=1.0,
         progress_bar=False,
@@ -83,4 +90,6 @@ def choose(prepared, tol):
 
 
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))
+LOSS = Solver(prepare, path, LOSS_LADDER)
+SOLVERS |= {"loss path": LOSS, "loss fit": LOSS}
 SOLVERS["cv"] = Solver(prepare_cv, choose, (1e-7,))

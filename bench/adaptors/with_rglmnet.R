@@ -1,6 +1,7 @@
 # R's glmnet for with_rglmnet.py.  Standard input: the folder of the problem, then lines "tol times".
-# Answers: "ready", then the seconds of one path, its coefficients being in coef_{p,i,x}.bin.
-# With folds it runs cv.glmnet and writes the mean squared errors to errors.bin.
+# Answers: "ready", then the wall and processor seconds of one path and its number of alphas, its
+# coefficients being in coef_{p,i,x}.bin.  With folds it runs cv.glmnet and writes the mean errors
+# (squared errors or deviances) to errors.bin.
 suppressMessages({
   library(Matrix)
   library(glmnet)
@@ -24,7 +25,8 @@ y <- numbers("y")
 lambda <- numbers("lambda")
 factors <- numbers("factors")
 ratio <- numbers("ratio")
-given <- list(X, y, alpha = ratio, lambda = lambda, standardize = FALSE, penalty.factor = factors,
+family <- readLines(file.path(folder, "family.txt"))
+given <- list(X, y, family = family, alpha = ratio, lambda = lambda, standardize = FALSE, penalty.factor = factors,
               maxit = 1e8)
 solve <- glmnet
 if (file.exists(file.path(folder, "folds.bin"))) {
@@ -34,11 +36,12 @@ if (file.exists(file.path(folder, "folds.bin"))) {
 cat("ready\n")
 while (length(line <- readLines(input, 1)) == 1) {
   request <- as.numeric(strsplit(line, " ")[[1]])
-  began <- proc.time()[["elapsed"]]
+  began <- proc.time()
   for (k in seq_len(request[2])) {
     fit <- do.call(solve, c(given, thresh = request[1]))
   }
-  seconds <- (proc.time()[["elapsed"]] - began) / request[2]
+  taken <- (proc.time() - began) / request[2]
+  processor <- taken[["user.self"]] + taken[["sys.self"]]
   if (!is.null(given$foldid)) {
     writeBin(fit$cvm, file.path(folder, "errors.bin"))
     fit <- fit$glmnet.fit
@@ -46,5 +49,5 @@ while (length(line <- readLines(input, 1)) == 1) {
   for (part in c("p", "i", "x")) {
     writeBin(slot(fit$beta, part), file.path(folder, paste0("coef_", part, ".bin")))
   }
-  cat(format(seconds, digits = 10), length(fit$lambda), "\n")
+  cat(format(taken[["elapsed"]], digits = 10), format(processor, digits = 10), length(fit$lambda), "\n")
 }

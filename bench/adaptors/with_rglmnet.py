@@ -14,7 +14,9 @@ import scipy.sparse as sp
 from bench.harness.problem import Choice
 from bench.harness.task import Solver
 
+FAMILIES = {"squared": "gaussian", "logistic": "binomial", "poisson": "poisson"}
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
+LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Prepared:
 
 
 def prepare(problem, n_threads):
-    if problem.l1_ratio != 1.0 and abs(problem.y.std() - 1.0) > 1e-9:
+    squared = problem.loss == "squared"
+    if squared and problem.l1_ratio != 1.0 and abs(problem.y.std() - 1.0) > 1e-9:
         raise NotImplementedError("its elastic net is the same only for a y of unit variance")
     folder = tempfile.TemporaryDirectory()
     X, p = problem.X, problem.X.shape[1]
@@ -48,6 +51,7 @@ def prepare(problem, n_threads):
         files["data"] = X.data.astype(np.float64)
     else:
         files["data"] = X.astype(np.float64).ravel(order="F")
+    (Path(folder.name) / "family.txt").write_text(FAMILIES[problem.loss] + "\n")
     for name, values in files.items():
         values.tofile(Path(folder.name) / f"{name}.bin")
     process = subprocess.Popen(
@@ -63,22 +67,23 @@ def prepare(problem, n_threads):
 
 
 def path(prepared, tol, times):
-    """Return (coefficients, seconds of one path by R's clock)."""
+    """Return (coefficients, wall and processor seconds of one path by R's clock)."""
     answer = _ask(prepared, f"{tol} {times}")
-    if len(answer) != 2 or int(answer[1]) != len(prepared.alphas):
+    if len(answer) != 3 or int(answer[2]) != len(prepared.alphas):
         raise RuntimeError(f"glmnet stopped early: {answer}")
     names = {"p": np.int32, "i": np.int32, "x": np.float64}
     folder = Path(prepared.folder.name)
     parts = {name: np.fromfile(folder / f"coef_{name}.bin", kind) for name, kind in names.items()}
     shape = prepared.shape[1], len(prepared.alphas)
-    return sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape), float(answer[0])
+    coefs = sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape)
+    return coefs, float(answer[0]), float(answer[1])
 
 
 def choose(prepared, tol, times):
-    """Return (choice, seconds of one cross-validation by R's clock)."""
-    coefs, seconds = path(prepared, tol, times)
+    """Return (choice, wall and processor seconds of one cross-validation by R's clock)."""
+    coefs, *seconds = path(prepared, tol, times)
     errors = np.fromfile(Path(prepared.folder.name) / "errors.bin")
-    return Choice.of(prepared.alphas, coefs, errors), seconds
+    return Choice.of(prepared.alphas, coefs, errors), *seconds
 
 
 def _ask(prepared, line):
@@ -87,4 +92,7 @@ def _ask(prepared, line):
 
 
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, None, LADDER, timed=path))
+LOSS = Solver(prepare, None, LOSS_LADDER, timed=path)
+SOLVERS |= {"loss path": LOSS, "loss fit": LOSS}
 SOLVERS["cv"] = Solver(prepare, None, (1e-7,), timed=choose)
+SOLVERS["loss cv"] = Solver(prepare, None, LOSS_LADDER, timed=choose)

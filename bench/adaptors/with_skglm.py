@@ -1,16 +1,26 @@
-"""skglm's AndersonCD along the path; tolerances are absolute, so they are scaled by the data."""
+"""skglm's AndersonCD along the path, under other losses ProxNewton.
+
+Tolerances are absolute, so they are scaled by the data.
+"""
 
 import warnings
 from dataclasses import replace
 
 import numpy as np
-from skglm.datafits import Quadratic
+from skglm.datafits import Logistic, Poisson, Quadratic
 from skglm.penalties import L1, L1_plus_L2, WeightedL1
-from skglm.solvers import AndersonCD
+from skglm.solvers import AndersonCD, ProxNewton
 
 from bench.harness.task import Solver
 
 LADDER = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+
+# Data fit and solver of each loss.
+PARTS = {
+    "squared": (Quadratic, AndersonCD),
+    "logistic": (Logistic, ProxNewton),
+    "poisson": (Poisson, ProxNewton),
+}
 
 
 def prepare(problem, n_threads):
@@ -21,9 +31,12 @@ def prepare(problem, n_threads):
 
 def path(problem, tol):
     X, y, alphas = problem.X, problem.y, problem.alphas
-    solver = AndersonCD(tol=tol * alphas[0], fit_intercept=True, max_iter=100, warm_start=True)
+    datafit, solver_type = PARTS[problem.loss]
+    if problem.loss == "logistic":
+        y = 2.0 * y - 1.0
+    solver = solver_type(tol=tol * alphas[0], fit_intercept=True, max_iter=100, warm_start=True)
     W = np.zeros((X.shape[1], len(alphas)))
-    penalty, datafit = penalty_of(problem), Quadratic()
+    penalty, datafit = penalty_of(problem), datafit()
     w = fitted = None
     for k, alpha in enumerate(alphas):
         penalty.alpha = alpha
@@ -40,4 +53,5 @@ def penalty_of(problem):
     return L1(1.0) if problem.l1_weights is None else WeightedL1(1.0, problem.l1_weights)
 
 
-SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))
+KINDS = "path", "fit", "loss path", "loss fit"
+SOLVERS = dict.fromkeys(KINDS, Solver(prepare, path, LADDER))

@@ -6,7 +6,14 @@ In cross-validation its BLAS has all threads, whatever the number of jobs.
 import warnings
 
 import numpy as np
-from sklearn.linear_model import ElasticNet, LassoCV, MultiTaskElasticNet, Ridge, enet_path
+from sklearn.linear_model import (
+    ElasticNet,
+    LassoCV,
+    LogisticRegression,
+    MultiTaskElasticNet,
+    Ridge,
+    enet_path,
+)
 from sklearn.model_selection import PredefinedSplit
 
 from bench.harness.problem import Choice
@@ -39,6 +46,36 @@ def fit(problem, tol):
     options = {"l1_ratio": problem.l1_ratio, "tol": tol, "max_iter": 100_000}
     model = ElasticNet(alpha=problem.alphas[0], **options).fit(problem.X, problem.y)
     return model.coef_[:, np.newaxis]
+
+
+def prepare_logistic(problem, n_threads):
+    if problem.loss != "logistic":
+        raise NotImplementedError("logistic only")
+    return prepare(problem, n_threads)
+
+
+def prepare_liblinear(problem, n_threads):
+    if problem.l1_ratio != 1.0:
+        raise NotImplementedError("no elastic net")
+    return prepare_logistic(problem, n_threads)
+
+
+def liblinear(problem, tol):
+    """Fit at every alpha; a large scale of the intercept makes its penalty small."""
+    model = LogisticRegression(solver="liblinear", intercept_scaling=100.0, random_state=0)
+    return _logistic(problem, model.set_params(l1_ratio=1.0, tol=tol, max_iter=10_000))
+
+
+def saga(problem, tol):
+    model = LogisticRegression(solver="saga", warm_start=True, random_state=0)
+    return _logistic(problem, model.set_params(l1_ratio=problem.l1_ratio, tol=tol, max_iter=10_000))
+
+
+def _logistic(problem, model):
+    n, W = problem.shape[0], np.empty((problem.shape[1], len(problem.alphas)))
+    for k, alpha in enumerate(problem.alphas):
+        W[:, k] = model.set_params(C=1.0 / (n * alpha)).fit(problem.X, problem.y).coef_[0]
+    return W
 
 
 def prepare_cv(problem, n_threads, n_jobs=1):
@@ -81,6 +118,13 @@ SOLVERS = {
     "fit": Solver(prepare, fit, LADDER),
     "cv": Solver(prepare_cv, choose, (1e-4,)),
     "cv, jobs": Solver(prepare_cv_jobs, choose, (1e-4,)),
+    **dict.fromkeys(
+        ("loss path, liblinear", "loss fit, liblinear"),
+        Solver(prepare_liblinear, liblinear, LADDER[:7]),
+    ),
+    **dict.fromkeys(
+        ("loss path, saga", "loss fit, saga"), Solver(prepare_logistic, saga, LADDER[:7])
+    ),
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
     "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),
     "lasso path": Solver(prepare, path, tolerances("lasso path")),

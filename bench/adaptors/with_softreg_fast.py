@@ -12,6 +12,7 @@ from bench.harness.task import DESCENT_STEPS, Solver, tolerances
 
 LADDER = (1e-3, 1e-6)
 CV_TOL = 1e-6
+LOSS_LADDER = (1e-4, 1e-6)
 
 
 def prepare(problem, n_threads):
@@ -34,6 +35,35 @@ def fit(prepared, tol):
     options = {**_penalty(problem), "tol": tol, "n_threads": n_threads}
     model = softreg_fast.ElasticNet(alpha=problem.alphas[0], **options)
     return model.fit(problem.X, problem.y).coef_[:, np.newaxis]
+
+
+def loss_path(prepared, tol):
+    problem, n_threads = prepared
+    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
+    fits = softreg_fast.path(problem.X, problem.y, alphas=problem.alphas, **options)
+    return certified(fits).coefs
+
+
+def certified(fits):
+    """Return a path or a fit whose duality gaps meet its tolerance; raise an error for others."""
+    if not fits.converged:
+        raise RuntimeError("not certified")
+    return fits
+
+
+def loss_fit(prepared, tol):
+    problem, n_threads = prepared
+    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
+    fit = softreg_fast.solve(problem.X, problem.y, alpha=problem.alphas[0], **options)
+    return certified(fit).coef[:, np.newaxis]
+
+
+def loss_cv(prepared, tol):
+    problem, n_threads = prepared
+    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
+    options |= {"alphas": problem.alphas, "cv": split_of(problem)}
+    found = softreg_fast.cv_path(problem.X, problem.y, **options)
+    return Choice(found.alpha, found.path[found.index].coef, found.mean_errors[0])
 
 
 def split_of(problem):
@@ -98,6 +128,9 @@ GRADIENT = "accelerated gradient"
 SOLVERS = {
     "path": Solver(prepare, path, LADDER),
     "fit": Solver(prepare, fit, LADDER),
+    "loss path": Solver(prepare, loss_path, LOSS_LADDER),
+    "loss fit": Solver(prepare, loss_fit, LOSS_LADDER),
+    "loss cv": Solver(prepare, loss_cv, LOSS_LADDER),
     "cv": Solver(prepare_cv, choose, (CV_TOL,)),
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
     "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),

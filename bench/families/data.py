@@ -84,10 +84,11 @@ def synthetic(build):
     return lambda: Problem(*with_target(build(rng := np.random.default_rng(0)), rng))
 
 
-def dense_file(name, squares=False):
-    """Return a function that reads a dense file into a Problem, columns scaled to unit variance.
+def dense_file(name, squares=False, scaled=True):
+    """Return a function that reads a dense file into a Problem, without constant columns.
 
-    `squares` adds squares and interactions.
+    `squares` adds squares and interactions; `scaled` divides the columns by their standard
+    deviations.
     """
 
     def make():
@@ -97,22 +98,24 @@ def dense_file(name, squares=False):
             X = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0.0, X.std(axis=0), 1.0)
             X = PolynomialFeatures(2, include_bias=False).fit_transform(X)
         spread = X.std(axis=0)
-        return Problem(np.asfortranarray(X[:, spread > 0.0] / spread[spread > 0.0]), y)
+        varying = spread > 0.0
+        X = X[:, varying] / spread[varying] if scaled else X[:, varying]
+        return Problem(np.asfortranarray(X), y)
 
     return make
 
 
-def sparse_file(name, scaled=False):
+def sparse_file(name, scaled=False, first=False):
     """Return a function that reads a sparse file into a Problem.
 
-    `scaled` divides the columns by their standard deviations.  The classes of news20 become the
-    first against the rest.
+    `scaled` divides the columns by their standard deviations.  With `first`, y becomes
+    the first class against the rest.
     """
 
     def make():
         X = sp.csc_matrix(sp.load_npz(DATA / f"{name}.X.npz")).astype(np.float64)
         y = np.load(DATA / f"{name}.y.npy")
-        if name == "news20_tfidf1":
+        if first:
             y = np.where(y == y.min(), 1.0, -1.0)
         if scaled:
             squares = np.asarray(X.multiply(X).mean(axis=0)).ravel()

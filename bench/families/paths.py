@@ -21,8 +21,8 @@ def dense(name, kind, must, aim, squares=False, **options):
     return Family(name, f"real, {kind}", make, must, aim, file=f"{name}.npz", **options)
 
 
-def sparse(name, must, aim, scaled=False):
-    make = sparse_file(name, scaled)
+def sparse(name, must, aim, **options):
+    make = sparse_file(name, **options)
     return Family(name, "real, sparse", make, must, aim, file=f"{name}.X.npz")
 
 
@@ -40,7 +40,7 @@ FAMILIES = [
     dense("arcene", "wide", 6, 15),
     dense("mice_snp", "wide", 6, 15, least=0.1),
     sparse("trumptweets_logrt", 4, 10),
-    sparse("news20_tfidf1", 4, 10),
+    sparse("news20_tfidf1", 4, 10, first=True),
     sparse("polarity2_tfidf12", 4, 10),
     sparse("nycflights_onehot", 4, 10, scaled=True),
     dense("california_housing", "tall", 2, 5, squares=True),

@@ -29,19 +29,25 @@ def path_to(eps):
     return problems
 
 
-def single_fits(family, problem):
-    """Yield single fits at a half, a tenth and a hundredth of alpha_max."""
-    largest = largest_alpha(problem)
-    for part in (2, 10, 100):
-        if 1.0 / part >= family.least:
-            alphas = np.array([largest / part])
-            yield f"{family.name}, alpha_max/{part}", replace(problem, alphas=alphas)
+def fits_at(parts):
+    """Return a function that yields single fits at fractions of alpha_max, unless saturated."""
+
+    def problems(family, problem):
+        largest = largest_alpha(problem)
+        for part in parts:
+            if 1.0 / part >= family.least:
+                alphas = np.array([largest / part])
+                yield f"{family.name}, alpha_max/{part}", replace(problem, alphas=alphas)
+
+    return problems
 
 
 def elastic_net(family, problem):
     """Yield a path with l1_ratio 0.5; with y of unit variance glmnet's elastic net equals ours."""
     y = problem.y
-    problem = replace(problem, y=(y - y.mean()) / y.std(), l1_ratio=0.5)
+    if problem.loss == "squared":
+        y = (y - y.mean()) / y.std()
+    problem = replace(problem, y=y, l1_ratio=0.5)
     yield family.name, grid(problem, max(0.01, family.least))
 
 
@@ -62,9 +68,9 @@ def weighted(family, problem):
 N_FOLDS = 5
 
 
-def folded(family, problem):
-    """Yield the problem with five folds and 100 alphas to alpha_max/100 or to saturation."""
-    yield family.name, replace(grid(problem, max(0.01, family.least)), n_folds=N_FOLDS)
+def folded(family, problem, n_folds=N_FOLDS):
+    """Yield the problem with folds and 100 alphas to alpha_max/100 or to saturation."""
+    yield family.name, replace(grid(problem, max(0.01, family.least)), n_folds=n_folds)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Setting:
 SETTINGS = {
     "path": Setting("Lasso path, 100 alphas to alpha_max/100", "path", path_to(0.01)),
     "long": Setting("Lasso path, 100 alphas to alpha_max/1000", "path", path_to(0.001)),
-    "fit": Setting("One Lasso fit", "fit", single_fits, 1.5, 4),
+    "fit": Setting("One Lasso fit", "fit", fits_at((2, 10, 100)), 1.5, 4),
     "enet": Setting("Elastic-net path, l1_ratio 0.5, to alpha_max/100", "path", elastic_net, 2, 5),
     "weighted": Setting("Weighted Lasso path, some unpenalised", "path", weighted, 2, 5),
 }

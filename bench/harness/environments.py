@@ -26,8 +26,12 @@ HOME = {
 }
 # only if R has it installed
 R_HOME = {"rglmnet": "this"}
+# for losses beyond the squared one
+LOSS_HOME = {"glum": "glum"}
+ALL_HOMES = {**HOME, **R_HOME, **LOSS_HOME}
 REQUIREMENTS = {
     "modern": ["numpy>=2", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet"],
+    "glum": ["numpy>=2", "scipy", "glum"],
     "older": ["numpy<2", "scipy", "adelie"],
 }
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "glmnet": "python-glmnet", "ours": "softreg_fast"}
@@ -42,7 +46,7 @@ def available():
 
 def python_of(package):
     """Return the interpreter of a package's environment, which is created if missing."""
-    name = {**HOME, **R_HOME}[package]
+    name = ALL_HOMES[package]
     if name == "this":
         return sys.executable
     folder = FOLDER / name
@@ -62,7 +66,7 @@ def version_of(package):
     if package == "rglmnet":
         return _version_in_r("glmnet")
     name = DISTRIBUTIONS.get(package, package)
-    if HOME[package] == "this":
+    if ALL_HOMES[package] == "this":
         return importlib.metadata.version(name)
     ask = f"import importlib.metadata as m; print(m.version({name!r}))"
     done = subprocess.run(

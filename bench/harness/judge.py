@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from bench.harness.losses import FORMULAS, with_nuisance
+
 # Alphas per block: few enough for X'R with half a million features.
 BATCH = 10
 
@@ -115,7 +117,12 @@ def largest_alpha(problem):
     p = problem.X.shape[1]
     weights = np.ones(p) if problem.l1_weights is None else problem.l1_weights
     held = weights > 0.0
-    r = project_out(nuisance(problem, ~held), problem.y.astype(np.float64)[:, None])[:, 0]
+    free, y = nuisance(problem, weights == 0.0), problem.y.astype(np.float64)
+    if problem.loss == "squared":
+        r = project_out(free, y[:, None])[:, 0]
+    else:
+        formula = FORMULAS[problem.loss]
+        r = y - formula.mean(with_nuisance(formula, y, np.zeros(len(y)), free))
     slopes = np.abs(problem.X.T @ r)[held] / weights[held]
     return float(np.max(slopes)) / len(r) / problem.l1_ratio
 

@@ -14,10 +14,11 @@ SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """minimise  1/(2n) ||y - b - Xw||^2 + alpha sum_j [l1_ratio c_j |w_j| + (1 - l1_ratio)/2 w_j^2]
-                                         + sum_j l2_j/2 w_j^2
+    """minimise  1/n sum_i f(y_i, b + x_i.w) + alpha sum_j [l1_ratio c_j |w_j|
+                                           + (1 - l1_ratio)/2 w_j^2] + sum_j l2_j/2 w_j^2
 
-    for each of the alphas, in falling order.  X has contiguous columns: Fortran order, or CSC.
+    for each of the alphas, in falling order.  f is half the squared error, or a `loss` of
+    bench/harness/losses.py.  X has contiguous columns: Fortran order, or CSC.
     c = `l1_weights` is 1 and l2 is 0 if they are None; b = 0 without `fit_intercept`.  With a y of
     shape (n_samples, n_tasks), w_j is a row of coefficients, |w_j| its length.  With `n_folds`,
     one of the alphas is chosen by cross-validation.  `learning_rate` is the step length of
@@ -33,6 +34,7 @@ class Problem:
     fit_intercept: bool = True
     l2: np.ndarray | None = None
     learning_rate: float = 0.0
+    loss: str = "squared"
 
     @property
     def is_sparse(self):
@@ -79,8 +81,8 @@ class Problem:
 
 
 class Choice(NamedTuple):
-    """Choice: the alpha with the smallest mean squared error, its coefficients on all samples, and
-    all errors, means over the folds."""
+    """Choice: the alpha with the smallest mean error, its coefficients on all samples, and all
+    errors, means over the folds: squared errors, or deviances."""
 
     alpha: float
     coef: np.ndarray
@@ -123,7 +125,8 @@ def save_data(folder, problem):
     np.save(folder / "y.npy", problem.y)
 
 
-SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", "fit_intercept", "l2", "learning_rate")
+FIT = "fit_intercept", "l2", "learning_rate", "loss"
+SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", *FIT)
 
 
 def save_setting(folder, problem):

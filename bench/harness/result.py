@@ -11,8 +11,8 @@ class Row:
 
     `target` is the largest gap allowed; `must` and `aim` are the required and the desired ratio of
     the package's time to ours; `against` names the only package they refer to, if not all.
-    `difference` is that of the package's answer from ours.  A package that was stopped is at least
-    `least` times slower; a `note` says why there is no time.
+    `clock` is "wall" or "processor".  `difference` is that of the package's answer from ours.  A
+    package that was stopped is at least `least` times slower; a `note` says why there is no time.
     """
 
     setting: str
@@ -37,11 +37,12 @@ class Row:
     note: str = ""
     layout: str = ""
     counted: bool = True
+    clock: str = "wall"
 
     @property
     def key(self):
         """Key under which a later row replaces this one."""
-        return self.setting, self.problem, self.package, self.target, self.n_threads
+        return self.setting, self.problem, self.package, self.target, self.n_threads, self.clock
 
     def fill(self, pairs):
         """Store the medians of pairs of seconds (ours, the package's), and their ratio."""

@@ -2,8 +2,9 @@
 line.
 
     {"load": FOLDER, "n_threads": 2}   read the problem; answers {"ladder": [...]}
-    {"tol": 1e-6, "times": 3, "save": FILE}   solve `times` times; answers {"seconds": ...} per run,
-                                              and saves the coefficients, or the choice
+    {"tol": 1e-6, "times": 3, "save": FILE}   solve `times` times; answers {"seconds": ...,
+                                              "processor": ...} per run, and saves the
+                                              coefficients, or the choice
 
 A request that fails answers {"error": ...}.
 """
@@ -18,11 +19,12 @@ from pathlib import Path
 
 
 def clock(solve, prepared, tol, times):
-    """Return (answer, seconds per run) for a solver that does not time itself."""
-    began = time.perf_counter()
+    """Return answer, wall and processor seconds per run, for a solver that does not time itself."""
+    began, began_processor = time.perf_counter(), time.process_time()
     for _ in range(times):
         found = solve(prepared, tol)
-    return found, (time.perf_counter() - began) / times
+    seconds, processor = time.perf_counter() - began, time.process_time() - began_processor
+    return found, seconds / times, processor / times
 
 
 class Server:
@@ -38,10 +40,11 @@ class Server:
         """Return the answer to a request."""
         if "load" in request:
             return self.load(request["load"], request["n_threads"])
-        found, seconds = self.timed(self.prepared, request["tol"], request.get("times", 1))
+        times = request.get("times", 1)
+        found, seconds, processor = self.timed(self.prepared, request["tol"], times)
         if request.get("save"):
             self.problems.save_answer(found, request["save"])
-        return {"seconds": seconds}
+        return {"seconds": seconds, "processor": processor}
 
     def load(self, folder, n_threads):
         """Read and prepare a problem."""

@@ -13,7 +13,7 @@ class Solver:
     it is not timed.  `solve(prepared, tol)` returns coefficients, (n_features, n_alphas), or a
     Choice with folds; `ladder` holds the tolerances to try, loosest first, (None,) if there is
     none.  A package that does not run in Python has `timed(prepared, tol, times)` instead of
-    `solve`: the same answer, and the seconds of one of `times` repetitions.
+    `solve`: the same answer, and the wall and processor seconds of one of `times` repetitions.
     """
 
     prepare: Callable[..., Any]

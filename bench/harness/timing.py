@@ -38,9 +38,9 @@ class Times:
 
 
 def alternate(samplers, rounds, most_seconds=np.inf, enough=lambda seconds: False):
-    """Call the samplers in turn, A B A B ...; return the seconds of each round.
+    """Call the samplers in turn, A B A B ...; return the samples of each round.
 
-    Ends after `rounds`, or after `most_seconds` with at least three rounds, or if `enough(seconds)`
+    Ends after `rounds`, or after `most_seconds` with at least three rounds, or if `enough(samples)`
     of a round, or if a sampler returns None.
     """
     taken = []

@@ -70,8 +70,16 @@ class Worker:
         return load_answer(saved), found["seconds"]
 
     def sampler(self, tol, count=1):
-        """Return a sampler of the seconds of one of `count` runs; None if there is no answer."""
-        return timing.rested(lambda: self.ask(tol=tol, times=count).get("seconds"))
+        """Return a sampler of the times of one of `count` runs; None if there is no answer.
+
+        The times are {"seconds": wall time, "processor": processor time}.
+        """
+
+        def sample():
+            times = self.ask(tol=tol, times=count)
+            return times if "seconds" in times else None
+
+        return timing.rested(sample)
 
     def ask(self, seconds=None, **request):
         """Send a request and return the answer; an error if there is none in time."""
@@ -92,8 +100,11 @@ class Worker:
         self.process.communicate()
 
 
-def climb(worker, problem, targets, folder):
-    """Return {target: (tol, gap) of the loosest tolerance that meets it}, all points, a note."""
+def climb(worker, problem, targets, folder, judge=worst_gap):
+    """Return {target: (tol, gap) of the loosest tolerance that meets it}, all points, a note.
+
+    `judge(problem, answer)` returns the gap.
+    """
     answer = worker.load(folder)
     # warm up: the first run of a process is slower
     if "error" not in answer:
@@ -105,7 +116,7 @@ def climb(worker, problem, targets, folder):
         W, seconds = worker.solve(tol, folder)
         if W is None:
             return reached, points, seconds
-        gap = worst_gap(problem, W)
+        gap = judge(problem, W)
         points.append((seconds, gap))
         reached = {target: (tol, gap) for target in targets if gap <= target} | reached
         if len(reached) == len(targets):
@@ -114,11 +125,17 @@ def climb(worker, problem, targets, folder):
 
 
 def pairs_of(contenders, repeats, most_seconds, once=None):
-    """Return pairs of seconds (ours, the package's), measured in turn.
+    """Return pairs of seconds (ours, the package's), measured in turn; see `rounds_of`."""
+    rounds = rounds_of(contenders, repeats, most_seconds, once)
+    return [[times["seconds"] for times in round_] for round_ in rounds]
+
+
+def rounds_of(contenders, repeats, most_seconds, once=None):
+    """Return rounds of the contenders' times, {"seconds": ..., "processor": ...}, in turn.
 
     The contenders are (worker, tolerance); `once` is the time of one run of each, if known.
     """
-    once = once or [worker.sampler(tol)() for worker, tol in contenders]
+    once = once or [(worker.sampler(tol)() or {}).get("seconds") for worker, tol in contenders]
     if None in once:
         return []
     samplers = [
@@ -128,6 +145,7 @@ def pairs_of(contenders, repeats, most_seconds, once=None):
     return timing.alternate(samplers, repeats, most_seconds, hopeless)
 
 
-def hopeless(seconds):
-    """Return whether the second of two is so slow that one pair of times is enough."""
-    return seconds[1] > NO_CONTEST * seconds[0] and seconds[1] > 1.0
+def hopeless(times):
+    """Return whether the last contender is so slow beside the first that one round is enough."""
+    first, last = times[0]["seconds"], times[-1]["seconds"]
+    return last > NO_CONTEST * first and last > 1.0

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from softreg_fast.cli import values
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.formats import TABLE_FORMATS
-from softreg_fast.options.choices import RULES
+from softreg_fast.options.choices import PREDICTIONS, RULES
 from softreg_fast.options.hints import OTHER_OPTIONS
 from softreg_fast.options.spelling import as_names, composed, nearest, printable
 
@@ -36,6 +36,8 @@ examples:
   softreg_fast fit words.svmlight --select dev=0.5 --model model.json
   softreg_fast fit matrix.npz --target y.npy --penalty-weights weights.csv
   softreg_fast fit houses.csv --target price --cv 10 --rule 1se --report report.html
+  softreg_fast fit clients.csv --target left --loss logistic --cv 10 --measure auc
+  softreg_fast fit claims.csv --target number --loss poisson --offset log_exposure --cv 10
 """
 
 PREDICT_EXAMPLES = """\
@@ -146,6 +148,14 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
         "there while the error falls)",
     )
     model.add_argument(
+        "--loss",
+        type=values.loss,
+        default="squared",
+        help="squared (default), logistic, probit or squared_hinge for two classes, poisson, "
+        "negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA; for two "
+        "classes the target may hold their names",
+    )
+    model.add_argument(
         "--l1-ratio",
         type=values.ratio,
         default=1.0,
@@ -176,6 +186,12 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         type=values.folds,
         help="choose the model of the path by its errors on K folds",
+    )
+    search.add_argument(
+        "--measure",
+        metavar="NAME",
+        help="what the folds compare: deviance (default; under squared error the mean squared "
+        "error), mse, mae, for classes auc, accuracy or brier, or a scorer of scikit-learn",
     )
     search.add_argument(
         "--rule",
@@ -229,6 +245,12 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         type=composed,
         help="offset of a model fitted with one (default: the column that had it in the fit)",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=PREDICTIONS,
+        help="response: the mean of the target (default, for classes with the class); link: the "
+        "linear predictor; class and proba: of two classes",
     )
     parser.add_argument("--output", metavar="OUT.csv", help="default: standard output")
 

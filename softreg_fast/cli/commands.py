@@ -36,9 +36,8 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         print(printable("\n".join(fit(request))))
     elif arguments.command == "predict":
         file = table_file(arguments)
-        sys.stdout.writelines(
-            predict(arguments.model, file, arguments.alpha, arguments.output, arguments.offset)
-        )
+        told = arguments.alpha, arguments.output, arguments.offset, arguments.kind
+        sys.stdout.writelines(predict(arguments.model, file, *told))
     elif arguments.command == "demo":
         from softreg_fast.cli import demo
 
@@ -73,6 +72,7 @@ def predict(
     alpha: float | None = None,
     output: str | None = None,
     offset: str | None = None,
+    kind: str | None = None,
 ) -> Iterable[str]:
     """Apply a model file to a table and return the lines for standard output.
 
@@ -86,6 +86,8 @@ def predict(
         Name of the file for the predictions; None: they are the lines.
     offset : str or None
         Column of the offset; None: the one of the fit, if the model was fitted with an offset.
+    kind : {"response", "link", "class", "proba"} or None
+        What is predicted; None: the response, for classes with the class.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def predict(
 
     model = read_model(model_file)
     table = _table(file, roles_for(model, model_file, offset))
-    lines = prediction_lines(model.path, table, alpha)
+    lines = prediction_lines(model, table, alpha, kind)
     if output is None:
         return lines
     save(output, lines)

@@ -15,6 +15,7 @@ from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
 from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
+from softreg_fast.losses.by_name import loss_of_text
 from softreg_fast.options.errors import InputError
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
@@ -58,6 +59,12 @@ class Fit:
         deviation: Vector = self.design.norm / np.sqrt(self.design.n_samples)
         return deviation
 
+    @property
+    def classes(self) -> tuple[str, str] | None:
+        """Names of the two classes; None under a loss of something else."""
+        is_of_classes = self.request.roles.labels
+        return (self.table.classes or ("0", "1")) if is_of_classes else None
+
 
 def fit_table(table: Table, request: FitRequest) -> Fit:
     """Fit a path to a table; warnings go to standard error.
@@ -71,6 +78,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     _check_folds(request, table)
     options = {**request.settings, **request.grid.options, **weights}
     of_design = {name: options.pop(name) for name in ("fit_intercept", "standardize")}
+    loss = loss_of_text(options.pop("loss"))
     search = None
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -80,6 +88,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
                 table.y,
                 table.weights,
                 n_threads=request.n_threads,
+                loss=loss,
                 offset=table.offset,
                 **of_design,
             )
@@ -88,8 +97,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
             else:
                 from softreg_fast.model_selection.cv import cv_path
 
-                folds = {"cv": request.folds.splitter, "rule": request.folds.rule}
-                search = cv_path(design, **folds, **options)
+                search = cv_path(design, **request.folds.options, **options)
                 fits = search.path
     except (ValueError, TypeError) as error:
         raise InputError(f"{request.file.name}: {error}") from error

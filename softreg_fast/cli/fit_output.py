@@ -22,6 +22,7 @@ def summary(fit: Fit) -> list[str]:
     fits, design = fit.path, fit.design
     return [
         f"{fit.request.file.name}: {design.n_samples} rows, {design.n_features} features",
+        *_classes(fit),
         fits.table(rows=fit.request.rows),
         "",
         *([str(fit.search), ""] if fit.search else []),
@@ -30,6 +31,13 @@ def summary(fit: Fit) -> list[str]:
         "",
         *certificate_lines(fits),
     ]
+
+
+def _classes(fit: Fit) -> list[str]:
+    if fit.classes is None:
+        return []
+    first, second = fit.classes
+    return [f"predictors > 0 speak for {second}, those < 0 for {first}"]
 
 
 def _headline(fit: Fit) -> list[str]:
@@ -54,7 +62,15 @@ def write_files(fit: Fit) -> list[str]:
     request, roles, outputs = fit.request, fit.request.roles, fit.request.outputs
     settings = _recorded_settings(fit)
     kept = fit.path.part(slice(fit.k, fit.k + 1)) if request.chooses else fit.path
-    model = Model(kept, roles.target, roles.offset, fit.table.first_index, settings)
+    model = Model(
+        kept,
+        roles.target,
+        roles.offset,
+        fit.table.first_index,
+        settings,
+        request.settings["loss"],
+        fit.classes,
+    )
     lines = []
     if outputs.coefficients is not None:
         save(outputs.coefficients, csv_lines(_coefficient_rows(model)))

@@ -8,6 +8,7 @@ from typing import Any
 import scipy.sparse as sp
 
 from softreg_fast.cli.fit import Fit
+from softreg_fast.report.outcomes import Outcomes
 from softreg_fast.report.page import Report, page
 
 
@@ -26,7 +27,27 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
             data=_data_in_words(fit),
             settings=_settings_in_words(fit, settings),
             command=fit.request.command,
+            loss=fit.request.settings["loss"],
+            outcomes=_outcomes(fit),
         )
+    )
+
+
+def _outcomes(fit: Fit) -> Outcomes | None:
+    target, table = fit.design.described_target, fit.table
+    if target.loss.quadratic:
+        return None
+    if fit.search is not None:
+        predicted = fit.search.predictions
+    else:
+        predicted = fit.path[fit.k].predict(table.X, offset=table.offset)
+    return Outcomes(
+        target.loss,
+        target.observed,
+        predicted,
+        fit.design.weight,
+        fit.classes,
+        fit.search is not None,
     )
 
 
@@ -38,6 +59,7 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
         "rows": str(fit.design.n_samples),
         "features": f"{fit.design.n_features}, {form}, {X.dtype}",
         "target": roles.target or "as the file has it",
+        **({} if fit.classes is None else {"classes": " and ".join(fit.classes)}),
         "sample weights": roles.weights or "none",
         "offset": roles.offset or "none",
         "left out": ", ".join(roles.ignore) or "no column",

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.cli.files import brief, check_readable, reason
+from softreg_fast.losses.by_name import loss_of_text
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed
 from softreg_fast.paths.result import Path
@@ -19,6 +20,7 @@ from softreg_fast.solvers.protocol import Status
 MODEL_FORMAT = "softreg_fast model"
 MODEL_VERSION = 1
 OFFSET_VERSION = 2  # of models with an offset, which readers of version 1 would pass over
+LOSS_VERSION = 3  # of models with another loss than squared error
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Model:
         Index of the first feature in a svmlight file; None for other files.
     settings : dict
         Settings that reproduce the fit.
+    loss : str
+        Loss of the fit, as `losses.by_name.loss_of_text` reads it.
+    classes : (str, str) or None
+        Names of the two classes, of a loss of classes.
     """
 
     path: Path
@@ -44,6 +50,15 @@ class Model:
     offset: str | None
     first_index: int | None
     settings: dict[str, Any]
+    loss: str = "squared"
+    classes: tuple[str, str] | None = None
+
+    @property
+    def version(self) -> int:
+        """The oldest version of the format that holds this model."""
+        if self.loss != "squared":
+            return LOSS_VERSION
+        return MODEL_VERSION if self.offset is None else OFFSET_VERSION
 
     @property
     def names(self) -> list[str] | None:
@@ -67,10 +82,12 @@ def model_text(model: Model, package_version: str) -> Iterator[str]:
     path = model.path
     head = {
         "format": MODEL_FORMAT,
-        "format_version": MODEL_VERSION if model.offset is None else OFFSET_VERSION,
+        "format_version": model.version,
         "softreg_fast": package_version,
         "target": model.target,
         **({} if model.offset is None else {"offset": model.offset}),
+        **({} if model.loss == "squared" else {"loss": model.loss}),
+        **({} if model.classes is None else {"classes": model.classes}),
         "n_features": model.n_features,
         "feature_names": model.names,
         "first_index": model.first_index,
@@ -130,10 +147,10 @@ def read_model(name: str) -> Model:
             f"{name} is JSON, but not a model of softreg_fast; give a file written by: "
             "softreg_fast fit ... --model FILE.json"
         )
-    if held.get("format_version") not in (MODEL_VERSION, OFFSET_VERSION):
+    if held.get("format_version") not in (MODEL_VERSION, OFFSET_VERSION, LOSS_VERSION):
         raise InputError(
             f"{name} has format version {held.get('format_version')!r}, this softreg_fast reads "
-            f"{MODEL_VERSION} and {OFFSET_VERSION}; fit the model again, or use the version that "
+            f"{MODEL_VERSION} to {LOSS_VERSION}; fit the model again, or use the version that "
             f"wrote it ({held.get('softreg_fast')})"
         )
     try:
@@ -146,8 +163,14 @@ def read_model(name: str) -> Model:
 
 def _model(held: dict[str, Any]) -> Model:
     entries, offset = held["models"], held.get("offset")
-    if (offset is None) != (held["format_version"] == MODEL_VERSION):
+    version, loss, classes = held["format_version"], held.get("loss", "squared"), None
+    if (version == LOSS_VERSION) != ("loss" in held):
+        raise ValueError("a loss belongs to format version 3")
+    if version != LOSS_VERSION and (offset is None) != (version == MODEL_VERSION):
         raise ValueError("an offset belongs to format version 2")
+    if held.get("classes") is not None:
+        first_class, second_class = held["classes"]
+        classes = str(first_class), str(second_class)
     p, names, first = held["n_features"], held["feature_names"], held["first_index"] or 0
     if names is None:
         position = {}
@@ -188,9 +211,11 @@ def _model(held: dict[str, Any]) -> Model:
         strategy=str(held["strategy"]),
         feature_names=None if names is None else np.array(names, dtype=object),
         has_offset=offset is not None,
+        loss=loss_of_text(loss),
     )
     if not len(path) or not (np.isfinite(values).all() and np.isfinite(path.intercepts).all()):
         raise ValueError("no coefficients, or infinite ones")
     if np.isnan(path.alphas).any() or (np.diff(path.alphas) > 0.0).any():
         raise ValueError("the alphas do not fall")
-    return Model(path, held["target"], offset, held["first_index"], dict(held["settings"]))
+    settings = dict(held["settings"])
+    return Model(path, held["target"], offset, held["first_index"], settings, loss, classes)

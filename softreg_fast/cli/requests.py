@@ -12,6 +12,9 @@ from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.roles import Roles
 from softreg_fast.options.errors import InputError
 
+# Losses whose target may hold the names of two classes.
+OF_CLASSES = ("logistic", "binomial", "probit", "squared_hinge")
+
 
 @dataclass(frozen=True)
 class TableFile:
@@ -70,18 +73,24 @@ class Folds:
     rule : {"min", "1se"}
     seed : int or None
         Seed of the shuffle; None: contiguous blocks of rows in their order.
+    measure : str
+        What the folds compare.
     """
 
     n_folds: int
     rule: str
     seed: int | None
+    measure: str
 
     @property
-    def splitter(self) -> Any:
-        """The scikit-learn splitter that makes the folds."""
-        from sklearn.model_selection import KFold
-
-        return KFold(self.n_folds, shuffle=self.seed is not None, random_state=self.seed)
+    def options(self) -> dict[str, Any]:
+        """The arguments of `cv_path` that say this."""
+        return {
+            "cv": self.n_folds,
+            "rule": self.rule,
+            "seed": self.seed,
+            "measure": self.measure,
+        }
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,7 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
             weights=arguments.weights,
             offset=arguments.offset,
             ignore=[name for names in arguments.ignore for name in names],
+            labels=arguments.loss in OF_CLASSES,
         ),
         grid=Grid(
             alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
@@ -174,6 +184,7 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
             eps=arguments.eps or (1e-3 if arguments.cv is None else "auto"),
         ),
         settings={
+            "loss": arguments.loss,
             "l1_ratio": arguments.l1_ratio,
             "standardize": arguments.standardize,
             "fit_intercept": not arguments.no_intercept,
@@ -212,7 +223,12 @@ def _check_together(arguments: argparse.Namespace) -> None:
 
 def _check_no_search(arguments: argparse.Namespace) -> None:
     auto = arguments.eps == "auto" or None
-    options = {"--rule": arguments.rule, "--seed": arguments.seed, "--eps auto": auto}
+    options = {
+        "--rule": arguments.rule,
+        "--measure": arguments.measure,
+        "--seed": arguments.seed,
+        "--eps auto": auto,
+    }
     for option, value in options.items():
         if value is not None:
             raise InputError(f"{option} is for cross-validation; say --cv K too, such as --cv 10")
@@ -222,4 +238,4 @@ def _folds(arguments: argparse.Namespace) -> Folds | None:
     if arguments.cv is None:
         return None
     seed = None if arguments.seed == "none" else arguments.seed or 0
-    return Folds(arguments.cv, arguments.rule or "min", seed)
+    return Folds(arguments.cv, arguments.rule or "min", seed, arguments.measure or "deviance")

@@ -66,6 +66,17 @@ def count(text: str, least: int = 1) -> int:
     return value
 
 
+def loss(text: str) -> str:
+    """Return the name of a loss in a text, with the number that some need, as in huber:1.35."""
+    from softreg_fast.losses.by_name import loss_of_text
+
+    try:
+        loss_of_text(text)
+    except (ValueError, TypeError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def folds(text: str) -> int:
     """Return the number of folds in a text."""
     return count(text, 2)

@@ -18,10 +18,8 @@ from softreg_fast.data.validation import (
     as_offset,
     as_start,
     as_target,
-    as_task_targets,
     as_weights,
     check_same_rows,
-    no_offset,
 )
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
@@ -160,18 +158,36 @@ class Design:
         self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
         return moments
 
-    def reference_columns(self) -> tuple[Columns, Vector, Vector]:
-        """Return the engine's columns with centres and weights that a solver may change in place.
+    def columns_with(
+        self, center: Vector | None = None, scale: Vector | None = None, weight: Any = None
+    ) -> Columns:
+        """Return the engine's columns with another centre or scale, and other weights.
 
-        The weights begin at one, the centres at those of the sample weights.
+        Parameters
+        ----------
+        center : ndarray (n_features,) or None, default=None
+            None: that of the engine.
+        scale : ndarray (n_features,) or None, default=None
+            None: that of the engine.
+        weight : ndarray (n_samples,) or None, default=None
+            None: all are one.
+
+        Returns
+        -------
+        Columns
         """
-        center, weight = self._center.copy(), np.ones(self.n_samples)
-        return Columns(self._buffers, center, self._scale, weight), center, weight
+        center = self._center if center is None else center
+        return Columns(self._buffers, center, self._scale if scale is None else scale, weight)
 
     @property
     def center(self) -> Vector:
         """Weighted mean of every column, (n_features,)."""
         return self._center if self._origin is None else self._center + self._origin
+
+    @property
+    def scale(self) -> Vector:
+        """1 / norm of every column, 0 where it is constant."""
+        return self._scale
 
     @property
     def stored_center(self) -> Vector:
@@ -358,10 +374,6 @@ class Design:
             self._unscaled = Columns(self._buffers, self._center, None, self.weight)
         return self._unscaled
 
-    def columns_scaled_by(self, scale: Vector) -> Columns:
-        """Return the centred columns, each times a factor."""
-        return Columns(self._buffers, self._center, scale, self.weight)
-
     @property
     def curvature(self) -> Vector:
         """||c_j||^2 of the engine's columns: 1, or 0 for a constant column."""
@@ -458,51 +470,3 @@ class Design:
         With several tasks (n_tasks, n_features).
         """
         return self.described_target.gradient_at_zero(self.columns, self.n_threads)
-
-
-class MultiTaskDesign(Design):
-    """A Design whose target has several columns, the tasks, which share one scale.
-
-    Parameters are those of `Design`, with y an array-like (n_samples, n_tasks). The engine's
-    targets are `(Y - y_mean) / y_norm` with y_norm the norm of the whole centred matrix, so that
-    the relative weights of the tasks are those of the objective.
-
-    Attributes
-    ----------
-    n_tasks : int
-    y : ndarray (n_samples, n_tasks)
-    y_mean : ndarray (n_tasks,)
-    y_norm : float
-    target : ndarray (n_tasks, n_samples + 1)
-        The engine's residuals at W = 0.
-
-    All other attributes are those of `Design`.
-    """
-
-    _checked = staticmethod(as_task_targets)
-    _checked_offset = staticmethod(no_offset)
-
-    @property
-    def n_tasks(self) -> int:
-        """Number of tasks."""
-        return int(self.y.shape[1])
-
-    def to_user(
-        self,
-        features: NDArray[np.intp],
-        u: Vector,
-        starts: NDArray[np.int64],
-        lower: Vector,
-        upper: Vector,
-    ) -> tuple[Vector, Vector]:
-        """Return rows u (n_rows, n_tasks) in the units of X, and center.W, (n_fits, n_tasks)."""
-        with np.errstate(all="ignore"):
-            w = u * (self.y_norm / self.norm[features])[:, np.newaxis]
-        w = np.where(u == 0.0, 0.0, w)
-        shape = len(starts) - 1, len(features)
-        of_fits = sp.csr_array((self.center[features], np.arange(len(features)), starts), shape)
-        return w, of_fits @ w
-
-    def from_user(self, w: Any) -> Vector:
-        """Convert coefficients (n_tasks, n_features) from the units of X to the engine's."""
-        return as_start(w, self.n_features, self.n_tasks) * (self.norm / self.y_norm)

@@ -164,6 +164,16 @@ class Target:
     def _null_predictor(self, fixed: Vector | None) -> Any:
         return self.y_mean if fixed is None else self.y_mean + fixed
 
+    def predictors_of(self, rows: Index | slice, eta: Vector) -> Vector:
+        """Return the linear predictors of some samples, given those without their offset.
+
+        Parameters
+        ----------
+        rows : indices of the samples
+        eta : ndarray (n_rows, ...)
+        """
+        return eta if self.offset is None else eta + beside(eta, self.offset[rows])
+
     def deviance_of(self, rows: Index | slice, eta: Vector) -> Vector:
         """Return the deviances of some samples for linear predictors without their offset.
 
@@ -176,10 +186,9 @@ class Target:
         -------
         ndarray of the shape of eta
         """
-        y = self.y[rows]
         if self._fixed is not None:
-            eta = eta + beside(eta, self._fixed[rows])
-        return self.loss.deviance(y[:, np.newaxis], eta)
+            eta = self.predictors_of(rows, eta)
+        return self.loss.deviance(self.y[rows][:, np.newaxis], eta)
 
     def mean_of(self, rows: Index | slice, eta: Vector) -> Vector:
         """Return the predictions for some samples by linear predictors without their offset.
@@ -189,9 +198,7 @@ class Target:
         rows : indices of the samples
         eta : ndarray (n_rows, ...)
         """
-        if self.offset is not None:
-            eta = eta + beside(eta, self.offset[rows])
-        return self.loss.mean(eta)
+        return self.loss.mean(self.predictors_of(rows, eta))
 
     @property
     def null_loss(self) -> float:
@@ -200,7 +207,7 @@ class Target:
 
     @property
     def gap_unit(self) -> float:
-        """What a tolerance is multiplied with, for a gap in the user's units."""
+        """Unit of tolerances in the objective of the user: the null deviance, times its unit."""
         return self.objective_unit * (self.null_deviance or 1.0)
 
     @property

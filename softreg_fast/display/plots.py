@@ -307,17 +307,24 @@ class CVPathDisplay:
         """
         self.ax_, self.figure_ = axes(ax)
         found, alphas = self.cv_path, self.cv_path.path.alphas
-        mean, bars = found.curve
+        (mean, bars), (measure, sign) = found.curve, found.shown
         ink = self.ax_.xaxis.label.get_color()
         self.errorbar_ = self.ax_.errorbar(
-            alphas, mean, yerr=bars, fmt="o-", markersize=3, linewidth=1.0, ecolor="0.6", capsize=2
+            alphas,
+            sign * mean,
+            yerr=bars,
+            fmt="o-",
+            markersize=3,
+            linewidth=1.0,
+            ecolor="0.6",
+            capsize=2,
         )
         for name, k, style in (("min", found.index_min, "--"), ("1se", found.index_1se, ":")):
             text = f"{name}: alpha {alphas[k]:.4g}, {found.path.df[k]} nonzero"
             self.ax_.axvline(alphas[k], color=ink, linestyle=style, linewidth=1.0, label=text)
         falling_alphas(self.ax_, alphas)
         self.ax_.set_xlabel("alpha")
-        self.ax_.set_ylabel(found.measure)
+        self.ax_.set_ylabel(measure)
         self.ax_.legend(fontsize="small")
         self.top_ax_ = show_nonzeros(self.ax_, alphas, found.path.df)
         return self

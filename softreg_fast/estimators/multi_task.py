@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import matrix_of_targets, order_of_descent
 from softreg_fast.estimators.elastic_net import ElasticNet

@@ -363,7 +363,9 @@ class _Search:
         # scores of predictions (n_targets, n_rows, n_alphas) by the scorer
         y = np.array([target.y[rows] for target in self.targets])
         n = self.design.n_samples
-        options = {k: np.broadcast_to(np.asarray(v), n)[rows] for k, v in self.score_params.items()}
+        options: dict[str, Any] = {
+            k: np.broadcast_to(np.asarray(v), n)[rows] for k, v in self.score_params.items()
+        }
         if len(y) > 1 and self.together:
             groups = [(y.T, predicted.transpose(1, 0, 2))]
         else:

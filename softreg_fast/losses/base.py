@@ -37,8 +37,11 @@ class Loss(ABC):
         Whether f has a continuous derivative.
     n_outputs : int
         Number of linear predictors for each target.
+    is_likelihood : bool
+        Whether f is minus a log density of y, up to a scale and to what depends on y alone.
     has_dispersion : bool
-        Whether the likelihood has a free scale (the variance of normal errors).
+        Whether that scale is free (the variance of normal errors). Other losses than the squared
+        one have then the methods `pearson` and `fisher`.
     measure : str
         Name of the mean deviance, by which cross-validation compares models.
     parameters : tuple of float
@@ -50,6 +53,7 @@ class Loss(ABC):
     quadratic: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
     n_outputs: ClassVar[int] = 1
+    is_likelihood: ClassVar[bool] = True
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"
 
@@ -144,6 +148,14 @@ class Loss(ABC):
     @abstractmethod
     def curvature(self, y: Vector, eta: Any) -> Vector:
         """Return the second derivative of f by eta, of every sample."""
+
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return a curvature for cautious steps, of every sample.
+
+        That of a quadratic function above f that touches it at eta or, where there is none, of f at
+        its minimum. Newton steps at these are not too long where the curvature is next to 0.
+        """
+        return np.ones_like(y)
 
     @abstractmethod
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
+from softreg_fast.losses.negative_binomial import NegativeBinomial
 from softreg_fast.losses.probit import Probit
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.losses.squared_hinge import SquaredHinge
-from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson
+from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson, Tweedie
 
 _LOGISTIC = Logistic()
 BY_NAME: dict[str, Loss] = {
@@ -29,6 +32,34 @@ WITH_NUMBER = {
     "negative_binomial": "NegativeBinomial(theta=2.0)",
     "huber": "Huber(delta=1.35)",
 }
+
+# The same by the names that texts give them, with the number behind a colon.
+NUMBERED: dict[str, Callable[[float], Loss]] = {
+    "tweedie": Tweedie,
+    "negative_binomial": NegativeBinomial,
+    "huber": Huber,
+}
+
+
+def loss_of_text(text: str) -> Loss:
+    """Return the loss that a text names, such as "poisson" or "tweedie:1.5".
+
+    Raises
+    ------
+    ValueError
+        For a text that names none, and for a number that is missing or out of range.
+    """
+    name, colon, number = text.partition(":")
+    if not colon and name in BY_NAME:
+        return BY_NAME[name]
+    if name in NUMBERED:
+        try:
+            value = float(number)
+        except ValueError:
+            raise ValueError(f"{text!r} needs a number behind a colon, as in {name}:1.5") from None
+        return NUMBERED[name](value)
+    names = ", ".join([*BY_NAME, *(f"{each}:NUMBER" for each in NUMBERED)])
+    raise ValueError(f"{text!r} is no loss; expected one of {names}")
 
 
 def as_loss(value: Any) -> Loss:

@@ -36,6 +36,7 @@ class Huber(Loss):
     """
 
     kind = "huber"
+    is_likelihood = False
     measure = "mean Huber loss"
     _settings = ("delta",)
 
@@ -65,6 +66,10 @@ class Huber(Loss):
     def curvature(self, y: Vector, eta: Any) -> Vector:
         """Return 1 where |y - eta| <= delta, 0 elsewhere."""
         return np.asarray(np.abs(y - eta) <= self.delta, np.float64)
+
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return 1, or delta / |y - eta|."""
+        return np.asarray(self.delta / np.maximum(np.abs(y - eta), self.delta))
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f + theta^2 / 2 - theta r; infinite for |theta| > delta."""

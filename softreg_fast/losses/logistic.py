@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from softreg_fast.losses.base import Loss, refuse, weighted_mean
+from softreg_fast.losses.classes import Binomial
 from softreg_fast.losses.entropy import relative_entropy_near
 from softreg_fast.options.types import Vector
 
 
-class Logistic(Loss):
+class Logistic(Binomial):
     """f(y, eta) = log(1 + exp(eta)) - y eta for y in [0, 1]: classes 0 and 1, or proportions.
 
     eta is the logarithm of the odds, and the deviance is that of a binomial model. The conjugate at
@@ -50,6 +51,10 @@ class Logistic(Loss):
     def curvature(self, y: Vector, eta: Any) -> Vector:
         """Return mean(eta) (1 - mean(eta))."""
         return np.asarray(expit(eta) * expit(-eta) * np.ones_like(y))
+
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return 1/4."""
+        return np.full_like(y, 0.25)
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return the relative entropy of y - theta from mean(eta); infinite outside [0, 1]."""

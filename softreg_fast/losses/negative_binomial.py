@@ -70,6 +70,10 @@ class NegativeBinomial(Loss):
         odds = self._log_odds(eta)
         return np.asarray((y + self.theta) * expit(odds) * expit(-odds))
 
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return (y + theta) / 4."""
+        return np.asarray(0.25 * (y + self.theta))
+
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return the entropy of y - theta ones among y + self.theta, relative to the model's."""
         away = self.residual(y, eta) - theta

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.losses.base import Loss
+from softreg_fast.losses.classes import Binomial
 from softreg_fast.losses.logistic import both_classes, check_proportions, entropy_of_classes
 from softreg_fast.losses.roots import root
 from softreg_fast.options.types import Vector
@@ -19,7 +19,7 @@ TAIL = -5.0  # below it a continued fraction gives the inverse Mills ratio
 FRACTIONS = 40  # of it, enough at the end of the tail
 
 
-class Probit(Loss):
+class Probit(Binomial):
     """f(y, eta) = -y log Phi(eta) - (1 - y) log Phi(-eta) for y in [0, 1].
 
     Phi is the normal distribution function. y are classes 0 and 1, or proportions. The conjugate at

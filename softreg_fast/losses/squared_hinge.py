@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from softreg_fast.losses.base import Loss, refuse, weighted_mean
+from softreg_fast.losses.base import refuse, weighted_mean
+from softreg_fast.losses.classes import TwoClasses
 from softreg_fast.options.types import Vector
 
 
-class SquaredHinge(Loss):
+class SquaredHinge(TwoClasses):
     """f(y, eta) = max(0, 1 - y eta)^2 for y = -1 or 1; 0 and 1 are taken for -1 and 1.
 
     There is no factor of 1/2, as in scikit-learn's LinearSVC. The conjugate at -theta is finite for
@@ -30,6 +31,8 @@ class SquaredHinge(Loss):
     """
 
     kind = "squared hinge"
+    is_likelihood = False
+    labels: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     measure = "mean squared hinge loss"
 
     def check(self, y: Vector) -> Vector:
@@ -53,6 +56,10 @@ class SquaredHinge(Loss):
     def curvature(self, y: Vector, eta: Any) -> Vector:
         """Return 2 where y eta < 1, 0 elsewhere."""
         return np.asarray(2.0 * (y * eta < 1.0))
+
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return 2."""
+        return np.full_like(y, 2.0)
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f + a^2 / 4 - a (1 - y eta), a = y theta; infinite for a < 0."""

@@ -124,6 +124,18 @@ class Tweedie(Loss):
         with np.errstate(over="ignore"):
             return np.asarray(factor * second * np.ones_like(y))
 
+    def fisher(self, eta: Any) -> Vector:
+        """Return the expectation of the second derivative, mu^(2 - p)."""
+        return exp_link((2.0 - self.power) * np.asarray(eta))
+
+    def pearson(self, y: Vector, eta: Any) -> Vector:
+        """Return (y - mu)^2 / mu^p, whose expectation is the dispersion."""
+        return np.square(y - exp_link(eta)) * exp_link(-self.power * np.asarray(eta))
+
+    def curvature_bound(self, y: Vector, eta: Any) -> Vector:
+        """Return y^(2 - p), the curvature where mu is y."""
+        return np.asarray(y ** (2.0 - self.power))
+
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; inf without an x."""
         y, eta, theta = np.broadcast_arrays(y, eta, theta)

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
+from softreg_fast.model_selection.dispersion import (
+    LEAST_FREEDOM,
+    MOST_ROUNDS,
+    degrees_of_curved,
+    dispersion_of,
+    n_counted,
+)
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
@@ -20,22 +28,18 @@ from softreg_fast.system.interrupts import interruptible
 
 CRITERIA = ("aic", "aicc", "bic", "ebic")
 
-# Least squares on all features estimates the noise variance if at least this fraction of the
-# samples is left as residual degrees of freedom.
-LEAST_FREEDOM = 0.5
-
-MOST_ROUNDS = 50  # iterations of the scaled Lasso
-
 
 @dataclass(frozen=True)
 class Criterion:
-    """-2 log likelihood of normal errors of known variance, plus a penalty per degree of freedom.
+    """-2 log likelihood with a known scale, plus a penalty per degree of freedom.
 
     With RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
-    with a positive weight, d the degrees of freedom (the intercept is one of them) and k the
-    number of nonzero coefficients of p, a model has
+    with a positive weight, d the degrees of freedom (the intercept is one of them) and k the number
+    of nonzero coefficients of p, a model of normal errors has
 
         n log(2 pi noise_variance) + RSS / noise_variance + penalty,
+
+    and under other losses -2 log likelihood + penalty:
 
         aic     penalty = 2 d
         aicc              2 d n / (n - d - 1)
@@ -44,13 +48,15 @@ class Criterion:
 
     A model with d >= n - 1 explains nothing: infinity. The variance is not taken from the model:
     n log(RSS / n) falls without bound as a path with many features approaches the data, and no
-    penalty on d stops it.
+    penalty on d stops it. Gamma, Tweedie and inverse Gaussian losses have a dispersion in its
+    place. The density of a Tweedie distribution between Poisson and Gamma has no closed form; the
+    part that is the same for all models, because it depends on y alone, is left out.
 
     Attributes
     ----------
     name : {"aic", "aicc", "bic", "ebic"}
     noise_variance : float or None
-        None for a loss whose likelihood has no free scale.
+        The variance, or the dispersion; None for a loss whose likelihood has no free scale.
 
     References
     ----------
@@ -84,7 +90,8 @@ class Criterion:
             "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
         }[self.name]
         values[usable] = deviance[usable] / self.dispersion + asked
-        return np.asarray(values + loss.log_normaliser(n, self.dispersion))
+        constant = loss.log_normaliser(n, self.dispersion, target.observed, target.weight)
+        return np.asarray(values + constant)
 
 
 def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> Criterion:
@@ -93,22 +100,26 @@ def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> 
     Raises
     ------
     ValueError
-        For several targets, or a noise variance that is not > 0.
+        For several targets, a loss without a likelihood, or a noise variance that is not > 0.
     """
     if isinstance(problem.design, MultiTaskDesign):
         raise ValueError("A criterion is for one target; for several use cross-validation.")
-    if not problem.loss.has_dispersion:
+    loss = problem.loss
+    if not loss.is_likelihood:
+        raise ValueError(
+            f"A criterion needs a likelihood, and {loss!r} has none; choose by cross-validation."
+        )
+    if not loss.has_dispersion:
         if noise_variance is not None:
-            raise ValueError("noise_variance is for squared loss; leave it out.")
+            raise ValueError(
+                f"noise_variance is for losses with a free scale, and that of {loss!r} is known; "
+                "leave it out."
+            )
         return Criterion(name, None)
     if noise_variance is None:
-        return Criterion(name, noise_variance_of(problem))
+        estimate = noise_variance_of if loss.quadratic else dispersion_of
+        return Criterion(name, estimate(problem))
     return Criterion(name, check_number("noise_variance", noise_variance, low=0.0, low_open=True))
-
-
-def n_counted(design: Design) -> int:
-    """Return the number of samples with a positive weight."""
-    return design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
 
 
 def noise_variance_of(problem: Problem) -> float:
@@ -179,11 +190,13 @@ def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
 
 def degrees_of_freedom(fits: Path, problem: Problem) -> Vector:
     """Return the degrees of freedom of every model: its number of nonzero coefficients or, with an
-    L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A').
+    L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A') of squared error.
     """
     design, l1_ratio = problem.design, problem.l1_ratio
     if l1_ratio == 1.0:
         return fits.df.astype(np.float64)
+    if not problem.loss.quadratic:
+        return degrees_of_curved(fits, problem)
     support = np.unique(fits.coefs.indices).astype(np.intp)
     gram = design.crossproduct(support)
     found = np.zeros(len(fits))

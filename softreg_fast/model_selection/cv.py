@@ -20,8 +20,8 @@ from softreg_fast.losses import Loss
 from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import Training, folds_for, make_folds
+from softreg_fast.model_selection.measures import measure_for
 from softreg_fast.model_selection.progress import Watcher, watching
-from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.model_selection.search import Grids, Search
 from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
@@ -65,6 +65,7 @@ def cv_path(
     seed: int | None = 0,
     groups: ArrayLike | None = None,
     fold_weights: str = "equal",
+    measure: Any = None,
     scoring: Any = None,
     criterion: str | None = None,
     noise_variance: float | None = None,
@@ -152,27 +153,37 @@ def cv_path(
         setting of the Design.
     cv : int, splitter, iterable of (train, test) or None, default=None
         An int is the number of folds, None is 5, as in scikit-learn: samples are assigned to folds
-        in the random order given by `seed`. Anything else is interpreted as in scikit-learn. A
-        sample that a fold lists several times is counted as often in its training.
+        in the random order given by `seed`, those of each class by themselves. Anything else is
+        interpreted as in scikit-learn. A sample that a fold lists several times is counted as often
+        in its training.
     seed : int or None, default=0
         Seed of the shuffle before samples are assigned to folds, as in KFold(cv, shuffle=True,
-        random_state=seed): data are often sorted, and blocks of sorted data are poor samples of the
-        whole. None: blocks of samples in their order, as for time series.
+        random_state=seed), for classes StratifiedKFold: data are often sorted, and blocks of sorted
+        data are poor samples of the whole. None: blocks of samples in their order, as for time
+        series.
     groups : array-like (n_samples,) or None, default=None
         Labels of groups, for splitters that require them.
     fold_weights : {"equal", "samples"}, default="equal"
         Weight of each fold in the mean error and its standard error. "equal": all the same, as in
         scikit-learn. "samples": by its test samples, their number or their sample_weight, as in
         glmnet. They differ where folds differ in size or weight.
+    measure : str, callable or None, default=None
+        By what models are compared on the samples left out: "deviance", the loss's mean deviance,
+        which under squared error is the mean squared error; "mse" or "mae", of the means; for two
+        classes "auc", "accuracy" and, of probabilities, "brier"; or a scikit-learn scorer, which
+        for classes sees a classifier. The result keeps minus those of which more is better. A fold
+        without one of the classes has no "auc". None: "deviance".
     scoring : str, callable or None, default=None
-        A scikit-learn scorer instead of the mean squared error.
+        A scikit-learn scorer, the same as `measure`.
     criterion : {"aic", "aicc", "bic", "ebic"} or None, default=None
         Choose by an information criterion instead of folds; `model_selection.criteria` has the
         formulas.
     noise_variance : float > 0 or None, default=None
-        Variance of y about its mean given X, in the squared unit of y, for the criterion. None: an
-        estimate independent of the candidate models: of least squares on all features where these
-        are at most half as many as the samples, otherwise of the scaled Lasso (Sun and Zhang 2012).
+        Variance of y about its mean given X, in the squared unit of y, for the criterion; for
+        Gamma, Tweedie and inverse Gaussian losses their dispersion. None: an estimate independent
+        of the candidate models: of the fit without penalty on all features (its Pearson statistic)
+        where these are at most half as many as the samples, otherwise of the scaled Lasso (Sun and
+        Zhang 2012).
     rule : {"min", "1se"}, default="min"
         "min": the smallest mean error. "1se": the largest alpha whose mean error exceeds that by at
         most its standard error, at the same l1_ratio and gamma.
@@ -255,8 +266,9 @@ def cv_path(
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X
         groups_given = {} if groups is None else {"groups": groups}
-        observed = design.described_target.observed
-        pairs = folds_for(cv, seed, rows, observed, **groups_given)
+        target = design.described_target
+        classes = getattr(target.loss, "labels", None)
+        pairs = folds_for(cv, seed, rows, target.observed, classes, **groups_given)
     problems = problems_for(
         design,
         l1_ratio,
@@ -271,6 +283,7 @@ def cv_path(
         alphas=n_alphas if alphas is None else alphas,
         eps=eps,
         rule=rule,
+        measure=measure,
         scoring=scoring,
         criterion=criterion,
         noise_variance=noise_variance,
@@ -293,6 +306,7 @@ class Choice:
     alphas: Any = N_ALPHAS
     eps: float | str = AUTO
     rule: str = "min"
+    measure: Any = None
     scoring: Any = None
     criterion: str | None = None
     noise_variance: float | None = None
@@ -323,21 +337,15 @@ class Choice:
             raise ValueError(
                 f"criterion must be one of {', '.join(CRITERIA)}; got {self.criterion!r}."
             )
-        if self.scoring is not None:
+        if self.scoring is not None or self.measure is not None:
             raise ValueError(
-                "Choose by scoring, on folds, or by a criterion, without; not by both."
+                "Choose by measure or scoring, on folds, or by a criterion, without; not by both."
             )
         blends = not np.array_equal(as_gammas(self.relax), [1.0])
         if blends or self.patience is not None:
             raise ValueError(
                 "relax and patience need folds; leave them out, or leave criterion out."
             )
-
-    def measure(self, loss: Loss) -> str:
-        """Return the name of the error measure."""
-        if self.criterion is not None:
-            return self.criterion
-        return loss.measure if self.scoring is None else f"-{name_of(self.scoring)}"
 
 
 def problems_for(
@@ -376,6 +384,7 @@ def choose(
     choice.check()
     design = problems[0].design
     problems[0].options.check()
+    measure = measure_for(choice.measure, choice.scoring, problems[0].loss)
     gammas = as_gammas(choice.relax)
     # before the grids: Gram matrices of folds give the slopes at 0, where grids begin
     training = None if pairs is None else Training(design, make_folds(pairs, design.n_samples))
@@ -393,7 +402,7 @@ def choose(
             noise_variance = criterion.noise_variance
             whole = search.by_criterion(criterion)
         else:
-            fold_paths, whole = search.over_folds(training, choice.scoring, choice.patience)
+            fold_paths, whole = search.over_folds(training, measure, choice.patience)
     found = CVPath(
         alphas=grids.alphas[:, : grids.reached].copy(),
         l1_ratios=np.array([problem.l1_ratio for problem in problems]),
@@ -402,7 +411,7 @@ def choose(
         path=whole,
         fold_paths=fold_paths,
         predictions=np.full(design.y.shape, np.nan),
-        measure=choice.measure(problems[0].loss),
+        measure=choice.criterion or measure.name,
         rule=choice.rule,
         seconds=time.perf_counter() - began,
         fold_weights=fold_weights,

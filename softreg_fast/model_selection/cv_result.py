@@ -39,9 +39,10 @@ class CVPath:
     gammas : ndarray (n_gammas,)
         Falling blends from `relax`: the share of the Lasso in the fits; only 1 without `relax`.
     errors_by_gamma : ndarray (n_gammas, n_l1_ratios, n_alphas, n_folds)
-        Mean squared error on the test samples of each fold, weighted by sample_weight; with
-        `scoring`, minus the score; with `criterion`, its value, as for a single fold. NaN where the
-        grid of an l1_ratio ended earlier.
+        The measure on the test samples of each fold, weighted by sample_weight: the mean squared
+        error, for other losses the mean deviance, or what was asked for; minus that where more of
+        it is better, as for scores; with `criterion`, its value, as for a single fold. NaN where
+        the grid of an l1_ratio ended earlier.
     path : Path
         Fit to all samples, at the gamma and l1_ratio with the smallest mean error.
     fold_paths : list of Path
@@ -51,7 +52,7 @@ class CVPath:
         Out-of-fold predictions at the chosen alpha, by the model that was not trained on the
         sample; their mean where several were not, NaN where none was.
     measure : str
-        Name of the quantity in `errors`.
+        Name of the quantity in `errors`; "-auc" and the like are minus what they name.
     rule : {"min", "1se"}
         Rule by which `alpha` is chosen, as in `cv_path`.
     seconds : float
@@ -59,7 +60,7 @@ class CVPath:
     fold_weights : ndarray (n_folds,) or None
         Weight of each fold in the mean errors; None: all equal.
     noise_variance : float or None
-        Noise variance of the criterion.
+        Noise variance, or dispersion, of the criterion.
     end : {"eps", "given", "turned", "settled", "floor", "watcher"}
         Reason why the grid of the best l1_ratio ended: "eps" reached; the alphas "given" used up;
         with eps="auto" the errors do not fall any more ("turned"), hardly change ("settled"), or
@@ -136,6 +137,13 @@ class CVPath:
         return self.mean_errors[part], self.standard_errors[part]
 
     @property
+    def shown(self) -> tuple[str, float]:
+        """Name of the measure as people know it, and the sign that makes errors of its values."""
+        if self.measure.startswith("-neg_"):
+            return self.measure.removeprefix("-neg_"), 1.0
+        return self.measure.removeprefix("-"), -1.0 if self.measure.startswith("-") else 1.0
+
+    @property
     def index_min(self) -> int:
         """Index of the alpha with the smallest mean error."""
         return self._best[2]
@@ -181,6 +189,11 @@ class CVPath:
         return float(self.path.alphas[self.index])
 
     @property
+    def certificate(self) -> str:
+        """Meaning of the gaps of `path` and `fold_paths`, as in `Path`."""
+        return self.path.certificate
+
+    @property
     def l1_ratio(self) -> float:
         """The l1_ratio with the smallest mean error."""
         return float(self.l1_ratios[self.best_ratio])
@@ -219,7 +232,7 @@ class CVPath:
         _, n_ratios, n_alphas, n_folds = self.errors_by_gamma.shape
         ratios = f"{n_ratios} l1_ratios x " if n_ratios > 1 else ""
         folds, by = f" x {n_folds} folds", f"rule {self.rule!r}"
-        if self.noise_variance is not None:
+        if not self.fold_paths:
             folds, by = "", self.measure
         return (
             f"CVPath({ratios}{n_alphas} alphas{folds}, alpha={self.alpha:.6g} by {by}, "
@@ -228,6 +241,7 @@ class CVPath:
 
     def __str__(self) -> str:
         mean, spread = self.curve
+        measure, sign = self.shown
         ratio = f", l1_ratio {self.l1_ratio:g}" if len(self.l1_ratios) > 1 else ""
         gamma = f", gamma {self.gamma:g}" if len(self.gammas) > 1 else ""
         noise = ""
@@ -235,12 +249,12 @@ class CVPath:
             noise = f", noise variance {self.noise_variance:.6g}"
         lines = [
             repr(self),
-            f"measure: {self.measure}{noise}{ratio}{gamma}",
+            f"measure: {measure}{noise}{ratio}{gamma}",
             f"{'':>4} {'alpha':>12} {'index':>6} {'measure':>12} {'SE':>10} {'nonzero':>8}",
         ]
         for name, k in (("min", self.index_min), ("1se", self.index_1se)):
             lines.append(
-                f"{name:>4} {self.path.alphas[k]:>12.6g} {k:>6} {mean[k]:>12.6g} "
+                f"{name:>4} {self.path.alphas[k]:>12.6g} {k:>6} {sign * mean[k]:>12.6g} "
                 f"{spread[k]:>10.4g} {self.path.df[k]:>8}"
             )
         return "\n".join([*lines, self.note] if self.note else lines)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, check_cv
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 
 from softreg_fast.data.columns import KnownMoments
 from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
 from softreg_fast.kernels._folds import squared_errors, training_moments
+from softreg_fast.losses.base import Loss
 from softreg_fast.options.scalars import is_integer
 from softreg_fast.options.types import Index, Vector
-from softreg_fast.paths.predict import predict_rows, row_blocks
+from softreg_fast.paths.predict import row_blocks
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.limits import LARGEST_EARLY_GRAM
 from softreg_fast.system.threads import blas_threads_for
@@ -62,7 +64,14 @@ def pairs_of(cv: Any, X: Any, y: Any, stratified: bool = False, **split_options:
     return list(check_cv(cv, y, classifier=stratified).split(X, y, **split_options))
 
 
-def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any) -> list[Any]:
+def folds_for(
+    cv: Any,
+    seed: int | None,
+    X: Any,
+    y: Vector,
+    classes: tuple[float, float] | None = None,
+    **split_options: Any,
+) -> list[Any]:
     """Return (train, test) of every fold, shuffling the samples first if `cv` is a number or None.
 
     Parameters
@@ -71,6 +80,8 @@ def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any
         As in `pairs_of`.
     seed : int or None
         Seed of the shuffle; None: blocks of samples in their order.
+    classes : (float, float) or None
+        Targets of two classes, which folds made here hold in equal shares if y has no others.
 
     Raises
     ------
@@ -81,8 +92,10 @@ def folds_for(cv: Any, seed: int | None, X: Any, y: Vector, **split_options: Any
         raise TypeError(f"seed must be an integer or None, got {seed!r}.")
     if seed is not None and not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")
-    if seed is not None and (cv is None or isinstance(cv, numbers.Integral)):
-        cv = KFold(5 if cv is None else cv, shuffle=True, random_state=seed)
+    if cv is None or isinstance(cv, numbers.Integral):
+        stratified = classes is not None and np.isin(y, classes).all()
+        kind = StratifiedKFold if stratified else KFold
+        cv = kind(5 if cv is None else cv, shuffle=seed is not None, random_state=seed)
     return pairs_of(cv, X, y, **split_options)
 
 
@@ -175,7 +188,19 @@ class Training:
         design = self.design if n_threads is None else self.design.with_threads(n_threads)
         weight = self.weight * self.folds[k].counts
         known = None if self._grams is None else self._grams.training(k)
-        return design.with_weight(weight) if known is None else design.with_moments(weight, known)
+        if known is not None:
+            return design.with_moments(weight, known)
+        try:
+            return design.with_weight(weight)
+        except ValueError as error:  # such as one class only
+            raise ValueError(
+                f"The training samples of fold {k} cannot be fitted: {error}"
+            ) from error
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the design."""
+        return self.design.described_target.loss
 
     def errors_of(self, k: int, fits: Path) -> Vector:
         """Return the weighted mean deviance at each alpha on the test samples of fold k.
@@ -186,28 +211,43 @@ class Training:
             errors = self._grams.errors(k, fits)
             if errors is not None:
                 return errors
-        test = self.folds[k].test
-        target = self.design.described_target
-        weight, n_tasks = self.weight[test], target.y[:1].size
+        return self.mean_over(k, fits, self.design.described_target.deviance_of)
+
+    def mean_over(self, k: int, fits: Path, of: Callable[[Index, Any], Any]) -> Vector:
+        """Return the weighted mean over the test samples of fold k of a function of samples and
+        their linear predictors without offset, at each alpha; with several tasks the mean over
+        these, too.
+        """
+        test, n_tasks = self.folds[k].test, int(np.prod(fits.intercepts.shape[1:]))
+        test = test[self.weight[test] > 0.0]  # 0 times infinity would be NaN
+        weight = self.weight[test]
         total = np.zeros(len(fits) * n_tasks)
-        for part, predicted in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
-            each = predicted.reshape(-1, *fits.intercepts.shape)
-            deviances = target.deviance_of(test[part], each)
-            total += weight[part] @ deviances.reshape(predicted.shape)
+        for part, eta in self._blocks_of(test, fits):
+            total += weight[part] @ of(test[part], eta).reshape(len(eta), -1)
         return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
 
-    def predictions_of(self, k: int, fits: Path) -> NDArray[np.float64]:
-        """Predict the test samples of the k-th fold, (n_test, n_alphas); with several tasks
-        (n_test, n_tasks, n_alphas).
+    def predictors_of(self, k: int, fits: Path) -> NDArray[np.float64]:
+        """Return the linear predictors of the test samples of fold k, (n_test, n_alphas); with
+        several tasks (n_test, n_alphas, n_tasks).
         """
         test = self.folds[k].test
-        found = predict_rows(self.design.X, test, fits.coefs, fits.intercepts.ravel())
-        means = self.design.described_target.mean_of(test, found)
-        return np.moveaxis(means.reshape(len(test), *fits.intercepts.shape), 1, -1)
+        found = np.empty((len(test), *fits.intercepts.shape))
+        for part, eta in self._blocks_of(test, fits):
+            found[part] = self.design.described_target.predictors_of(test[part], eta)
+        return found
 
-    def weight_of(self, k: int) -> Vector | None:
-        """Return the weights of the test samples, None if the design has none."""
-        return None if self.design.weight is None else self.weight[self.folds[k].test]
+    def _blocks_of(self, test: Index, fits: Path) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        # linear predictors without offset, of blocks of these samples
+        for part, eta in row_blocks(self.design.X, test, fits.coefs, fits.intercepts.ravel()):
+            yield part, eta.reshape(-1, *fits.intercepts.shape)
+
+    def observed_of(self, k: int) -> Vector:
+        """Return the targets of the test samples of the k-th fold."""
+        return np.asarray(self.design.described_target.observed[self.folds[k].test])
+
+    def test_weight(self, k: int) -> Vector:
+        """Return the weights of the test samples of the k-th fold."""
+        return np.asarray(self.weight[self.folds[k].test])
 
 
 class FoldGrams:

@@ -7,24 +7,45 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.metrics import check_scoring
+from sklearn.utils.metaestimators import available_if
 
 from softreg_fast.data.design import Design
+from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.types import Vector
 
 
 class _Known(RegressorMixin, BaseEstimator):
-    """An estimator that returns given predictions."""
+    """An estimator that returns predictions from given linear predictors."""
 
-    def __init__(self, predictions: Any = None) -> None:
-        self.predictions = predictions
+    def __init__(self, eta: Any = None, loss: Any = SQUARED) -> None:
+        self.eta = eta
+        self.loss = loss
 
-    def fit(self, X: Any, y: Any) -> _Known:
+    def fit(self, X: Any, y: Any) -> Any:
         return self
 
     def predict(self, X: Any) -> Any:
-        return self.predictions
+        return self.loss.mean(self.eta)
+
+
+class _KnownClasses(ClassifierMixin, _Known):
+    """A classifier of given linear predictors."""
+
+    @property
+    def classes_(self) -> Any:
+        return np.array(self.loss.labels)
+
+    def predict(self, X: Any) -> Any:
+        return self.loss.classes(self.eta)
+
+    def decision_function(self, X: Any) -> Any:
+        return self.eta
+
+    @available_if(lambda self: hasattr(self.loss, "probabilities"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Any:
+        return self.loss.probabilities(self.eta)
 
 
 def scores_of(
@@ -32,8 +53,9 @@ def scores_of(
     design: Design,
     rows: NDArray[np.intp],
     y: NDArray[np.float64],
-    predictions: NDArray[np.float64],
+    predictors: NDArray[np.float64],
     where: str,
+    loss: Loss = SQUARED,
     **score_params: Any,
 ) -> Vector:
     """Return the scores of several models on some samples.
@@ -44,9 +66,12 @@ def scores_of(
         A scikit-learn scorer. One that is not based on a function of predictions gets these rows of
         X.
     y : ndarray (n_rows,) or (n_rows, n_targets)
-    predictions : ndarray (..., n_models), otherwise as y
+    predictors : ndarray (..., n_models), otherwise as y
+        Linear predictors with their offset.
     where : str
         Description of the samples, for messages.
+    loss : Loss
+        The loss, which makes predictions of them: means, or classes and probabilities.
     **score_params
         Options of the scorer, such as sample_weight.
 
@@ -55,10 +80,11 @@ def scores_of(
     ValueError, TypeError
         If the scorer fails or returns anything but a finite number.
     """
-    scorer = check_scoring(_Known(), scoring=scoring)
+    kind = _KnownClasses if hasattr(loss, "classes") else _Known
+    scorer = check_scoring(kind(loss=loss), scoring=scoring)
     if looks_at_X(scorer):
         score_params = {}
-    models = [_Known(predictions[..., k]) for k in range(predictions.shape[-1])]
+    models = [kind(predictors[..., k], loss) for k in range(predictors.shape[-1])]
     named = f"scoring={name_of(scoring)}", where
     return scores_by(scorer, models, rows_for(scorer, design, rows), y, named, **score_params)
 
@@ -108,9 +134,8 @@ def scores_by(
             scores[k] = scorer(model, X, y, **score_params)
     except (AttributeError, TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        task, also = "regression", " It sees predictions, but no coefficients."
-        if not isinstance(models[0], _Known):
-            task, also = "two classes", ""
+        task = "classification" if is_classifier(models[0]) else "regression"
+        also = " It sees predictions, but no coefficients." if isinstance(models[0], _Known) else ""
         raise kind(
             f"{what} failed on {where}: {error}; expected a scorer for {task} "
             f"that gives one number.{also}"

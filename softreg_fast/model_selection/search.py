@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from softreg_fast.data.design import Design
 from softreg_fast.model_selection.criteria import Criterion
 from softreg_fast.model_selection.folds import Training
-from softreg_fast.model_selection.scoring import scores_of
+from softreg_fast.model_selection.measures import Measure
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_of_missed
@@ -152,7 +152,7 @@ class Search:
         return paths[self.best[1]]
 
     def over_folds(
-        self, training: Training, scoring: Any, patience: int | None
+        self, training: Training, measure: Measure, patience: int | None
     ) -> tuple[list[Path], Path]:
         """Compute the errors on the test samples; return the paths where they are smallest.
 
@@ -163,7 +163,7 @@ class Search:
         self._begin(n_folds)
         design = training.design
         crew = Workers(workers_for(n_folds, design.n_entries, design.most_threads))
-        folds = [_FoldTrack(self, training, k, scoring, crew) for k in range(n_folds)]
+        folds = [_FoldTrack(self, training, k, measure, crew) for k in range(n_folds)]
         whole = _WholeTrack(self, crew)
         if patience is not None:
             self._together(folds, patience, crew)
@@ -329,12 +329,12 @@ class _FoldTrack:
     """
 
     def __init__(
-        self, search: Search, training: Training, k: int, scoring: Any, crew: Workers
+        self, search: Search, training: Training, k: int, measure: Measure, crew: Workers
     ) -> None:
         self.search = search
         self.training = training
         self.k = k
-        self.scoring = scoring
+        self.measure = measure
         self.crew = crew
         self.blends: list[list[Path]] = []
         self._lasts: list[Path] = []  # the newest fits of each l1_ratio, before blending
@@ -388,7 +388,7 @@ class _FoldTrack:
         self._fits = fits.part(slice(start - first, None)) if start > first else fits
         self._newest = self.search.blends(self._run, self._fits)
         for gamma, blend in enumerate(self._newest):
-            errors = _errors(self.training, self.k, blend, self.scoring)
+            errors = self.measure.errors(self.training, self.k, blend)
             self.search.errors[gamma, self._ratio, start : start + len(blend), self.k] = errors
         return self._fits
 
@@ -411,17 +411,6 @@ class _FoldTrack:
     def _all_blends(self) -> list[Path]:
         whole = len(self._newest[0]) == self._run.position - self._run.first
         return self._newest if whole else self.search.blends(self._run, self._run.path())
-
-
-def _errors(training: Training, k: int, fits: Path, scoring: Any) -> Vector:
-    # the errors of a path on the k-th fold, or minus its scores
-    if scoring is None:
-        return training.errors_of(k, fits)
-    test, weight = training.folds[k].test, training.weight_of(k)
-    options = {} if weight is None else {"sample_weight": weight}
-    predictions = training.predictions_of(k, fits)
-    y = training.design.described_target.observed[test]
-    return -scores_of(scoring, training.design, test, y, predictions, f"fold {k}", **options)
 
 
 def _joined(a: Path, b: Path) -> Path:

@@ -230,7 +230,7 @@ def stability_path(
     """Run stability selection: find the features that enter the path in most subsamples.
 
     Every subsample is a vector of sample weights on the same X: no rows are copied. Centring and
-    standardisation use the subsample only.
+    standardisation use the subsample only. Of two classes it holds the same share.
 
     The path is that of `path`: with S the sum of the subsample's weights s,
 

@@ -16,13 +16,15 @@ from softreg_fast.options.types import Index
 def subsamples(
     design: Design, n_subsamples: int, fraction: float, complementary: bool, random_state: Any
 ) -> Iterator[Index]:
-    """Draw the samples of each subsample from those with positive weight.
+    """Draw the samples of each subsample from those with positive weight, the same share of both
+    classes where there are two.
 
     Raises
     ------
     ValueError
         For an odd number of subsamples in pairs, for paired subsamples of more than half of the
-        samples, and for subsamples of fewer than two.
+        samples, and for subsamples of fewer than two or without one
+        of the classes.
     """
     check_count("n_subsamples", n_subsamples)
     check_number("fraction", fraction, low=0.0, high=1.0, low_open=True)
@@ -37,17 +39,43 @@ def subsamples(
             f"fraction is {fraction!r}, but complementary pairs are asked for; give at most 0.5, "
             "or complementary=False."
         )
-    weight = design.weight
-    samples = np.arange(design.n_samples) if weight is None else np.flatnonzero(weight)
-    size = int(round(fraction * len(samples), 6))  # 0.57 of 100 is 57, whatever float64 says
-    if size < 2:
-        raise ValueError(
-            f"A fraction of {fraction!r} of n_samples={len(samples)} with weight is {size}; every "
-            "subsample wants at least 2, so give more samples or a larger fraction."
-        )
+    strata = _strata(design)
+    sizes = [int(round(fraction * len(samples), 6)) for _, samples in strata]  # 0.57 of 100 is 57
+    _check_sizes(strata, sizes, fraction)
     rng = check_random_state(random_state)
-    orders = (rng.permutation(samples) for _ in range(n_subsamples // n_parts))
-    return (order[k * size : (k + 1) * size] for order in orders for k in range(n_parts))
+
+    def draw() -> Iterator[Index]:
+        for _ in range(n_subsamples // n_parts):
+            orders = [rng.permutation(samples) for _, samples in strata]
+            for k in range(n_parts):
+                parts = [
+                    order[k * size : (k + 1) * size]
+                    for order, size in zip(orders, sizes, strict=True)
+                ]
+                yield np.concatenate(parts)
+
+    return draw()
+
+
+def _strata(design: Design) -> list[tuple[str, Index]]:
+    # samples with weight: those of each class, if there are classes, or all of them
+    weight, target = design.weight, design.described_target
+    samples = np.arange(design.n_samples) if weight is None else np.flatnonzero(weight)
+    labels, y = getattr(target.loss, "labels", ()), target.observed[samples]
+    if not len(labels) or not np.isin(y, labels).all():
+        return [("", samples)]
+    return [(f" of class {label:g}", samples[y == label]) for label in labels if np.any(y == label)]
+
+
+def _check_sizes(strata: list[tuple[str, Index]], sizes: list[int], fraction: float) -> None:
+    least = 2 if len(strata) == 1 else 1
+    for (name, samples), size in zip(strata, sizes, strict=True):
+        if size < least:
+            raise ValueError(
+                f"A fraction of {fraction!r} of n_samples={len(samples)}{name} with weight is "
+                f"{size}; every subsample wants at least {least}, so give more samples or a larger "
+                "fraction."
+            )
 
 
 def part_of(design: Design, rows: Index) -> Design:

@@ -3,3 +3,6 @@
 # How cross-validation chooses alpha: the smallest error, or the largest alpha within one standard
 # error of that.
 RULES = ("min", "1se")
+
+# Kinds of predictions: the mean of y, the linear predictor, a class, the probabilities of all.
+PREDICTIONS = ("response", "link", "class", "proba")

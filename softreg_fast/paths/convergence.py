@@ -19,11 +19,23 @@ def warn_of_missed(fits: Path, max_iter: int) -> None:
         worst = fits.alphas[missed][np.argmax(fits.gaps[missed])]
         where = f" at {missed.size} of {len(fits)} alphas, worst at alpha={worst:.6g}"
         warn_not_converged(
-            fits.gaps[missed], fits.tols[missed], fits.status[missed], max_iter, where
+            fits.gaps[missed],
+            fits.tols[missed],
+            fits.status[missed],
+            max_iter,
+            where,
+            fits.certificate,
         )
 
 
-def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: str = "") -> None:
+def warn_not_converged(
+    gaps: Any,
+    tols: Any,
+    status: Any,
+    max_iter: int,
+    where: str = "",
+    certificate: str = "duality gap",
+) -> None:
     """Issue one ConvergenceWarning: the gap reached, the tolerance, and advice."""
     from sklearn.exceptions import ConvergenceWarning  # here, for it imports all of scikit-learn
 
@@ -35,7 +47,7 @@ def warn_not_converged(gaps: Any, tols: Any, status: Any, max_iter: int, where: 
         advice += f"(max_iter, now {max_iter}), raise tol"
     warnings.warn(
         f"Objective did not converge{where}. {advice}, or use a larger alpha; features that are "
-        "nearly copies of each other make convergence slow. Duality gap: "
+        f"nearly copies of each other make convergence slow. {certificate.capitalize()}: "
         f"{gaps[worst]:.6e}, tolerance: {tols[worst]:.6e}.",
         ConvergenceWarning,
         stacklevel=level_of_caller(),

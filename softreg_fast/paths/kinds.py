@@ -19,6 +19,22 @@ from softreg_fast.losses import Loss
 KINDS = {"response": "mean", "link": None, "class": "classes", "proba": "probabilities"}
 
 
+class Certified:
+    """Name of what the gaps of a result are."""
+
+    loss: Loss
+
+    @property
+    def certificate(self) -> str:
+        """Meaning of the gap: "duality gap", which bounds the distance from the minimum.
+
+        "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
+        the quadratic model with the expected curvatures, 0 where no small change of the
+        coefficients helps. Other minima may be lower.
+        """
+        return "duality gap" if self.loss.convex else "distance to stationarity"
+
+
 class Model(Protocol):
     """Facts of a fit that predictions depend on, beside coefficients and intercepts."""
 

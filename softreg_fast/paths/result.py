@@ -13,13 +13,13 @@ from softreg_fast.data.contents import check_unmasked
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
-from softreg_fast.paths.kinds import predictions
+from softreg_fast.paths.kinds import Certified, predictions
 from softreg_fast.paths.table import table_of
 from softreg_fast.solvers.protocol import Status, is_alarm
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution:
+class Solution(Certified):
     """A fitted model at one alpha, with the duality gap that certifies it.
 
     What `solve` returns, and `path(...)[k]`. The objective is
@@ -36,7 +36,7 @@ class Solution:
         Intercept b, in the unit of y; 0 without one.
     gap : float
         Duality gap, in the units of the objective: an upper bound on the distance of the objective
-        from its minimum.
+        from its minimum; see `certificate`.
     tol : float
         Tolerance of the gap, tol * ||y - mean(y)||^2 / n of the call, in the same units.
     null_loss : float
@@ -150,13 +150,14 @@ class Solution:
     def __repr__(self) -> str:
         return (
             f"Solution(alpha={self.alpha:.6g}: {self.df} of {len(self.coef.T)} coefficients, "
-            f"{100 * self.dev_ratio:.2f} % of deviance, relative gap {self.relative_gap:.1e}, "
+            f"{100 * self.dev_ratio:.2f} % of deviance, relative "
+            f"{self.certificate.removeprefix('duality ')} {self.relative_gap:.1e}, "
             f"{self.status.name.lower()})"
         )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Path:
+class Path(Certified):
     """Fitted models along falling alphas, with a duality gap for each.
 
     What `path` returns. `fits[k]` is the k-th model, a `Solution`, `fits[i:j]` a part of the path.

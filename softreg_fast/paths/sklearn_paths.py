@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.options.hints import hint
 from softreg_fast.paths.path import path

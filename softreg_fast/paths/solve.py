@@ -172,7 +172,8 @@ def solve(
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     solution = solve_problem(Problem(design, chosen, options), coef_init, began)
     if is_alarm(solution.status):
-        warn_not_converged([solution.gap], [solution.tol], [solution.status], max_iter)
+        figures = [solution.gap], [solution.tol], [solution.status]
+        warn_not_converged(*figures, max_iter, certificate=solution.certificate)
     return solution
 
 

@@ -18,6 +18,8 @@ def table_of(path: Any, rows: int | None) -> str:
     if rows is not None and rows < len(path):
         shown = sorted({round(k) for k in np.linspace(0, len(path) - 1, rows)})
     lines = [repr(path), f"{'':>4} {'Df':>6} {'%Dev':>7} {'alpha':>12} {'gap/P0':>9}"]
+    if not path.loss.convex:
+        lines.insert(1, f"gap: {path.certificate}, since {path.loss!r} is not convex")
     for k, gap in zip(shown, path.relative_gaps[shown], strict=True):
         mark = MARKS.get(int(path.status[k]), "  not converged")
         lines.append(

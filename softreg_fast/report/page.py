@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path, Solution
+from softreg_fast.report.outcomes import (
+    Outcomes,
+    calibration_picture,
+    confusion,
+    roc_picture,
+    tenths,
+    tenths_picture,
+)
 from softreg_fast.report.pictures import errors_picture, path_picture
+from softreg_fast.report.style import HEAD, STYLE
 from softreg_fast.report.summary import largest_first
 from softreg_fast.solvers.protocol import Status
 from softreg_fast.system.config import config
@@ -57,6 +66,10 @@ class Report:
         Facts to list.
     command : str
         Command that reproduces the page.
+    loss : str
+        Name of the loss, "squared" for squared error.
+    outcomes : Outcomes or None
+        Targets and predictions, which are shown for losses other than squared error.
     """
 
     path: Path
@@ -70,6 +83,8 @@ class Report:
     data: Mapping[str, str]
     settings: Mapping[str, str]
     command: str
+    loss: str = "squared"
+    outcomes: Outcomes | None = None
 
     @property
     def model(self) -> Solution:
@@ -79,9 +94,23 @@ class Report:
     @property
     def kind(self) -> str:
         """Name of this kind of model."""
+        name = "Elastic net"
         if self.l1_ratio in (0.0, 1.0):
-            return "Lasso" if self.l1_ratio else "Ridge"
-        return "Elastic net"
+            name = "Lasso" if self.l1_ratio else "Ridge"
+        if self.is_squared:
+            return name
+        words = self.loss.replace("_", " ").replace(":", " ")
+        return f"{words[:1].upper()}{words[1:]} {name.replace('E', 'e')}"
+
+    @property
+    def is_squared(self) -> bool:
+        """Return whether the loss is squared error."""
+        return self.loss == "squared"
+
+    @property
+    def explained(self) -> str:
+        """Name of the quantity of which the model explains a part."""
+        return "variance" if self.is_squared else "deviance"
 
 
 def page(report: Report) -> Iterator[str]:
@@ -92,10 +121,12 @@ def page(report: Report) -> Iterator[str]:
 
 def _pieces(report: Report) -> Iterator[str]:
     title = f"{report.kind} for {report.target}"
-    yield _HEAD.format(title=escape(title), style=_STYLE)
+    yield HEAD.format(title=escape(title), style=STYLE)
     yield f"<h1>{escape(title)}</h1>\n<p>{escape(_in_words(report))}</p>\n"
     yield _figures(report)
     yield from _choice(report)
+    if report.outcomes is not None:
+        yield from _came_true(report.outcomes)
     yield '<div class="pair">\n<section>\n'
     yield from _coefficients(report)
     yield "</section>\n<section>\n"
@@ -115,27 +146,31 @@ def _in_words(report: Report) -> str:
     words = (
         f"This {report.kind} with alpha = {model.alpha:.6g} predicts {report.target} from "
         f"{model.df} of the {n_features} features of {report.source}. It explains "
-        f"{100 * model.dev_ratio:.1f} % of the variance in the data that it was fitted to."
+        f"{100 * model.dev_ratio:.1f} % of the {report.explained} in the data that it was fitted "
+        "to."
     )
     if search is None:
         return words
     n_folds = search.errors.shape[-1]
-    error, spread = _error_at(search, report.k)
+    (error, spread), (measure, sign) = _error_at(search, report.k), search.shown
+    best = "smallest" if sign > 0.0 else "largest"
     why = {
-        "min": "no other alpha of the path had a smaller error there",
-        "1se": "it is the largest alpha whose error there is within one standard error of the "
-        "smallest",
+        "min": f"no other alpha of the path had a {best[:-2]}r one there",
+        "1se": f"it is the largest alpha whose {measure} there is within one standard error of the "
+        f"{best}",
     }
+    plain = ""
+    if search.measure == model.loss.measure:
+        plain = f"; without features it is {2 * model.null_loss:.4g}"
     return words + (
-        f" On rows left out, by {n_folds}-fold cross-validation, its mean squared error is "
-        f"{_give_or_take(error, spread)}; without features it is {2 * model.null_loss:.4g}. This "
-        f"alpha was chosen because {why[search.rule]}."
+        f" On rows left out, by {n_folds}-fold cross-validation, its {measure} is "
+        f"{_give_or_take(error, spread)}{plain}. This alpha was chosen because {why[search.rule]}."
     )
 
 
 def _error_at(search: CVPath, k: int) -> tuple[float, float]:
-    ratio = search.best_ratio
-    return float(search.mean_errors[ratio, k]), float(search.standard_errors[ratio, k])
+    ratio, (_, sign) = search.best_ratio, search.shown
+    return sign * float(search.mean_errors[ratio, k]), float(search.standard_errors[ratio, k])
 
 
 def _give_or_take(value: float, spread: float) -> str:
@@ -151,14 +186,15 @@ def _figures(report: Report) -> str:
     figures = [
         ("alpha", f"{model.alpha:.6g}"),
         ("features", f"{model.df} of {len(model.coef)}"),
-        ("variance explained", f"{100 * model.dev_ratio:.1f} %"),
+        (f"{report.explained} explained", f"{100 * model.dev_ratio:.1f} %"),
     ]
     if report.search is not None:
         error, spread = _error_at(report.search, report.k)
-        figures.append(("error on rows left out", _give_or_take(error, spread)))
+        name = "error" if report.is_squared else report.search.shown[0]
+        figures.append((f"{name} on rows left out", _give_or_take(error, spread)))
     figures.append(("proven within", f"{_proven(model):.1e} P0"))
     tiles = "".join(
-        f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>\n" for name, value in figures
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in figures
     )
     return f'<dl class="figures">\n{tiles}</dl>\n'
 
@@ -176,14 +212,19 @@ def _choice(report: Report) -> Iterator[str]:
         pictures.append((drawn, _ABOUT_PATH))
     if pictures:
         yield f"<h2>{'The choice of alpha' if report.search else 'The path'}</h2>\n"
-        yield '<div class="pair">\n'
-        for svg, caption in pictures:
-            yield f"<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>\n"
-        yield "</div>\n"
+        yield _pair(pictures)
     if report.search is not None:
         yield _rules(report.search)
         if report.search.note:
             yield f"<p>{escape(report.search.note)}</p>\n"
+
+
+def _pair(pictures: Iterable[tuple[str, str]]) -> str:
+    figures = "".join(
+        f"<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>\n"
+        for svg, caption in pictures
+    )
+    return f'<div class="pair">\n{figures}</div>\n'
 
 
 def _rules(search: CVPath) -> str:
@@ -199,7 +240,44 @@ def _rules(search: CVPath) -> str:
                 f"{search.path.df[k]}",
             ]
         )
-    return _table(["rule", "alpha", search.measure, "standard error", "features"], rows)
+    return _table(["rule", "alpha", search.shown[0], "standard error", "features"], rows)
+
+
+def _came_true(outcomes: Outcomes) -> Iterator[str]:
+    yield f"<h2>Predictions of {outcomes.whose}</h2>\n"
+    if outcomes.has_classes:
+        yield from _of_classes(outcomes)
+    elif outcomes.classes is None:
+        yield from _of_amounts(outcomes)
+
+
+def _of_classes(outcomes: Outcomes) -> Iterator[str]:
+    first, second = outcomes.classes or ("0", "1")
+    pictures = [(roc_picture(outcomes), _ABOUT_ROC)]
+    if hasattr(outcomes.loss, "probabilities"):
+        pictures.append((calibration_picture(outcomes), _ABOUT_CALIBRATION))
+    yield _pair(pictures)
+    yield (
+        f"<p>Coefficients &gt; 0 speak for {escape(second)}. The rows of each class, and what they "
+        "were taken for:</p>\n"
+    )
+    counts = confusion(outcomes)
+    rows = [
+        [name, *(f"{count:.6g}" for count in row), f"{100 * row[k] / row.sum():.1f} %"]
+        for k, (name, row) in enumerate(zip((first, second), counts, strict=True))
+    ]
+    yield _table(["class", f"taken for {first}", f"taken for {second}", "right"], rows)
+
+
+def _of_amounts(outcomes: Outcomes) -> Iterator[str]:
+    yield '<div class="pair">\n<figure>\n'
+    yield f"{tenths_picture(outcomes)}<figcaption>{_ABOUT_TENTHS}</figcaption>\n</figure>\n<div>\n"
+    rows = [
+        [str(k), *(f"{value:.5g}" for value in row)]
+        for k, row in enumerate(zip(*tenths(outcomes), strict=True), 1)
+    ]
+    yield _table(["tenth", "weight", "predicted", "observed"], rows)
+    yield "</div>\n</div>\n"
 
 
 def _coefficients(report: Report) -> Iterator[str]:
@@ -238,14 +316,21 @@ def _bar(share: float) -> str:
 def _certificate(report: Report) -> Iterator[str]:
     model = report.model
     yield "<h2>Certificate</h2>\n"
-    yield (
-        f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 is "
-        "the loss without features. That is proven, not estimated: no other coefficients make the "
-        "objective smaller by more. The proof is the duality gap, computed afresh at the end of "
-        "the fit. It says that the fit is exact, not that the model is right.</p>\n"
-    )
+    if model.loss.convex:
+        yield (
+            f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 "
+            "is the loss without features. That is proven, not estimated: no other coefficients "
+            "make the objective smaller by more. The proof is the duality gap, computed afresh at "
+            "the end of the fit. It says that the fit is exact, not that the model is right.</p>\n"
+        )
+    else:
+        yield (
+            f"<p>This loss is not convex. The {model.certificate} is {_proven(model):.1e} P0, with "
+            "P0 the loss without features: no small change of the coefficients makes the objective "
+            "smaller by more, but other minima may be lower.</p>\n"
+        )
     facts = {
-        "duality gap": f"{model.gap:.3e}",
+        model.certificate: f"{model.gap:.3e}",
         "gap asked for": f"{model.tol:.3e}",
         "P0": f"{model.null_loss:.6g}",
         "gap / P0": f"{model.relative_gap:.1e}",
@@ -323,99 +408,26 @@ def escape(text: str) -> str:
 
 
 _ABOUT_ERRORS = (
-    "Error on the rows left out, its mean over the folds with the standard error, for every alpha. "
-    "Models become larger from left to right."
+    "What the folds compare on the rows left out, its mean with the standard error, for every "
+    "alpha. Models become larger from left to right."
+)
+
+_ABOUT_ROC = (
+    "The share of the second class that is found, against the share of the first that is taken for "
+    "it, for every threshold of the prediction. The broken line is chance."
+)
+
+_ABOUT_CALIBRATION = (
+    "The probability of the second class and how often it came true, in tenths of the rows. On the "
+    "broken line both are the same."
+)
+
+_ABOUT_TENTHS = (
+    "Rows in tenths by their prediction: its mean, and the mean that was observed. On the broken "
+    "line both are the same."
 )
 
 _ABOUT_PATH = (
     "Every line is a feature: its coefficient times its standard deviation, for every alpha. The "
     "broken line marks the model of this page; the largest there have their names."
 )
-
-_HEAD = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-"""
-
-_STYLE = """\
-:root {
-  --ink: #1c2128; --quiet: #59636e; --faint: #999999; --paper: #ffffff; --panel: #f3f5f7;
-  --rule: #d5dae0;
-  --line-1: #0b63b5; --line-2: #b8480a; --line-3: #0a7d4f; --line-4: #a0308f;
-  --line-5: #6b5bd2; --line-6: #8a6500; --line-7: #007c89; --line-8: #b3203a;
-}
-@media screen and (prefers-color-scheme: dark) {
-  :root {
-    --ink: #e4e8ec; --quiet: #9da7b1; --faint: #7d8590; --paper: #14181d; --panel: #1f252c;
-    --rule: #363d46;
-    --line-1: #6cb6ff; --line-2: #ffa066; --line-3: #5fd6a0; --line-4: #ef8fe0;
-    --line-5: #b3a8ff; --line-6: #e3c04f; --line-7: #56cfdd; --line-8: #ff8a96;
-  }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0; background: var(--paper); color: var(--ink);
-  font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif;
-}
-main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .75rem; }
-h2 { font-size: 1.25rem; margin: 2.25rem 0 .5rem; }
-h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
-p { max-width: 46rem; margin: .5rem 0 1rem; }
-.figures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0; }
-.figures div {
-  background: var(--panel); border-radius: .5rem; padding: .6rem .9rem; flex: 1 1 9rem;
-}
-dt { color: var(--quiet); font-size: .875rem; }
-dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
-.pair, .columns {
-  display: grid; gap: 1rem 2rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least)), 1fr));
-}
-.pair { --least: 26rem; }
-.columns { --least: 18rem; }
-figure { margin: 0; break-inside: avoid; max-width: 42rem; }
-figcaption { color: var(--quiet); font-size: .875rem; }
-svg { display: block; width: 100%; height: auto; stroke-linejoin: round; stroke-linecap: butt; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1rem; }
-th, td { padding: .25rem .75rem .25rem 0; text-align: right; border-bottom: 1px solid var(--rule); }
-th { font-weight: 400; }
-thead th { color: var(--quiet); font-size: .875rem; vertical-align: bottom; }
-th:first-child { text-align: left; }
-tr { break-inside: avoid; }
-.numbers td, .numbers thead th { overflow-wrap: normal; }
-.numbers th:first-child { min-width: 6.5rem; }
-.bar { width: 12rem; min-width: 5rem; padding-right: 0; }
-.bar i { display: block; height: .7rem; margin-left: 50%; background: var(--line-1); }
-.bar i.less { margin-left: auto; margin-right: 50%; background: var(--line-2); }
-.facts th, .facts td { text-align: left; vertical-align: top; }
-.facts th { color: var(--quiet); white-space: nowrap; }
-pre {
-  background: var(--panel); border-radius: .5rem; padding: .75rem 1rem; margin: .5rem 0 1rem;
-  white-space: pre-wrap;
-}
-code { font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
-@media (max-width: 36rem) {
-  .numbers { width: 100%; font-size: .875rem; }
-  .numbers th, .numbers td { padding-right: .4rem; }
-  .numbers th:first-child { min-width: 5.5rem; }
-  .bar { width: 25%; min-width: 3rem; }
-}
-@media print {
-  html { font-size: 80%; }
-  main { max-width: none; padding: 0; }
-  .pair { grid-template-columns: 1fr 1fr; }
-  .figures div, .bar i { print-color-adjust: exact; }
-}
-"""

@@ -57,7 +57,7 @@ def check_pictures() -> None:
 
 def errors_picture(found: CVPath) -> str:
     """Draw the cross-validation errors along alpha, as SVG."""
-    return _svg("errors", "Errors on the rows left out", lambda ax: _draw_errors(found, ax))
+    return svg_of("errors", "Errors on the rows left out", lambda ax: _draw_errors(found, ax))
 
 
 def path_picture(
@@ -70,7 +70,7 @@ def path_picture(
         coefs=sp.csc_array(sp.diags_array(deviation) @ path.coefs),
         feature_names=np.array(names, dtype=object),
     )
-    return _svg("path", "Coefficients along the path", lambda ax: _draw_path(shown, k, ax))
+    return svg_of("path", "Coefficients along the path", lambda ax: _draw_path(shown, k, ax))
 
 
 def _shortened(name: str) -> str:
@@ -114,7 +114,8 @@ def _style(name: str) -> Iterator[None]:
         yield
 
 
-def _svg(name: str, title: str, draw: Callable[[Any], None]) -> str:
+def svg_of(name: str, title: str, draw: Callable[[Any], None]) -> str:
+    """Return what `draw` draws into Axes as SVG for the page; screen readers say the title."""
     from matplotlib.figure import Figure
 
     with _style(name):

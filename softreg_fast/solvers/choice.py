@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
@@ -20,6 +21,7 @@ from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
+from softreg_fast.solvers.newton import NewtonEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
@@ -101,6 +103,11 @@ def ridge_solver(design: Design) -> str:
 
 AUTO = (
     Choice(
+        "newton",
+        lambda problem: not problem.loss.quadratic and problem.is_ridge,
+        "Without kinks Newton's method needs no working set.",
+    ),
+    Choice(
         "proximal newton",
         lambda problem: not problem.loss.quadratic,
         "Newton steps on a working set, each at the curvature of the loss.",
@@ -169,6 +176,7 @@ def _rows(problem: Problem, n_alphas: int) -> Engine:
 
 
 SOLVERS = {
+    "newton": Solver(NewtonEngine, lambda problem, _: NewtonEngine(problem)),
     "proximal newton": Solver(
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
     ),

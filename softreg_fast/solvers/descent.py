@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._descent import CoordinateDescent, RowDescent
 from softreg_fast.options.types import Vector

@@ -21,7 +21,7 @@ POWER_ITERATIONS = 10
 
 def largest_variance(design: Design, scale: Vector) -> float:
     """Estimate the largest eigenvalue of X'SX by power iterations, its columns times `scale`."""
-    columns = design.columns_scaled_by(scale)
+    columns = design.columns_with(scale=scale, weight=design.weight)
     start = np.random.default_rng(0).standard_normal(design.n_features)
     start = np.where(scale > 0.0, start, 0.0)
     return float(largest_eigenvalue(columns, start, POWER_ITERATIONS, design.n_threads))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.kernels._slots import CONVERGED
 from softreg_fast.solvers import limits

@@ -30,7 +30,9 @@ class ProximalNewtonEngine:
         self.problem = problem
         self.design = design = problem.design
         target = problem.target
-        columns, center, weight = design.reference_columns()
+        # Gram matrices are those of columns whose centres and weights the solver changes
+        center, weight = design.stored_center.copy(), np.ones(design.n_samples)
+        columns = design.columns_with(center, weight=weight)
         most = min(design.n_features, largest_gram(problem.options.gram_memory))
         self._solver = ProximalNewton(
             design.columns,
@@ -78,9 +80,13 @@ class ProximalNewtonEngine:
         return self._solver.dual_point
 
     def start(self, u: Vector) -> None:
-        """Set the starting coefficients."""
+        """Set the starting coefficients, unless the null model fits better."""
         self._solver.coef[:] = u
         self._solver.refresh()
+        if self.residual_sumsq > self.problem.target.null_deviance:
+            u = np.clip(0.0, self.problem.scaled.lower, self.problem.scaled.upper)
+            self._solver.coef[:] = u
+            self._solver.refresh()
         self._cold = not u.any()
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:

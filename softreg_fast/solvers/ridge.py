@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.kernels._rows import RowEngine
 from softreg_fast.kernels._scalars import ScalarEngine
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED

@@ -311,7 +311,7 @@ def test_rows_with_other_fields_are_dropped(tmp_path):
     record = Record(file, about)
     record.add([Row("path", "little", "ours", target=1e-6, ratio=2.0)], {"panel": {"ours": []}})
     (row,) = Record(file, about).rows.values()
-    assert (row.ratio, row.key) == (2.0, ("path", "little", "ours", 1e-6, 1))
+    assert (row.ratio, row.key) == (2.0, ("path", "little", "ours", 1e-6, 1, "wall"))
     assert not Record(file, {"cpu": "another"}).rows
     file.write_text(file.read_text().replace('"ratio"', '"quotient"'))
     assert not Record(file, about).rows

@@ -89,7 +89,7 @@ def test_cross_validation(call, options, rule, cv):
     model = read_model("m.json")
     assert model.path.alphas.tolist() == [found.alpha]
     np.testing.assert_array_equal(model.path[0].coef, found.path[found.index].coef)
-    expected = {"n_folds": 5, "rule": rule, "seed": cv.random_state}
+    expected = {"n_folds": 5, "rule": rule, "seed": cv.random_state, "measure": "deviance"}
     assert model.settings["cross_validation"] == expected
     assert text_of("c.csv").startswith("feature,coefficient\n(intercept),")
     call("predict", "m.json", "data.csv", "--output", "out.csv")

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import INF
 
 from softreg_fast import Design, path
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 UNTOUCHED_DENSE = ("fortran", "row slice", "column stride", "memmap")
 UNTOUCHED_SPARSE = ("csc_array", "csc_matrix", "csc_array int64", "csc with zeros")

@@ -5,7 +5,8 @@ import pytest
 from multi_task import tasks_of
 from numpy.testing import assert_allclose, assert_array_equal
 
-from softreg_fast.data.design import Design, MultiTaskDesign
+from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold, permutation_test_score
 
 import softreg_fast as sf
 from softreg_fast import Design
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import feature_names_of
 
 P = 6

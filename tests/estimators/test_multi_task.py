@@ -23,7 +23,7 @@ from softreg_fast import (
     MultiTaskLassoCV,
     path,
 )
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 
 @pytest.fixture

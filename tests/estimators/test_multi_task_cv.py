@@ -17,7 +17,7 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut
 
 from softreg_fast import MultiTaskElasticNetCV, MultiTaskLasso, MultiTaskLassoCV, cv_path, path
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from oracles import block_descent, dense
 from problems import INF
 
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._descent import RowDescent
 from softreg_fast.kernels._rows import RowEngine

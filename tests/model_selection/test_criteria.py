@@ -10,7 +10,7 @@ from problems import dense
 from sklearn.linear_model import LassoLarsIC, lars_path
 
 from softreg_fast import Design, ElasticNetCV, LassoCV, cv_path, path
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.model_selection.criteria import CRITERIA, noise_variance_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Problem

@@ -51,7 +51,7 @@ def test_grams_of_folds_from_one_pass(rng, weighted, fit_intercept, offset):
             assert_allclose(quick.gradient_at_zero(), plain.gradient_at_zero(), atol=1e-10)
             fits = path(plain, n_alphas=5, eps=0.01)
             errors = training._grams.errors(k, fits)
-            predicted = training.predictions_of(k, fits)
+            predicted = training.predictors_of(k, fits)
             missing = (predicted - y[fold.test][:, np.newaxis]) ** 2
             expected = np.average(missing, axis=0, weights=training.weight[fold.test])
             assert_allclose(errors, expected, rtol=1e-8)

@@ -411,3 +411,32 @@ def test_check_estimator():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_estimator(selector)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_subsamples_hold_both_classes_in_equal_shares(rng, weighted):
+    y = np.append(np.ones(11), np.zeros(60))
+    weight = np.append(0.0, np.ones(70)) if weighted else None
+    X = Design(rng.standard_normal((71, 3)), sample_weight=weight)
+    design = X.with_target(y, loss="logistic")
+    drawn = list(subsamples(design, 10, 0.5, True, 0))
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        assert np.intersect1d(first, second).size == 0
+        for part in (first, second):
+            assert (y[part].sum(), len(part)) == (5, 35)
+            assert not (weighted and 0 in part)
+    share = X.with_target(0.2 + 0.5 * y, loss="logistic")
+    two = (subsamples(each, 4, 0.5, True, 1) for each in (share, X.with_target(y)))
+    for a, b in zip(*two, strict=True):
+        assert_array_equal(a, b)
+    with pytest.raises(ValueError, match=r"of class 1 with weight is 0; .*at least 1"):
+        subsamples(design, 10, 0.04, True, 0)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "poisson", "squared_hinge"])
+def test_stability_finds_the_features_of_other_losses(rng, loss):
+    X = rng.standard_normal((300, 30))
+    eta = X[:, :2] @ [1.2, -1.2]
+    y = rng.poisson(np.exp(eta)) if loss == "poisson" else (eta + rng.logistic(size=300) > 0) * 1.0
+    found = stability_path(X, y, loss=loss, n_subsamples=40, random_state=0)
+    assert sorted(name for name, _ in found.selected()) == [0, 1]

@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 import softreg_fast as sf
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.options.hints import ADVICE, NAMES, SAME, suggestion
 
 X, y = np.random.default_rng(0).random((20, 3)), np.arange(20.0)

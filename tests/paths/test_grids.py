@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from softreg_fast import cv_path, path, solve
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 fit_intercepts = pytest.mark.parametrize("fit_intercept", [True, False], ids=["b", "no b"])
 weightings = pytest.mark.parametrize("weighted", [True, False], ids=["weighted", "plain"])

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import softreg_fast
 from softreg_fast import MultiTaskElasticNet, enet_path, lasso_path, path
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 
 @pytest.fixture

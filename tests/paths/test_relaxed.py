@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
 from softreg_fast import Design, LassoCV, Penalty, cv_path, path, relaxed_path
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.paths.relaxed import GAMMAS, relax_fits
 from softreg_fast.solvers.problem import Problem
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 import softreg_fast.solvers.certificate as certificate
 from softreg_fast import Lasso, Status, cv_path, path, solve
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 N = 14
 

@@ -15,7 +15,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.penalties import L1, L2, ElasticNet, NonNegative
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.choice import AUTO, FACTS, SOLVERS, solver_for

@@ -26,7 +26,7 @@ from softreg_fast import (
     solve,
     stability_path,
 )
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 # The promised latency. A busy machine may take longer to schedule a thread at all: late results are
 # repeated at the same moment, and fail if they are always late.
@@ -77,6 +77,16 @@ def endless_fits():
     def along_a_path():
         X, y = slow(500, 4000)
         return lambda: path(X, y, n_alphas=10**5, eps=1e-6, tol=1e-12)
+
+    def classes():
+        X, y = slow(500, 4000)
+        return lambda: path(
+            X, 1.0 * (y > np.median(y)), loss="logistic", n_alphas=10**5, eps=1e-6, tol=1e-12
+        )
+
+    def classes_of_many_samples():
+        X, y = make(20_000, 1500)
+        return lambda: solve(X, 1.0 * (y > np.median(y)), loss="logistic", alpha=1e-5, tol=1e-10)
 
     def tasks(X, y, **options):
         design = MultiTaskDesign(X, y[:, np.newaxis] + np.random.default_rng(0).random((len(y), 4)))
@@ -170,6 +180,8 @@ def endless_fits():
         "warm sparse path": warm_sparse_path,
         "elastic-net path": elastic_net_path,
         "path": along_a_path,
+        "path of classes": classes,
+        "classes of many samples": classes_of_many_samples,
         "several tasks": lambda: tasks(*slow(500, 4000)),
         "several tasks on the Gram matrix": lambda: tasks(*make(4000, 1200), precompute=True),
         "several tasks on the residuals": tasks_on_the_residuals,

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from softreg_fast import Design, cv_path, path, relaxed_path, solve, stability_path
-from softreg_fast.data.design import MultiTaskDesign
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 

@@ -12,10 +12,10 @@ import scipy.sparse as sp
 from softreg_fast.cli.files import check_readable
 from softreg_fast.cli.tables.cells import too_long
 from softreg_fast.cli.tables.foreign import as_floats, foreign, rounded
+from softreg_fast.cli.tables.labels import HINT, classes_of
 from softreg_fast.cli.tables.roles import (
     Roles,
     Table,
-    Vector,
     by_position,
     check_count,
     check_known,
@@ -48,7 +48,10 @@ def read_archive(path: str, roles: Roles) -> Table:
     others = vectors_of(roles, arrays, X.shape[0], path)
     if not roles.to_predict:
         spec = _target_array(arrays, roles, path)
-        others["y"] = _vector_of(spec, arrays, X.shape[0], path, "--target")
+        others["y"] = _vector_of(spec, arrays, X.shape[0], path, "--target", roles.labels)
+        if roles.labels:
+            where = spec if spec.endswith(".npy") else f'{path}: array "{spec}"'
+            others["y"], others["classes"] = classes_of(others["y"], where)
     return _of_matrix(X, names, others, roles, path)
 
 
@@ -88,8 +91,10 @@ def vectors_of(roles: Roles, arrays: list[str], n: int, path: str) -> dict[str, 
     }
 
 
-def _vector_of(spec: str, arrays: list[str], n: int, path: str, option: str) -> Vector:
-    """Return one number per row, from an array of the archive or from a .npy file."""
+def _vector_of(
+    spec: str, arrays: list[str], n: int, path: str, option: str, labels: bool = False
+) -> Any:
+    """Return one number per row, or label, from an array of the archive or from a .npy file."""
     if spec.endswith(".npy"):
         check_readable(spec)
         where, values = spec, _array(spec, "")
@@ -98,16 +103,20 @@ def _vector_of(spec: str, arrays: list[str], n: int, path: str, option: str) -> 
     else:
         those = f"one of {listed(arrays)} or " if arrays else ""
         raise InputError(f'{path} has no array "{spec}" for {option}; give {those}a .npy file')
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+    is_text = isinstance(values, np.ndarray) and values.dtype.kind == "U"
+    if not isinstance(values, np.ndarray) or not (
+        values.dtype.kind in "fiub" or (labels and is_text)
+    ):
+        hint = HINT if is_text and option == "--target" else ""
         raise InputError(
-            f"{where} does not hold real numbers; expected one for each row ({option})"
+            f"{where} does not hold real numbers; expected one for each row ({option}){hint}"
         )
     if values.shape not in ((n,), (n, 1)):
         raise InputError(
             f"{where} has shape {values.shape}; expected one number for each of the {n} rows "
             f"({option})"
         )
-    return as_floats(values.reshape(n), where)
+    return values.reshape(n) if is_text else as_floats(values.reshape(n), where)
 
 
 def _check_matrix(X: Any, path: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from softreg_fast.cli.files import brief
 from softreg_fast.cli.tables.cells import missing, too_long
 from softreg_fast.cli.tables.foreign import as_floats, foreign
+from softreg_fast.cli.tables.labels import HINT, classes_of
 from softreg_fast.cli.tables.roles import Roles, Table, Vector, by_position, choose
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed, listed
@@ -47,8 +48,12 @@ def read_parquet(path: str, roles: Roles) -> Table:
     _check_complete(table, needed, roles, path)
     X = np.empty((n, len(chosen.features)), order="F")
     others: list[Any] = []
+    classes = None
     for k, column in enumerate(needed):
-        values = _floats(column, table, roles, path)
+        if roles.labels and column.name == roles.target:
+            values, classes = _labels(column, table, path)
+        else:
+            values = _floats(column, table, roles, path)
         if k < len(chosen.features):
             X[:, k] = values
         else:
@@ -57,6 +62,7 @@ def read_parquet(path: str, roles: Roles) -> Table:
         X,
         [names[j] for j in chosen.features],
         notes=by_position(roles, names, path),
+        classes=classes,
     )._replace(**dict(zip(chosen.others, others, strict=True)))
 
 
@@ -88,12 +94,15 @@ def _check_types(file: Any, needed: Sequence[_Column], roles: Roles, path: str) 
 
     The error names the first column that does not, and others like it.
     """
-    stored = (column for column in needed if column.numbers is None)
+    labelled = roles.target if roles.labels else None
+    stored = (c for c in needed if c.numbers is None and c.name != labelled)
     wrong = [column for column in stored if column.is_category or _is_no_number(column.field.type)]
     if not wrong:
         return
     name = wrong[0].name
     way_out = roles.way_out(name, [column.name for column in wrong])
+    if name == roles.target and not _is_time(wrong[0].field.type):
+        way_out = HINT
     raise InputError(f"{path}: column {listed([name])}{_type_in_words(file, wrong[0])}{way_out}")
 
 
@@ -104,18 +113,34 @@ def _is_no_number(kind: Any) -> bool:
     return not any(test(kind) for test in tests)
 
 
+def _is_time(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_temporal(kind) or types.is_interval(kind))
+
+
 def _type_in_words(file: Any, column: _Column) -> str:
     from pyarrow import types
 
     field = column.field
     if column.is_category or types.is_dictionary(field.type):
         return f" holds categories ({field.type}); expected numbers: write them as columns of 0/1"
-    if types.is_temporal(field.type) or types.is_interval(field.type):
+    if _is_time(field.type):
         what = f" holds dates or times ({field.type})"
         return f"{what}; expected numbers: write them so, such as days since the first"
     first = next(file.iter_batches(1, columns=[field.name])).column(0)[0].as_py()
     given = repr(first)[:40]
     return f", row 1 holds {given} ({field.type}); expected numbers: write categories as 0/1"
+
+
+def _labels(column: _Column, table: Any, path: str) -> tuple[Vector, tuple[str, str] | None]:
+    where = f"{path}: column {listed([column.name])}"
+    if column.numbers is not None:
+        return classes_of(np.array(column.numbers), where)
+    values = table.column(table.column_names.index(column.field.name))
+    if not _is_no_number(values.type) and str(values.type) != "bool":
+        return classes_of(as_floats(values.cast("float64").to_numpy(), where), where)
+    return classes_of([str(each) for each in values.to_pylist()], where)
 
 
 def _floats(column: _Column, table: Any, roles: Roles, path: str) -> Vector:

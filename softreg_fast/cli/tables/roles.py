@@ -33,6 +33,8 @@ class Roles:
     first_index : int or None
         Index of the first feature in a svmlight file; None: 0 if that index occurs in the file,
         else 1.
+    labels : bool
+        Whether the target may be the names of two classes.
     """
 
     target: str | None = None
@@ -42,6 +44,7 @@ class Roles:
     features: Sequence[str] | None = None
     n_features: int | None = None
     first_index: int | None = None
+    labels: bool = False
 
     def __post_init__(self) -> None:
         for field in ("target", "weights", "offset"):
@@ -87,6 +90,7 @@ class Table(NamedTuple):
     y, weights, offset : ndarray (n_samples,) or None
     first_index : index of the first feature in a svmlight file, else None
     notes : remarks for the user on how the file was read
+    classes : names of the classes that are 0 and 1 in y, or None
     """
 
     X: Any
@@ -96,6 +100,7 @@ class Table(NamedTuple):
     offset: Vector | None = None
     first_index: int | None = None
     notes: Sequence[str] = ()
+    classes: tuple[str, str] | None = None
 
     def label(self, j: int) -> str:
         """Return the name of feature j, or its number in the file."""

@@ -14,6 +14,7 @@ from softreg_fast.cli.files import brief
 from softreg_fast.cli.tables.archives import check_entries, vectors_of
 from softreg_fast.cli.tables.cells import as_number, problem_of
 from softreg_fast.cli.tables.foreign import as_floats
+from softreg_fast.cli.tables.labels import classes_of
 from softreg_fast.cli.tables.opening import open_bytes, open_text
 from softreg_fast.cli.tables.roles import Roles, Table
 from softreg_fast.options.errors import InputError
@@ -53,6 +54,8 @@ def read_svmlight(path: str, roles: Roles) -> Table:
     check_entries(X, None, path, first)
     others = vectors_of(roles, [], X.shape[0], path)
     target = None if roles.to_predict else as_floats(y, f"{path}: the target")
+    if roles.labels and target is not None:
+        target, others["classes"] = classes_of(target, f"{path}: the target")
     return Table(X, None, target, first_index=first)._replace(**others)
 
 

@@ -11,8 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softreg_fast.cli.files import brief
-from softreg_fast.cli.tables.cells import TRUTHS, Problem, as_number, problem_of, too_long
+from softreg_fast.cli.tables.cells import (
+    MISSING,
+    TRUTHS,
+    Problem,
+    as_number,
+    missing,
+    problem_of,
+    too_long,
+)
 from softreg_fast.cli.tables.foreign import rounded
+from softreg_fast.cli.tables.labels import HINT, classes_of
 from softreg_fast.cli.tables.layout import (
     Layout,
     cells_of,
@@ -41,7 +50,8 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
             check_widths(path, layout)  # some versions of pandas ignore a trailing delimiter
         chosen = choose(layout.names, roles, path)
         import_pandas(path)
-        parts = _Parts(path, layout, roles, chosen.needed)
+        labelled = chosen.others.get("y") if roles.labels else None
+        parts = _Parts(path, layout, roles, chosen.needed, labelled)
         for frame in parts.frames(_Rows(first, file, path)):
             parts.add(frame)
     columns = parts.joined()
@@ -49,6 +59,9 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
     others: dict[str, Any] = {
         name: columns[:, p + k].copy() for k, name in enumerate(chosen.others)
     }
+    if labelled is not None:
+        where = f"{path}: column {listed([layout.names[labelled]])}"
+        others["y"], others["classes"] = classes_of(parts.labels, where, decimal)
     return Table(
         columns[:, :p],
         [layout.names[j] for j in chosen.features],
@@ -85,9 +98,16 @@ class _Rows:
 
 
 class _Parts:
-    """The requested columns, in the order of the file, collected chunk by chunk."""
+    """The requested columns, in the order of the file, collected chunk by chunk.
 
-    def __init__(self, path: str, layout: Layout, roles: Roles, needed: list[int]) -> None:
+    One column may hold labels, whose cells are kept as text.
+    """
+
+    def __init__(
+        self, path: str, layout: Layout, roles: Roles, needed: list[int], labelled: int | None
+    ) -> None:
+        self.labelled = labelled
+        self.labels: list[str] = []
         self.path, self.layout, self.roles = path, layout, roles
         self.columns = np.sort(needed)
         self.places = np.searchsorted(self.columns, needed)  # in the order of `needed`
@@ -103,6 +123,8 @@ class _Parts:
 
         width, delimiter = len(self.layout.names), self.layout.delimiter
         options: dict[str, Any] = {}
+        if self.labelled is not None:
+            options["dtype"] = {self.labelled: str}
         if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
             options["float_precision"] = "round_trip"  # the default is exact from 3.1 on
         try:
@@ -130,6 +152,10 @@ class _Parts:
         """Append the rows of a frame; raise InputError for the first cell that is not a number."""
         kinds = np.array([getattr(dtype, "kind", "O") for dtype in frame.dtypes])
         self.check_short_rows(frame, kinds[-1])
+        problems: dict[int, tuple[int, Problem]] = {}
+        if self.labelled is not None:
+            problems = self.take_labels(frame)
+            kinds[self.labelled] = "f"
         if len(self.columns) < len(kinds):
             frame, kinds = frame.iloc[:, self.columns], kinds[self.columns]
         self.was_bool |= np.array([kinds != "b", kinds == "b"])
@@ -139,7 +165,6 @@ class _Parts:
         else:
             part, texts = np.zeros(frame.shape, order="F"), np.flatnonzero(~is_number).tolist()
             part[:, is_number] = frame.iloc[:, np.flatnonzero(is_number)].to_numpy(dtype=np.float64)
-        problems: dict[int, tuple[int, Problem]] = {}
         for k in texts:
             if (found := self.wrong_text(frame.iloc[:, k])) is not None:
                 problems[k] = found
@@ -152,6 +177,16 @@ class _Parts:
             self.complain(problems)
         self.parts.append(part)
         self.n_rows += len(part)
+
+    def take_labels(self, frame: Any) -> dict[int, tuple[int, Problem]]:
+        """Move the labels out of a frame, and return the problem of the first missing one."""
+        column: Any = self.labelled
+        cells = [str(cell).strip() for cell in frame[column]]
+        frame[column] = 0.0
+        self.labels.extend(cells)
+        lost = next((row for row, cell in enumerate(cells) if cell.lower() in MISSING), None)
+        k = int(np.searchsorted(self.columns, column))
+        return {} if lost is None else {k: (lost, missing(cells[lost]))}
 
     def check_short_rows(self, frame: Any, kind: str) -> None:
         """Check once whether empty cells in the last column are real or a sign of short rows."""
@@ -188,8 +223,14 @@ class _Parts:
         alike = [self.names[k] for k in sorted(problems) if problems[k][1].kind == kind]
         raise InputError(
             f"{self.path}: column {listed([self.names[first]])}, line {line} {problem.words}"
-            f"{self.roles.way_out(self.names[first], alike)}"
+            f"{self.way_out(self.names[first], alike, kind)}"
         )
+
+    def way_out(self, name: str, alike: list[str], kind: str) -> str:
+        """Return advice about a column with a problem of this kind."""
+        if kind == "text" and name == self.roles.target:
+            return HINT
+        return self.roles.way_out(name, alike)
 
     def joined(self) -> Matrix:
         """Return all rows as one matrix, (n_samples, n_needed) in Fortran order."""

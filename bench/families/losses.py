@@ -1,0 +1,112 @@
+"""Families under losses beyond the squared one, their settings, and the expected speeds."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from bench.families.data import dense_file, sparse_file
+from bench.families.family import Family
+from bench.families.settings import SETTINGS as PATH_SETTINGS
+from bench.families.settings import Setting, fits_at, folded
+from bench.harness.problem import Problem
+
+
+def with_loss(make, loss, target=lambda y: y):
+    """Return a function that makes a Problem under a loss, with a function of its y."""
+
+    def made():
+        problem = make()
+        return replace(problem, loss=loss, y=target(problem.y).astype(np.float64))
+
+    return made
+
+
+def positive(y):
+    return y > 0
+
+
+def counts(name, make, must, aim, file):
+    return Family(name, "Poisson", with_loss(make, "poisson"), must, aim, file=file)
+
+
+def classes(name, make, must, aim, file, target=positive):
+    return Family(name, "logistic", with_loss(make, "logistic", target), must, aim, file=file)
+
+
+def dense(name, must, aim, kind=classes, label=None, **options):
+    return kind(label or name, dense_file(name, scaled=False), must, aim, f"{name}.npz", **options)
+
+
+def sparse(name, must, aim, kind=classes, **options):
+    return kind(name, sparse_file(name), must, aim, f"{name}.X.npz", **options)
+
+
+def simulated(n=100_000, p=300):
+    """Return classes that depend on 20 of the independent columns."""
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((n, p)))
+    w = np.zeros(p)
+    w[rng.choice(p, 20, replace=False)] = 0.5 * rng.standard_normal(20)
+    return Problem(X, rng.random(n) < 1.0 / (1.0 + np.exp(-X @ w)))
+
+
+FAMILIES = [
+    dense("glmnet_Binomial", 4, 8),
+    dense("glmnet_Poisson", 4, 8, counts),
+    dense("golub", 12, 20),
+    dense("alon", 12, 20),
+    dense("arcene", 30, 60),
+    dense("mnist5k", 6, 15, label="mnist5k, 8 or not", target=lambda y: y == 8),
+    dense("bikeshare", 10, 40, counts),
+    sparse("rcv1_small", 2, 4),
+    sparse("polarity2_tfidf12", 3, 6),
+    sparse("news20_tfidf1", 1.5, 3, target=lambda y: y < 10),
+    classes("simulated 100,000 x 300", simulated, 4, 10, ""),
+    sparse("pg15_poisson", 2.5, 5, counts),
+]
+
+# Families with elastic nets and weighted paths, and with cross-validation.
+PENALISED = ("glmnet_Binomial", "alon", "mnist5k, 8 or not", "bikeshare")
+FOLDED = ("glmnet_Binomial", "glmnet_Poisson", "golub", "bikeshare", "rcv1_small")
+
+N_FOLDS = 10
+
+
+def only(names, problems):
+    """Return a function that yields the problems of the families of these names alone."""
+
+    def some(family, problem):
+        if family.name in names:
+            yield from problems(family, problem)
+
+    return some
+
+
+def some_of(key):
+    """Return a setting of the paths, for the penalised families alone."""
+    setting = PATH_SETTINGS[key]
+    return replace(setting, kind="loss path", problems=only(PENALISED, setting.problems))
+
+
+SETTINGS = {
+    "path": replace(PATH_SETTINGS["path"], kind="loss path"),
+    "fit": Setting("One fit", "loss fit", fits_at((10, 100)), 1.5, 4),
+    "enet": some_of("enet"),
+    "weighted": some_of("weighted"),
+    "cv": Setting(
+        "Ten folds and the final fit, by the deviance",
+        "loss cv",
+        only(FOLDED, partial(folded, n_folds=N_FOLDS)),
+        5,
+        15,
+    ),
+}
+
+
+def levels(key, family):
+    """Return (must, aim) of a setting and a family."""
+    setting = SETTINGS[key]
+    if key == "cv":
+        return setting.must, setting.aim
+    return min(setting.must, family.must), min(setting.aim, family.aim)

@@ -1,0 +1,195 @@
+"""Compare losses beyond the squared one: python -m bench.losses [--only PATTERN] [--settings cv].
+
+For every package, find the first tolerance on its ladder whose suboptimality, computed outside all
+packages, meets the target; then time it and ours, at two tolerances of our certificate, in turn,
+each in its own process.
+"""
+
+import argparse
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.families.family import selected
+from bench.families.losses import FAMILIES, SETTINGS, levels
+from bench.harness.bounds import Bounds
+from bench.harness.environments import ROOT, available, python_of, version_of
+from bench.harness.machine import environment
+from bench.harness.problem import Choice, save_data, save_setting
+from bench.harness.record import Record
+from bench.harness.result import Row
+from bench.harness.worker import Worker, climb, rounds_of
+from bench.reports import losses as pages
+from bench.reports.losses import CERTIFIED, CLOCKS, RIVALS, TARGET
+
+# Tolerance at which ours only gives lower bounds of the optima, untimed.
+REFERENCE = 1e-10
+
+
+def judge_of(problem):
+    """Return a function judge(problem, answer) of coefficients or a Choice: the suboptimality."""
+    if not problem.n_folds:
+        bounds = Bounds(problem)
+        return lambda _, W: bounds.gap(W)
+    at = {}
+
+    def of_choice(_, choice):
+        chosen = replace(problem, alphas=np.array([choice.alpha]))
+        return at.setdefault(choice.alpha, Bounds(chosen)).gap(choice.coef[:, np.newaxis])
+
+    return of_choice
+
+
+class Contest:
+    """One problem, our worker with it, and the rows of all packages."""
+
+    def __init__(self, setting, name, problem, folder, wanted, options):
+        self.setting, self.name, self.wanted = setting, name, wanted
+        self.problem, self.folder, self.options = problem, folder, options
+        self.kind = SETTINGS[setting].kind
+        self.judge = judge_of(problem)
+        self.rows = []
+
+    def add(self, package, note=""):
+        """Return the new rows of a package, {(clock, tolerance of ours): Row}."""
+        n_threads, wanted = self.options.threads, self.wanted
+        rows = {
+            (clock, tol): Row(
+                self.setting, self.name, package, tol, n_threads, *wanted, note=note, clock=clock
+            )
+            for clock in CLOCKS
+            for tol in CERTIFIED
+        }
+        self.rows += rows.values()
+        return rows
+
+    def worker(self, package, kind):
+        """Return a worker of a package, with as many threads and as much time as all others."""
+        return Worker(package, kind, self.options.threads, self.options.seconds)
+
+    def run(self, rivals):
+        """Measure ours and the rivals; return all rows."""
+        with self.worker("ours", self.kind) as ours:
+            if self.own(ours):
+                for rival, missing in rivals.items():
+                    if missing:
+                        self.add(rival, missing)
+                    else:
+                        self.beside(ours, rival)
+        return self.rows
+
+    def own(self, ours):
+        """Fill our rows with gap and times; return whether there are answers at all tolerances."""
+        rows, answer = self.add("ours"), ours.load(self.folder)
+        found = {tol: ours.solve(tol, self.folder) for tol in (REFERENCE, *CERTIFIED)}
+        gaps = {tol: self.judge(None, W) for tol, (W, _) in found.items() if W is not None}
+        self.choice = found[CERTIFIED[0]][0]
+        for (clock, tol), row in rows.items():
+            row.tol, row.gap = tol, gaps.get(tol)
+            row.note = answer.get("error", "") or ("" if tol in gaps else str(found[tol][1]))
+            # a second run, since the first one of a process is slower
+            row.seconds = ours.ask(tol=tol).get(CLOCKS[clock])
+        return all(tol in gaps for tol in CERTIFIED)
+
+    def beside(self, ours, rival):
+        """Fill the rows of a rival, at the loosest tolerance that meets the target."""
+        package, suffix = RIVALS[rival]
+        with self.worker(package, self.kind + suffix) as theirs:
+            found, _, note = climb(theirs, self.problem, [TARGET], self.folder, self.judge)
+            rows = self.add(rival, note)
+            if not found:
+                return
+            tol, gap = found[TARGET]
+            contenders = *((ours, own) for own in CERTIFIED), (theirs, tol)
+            rounds = rounds_of(contenders, self.options.repeat, self.options.seconds)
+            difference = self.difference(theirs, tol)
+        for (clock, own), row in rows.items():
+            row.tol, row.gap, row.difference = tol, gap, difference
+            at = CERTIFIED.index(own)
+            row.fill([(times[at][CLOCKS[clock]], times[-1][CLOCKS[clock]]) for times in rounds])
+
+    def difference(self, theirs, tol):
+        """Return the largest relative difference of a rival's errors in the folds from ours."""
+        if not isinstance(self.choice, Choice):
+            return None
+        choice, _ = theirs.solve(tol, self.folder)
+        return float(np.max(np.abs(choice.errors / self.choice.errors - 1.0)))
+
+
+def measure_family(family, rivals, options, record):
+    """Measure all settings of one family, add them to the record, and print them."""
+    base = family.make()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        save_data(folder, base)
+        for key in options.settings:
+            able = {r: m for r, m in rivals.items() if key != "cv" or r in pages.FOLDING}
+            for label, problem in SETTINGS[key].problems(family, base):
+                save_setting(folder, problem)
+                wanted = levels(key, family)
+                rows = Contest(key, label, problem, folder, wanted, options).run(able)
+                record.add(rows)
+                for row in rows:
+                    if row.clock == "processor":
+                        print(line(row), flush=True)
+
+
+def line(row):
+    """Return a result as one printed line."""
+    start = f"{row.setting:8} {row.problem:32} {row.package:9}"
+    parts = [f"{start} ours certified {row.target:.0e}"]
+    if row.gap is not None:
+        parts.append(f"tol {row.tol:.0e} gap {row.gap:.0e}")
+    if row.ratio is not None:
+        parts.append(f"{row.seconds:9.4f} s, ours {row.ours:8.5f} s, {row.ratio:6.2f}x")
+    return "  ".join([*parts, row.note])
+
+
+def missing(package):
+    """Return why there is no such package, or nothing."""
+    if package == "rglmnet":
+        return "" if package in available() else "not installed"
+    try:
+        python_of(package)
+    except (OSError, subprocess.CalledProcessError):
+        return "cannot be installed"
+    return ""
+
+
+def parsed():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="regular expression on the families' names")
+    parser.add_argument("--settings", default="path", help=f"some of {','.join(SETTINGS)}, or all")
+    parser.add_argument("--packages", default="", help=f"some of {','.join(RIVALS)}; default: all")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=5, help="how often all are timed in turn")
+    parser.add_argument("--seconds", type=float, default=20.0, help="longest run waited for")
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "losses" / "results.json")
+    parser.add_argument("--markdown", type=Path, help="such as docs/benchmarks.md")
+    options = parser.parse_args()
+    everything = options.settings == "all"
+    options.settings = list(SETTINGS) if everything else options.settings.split(",")
+    options.packages = [name for name in options.packages.split(",") if name] or list(RIVALS)
+    return options
+
+
+def main():
+    """Measure, print the tables, write JSON and, if requested, the page."""
+    options = parsed()
+    about = environment("make bench-losses", [options.threads])
+    reasons = {package: missing(package) for package in dict(RIVALS.values())}
+    about |= {package: why or version_of(package) for package, why in reasons.items()}
+    rivals = {name: reasons[RIVALS[name][0]] for name in options.packages}
+    record = Record(options.json, about)
+    for family in selected(FAMILIES, options.only):
+        measure_family(family, rivals, options, record)
+    pages.show(record)
+    if options.markdown:
+        pages.write(options.markdown, record)
+
+
+if __name__ == "__main__":
+    main()

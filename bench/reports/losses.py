@@ -1,0 +1,142 @@
+"""Tables of paths, fits and cross-validation under losses beyond the squared one."""
+
+from itertools import groupby
+
+import numpy as np
+
+from bench.families.losses import SETTINGS
+from bench.harness import tables
+from bench.harness.bounds import JUDGED
+from bench.harness.machine import machine
+from bench.harness.page import write_part
+from bench.harness.tables import gap_text, judged, multiple, seconds, shortened
+from bench.harness.worker import NO_CONTEST
+
+# Rivals, each the name of a package and what its kind of problem ends with.
+RIVALS = {
+    "rglmnet": ("rglmnet", ""),
+    "adelie": ("adelie", ""),
+    "glum": ("glum", ""),
+    "skglm": ("skglm", ""),
+    "liblinear": ("sklearn", ", liblinear"),
+    "saga": ("sklearn", ", saga"),
+}
+
+# Rivals with a cross-validation of their own on the same folds.
+FOLDING = ("rglmnet",)
+
+# Largest suboptimality of a package, and the gaps that ours certifies; unit: the null deviance.
+TARGET = 1e-6
+CERTIFIED = (1e-6, 1e-4)
+
+# Clocks, each with the worker's name of its times.
+CLOCKS = {"processor": "processor", "wall": "seconds"}
+
+INTRODUCTION = """\
+## Logistic and Poisson losses
+
+Our time, and the times of other packages as multiples of it, on real and simulated data.
+
+- **Equal problems.** All packages get the same 100 alphas, from alpha_max to alpha_max/100. The
+  intercept is on and not penalised; standardisation and early exits are off, and columns are used
+  as they are. Single fits start from nothing.
+- **Equal accuracy.** Each package runs with a ladder of tolerances, and the loosest counts whose
+  suboptimality is at most {target:g} of the null deviance at {judged} of the alphas.
+  `bench/harness/bounds.py` computes it in NumPy: the objective, with the best intercept, less the
+  largest dual value of all points of all packages at that alpha. No package's own claim enters.
+- **Our certificate.** Ours runs at two tolerances of its certified duality gap, {certified} of the
+  null deviance (the first is the default), and the table has a ratio for each. *Our gap* is the
+  neutral one, at both tolerances: where the second is above {target:g}, the second ratio compares
+  answers of different accuracy.
+- **Equal conditions.** One process for each package, in an environment that it supports, with X in
+  its preferred layout and the same number of threads. Conversion to that layout and compilation are
+  not timed. `bench/adaptors/` contains every call.
+- **Ratio.** A package and ours, at both tolerances, are timed in turn; times and ratios are
+  medians, in brackets the quartiles of the best ratio. Where other programs share the machine,
+  processor time is the figure to trust. A package that is more than {no_contest:g} times slower is
+  timed once. *over N s*: the run was stopped after N seconds.
+- **Must and aim** are our own targets for *best / ours*, the best other package's time divided by
+  ours at the default tolerance. Missed targets stay in the table.
+- **Left out.** *celer* fits no intercept under the logistic loss, which is another problem.
+  *liblinear* penalises the intercept, with `intercept_scaling=100` a ten-thousandth as much.
+
+Commands:
+
+    make bench-losses                                  # paths
+    make bench-losses ARGS="--settings all"            # fits, elastic nets, folds as well
+    make bench-losses ARGS="--only 'golub|alon' --packages rglmnet,adelie --threads 2"
+
+Results are stored in `build/losses` and kept there between runs. Real data are read from the folder
+named by `SOFTREG_DATA`.
+"""
+
+
+def show(record):
+    """Print all tables."""
+    tables.show_all(all_tables(record))
+    print(f"\nwritten: {record.path}")
+
+
+def write(path, record):
+    """Write this part of the page."""
+    words = {"target": TARGET, "judged": JUDGED, "no_contest": NO_CONTEST}
+    words["certified"] = " and ".join(f"{tol:g}" for tol in CERTIFIED)
+    lines = [INTRODUCTION.format(**words), *machine(record.about), ""]
+    for title, rows in all_tables(record):
+        lines += [f"### {title}", "", *rows, ""]
+    write_part(path, "losses", "\n".join(lines))
+
+
+def all_tables(record):
+    """Return (title, lines of Markdown) for every setting, number of threads and clock."""
+
+    def kind(row):
+        clock = list(CLOCKS).index(row.clock)
+        return list(SETTINGS).index(row.setting), row.n_threads, clock
+
+    for (k, threads, clock), rows in groupby(sorted(record.rows.values(), key=kind), key=kind):
+        title = list(SETTINGS.values())[k].title
+        yield f"{title}: {list(CLOCKS)[clock]} time, {threads} thread(s)", table(list(rows))
+
+
+def table(rows):
+    """Return lines: our time and gap, the others' times as multiples of ours, the verdicts."""
+    names = [name for name in RIVALS if any(row.package == name for row in rows)]
+    ratios = [f"best / ours at {tol:g}" for tol in CERTIFIED]
+    heads = ["problem", "ours", "our gap", *names, *ratios, "must", "aim", "verdict"]
+    lines = []
+    for problem in dict.fromkeys(row.problem for row in rows):
+        found = {(row.package, row.target): row for row in rows if row.problem == problem}
+        lines.append(cells(problem, found, names))
+    return tables.markdown(heads, lines, left=(0, -1))
+
+
+def cells(problem, found, names):
+    """Return the cells of one row; `found` is {(package, our tolerance): Row}."""
+    ours = found["ours", CERTIFIED[0]]
+    compared = [row for row in found.values() if row.ratio is not None]
+    times = [row.ours for row in compared if row.target == CERTIFIED[0]] or [ours.seconds]
+    time = "-" if times[0] is None else seconds(float(np.median(times)))
+    gaps = (gap_text(found["ours", tol].gap) for tol in CERTIFIED)
+    start = [problem, ours.note or time, "; ".join(gaps)]
+    start += [multiple(found.get((name, CERTIFIED[0]))) for name in names]
+    best = [fastest(row for row in compared if row.target == tol) for tol in CERTIFIED]
+    verdict = "no other met the target"
+    if ours.gap is None or ours.gap > TARGET:
+        verdict = "missed: our gap"
+    elif best[0]:
+        verdict = judged(best[0].ratio, ours.must, ours.aim)
+    return [*start, *map(best_text, best), f"{ours.must:g}", f"{ours.aim:g}", verdict]
+
+
+def fastest(rows):
+    """Return the row with the smallest ratio, or None."""
+    return min(rows, key=lambda row: row.ratio, default=None)
+
+
+def best_text(row):
+    """Format the smallest ratio, with its quartiles."""
+    if row is None:
+        return "-"
+    low, high = map(shortened, row.quartiles)
+    return f"{shortened(row.ratio)} ({low} to {high})"

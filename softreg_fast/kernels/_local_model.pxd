@@ -1,0 +1,34 @@
+from loss cimport loss_kind_t
+from matrix cimport matrix_t
+from softreg_fast.kernels._scalars cimport ScalarEngine
+
+
+cdef class LocalModel(ScalarEngine):
+    cdef matrix_t U                     # the columns without weights
+    cdef const matrix_t* R              # the columns at the reference weights
+    cdef object reference
+    cdef double[::1] reference_center, d_ref
+    cdef double sum_d
+    cdef bint fit_intercept, has_gram
+    cdef const double[::1] y, z_null
+    cdef double[:, ::1] by_sample       # storage of the next six
+    cdef double[::1] z, z_next, d, d_next, theta, partial
+    cdef double[:, ::1] r, r_next, step, at_screening, padded   # with a last entry for the centring
+    cdef double F_now, saturated        # the loss; its smallest value
+    cdef double intercept, move         # relative to the null model; of the last step
+    cdef double gap_at_residual
+    cdef double caution                 # share of the bounds in the reference weights
+    cdef loss_kind_t loss_kind
+    cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
+    cdef list kept_intercepts
+
+    cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil
+    cdef double _center_of(self, Py_ssize_t j) noexcept nogil
+    cdef int _weigh(self, Py_ssize_t first) except -1
+    cdef void _take_weights(self) noexcept nogil
+    cdef int _rebuild(self) except -1
+    cdef int _drop_slots(self, double l1_strength) except -1
+    cdef double _violation(self) noexcept nogil
+    cdef int _slopes_at_residual(self) except -1
+    cdef int _solve_model(self, double tol) except -1
+    cdef bint _is_small(self) noexcept nogil

@@ -1,0 +1,39 @@
+"""Losses of two classes: what their linear predictors say about the classes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from softreg_fast.losses.base import Loss
+from softreg_fast.options.types import Vector
+
+
+class TwoClasses(Loss):
+    """A loss of two classes that decides by the sign of eta.
+
+    Attributes
+    ----------
+    labels : (float, float)
+        Targets of the two classes, as `check` returns them; the second has positive predictors.
+    """
+
+    labels: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def classes(self, eta: Vector) -> Vector:
+        """Return the target of the more probable class, at 0 that of the first."""
+        return np.where(eta > 0.0, *self.labels[::-1])
+
+    def share(self, y: Vector) -> Vector:
+        """Return the share of the second class in each target: 0 or 1, or the proportion."""
+        first, second = self.labels
+        return (y - first) / (second - first)
+
+
+class Binomial(TwoClasses):
+    """A loss of two classes, or proportions of them, that is a log likelihood."""
+
+    def probabilities(self, eta: Vector) -> Vector:
+        """Return the probabilities of both classes, in a last axis."""
+        return np.stack([self.mean(-eta), self.mean(eta)], axis=-1)

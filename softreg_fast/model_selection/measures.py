@@ -1,0 +1,242 @@
+"""Measures by which cross-validation compares models, on the samples left out.
+
+Errors are what is minimised. A measure of which more is better enters with its sign changed, and
+its name begins with a minus, as that of a scikit-learn scorer does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from softreg_fast.losses.base import Loss
+from softreg_fast.losses.classes import Binomial, TwoClasses
+from softreg_fast.model_selection.folds import Training
+from softreg_fast.model_selection.scoring import name_of, scores_of
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.result import Path
+
+Array = NDArray[np.float64]
+
+
+class Measure(Protocol):
+    """The errors of models on the test samples of a fold."""
+
+    @property
+    def name(self) -> str:
+        """Name of the errors; it begins with a minus where they are minus what it names."""
+
+    def errors(self, training: Training, k: int, fits: Path) -> Vector:
+        """Return the errors of the models of a path on the test samples of fold k."""
+
+
+class Deviance(NamedTuple):
+    """The mean deviance of the loss: the mean squared error, for squared error."""
+
+    name: str
+
+    def errors(self, training: Training, k: int, fits: Path) -> Vector:
+        """Return the weighted mean deviances."""
+        return training.errors_of(k, fits)
+
+
+class Mean(NamedTuple):
+    """The weighted mean of a function of targets and linear predictors."""
+
+    name: str
+    of: Callable[[Loss, Vector, Array], Array]
+
+    def errors(self, training: Training, k: int, fits: Path) -> Vector:
+        """Return the weighted means."""
+        target = training.design.described_target
+
+        def each(rows: Index, eta: Array) -> Array:
+            y = target.observed[rows][:, np.newaxis]
+            return self.of(target.loss, y, target.predictors_of(rows, eta))
+
+        return training.mean_over(k, fits, each)
+
+
+class Auc(NamedTuple):
+    """Minus the area under the ROC curve."""
+
+    name: str = "-auc"
+
+    def errors(self, training: Training, k: int, fits: Path) -> Vector:
+        """Return minus the areas.
+
+        Raises
+        ------
+        ValueError
+            If one of the classes is missing among the test samples.
+        """
+        loss: Any = training.loss
+        y, weight = training.observed_of(k), training.test_weight(k)
+        share = loss.share(y)
+        for label, part in zip(loss.labels, (1.0 - share, share), strict=True):
+            if not (weight @ part) > 0.0:
+                raise ValueError(
+                    f"measure='auc' compares samples of two classes, and the test samples of fold "
+                    f"{k} have none of class {label:g}; use fewer folds, folds that are "
+                    "stratified, or measure='deviance'."
+                )
+        return -_areas(share, training.predictors_of(k, fits), weight)
+
+
+class Scorer(NamedTuple):
+    """Minus the score of a scikit-learn scorer."""
+
+    scoring: Any
+
+    @property
+    def name(self) -> str:
+        """Minus the name of the scorer."""
+        return f"-{name_of(self.scoring)}"
+
+    def errors(self, training: Training, k: int, fits: Path) -> Vector:
+        """Return minus the scores."""
+        weight = None if training.design.weight is None else training.test_weight(k)
+        options = {} if weight is None else {"sample_weight": weight}
+        rows, where = training.folds[k].test, f"fold {k}"
+        eta = np.moveaxis(training.predictors_of(k, fits), 1, -1)
+        y = training.observed_of(k)
+        return -scores_of(
+            self.scoring, training.design, rows, y, eta, where, loss=training.loss, **options
+        )
+
+
+def _squared(loss: Loss, y: Vector, eta: Array) -> Array:
+    return np.square(y - loss.mean(eta))
+
+
+def _absolute(loss: Loss, y: Vector, eta: Array) -> Array:
+    return np.abs(y - loss.mean(eta))
+
+
+def _minus_hits(loss: Any, y: Vector, eta: Array) -> Array:
+    share = loss.share(y)
+    return np.asarray(np.where(eta > 0.0, -share, share - 1.0))
+
+
+def _brier(loss: Any, y: Vector, eta: Array) -> Array:
+    share = loss.share(y)
+    each = share * np.square(loss.mean(-eta)) + (1.0 - share) * np.square(loss.mean(eta))
+    return np.asarray(each)
+
+
+# Measures other than the deviance, by name, and the kind of loss that has them.
+MEASURES: dict[str, tuple[type[Loss], Measure]] = {
+    "mse": (Loss, Mean("mean squared error", _squared)),
+    "mae": (Loss, Mean("mean absolute error", _absolute)),
+    "auc": (TwoClasses, Auc()),
+    "accuracy": (TwoClasses, Mean("-accuracy", _minus_hits)),
+    "brier": (Binomial, Mean("Brier score", _brier)),
+}
+NAMES = ("deviance", *MEASURES)
+
+
+def measure_for(measure: Any, scoring: Any, loss: Loss) -> Measure:
+    """Return the measure that the options name, for a loss.
+
+    Parameters
+    ----------
+    measure : str, callable or None
+        One of `NAMES`, or a scikit-learn scorer; None: "deviance".
+    scoring : str, callable or None
+        A scikit-learn scorer.
+    loss : Loss
+
+    Raises
+    ------
+    ValueError
+        If both are given, if nothing has the name, and for a measure that the loss does not have.
+    """
+    if scoring is not None:
+        if measure is not None:
+            raise ValueError(
+                "measure and scoring name the same thing, by which models are compared; give one "
+                "of them."
+            )
+        return Scorer(scoring)
+    if measure is None or (isinstance(measure, str) and measure == "deviance"):
+        return Deviance(loss.measure)
+    if not (isinstance(measure, str) and measure in MEASURES):
+        return Scorer(_known_scorer(measure))
+    if measure == "mse" and loss.quadratic:
+        return Deviance(loss.measure)
+    needed, found = MEASURES[measure]
+    if not isinstance(loss, needed):
+        ours = [name for name, (kind, _) in MEASURES.items() if isinstance(loss, kind)]
+        what = "probabilities" if isinstance(loss, TwoClasses) else "classes"
+        raise ValueError(
+            f"measure={measure!r} is for losses of {what}, and the loss is {loss!r}; choose one of "
+            f"deviance, {', '.join(ours)}, or a scikit-learn scorer."
+        )
+    return found
+
+
+def _known_scorer(measure: Any) -> Any:
+    from sklearn.metrics import get_scorer_names
+
+    if callable(measure) or (isinstance(measure, str) and measure in get_scorer_names()):
+        return measure
+    raise ValueError(
+        f"measure must be one of {', '.join(NAMES)}, or a scikit-learn scorer, by its name or "
+        f"itself; got {measure!r}."
+    )
+
+
+def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    """Return the area under the ROC curve: the share of pairs that the scores put in order.
+
+    Pairs are of a sample of class 1 and one of class 0, weighted by the product of their weights; a
+    pair of equal scores counts half.
+
+    Parameters
+    ----------
+    y : array-like (n_samples,)
+        Classes 0 and 1, or proportions of class 1.
+    score : array-like (n_samples,)
+        Larger for samples that are more likely of class 1.
+    sample_weight : array-like (n_samples,) or None, default=None
+        Weights >= 0. None: all equal.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If one of the classes is missing.
+    """
+    share, scores = np.asarray(y, np.float64), np.asarray(score, np.float64)
+    weight = np.ones(len(share)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if not (weight @ share > 0.0 and weight @ (1.0 - share) > 0.0):
+        raise ValueError("The area under the ROC curve needs samples of both classes in y.")
+    return float(_areas(share, scores[:, np.newaxis], weight)[0])
+
+
+def _areas(share: Vector, scores: Array, weight: Vector) -> Vector:
+    # of every column of scores: sum over samples of class 1 of the weight of class 0 below them,
+    # and half of that beside them
+    order = np.argsort(scores, axis=0, kind="stable")
+    ranked = np.take_along_axis(scores, order, axis=0)
+    ones, zeros = (weight * share)[order], (weight * (1.0 - share))[order]
+    n = len(share)
+    place = np.arange(n)[:, np.newaxis]
+    begins = np.ones(ranked.shape, bool)
+    begins[1:] = ranked[1:] != ranked[:-1]
+    ends = np.roll(begins, -1, axis=0)
+    ends[-1] = True
+    first = np.maximum.accumulate(np.where(begins, place, 0), axis=0)
+    last = np.minimum.accumulate(np.where(ends, place, n - 1)[::-1], axis=0)[::-1]
+    up_to = np.zeros((n + 1, scores.shape[1]))
+    np.cumsum(zeros, axis=0, out=up_to[1:])
+    below = np.take_along_axis(up_to, first, axis=0)
+    beside = np.take_along_axis(up_to, last + 1, axis=0)
+    pairs = 0.5 * (ones * (below + beside)).sum(axis=0)
+    return np.asarray(pairs / ((weight @ share) * (weight @ (1.0 - share))))

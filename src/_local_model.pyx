@@ -1,0 +1,308 @@
+"""The quadratic model of a loss on the slots of the warm engine.
+
+At reference weights d, the curvatures at an earlier predictor z = z_0 + b + C u, the loss has the
+model
+
+    -r.(C e + b) + 1/2 ||C e + b||_d^2,    r the residual,    e the step of u,
+
+whose Gram matrix, with the intercept b eliminated, is C'DC of columns centred by d.  Slots are
+dropped here, other than for squared error: a Gram matrix at new weights costs the square of their
+number.  _proximal_newton.pyx takes the steps.
+"""
+
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, fabs, sqrt
+
+from arithmetic cimport larger, smaller
+from loss cimport loss_bound, loss_evaluate, loss_kind_t, loss_kinds
+from matrix cimport column_cost, is_dense, matrix_of, residual_dot, shift, slope
+from openmp cimport threads_for
+from penalty cimport kkt_distance, null_value
+from screening cimport screening_know, screening_skip
+from softreg_fast.kernels._scalars cimport ScalarEngine
+from softreg_fast.kernels._slots cimport count_reading
+from tasks cimport slopes_of_tasks
+
+import numpy as np
+
+# Samples of a block of which the loss is summed by one thread.
+cdef Py_ssize_t BLOCK = 4096
+
+# A model of at most this many slots, or this many numbers, gets new weights before each step.
+cdef Py_ssize_t FEW_SLOTS = 24
+cdef double FEW_NUMBERS = 40_000.0
+
+cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
+
+# A Newton step follows an epoch without a change of sign, and every so many epochs.
+cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
+
+# Newton steps without progress after which rounding is taken for the reason.
+cdef int MOST_VAIN = 3
+
+# Slopes that count as zero without a penalty, times this, are rounding errors.
+cdef double ROUNDING = 1e-3
+
+
+cdef class LocalModel(ScalarEngine):
+    """Slots, reference weights, and the state of a loss: predictor, residual, curvature.
+
+    Parameters
+    ----------
+    columns : Columns
+    reference : Columns
+        The same columns with centres and weights of their own, which the engine changes in place.
+    center, weight : ndarrays of `reference`
+    y : (n_samples,)
+    null_predictor : (n_samples,) z_0, the predictor of the null model
+    target : (n_samples + 1,) weighted residual of u = 0
+    null_deviance : float
+    loss : (kind, parameter) of loss.pxd
+    fit_intercept : bool
+    penalty, n_threads, most_slots : as for Slots
+    """
+
+    def __init__(self, columns, reference, double[::1] center, double[::1] weight,
+                 const double[::1] y, const double[::1] null_predictor, target,
+                 double null_deviance, loss, bint fit_intercept, penalty, int n_threads=1,
+                 Py_ssize_t most_slots=4_000):
+        cdef Py_ssize_t n = y.shape[0]
+        cdef double[:, :, ::1] padded
+        cdef double length
+        kind, parameter = loss
+        self.U = matrix_of(columns)[0]
+        self.F.weight = self.U.weight
+        self.U.weight = NULL
+        self.R = matrix_of(reference)
+        self.reference, self.reference_center, self.d_ref = reference, center, weight
+        self.y, self.z_null = y, null_predictor
+        self.fit_intercept = fit_intercept
+        self.by_sample = np.empty((5, n))
+        self.z, self.z_next, self.d = self.by_sample[0], self.by_sample[1], self.by_sample[2]
+        self.d_next, self.theta = self.by_sample[3], self.by_sample[4]
+        padded = np.zeros((5, 1, n + 1))
+        self.r, self.r_next, self.step = padded[0], padded[1], padded[2]
+        self.at_screening, self.padded = padded[3], padded[4]
+        self.partial = np.empty(n // BLOCK + 1)
+        self.kept_intercepts = []
+        self.F.parameter = parameter
+        self.F.y = &self.y[0]
+        self.loss_kind = <loss_kind_t> <int> loss_kinds()[kind]
+        np.asarray(self.at_screening)[0] = target
+        ScalarEngine.__init__(self, columns, target, null_deviance, penalty, n_threads, most_slots)
+        length = sqrt(residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]))
+        self.P.slack = self.S.slack = 1e-12 * length
+        self.saturated = -0.5 * null_deviance + self._evaluate(
+            &self.z_null[0], &self.r_next[0, 0], &self.d_next[0])
+        self.loss = 2.0 * (self.F_now - self.saturated)
+
+    def refresh(self):
+        """Recompute the state from coefficients that a caller has written to `coef`."""
+        cdef Py_ssize_t i, j, a, n = self.U.n
+        self.F.kind = self.loss_kind
+        self.intercept = 0.0
+        self.step[:] = 0.0
+        for j in range(self.U.p):
+            if self.u[0, j] != 0.0:
+                shift(&self.U, j, -self.u[0, j], &self.step[0, 0])
+        for i in range(n):
+            self.z[i] = self.z_null[i] + self.step[0, i] + self.step[0, n]
+        for a in range(self.m):
+            self.us[0, a] = self.settled[0, a] = self.u[0, self.feature[a]]
+        self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
+        self.loss = 2.0 * (self.F_now - self.saturated)
+        self.has_gram = False
+        self.known[:] = INFINITY        # no slope is known at the new residual
+        screening_skip(&self.B, &self.feature[0], self.m)
+
+    # -- the loss ------------------------------------------------------------------------------
+
+    cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil:
+        # The loss, the residual and the curvature; blocks are added in order, so that the sum does
+        # not depend on the number of threads.
+        cdef Py_ssize_t n = self.U.n, block, n_blocks = (n + BLOCK - 1) // BLOCK
+        cdef int n_threads = threads_for(20.0 * n, self.n_threads)
+        cdef double total = 0.0
+        cdef double* partial = &self.partial[0]
+        for block in prange(n_blocks, num_threads=n_threads, schedule="static"):
+            partial[block] = loss_evaluate(&self.F, 0, block * BLOCK, min((block + 1) * BLOCK, n),
+                                           z, r, d)
+        for block in range(n_blocks):
+            total += partial[block]
+        r[n] = 0.0
+        return total
+
+    # -- the model -----------------------------------------------------------------------------
+
+    cdef bint _is_small(self) noexcept nogil:
+        return self.m <= FEW_SLOTS or (is_dense(&self.U)
+                                       and <double> self.m * self.U.n <= FEW_NUMBERS)
+
+    cdef double _center_of(self, Py_ssize_t j) noexcept nogil:
+        # The mean of column j under d_ref, whose last entry in `padded` is 0.
+        cdef double base = 0.0
+        if not self.fit_intercept or self.U.scale[j] == 0.0:
+            return self.U.center[j]
+        if is_dense(&self.U) or column_cost(&self.U, j) == self.U.n:
+            base = self.U.center[j]
+        return base + slope(&self.U, j, &self.padded[0, 0]) / self.U.scale[j] / self.sum_d
+
+    cdef int _weigh(self, Py_ssize_t first) except -1:
+        # Centre the columns of the slots from `first` on by the reference weights; their slopes at
+        # r, of the intercept eliminated, follow.
+        cdef Py_ssize_t a, i, j
+        cdef double center, total = 0.0
+        for i in range(self.U.n):
+            self.padded[0, i] = self.d_ref[i]
+            total += self.r[0, i]
+        for a in range(first, self.m):
+            j = self.feature[a]
+            center = self._center_of(j)
+            self.hs[0, a] += self.U.scale[j] * (self.reference_center[j] - center) * total
+            self.reference_center[j] = center
+        return 0
+
+    cdef void _take_weights(self) noexcept nogil:
+        # Make the present curvatures the reference weights, for cautious steps raised to a share of
+        # loss_bound: where most curvatures are 0, the model has its minimum too far away.
+        cdef Py_ssize_t i
+        cdef double s
+        self.sum_d = 0.0
+        for i in range(self.U.n):
+            self.d_ref[i] = self.d[i]
+            if self.caution > 0.0:
+                s = 1.0 if self.F.weight == NULL else self.F.weight[i]
+                self.d_ref[i] = larger(self.d[i], self.caution * s * loss_bound(
+                    self.F.kind, self.F.parameter, self.y[i], self.z[i]))
+            self.sum_d += self.d_ref[i]
+        if self.sum_d == 0.0 and self.caution == 0.0:
+            self.caution = 1.0
+            self._take_weights()
+
+    cdef int _rebuild(self) except -1:
+        # The model at new reference weights.
+        cdef Py_ssize_t a, b, m = self.m
+        cdef double[::1, :] block
+        self._take_weights()
+        self._weigh(0)
+        self.reference.reweigh()
+        self.n_grams += 1
+        self.has_gram = True
+        if not m:
+            return 0
+        features = np.asarray(self.feature[:m])
+        rows = np.empty((m, m), order="F")
+        self.reference.gram_block(features, features, rows, self.n_threads, True)
+        count_reading(self, &self.feature[0], m)
+        block = rows
+        with nogil:
+            for b in range(m):
+                for a in range(b, m):
+                    self.own_Q[a, b] = self.own_Q[b, a] = block[a, b]
+        self._refactor()
+        return 0
+
+    cdef bint _add_slots(self, const Py_ssize_t[::1] new) except -1:
+        cdef Py_ssize_t a, count = new.shape[0], m = self.m, stop = m + count
+        if stop > self.most_slots:
+            return False
+        if stop > self.capacity:
+            self._reserve(min(max(2 * self.capacity, stop), self.X.p, self.most_slots))
+        self._take_slots(&new[0], count)
+        for a in range(m, stop):
+            self.hs[0, a] = INFINITY        # so that it is not dropped before it was used
+        if not self.has_gram or self._is_small():
+            self.has_gram = False
+            return True
+        self._weigh(m)
+        rows = np.empty((count, stop), order="F")
+        self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
+        count_reading(self, &self.feature[0], stop)
+        Q = np.asarray(self.own_Q)
+        Q[m:stop, :stop] = rows
+        Q[:m, m:stop] = rows[:, :m].T
+        return True
+
+    cdef int _drop_slots(self, double l1_strength) except -1:
+        # Take the slots from features that are far from the support: Gram matrices at new weights
+        # cost the square of their number.
+        cdef Py_ssize_t a, b, j, m = 0, count = 0
+        cdef double limit
+        cdef Py_ssize_t[::1] kept = np.empty(self.m, np.intp)
+        for a in range(self.m):
+            limit = 0.9 * l1_strength * self.S.l1[a]
+            if (self.us[0, a] != 0.0 or limit == 0.0 or not fabs(self.hs[0, a]) <= limit
+                    or null_value(&self.S, a) != 0.0):
+                kept[m] = a
+                m += 1
+        if m == self.m or (not self._is_small() and 2 * m > self.m):
+            return 0
+        for a in range(self.m):
+            if count < m and kept[count] == a:
+                count += 1
+                continue
+            j = self.feature[a]
+            self.slot_of[j] = -1
+            screening_know(&self.B, j, &self.hs[0, a], self.X.p)
+        for a in range(m):
+            b = kept[a]
+            self.feature[a] = self.feature[b]
+            self.slot_of[self.feature[a]] = a
+            self.us[0, a], self.hs[0, a] = self.us[0, b], self.hs[0, b]
+            self.settled[0, a] = self.settled[0, b]
+            for j in range(4):
+                self.vectors[j, a] = self.vectors[j, b]
+        if self.has_gram and not self._is_small():
+            places = np.asarray(kept[:m])
+            np.asarray(self.own_Q)[:m, :m] = np.asarray(self.own_Q)[np.ix_(places, places)]
+        else:
+            self.has_gram = False
+        for a in range(self.m):
+            self.row_of[a] = -1
+        self.A.k = 0
+        self.m = m
+        return 0
+
+    cdef double _violation(self) noexcept nogil:
+        cdef double worst = 0.0
+        cdef Py_ssize_t a
+        for a in range(self.m):
+            worst = larger(worst, kkt_distance(&self.S, a, self.x[a], self.h[a]))
+        return worst
+
+    cdef int _slopes_at_residual(self) except -1:
+        # Slopes of the slots at r, the intercept eliminated.
+        cdef double total = 0.0
+        cdef Py_ssize_t i
+        for i in range(self.U.n):
+            total += self.r[0, i]
+        # of sparse columns the last entry is multiplied by the sum of the weights and the centre
+        self.r[0, self.U.n] = -total / self.sum_d if self.fit_intercept else 0.0
+        if self.m:
+            slopes_of_tasks(self.R, self.r, &self.feature[0], self.m, self.hs, 0, self.n_threads)
+            count_reading(self, &self.feature[0], self.m)
+        self.r[0, self.U.n] = 0.0
+        return 0
+
+    cdef int _solve_model(self, double tol) except -1:
+        # Minimise the model among the slots until no slope is further than tol from optimal, or
+        # rounding allows no better.
+        cdef Py_ssize_t flips = 1, k
+        cdef int n_vain = 0
+        cdef double violation, best = INFINITY
+        tol = larger(tol, ROUNDING * self.S.slack)
+        with nogil:
+            if self.A.k:
+                self._predict()
+            for k in range(MOST_INNER_EPOCHS):
+                violation = self._violation()
+                if self.must_stop or violation <= tol or n_vain == MOST_VAIN:
+                    break
+                self._epoch(&flips)
+                self.n_epochs = self.n_epochs + 1
+                if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
+                    if self._newton() and flips == 0:
+                        n_vain = 0 if violation < 0.5 * best else n_vain + 1
+                        best = smaller(best, violation)
+        self._raise_signal()
+        return 0
