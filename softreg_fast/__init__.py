@@ -23,15 +23,31 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
     from softreg_fast.estimators.elastic_net_cv import ElasticNetCV as ElasticNetCV
+    from softreg_fast.estimators.huber_regressor import HuberRegressor as HuberRegressor
     from softreg_fast.estimators.lasso import Lasso as Lasso
     from softreg_fast.estimators.lasso_cv import LassoCV as LassoCV
+    from softreg_fast.estimators.linear_svc import LinearSVC as LinearSVC
+    from softreg_fast.estimators.logistic_regression import LogisticRegression as LogisticRegression
+    from softreg_fast.estimators.logistic_regression_cv import (
+        LogisticRegressionCV as LogisticRegressionCV,
+    )
     from softreg_fast.estimators.multi_task import MultiTaskElasticNet as MultiTaskElasticNet
     from softreg_fast.estimators.multi_task import MultiTaskLasso as MultiTaskLasso
     from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV as MultiTaskElasticNetCV
     from softreg_fast.estimators.multi_task_cv import MultiTaskLassoCV as MultiTaskLassoCV
+    from softreg_fast.estimators.negative_binomial_regressor import (
+        NegativeBinomialRegressor as NegativeBinomialRegressor,
+    )
+    from softreg_fast.estimators.probit_regression import ProbitRegression as ProbitRegression
     from softreg_fast.estimators.ridge import Ridge as Ridge
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
+    from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
+    from softreg_fast.estimators.tweedie_regressor import (
+        InverseGaussianRegressor as InverseGaussianRegressor,
+    )
+    from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
+    from softreg_fast.estimators.tweedie_regressor import TweedieRegressor as TweedieRegressor
     from softreg_fast.model_selection.cv import cv_path as cv_path
     from softreg_fast.model_selection.cv_result import CVPath as CVPath
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
@@ -63,16 +79,25 @@ _MODULE_OF = {
     "ElasticNet": "softreg_fast.estimators.elastic_net",
     "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
     "EndOfGridWarning": "softreg_fast.paths.grids",
+    "GammaRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "HuberRegressor": "softreg_fast.estimators.huber_regressor",
+    "InverseGaussianRegressor": "softreg_fast.estimators.tweedie_regressor",
     "Lasso": "softreg_fast.estimators.lasso",
     "LassoCV": "softreg_fast.estimators.lasso_cv",
+    "LinearSVC": "softreg_fast.estimators.linear_svc",
+    "LogisticRegression": "softreg_fast.estimators.logistic_regression",
+    "LogisticRegressionCV": "softreg_fast.estimators.logistic_regression_cv",
     "MultiTaskElasticNet": "softreg_fast.estimators.multi_task",
     "MultiTaskElasticNetCV": "softreg_fast.estimators.multi_task_cv",
     "MultiTaskLasso": "softreg_fast.estimators.multi_task",
     "MultiTaskLassoCV": "softreg_fast.estimators.multi_task_cv",
+    "NegativeBinomialRegressor": "softreg_fast.estimators.negative_binomial_regressor",
     "Path": "softreg_fast.paths.result",
     "PathDisplay": "softreg_fast.display.plots",
     "PathStep": "softreg_fast.paths.path",
     "Penalty": "softreg_fast.penalties.vectors",
+    "PoissonRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "ProbitRegression": "softreg_fast.estimators.probit_regression",
     "RelaxedPath": "softreg_fast.paths.relaxed",
     "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
@@ -81,6 +106,7 @@ _MODULE_OF = {
     "StabilityPath": "softreg_fast.model_selection.stability",
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
+    "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
     "enet_path": "softreg_fast.paths.sklearn_paths",

@@ -51,8 +51,8 @@ MISSING = Kind("missing values (pandas.NA)", "leave out such samples or replace 
 STRUCTURE = Kind("named fields", "turn it into a frame with pandas.DataFrame")
 LABELS = Kind(
     "classes",
-    "the loss is least squares, so code two classes as 0 and 1, or fit "
-    "softreg_fast.nn.SparseMLPClassifier",
+    "LogisticRegression takes them as they are; for any loss here, loss='logistic' too, code two "
+    "classes as 0 and 1",
 )
 
 # Kinds of columns by the type names of pandas, polars and pyarrow.

@@ -1,4 +1,4 @@
-"""Base of the regressors: targets, warm starts, fitted attributes and predict."""
+"""Bases of the estimators: data, warm starts, fitted attributes, linear predictors."""
 
 from __future__ import annotations
 
@@ -23,19 +23,15 @@ from softreg_fast.paths.user_units import rounded
 from softreg_fast.solvers.protocol import is_alarm
 
 
-class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Base of the estimators: several targets as several fits on one Design, and predict."""
+class _LinearModel(BaseEstimator):
+    """Base of all linear models: the Design, features, warm starts and linear predictors."""
 
-    coef_: NDArray[Any]
+    coef_: Any
     intercept_: Any
-    dual_gap_: Any
-    n_iter_: Any
     n_features_in_: int
-    alpha: Any
     max_iter: Any
     fit_intercept: bool
     standardize: bool
-    n_threads: int | None
 
     _design_type = Design
 
@@ -46,6 +42,91 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             each.name: each.default for each in parameters if each.default is not each.empty
         }
         super().__setstate__({**defaults, **state})
+
+    def _refuse_design(self, X: Any) -> None:
+        if isinstance(X, Design):
+            raise TypeError(
+                f"{type(self).__name__} takes arrays, sparse matrices and frames, as scikit-learn "
+                "does; X is a Design, which is for solve, path and cv_path."
+            )
+
+    def _refuse_missing(self, y: Any) -> None:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; "
+                "give one target value for each row of X."
+            )
+
+    def _design(
+        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
+    ) -> Design:
+        # the Design of X, shared by all targets
+        self._refuse_design(X)
+        self._refuse_missing(y)
+        return self._design_type(
+            X,
+            sample_weight=sample_weight,
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+            n_threads=n_threads,
+        )
+
+    @property
+    def _most_iterations(self) -> int:
+        return 100_000 if self.max_iter is None else self.max_iter
+
+    def _last_coef(self, design: Design) -> NDArray[Any] | None:
+        # initial coefficients of a warm start, matched by name if both fits have names
+        coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
+        last, now = getattr(self, "feature_names_in_", None), design.feature_names
+        coef = coef.toarray() if sp.issparse(coef) else coef
+        if coef is not None and last is not None and now is not None:
+            place = {name: j for j, name in enumerate(last)}
+            if place.keys() != set(now):
+                return None
+            coef = coef[..., [place[name] for name in now]]
+        return coef if coef is not None and coef.shape[-1] == design.n_features else None
+
+    def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
+        self._labels: Names | None = None  # unless all strings: scikit-learn ignores others
+        if isinstance(X, np.ndarray) or sp.issparse(X):
+            # no names: looking for them can take as long as a small fit
+            self.n_features_in_ = n_features
+            self.__dict__.pop("feature_names_in_", None)
+            return
+        validate_data(self, X, y, skip_check_array=True)
+        if not hasattr(self, "feature_names_in_"):
+            self._labels = feature_names_of(X)
+
+    def _linear_predictor(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        self._refuse_design(X)
+        if not (isinstance(X, np.ndarray) or hasattr(self, "feature_names_in_")):
+            X = in_order(X, getattr(self, "_labels", None), self.n_features_in_)
+        check_sparse(X)
+        check_contents("X", X)
+        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+        product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+        return np.asarray(product + self.intercept_)
+
+    @property
+    def sparse_coef_(self) -> Any:
+        """coef_ as a CSR matrix."""
+        return sp.csr_matrix(self.coef_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class _LinearRegressor(MultiOutputMixin, RegressorMixin, _LinearModel):
+    """Base of the estimators of squared error: several targets as several fits on one Design."""
+
+    dual_gap_: Any
+    n_iter_: Any
+    alpha: Any
+    n_threads: int | None
 
     def fit(
         self,
@@ -98,35 +179,6 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return self
 
-    def _refuse_design(self, X: Any) -> None:
-        if isinstance(X, Design):
-            raise TypeError(
-                f"{type(self).__name__} takes arrays, sparse matrices and frames, as scikit-learn "
-                "does; X is a Design, which is for solve, path and cv_path."
-            )
-
-    def _design(
-        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, n_threads: int | None
-    ) -> Design:
-        # the Design of X, shared by all targets
-        self._refuse_design(X)
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None; "
-                "give one target value for each row of X."
-            )
-        return self._design_type(
-            X,
-            sample_weight=sample_weight,
-            fit_intercept=self.fit_intercept,
-            standardize=self.standardize,
-            n_threads=n_threads,
-        )
-
-    @property
-    def _most_iterations(self) -> int:
-        return 100_000 if self.max_iter is None else self.max_iter
-
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
@@ -140,28 +192,6 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if coef is None or coef.reshape(-1, design.n_features).shape[0] != n_targets:
             return [None] * n_targets
         return list(coef.reshape(n_targets, -1))
-
-    def _last_coef(self, design: Design) -> NDArray[Any] | None:
-        # initial coefficients of a warm start, matched by name if both fits have names
-        coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
-        last, now = getattr(self, "feature_names_in_", None), design.feature_names
-        if coef is not None and last is not None and now is not None:
-            place = {name: j for j, name in enumerate(last)}
-            if place.keys() != set(now):
-                return None
-            coef = coef[..., [place[name] for name in now]]
-        return coef if coef is not None and coef.shape[-1] == design.n_features else None
-
-    def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
-        self._labels: Names | None = None  # unless all strings: scikit-learn ignores others
-        if isinstance(X, np.ndarray) or sp.issparse(X):
-            # no names: looking for them can take as long as a small fit
-            self.n_features_in_ = n_features
-            self.__dict__.pop("feature_names_in_", None)
-            return
-        validate_data(self, X, y, skip_check_array=True)
-        if not hasattr(self, "feature_names_in_"):
-            self._labels = feature_names_of(X)
 
     def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
         one = single or len(fits) == 1
@@ -195,25 +225,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ValueError, TypeError
             For X that is not finite numbers, has another number of features, or other names.
         """
-        check_is_fitted(self)
-        self._refuse_design(X)
-        if not (isinstance(X, np.ndarray) or hasattr(self, "feature_names_in_")):
-            X = in_order(X, getattr(self, "_labels", None), self.n_features_in_)
-        check_sparse(X)
-        check_contents("X", X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
-        product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
-        return np.asarray(product + self.intercept_)
-
-    @property
-    def sparse_coef_(self) -> Any:
-        """coef_ as a CSR matrix."""
-        return sp.csr_matrix(self.coef_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
+        return self._linear_predictor(X)
 
 
 def order_of_descent(selection: str, random_state: Any) -> Any:

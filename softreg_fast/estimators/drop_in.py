@@ -12,23 +12,35 @@ from softreg_fast.estimators.elastic_net import ElasticNet
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.estimators.lasso import Lasso
 from softreg_fast.estimators.lasso_cv import LassoCV
+from softreg_fast.estimators.logistic_regression import LogisticRegression
+from softreg_fast.estimators.logistic_regression_cv import LogisticRegressionCV
 from softreg_fast.estimators.multi_task import MultiTaskElasticNet, MultiTaskLasso
 from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
+from softreg_fast.estimators.tweedie_regressor import (
+    GammaRegressor,
+    PoissonRegressor,
+    TweedieRegressor,
+)
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 
 OURS: dict[str, Any] = {
     "ElasticNet": ElasticNet,
     "ElasticNetCV": ElasticNetCV,
+    "GammaRegressor": GammaRegressor,
     "Lasso": Lasso,
     "LassoCV": LassoCV,
+    "LogisticRegression": LogisticRegression,
+    "LogisticRegressionCV": LogisticRegressionCV,
     "MultiTaskElasticNet": MultiTaskElasticNet,
     "MultiTaskElasticNetCV": MultiTaskElasticNetCV,
     "MultiTaskLasso": MultiTaskLasso,
     "MultiTaskLassoCV": MultiTaskLassoCV,
+    "PoissonRegressor": PoissonRegressor,
     "Ridge": Ridge,
     "RidgeCV": RidgeCV,
+    "TweedieRegressor": TweedieRegressor,
     "enet_path": enet_path,
     "lasso_path": lasso_path,
 }

@@ -38,7 +38,7 @@ class Fold(NamedTuple):
     covers: bool  # whether the test set is exactly the samples without training
 
 
-def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
+def pairs_of(cv: Any, X: Any, y: Any, stratified: bool = False, **split_options: Any) -> list[Any]:
     """Return (train, test) of every fold.
 
     Parameters
@@ -46,6 +46,8 @@ def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
     cv : int, splitter, iterable of (train, test) or None
         As in scikit-learn; None is 5 folds.
     X, y : data to split
+    stratified : bool, default=False
+        Give all folds of a number of them the same shares of the classes in y.
     **split_options
         Options of the splitter, such as groups.
 
@@ -59,7 +61,7 @@ def pairs_of(cv: Any, X: Any, y: Vector, **split_options: Any) -> list[Any]:
         for k, pair in enumerate(cv):
             if not hasattr(pair, "__len__") or len(pair) != 2:
                 raise ValueError(f"Fold {k} is {pair!r}; expected a pair (train, test).")
-    return list(check_cv(cv).split(X, y, **split_options))
+    return list(check_cv(cv, y, classifier=stratified).split(X, y, **split_options))
 
 
 def folds_for(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils.metaestimators import available_if
 
@@ -81,25 +82,68 @@ def scores_of(
     """
     kind = _KnownClasses if hasattr(loss, "classes") else _Known
     scorer = check_scoring(kind(loss=loss), scoring=scoring)
-    X = np.empty((len(rows), 0))
-    if callable(scoring) and not hasattr(scoring, "_score_func"):  # may need X
-        X = design.X.tocsr()[rows] if design.is_sparse else design.X[rows]
+    if looks_at_X(scorer):
         score_params = {}
-    scores = np.empty(predictors.shape[-1])
+    models = [kind(predictors[..., k], loss) for k in range(predictors.shape[-1])]
+    named = f"scoring={name_of(scoring)}", where
+    return scores_by(scorer, models, rows_for(scorer, design, rows), y, named, **score_params)
+
+
+def looks_at_X(scorer: Any) -> bool:
+    """Return whether a scorer may look at X: one that is not a function of predictions alone."""
+    return not hasattr(scorer, "_score_func")
+
+
+def rows_for(scorer: Any, design: Design, rows: NDArray[np.intp]) -> Any:
+    """Return these rows of X if the scorer may look at them, else rows without columns."""
+    if not looks_at_X(scorer):
+        return np.empty((len(rows), 0))
+    return design.X.tocsr()[rows] if design.is_sparse else design.X[rows]
+
+
+def scores_by(
+    scorer: Any,
+    models: Sequence[Any],
+    X: Any,
+    y: Any,
+    named: tuple[str, str],
+    **score_params: Any,
+) -> Vector:
+    """Return the scores of fitted models, as `scores_of` does.
+
+    Parameters
+    ----------
+    scorer : callable
+        As returned by scikit-learn's check_scoring.
+    models : sequence of estimators
+    X, y : the samples
+    named : tuple of str
+        Descriptions of the scorer and of the samples, for messages.
+    **score_params
+        Options of the scorer.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the scorer fails or returns anything but a finite number.
+    """
+    what, where = named
+    scores = np.empty(len(models))
     try:
-        for k in range(len(scores)):
-            scores[k] = scorer(kind(predictors[..., k], loss), X, y, **score_params)
+        for k, model in enumerate(models):
+            scores[k] = scorer(model, X, y, **score_params)
     except (AttributeError, TypeError, ValueError) as error:
-        known = TypeError if isinstance(error, TypeError) else ValueError
-        what = "classification" if kind is _KnownClasses else "regression"
-        raise known(
-            f"scoring={name_of(scoring)} failed on {where}: {error}; expected a scorer for "
-            f"{what} that gives one number. It sees predictions, but no coefficients."
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        task = "classification" if is_classifier(models[0]) else "regression"
+        also = " It sees predictions, but no coefficients." if isinstance(models[0], _Known) else ""
+        raise kind(
+            f"{what} failed on {where}: {error}; expected a scorer for {task} "
+            f"that gives one number.{also}"
         ) from error
     if not np.isfinite(scores).all():
         raise ValueError(
-            f"scoring={name_of(scoring)} gives {scores[~np.isfinite(scores)][0]} on {where} "
-            f"({len(rows)} test samples); use larger test sets or another scorer."
+            f"{what} gives {scores[~np.isfinite(scores)][0]} on {where} "
+            f"({len(y)} test samples); use larger test sets or another scorer."
         )
     return scores
 

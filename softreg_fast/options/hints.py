@@ -148,15 +148,19 @@ def with_hints(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not names.issuperset(kwargs):
             unknown = next(name for name in kwargs if name not in names)
-            raise TypeError(_unknown_argument(function, unknown, names))
+            raise TypeError(_unknown_argument(_caller(function, args), unknown, names))
         return function(*args, **kwargs)
 
     return call
 
 
-def _unknown_argument(function: Callable[..., Any], unknown: str, names: set[str]) -> str:
-    owner, _, last = function.__qualname__.rpartition(".")
-    caller = owner if last == "__init__" else last
+def _caller(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    # for a constructor, which may be inherited, the name of the class that is made
+    _, _, last = function.__qualname__.rpartition(".")
+    return type(args[0]).__name__ if last == "__init__" else last
+
+
+def _unknown_argument(caller: str, unknown: str, names: set[str]) -> str:
     return f"{caller}() got an unexpected keyword argument {unknown!r}; {hint(unknown, names)}"
 
 

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import linear_model
-from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import AdaBoostRegressor, BaggingRegressor, StackingRegressor, VotingRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -47,13 +47,21 @@ ESTIMATORS = {
     for name, value in PUBLIC.items()
     if inspect.isclass(value) and issubclass(value, BaseEstimator)
 }
+TARGETS = {name: get_tags(cls()).target_tags for name, cls in ESTIMATORS.items()}
 REGRESSORS = [name for name, cls in ESTIMATORS.items() if is_regressor(cls())]
-SINGLE = [name for name in REGRESSORS if get_tags(ESTIMATORS[name]()).target_tags.single_output]
-THEIRS = [name for name in REGRESSORS if name in OURS]
+CLASSIFIERS = [name for name, cls in ESTIMATORS.items() if is_classifier(cls())]
+SINGLE = [name for name in REGRESSORS if TARGETS[name].single_output]
+THEIRS = [name for name in ESTIMATORS if name in OURS]
 
 SMALL = {
+    # the checks compare coefficients to seven digits
+    "LogisticRegression": {"tol": 1e-7},
+    "LogisticRegressionCV": {"tol": 1e-7, "Cs": 3, "cv": 3},
     "StabilitySelector": {"n_subsamples": 10, "alphas": 10, "max_selected": 3, "random_state": 0},
 }
+
+# The output of a model is that of the first which it has.
+METHODS = ("decision_function", "predict", "transform")
 
 NAMES = list("abcdefgh")
 SIGNAL = np.array([3.0, 0.0, -2.0, 0.0, 1.5, 0.0, 0.0, 1.0])
@@ -66,9 +74,9 @@ each_single = pytest.mark.parametrize("name", SINGLE)
 def make(name, **params):
     """Return an estimator that is fast and keeps some features."""
     model = ESTIMATORS[name](**SMALL.get(name, {}), **params)
-    if name.endswith("CV") and hasattr(model, "n_jobs"):
+    if name.endswith("CV") and hasattr(model, "alphas") and hasattr(model, "n_jobs"):
         model.set_params(alphas=10, cv=3)
-    elif "alpha" in model.get_params() and "alpha" not in params:
+    elif name in REGRESSORS and "alpha" in model.get_params() and "alpha" not in params:
         model.set_params(alpha=0.2)
     return model
 
@@ -80,13 +88,18 @@ def data(rng):
 
 
 def target(name, y):
-    """Return y in the shape that the estimator takes."""
+    """Return y in the form that the estimator takes."""
+    if name in CLASSIFIERS:
+        return np.where(y > 1.0, "yes", "no")
+    if TARGETS[name].positive_only:
+        return np.exp(0.3 * y)
     return y if name not in REGRESSORS or name in SINGLE else np.c_[y, -y]
 
 
 def answer(model, X):
     """Return the output of a fitted model on X."""
-    found = model.predict(X) if hasattr(model, "predict") else model.transform(X)
+    name = next(each for each in METHODS if hasattr(model, each))
+    found = getattr(model, name)(X)
     return found.toarray() if sp.issparse(found) else np.asarray(found)
 
 
@@ -98,7 +111,7 @@ def takes_weights(estimator):
 
 
 def test_every_estimator_is_tested():
-    assert len(ESTIMATORS) == 11
+    assert len(ESTIMATORS) == 21
 
 
 @each
@@ -114,6 +127,8 @@ def test_check_estimator(name):
 def test_tags_of_scikit_learn(name):
     ours, theirs = get_tags(ESTIMATORS[name]()), get_tags(getattr(linear_model, name)())
     theirs.array_api_support = False
+    if theirs.classifier_tags is not None:
+        theirs.classifier_tags.multi_class = False  # ours have no multinomial loss yet
     theirs.input_tags.sparse = True  # ours take sparse X where theirs did not, before 1.9
     assert ours == theirs
 
@@ -142,6 +157,7 @@ def test_what_is_learned_has_the_shapes_of_scikit_learn(name, n_targets, fit_int
     tags = get_tags(ESTIMATORS[name]()).target_tags
     if (n_targets is None and not tags.single_output) or (n_targets == 2 and not tags.multi_output):
         pytest.skip("not for so many targets")
+    y = y if name not in SINGLE + CLASSIFIERS else target(name, y)
     if n_targets is not None:
         y = np.tile(y[:, None], n_targets)
     X = X.astype(np.float32)
@@ -158,7 +174,8 @@ def test_what_is_learned_has_the_shapes_of_scikit_learn(name, n_targets, fit_int
             continue
         assert np.shape(ours[key]) == np.shape(value), key
     assert ours["coef_"].dtype == np.float32  # as theirs, but for RidgeCV before 1.9
-    assert np.asarray(ours["intercept_"]).dtype == (np.float32 if fit_intercept else np.float64)
+    always = fit_intercept or name in CLASSIFIERS
+    assert np.asarray(ours["intercept_"]).dtype == (np.float32 if always else np.float64)
 
 
 # --- frames and lists -------------------------------------------------------------------------
@@ -324,7 +341,7 @@ def test_searches_in_pipelines(name, data):
 
 AROUND = {
     "transformed target": lambda model: TransformedTargetRegressor(
-        model, func=lambda z: 2.0 * z - 1.0, inverse_func=lambda z: (z + 1.0) / 2.0
+        model, func=lambda z: 2.0 * z, inverse_func=lambda z: z / 2.0
     ),
     "voting": lambda model: VotingRegressor([("one", model), ("two", clone(model))]),
     "stacking": lambda model: StackingRegressor([("one", model)], final_estimator=clone(model)),
@@ -346,6 +363,7 @@ SELECTORS = {
 @each_single
 def test_regressors_around(name, kind, data):
     X, y = data
+    y = target(name, y)
     frame = FRAMES["pandas"](X)
     model = AROUND[kind](make(name)).fit(frame, y)
     assert model.score(frame, y) > 0.5
@@ -359,7 +377,8 @@ def test_regressors_around(name, kind, data):
 @each_single
 def test_several_targets_around(name, kind, data):
     X, y = data
-    several = np.c_[y, -y, y**2]
+    y = target(name, y)
+    several = np.c_[y, 2.0 * y if TARGETS[name].positive_only else -y, y**2]
     assert AROUND_TARGETS[kind](make(name)).fit(X, several).predict(X).shape == several.shape
 
 
@@ -367,7 +386,7 @@ def test_several_targets_around(name, kind, data):
 @each_single
 def test_selectors_around(name, kind, data):
     X, y = data
-    selector = SELECTORS[kind](make(name)).fit(FRAMES["pandas"](X), y)
+    selector = SELECTORS[kind](make(name)).fit(FRAMES["pandas"](X), target(name, y))
     assert set("ac") <= set(selector.get_feature_names_out())
 
 
@@ -380,6 +399,7 @@ def test_selection_from_a_model_has_the_threshold_of_scikit_learn(name, data):
     theirs = getattr(linear_model, name)()
     known = theirs.get_params().keys() - {"n_alphas"}
     theirs.set_params(**{key: value for key, value in ours.get_params().items() if key in known})
+    y = target(name, y)
     thresholds = [SelectFromModel(model).fit(X, y).threshold_ for model in (ours, theirs)]
     assert thresholds[0] == pytest.approx(thresholds[1], rel=1e-2)
 

@@ -1,0 +1,435 @@
+"""Bases of the generalised linear models: a loss becomes a regressor or a classifier."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from softreg_fast.data.design import Design
+from softreg_fast.data.names import PerFeature
+from softreg_fast.data.validation import (
+    as_offset,
+    as_target,
+    as_targets,
+    as_weights,
+    check_same_rows,
+)
+from softreg_fast.estimators.base import _LinearModel
+from softreg_fast.estimators.labels import encoded, weights_of_labels
+from softreg_fast.losses import Loss
+from softreg_fast.losses.base import times
+from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.result import Solution
+from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.user_units import rounded
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.protocol import is_alarm
+
+# Below this tolerance rounding may keep a fit from reaching the gap.
+SMALLEST_TOL = 1e-14
+
+
+class _GeneralisedLinearModel(_LinearModel):
+    """Base of all of them: the fit of one target under a loss, with an offset."""
+
+    alpha: Any
+    l1_ratio: float
+    tol: float
+    warm_start: bool = False
+    l1_weights: PerFeature | None
+    l2_weights: PerFeature | None
+    positive: bool
+    bounds: Any
+    n_threads: int | None
+    loss_: Loss
+
+    def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _penalty(self, design: Design) -> Penalty:
+        return self._penalty_of(self.alpha, self.l1_ratio)
+
+    def _penalty_of(self, alpha: Any, l1_ratio: Any) -> Penalty:
+        return Penalty(
+            alpha, l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
+        )
+
+    @property
+    def _most_threads(self) -> int | None:
+        return getattr(self, "n_jobs", None) if self.n_threads is None else self.n_threads
+
+    @property
+    def _gap_tol(self) -> float:
+        # scikit-learn's tol is for a gradient, and the gap scales with its square
+        tol = check_number("tol", self.tol, low=0.0)
+        return min(tol, max(tol**2, SMALLEST_TOL))
+
+    def _fit(
+        self, X: Any, y: Any, target: Vector, sample_weight: Any, offset: Any, **learned: Any
+    ) -> Self:
+        # fit the target, which stands for y as given by the user, and keep what else is learned
+        design = self._design(X, y, sample_weight, self._most_threads)
+        check_same_rows(X, "y", y)
+        start = self._last_coef(design)
+        found = self._fit_target(design, target, offset, None if start is None else start.ravel())
+        self._keep_features(X, y, design.n_features)
+        self._keep(found, design.X.dtype)
+        vars(self).update(learned)
+        self._warn(found)
+        return self
+
+    def _warn(self, found: Solution) -> None:
+        if is_alarm(found.status):
+            warn_not_converged([found.gap], [found.tol], [found.status], self._most_iterations)
+
+    def _fit_target(
+        self, design: Design, target: Vector, offset: Any, start: Vector | None
+    ) -> Solution:
+        return self._solve(design.with_target(target, self._loss(), offset), start)
+
+    def _solve(
+        self, design: Design, start: Vector | None, penalty: Penalty | None = None
+    ) -> Solution:
+        return solve_design(
+            design,
+            self._penalty(design) if penalty is None else penalty,
+            tol=self._gap_tol,
+            max_iter=self._most_iterations,
+            coef_init=start,
+        )
+
+    def _keep(self, found: Solution, dtype: Any) -> None:
+        self._keep_coefficients(found.coef, found.intercept, dtype)
+        self.dual_gap_ = found.gap
+        self.n_iter_: Any = max(found.n_epochs, 0 if self.warm_start else 1)
+        self.loss_ = found.loss
+        self._has_offset = found.has_offset
+
+    def _keep_coefficients(self, coef: Vector, intercept: Any, dtype: Any) -> None:
+        self.coef_ = rounded(coef, dtype)
+        self.intercept_ = rounded(np.array([intercept]), dtype)[0] if self.fit_intercept else 0.0
+
+    def _predictor(self, X: Any, offset: Any) -> Vector:
+        # the linear predictor, with its offset
+        eta = self._linear_predictor(X).ravel()
+        if offset is None and self._has_offset:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted with an offset, and offset is missing; "
+                "give that of these rows of X (zeros for the prediction without one)."
+            )
+        if offset is not None and not self._has_offset:
+            raise ValueError(
+                f"offset is given, but this {type(self).__name__} was fitted without one; leave "
+                "it out, or fit with the offset of the samples that were fitted."
+            )
+        if offset is None:
+            return eta
+        check_same_rows(X, "offset", offset)
+        return eta + as_offset(offset, len(eta))
+
+
+class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
+    """Base of the regressors: predictions are means, the score is the deviance explained."""
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples,), default=None
+            The target, finite numbers that the loss allows.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0, not all 0. None: all equal.
+        offset : array-like (n_samples,) or None, default=None
+            Part of the linear predictor that is known for each sample, such as the logarithm of an
+            exposure; predictions then need the offset of their samples. None: there is none.
+
+        Returns
+        -------
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+        """
+        self._refuse_missing(y)
+        target = column_or_1d(as_targets(y), warn=True)
+        return self._fit(X, y, target, sample_weight, offset)
+
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the mean of y, as the loss has it for the linear predictor.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n_samples,)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            For X that is not finite numbers, has another number of features, or other names; for a
+            missing offset.
+        """
+        eta = self._predictor(X, offset)
+        return self.loss_.mean(eta)
+
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """Return D2, the share of the deviance that the model explains.
+
+        It is 1 for perfect predictions, 0 for those of the best constant, which with an offset is
+        the best intercept beside it, and may be negative.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        y : array-like (n_samples,)
+            The observed targets.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0, not all 0. None: all equal.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        float
+        """
+        eta = self._predictor(X, offset).astype(np.float64)
+        loss = self.loss_
+        target = loss.check(as_target(y, len(eta)))
+        weight, _ = as_weights(sample_weight, len(eta))
+        fixed = None if offset is None else as_offset(offset, len(eta))
+
+        def deviance(eta: Vector) -> float:
+            return float(times(weight, loss.deviance(target, eta)).sum())
+
+        found = deviance(eta)
+        if fixed is None and (target == target[0]).all():  # nothing to explain, as for R squared
+            return 1.0 if found == 0.0 else 0.0
+        null = loss.null(target, weight, fixed) + (0.0 if fixed is None else fixed)
+        return 1.0 - found / deviance(null)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        try:
+            self._loss().check(np.array([-1.0]))
+        except ValueError:
+            tags.target_tags.positive_only = True
+        return tags
+
+
+class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
+    """Base of the classifiers of two classes: labels, class weights, decisions."""
+
+    class_weight: Any
+    classes_: NDArray[Any]
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features, finite numbers.
+        y : array-like (n_samples,), default=None
+            Labels of two classes: strings, numbers, booleans or categories.
+        sample_weight : array-like (n_samples,), float or None, default=None
+            Weights >= 0, not all 0 in a class. None: all equal.
+        offset : array-like (n_samples,) or None, default=None
+            Part of the linear predictor that is known for each sample, such as the logarithm of an
+            exposure; predictions then need the offset of their samples. None: there is none.
+
+        Returns
+        -------
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used; the message says what is expected.
+        """
+        self._refuse_missing(y)
+        classes, codes = encoded(y, type(self).__name__)
+        check_same_rows(X, "sample_weight", sample_weight)
+        weight = weights_of_labels(self.class_weight, classes, codes, sample_weight)
+        return self._fit(X, y, codes.astype(np.float64), weight, offset, classes_=classes)
+
+    def _keep(self, found: Solution, dtype: Any) -> None:
+        super()._keep(found, dtype)
+        self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+
+    def _keep_coefficients(self, coef: Vector, intercept: Any, dtype: Any) -> None:
+        # in the shapes that scikit-learn's linear classifiers have for two classes
+        super()._keep_coefficients(coef, intercept, dtype)
+        self.coef_ = self.coef_[np.newaxis]
+        self.intercept_ = np.array([self.intercept_], dtype=self.coef_.dtype)
+
+    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the linear predictor, which is > 0 where classes_[1] is predicted.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n_samples,)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            For X that is not finite numbers, has another number of features, or other names; for a
+            missing offset.
+        """
+        return self._predictor(X, offset)
+
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the label of the more probable class of every sample.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n_samples,)
+        """
+        second = self.decision_function(X, offset) > 0.0
+        return self.classes_[second.astype(np.intp)]
+
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """Return the accuracy, the share of the labels that are predicted.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        y : array-like (n_samples,)
+            The observed labels.
+        sample_weight : array-like (n_samples,) or None, default=None
+            Weights of the samples. None: all equal.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        float
+        """
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def sparsify(self) -> Self:
+        """Convert coef_ to a sparse matrix.
+
+        Returns
+        -------
+        self : the fitted estimator
+        """
+        check_is_fitted(self)
+        self.coef_ = sp.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Convert coef_ back to an array.
+
+        Returns
+        -------
+        self : the fitted estimator
+        """
+        check_is_fitted(self)
+        self.coef_ = self.coef_.toarray() if sp.issparse(self.coef_) else self.coef_
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+class _ProbabilityClassifier(_BinaryClassifier):
+    """Base of the classifiers whose loss is minus the logarithm of a probability."""
+
+    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the probability of each class, in the order of classes_.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n_samples, 2)
+        """
+        eta = self.decision_function(X, offset)
+        return np.column_stack([self.loss_.mean(-eta), self.loss_.mean(eta)])
+
+    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the logarithm of the probability of each class, finite where that is 0.
+
+        Parameters
+        ----------
+        X : array-like, sparse or frame, (n_samples, n_features)
+            The features; a frame must have the columns of the fit in their order.
+        offset : array-like (n_samples,) or None, default=None
+            Offset of these samples, if the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n_samples, 2)
+        """
+        eta = self.decision_function(X, offset)[:, np.newaxis]
+        return -self.loss_.value(np.array([0.0, 1.0]), eta)

@@ -1,0 +1,198 @@
+"""The search of LogisticRegressionCV: a path for each fold and l1_ratio, scored where left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import get_scorer
+
+from softreg_fast.estimators.logistic_regression import LogisticRegression, strength_of
+from softreg_fast.losses import Loss
+from softreg_fast.model_selection.folds import Training
+from softreg_fast.model_selection.progress import Tell
+from softreg_fast.model_selection.scoring import looks_at_X, name_of, rows_for, scores_by
+from softreg_fast.model_selection.workers import Workers, workers_for
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.path import PathRun
+from softreg_fast.paths.predict import predict_rows
+from softreg_fast.paths.result import Path
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.protocol import is_alarm
+
+# Measures that need no scorer: of codes and linear predictors, the better the larger.
+MEASURES = ("accuracy", "deviance")
+
+
+class LogisticSearch:
+    """Fits and scores of all folds.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        One for each l1_ratio, at alpha = 1, on all samples.
+    training : Training
+        The folds.
+    Cs : ndarray (n_Cs,)
+        In the user's order. In each fold, as in scikit-learn, a C stands for the alpha that the sum
+        of the weights of its training samples gives.
+    labels : ndarray (n_samples,)
+        As given by the user.
+    classes : ndarray (2,)
+    scoring : str or callable
+        One of MEASURES, or a scikit-learn scorer.
+    score_params : dict
+        Options of the scorer for each sample, such as sample_weight.
+
+    Attributes
+    ----------
+    scores : ndarray (n_folds, n_Cs, n_l1_ratios)
+        NaN where a callback ended the path.
+    coefs : ndarray (n_folds, n_Cs, n_l1_ratios, n_features + 1)
+        Coefficients, then the intercept.
+    n_iter : ndarray (n_folds, n_Cs, n_l1_ratios) of int
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        training: Training,
+        Cs: Vector,
+        labels: NDArray[Any],
+        classes: NDArray[Any],
+        scoring: Any,
+        score_params: dict[str, Any],
+    ) -> None:
+        self.problems = problems
+        self.training = training
+        self.design = training.design
+        self.Cs = Cs
+        self.labels = labels
+        self.classes = classes
+        self.scoring = scoring
+        self.score_params = {
+            name: np.broadcast_to(np.asarray(value), len(labels))
+            for name, value in score_params.items()
+        }
+        shape = len(training.folds), len(Cs), len(problems)
+        self.scores = np.full(shape, np.nan)
+        self.coefs = np.full((*shape, self.design.n_features + 1), np.nan)
+        self.n_iter = np.zeros(shape, np.int32)
+
+    def run(self, teller: Any) -> None:
+        """Fit and score all folds, and warn once about fits that missed the tolerance."""
+        self._check_classes()
+        n_folds, design = len(self.training.folds), self.design
+        crew = Workers(workers_for(n_folds, design.n_entries, design.most_threads))
+        each = crew.map(lambda k: self._fold(k, crew, teller), range(n_folds))
+        paths = [fits for fold in each for fits in fold]
+        gaps, tols, status = (
+            np.concatenate([getattr(fits, name) for fits in paths])
+            for name in ("gaps", "tols", "status")
+        )
+        missed = is_alarm(status)
+        if missed.any():
+            max_iter = self.problems[0].options.max_iter
+            where = f" in {int(missed.sum())} of {len(missed)} fits"
+            warn_not_converged(gaps[missed], tols[missed], status[missed], max_iter, where)
+
+    def chosen(self, rule: str) -> tuple[int, int]:
+        """Return the indices of the C and the l1_ratio that the rule chooses."""
+        mean = self.scores.mean(axis=0)
+        best, ratio = np.unravel_index(int(np.nanargmax(mean)), mean.shape)
+        if rule == "1se" and len(self.scores) > 1:
+            spread = self.scores[:, best, ratio].std(ddof=1) / np.sqrt(len(self.scores))
+            within = mean[:, ratio] >= mean[best, ratio] - spread
+            best = np.argmin(np.where(within, self.Cs, np.inf))
+        return int(best), int(ratio)
+
+    def chosen_in_folds(self) -> tuple[Index, Index]:
+        """Return the indices of the best C and l1_ratio of each fold."""
+        best = np.nanargmax(self.scores.reshape(len(self.scores), -1), axis=1)
+        C, ratio = np.unravel_index(best, self.scores.shape[1:])
+        return C, ratio
+
+    def _check_classes(self) -> None:
+        codes, weight = self.design.y, self.training.weight
+        for k, fold in enumerate(self.training.folds):
+            sums = np.bincount(codes.astype(np.intp), weight * fold.counts, minlength=2)
+            if not sums.all():
+                label = self.classes.tolist()[int(np.argmin(sums))]
+                raise ValueError(
+                    f"The training samples of fold {k} hold no sample of class {label!r}; use "
+                    "fewer folds, or stratified ones (an integer cv)."
+                )
+
+    def _fold(self, k: int, crew: Workers, teller: Any) -> list[Path]:
+        n_threads = crew.share(self.design.n_threads)
+        design = self.training.design_of(k, n_threads)
+        unit = self.design.weight_sum / self.design.n_samples  # of the weights of folds
+        alphas = np.array([strength_of(C, design.weight_sum * unit) for C in self.Cs.tolist()])
+        falling = np.argsort(-alphas, kind="stable")
+        found = []
+        for ratio, problem in enumerate(self.problems):
+            name = f"fold {k}"
+            if len(self.problems) > 1:
+                name = f"{name}, l1_ratio {problem.l1_ratio:g}"
+            tell: Tell | None = teller(name)
+            run = PathRun(problem.on(design), alphas[falling])
+            run.advance(len(falling), tell)
+            fits = run.path()
+            place = k, falling[: len(fits)], ratio
+            self.coefs[(*place, slice(None, -1))] = fits.coefs.T.toarray()
+            self.coefs[(*place, -1)] = fits.intercepts
+            self.n_iter[place] = fits.n_epochs
+            self.scores[place] = self._scores(k, fits)
+            found.append(fits)
+        return found
+
+    def _scores(self, k: int, fits: Path) -> Vector:
+        test, target = self.training.folds[k].test, self.design.described_target
+        eta = predict_rows(self.design.X, test, fits.coefs, fits.intercepts)
+        if target.offset is not None:
+            eta += target.offset[test, np.newaxis]
+        options = {name: value[test] for name, value in self.score_params.items()}
+        if self.scoring in MEASURES:
+            weight = options.get("sample_weight")
+            return measured(self.scoring, target.loss, target.y[test], eta, weight)
+        scorer = get_scorer(self.scoring)
+        X = rows_for(scorer, self.design, test)
+        models = [
+            HeldOut(X, eta[:, j], self.classes, fits.coefs[:, [j]].toarray(), fits.intercepts[j])
+            for j in range(len(fits))
+        ]
+        if looks_at_X(scorer):
+            options = {}
+        named = f"scoring={name_of(self.scoring)}", f"fold {k}"
+        return scores_by(scorer, models, X, self.labels[test], named, **options)
+
+
+class HeldOut(LogisticRegression):
+    """A fitted model whose linear predictors of some samples are known."""
+
+    def __init__(
+        self, X: Any, eta: Vector, classes: NDArray[Any], coef: Vector, intercept: Any
+    ) -> None:
+        super().__init__()
+        self.loss_ = self._loss()
+        self.known = X, eta
+        self.classes_, self.n_features_in_ = classes, coef.size
+        self.coef_, self.intercept_ = coef.reshape(1, -1), np.array([intercept])
+        self._has_offset = False
+
+    def decision_function(self, X: Any, offset: Any = None) -> Vector:
+        """Return the known predictors for the samples to which they belong."""
+        rows, eta = self.known
+        return eta if X is rows else super().decision_function(X, offset)
+
+
+def measured(
+    scoring: str, loss: Loss, codes: Index | Vector, eta: Vector, weight: Vector | None
+) -> Vector:
+    """Return the accuracy or minus the mean deviance of linear predictors (n_samples, n_models)."""
+    codes = codes[:, np.newaxis]
+    each = -loss.deviance(codes, eta) if scoring == "deviance" else (eta > 0.0) == codes
+    return np.asarray(np.average(each, axis=0, weights=weight))
