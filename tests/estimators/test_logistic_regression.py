@@ -33,8 +33,13 @@ def test_optimality(l1_ratio, C, data):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"C": 30.0}, {"fit_intercept": False}, {"class_weight": "balanced"}]
-    + [{"class_weight": {"yes": 3.0}}],
+    [
+        {},
+        {"C": 30.0},
+        {"fit_intercept": False},
+        {"class_weight": "balanced"},
+        {"class_weight": {"yes": 3.0}},
+    ],
 )
 def test_coefficients_of_scikit_learn(options, data):
     X, labels, weight = data
