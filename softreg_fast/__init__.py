@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
     from softreg_fast.estimators.elastic_net_cv import ElasticNetCV as ElasticNetCV
     from softreg_fast.estimators.huber_regressor import HuberRegressor as HuberRegressor
+    from softreg_fast.estimators.inverse_gaussian_regressor import (
+        InverseGaussianRegressor as InverseGaussianRegressor,
+    )
     from softreg_fast.estimators.lasso import Lasso as Lasso
     from softreg_fast.estimators.lasso_cv import LassoCV as LassoCV
     from softreg_fast.estimators.linear_svc import LinearSVC as LinearSVC
@@ -43,9 +46,6 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
     from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
-    from softreg_fast.estimators.tweedie_regressor import (
-        InverseGaussianRegressor as InverseGaussianRegressor,
-    )
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
     from softreg_fast.estimators.tweedie_regressor import TweedieRegressor as TweedieRegressor
     from softreg_fast.model_selection.cv import cv_path as cv_path
@@ -81,7 +81,7 @@ _MODULE_OF = {
     "EndOfGridWarning": "softreg_fast.paths.grids",
     "GammaRegressor": "softreg_fast.estimators.tweedie_regressor",
     "HuberRegressor": "softreg_fast.estimators.huber_regressor",
-    "InverseGaussianRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "InverseGaussianRegressor": "softreg_fast.estimators.inverse_gaussian_regressor",
     "Lasso": "softreg_fast.estimators.lasso",
     "LassoCV": "softreg_fast.estimators.lasso_cv",
     "LinearSVC": "softreg_fast.estimators.linear_svc",

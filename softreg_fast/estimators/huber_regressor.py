@@ -127,7 +127,7 @@ class HuberRegressor(_GeneralisedRegressor):
     >>> X = np.arange(6.0)[:, None]
     >>> y = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 50.0])
     >>> HuberRegressor(delta=0.1, alpha=0.0).fit(X, y).coef_.round(2)
-    array([1.04])
+    array([1.03])
     """
 
     @with_hints

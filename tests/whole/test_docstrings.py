@@ -145,7 +145,12 @@ def test_every_fitted_attribute_is_described(name, rng):
     if "store_cv_results" in inspect.signature(kind).parameters:
         options["store_cv_results"] = True
     X, y = np.round(rng.standard_normal((30, 3)), 1), rng.standard_normal(30)
-    target = y if get_tags(kind()).target_tags.single_output else np.column_stack((y, -y))
+    tags = get_tags(kind())
+    target = y if tags.target_tags.single_output else np.column_stack((y, -y))
+    if tags.target_tags.positive_only:
+        target = np.exp(y)
+    if tags.estimator_type == "classifier":
+        target = y > 0.0
     model = kind(**options).fit(X, target)
     kept = {each for each in dir(model) if each.endswith("_") and not each.startswith("_")}
     described = entries(kind, "Attributes")

@@ -364,6 +364,8 @@ SELECTORS = {
 def test_regressors_around(name, kind, data):
     X, y = data
     y = target(name, y)
+    if kind == "stacking" and TARGETS[name].positive_only:
+        pytest.skip("a log link is no model of predictions that are means already")
     frame = FRAMES["pandas"](X)
     model = AROUND[kind](make(name)).fit(frame, y)
     assert model.score(frame, y) > 0.5
