@@ -24,8 +24,6 @@ MODULES = [
     "sklearn.linear_model.tests.test_sparse_coordinate_descent",
     "sklearn.linear_model.tests.test_common",
     "sklearn.linear_model.tests.test_ridge",
-    "sklearn.linear_model.tests.test_logistic",
-    "sklearn.linear_model._glm.tests.test_glm",
 ]
 EXCEPTIONS = Path(__file__).parent.parent / "tests" / "sklearn_exceptions.txt"
 

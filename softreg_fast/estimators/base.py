@@ -79,7 +79,8 @@ class _LinearModel(BaseEstimator):
         # initial coefficients of a warm start, matched by name if both fits have names
         coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
         last, now = getattr(self, "feature_names_in_", None), design.feature_names
-        coef = coef.toarray() if sp.issparse(coef) else coef
+        if coef is not None and sp.issparse(coef):
+            coef = coef.toarray()
         if coef is not None and last is not None and now is not None:
             place = {name: j for j, name in enumerate(last)}
             if place.keys() != set(now):

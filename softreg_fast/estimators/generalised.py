@@ -83,7 +83,7 @@ class _GeneralisedLinearModel(_LinearModel):
         found = self._fit_target(design, target, offset, None if start is None else start.ravel())
         self._keep_features(X, y, design.n_features)
         self._keep(found, design.X.dtype)
-        vars(self).update(learned)
+        self.__dict__.update(learned)
         self._warn(found)
         return self
 

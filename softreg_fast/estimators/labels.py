@@ -62,7 +62,7 @@ def codes_of(y: Any, classes: NDArray[Any]) -> Index:
         For labels of neither.
     """
     labels = column_or_1d(y)
-    codes = (labels == classes[1]).astype(np.intp)
+    codes: Index = (labels == classes[1]).astype(np.intp)
     other = np.flatnonzero((labels != classes[1]) & (labels != classes[0]))
     if other.size:
         k, names = int(other[0]), " and ".join(map(repr, classes.tolist()))
@@ -93,7 +93,7 @@ def weights_of_labels(
     weight = np.full(len(codes), total / len(codes))
     if relative is not None:
         weight *= relative
-    sums = np.bincount(codes, weight, minlength=len(classes))
+    sums = np.asarray(np.bincount(codes, weight, minlength=len(classes)), np.float64)
     factors = _factors(class_weight, classes, sums)
     for label, size in zip(classes.tolist(), sums * factors, strict=True):
         if size == 0.0:

@@ -175,6 +175,11 @@ class LogisticRegressionCV(LogisticRegression):
     array([0.359])
     """
 
+    C_: Any
+    l1_ratio_: Any
+    scores_: Any
+    coefs_paths_: Any
+
     @with_hints
     def __init__(
         self,

@@ -193,6 +193,6 @@ def measured(
     scoring: str, loss: Loss, codes: Index | Vector, eta: Vector, weight: Vector | None
 ) -> Vector:
     """Return the accuracy or minus the mean deviance of linear predictors (n_samples, n_models)."""
-    codes = codes[:, np.newaxis]
+    codes = np.asarray(codes, np.float64)[:, np.newaxis]
     each = -loss.deviance(codes, eta) if scoring == "deviance" else (eta > 0.0) == codes
     return np.asarray(np.average(each, axis=0, weights=weight))
