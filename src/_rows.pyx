@@ -60,10 +60,11 @@ cdef class RowEngine(Screened):
         self.newton, self.row = NewtonSteps(), np.empty(self.n_tasks)
         return 0
 
-    def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter):
+    def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter,
+                 double tol=EXACT):
         """See `Screened.approach`; a limited number of epochs is enough."""
         return Screened.approach(self, l1_strength, l2_strength,
-                                 min(max_iter, EPOCHS_PER_APPROACH))
+                                 min(max_iter, EPOCHS_PER_APPROACH), tol)
 
     cdef Py_ssize_t _descend(self, Py_ssize_t start, Py_ssize_t stop,
                              double* largest) noexcept nogil:

@@ -14,7 +14,7 @@ from libc.math cimport INFINITY, fabs
 
 from arithmetic cimport larger, smaller
 from factor cimport (
-    factor_append, factor_remove, factor_solve, factor_solve_upper, factor_t, is_independent,
+    factor_append, factor_remove, factor_solve, factor_solve_upper, is_independent,
 )
 from penalty cimport is_free, kkt_distance, piece_end, piece_of, piece_slope, prox
 from signals cimport check_signals

@@ -304,14 +304,17 @@ class Design:
         other._target = other._gram = other._unscaled = None
         return other
 
-    _checked = staticmethod(as_target)
-    _checked_offset = staticmethod(as_offset)
+    def _checked(self, y: ArrayLike) -> Vector:
+        return as_target(y, self.n_samples)
+
+    def _checked_offset(self, offset: Any) -> Vector:
+        return as_offset(offset, self.n_samples)
 
     def _set_target(
         self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
     ) -> None:
-        targets = self._checked(y, self.n_samples)
-        fixed = None if offset is None else self._checked_offset(offset, self.n_samples)
+        targets = self._checked(y)
+        fixed = None if offset is None else self._checked_offset(offset)
         self._target = Target(targets, self.weight, self.fit_intercept, loss, fixed)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.validation import as_start, as_task_targets, no_offset
@@ -32,8 +32,11 @@ class MultiTaskDesign(Design):
     All other attributes are those of `Design`.
     """
 
-    _checked = staticmethod(as_task_targets)
-    _checked_offset = staticmethod(no_offset)
+    def _checked(self, y: ArrayLike) -> Vector:
+        return as_task_targets(y, self.n_samples)
+
+    def _checked_offset(self, offset: Any) -> Vector:
+        return no_offset(offset, self.n_samples)
 
     @property
     def n_tasks(self) -> int:

@@ -1,12 +1,10 @@
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._local_model import LocalModel
 
 _F64 = NDArray[np.float64]
 
-@disjoint_base
 class ProximalNewton(LocalModel):
     @property
     def intercepts(self) -> _F64: ...

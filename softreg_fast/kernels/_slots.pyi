@@ -13,6 +13,8 @@ MAX_ITER: int
 STALLED: int
 NO_ROOM: int
 
+def large_rows(n_rows: int, length: int) -> _F64: ...
+
 @disjoint_base
 class Slots:
     coef: _F64
