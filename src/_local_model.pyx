@@ -174,7 +174,7 @@ cdef class LocalModel(ScalarEngine):
                 s = 1.0 if self.F.weight == NULL else self.F.weight[i]
                 self.d_ref[i] = larger(self.d[i], self.caution * s * loss_bound(
                     self.F.kind, self.F.parameter, self.y[i], self.z[i]))
-            self.sum_d += self.d_ref[i]
+            self.sum_d = self.sum_d + self.d_ref[i]
         if self.sum_d == 0.0 and self.caution == 0.0:
             self.caution = 1.0
             self._take_weights()

@@ -114,13 +114,20 @@ def test_every_estimator_is_tested():
     assert len(ESTIMATORS) == 21
 
 
+DATA = ("dense", "sparse")
+
+
 @each
 def test_check_estimator(name):
     with warnings.catch_warnings():
         # selectors select nothing in noise; array API checks are skipped; all else is an error
         warnings.filterwarnings("ignore", "No features were selected", UserWarning)
         warnings.filterwarnings("ignore", category=sklearn.exceptions.SkipTestWarning)
-        check_estimator(ESTIMATORS[name](**SMALL.get(name, {})))
+        known = {}
+        if sklearn.__version__ < "1.7" and is_classifier(ESTIMATORS[name]()):
+            # the check makes two classes of y after it has shuffled y, and names them differently
+            known = {f"check_sample_weight_equivalence_on_{kind}_data": "" for kind in DATA}
+        check_estimator(ESTIMATORS[name](**SMALL.get(name, {})), expected_failed_checks=known)
 
 
 @pytest.mark.parametrize("name", THEIRS)
