@@ -300,8 +300,8 @@ class Path(Certified):
     def coef_at(self, alpha: float | ArrayLike) -> Vector:
         """Return the coefficients at any alpha in the path's range, (n_features,), or at several.
 
-        They are linear in alpha between grid points: exact for the Lasso while the support does not
-        change in between, since its path is piecewise linear.
+        They are linear in alpha between grid points: exact for the Lasso of squared error while the
+        support does not change in between, since its path is piecewise linear.
 
         Parameters
         ----------
