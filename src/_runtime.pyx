@@ -1,4 +1,4 @@
-"""What this build is, and requests to stop the loops of a thread."""
+"""Facts of this build, and requests to stop the loops of a thread."""
 
 from openmp cimport SR_OPENMP, omp_get_max_threads
 from signals cimport PyObject, PyThreadState_GetDict, check_signals

@@ -1,4 +1,4 @@
-"""What the warm engines share: slots, Gram columns, residual, certificate, record of fits.
+"""Shared parts of the warm engines: slots, Gram columns, residual, certificate, record of fits.
 
     minimise  1/2 ||Y - C U||_s^2 + sum_j phi_j(u_j)      (docs/mathematics.md, sections 5, 9, 12)
 

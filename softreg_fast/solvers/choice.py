@@ -43,7 +43,7 @@ FACTS = {
     "quadratic loss": Fact(
         lambda problem: problem.loss.quadratic,
         "a quadratic loss",
-        "solver={solver!r} is for a quadratic loss.",
+        "solver={solver!r} is for a quadratic loss; leave solver at 'auto'.",
     ),
     "compiled loss": Fact(
         lambda problem: problem.loss.kind in KINDS,
