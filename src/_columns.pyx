@@ -11,7 +11,8 @@ from libc.stdint cimport int32_t, int64_t
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
 from matrix cimport (
-    GRAM, check_chosen, column_cost, gather_column, kind_of, kind_t, matrix_t, residual_sumsq,
+    GRAM, check_chosen, column_cost, gather_column, kind_of, kind_t, length_of, matrix_t,
+    residual_sumsq,
 )
 from moments cimport column_moments
 from openmp cimport omp_get_thread_num, threads_for
@@ -90,6 +91,8 @@ cdef class Columns:
         The engine's column is scale_j (x_j - center_j); None means 0 and 1.
     weight : (n_samples,) float64 or None
         Sample weights s >= 0; None means 1.
+    blocks : int
+        Number of outputs with columns of their own, those of X (x) I; see matrix.pxd.
     """
 
     cdef matrix_t X
@@ -98,10 +101,11 @@ cdef class Columns:
     cdef const int64_t[::1] indptr
     cdef readonly object capsule, entries
 
-    def __init__(self, X, center=None, scale=None, weight=None):
+    def __init__(self, X, center=None, scale=None, weight=None, Py_ssize_t blocks=1):
         n, p = X.shape
         self.X.n = n
-        self.X.p = p
+        self.X.p = p * blocks
+        self.X.blocks = blocks
         if hasattr(X, "indptr"):
             self.X.kind = <kind_t> kind_of(X.data.dtype, X.indices.dtype)
             self.owners = X.data, X.indices
@@ -453,7 +457,7 @@ cdef class Columns:
         return stop
 
     def _check_length(self, const double[::1] v):
-        if v.shape[0] != self.X.n + (self.X.kind != GRAM):
+        if v.shape[0] != length_of(&self.X):
             raise ValueError(
                 f"v has {v.shape[0]} entries, {self.X.n} samples want one each and one more"
             )

@@ -15,7 +15,9 @@ from libc.math cimport INFINITY, fabs, sqrt
 
 from arithmetic cimport larger, smaller
 from loss cimport loss_bound, loss_evaluate, loss_kind_t, loss_kinds
-from matrix cimport column_cost, is_dense, matrix_of, residual_dot, shift, slope
+from matrix cimport (
+    column_cost, is_dense, length_of, matrix_of, residual_dot, shift, slope,
+)
 from openmp cimport threads_for
 from penalty cimport kkt_distance, null_value
 from screening cimport screening_know, screening_skip
@@ -55,7 +57,8 @@ cdef class LocalModel(ScalarEngine):
     center, weight : ndarrays of `reference`
     y : (n_samples,)
     null_predictor : (n_samples,) z_0, the predictor of the null model
-    target : (n_samples + 1,) weighted residual of u = 0
+    target : (n_samples + 1,) weighted residual of u = 0; of columns of several blocks these
+        follow each other, n_samples + 1 entries for each, as those of y and z_0 then do
     null_deviance : float
     loss : (kind, parameter) of loss.pxd
     fit_intercept : bool
@@ -66,7 +69,7 @@ cdef class LocalModel(ScalarEngine):
                  const double[::1] y, const double[::1] null_predictor, target,
                  double null_deviance, loss, bint fit_intercept, penalty, int n_threads=1,
                  Py_ssize_t most_slots=4_000):
-        cdef Py_ssize_t n = y.shape[0]
+        cdef Py_ssize_t n
         cdef double[:, :, ::1] padded
         cdef double length
         kind, parameter = loss
@@ -74,10 +77,11 @@ cdef class LocalModel(ScalarEngine):
         self.F.weight = self.U.weight
         self.U.weight = NULL
         self.R = matrix_of(reference)
+        self.length = n = length_of(&self.U) - 1
         self.reference, self.reference_center, self.d_ref = reference, center, weight
         self.y, self.z_null = y, null_predictor
         self.fit_intercept = fit_intercept
-        self.by_sample = np.empty((5, n))
+        self.by_sample = np.zeros((5, n + 1))
         self.z, self.z_next, self.d = self.by_sample[0], self.by_sample[1], self.by_sample[2]
         self.d_next, self.theta = self.by_sample[3], self.by_sample[4]
         padded = np.zeros((5, 1, n + 1))
@@ -98,15 +102,16 @@ cdef class LocalModel(ScalarEngine):
 
     def refresh(self):
         """Recompute the state from coefficients that a caller has written to `coef`."""
-        cdef Py_ssize_t i, j, a, n = self.U.n
+        cdef Py_ssize_t i, j, a
         self.F.kind = self.loss_kind
         self.intercept = 0.0
         self.step[:] = 0.0
         for j in range(self.U.p):
             if self.u[0, j] != 0.0:
                 shift(&self.U, j, -self.u[0, j], &self.step[0, 0])
-        for i in range(n):
-            self.z[i] = self.z_null[i] + self.step[0, i] + self.step[0, n]
+        self._spread(&self.step[0, 0])
+        for i in range(self.length):
+            self.z[i] = self.z_null[i] + self.step[0, i]
         for a in range(self.m):
             self.us[0, a] = self.settled[0, a] = self.u[0, self.feature[a]]
         self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
@@ -114,6 +119,17 @@ cdef class LocalModel(ScalarEngine):
         self.has_gram = False
         self.known[:] = INFINITY        # no slope is known at the new residual
         screening_skip(&self.B, &self.feature[0], self.m)
+
+    cdef void _spread(self, double* step) noexcept nogil:
+        # Add to each block of a product C e the constant in its last entry.
+        cdef Py_ssize_t c, i, n = self.U.n
+        cdef double* block
+        for c in range(self.U.blocks):
+            block = step + c * (n + 1)
+            if block[n] != 0.0:
+                for i in range(n):
+                    block[i] += block[n]
+                block[n] = 0.0
 
     # -- the loss ------------------------------------------------------------------------------
 
@@ -143,9 +159,27 @@ cdef class LocalModel(ScalarEngine):
         for i in range(self.U.n):
             out[i] = self.d_ref[i] * step[i]
 
+    cdef void _curve_of_shift(self, const double* r, double* out) noexcept nogil:
+        # out = H b 1 with the shift b of the intercept that makes the sum of r - H b 1 zero
+        cdef Py_ssize_t i
+        cdef double move = 0.0
+        if self.fit_intercept:
+            for i in range(self.U.n):
+                move += r[i]
+            move /= self.sum_d
+        for i in range(self.U.n):
+            out[i] = self.d_ref[i] * move
+
     cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1:
         # rows, the products of the slots from `first` on with all slots, less those of M'M.
         return 0
+
+    cdef int _gram_of(self, double[::1, :] rows, Py_ssize_t first) except -1:
+        # rows = the products of the slots from `first` on with all slots, at the reference weights;
+        # of all slots the lower half.
+        features = np.asarray(self.feature[:self.m])
+        self.reference.gram_block(features[first:], features, rows, self.n_threads, first == 0)
+        return self._lower_gram(rows, first)
 
     cdef bint _is_small(self) noexcept nogil:
         return self.m <= FEW_SLOTS or (is_dense(&self.U)
@@ -173,6 +207,7 @@ cdef class LocalModel(ScalarEngine):
             center = self._center_of(j)
             self.hs[0, a] += self.U.scale[j] * (self.reference_center[j] - center) * total
             self.reference_center[j] = center
+        self.reference.reweigh()
         return 0
 
     cdef void _take_weights(self) noexcept nogil:
@@ -198,17 +233,13 @@ cdef class LocalModel(ScalarEngine):
         cdef double[::1, :] block
         self._take_weights()
         self._weigh(0)
-        self.reference.reweigh()
         self.n_grams += 1
         self.has_gram = True
         if not m:
             return 0
-        features = np.asarray(self.feature[:m])
-        rows = np.empty((m, m), order="F")
-        self.reference.gram_block(features, features, rows, self.n_threads, True)
+        block = np.empty((m, m), order="F")
+        self._gram_of(block, 0)
         count_reading(self, &self.feature[0], m)
-        block = rows
-        self._lower_gram(block, 0)
         with nogil:
             for b in range(m):
                 for a in range(b, m):
@@ -230,8 +261,7 @@ cdef class LocalModel(ScalarEngine):
             return True
         self._weigh(m)
         rows = np.empty((count, stop), order="F")
-        self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
-        self._lower_gram(rows, m)
+        self._gram_of(rows, m)
         count_reading(self, &self.feature[0], stop)
         Q = np.asarray(self.own_Q)
         Q[m:stop, :stop] = rows

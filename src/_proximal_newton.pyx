@@ -50,24 +50,28 @@ cdef class ProximalNewton(LocalModel):
 
     cdef int _find_step(self) except -1:
         # step <- C e + b for the model's e, with b its intercept
-        cdef Py_ssize_t a, i, n = self.U.n
-        cdef double e, move, total = 0.0
-        memset(&self.step[0, 0], 0, (n + 1) * sizeof(double))
+        cdef Py_ssize_t a
+        cdef double e
+        memset(&self.step[0, 0], 0, (self.length + 1) * sizeof(double))
         for a in range(self.m):
             e = self.us[0, a] - self.settled[0, a]
             if e != 0.0:
                 shift(&self.U, self.feature[a], -e, &self.step[0, 0])
                 self.entries += column_cost(&self.U, self.feature[a])
-        move = self.step[0, n]
-        self.move = 0.0
+        self._spread(&self.step[0, 0])
         if self.fit_intercept:
-            for i in range(n):
-                total += self.r[0, i] - self.d_ref[i] * (self.step[0, i] + move)
-            self.move = total / self.sum_d
-        for i in range(n):
-            self.step[0, i] += move + self.move
-        self.step[0, n] = 0.0
+            self._find_move()
         return 0
+
+    cdef void _find_move(self) noexcept nogil:
+        # Add to the step the intercept that makes the sum of the predicted residual zero.
+        cdef Py_ssize_t i
+        cdef double total = 0.0
+        for i in range(self.U.n):
+            total += self.r[0, i] - self.d_ref[i] * self.step[0, i]
+        self.move = total / self.sum_d
+        for i in range(self.U.n):
+            self.step[0, i] += self.move
 
     cdef double _take_step(self) except -1:
         # Move along the step, halved until the objective falls; returns the share that was taken.
@@ -77,7 +81,7 @@ cdef class ProximalNewton(LocalModel):
         cdef Py_ssize_t i, a, halvings = 0
         while True:
             with nogil:
-                for i in range(self.U.n):
+                for i in range(self.length):
                     self.z_next[i] = self.z[i] + t * self.step[0, i]
                 after = self._evaluate(&self.z_next[0], &self.r_next[0, 0], &self.d_next[0])
             if after + self._penalty_of(t) <= before + slack:
@@ -105,23 +109,21 @@ cdef class ProximalNewton(LocalModel):
         # The gap at the dual point r - H step, whose slopes are hs; step NULL: the shift that makes
         # the sum zero.  Infinite where the point is outside the domain, or where the gap would be
         # far above `enough`.
-        cdef Py_ssize_t i, n = self.U.n
-        cdef double move = 0.0, e, s, far = 0.0
+        cdef Py_ssize_t i
+        cdef double e, s, far = 0.0
         if step != NULL:
             self._curve(step, &self.theta[0])
-        elif self.fit_intercept:
-            for i in range(n):
-                move += r[i]
-            move /= self.sum_d
-        for i in range(n):
+        else:
+            self._curve_of_shift(r, &self.theta[0])
+        for i in range(self.length):
             s = 1.0 if self.F.weight == NULL else self.F.weight[i]
-            e = r[i] - (self.d_ref[i] * move if step == NULL else self.theta[i])
+            e = r[i] - self.theta[i]
             self.v[0, i] = e
             self.theta[i] = e / s if s > 0.0 else 0.0
             e -= self.r[0, i]
             if e != 0.0:
                 far += e * e / larger(larger(self.d[i], self.d_ref[i]), 1e-300)
-        self.v[0, n] = 0.0
+        self.v[0, self.length] = 0.0
         if 0.1 * far > enough:      # far / 2 is the loss's part up to the second order
             return INFINITY
         cdef units_t units = units_of(self)
@@ -217,7 +219,7 @@ cdef class ProximalNewton(LocalModel):
         cdef double way, length
         for a in range(self.m):
             self.u[0, self.feature[a]] = self.us[0, a]
-        for i in range(self.U.n + 1):
+        for i in range(self.length + 1):
             self.at_screening[0, i] -= self.v[0, i]
         way = residual_dot(self.X, &self.at_screening[0, 0], &self.at_screening[0, 0])
         self.at_screening[:] = self.v
@@ -230,7 +232,7 @@ cdef class ProximalNewton(LocalModel):
         cdef Py_ssize_t k
         for k in range(self.B.k):
             beta[k] = residual_dot(self.X, &self.v[0, 0],
-                                   self.B.basis + k * (self.U.n + 1))
+                                   self.B.basis + k * (self.length + 1))
             rest -= beta[k] * beta[k]
         return sqrt(larger(rest, 0.0) + 1e-13 * length)
 
@@ -283,4 +285,4 @@ cdef class ProximalNewton(LocalModel):
     @property
     def dual_point(self):
         """The dual point of the last certificate, (n_samples,), with the weights."""
-        return np.array(self.v[0, :self.U.n])
+        return np.array(self.v[0, :self.length])

@@ -9,7 +9,7 @@ arrays of its own.
 from libc.math cimport INFINITY, fabs, sqrt
 
 from arithmetic cimport larger
-from matrix cimport GRAM
+from matrix cimport GRAM, length_of
 from penalty cimport may_move, null_value, penalty_t, row_size
 from screening cimport (
     LARGEST_BASIS, screening_extend, screening_know, screening_know_all, screening_open,
@@ -65,7 +65,7 @@ cdef class Screened(Slots):
         self.B.n_tasks = T
         self.known = self.by_feature[first]
         self.scanned = self.by_feature[first + 1:first + 1 + T]
-        self.basis = np.empty((self.B.largest, T * (self.X.n + 1)))
+        self.basis = np.empty((self.B.largest, T * length_of(self.X)))
         self.target_slopes = np.empty(self.B.largest)
         self.B.known, self.B.slopes = &self.known[0], &self.by_feature[first + 1 + T, 0]
         self.B.basis, self.B.target_slopes = &self.basis[0, 0], &self.target_slopes[0]

@@ -17,7 +17,7 @@ from libc.math cimport fabs
 from libc.string cimport memset
 
 from loss cimport SQUARED
-from matrix cimport GRAM, column_cost, cost_of_columns, matrix_of, shift
+from matrix cimport GRAM, column_cost, cost_of_columns, length_of, matrix_of, shift
 from openmp cimport threads_for
 from penalty cimport null_value
 from signals cimport check_signals
@@ -87,7 +87,7 @@ cdef class Slots:
         self.l1, self.l2, self.lower, self.upper = penalty
         if any(len(a) != p for a in penalty):
             raise ValueError("penalty must have one entry per feature")
-        if self.target.shape[1] != self.X.n + (self.X.kind != GRAM) or not self.n_tasks:
+        if self.target.shape[1] != length_of(self.X) or not self.n_tasks:
             raise ValueError("the target does not fit the columns")
         self.P.l1, self.P.l2 = &self.l1[0], &self.l2[0]
         self.P.lower, self.P.upper = &self.lower[0], &self.upper[0]

@@ -12,6 +12,10 @@ This requires sum_i v_i = 0 (with the constant), which holds whenever the residu
 model with an intercept.  Sparse columns in which every entry is stored are centred entry by entry.
 In Gram form v is the gradient itself.
 
+With several blocks the columns are those of X (x) I: X once for each block, which has its own samples
+and its own n + 1 entries of v.  Column j of block c has the number j * blocks + c, so that columns
+in order read a column of X once for all blocks.
+
 What depends on the layout of a matrix stands in this file: its kind, the arrays that have it, the
 loops over sparse columns, and the functions of one column, or of four dense ones.
 """
@@ -29,7 +33,8 @@ cdef enum kind_t:
 ctypedef struct matrix_t:
     kind_t kind
     Py_ssize_t n                # samples (Gram: features)
-    Py_ssize_t p                # features
+    Py_ssize_t p                # features, times the blocks
+    Py_ssize_t blocks           # 1, or as in X (x) I
     Py_ssize_t stride           # entries from one dense column to the next
     const void* data
     const void* rows            # CSC: row of each stored entry
@@ -60,6 +65,11 @@ cdef inline int kind_of(object values, object rows) except -1:
         ("f4", "i8"): CSC_F32_I64,
     }
     return kinds[values.str[1:], None if rows is None else rows.str[1:]]
+
+
+cdef inline Py_ssize_t length_of(const matrix_t* X) noexcept nogil:
+    # Number of entries of v.
+    return X.n if X.kind == GRAM else X.blocks * (X.n + 1)
 
 
 cdef inline bint is_dense(const matrix_t* X) noexcept nogil:
@@ -163,6 +173,8 @@ cdef inline Py_ssize_t column_cost(const matrix_t* X, Py_ssize_t j) noexcept nog
         return 1
     if is_dense(X):
         return X.n
+    if X.blocks > 1:
+        j = j // X.blocks
     return X.indptr[j + 1] - X.indptr[j]
 
 
@@ -183,6 +195,9 @@ cdef inline double slope(const matrix_t* X, Py_ssize_t j, const double* v) noexc
     cdef double m, implicit, total
     if X.kind == GRAM:
         return v[j]
+    if X.blocks > 1:
+        v += (j % X.blocks) * (X.n + 1)
+        j = j // X.blocks
     m = X.center[j]
     if X.kind == DENSE_F64:
         return X.scale[j] * dot(X.n, <const double*> X.data + j * X.stride, m, v)
@@ -216,6 +231,9 @@ cdef inline void shift(const matrix_t* X, Py_ssize_t j, double d, double* v) noe
     if X.kind == GRAM:
         axpy(X.n, d, <const double*> X.data + j * X.stride, 0.0, NULL, v)
         return
+    if X.blocks > 1:
+        v += (j % X.blocks) * (X.n + 1)
+        j = j // X.blocks
     m = X.center[j]
     d *= X.scale[j]
     if X.kind == DENSE_F64:
@@ -325,6 +343,14 @@ cdef inline matrix_t rows_of(const matrix_t* X, Py_ssize_t first, Py_ssize_t cou
 
 cdef inline double residual_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
     # sum_i s_i r_i q_i of the residuals r, q whose weighted forms are v, w; not for Gram form
+    cdef double total = 0.0
+    cdef Py_ssize_t c
+    for c in range(X.blocks):
+        total += block_dot(X, v + c * (X.n + 1), w + c * (X.n + 1))
+    return total
+
+
+cdef inline double block_dot(const matrix_t* X, const double* v, const double* w) noexcept nogil:
     cdef double a = 0.0, b = 0.0, c = v[X.n], d = w[X.n]
     cdef Py_ssize_t i = 0
     if X.weight == NULL:

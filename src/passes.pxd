@@ -18,7 +18,7 @@ cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ss
                                  Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
     # out[k - start] = c_j . v
     cdef Py_ssize_t k, j
-    if chosen == NULL and stop - start == 4 and is_dense(X):
+    if chosen == NULL and stop - start == 4 and is_dense(X) and X.blocks == 1:
         if in_cache(X):
             slopes_of_four(X, v, start, True, 4 * X.stride, 4 * X.stride, out)
             return

@@ -15,7 +15,7 @@ With several tasks r and q_k have a row for each: c_j . r is then a vector, |c_j
 from libc.math cimport INFINITY, fabs, sqrt
 
 from arithmetic cimport smaller
-from matrix cimport matrix_t, residual_dot
+from matrix cimport length_of, matrix_t, residual_dot
 from penalty cimport may_move, penalty_t, row_size
 from vector cimport axpy
 
@@ -131,9 +131,9 @@ cdef inline double product_of(const screening_t* B, const matrix_t* X, const dou
                               const double* w) noexcept nogil:
     # Inner product of the residuals whose weighted forms are v and w.
     cdef double total = 0.0
-    cdef Py_ssize_t t
+    cdef Py_ssize_t t, length = length_of(X)
     for t in range(B.n_tasks):
-        total += residual_dot(X, v + t * (X.n + 1), w + t * (X.n + 1))
+        total += residual_dot(X, v + t * length, w + t * length)
     return total
 
 
@@ -141,7 +141,7 @@ cdef inline void screening_extend(screening_t* B, const matrix_t* X, const doubl
                                   const double* v, double* z) noexcept nogil:
     # Add the residual of v to the basis, orthonormalised by Gram-Schmidt (twice is enough); z: its
     # slopes (n_tasks, n_features), which are overwritten.
-    cdef Py_ssize_t i, j, k, t, length = B.n_tasks * (X.n + 1), width = B.largest * B.n_tasks
+    cdef Py_ssize_t i, j, k, t, length = B.n_tasks * length_of(X), width = B.largest * B.n_tasks
     cdef double beta, norm
     cdef double* q
     if B.k == B.largest:

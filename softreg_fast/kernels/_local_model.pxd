@@ -11,6 +11,7 @@ cdef class LocalModel(ScalarEngine):
     cdef double sum_d
     cdef bint fit_intercept, has_gram
     cdef const double[::1] y, z_null
+    cdef Py_ssize_t length              # number of entries of a predictor
     cdef double[:, ::1] by_sample       # storage of the next six
     cdef double[::1] z, z_next, d, d_next, theta, partial
     cdef double[:, ::1] r, r_next, step, at_screening, padded   # with a last entry for the centring
@@ -24,6 +25,9 @@ cdef class LocalModel(ScalarEngine):
 
     cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil
     cdef void _curve(self, const double* step, double* out) noexcept nogil
+    cdef void _curve_of_shift(self, const double* r, double* out) noexcept nogil
+    cdef int _gram_of(self, double[::1, :] rows, Py_ssize_t first) except -1
+    cdef void _spread(self, double* step) noexcept nogil
     cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1
     cdef double _center_of(self, Py_ssize_t j) noexcept nogil
     cdef int _weigh(self, Py_ssize_t first) except -1

@@ -6,6 +6,7 @@ from softreg_fast.kernels._local_model cimport LocalModel
 cdef class ProximalNewton(LocalModel):
     cdef double _penalty_of(self, double t) noexcept nogil
     cdef int _find_step(self) except -1
+    cdef void _find_move(self) noexcept nogil
     cdef double _take_step(self) except -1
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil
