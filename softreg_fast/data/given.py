@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.losses import SQUARED, Loss, as_loss
 from softreg_fast.system.threads import effective_n_threads
 
@@ -26,10 +27,12 @@ def as_design(
     No loss stands for squared error, or for that of a Design with a target.
     """
     given = SQUARED if loss is None else as_loss(loss)
+    several = given.n_outputs != 1
     if not isinstance(X, Design):
         if y is None:
             raise ValueError("y is missing; give one target value for each row of X.")
-        return Design(
+        kind = MultiTaskDesign if several else Design
+        return kind(
             X,
             None,
             sample_weight,
@@ -39,7 +42,8 @@ def as_design(
         ).with_target(y, given, offset)
     _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
     if y is not None:
-        return X.with_target(y, given, offset)
+        matrix = MultiTaskDesign.of(X) if several else X
+        return matrix.with_target(y, given, offset)
     if not X.has_target:
         raise ValueError("This Design has no target; give y here or when making it.")
     if offset is not None:

@@ -9,7 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.validation import as_start, as_task_targets, no_offset
+from softreg_fast.data.target import Target
+from softreg_fast.data.validation import as_offset, as_start, as_task_targets, no_offset
+from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.types import Vector
 
 
@@ -32,11 +34,25 @@ class MultiTaskDesign(Design):
     All other attributes are those of `Design`.
     """
 
-    def _checked(self, y: ArrayLike) -> Vector:
-        return as_task_targets(y, self.n_samples)
+    @classmethod
+    def of(cls, design: Design) -> MultiTaskDesign:
+        """Return a Design as one for several columns, without a target."""
+        other = cls.__new__(cls)
+        other.__dict__.update(design._copy_of_matrix().__dict__)
+        return other
 
-    def _checked_offset(self, offset: Any) -> Vector:
-        return no_offset(offset, self.n_samples)
+    def _set_target(
+        self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
+    ) -> None:
+        shares, coded = loss.coded(y)
+        targets = as_task_targets(shares, self.n_samples)
+        fixed = None if offset is None else self._offset_for(offset, targets, loss)
+        self._target = Target(targets, self.weight, self.fit_intercept, coded, fixed)
+
+    def _offset_for(self, offset: Any, targets: Vector, loss: Loss) -> Vector:
+        if loss.quadratic:
+            return no_offset(offset, self.n_samples)
+        return as_offset(offset, *targets.shape)
 
     @property
     def n_tasks(self) -> int:

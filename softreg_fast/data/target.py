@@ -29,7 +29,7 @@ class Target:
         Sample weights of mean one; None: all are one.
     fit_intercept : bool
     loss : Loss
-    offset : ndarray (n_samples,) or None
+    offset : ndarray (n_samples,), or of the shape of y, or None
         Fixed part of the linear predictor; finite. None: there is none.
 
     Attributes
@@ -212,9 +212,9 @@ class Target:
 
     @property
     def null_predictor(self) -> Vector:
-        """Linear predictor of the model without features, (n_samples,)."""
+        """Linear predictor of the model without features, of the shape of y."""
         eta = self._null_predictor(self._fixed)
-        return np.ascontiguousarray(np.broadcast_to(eta, self.n_samples), np.float64)
+        return np.ascontiguousarray(np.broadcast_to(eta, self.y.shape), np.float64)
 
     def dev_ratio(self, deviance: Any) -> Any:
         """Return the fraction of the deviance that fits with this one explain."""
@@ -241,5 +241,10 @@ class Target:
 
 
 def beside(eta: Vector, offset: Vector) -> Vector:
-    """Return the offset in a shape that is added to every column of linear predictors."""
-    return offset.reshape(-1, *(1,) * (eta.ndim - 1))
+    """Return the offset in a shape that is added to the linear predictors of every model.
+
+    eta is (n_rows, ...), where several models have an axis; the classes of an offset (n_rows,
+    n_classes) have the last.
+    """
+    between = (1,) * (eta.ndim - offset.ndim)
+    return offset.reshape(len(offset), *between, *offset.shape[1:])

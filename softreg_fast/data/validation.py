@@ -216,8 +216,8 @@ def as_task_targets(y: ArrayLike, n_samples: int) -> Vector:
     return targets
 
 
-def as_offset(offset: Any, n_samples: int) -> Vector:
-    """Return an offset as a finite float64 vector with one number per sample."""
+def as_offset(offset: Any, n_samples: int, n_classes: int = 1) -> Vector:
+    """Return an offset as a finite float64 vector with one number per sample, or one per class."""
     options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
     if np.ndim(offset) == 0:
         raise ValueError(
@@ -227,10 +227,12 @@ def as_offset(offset: Any, n_samples: int) -> Vector:
     fixed = as_real("offset", offset, dtype=np.float64, order="C", **options)
     if fixed.ndim == 2 and fixed.shape[1] == 1:
         fixed = fixed[:, 0]
-    if fixed.shape != (n_samples,):
+    expected = (n_samples,) if n_classes == 1 else (n_samples, n_classes)
+    if fixed.shape != expected:
+        each = "each row of X" if n_classes == 1 else "each row of X and class"
         raise ValueError(
             f"offset has shape {fixed.shape}, X has {n_samples} samples; expected one number for "
-            f"each row of X, shape ({n_samples},)."
+            f"{each}, shape {expected}."
         )
     check_finite("offset", fixed)
     return np.ascontiguousarray(fixed)

@@ -18,6 +18,7 @@ class Columns:
         center: _F64 | None = None,
         scale: _F64 | None = None,
         weight: _F64 | None = None,
+        blocks: int = 1,
     ) -> None: ...
     def reweigh(self) -> None: ...
     @classmethod

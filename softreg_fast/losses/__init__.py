@@ -4,6 +4,7 @@ from softreg_fast.losses.base import Loss
 from softreg_fast.losses.by_name import as_loss
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
+from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.losses.negative_binomial import NegativeBinomial
 from softreg_fast.losses.probit import Probit
 from softreg_fast.losses.squared import SQUARED, Squared
@@ -17,6 +18,7 @@ __all__ = [
     "InverseGaussian",
     "Logistic",
     "Loss",
+    "Multinomial",
     "NegativeBinomial",
     "Poisson",
     "Probit",

@@ -36,7 +36,9 @@ class Loss(ABC):
     smooth : bool
         Whether f has a continuous derivative.
     n_outputs : int
-        Number of linear predictors for each target.
+        Number of linear predictors for each target; 0: as many as there are classes.
+    by_rows : bool
+        Whether the L1 part of several predictors is that of the lengths of rows of coefficients.
     is_likelihood : bool
         Whether f is minus a log density of y, up to a scale and to what depends on y alone.
     has_dispersion : bool
@@ -53,6 +55,7 @@ class Loss(ABC):
     quadratic: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
     n_outputs: ClassVar[int] = 1
+    by_rows: bool = True
     is_likelihood: ClassVar[bool] = True
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"
@@ -81,6 +84,10 @@ class Loss(ABC):
     def parameters(self) -> tuple[float, ...]:
         """Numbers that the compiled kernels need."""
         return self._given()
+
+    def coded(self, y: Any) -> tuple[Any, Loss]:
+        """Return targets as numbers, and the loss that knows what they stand for."""
+        return y, self
 
     def check(self, y: Vector) -> Vector:
         """Return finite targets in the form that the other methods take.

@@ -8,6 +8,7 @@ from typing import Any
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
+from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.losses.negative_binomial import NegativeBinomial
 from softreg_fast.losses.probit import Probit
 from softreg_fast.losses.squared import SQUARED
@@ -19,6 +20,7 @@ BY_NAME: dict[str, Loss] = {
     "squared": SQUARED,
     "logistic": _LOGISTIC,
     "binomial": _LOGISTIC,
+    "multinomial": Multinomial(),
     "poisson": Poisson(),
     "gamma": Gamma(),
     "inverse_gaussian": InverseGaussian(),
@@ -68,7 +70,7 @@ def as_loss(value: Any) -> Loss:
     Parameters
     ----------
     value : Loss or str
-        "squared", "logistic" or "binomial", "poisson", "gamma", "inverse_gaussian", "probit",
+        "squared", "logistic" or "binomial", "multinomial", "poisson", "gamma", "inverse_gaussian", "probit",
         "squared_hinge".
 
     Returns

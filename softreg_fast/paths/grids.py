@@ -14,7 +14,8 @@ from softreg_fast.options.types import Vector
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.solvers.proximal_newton import slopes_without_l1
+from softreg_fast.solvers.multinomial import MultinomialEngine
+from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 
 AUTO = "auto"
 
@@ -147,19 +148,24 @@ def alpha_max(problem: Problem) -> float:
     penalised = l1 > 0.0
     start = np.clip(0.0, lower, upper)
     untouched = ~penalised & (lower < upper)
-    gradient = _sizes(design.gradient_at_zero())
+    sizes = _lengths if problem.loss.by_rows else np.asarray
+    gradient = sizes(design.gradient_at_zero())
     if untouched.any() or start.any():
         frozen = scaled._replace(
             lower=np.where(penalised, start, lower), upper=np.where(penalised, start, upper)
         )
         # Ridge-only features are fitted with their strength at an alpha near the answer.
-        guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
+        guess = _largest(gradient, l1, penalised) / l1_ratio
         null = problem.with_scaled(frozen)
-        without = gradient_without_l1 if problem.loss.quadratic else slopes_without_l1
-        gradient = _sizes(without(null, guess * (1.0 - l1_ratio)))
+        l2_strength = guess * (1.0 - l1_ratio)
+        if problem.loss.quadratic:
+            gradient = sizes(gradient_without_l1(null, l2_strength))
+        else:
+            single = problem.loss.n_outputs == 1
+            engine = ProximalNewtonEngine(null) if single else MultinomialEngine(null)
+            gradient = sizes(slopes_without_l1(engine, l2_strength))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
-    counted = penalised & allowed
-    return float(np.max(np.abs(gradient[counted]) / l1[counted], initial=0.0) / l1_ratio)
+    return _largest(gradient, l1, penalised & allowed) / l1_ratio
 
 
 def ridge_ends(problem: Problem, eps: float) -> tuple[float, float]:
@@ -213,6 +219,12 @@ def block_of(alphas: Vector) -> int:
     return max(int(np.floor(-np.log(BLOCK) / step + 1e-9)), 1)
 
 
-def _sizes(gradient: Vector) -> Vector:
+def _lengths(gradient: Vector) -> Vector:
     # magnitude of the slopes for the L1 part; with several tasks the length of each row
     return gradient if gradient.ndim == 1 else np.asarray(np.sqrt(np.square(gradient).sum(axis=0)))
+
+
+def _largest(gradient: Vector, l1: Vector, counted: NDArray[np.bool_]) -> float:
+    # largest ratio of a slope to its l1; of a gradient (n_tasks, n_features) over all tasks, too
+    ratio = np.divide(np.abs(gradient), l1, out=np.zeros(gradient.shape), where=counted)
+    return float(ratio.max(initial=0.0))

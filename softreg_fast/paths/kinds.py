@@ -34,6 +34,20 @@ class Certified:
         """
         return "duality gap" if self.loss.convex else "distance to stationarity"
 
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Labels of the classes, (n_classes,), in the order of coefficients and probabilities.
+
+        Raises
+        ------
+        AttributeError
+            For a loss of no classes.
+        """
+        labels = getattr(self.loss, "labels", None)
+        if labels is None:
+            raise AttributeError(f"{self.loss!r} has no classes.")
+        return np.array(labels)
+
 
 class Model(Protocol):
     """Facts of a fit that predictions depend on, beside coefficients and intercepts."""
@@ -87,7 +101,8 @@ def predictions(
         eta = eta.reshape(-1, *np.shape(intercept))
     eta = np.asarray(eta + intercept)
     if offset is not None:
-        eta += beside(eta, as_offset(offset, len(eta)))
+        classes = 1 if model.loss.n_outputs == 1 else eta.shape[-1]
+        eta += beside(eta, as_offset(offset, len(eta), classes))
     return eta if method is None else getattr(model.loss, method)(eta)
 
 

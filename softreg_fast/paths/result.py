@@ -476,8 +476,9 @@ class MultiTaskPath(Path):
         return int(self.intercepts.shape[1])
 
     def _predict(self, X: Any, coefs: Any, *others: Any) -> NDArray[Any]:
-        # (n_samples, n_tasks, n_alphas)
-        return np.moveaxis(super()._predict(X, coefs, *others), 1, 2)
+        # (n_samples, n_tasks, n_alphas); of classes (n_samples, n_alphas)
+        found = super()._predict(X, coefs, *others)
+        return np.moveaxis(found, 1, 2) if found.ndim > 2 else found
 
     def support_of(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """Return the nonzero features of the k-th model and their coefficients, (df, n_tasks)."""

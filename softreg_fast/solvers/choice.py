@@ -21,6 +21,7 @@ from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
+from softreg_fast.solvers.multinomial import MultinomialEngine
 from softreg_fast.solvers.newton import NewtonEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine
@@ -66,6 +67,11 @@ FACTS = {
         "one target",
         "Several tasks are fitted by solver='auto' only; got {solver!r}.",
     ),
+    "single coefficients": Fact(
+        lambda problem: not problem.loss.by_rows,
+        "a penalty of single coefficients",
+        "No solver fits Multinomial(grouped=True) yet; use grouped=False.",
+    ),
     "no bounds": Fact(
         lambda problem: not has_bounds(problem),
         "no bounds",
@@ -102,6 +108,11 @@ def ridge_solver(design: Design) -> str:
 
 
 AUTO = (
+    Choice(
+        "multinomial",
+        lambda problem: problem.loss.n_outputs != 1,
+        "Newton steps on a working set of features and classes, with the Hessian that couples them.",
+    ),
     Choice(
         "newton",
         lambda problem: (
@@ -183,6 +194,7 @@ SOLVERS = {
     "proximal newton": Solver(
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
     ),
+    "multinomial": Solver(MultinomialEngine, lambda problem, _: MultinomialEngine(problem)),
     "cholesky": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cholesky")),
     "cg": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cg")),
     "gradient": Solver(GradientEngine, lambda problem, _: GradientEngine(problem)),

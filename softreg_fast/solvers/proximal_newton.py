@@ -28,13 +28,17 @@ class ProximalNewtonEngine:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.design = design = problem.design
-        target = problem.target
+        self.design = problem.design
+        self._solver: Any = self._make_solver()
+        self._cold = True
+
+    def _make_solver(self) -> Any:
+        problem, design, target = self.problem, self.design, self.problem.target
         # Gram matrices are those of columns whose centres and weights the solver changes
         center, weight = design.stored_center.copy(), np.ones(design.n_samples)
         columns = design.columns_with(center, weight=weight)
         most = min(design.n_features, largest_gram(problem.options.gram_memory))
-        self._solver = ProximalNewton(
+        return ProximalNewton(
             design.columns,
             columns,
             center,
@@ -49,7 +53,6 @@ class ProximalNewtonEngine:
             design.n_threads,
             most,
         )
-        self._cold = True
 
     @property
     def coef(self) -> Vector:
@@ -81,13 +84,15 @@ class ProximalNewtonEngine:
 
     def start(self, u: Vector) -> None:
         """Set the starting coefficients, unless the null model fits better."""
-        self._solver.coef[:] = u
-        self._solver.refresh()
+        self._set_coef(u)
         if self.residual_sumsq > self.problem.target.null_deviance:
             u = np.clip(0.0, self.problem.scaled.lower, self.problem.scaled.upper)
-            self._solver.coef[:] = u
-            self._solver.refresh()
+            self._set_coef(u)
         self._cold = not u.any()
+
+    def _set_coef(self, u: Vector) -> None:
+        self._solver.coef[:] = u
+        self._solver.refresh()
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Minimise from the current state and return the status."""
@@ -103,7 +108,7 @@ class ProximalNewtonEngine:
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own, from the strength at which the first coefficients enter.
-        gradient = self.design.gradient_at_zero()
+        gradient = self._slopes_at_zero()
         if not self.coef.any():
             self._solver.know(gradient)
         strength = self._solver.entry_strength(gradient) * limits.DESCENT
@@ -111,6 +116,9 @@ class ProximalNewtonEngine:
             yield strength
             few = self._solver.count_nonzero() < limits.FEW_NONZEROS * self.design.n_samples
             strength *= limits.FAST_DESCENT if few else limits.DESCENT
+
+    def _slopes_at_zero(self) -> Vector:
+        return self.design.gradient_at_zero()
 
     def keep(self, status: int) -> None:
         """Append the current fit to those that `kept` returns."""
@@ -126,12 +134,13 @@ class ProximalNewtonEngine:
         return self._solver.count_nonzero()
 
 
-def slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
-    """Return X'r at the optimum without the L1 part."""
-    engine = ProximalNewtonEngine(problem)
+def slopes_without_l1(engine: ProximalNewtonEngine, l2_strength: float) -> Vector:
+    """Return X'r at the optimum without the L1 part, for several classes a row for each."""
     engine.solve(0.0, l2_strength, 1e-8, 10_000)
-    design = problem.design
-    slopes = np.empty(design.n_features)
-    dual_point: Any = np.append(engine.dual_point, 0.0)
-    design.columns.slopes(dual_point, slopes, None, design.n_threads)
-    return slopes
+    design, dual_point = engine.design, engine.dual_point
+    rows = np.atleast_2d(dual_point)
+    whole: Any = np.zeros((len(rows), design.n_samples + 1))
+    whole[:, :-1] = rows
+    slopes = np.empty((len(rows), design.n_features))
+    design.columns.slopes_of_tasks(whole, slopes, design.n_threads)
+    return slopes.reshape(*dual_point.shape[:-1], -1)

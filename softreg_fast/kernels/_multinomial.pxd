@@ -1,0 +1,35 @@
+from certificate cimport units_t
+from factor cimport factor_t
+from loss cimport loss_t
+from penalty cimport penalty_t
+from softreg_fast.kernels._proximal_newton cimport ProximalNewton
+
+
+cdef class MultinomialNewton(ProximalNewton):
+    cdef loss_t M                       # the loss; its samples are the entries of a block
+    cdef Py_ssize_t K                   # classes
+    cdef const double[::1] s            # sample weights, and a last 0, for each class
+    cdef double[::1] p_root, d_root     # sqrt(w) p and sqrt(w p); w and p at the reference
+    # the Hessian of the intercepts but the last, and its factor
+    cdef double[:, ::1] S, S_factor
+    cdef Py_ssize_t[::1] members
+    cdef factor_t C
+    cdef double[::1] shifts, rest       # of the intercepts; for right-hand sides
+    cdef double[::1] by_class           # the intercepts, relative to the null model
+    cdef double[::1] by_row
+    cdef list kept_rows
+
+    cdef void _weigh_intercepts(self) noexcept nogil
+    cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil
+    cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
+                                 double k) noexcept nogil
+    cdef Py_ssize_t[::1] _first_of_classes(self, const Py_ssize_t[::1] slots)
+    cdef void _multiply_rows(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
+                             const Py_ssize_t[::1] begins, const Py_ssize_t[::1] starts,
+                             Py_ssize_t row, Py_ssize_t depth, double* A, double* B,
+                             double[::1, :] G) noexcept nogil
+    cdef int _multiply(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
+                       double[::1, :] G) except -1
+    cdef void _gather(self, const Py_ssize_t[::1] slots, Py_ssize_t first, Py_ssize_t last,
+                      const double[::1] root, Py_ssize_t row, Py_ssize_t depth,
+                      double* out) noexcept nogil

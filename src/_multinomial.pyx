@@ -1,0 +1,377 @@
+"""Proximal Newton steps for the multinomial loss, whose Hessian couples the classes.
+
+    minimise  sum_i s_i [log sum_c exp(z_ic) - sum_c y_ic z_ic] + sum_jc phi_j(u_jc),
+    z_c = z_0c + b_c + C u_c
+
+A slot is a feature and a class, a column of C (x) I (matrix.pxd).  For a sample the Hessian is
+w (diag(p) - p p'), with p the probabilities at the reference and w = s, so that the Gram matrix is
+
+    G = C' diag(w p_c) C for two slots of class c, and 0 for others, minus P'P,
+
+P with the column sqrt(w) p_c x_j for feature j and class c.  Newton steps at one class after the
+other, or with the diagonal of the Hessian, do not converge in general.  Intercepts are further
+columns, of ones.  Those of all classes but one (a constant that is added to all changes nothing)
+are eliminated: G - B' S^-1 B, with S their Hessian and B its products with the slots.
+"""
+
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, fabs, sqrt
+from libc.string cimport memcpy
+
+from arithmetic cimport smaller
+from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
+from certificate cimport feasible, penalty_part, units_t
+from factor cimport factor_append, factor_solve
+from loss cimport loss_t
+from matrix cimport gather_column, is_dense
+from multinomial cimport multinomial_evaluate, multinomial_part
+from openmp cimport threads_for
+from penalty cimport penalty_t
+from signals cimport check_signals
+from softreg_fast.kernels._proximal_newton cimport ProximalNewton
+from softreg_fast.kernels._slots cimport count_reading
+from tasks cimport slopes_of_tasks
+from vector cimport dot
+
+import numpy as np
+
+from softreg_fast.system.threads import blas_threads_for
+
+cdef dsyrk_t dsyrk = find_dsyrk()
+cdef dgemm_t dgemm = find_dgemm()
+
+# Samples of a block of which the loss is summed by one thread.
+cdef Py_ssize_t BLOCK = 4096
+
+# Numbers in a panel, a copy of some rows of the slots' columns: 2 MiB.
+cdef Py_ssize_t PANEL = 1 << 18
+
+# Larger where X is sparse, since its columns are read once for each panel.
+cdef Py_ssize_t PANEL_OF_SPARSE = 1 << 23
+
+
+cdef class MultinomialNewton(ProximalNewton):
+    """Exact solver for a whole path under the multinomial loss.
+
+    Parameters
+    ----------
+    columns : Columns with a block for each class
+    y : (n_classes * (n_samples + 1),) shares of the classes, class by class, each with a last 0
+    null_predictor, target : likewise
+    weight : likewise: sample weights, repeated
+    null_deviance, fit_intercept, penalty, n_threads, most_slots : as for LocalModel
+        penalty has an entry for each feature and class.
+    """
+
+    def __init__(self, columns, const double[::1] y, const double[::1] null_predictor, target,
+                 const double[::1] weight, double null_deviance, bint fit_intercept, penalty,
+                 int n_threads=1, Py_ssize_t most_slots=4_000):
+        cdef Py_ssize_t n = columns.shape[0] + 1, K = y.shape[0] // n
+        self.K, self.s = K, weight
+        self.M.n, self.M.n_outputs = n, K
+        self.M.y, self.M.weight = &y[0], &self.s[0]
+        self.p_root, self.d_root = np.zeros(K * n), np.zeros(K * n)
+        self.S, self.S_factor = np.zeros((K, K)), np.zeros((K, K))
+        self.members = np.zeros(K, np.intp)
+        self.C.L, self.C.stride, self.C.most = &self.S_factor[0, 0], K, K - 1
+        self.C.order = &self.members[0]
+        self.shifts, self.rest, self.by_class = np.zeros(K), np.zeros(K), np.zeros(K)
+        self.by_row = np.zeros(n)
+        self.kept_rows = []
+        # a reference and a kind of loss are for Hessians that are diagonal
+        ProximalNewton.__init__(
+            self, columns, columns, np.zeros(0), np.zeros(K * n), y, null_predictor, target,
+            null_deviance, ("logistic", 0.0), fit_intercept, penalty, n_threads, most_slots)
+        self.F.weight = &self.s[0]
+
+    # -- the loss ------------------------------------------------------------------------------
+
+    cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil:
+        cdef Py_ssize_t n = self.M.n, block, n_blocks = (n + BLOCK - 1) // BLOCK
+        cdef int n_threads = threads_for(40.0 * n * self.K, self.n_threads)
+        cdef double total = 0.0
+        cdef double* partial = &self.partial[0]
+        cdef loss_t* M = &self.M
+        for block in prange(n_blocks, num_threads=n_threads, schedule="static"):
+            partial[block] = multinomial_evaluate(M, block * BLOCK, min((block + 1) * BLOCK, n), z,
+                                                  r, d)
+        for block in range(n_blocks):
+            total += partial[block]
+        return total
+
+    cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
+        # The gap at theta, of which the residuals of every class must have the sum 0.
+        cdef double total, gap, k = 1.0, k_augmented = 1.0
+        cdef Py_ssize_t i, c, n = self.M.n
+        if self.fit_intercept:
+            for c in range(self.K):
+                total = 0.0
+                for i in range(n):
+                    total += self.v[0, c * n + i]
+                if not fabs(total) <= self.P.slack * sqrt(<double> n):
+                    return INFINITY
+        feasible(P, units, 1, &k, &k_augmented)
+        if k < 1.0:
+            k *= 1.0 - 1e-15
+        gap = self._gap_at_multiple(P, units, k)
+        if k_augmented < k:
+            gap = smaller(gap, self._gap_at_multiple(P, units, k_augmented))
+        return gap if gap == gap else INFINITY
+
+    cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
+                                 double k) noexcept nogil:
+        return penalty_part(P, units, 1, k,
+                            multinomial_part(&self.M, &self.z[0], &self.theta[0], k))
+
+    # -- the model -----------------------------------------------------------------------------
+
+    cdef void _take_weights(self) noexcept nogil:
+        # Cautious steps are taken at probabilities nearer to 1 / K and, as K / 2 times the Hessian
+        # there is above all others, at larger weights.
+        cdef Py_ssize_t i, c, at, n = self.M.n
+        cdef double p, w, share = self.caution, total = 0.0
+        cdef double larger_weight = 1.0 + share * (0.5 * self.K - 1.0)
+        for i in range(n):
+            self.by_row[i] = sqrt(self.s[i] * larger_weight)
+        for c in range(self.K):
+            for i in range(n):
+                at = c * n + i
+                w = self.by_row[i]
+                p = self.d[at] / self.s[i] if w > 0.0 else 0.0
+                p = (1.0 - share) * p + share / self.K
+                self.p_root[at] = w * p
+                self.d_root[at] = w * sqrt(p)
+                self.d_ref[at] = w * w * p
+                total += self.d_ref[at] * (1.0 - p)
+        if total == 0.0 and self.caution == 0.0:
+            self.caution = 1.0
+            self._take_weights()
+        elif self.fit_intercept:
+            self._weigh_intercepts()
+
+    cdef void _weigh_intercepts(self) noexcept nogil:
+        cdef Py_ssize_t a, b, i, n = self.M.n
+        cdef double total
+        for a in range(self.K):
+            for b in range(a + 1):
+                self.S[a, b] = self.S[b, a] = -dot(n, &self.p_root[a * n], 0.0, &self.p_root[b * n])
+            total = 0.0
+            for i in range(n):
+                total += self.d_ref[a * n + i]
+            self.S[a, a] += total
+        self.C.k = 0
+        for a in range(self.K - 1):
+            factor_append(&self.C, &self.S[a, 0], self.S[a, a], a)
+
+    cdef void _curve(self, const double* step, double* out) noexcept nogil:
+        cdef Py_ssize_t i, c, at, n = self.M.n
+        for i in range(n):
+            self.by_row[i] = 0.0
+        for c in range(self.K):
+            for i in range(n):
+                self.by_row[i] += self.p_root[c * n + i] * step[c * n + i]
+        for c in range(self.K):
+            for i in range(n):
+                at = c * n + i
+                out[at] = self.d_ref[at] * step[at] - self.p_root[at] * self.by_row[i]
+
+    cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil:
+        # shifts <- those of the intercepts by which the sums of r - less become 0
+        cdef Py_ssize_t i, a, c, n = self.M.n
+        for c in range(self.K):
+            self.shifts[c] = 0.0
+        for a in range(self.C.k):
+            c = self.members[a]
+            self.rest[a] = 0.0
+            for i in range(n):
+                self.rest[a] += r[c * n + i] - (0.0 if less == NULL else less[c * n + i])
+        factor_solve(&self.C, &self.rest[0])
+        for a in range(self.C.k):
+            self.shifts[self.members[a]] = self.rest[a]
+
+    cdef void _curve_of_shift(self, const double* r, double* out) noexcept nogil:
+        cdef Py_ssize_t i, c, n = self.M.n
+        if self.fit_intercept:
+            self._solve_for_shifts(r, NULL)
+        for c in range(self.K):
+            for i in range(n):
+                self.z_next[c * n + i] = self.shifts[c]
+        self._curve(&self.z_next[0], out)
+
+    cdef void _find_move(self) noexcept nogil:
+        cdef Py_ssize_t i, c, n = self.M.n
+        self._curve(&self.step[0, 0], &self.theta[0])
+        self._solve_for_shifts(&self.r[0, 0], &self.theta[0])
+        for c in range(self.K):
+            for i in range(n - 1):      # the last entry is for the centring
+                self.step[0, c * n + i] += self.shifts[c]
+
+    cdef double _take_step(self) except -1:
+        cdef double t = ProximalNewton._take_step(self)
+        cdef Py_ssize_t c
+        if self.fit_intercept:
+            for c in range(self.K):
+                self.by_class[c] += t * self.shifts[c]
+        return t
+
+    cdef int _weigh(self, Py_ssize_t first) except -1:
+        return 0        # intercepts are eliminated from the Gram matrix, not by centring
+
+    cdef int _slopes_at_residual(self) except -1:
+        cdef Py_ssize_t i
+        self._curve_of_shift(&self.r[0, 0], &self.theta[0])
+        for i in range(self.length):
+            self.v[0, i] = self.r[0, i] - self.theta[i]
+        if self.m:
+            slopes_of_tasks(self.X, self.v, &self.feature[0], self.m, self.hs, 0, self.n_threads)
+            count_reading(self, &self.feature[0], self.m)
+        return 0
+
+    cdef int _gram_of(self, double[::1, :] rows, Py_ssize_t first) except -1:
+        cdef Py_ssize_t a, b, c, i, j, K = self.K, m = self.m, count = m - first
+        classes = np.asarray(self.feature[:m]) % K
+        cdef Py_ssize_t[::1] right = np.argsort(classes, kind="stable")
+        cdef Py_ssize_t[::1] left = right
+        if first:
+            left = first + np.argsort(classes[first:], kind="stable")
+        # by class; the last rows are those of the intercepts
+        cdef double[::1, :] product = np.empty((count + K, m + (0 if first else K)), order="F")
+        self._multiply(left, right, product)
+        cdef Py_ssize_t[::1] place_left = np.empty(m, np.intp), place_right = np.empty(m, np.intp)
+        for a in range(count):
+            place_left[left[a]] = a
+        for a in range(m):
+            place_right[right[a]] = a
+        # solutions L^-1 B of the intercepts, which all have a class of their own in the factor
+        cdef Py_ssize_t k = self.C.k if self.fit_intercept else 0
+        cdef double[:, ::1] B = np.empty((m, K))
+        cdef double total
+        with nogil:
+            for b in range(m):
+                for i in range(k):
+                    total = product[count + self.members[i], place_right[b]]
+                    B[b, i] = (total - dot(i, self.C.L + i * self.C.stride, 0.0, &B[b, 0])
+                               ) / self.C.L[i * self.C.stride + i]
+            for b in range(m):
+                for a in range(first if first else b, m):
+                    i, j = place_left[a], place_right[b]
+                    if not first and i < j:
+                        i, j = j, i
+                    rows[a - first, b] = product[i, j] - dot(k, &B[a, 0], 0.0, &B[b, 0])
+        return 0
+
+    cdef int _multiply(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
+                       double[::1, :] G) except -1:
+        # G = the products of the slots `left`, and of the intercepts of all classes, with the slots
+        # `right`, both in the order of the classes; where they are the same, the lower half.
+        cdef Py_ssize_t K = self.K, count = left.shape[0], m = right.shape[0], n = self.U.n
+        cdef bint same = count == m
+        cdef Py_ssize_t panel = PANEL if is_dense(&self.U) else PANEL_OF_SPARSE
+        cdef Py_ssize_t depth = min(max(panel // (m + K), 64), n), row = 0
+        cdef double[::1] A = np.empty(depth * (count + K)), B = A
+        cdef Py_ssize_t[::1] begins = self._first_of_classes(left), starts = begins
+        if not same:
+            starts = self._first_of_classes(right)
+            B = np.empty(depth * m)
+        with blas_threads_for(m if self.n_threads > 1 else 0):
+            while row < n:
+                depth = min(depth, n - row)
+                with nogil:
+                    self._multiply_rows(left, right, begins, starts, row, depth, &A[0], &B[0], G)
+                row += depth
+                check_signals()
+        return 0
+
+    cdef Py_ssize_t[::1] _first_of_classes(self, const Py_ssize_t[::1] slots):
+        # the place of the first slot of every class among these, and their number
+        classes = np.asarray(self.feature)[np.asarray(slots)] % self.K
+        return np.searchsorted(classes, np.arange(self.K + 1))
+
+    cdef void _multiply_rows(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
+                             const Py_ssize_t[::1] begins, const Py_ssize_t[::1] starts,
+                             Py_ssize_t row, Py_ssize_t depth, double* A, double* B,
+                             double[::1, :] G) noexcept nogil:
+        # Add, or of the first rows write, the products of some rows.
+        cdef Py_ssize_t count = left.shape[0], m = right.shape[0], c, k, a, b
+        cdef int d = <int> depth, height = <int> G.shape[0], width = <int> m, n_left, n_right
+        cdef double one = 1.0, minus = -1.0, beta = 1.0 if row else 0.0
+        self._gather(left, 0, count, self.p_root, row, depth, A)
+        for c in range(self.K):
+            memcpy(A + (count + c) * depth, &self.p_root[c * self.M.n + row],
+                   depth * sizeof(double))
+        if A == B:
+            dsyrk(b"L", b"T", &height, &d, &minus, A, &d, &beta, &G[0, 0], &height)
+        else:
+            self._gather(right, 0, m, self.p_root, row, depth, B)
+            dgemm(b"T", b"N", &height, &width, &d, &minus, A, &d, B, &d, &beta, &G[0, 0], &height)
+        for c in range(self.K):
+            a, b = begins[c], starts[c]
+            n_left, n_right = <int> (begins[c + 1] - a), <int> (starts[c + 1] - b)
+            if not n_right:
+                continue
+            self._gather(right, b, starts[c + 1], self.d_root, row, depth, B)
+            for k in range(n_right):
+                G[count + c, b + k] += dot(depth, &self.d_root[c * self.M.n + row], 0.0,
+                                           B + k * depth)
+            if A == B:
+                dsyrk(b"L", b"T", &n_left, &d, &one, A, &d, &one, &G[a, a], &height)
+            elif n_left:
+                self._gather(left, a, begins[c + 1], self.d_root, row, depth, A)
+                dgemm(b"T", b"N", &n_left, &n_right, &d, &one, A, &d, B, &d, &one, &G[a, b],
+                      &height)
+
+    cdef void _gather(self, const Py_ssize_t[::1] slots, Py_ssize_t first, Py_ssize_t last,
+                      const double[::1] root, Py_ssize_t row, Py_ssize_t depth,
+                      double* out) noexcept nogil:
+        # out = root * (the columns of the slots first .. last), of some rows
+        cdef Py_ssize_t k, i, j
+        cdef const double* factor
+        for k in range(first, last):
+            j = self.feature[slots[k]]
+            factor = &root[j % self.K * self.M.n + row]
+            gather_column(&self.U, j // self.K, row, depth, out)
+            for i in range(depth):
+                out[i] *= factor[i]
+            out += depth
+
+    # -- results -------------------------------------------------------------------------------
+
+    def refresh(self):
+        """Recompute the state from coefficients that a caller has written to `coef`."""
+        self.by_class[:] = 0.0
+        ProximalNewton.refresh(self)
+
+    cpdef int keep(self, int status) except -1:
+        """Append the present solution to those kept by earlier calls."""
+        self.kept_rows.append(np.array(self.by_class))
+        return ProximalNewton.keep(self, status)
+
+    @property
+    def intercepts(self):
+        """Intercepts of the kept fits, from those of the null model, (n_fits, n_classes)."""
+        return np.array(self.kept_rows)
+
+
+cdef loss_t loss_of(const double[:, ::1] y, const double[::1] weight) except *:
+    cdef loss_t F
+    if weight.shape[0] != y.shape[1]:
+        raise ValueError("weight must have one entry per sample")
+    F.n_outputs, F.n = y.shape[0], y.shape[1]
+    F.y, F.weight = &y[0, 0], &weight[0]
+    return F
+
+
+def evaluate(const double[:, ::1] y, const double[:, ::1] z, const double[::1] weight):
+    """Return (value, weighted residual, weighted probabilities), as evaluate() of _losses.pyx."""
+    cdef loss_t F = loss_of(y, weight)
+    cdef double[:, ::1] v = np.empty((y.shape[0], y.shape[1]))
+    cdef double[:, ::1] p = np.empty((y.shape[0], y.shape[1]))
+    cdef double total = multinomial_evaluate(&F, 0, F.n, &z[0, 0], &v[0, 0], &p[0, 0])
+    return total, np.asarray(v), np.asarray(p)
+
+
+def part(const double[:, ::1] y, const double[:, ::1] z, const double[:, ::1] theta,
+         const double[::1] weight, double k=1.0):
+    """Return the loss's part of the gap at the dual point k s theta, as part() of _losses.pyx."""
+    cdef loss_t F = loss_of(y, weight)
+    return multinomial_part(&F, &z[0, 0], &theta[0, 0], k)
