@@ -89,6 +89,10 @@ class Loss(ABC):
         """Return targets as numbers, and the loss that knows what they stand for."""
         return y, self
 
+    def strata(self, y: Vector) -> Vector | None:
+        """Return the class of each target, where all are of one; None for other targets."""
+        return None
+
     def check(self, y: Vector) -> Vector:
         """Return finite targets in the form that the other methods take.
 

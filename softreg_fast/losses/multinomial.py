@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
-from softreg_fast.losses.base import Loss, times, weighted_mean
+from softreg_fast.losses.base import Loss, weighted_mean
 from softreg_fast.losses.entropy import relative_entropy_near
 from softreg_fast.losses.labels import Labels, shares_of
 from softreg_fast.options.types import Vector
@@ -186,6 +187,27 @@ class Multinomial(Loss):
         """Return the label of the most probable class, the first of equally probable ones."""
         labels = np.arange(eta.shape[-1]) if self.labels is None else np.array(self.labels)
         return np.asarray(labels[np.argmax(eta, axis=-1)])
+
+    def strata(self, y: Vector) -> Vector | None:
+        """Return the number of the class of each target, or None if some are of several."""
+        return np.argmax(y, axis=-1) if np.all(y.max(axis=-1) == 1.0) else None
+
+    def hits(self, y: Vector, eta: Vector) -> Vector:
+        """Return the share of each target that is of the most probable class."""
+        best = np.argmax(eta, axis=-1)[..., np.newaxis]
+        return np.take_along_axis(np.broadcast_to(y, eta.shape), best, axis=-1)[..., 0]
+
+    def contests(self, y: Vector, eta: Vector) -> Iterator[tuple[Any, Vector, Vector]]:
+        """Yield what ROC curves compare, each class against all others: the class, its shares in y
+        and its probabilities.
+        """
+        p = self.mean(eta)
+        for c in range(y.shape[-1]):
+            yield c if self.labels is None else self.labels[c], y[..., c], p[..., c]
+
+    def brier(self, y: Vector, eta: Vector) -> Vector:
+        """Return the sum of the squared errors of all probabilities."""
+        return np.square(y - self.mean(eta)).sum(axis=-1)
 
     def _best(self, y: Vector, dispersion: float) -> Vector:
         inner = np.where(y > 0.0, y, 1.0)

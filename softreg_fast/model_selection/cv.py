@@ -267,8 +267,9 @@ def cv_path(
         rows = design.X if isinstance(X, Design) else X
         groups_given = {} if groups is None else {"groups": groups}
         target = design.described_target
-        classes = getattr(target.loss, "labels", None)
-        pairs = folds_for(cv, seed, rows, target.observed, classes, **groups_given)
+        strata = target.loss.strata(target.observed)
+        observed = target.observed if strata is None else strata
+        pairs = folds_for(cv, seed, rows, observed, strata is not None, **groups_given)
     problems = problems_for(
         design,
         l1_ratio,

@@ -69,7 +69,7 @@ def folds_for(
     seed: int | None,
     X: Any,
     y: Vector,
-    classes: tuple[float, float] | None = None,
+    stratified: bool = False,
     **split_options: Any,
 ) -> list[Any]:
     """Return (train, test) of every fold, shuffling the samples first if `cv` is a number or None.
@@ -80,8 +80,8 @@ def folds_for(
         As in `pairs_of`.
     seed : int or None
         Seed of the shuffle; None: blocks of samples in their order.
-    classes : (float, float) or None
-        Targets of two classes, which folds made here hold in equal shares if y has no others.
+    stratified : bool, default=False
+        Whether y holds classes, of which all folds made here hold the same shares.
 
     Raises
     ------
@@ -93,7 +93,6 @@ def folds_for(
     if seed is not None and not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")
     if cv is None or isinstance(cv, numbers.Integral):
-        stratified = classes is not None and np.isin(y, classes).all()
         kind = StratifiedKFold if stratified else KFold
         cv = kind(5 if cv is None else cv, shuffle=seed is not None, random_state=seed)
     return pairs_of(cv, X, y, **split_options)
@@ -218,13 +217,13 @@ class Training:
         their linear predictors without offset, at each alpha; with several tasks the mean over
         these, too.
         """
-        test, n_tasks = self.folds[k].test, int(np.prod(fits.intercepts.shape[1:]))
+        test = self.folds[k].test
         test = test[self.weight[test] > 0.0]  # 0 times infinity would be NaN
         weight = self.weight[test]
-        total = np.zeros(len(fits) * n_tasks)
+        total: Any = 0.0
         for part, eta in self._blocks_of(test, fits):
-            total += weight[part] @ of(test[part], eta).reshape(len(eta), -1)
-        return np.asarray(total.reshape(-1, n_tasks).mean(axis=1) / weight.sum())
+            total = total + weight[part] @ of(test[part], eta).reshape(len(eta), -1)
+        return np.asarray(total.reshape(len(fits), -1).mean(axis=1) / weight.sum())
 
     def predictors_of(self, k: int, fits: Path) -> NDArray[np.float64]:
         """Return the linear predictors of the test samples of fold k, (n_test, n_alphas); with

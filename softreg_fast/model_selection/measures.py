@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial, TwoClasses
+from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.model_selection.folds import Training
 from softreg_fast.model_selection.scoring import name_of, scores_of
 from softreg_fast.options.types import Index, Vector
@@ -61,7 +62,7 @@ class Mean(NamedTuple):
 
 
 class Auc(NamedTuple):
-    """Minus the area under the ROC curve."""
+    """Minus the area under the ROC curve; of several classes the mean over one against the rest."""
 
     name: str = "-auc"
 
@@ -75,15 +76,17 @@ class Auc(NamedTuple):
         """
         loss: Any = training.loss
         y, weight = training.observed_of(k), training.test_weight(k)
-        share = loss.share(y)
-        for label, part in zip(loss.labels, (1.0 - share, share), strict=True):
-            if not (weight @ part) > 0.0:
-                raise ValueError(
-                    f"measure='auc' compares samples of two classes, and the test samples of fold "
-                    f"{k} have none of class {label:g}; use fewer folds, folds that are "
-                    "stratified, or measure='deviance'."
-                )
-        return -_areas(share, training.predictors_of(k, fits), weight)
+        areas = []
+        for label, share, scores in loss.contests(y, training.predictors_of(k, fits)):
+            for name, part in ((f"other than {label!r}", 1.0 - share), (f"{label!r}", share)):
+                if not (weight @ part) > 0.0:
+                    raise ValueError(
+                        f"measure='auc' compares samples of two classes, and the test samples of "
+                        f"fold {k} have none of class {name}; use fewer folds, folds that are "
+                        "stratified, or measure='deviance'."
+                    )
+            areas.append(_areas(share, scores, weight))
+        return -np.mean(areas, axis=0)
 
 
 class Scorer(NamedTuple):
@@ -103,6 +106,8 @@ class Scorer(NamedTuple):
         rows, where = training.folds[k].test, f"fold {k}"
         eta = np.moveaxis(training.predictors_of(k, fits), 1, -1)
         y = training.observed_of(k)
+        if isinstance(training.loss, Multinomial) and training.loss.strata(y) is not None:
+            y = training.loss.classes(y)  # labels, of which each has the largest share
         return -scores_of(
             self.scoring, training.design, rows, y, eta, where, loss=training.loss, **options
         )
@@ -117,23 +122,20 @@ def _absolute(loss: Loss, y: Vector, eta: Array) -> Array:
 
 
 def _minus_hits(loss: Any, y: Vector, eta: Array) -> Array:
-    share = loss.share(y)
-    return np.asarray(np.where(eta > 0.0, -share, share - 1.0))
+    return np.asarray(-loss.hits(y, eta))
 
 
 def _brier(loss: Any, y: Vector, eta: Array) -> Array:
-    share = loss.share(y)
-    each = share * np.square(loss.mean(-eta)) + (1.0 - share) * np.square(loss.mean(eta))
-    return np.asarray(each)
+    return np.asarray(loss.brier(y, eta))
 
 
 # Measures other than the deviance, by name, and the kind of loss that has them.
-MEASURES: dict[str, tuple[type[Loss], Measure]] = {
-    "mse": (Loss, Mean("mean squared error", _squared)),
-    "mae": (Loss, Mean("mean absolute error", _absolute)),
-    "auc": (TwoClasses, Auc()),
-    "accuracy": (TwoClasses, Mean("-accuracy", _minus_hits)),
-    "brier": (Binomial, Mean("Brier score", _brier)),
+MEASURES: dict[str, tuple[tuple[type[Loss], ...], Measure]] = {
+    "mse": ((Loss,), Mean("mean squared error", _squared)),
+    "mae": ((Loss,), Mean("mean absolute error", _absolute)),
+    "auc": ((TwoClasses, Multinomial), Auc()),
+    "accuracy": ((TwoClasses, Multinomial), Mean("-accuracy", _minus_hits)),
+    "brier": ((Binomial, Multinomial), Mean("Brier score", _brier)),
 }
 NAMES = ("deviance", *MEASURES)
 

@@ -61,10 +61,10 @@ def _strata(design: Design) -> list[tuple[str, Index]]:
     # samples with weight: those of each class, if there are classes, or all of them
     weight, target = design.weight, design.described_target
     samples = np.arange(design.n_samples) if weight is None else np.flatnonzero(weight)
-    labels, y = getattr(target.loss, "labels", ()), target.observed[samples]
-    if not len(labels) or not np.isin(y, labels).all():
+    strata = target.loss.strata(target.observed[samples])
+    if strata is None:
         return [("", samples)]
-    return [(f" of class {label:g}", samples[y == label]) for label in labels if np.any(y == label)]
+    return [(f" of class {label:g}", samples[strata == label]) for label in np.unique(strata)]
 
 
 def _check_sizes(strata: list[tuple[str, Index]], sizes: list[int], fraction: float) -> None:
