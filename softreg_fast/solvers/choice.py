@@ -21,6 +21,7 @@ from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
+from softreg_fast.solvers.grouped_multinomial import GroupedMultinomialEngine
 from softreg_fast.solvers.multinomial import MultinomialEngine
 from softreg_fast.solvers.newton import NewtonEngine
 from softreg_fast.solvers.problem import Problem
@@ -67,11 +68,6 @@ FACTS = {
         "one target",
         "Several tasks are fitted by solver='auto' only; got {solver!r}.",
     ),
-    "single coefficients": Fact(
-        lambda problem: not problem.loss.by_rows,
-        "a penalty of single coefficients",
-        "No solver fits Multinomial(grouped=True) yet; use grouped=False.",
-    ),
     "no bounds": Fact(
         lambda problem: not has_bounds(problem),
         "no bounds",
@@ -108,6 +104,11 @@ def ridge_solver(design: Design) -> str:
 
 
 AUTO = (
+    Choice(
+        "grouped multinomial",
+        lambda problem: problem.loss.n_outputs != 1 and problem.loss.by_rows,
+        "Newton steps on the rows of features, with the Hessian that couples the classes.",
+    ),
     Choice(
         "multinomial",
         lambda problem: problem.loss.n_outputs != 1,
@@ -195,6 +196,9 @@ SOLVERS = {
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
     ),
     "multinomial": Solver(MultinomialEngine, lambda problem, _: MultinomialEngine(problem)),
+    "grouped multinomial": Solver(
+        GroupedMultinomialEngine, lambda problem, _: GroupedMultinomialEngine(problem)
+    ),
     "cholesky": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cholesky")),
     "cg": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cg")),
     "gradient": Solver(GradientEngine, lambda problem, _: GradientEngine(problem)),

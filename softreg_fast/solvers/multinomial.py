@@ -20,7 +20,7 @@ class MultinomialEngine(ProximalNewtonEngine):
     over samples for one class after the other, each with an entry more.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("elastic net", "single coefficients")
+    needs: ClassVar[tuple[str, ...]] = ("elastic net",)
 
     def _make_solver(self) -> Any:
         problem, target = self.problem, self.problem.target

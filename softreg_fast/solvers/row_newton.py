@@ -58,13 +58,15 @@ class Rows(NamedTuple):
     @property
     def curvature(self) -> Vector:
         """l1_a / ||u_a||; 0 if l1_a is 0, and for one task, where the penalty has no curvature."""
-        bent = (self.l1 > 0.0) & (len(self.U) > 1)
-        return np.divide(self.l1, lengths(self.U), out=np.zeros(len(self.l1)), where=bent)
+        size = lengths(self.U)
+        bent = (size > 0.0) & (len(self.U) > 1)
+        return np.divide(self.l1, size, out=np.zeros(len(self.l1)), where=bent)
 
     @property
     def downhill(self) -> Matrix:
         """Minus the gradient of the objective."""
-        pull = np.divide(self.l1, lengths(self.U), out=np.zeros(len(self.l1)), where=self.l1 > 0.0)
+        size = lengths(self.U)
+        pull = np.divide(self.l1, size, out=np.zeros(len(self.l1)), where=size > 0.0)
         return self.Z - (self.ridge + pull) * self.U
 
     def change(self, new: Matrix, way: Matrix) -> float:
@@ -121,21 +123,7 @@ class NewtonSteps:
             if fresh or self._solve is None or not np.array_equal(members, self._members):
                 self._solve = hessian_solver(gram[:, members], at.U, at.ridge, at.curvature)
                 self._members = members
-            D = self._solve(at.downhill)
-            new = at.U + D
-            passed = ((at.U * new).sum(axis=0) <= 0.0) & (at.l1 > 0.0)
-            if passed.any():
-                new[:, passed] = 0.0
-                way = (new - at.U) @ gram
-                if at.change(new, way[:, members]) < 0.0:
-                    return new, way
-            way = D @ gram
-            t = _length(at, D, way[:, members])
-            if t == 1.0:
-                return at.U + D, way
-            new = at.U + t * D
-            new[:, (lengths(new) <= ARRIVED * lengths(at.U)) & (at.l1 > 0.0)] = 0.0
-            return new, (new - at.U) @ gram
+            return step_along(at, self._solve(at.downhill), lambda D: D @ gram, members)
 
 
 def blas_threads_of_steps(size: int, n_tasks: int) -> AbstractContextManager[Any]:
@@ -148,6 +136,40 @@ def blas_threads_of_steps(size: int, n_tasks: int) -> AbstractContextManager[Any
     if size <= LARGEST_FOR_NO_THREADS and n_tasks * size**2 <= LARGEST_WITHOUT_THREADS:
         return nullcontext()
     return blas_threads_for(size if size > LARGEST_AT_ONCE else 0)
+
+
+def step_along(
+    at: Rows, D: Matrix, product: Callable[[Matrix], Matrix], members: NDArray[np.intp]
+) -> tuple[Matrix, Matrix]:
+    """Return new rows with a smaller objective, in direction D, and the decrease of all slopes.
+
+    Rows that the step takes past 0 are set to 0 if the objective falls; otherwise it is shortened
+    to the minimum of the objective.
+
+    Parameters
+    ----------
+    at : Rows
+    D : ndarray (n_tasks, k)
+        Direction in which the objective falls.
+    product : callable
+        Returns the decrease of the slopes of all slots, (n_tasks, m), for a change of the rows.
+    members : ndarray (k,)
+        The slots of the rows.
+    """
+    new = at.U + D
+    passed = ((at.U * new).sum(axis=0) <= 0.0) & (at.l1 > 0.0) & at.U.any(axis=0)
+    if passed.any():
+        new[:, passed] = 0.0
+        way = product(new - at.U)
+        if at.change(new, way[:, members]) < 0.0:
+            return new, way
+    way = product(D)
+    t = _length(at, D, way[:, members])
+    if t == 1.0:
+        return at.U + D, way
+    new = at.U + t * D
+    new[:, (lengths(new) <= ARRIVED * lengths(at.U)) & (at.l1 > 0.0)] = 0.0
+    return new, product(new - at.U)
 
 
 def _length(at: Rows, D: Matrix, way: Matrix) -> float:
