@@ -33,6 +33,8 @@ from softreg_fast.kernels._slots cimport count_reading
 from tasks cimport slopes_of_tasks
 from vector cimport dot
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from softreg_fast.system.threads import blas_threads_for
@@ -48,6 +50,9 @@ cdef Py_ssize_t PANEL = 1 << 18
 
 # Larger where X is sparse, since its columns are read once for each panel.
 cdef Py_ssize_t PANEL_OF_SPARSE = 1 << 23
+
+# Multiplications of a Gram matrix up to which it is not worth while to set the threads of BLAS.
+cdef double LARGEST_FOR_ONE_THREAD = 4e6
 
 
 cdef class MultinomialNewton(ProximalNewton):
@@ -83,6 +88,10 @@ cdef class MultinomialNewton(ProximalNewton):
             self, columns, columns, np.zeros(0), np.zeros(K * n), y, null_predictor, target,
             null_deviance, ("logistic", 0.0), fit_intercept, penalty, n_threads, most_slots)
         self.F.weight = &self.s[0]
+
+    cdef Py_ssize_t _most_independent(self) noexcept nogil:
+        # every class but one has a predictor of its own
+        return (self.K - 1) * self.U.n
 
     # -- the loss ------------------------------------------------------------------------------
 
@@ -228,20 +237,19 @@ cdef class MultinomialNewton(ProximalNewton):
         return 0
 
     cdef int _gram_of(self, double[::1, :] rows, Py_ssize_t first) except -1:
-        cdef Py_ssize_t a, b, c, i, j, K = self.K, m = self.m, count = m - first
-        classes = np.asarray(self.feature[:m]) % K
-        cdef Py_ssize_t[::1] right = np.argsort(classes, kind="stable")
-        cdef Py_ssize_t[::1] left = right
+        cdef Py_ssize_t a, b, i, j, K = self.K, m = self.m, count = m - first
+        # by class: the slots in order, the place of the first of each class, the place of each slot
+        cdef Py_ssize_t[:, ::1] left, right = np.empty((3, max(m, K + 1)), np.intp)
+        cdef Py_ssize_t[::1] place_left, place_right = right[2]
+        self._sort_by_class(0, right)
+        left = right
         if first:
-            left = first + np.argsort(classes[first:], kind="stable")
-        # by class; the last rows are those of the intercepts
+            left = np.empty((3, max(m, K + 1)), np.intp)
+            self._sort_by_class(first, left)
+        place_left = left[2]
+        # the last rows are those of the intercepts
         cdef double[::1, :] product = np.empty((count + K, m + (0 if first else K)), order="F")
-        self._multiply(left, right, product)
-        cdef Py_ssize_t[::1] place_left = np.empty(m, np.intp), place_right = np.empty(m, np.intp)
-        for a in range(count):
-            place_left[left[a]] = a
-        for a in range(m):
-            place_right[right[a]] = a
+        self._multiply(left, right, count, product)
         # solutions L^-1 B of the intercepts, which all have a class of their own in the factor
         cdef Py_ssize_t k = self.C.k if self.fit_intercept else 0
         cdef double[:, ::1] B = np.empty((m, K))
@@ -260,67 +268,73 @@ cdef class MultinomialNewton(ProximalNewton):
                     rows[a - first, b] = product[i, j] - dot(k, &B[a, 0], 0.0, &B[b, 0])
         return 0
 
-    cdef int _multiply(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
-                       double[::1, :] G) except -1:
-        # G = the products of the slots `left`, and of the intercepts of all classes, with the slots
-        # `right`, both in the order of the classes; where they are the same, the lower half.
-        cdef Py_ssize_t K = self.K, count = left.shape[0], m = right.shape[0], n = self.U.n
+    cdef void _sort_by_class(self, Py_ssize_t first, Py_ssize_t[:, ::1] out) noexcept nogil:
+        # The slots from `first` on by class; see `_gram_of`.
+        cdef Py_ssize_t a, c, k = 0
+        for c in range(self.K):
+            out[1, c] = k
+            for a in range(first, self.m):
+                if self.feature[a] % self.K == c:
+                    out[0, k] = a
+                    out[2, a] = k
+                    k += 1
+        out[1, self.K] = k
+
+    cdef int _multiply(self, const Py_ssize_t[:, ::1] left, const Py_ssize_t[:, ::1] right,
+                       Py_ssize_t count, double[::1, :] G) except -1:
+        # G = the products of the slots `left`, and of the intercepts of all classes, with all slots,
+        # both by class; where they are the same, the lower half.
+        cdef Py_ssize_t K = self.K, m = self.m, n = self.U.n
         cdef bint same = count == m
         cdef Py_ssize_t panel = PANEL if is_dense(&self.U) else PANEL_OF_SPARSE
         cdef Py_ssize_t depth = min(max(panel // (m + K), 64), n), row = 0
         cdef double[::1] A = np.empty(depth * (count + K)), B = A
-        cdef Py_ssize_t[::1] begins = self._first_of_classes(left), starts = begins
         if not same:
-            starts = self._first_of_classes(right)
             B = np.empty(depth * m)
-        with blas_threads_for(m if self.n_threads > 1 else 0):
+        cdef bint large = <double> n * m * count > LARGEST_FOR_ONE_THREAD
+        threads = blas_threads_for(m if self.n_threads > 1 else 0) if large else nullcontext()
+        with threads:
             while row < n:
                 depth = min(depth, n - row)
                 with nogil:
-                    self._multiply_rows(left, right, begins, starts, row, depth, &A[0], &B[0], G)
+                    self._multiply_rows(left, right, count, row, depth, &A[0], &B[0], G)
                 row += depth
                 check_signals()
         return 0
 
-    cdef Py_ssize_t[::1] _first_of_classes(self, const Py_ssize_t[::1] slots):
-        # the place of the first slot of every class among these, and their number
-        classes = np.asarray(self.feature)[np.asarray(slots)] % self.K
-        return np.searchsorted(classes, np.arange(self.K + 1))
-
-    cdef void _multiply_rows(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
-                             const Py_ssize_t[::1] begins, const Py_ssize_t[::1] starts,
-                             Py_ssize_t row, Py_ssize_t depth, double* A, double* B,
-                             double[::1, :] G) noexcept nogil:
+    cdef void _multiply_rows(self, const Py_ssize_t[:, ::1] left, const Py_ssize_t[:, ::1] right,
+                             Py_ssize_t count, Py_ssize_t row, Py_ssize_t depth, double* A,
+                             double* B, double[::1, :] G) noexcept nogil:
         # Add, or of the first rows write, the products of some rows.
-        cdef Py_ssize_t count = left.shape[0], m = right.shape[0], c, k, a, b
+        cdef Py_ssize_t m = self.m, c, k, a, b
         cdef int d = <int> depth, height = <int> G.shape[0], width = <int> m, n_left, n_right
         cdef double one = 1.0, minus = -1.0, beta = 1.0 if row else 0.0
-        self._gather(left, 0, count, self.p_root, row, depth, A)
+        self._gather(&left[0, 0], 0, count, self.p_root, row, depth, A)
         for c in range(self.K):
             memcpy(A + (count + c) * depth, &self.p_root[c * self.M.n + row],
                    depth * sizeof(double))
         if A == B:
             dsyrk(b"L", b"T", &height, &d, &minus, A, &d, &beta, &G[0, 0], &height)
         else:
-            self._gather(right, 0, m, self.p_root, row, depth, B)
+            self._gather(&right[0, 0], 0, m, self.p_root, row, depth, B)
             dgemm(b"T", b"N", &height, &width, &d, &minus, A, &d, B, &d, &beta, &G[0, 0], &height)
         for c in range(self.K):
-            a, b = begins[c], starts[c]
-            n_left, n_right = <int> (begins[c + 1] - a), <int> (starts[c + 1] - b)
+            a, b = left[1, c], right[1, c]
+            n_left, n_right = <int> (left[1, c + 1] - a), <int> (right[1, c + 1] - b)
             if not n_right:
                 continue
-            self._gather(right, b, starts[c + 1], self.d_root, row, depth, B)
+            self._gather(&right[0, 0], b, right[1, c + 1], self.d_root, row, depth, B)
             for k in range(n_right):
                 G[count + c, b + k] += dot(depth, &self.d_root[c * self.M.n + row], 0.0,
                                            B + k * depth)
             if A == B:
                 dsyrk(b"L", b"T", &n_left, &d, &one, A, &d, &one, &G[a, a], &height)
             elif n_left:
-                self._gather(left, a, begins[c + 1], self.d_root, row, depth, A)
+                self._gather(&left[0, 0], a, left[1, c + 1], self.d_root, row, depth, A)
                 dgemm(b"T", b"N", &n_left, &n_right, &d, &one, A, &d, B, &d, &one, &G[a, b],
                       &height)
 
-    cdef void _gather(self, const Py_ssize_t[::1] slots, Py_ssize_t first, Py_ssize_t last,
+    cdef void _gather(self, const Py_ssize_t* slots, Py_ssize_t first, Py_ssize_t last,
                       const double[::1] root, Py_ssize_t row, Py_ssize_t depth,
                       double* out) noexcept nogil:
         # out = root * (the columns of the slots first .. last), of some rows

@@ -52,12 +52,16 @@ cdef class ScalarEngine(Screened):
         self._reserve_factor(capacity)
         return 0
 
+    cdef Py_ssize_t _most_independent(self) noexcept nogil:
+        # Largest number of slots whose columns are linearly independent.
+        return self.X.n
+
     cdef int _reserve_factor(self, Py_ssize_t most) except -1:
         # Make room for the largest possible factor: without L2 its columns are independent, so that
-        # it has at most n members.
+        # it has no more members than that.
         cdef Py_ssize_t k = self.A.k
         if self.P.l2_strength == 0.0:
-            most = min(most, self.X.n)
+            most = min(most, self._most_independent())
         if most <= self.A.most:
             return 0
         L = np.zeros((most + 1, most))

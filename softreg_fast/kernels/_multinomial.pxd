@@ -23,13 +23,12 @@ cdef class MultinomialNewton(ProximalNewton):
     cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil
-    cdef Py_ssize_t[::1] _first_of_classes(self, const Py_ssize_t[::1] slots)
-    cdef void _multiply_rows(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
-                             const Py_ssize_t[::1] begins, const Py_ssize_t[::1] starts,
-                             Py_ssize_t row, Py_ssize_t depth, double* A, double* B,
-                             double[::1, :] G) noexcept nogil
-    cdef int _multiply(self, const Py_ssize_t[::1] left, const Py_ssize_t[::1] right,
-                       double[::1, :] G) except -1
-    cdef void _gather(self, const Py_ssize_t[::1] slots, Py_ssize_t first, Py_ssize_t last,
+    cdef void _sort_by_class(self, Py_ssize_t first, Py_ssize_t[:, ::1] out) noexcept nogil
+    cdef int _multiply(self, const Py_ssize_t[:, ::1] left, const Py_ssize_t[:, ::1] right,
+                       Py_ssize_t count, double[::1, :] G) except -1
+    cdef void _multiply_rows(self, const Py_ssize_t[:, ::1] left, const Py_ssize_t[:, ::1] right,
+                             Py_ssize_t count, Py_ssize_t row, Py_ssize_t depth, double* A,
+                             double* B, double[::1, :] G) noexcept nogil
+    cdef void _gather(self, const Py_ssize_t* slots, Py_ssize_t first, Py_ssize_t last,
                       const double[::1] root, Py_ssize_t row, Py_ssize_t depth,
                       double* out) noexcept nogil

@@ -14,6 +14,7 @@ cdef class ScalarEngine(Screened):
     cdef bint must_stop
     cdef object signal
 
+    cdef Py_ssize_t _most_independent(self) noexcept nogil
     cdef int _reserve_factor(self, Py_ssize_t most) except -1
     cdef int _refactor(self) except -1
     @cython.final
