@@ -61,11 +61,9 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
     unit = target.objective_unit
     starts, features, w, intercepts = coefficients_of(problem, fits)
     df, kind = np.diff(starts), Path
-    if w.ndim > 1:  # the columns of one alpha, one for each task, then those of the next
-        kind, inner = MultiTaskPath, starts[1:-1]
-        features = np.concatenate([np.tile(f, w.shape[1]) for f in np.split(features, inner)])
-        starts = np.append(0, np.cumsum(np.repeat(df, w.shape[1])))
-        w = np.concatenate([part.T.ravel() for part in np.split(w, inner)])
+    if w.ndim > 1:
+        kind = MultiTaskPath
+        starts, features, w = columns_of_tasks(starts, features, w)
     coefs = sp.csc_array((w, features, starts), shape=(design.n_features, len(starts) - 1))
     coefs.sort_indices()
     return kind(
@@ -85,6 +83,22 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         loss=target.loss,
         has_offset=target.offset is not None,
     )
+
+
+def columns_of_tasks(
+    starts: NDArray[np.int64], features: NDArray[np.intp], rows: Vector
+) -> tuple[NDArray[np.int64], NDArray[np.intp], Vector]:
+    """Return the rows of all fits as columns of a csc_array: those of the first fit, one for each
+    task, then those of the next.
+    """
+    n_tasks, df = rows.shape[1], np.diff(starts)
+    owner = np.repeat(np.arange(len(df)), df)
+    within = np.arange(len(rows)) - starts[owner]
+    to = starts[owner] * n_tasks + within + np.arange(n_tasks)[:, np.newaxis] * df[owner]
+    entries, indices = np.empty(rows.size), np.empty(rows.size, np.intp)
+    entries[to] = rows.T
+    indices[to] = features
+    return np.append(0, np.cumsum(np.repeat(df, n_tasks))), indices, entries
 
 
 def rounded(values: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
