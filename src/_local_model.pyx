@@ -268,16 +268,19 @@ cdef class LocalModel(ScalarEngine):
         Q[:m, m:stop] = rows[:, :m].T
         return True
 
+    cdef bint _is_near(self, Py_ssize_t a, double l1_strength) noexcept nogil:
+        # Whether slot a is in the support, or would be at this strength.
+        cdef double limit = l1_strength * self.S.l1[a]
+        return (self.us[0, a] != 0.0 or limit == 0.0 or not fabs(self.hs[0, a]) <= limit
+                or null_value(&self.S, a) != 0.0)
+
     cdef int _drop_slots(self, double l1_strength) except -1:
         # Take the slots from features that are far from the support: Gram matrices at new weights
         # cost the square of their number.
         cdef Py_ssize_t a, b, j, m = 0, count = 0
-        cdef double limit
         cdef Py_ssize_t[::1] kept = np.empty(self.m, np.intp)
         for a in range(self.m):
-            limit = 0.9 * l1_strength * self.S.l1[a]
-            if (self.us[0, a] != 0.0 or limit == 0.0 or not fabs(self.hs[0, a]) <= limit
-                    or null_value(&self.S, a) != 0.0):
+            if self._is_near(a, 0.9 * l1_strength):
                 kept[m] = a
                 m += 1
         if m == self.m or (not self._is_small() and 2 * m > self.m):

@@ -76,9 +76,9 @@ cdef class MultinomialNewton(ProximalNewton):
         self.M.n, self.M.n_outputs = n, K
         self.M.y, self.M.weight = &y[0], &self.s[0]
         self.p_root, self.d_root = np.zeros(K * n), np.zeros(K * n)
-        self.S, self.S_factor = np.zeros((K, K)), np.zeros((K, K))
+        self.H_free, self.H_factor = np.zeros((K, K)), np.zeros((K, K))
         self.members = np.zeros(K, np.intp)
-        self.C.L, self.C.stride, self.C.most = &self.S_factor[0, 0], K, K - 1
+        self.C.L, self.C.stride, self.C.most = &self.H_factor[0, 0], K, K - 1
         self.C.order = &self.members[0]
         self.shifts, self.rest, self.by_class = np.zeros(K), np.zeros(K), np.zeros(K)
         self.by_row = np.zeros(n)
@@ -109,16 +109,9 @@ cdef class MultinomialNewton(ProximalNewton):
         return total
 
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
-        # The gap at theta, of which the residuals of every class must have the sum 0.
-        cdef double total, gap, k = 1.0, k_augmented = 1.0
-        cdef Py_ssize_t i, c, n = self.M.n
-        if self.fit_intercept:
-            for c in range(self.K):
-                total = 0.0
-                for i in range(n):
-                    total += self.v[0, c * n + i]
-                if not fabs(total) <= self.P.slack * sqrt(<double> n):
-                    return INFINITY
+        cdef double gap, k = 1.0, k_augmented = 1.0
+        if self.fit_intercept and not self._sums_are_zero():
+            return INFINITY
         feasible(P, units, 1, &k, &k_augmented)
         if k < 1.0:
             k *= 1.0 - 1e-15
@@ -126,6 +119,18 @@ cdef class MultinomialNewton(ProximalNewton):
         if k_augmented < k:
             gap = smaller(gap, self._gap_at_multiple(P, units, k_augmented))
         return gap if gap == gap else INFINITY
+
+    cdef bint _sums_are_zero(self) noexcept nogil:
+        # Whether the dual point has the sum 0 for every class, as that of free intercepts must.
+        cdef Py_ssize_t i, c, n = self.M.n
+        cdef double total
+        for c in range(self.K):
+            total = 0.0
+            for i in range(n):
+                total += self.v[0, c * n + i]
+            if not fabs(total) <= self.P.slack * sqrt(<double> n):
+                return False
+        return True
 
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil:
@@ -163,14 +168,14 @@ cdef class MultinomialNewton(ProximalNewton):
         cdef double total
         for a in range(self.K):
             for b in range(a + 1):
-                self.S[a, b] = self.S[b, a] = -dot(n, &self.p_root[a * n], 0.0, &self.p_root[b * n])
+                self.H_free[a, b] = self.H_free[b, a] = -dot(n, &self.p_root[a * n], 0.0, &self.p_root[b * n])
             total = 0.0
             for i in range(n):
                 total += self.d_ref[a * n + i]
-            self.S[a, a] += total
+            self.H_free[a, a] += total
         self.C.k = 0
         for a in range(self.K - 1):
-            factor_append(&self.C, &self.S[a, 0], self.S[a, a], a)
+            factor_append(&self.C, &self.H_free[a, 0], self.H_free[a, a], a)
 
     cdef void _curve(self, const double* step, double* out) noexcept nogil:
         cdef Py_ssize_t i, c, at, n = self.M.n

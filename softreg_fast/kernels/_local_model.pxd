@@ -33,6 +33,7 @@ cdef class LocalModel(ScalarEngine):
     cdef int _weigh(self, Py_ssize_t first) except -1
     cdef void _take_weights(self) noexcept nogil
     cdef int _rebuild(self) except -1
+    cdef bint _is_near(self, Py_ssize_t a, double l1_strength) noexcept nogil
     cdef int _drop_slots(self, double l1_strength) except -1
     cdef double _violation(self) noexcept nogil
     cdef int _slopes_at_residual(self) except -1

@@ -11,7 +11,7 @@ cdef class MultinomialNewton(ProximalNewton):
     cdef const double[::1] s            # sample weights, and a last 0, for each class
     cdef double[::1] p_root, d_root     # sqrt(w) p and sqrt(w p); w and p at the reference
     # the Hessian of the intercepts but the last, and its factor
-    cdef double[:, ::1] S, S_factor
+    cdef double[:, ::1] H_free, H_factor
     cdef Py_ssize_t[::1] members
     cdef factor_t C
     cdef double[::1] shifts, rest       # of the intercepts; for right-hand sides
@@ -21,6 +21,7 @@ cdef class MultinomialNewton(ProximalNewton):
 
     cdef void _weigh_intercepts(self) noexcept nogil
     cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil
+    cdef bint _sums_are_zero(self) noexcept nogil
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil
     cdef void _sort_by_class(self, Py_ssize_t first, Py_ssize_t[:, ::1] out) noexcept nogil

@@ -23,10 +23,10 @@ MOST_HALVINGS = 60
 class Multinomial(Loss):
     """f(y, eta) = log(sum_c exp(eta_c)) - sum_c y_c eta_c for shares y_c >= 0 of the classes.
 
-    There is a linear predictor for each class. All of them are penalised; a constant that is added
-    to all intercepts changes nothing, and theirs are chosen with the sum 0, as glmnet does. With
-    two classes the fit is that of the logistic loss at half of alpha (L1), with coefficients of
-    half the size. The conjugate at -theta is finite where y - theta are shares, too.
+    There is a linear predictor for each class, and all their coefficients are penalised. A constant
+    that is added to all intercepts changes nothing, and theirs are chosen with the sum 0, as glmnet
+    does. With two classes and an L2 penalty the fit is the logistic one at half of alpha, with
+    coefficients of half the size. The conjugate at -theta is finite where y - theta are shares, too.
 
     Parameters
     ----------

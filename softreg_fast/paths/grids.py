@@ -14,7 +14,7 @@ from softreg_fast.options.types import Vector
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.solvers.multinomial import MultinomialEngine
+from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 
 AUTO = "auto"
@@ -161,9 +161,10 @@ def alpha_max(problem: Problem) -> float:
         if problem.loss.quadratic:
             gradient = sizes(gradient_without_l1(null, l2_strength))
         else:
-            single = problem.loss.n_outputs == 1
-            engine = ProximalNewtonEngine(null) if single else MultinomialEngine(null)
-            gradient = sizes(slopes_without_l1(engine, l2_strength))
+            kind = ProximalNewtonEngine
+            if problem.loss.n_outputs != 1:
+                kind = GroupedMultinomialEngine if problem.loss.by_rows else MultinomialEngine
+            gradient = sizes(slopes_without_l1(kind(null), l2_strength))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     return _largest(gradient, l1, penalised & allowed) / l1_ratio
 

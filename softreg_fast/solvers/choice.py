@@ -21,8 +21,7 @@ from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
-from softreg_fast.solvers.grouped_multinomial import GroupedMultinomialEngine
-from softreg_fast.solvers.multinomial import MultinomialEngine
+from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.newton import NewtonEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine

@@ -1,4 +1,4 @@
-"""Proximal Newton steps for the multinomial loss, on a working set of features and classes."""
+"""Proximal Newton steps for the multinomial loss, with a penalty of coefficients or of rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from softreg_fast.kernels._grouped_multinomial import GroupedMultinomialNewton
 from softreg_fast.kernels._multinomial import MultinomialNewton
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers.protocol import Fits
@@ -22,13 +23,18 @@ class MultinomialEngine(ProximalNewtonEngine):
 
     needs: ClassVar[tuple[str, ...]] = ("elastic net",)
 
+    _solver_type: ClassVar[Any] = MultinomialNewton
+
     def _make_solver(self) -> Any:
         problem, target = self.problem, self.problem.target
         design: Any = self.design
         self.n_classes = n_classes = int(design.n_tasks)
         weight = np.ones(design.n_samples) if target.weight is None else target.weight
         most = min(design.n_features * n_classes, largest_gram(problem.options.gram_memory))
-        return MultinomialNewton(
+        penalty = tuple(problem.scaled)
+        if not problem.loss.by_rows:
+            penalty = tuple(np.repeat(vector, n_classes) for vector in penalty)
+        return self._solver_type(
             design.columns_with(weight=design.weight, blocks=n_classes),
             _by_class(target.y),
             _by_class(target.null_predictor),
@@ -36,7 +42,7 @@ class MultinomialEngine(ProximalNewtonEngine):
             _by_class(np.broadcast_to(weight[:, np.newaxis], target.y.shape)),
             target.null_deviance,
             design.fit_intercept,
-            tuple(np.repeat(vector, n_classes) for vector in problem.scaled),
+            penalty,
             design.n_threads,
             most,
         )
@@ -96,6 +102,14 @@ class MultinomialEngine(ProximalNewtonEngine):
         _, offsets = self.design.to_user(features, values, starts, nothing, nothing)
         shift = (intercepts - offsets).mean(axis=1, keepdims=True)
         return np.asarray(intercepts - shift)
+
+
+class GroupedMultinomialEngine(MultinomialEngine):
+    """Warm solver for the multinomial loss with a penalty of rows."""
+
+    needs = ("elastic net", "no bounds")
+
+    _solver_type = GroupedMultinomialNewton
 
 
 def _by_class(values: Vector) -> Vector:

@@ -1,0 +1,3 @@
+from softreg_fast.kernels._multinomial import MultinomialNewton
+
+class GroupedMultinomialNewton(MultinomialNewton): ...
