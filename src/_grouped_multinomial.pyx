@@ -22,12 +22,13 @@ from vector cimport axpy, dot
 
 import numpy as np
 
-from softreg_fast.solvers.row_model import solve_rows
+from softreg_fast.solvers.row_model import newton_step
 
-# Multiplications of epochs, and epochs, that cost less than Newton steps; slopes below the slack
-# times ROUNDING are rounding errors.
+# Multiplications of epochs that cost less than a Newton step, and the number of epochs before one;
+# slopes below the slack times ROUNDING are rounding errors.
 cdef double CHEAP = 400_000.0
 cdef Py_ssize_t FEWEST_EPOCHS = 10
+cdef Py_ssize_t MOST_NEWTON = 30
 cdef double ROUNDING = 1e-3
 
 
@@ -153,25 +154,28 @@ cdef class GroupedMultinomialNewton(MultinomialNewton):
 
     # -- the model -----------------------------------------------------------------------------
 
-    cdef int _solve_model(self, double tol) except -1:
+    cdef int _minimise_model(self, double tol) except -1:
         cdef double violation = INFINITY
-        cdef Py_ssize_t k, m = self.m, most
+        cdef Py_ssize_t k, m = self.m, most, n_newton
         most = max(<Py_ssize_t> (CHEAP / (<double> m * m + 1.0)), FEWEST_EPOCHS)
         tol = larger(tol, ROUNDING * self.S.slack)
-        with nogil:
-            for k in range(most + 1):
-                violation = self._violation()
-                if self.must_stop or violation <= tol or k == most:
-                    break
-                self._row_epoch()
-                self.n_epochs = self.n_epochs + 1
-        self._raise_signal()
-        if violation > tol:
+        for n_newton in range(MOST_NEWTON + 1):
+            with nogil:
+                for k in range(most + 1):
+                    violation = self._violation()
+                    if self.must_stop or violation <= tol or k == most:
+                        break
+                    self._row_epoch()
+                    self.n_epochs = self.n_epochs + 1
+            self._raise_signal()
+            if violation <= tol or n_newton == MOST_NEWTON:
+                break
             features = np.asarray(self.feature[:m:self.K]) // self.K
-            self.n_epochs += solve_rows(
+            newton_step(
                 np.asarray(self.own_Q)[:m, :m], np.asarray(self.us)[0, :m],
                 np.asarray(self.hs)[0, :m], self.G.l1_strength * np.asarray(self.row_l1)[features],
-                self.G.l2_strength * np.asarray(self.row_l2)[features], tol)
+                self.G.l2_strength * np.asarray(self.row_l2)[features])
+            most = FEWEST_EPOCHS
         return 0
 
     cdef void _row_epoch(self) noexcept nogil:

@@ -229,10 +229,23 @@ cdef class MultinomialNewton(ProximalNewton):
         return t
 
     cdef int _weigh(self, Py_ssize_t first) except -1:
-        return 0        # intercepts are eliminated from the Gram matrix, not by centring
+        # Intercepts are eliminated from the Gram matrix, not by centring; at new weights the slopes
+        # at r are those after other shifts.
+        if first == 0:
+            self.has_old_slopes = True
+        return 0
+
+    cdef int _solve_model(self, double tol) except -1:
+        if self.has_old_slopes:
+            self._slopes_at_residual()
+        return self._minimise_model(tol)
+
+    cdef int _minimise_model(self, double tol) except -1:
+        return ProximalNewton._solve_model(self, tol)
 
     cdef int _slopes_at_residual(self) except -1:
         cdef Py_ssize_t i
+        self.has_old_slopes = False
         self._curve_of_shift(&self.r[0, 0], &self.theta[0])
         for i in range(self.length):
             self.v[0, i] = self.r[0, i] - self.theta[i]

@@ -70,7 +70,8 @@ class MultiTaskDesign(Design):
         """Return rows u (n_rows, n_tasks) in the units of X, and center.W, (n_fits, n_tasks)."""
         with np.errstate(all="ignore"):
             w = u * (self.y_norm / self.norm[features])[:, np.newaxis]
-        w = np.where(u == 0.0, 0.0, w)
+        bounds = (bound[features][:, np.newaxis] for bound in (lower, upper))
+        w = np.where(u == 0.0, 0.0, np.clip(w, *bounds))
         shape = len(starts) - 1, len(features)
         of_fits = sp.csr_array((self.center[features], np.arange(len(features)), starts), shape)
         return w, of_fits @ w

@@ -17,10 +17,12 @@ cdef class MultinomialNewton(ProximalNewton):
     cdef double[::1] shifts, rest       # of the intercepts; for right-hand sides
     cdef double[::1] by_class           # the intercepts, relative to the null model
     cdef double[::1] by_row
+    cdef bint has_old_slopes            # whether hs is of other reference weights
     cdef list kept_rows
 
     cdef void _weigh_intercepts(self) noexcept nogil
     cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil
+    cdef int _minimise_model(self, double tol) except -1
     cdef bint _sums_are_zero(self) noexcept nogil
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil

@@ -97,9 +97,8 @@ class MultinomialEngine(ProximalNewtonEngine):
         # so that the intercepts in the units of X have the sum 0
         if not self.design.fit_intercept:
             return np.zeros(intercepts.shape)
-        starts = np.append(0, np.cumsum(df))
-        nothing = np.empty(0)
-        _, offsets = self.design.to_user(features, values, starts, nothing, nothing)
+        starts, vectors = np.append(0, np.cumsum(df)), self.problem.vectors
+        _, offsets = self.design.to_user(features, values, starts, vectors.lower, vectors.upper)
         shift = (intercepts - offsets).mean(axis=1, keepdims=True)
         return np.asarray(intercepts - shift)
 

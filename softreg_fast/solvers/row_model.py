@@ -13,16 +13,17 @@ from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.solvers.factor import lower_factor
 from softreg_fast.solvers.row_newton import Rows, blas_threads_of_steps, lengths, step_along
 
-MOST_ROUNDS = 100
+# A row whose penalty has more than this times the curvature of the loss is left to proximal steps: so
+# near the kink at 0 a second-order model is useless.
+LARGEST_CURVATURE = 1e6
 
-# Smallest ridge, relative to the diagonal, of a Hessian that is singular to float64.
+# Smallest and largest ridge, relative to the diagonal, of a Hessian that is singular to float64.
 SMALLEST_RIDGE = 1e-12
+LARGEST_RIDGE = 1.0
 
 
-def solve_rows(
-    gram: Matrix, u: Vector, slopes: Vector, l1: Vector, ridge: Vector, tol: float
-) -> int:
-    """Minimise until no slope is further than tol from stationary, or for so many rounds.
+def newton_step(gram: Matrix, u: Vector, slopes: Vector, l1: Vector, ridge: Vector) -> None:
+    """Take a Newton step on the rows that are not 0, or not penalised.
 
     Parameters
     ----------
@@ -31,113 +32,57 @@ def solve_rows(
     u, slopes : ndarray (k * n_classes,)
         Coefficients and their slopes, which are changed in place.
     l1, ridge : ndarray (k,)
-    tol : float
-
-    Returns
-    -------
-    int
-        Number of rounds.
     """
-    shape = len(l1), -1
-    rows = Rows(u.reshape(shape).T, slopes.reshape(shape).T, l1, ridge)
-    with blas_threads_of_steps(len(u), 1):
-        model = RowModel(np.ascontiguousarray(gram), rows)
-        count = model.solve(tol)
-    u[:], slopes[:] = model.rows.U.T.ravel(), model.rows.Z.T.ravel()
-    return count
+    U, Z = (each.reshape(len(l1), -1).T for each in (u, slopes))
+    blocks = gram.reshape(len(l1), len(U), len(l1), len(U))
+    # above all eigenvalues of the block of a row
+    steep = np.maximum(np.diagonal(gram).reshape(len(l1), -1).sum(axis=1), 1e-300)
+    moving = np.flatnonzero((l1 == 0.0) | (l1 < LARGEST_CURVATURE * steep * lengths(U)))
+    if not moving.size:
+        return
+    at = Rows(U[:, moving], Z[:, moving], l1[moving], ridge[moving])
+    beside = blocks[moving].reshape(len(moving) * len(U), -1)
+
+    def product(change: Matrix) -> Matrix:
+        return np.asarray((change.T.ravel() @ beside).reshape(len(l1), -1).T)
+
+    with blas_threads_of_steps(len(beside), 1):
+        D = direction(blocks[moving][:, :, moving], at, steep[moving])
+        new, way = step_along(at, D, product, moving)
+    U[:, moving] = new
+    Z -= way
 
 
-class RowModel:
-    """The quadratic model of a working set: rows U, slopes Z, and the penalty.
+def direction(blocks: Matrix, at: Rows, steep: Vector) -> Matrix:
+    """Return the Newton direction, (n_classes, k), for a Gram matrix (k, n_classes, k, n_classes).
 
-    Parameters
-    ----------
-    gram : ndarray (k * n_classes, k * n_classes)
-        Row by row: the classes of the first row, then those of the second, ...
-    rows : Rows
-        U and Z are (n_classes, k).
+    `steep` are curvatures of the rows, for directions that have none.
     """
+    n_classes, k = at.U.shape
+    hessian, own = blocks.copy(), np.arange(k)
+    bent, size = at.curvature, lengths(at.U)
+    E = np.divide(at.U, size, out=np.zeros_like(at.U), where=size > 0.0).T
+    added = (at.ridge + bent)[:, np.newaxis, np.newaxis] * np.eye(n_classes)
+    added -= bent[:, np.newaxis, np.newaxis] * (E[:, :, np.newaxis] * E[:, np.newaxis, :])
+    # equal changes of all classes change nothing, so that they need a curvature
+    loose = (at.l1 == 0.0) & (at.ridge == 0.0)
+    added[loose] += steep[loose, np.newaxis, np.newaxis] / n_classes
+    hessian[own, :, own, :] += added
+    hessian = hessian.reshape(k * n_classes, -1)
+    solution = _solved(hessian, at.downhill.T.ravel())
+    return np.asarray(solution.reshape(k, n_classes).T)
 
-    def __init__(self, gram: Matrix, rows: Rows) -> None:
-        self.gram, self.rows = gram, rows
-        self.n_classes, self.size = rows.U.shape
-        self.blocks = gram.reshape(self.size, self.n_classes, self.size, self.n_classes)
-        diagonal = np.diagonal(gram).reshape(self.size, self.n_classes)
-        self.steepness = np.maximum(diagonal.sum(axis=1), 1e-300)  # above all eigenvalues
-        self.everything = np.arange(self.size)
 
-    def distances(self) -> Vector:
-        """Return the distances of the slopes of all rows from stationarity."""
-        U, Z, l1, _ = self.rows
-        moving = U.any(axis=0)
-        return np.where(moving, lengths(self.rows.downhill), np.maximum(lengths(Z) - l1, 0.0))
-
-    def solve(self, tol: float) -> int:
-        """Minimise until no distance exceeds tol; return the number of rounds."""
-        for k in range(MOST_ROUNDS):
-            if self.distances().max(initial=0.0) <= tol:
-                return k
-            self._proximal_step()
-            self._newton_step()
-        return MOST_ROUNDS
-
-    def _product(self, D: Matrix) -> Matrix:
-        return np.asarray((self.gram @ D.T.ravel()).reshape(D.shape[::-1]).T)
-
-    def _take(self, new: Matrix, way: Matrix) -> None:
-        self.rows = self.rows._replace(U=new, Z=self.rows.Z - way)
-
-    def _proximal_step(self) -> None:
-        # of every row by itself, then shortened: lets rows enter and leave
-        U, Z, l1, ridge = self.rows
-        b = Z + self.steepness * U
-        size = lengths(b)
-        shrunk = np.divide(size - l1, size, out=np.zeros(len(size)), where=size > l1)
-        D = b * (shrunk / (self.steepness + ridge)) - U
-        if D.any():
-            self._take(*step_along(self.rows, D, self._product, self.everything))
-
-    def _newton_step(self) -> None:
-        U, Z, l1, ridge = self.rows
-        moving = np.flatnonzero(U.any(axis=0) | (l1 == 0.0))
-        if not moving.size:
-            return
-        at = Rows(U[:, moving], Z[:, moving], l1[moving], ridge[moving])
-        D = self._direction(at, moving)
-
-        def product(change: Matrix) -> Matrix:
-            whole = np.zeros_like(U)
-            whole[:, moving] = change
-            return self._product(whole)
-
-        new = U.copy()
-        new[:, moving], way = step_along(at, D, product, moving)
-        self._take(new, way)
-
-    def _direction(self, at: Rows, moving: Index) -> Matrix:
-        k, size = len(moving), self.n_classes * len(moving)
-        hessian = self.blocks[moving][:, :, moving].copy()
-        bent = at.curvature
-        length = lengths(at.U)
-        E = np.divide(at.U, length, out=np.zeros_like(at.U), where=length > 0.0)
-        own = np.arange(k)
-        eye = np.eye(self.n_classes)
-        added = (at.ridge + bent)[:, np.newaxis, np.newaxis] * eye
-        added -= bent[:, np.newaxis, np.newaxis] * (E.T[:, :, np.newaxis] * E.T[:, np.newaxis, :])
-        # equal changes of all classes change nothing, so that they need a curvature
-        loose = (at.l1 == 0.0) & (at.ridge == 0.0)
-        added[loose] += self.steepness[moving[loose], np.newaxis, np.newaxis] / self.n_classes
-        hessian[own, :, own, :] += added
-        hessian = hessian.reshape(size, size)
-        diagonal, more = np.diagonal(hessian).copy(), 0.0
-        while True:
-            try:
-                L = lower_factor(hessian)
-                if np.all(np.diagonal(L) ** 2 > SMALLEST_RIDGE * diagonal):
-                    break
-            except np.linalg.LinAlgError:
-                pass
-            more = max(100.0 * more, SMALLEST_RIDGE)
-            hessian.flat[:: size + 1] = diagonal * (1.0 + more)
-        solution = cho_solve((L, True), at.downhill.T.ravel(), check_finite=False)
-        return np.asarray(solution).reshape(at.U.shape[::-1]).T
+def _solved(hessian: Matrix, b: Vector) -> Vector:
+    # by a Cholesky factor, with a ridge if it is singular to float64
+    diagonal, more = np.diagonal(hessian).copy(), 0.0
+    while more <= LARGEST_RIDGE:
+        try:
+            L = lower_factor(hessian)
+            if np.all(np.diagonal(L) ** 2 > SMALLEST_RIDGE * diagonal):
+                return np.asarray(cho_solve((L, True), b, check_finite=False))
+        except np.linalg.LinAlgError:
+            pass
+        more = max(100.0 * more, SMALLEST_RIDGE)
+        hessian.flat[:: len(hessian) + 1] = diagonal * (1.0 + more)
+    return np.zeros_like(b)  # not finite: far out, where terms overflow
