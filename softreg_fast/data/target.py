@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from softreg_fast.data.validation import check_finite
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.losses.base import Loss, times
+from softreg_fast.losses.classes import Binomial, shown
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.types import Index, Vector
 
@@ -31,6 +32,8 @@ class Target:
     loss : Loss
     offset : ndarray (n_samples,) or None
         Fixed part of the linear predictor; finite. None: there is none.
+    classes : ndarray (2,) or None
+        Labels of two classes, of which y has the codes. None: the loss's own, or no classes.
 
     Attributes
     ----------
@@ -66,8 +69,10 @@ class Target:
         fit_intercept: bool = True,
         loss: Loss = SQUARED,
         offset: Vector | None = None,
+        classes: NDArray[Any] | None = None,
     ) -> None:
         self.loss = loss
+        self.classes = np.array(loss.labels) if classes is None and loss.labels else classes
         self.y = self.observed = loss.check(y)
         self.n_samples = len(y)
         self.weight = weight
@@ -87,6 +92,7 @@ class Target:
         self._gradient: Vector | None = None
         self.y_mean: Any = np.zeros(y.shape[1:])[()]
         if self.fit_intercept:
+            self._check_classes(y)
             self.y_mean = loss.null(y, weight, fixed)
         with np.errstate(under="ignore"):
             self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
@@ -98,6 +104,20 @@ class Target:
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
                 "divide y by a constant."
             )
+
+    def _check_classes(self, y: Vector) -> None:
+        # name the class without which the best intercept is infinite
+        loss = self.loss
+        if not isinstance(loss, Binomial) or self.classes is None:
+            return
+        share = loss.share(y)
+        for label, part in zip(self.classes.tolist(), (1.0 - share, share), strict=True):
+            if not np.any(part if self.weight is None else part * self.weight):
+                raise ValueError(
+                    f"No sample{'' if self.weight is None else ' with weight'} is of class "
+                    f"{shown(label)}, for which the best intercept of {loss!r} is infinite; check "
+                    "y, or fit without an intercept (fit_intercept=False)."
+                )
 
     def _set_unit(self, unit: float) -> None:
         self.is_null = unit == 0.0

@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import (
     as_offset,
@@ -22,7 +23,7 @@ from softreg_fast.data.validation import (
     check_same_rows,
 )
 from softreg_fast.estimators.base import _LinearModel
-from softreg_fast.estimators.labels import encoded, weights_of_labels
+from softreg_fast.estimators.labels import weights_of_labels
 from softreg_fast.losses import Loss
 from softreg_fast.losses.base import times
 from softreg_fast.options.scalars import check_number

@@ -10,10 +10,11 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.estimators.callbacks import tasks_of, with_callbacks
-from softreg_fast.estimators.labels import codes_of, encoded, weights_of_labels
+from softreg_fast.estimators.labels import codes_of, weights_of_labels
 from softreg_fast.estimators.logistic_regression import (
     PENALTIES,
     LogisticRegression,

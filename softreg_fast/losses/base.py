@@ -37,6 +37,8 @@ class Loss(ABC):
         Whether f has a continuous derivative.
     n_outputs : int
         Number of linear predictors for each target.
+    labels : tuple of float
+        Targets of the classes, as `check` returns them; empty: y is no class.
     is_likelihood : bool
         Whether f is minus a log density of y, up to a scale and to what depends on y alone.
     has_dispersion : bool
@@ -53,6 +55,7 @@ class Loss(ABC):
     quadratic: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
     n_outputs: ClassVar[int] = 1
+    labels: ClassVar[tuple[float, ...]] = ()
     is_likelihood: ClassVar[bool] = True
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"

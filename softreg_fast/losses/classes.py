@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class TwoClasses(Loss):
         Targets of the two classes, as `check` returns them; the second has positive predictors.
     """
 
-    labels: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    labels: ClassVar[tuple[float, ...]] = (0.0, 1.0)
 
     def classes(self, eta: Vector) -> Vector:
         """Return the target of the more probable class, at 0 that of the first."""
@@ -29,6 +29,11 @@ class TwoClasses(Loss):
         """Return the share of the second class in each target: 0 or 1, or the proportion."""
         first, second = self.labels
         return (y - first) / (second - first)
+
+
+def shown(label: Any) -> str:
+    """Return a label as messages show it: in quotes if it is text, without .0 if it is a number."""
+    return f"{label:g}" if isinstance(label, float) else repr(label)
 
 
 class Binomial(TwoClasses):

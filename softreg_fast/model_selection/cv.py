@@ -97,8 +97,12 @@ def cv_path(
     X : array-like, sparse, frame or Design, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
         own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target.
+    y : array-like (n_samples,), (n_samples, 2) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
+        which are shares of class 1. Of two columns the first counts the samples of class 0
+        (failures), the second those of class 1 (successes), in glmnet's order; each row has the
+        weight of its samples.
     alphas : array-like (n_alphas,), int or None, default=None
         The alphas, sorted in falling order. None: `n_alphas` values, evenly spaced in the
         logarithm, from alpha_max, the smallest alpha at which no L1-penalised coefficient is
@@ -267,8 +271,7 @@ def cv_path(
         rows = design.X if isinstance(X, Design) else X
         groups_given = {} if groups is None else {"groups": groups}
         target = design.described_target
-        classes = getattr(target.loss, "labels", None)
-        pairs = folds_for(cv, seed, rows, target.observed, classes, **groups_given)
+        pairs = folds_for(cv, seed, rows, target.observed, target.loss.labels, **groups_given)
     problems = problems_for(
         design,
         l1_ratio,

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.losses.base import Loss
-from softreg_fast.losses.classes import Binomial, TwoClasses
+from softreg_fast.losses.classes import Binomial, TwoClasses, shown
 from softreg_fast.model_selection.folds import Training
-from softreg_fast.model_selection.scoring import name_of, scores_of
+from softreg_fast.model_selection.scoring import Known, labelled, name_of, scores_of
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Path
 
@@ -76,11 +76,12 @@ class Auc(NamedTuple):
         loss: Any = training.loss
         y, weight = training.observed_of(k), training.test_weight(k)
         share = loss.share(y)
-        for label, part in zip(loss.labels, (1.0 - share, share), strict=True):
+        classes = training.classes.tolist()
+        for label, part in zip(classes, (1.0 - share, share), strict=True):
             if not (weight @ part) > 0.0:
                 raise ValueError(
                     f"measure='auc' compares samples of two classes, and the test samples of fold "
-                    f"{k} have none of class {label:g}; use fewer folds, folds that are "
+                    f"{k} have none of class {shown(label)}; use fewer folds, folds that are "
                     "stratified, or measure='deviance'."
                 )
         return -_areas(share, training.predictors_of(k, fits), weight)
@@ -99,12 +100,13 @@ class Scorer(NamedTuple):
     def errors(self, training: Training, k: int, fits: Path) -> Vector:
         """Return minus the scores."""
         weight = None if training.design.weight is None else training.test_weight(k)
-        options = {} if weight is None else {"sample_weight": weight}
-        rows, where = training.folds[k].test, f"fold {k}"
+        rows, y = training.folds[k].test, training.observed_of(k)
         eta = np.moveaxis(training.predictors_of(k, fits), 1, -1)
-        y = training.observed_of(k)
+        known = Known(rows, y, eta, weight)
+        if training.classes is not None:
+            known = labelled(known, training.loss, training.classes)
         return -scores_of(
-            self.scoring, training.design, rows, y, eta, where, loss=training.loss, **options
+            self.scoring, training.design, known, f"fold {k}", training.loss, training.classes
         )
 
 

@@ -242,8 +242,12 @@ def stability_path(
     X : array-like, sparse, frame or Design, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
         own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target.
+    y : array-like (n_samples,), (n_samples, 2) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
+        which are shares of class 1. Of two columns the first counts the samples of class 0
+        (failures), the second those of class 1 (successes), in glmnet's order; each row has the
+        weight of its samples.
     alphas : array-like (n_alphas,), int or None, default=None
         None: `n_alphas` values, evenly spaced in the logarithm, from alpha_max / sqrt(fraction)
         down to that times eps; alpha_max is that of all samples, which a subsample's exceeds by

@@ -63,8 +63,12 @@ def solve(
     X : array-like, sparse, frame or Design, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
         own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target.
+    y : array-like (n_samples,), (n_samples, 2) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
+        which are shares of class 1. Of two columns the first counts the samples of class 0
+        (failures), the second those of class 1 (successes), in glmnet's order; each row has the
+        weight of its samples.
     alpha : float >= 0, default=1.0
         Strength of the penalty; 0 is least squares. The default is scikit-learn's.
     l1_ratio : float in [0, 1], default=1.0
@@ -218,4 +222,5 @@ def solve_problem(
         feature_names=design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
+        classes=target.classes,
     )

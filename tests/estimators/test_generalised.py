@@ -75,7 +75,7 @@ def test_messages(rng):
     ):
         with pytest.raises(ValueError, match=said):
             model.fit(X, y)
-    with pytest.raises(ValueError, match="LogisticRegression takes them"):
+    with pytest.raises(ValueError, match="loss='logistic' takes the labels"):
         sf.Lasso().fit(X, np.where(y > 9.0, "a", "b"))
     with pytest.raises(TypeError, match=r"PoissonRegressor\(\) got an unexpected"):
         sf.PoissonRegressor(lambda_=1.0)
