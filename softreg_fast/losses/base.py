@@ -160,6 +160,13 @@ class Loss(ABC):
         """
         return np.ones_like(y)
 
+    def falls_for_ever(self, y: Vector) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return for which targets f falls all the way to -inf, and to inf, without a minimum.
+
+        None: for none, whatever the targets.
+        """
+        return None
+
     @abstractmethod
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f(eta) + f*(-theta) + theta eta, which is >= 0, of every sample.

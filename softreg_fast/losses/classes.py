@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.options.types import Vector
@@ -38,6 +39,10 @@ def shown(label: Any) -> str:
 
 class Binomial(TwoClasses):
     """A loss of two classes, or proportions of them, that is a log likelihood."""
+
+    def falls_for_ever(self, y: Vector) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return for which targets f falls all the way to -inf, and to inf: those of a class."""
+        return y == 0.0, y == 1.0
 
     def probabilities(self, eta: Vector) -> Vector:
         """Return the probabilities of both classes, in a last axis."""

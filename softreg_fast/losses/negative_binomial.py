@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.logistic import entropy_of_two, expit, value_of_two
@@ -69,6 +70,10 @@ class NegativeBinomial(Loss):
         """Return (y + theta) theta mu / (theta + mu)^2."""
         odds = self._log_odds(eta)
         return np.asarray((y + self.theta) * expit(odds) * expit(-odds))
+
+    def falls_for_ever(self, y: Vector) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return for which targets f falls all the way to -inf, and to inf: 0 and none."""
+        return y == 0.0, np.zeros(y.shape, bool)
 
     def curvature_bound(self, y: Vector, eta: Any) -> Vector:
         """Return (y + theta) / 4."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softreg_fast.losses.base import Loss, beside, refuse, times, weighted_mean
 from softreg_fast.losses.entropy import relative_entropy, relative_entropy_near
@@ -131,6 +132,10 @@ class Tweedie(Loss):
     def pearson(self, y: Vector, eta: Any) -> Vector:
         """Return (y - mu)^2 / mu^p, whose expectation is the dispersion."""
         return np.square(y - exp_link(eta)) * exp_link(-self.power * np.asarray(eta))
+
+    def falls_for_ever(self, y: Vector) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return for which targets f falls all the way to -inf, and to inf: 0 and none."""
+        return (y == 0.0, np.zeros(y.shape, bool)) if self.power < 2.0 else None
 
     def curvature_bound(self, y: Vector, eta: Any) -> Vector:
         """Return y^(2 - p), the curvature where mu is y."""

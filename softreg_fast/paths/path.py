@@ -17,6 +17,7 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_of_missed
+from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.user_units import path_of
@@ -238,7 +239,8 @@ def path(
     run = PathRun(problem, grid, coef_init, began=began)
     run.advance(len(grid), stops)
     fits = run.path()
-    warn_of_missed(fits, max_iter)
+    if not warn_of_endless(problem, fits):
+        warn_of_missed(fits, max_iter)
     return fits
 
 

@@ -14,6 +14,7 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.user_units import coefficients_of
 from softreg_fast.penalties.vectors import Penalty
@@ -174,8 +175,9 @@ def solve(
     chosen = penalty_for(penalty, stated)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
-    solution = solve_problem(Problem(design, chosen, options), coef_init, began)
-    if is_alarm(solution.status):
+    problem = Problem(design, chosen, options)
+    solution = solve_problem(problem, coef_init, began)
+    if not warn_of_endless(problem, solution) and is_alarm(solution.status):
         figures = [solution.gap], [solution.tol], [solution.status]
         warn_not_converged(*figures, max_iter, certificate=solution.certificate)
     return solution
