@@ -37,7 +37,7 @@ def said(fit):
 
 
 @pytest.mark.parametrize("tol", TOLS)
-@pytest.mark.parametrize("loss", (*CLASSES, *COUNTS), ids=str)
+@pytest.mark.parametrize("loss", [*CLASSES, *COUNTS], ids=str)
 def test_a_feature_without_a_penalty_that_tells_samples_apart(rng, loss, tol):
     X, y = made(rng, loss)
     options = {"loss": loss, "tol": tol}
