@@ -90,10 +90,11 @@ class Target:
         loss, weight = self.loss, self.weight
         y, fixed = self._counted()
         self._gradient: Vector | None = None
-        self.y_mean: Any = np.zeros(y.shape[1:])[()]
-        if self.fit_intercept:
+        if self.fit_intercept and isinstance(loss, Binomial):
             self._check_classes(y)
-            self.y_mean = loss.null(y, weight, fixed)
+        self.y_mean: Any = (
+            loss.null(y, weight, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
+        )
         with np.errstate(under="ignore"):
             self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
             # computed now, since the caller may change y later
@@ -107,11 +108,9 @@ class Target:
 
     def _check_classes(self, y: Vector) -> None:
         # name the class without which the best intercept is infinite
-        loss = self.loss
-        if not isinstance(loss, Binomial) or self.classes is None:
-            return
-        share = loss.share(y)
-        for label, part in zip(self.classes.tolist(), (1.0 - share, share), strict=True):
+        loss: Any = self.loss
+        share, classes = loss.share(y), np.asarray(self.classes).tolist()
+        for label, part in zip(classes, (1.0 - share, share), strict=True):
             if not np.any(part if self.weight is None else part * self.weight):
                 raise ValueError(
                     f"No sample{'' if self.weight is None else ' with weight'} is of class "

@@ -318,7 +318,8 @@ def stability_path(
     gram_memory : float >= 0, default=2**30
         Bytes that Gram columns and the factor of the support may take, unless precompute demands
         the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
-        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        slower if columns are correlated; the solution is the same. Under other losses than squared
+        error a fit that needs more ends there with a warning. The default is enough for 8192
         features.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.

@@ -47,13 +47,19 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
         That of the fit; of a path with alpha 1.
     fits : Solution or Path
     """
+    if problem.loss.falls_for_ever(problem.target.observed) is None:  # first, for it takes no time
+        return False
     strengths = problem.penalty.strengths
     if isinstance(fits, Path):
         if not len(fits):
             return False
-        fits, ratio = fits[len(fits) - 1], problem.l1_ratio
-        strengths = fits.alpha * ratio, fits.alpha * (1.0 - ratio)
-    features = endless(problem, fits, strengths)
+        alpha = float(fits.alphas[-1])
+        strengths = alpha * problem.l1_ratio, alpha * (1.0 - problem.l1_ratio)
+    free = unpenalised(problem.scaled, *strengths)
+    free = free[problem.design.norm[free] > 0.0]
+    if not free.size:
+        return False
+    features = endless(problem, fits[len(fits) - 1] if isinstance(fits, Path) else fits, free)
     if not features.size:
         return False
     from sklearn.exceptions import ConvergenceWarning  # here, for it imports all of scikit-learn
@@ -76,7 +82,7 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
     return True
 
 
-def endless(problem: Problem, found: Solution, strengths: tuple[float, float]) -> Index:
+def endless(problem: Problem, found: Solution, features: Index) -> Index:
     """Return features along which the loss of a fit falls for ever; none: it has a minimum.
 
     None are returned, too, where that would take too long to tell.
@@ -86,15 +92,11 @@ def endless(problem: Problem, found: Solution, strengths: tuple[float, float]) -
     problem : Problem
     found : Solution
         A fit with its gap.
-    strengths : (float, float)
-        Of the L1 and of the L2 part.
+    features : ndarray of int
+        Those without a penalty, not constant.
     """
     design, target = problem.design, problem.target
-    sides = target.loss.falls_for_ever(target.observed)
-    features = unpenalised(problem.scaled, *strengths) if sides is not None else NONE
-    features = features[design.norm[features] > 0.0]
-    if sides is None or not features.size:
-        return NONE
+    sides: Any = target.loss.falls_for_ever(target.observed)
     weight = np.ones(design.n_samples) if design.weight is None else design.weight
     counted = np.asarray(weight > 0.0)
     sign = np.where(sides[1], 1.0, -1.0)

@@ -12,7 +12,7 @@ from softreg_fast.kernels._slots import NO_ROOM
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.solvers.protocol import Doubt, Fits, Status
+from softreg_fast.solvers.protocol import Doubt, Fits
 from softreg_fast.solvers.warm import largest_gram
 
 # On the way down to a small alpha a duality gap of this share of the null deviance is enough.
@@ -98,8 +98,7 @@ class ProximalNewtonEngine:
                 enough = APPROACH * unit
                 if self._solver.approach(strength, l2_strength, max_iter, enough) == NO_ROOM:
                     break
-        status = self._solver.solve(l1_strength, l2_strength, tol * unit, max_iter)
-        return Status.STALLED if status == NO_ROOM else status
+        return self._solver.solve(l1_strength, l2_strength, tol * unit, max_iter)
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own, from the strength at which the first coefficients enter.
