@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from softreg_fast.losses.base import Loss, times
 from softreg_fast.losses.classes import Binomial, shown
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.types import Index, Vector
+
+# Limits of the mean deviance of a model without features that leaves something to explain: beyond,
+# a few samples are all of the loss, or curvatures leave the range of float64.
+LEAST_DEVIANCE, MOST_DEVIANCE = 1e-200, 1e30
 
 
 class Target:
@@ -126,7 +130,21 @@ class Target:
         if not (self.is_null or self.loss.quadratic):
             y, fixed = self._counted()
             deviance = self.loss.deviance(y, self._null_predictor(fixed))
-            self.null_deviance = float(times(self.weight, deviance).sum())
+            with np.errstate(over="ignore"):
+                self.null_deviance = float(times(self.weight, deviance).sum())
+            mean = self.null_deviance / self.n_samples
+            if not LEAST_DEVIANCE <= mean <= MOST_DEVIANCE:  # NaN, too
+                self._refuse_deviance()
+
+    def _refuse_deviance(self) -> NoReturn:
+        mean, advice = self.null_deviance / self.n_samples, "divide y by a constant"
+        if self._fixed is not None and np.ptp(self._fixed) > 1.0:
+            low, high = float(self._fixed.min()), float(self._fixed.max())
+            advice = f"check offset, which reaches from {low:.3g} to {high:.3g}"
+        raise ValueError(
+            f"The mean deviance of {self.loss!r} without features is {mean:.3g}, which leaves "
+            f"float64 no digits for fits; the largest |y| is {np.abs(self.y).max():.3g}: {advice}."
+        )
 
     def __copy__(self) -> Self:
         # a tenth of the time of the general one

@@ -83,7 +83,7 @@ class ProximalNewtonEngine:
         """Set the starting coefficients, unless the null model fits better."""
         self._solver.coef[:] = u
         self._solver.refresh()
-        if self.residual_sumsq > self.problem.target.null_deviance:
+        if not self.residual_sumsq <= self.problem.target.null_deviance:  # NaN: terms overflow
             u = np.clip(0.0, self.problem.scaled.lower, self.problem.scaled.upper)
             self._solver.coef[:] = u
             self._solver.refresh()
@@ -91,7 +91,7 @@ class ProximalNewtonEngine:
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Minimise from the current state and return the status."""
-        unit = self.problem.target.null_deviance
+        unit = self.problem.target.null_deviance or 1.0
         if self._cold:
             self._cold = False
             for strength in self._descent(l1_strength):
