@@ -118,12 +118,13 @@ class Tweedie(Loss):
             return np.asarray(factor * (first - second))
 
     def curvature(self, y: Vector, eta: Any) -> Vector:
-        """Return the second derivative; where that may be negative (p > 2) its mean, mu^(2 - p)."""
+        """Return the second derivative, for p > 2 at least its mean, mu^(2 - p)."""
         first, second, factor = self._terms(y, eta)
-        if self.convex:
-            second = (self.power - 1.0) * first + (2.0 - self.power) * second
+        both = (self.power - 1.0) * first + (2.0 - self.power) * second
+        if not self.convex:
+            both = np.maximum(both, second)
         with np.errstate(over="ignore"):
-            return np.asarray(factor * second * np.ones_like(y))
+            return np.asarray(factor * both * np.ones_like(y))
 
     def fisher(self, eta: Any) -> Vector:
         """Return the expectation of the second derivative, mu^(2 - p)."""

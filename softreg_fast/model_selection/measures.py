@@ -120,12 +120,12 @@ def _absolute(loss: Loss, y: Vector, eta: Array) -> Array:
 
 def _minus_hits(loss: Any, y: Vector, eta: Array) -> Array:
     share = loss.share(y)
-    return np.asarray(np.where(eta > 0.0, -share, share - 1.0))
+    return np.asarray(np.where(eta > loss.middle, -share, share - 1.0))
 
 
 def _brier(loss: Any, y: Vector, eta: Array) -> Array:
     share = loss.share(y)
-    each = share * np.square(loss.mean(-eta)) + (1.0 - share) * np.square(loss.mean(eta))
+    each = share * np.square(loss.complement(eta)) + (1.0 - share) * np.square(loss.mean(eta))
     return np.asarray(each)
 
 

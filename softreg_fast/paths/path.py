@@ -145,8 +145,8 @@ def path(
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
     loss : Loss, str or None, default=None
-        The loss between y and the linear predictor, or its name. None: "squared", half the squared
-        error, or the loss of the Design.
+        The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
+        None: "squared", half the squared error, or the loss of the Design.
     offset : array-like (n_samples,) or None, default=None
         Part of the linear predictor that is known for each sample, such as the logarithm of an
         exposure or an earlier model's prediction; under squared error the fit is that of y -

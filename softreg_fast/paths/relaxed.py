@@ -219,8 +219,8 @@ def relaxed_path(
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
     loss : Loss, str or None, default=None
-        The loss between y and the linear predictor, or its name. None: "squared", half the squared
-        error, or the loss of the Design.
+        The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
+        None: "squared", half the squared error, or the loss of the Design.
     offset : array-like (n_samples,) or None, default=None
         Part of the linear predictor that is known for each sample, such as the logarithm of an
         exposure or an earlier model's prediction; under squared error the fit is that of y -

@@ -16,6 +16,7 @@ from sklearn.metrics import mean_tweedie_deviance
 from softreg_fast.data.target import Target
 from softreg_fast.losses import (
     SQUARED,
+    CLogLog,
     Gamma,
     Huber,
     InverseGaussian,
@@ -39,6 +40,12 @@ ETA = np.array([0.3, -1.2, 2.1, 0.1, -0.4, 1.7, 0.8, 3.9])
 
 def tweedie(p):
     return lambda y, z: y * np.exp((1 - LD(p)) * z) / (p - 1) + np.exp((2 - LD(p)) * z) / (2 - p)
+
+
+def cloglog(y, z):
+    m = np.exp(z)
+    far = np.log1p(-np.exp(-np.maximum(m, 0.5)))
+    return (1 - y) * m - y * np.where(m > 0.5, far, np.log(-np.expm1(-m)))
 
 
 def probit(y, z):
@@ -70,6 +77,8 @@ CASES = [
     (NegativeBinomial(50), lambda y, z: (y + 50) * np.log1p(np.exp(z) / 50) - y * z, COUNTS),
     (Probit(), probit, CLASSES),
     (Probit(), probit, SHARES),
+    (CLogLog(), cloglog, CLASSES),
+    (CLogLog(), cloglog, SHARES),
     (Huber(1.5), huber, NUMBERS),
     (SquaredHinge(), lambda y, z: np.maximum(1 - y * z, 0) ** 2, 2 * CLASSES - 1),
 ]
@@ -107,9 +116,10 @@ def test_value_and_its_derivatives(loss, formula, y):
     assert np.all(np.abs(slope + loss.residual(y, ETA)) < 1e-8 * scale)
     assert_allclose(loss.gradient(y, ETA), -loss.residual(y, ETA))
     second = (loss.residual(y, ETA - h) - loss.residual(y, ETA + h)) / (2 * h)
-    if not loss.convex:  # the expectation over y: y is at its mean
+    if not loss.convex:  # at least the expectation over y: y is at its mean
         at_mean = loss.mean(ETA)
-        second = (loss.residual(at_mean, ETA - h) - loss.residual(at_mean, ETA + h)) / (2 * h)
+        mean = (loss.residual(at_mean, ETA - h) - loss.residual(at_mean, ETA + h)) / (2 * h)
+        second = np.maximum(second, mean)
     assert_allclose(loss.curvature(y, ETA), second, rtol=1e-6, atol=1e-8)
 
 
@@ -173,6 +183,8 @@ def test_the_part_of_the_gap_does_not_cancel(loss, formula, y):
         (NegativeBinomial(0.5), 2.0, 2.01),
         (Probit(), 1.0, -0.01),
         (Probit(), 0.0, 0.01),
+        (CLogLog(), 1.0, -0.01),
+        (CLogLog(), 0.3, 0.31),
         (Huber(1.0), 0.0, -1.01),
         (SquaredHinge(), -1.0, 0.01),
     ],
@@ -214,6 +226,7 @@ def test_the_null_model_of_several_targets_is_that_of_each(loss, formula, y):
         (Logistic(), np.zeros(4), "No target is of class 1"),
         (Logistic(), np.ones(4), "No target is of class 0"),
         (Probit(), np.ones(4), "No target is of class 0"),
+        (CLogLog(), np.ones(4), "No target is of class 0"),
     ],
 )
 def test_an_infinite_null_model_is_refused(loss, y, said):
@@ -224,7 +237,9 @@ def test_an_infinite_null_model_is_refused(loss, y, said):
 
 @each(CASES + BEYOND)
 def test_targets_that_are_all_the_same_leave_nothing(loss, formula, y):
-    for value in set(y[(y != 0.0) & ((y < 1.0) | (loss.kind not in ("logistic", "probit")))]):
+    for value in set(
+        y[(y != 0.0) & ((y < 1.0) | (loss.kind not in ("logistic", "probit", "cloglog")))]
+    ):
         assert Target(np.full(5, value), None, True, loss).is_null
     assert not Target(y, None, True, loss).is_null
 
