@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.losses.roots import root
 from softreg_fast.options.types import Vector
@@ -183,6 +183,31 @@ class Loss(ABC):
         """Return twice the excess of f over its smallest value for this y, of every sample."""
         # f^*(0) is minus the smallest value
         return 2.0 * self.bregman(y, eta, np.zeros_like(y))
+
+    def link(self, mean: Any) -> Vector:
+        """Return the linear predictor of which `mean` makes these means."""
+        return np.asarray(mean, np.float64)
+
+    def unit_deviance(self, y: ArrayLike, mean: ArrayLike) -> Vector:
+        """Return the deviance of every sample from its mean, as `deviance` does for predictors."""
+        target, means = np.broadcast_arrays(self.check(np.asarray(y, np.float64)), mean)
+        with np.errstate(divide="ignore"):
+            eta = self.link(means)
+        inner = np.isfinite(eta)  # otherwise the mean is at an end of its range
+        found = np.maximum(self.deviance(target, np.where(inner, eta, 0.0)), 0.0)
+        return np.where(inner, found, np.where(target == means, 0.0, np.inf))
+
+    def deviance_residuals(
+        self, y: ArrayLike, mean: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Vector:
+        """Return the roots of the deviances, times their weights, with the signs of y - mean.
+
+        As residuals(fit, type = "deviance") of R's glm; for shares of trials the trials are the
+        weights.
+        """
+        weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
+        size = np.sqrt(weight * self.unit_deviance(y, mean))
+        return np.asarray(np.sign(np.subtract(y, mean)) * size)
 
     def log_normaliser(
         self,

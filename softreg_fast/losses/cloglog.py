@@ -97,6 +97,10 @@ class CLogLog(Binomial):
 
         return np.asarray(root(function, low, np.maximum(high, low)))
 
+    def link(self, mean: Any) -> Vector:
+        """Return log(-log(1 - mean))."""
+        return np.asarray(np.log(-np.log1p(-np.asarray(mean, np.float64))))
+
     def mean(self, eta: Vector) -> Vector:
         """Return the probability 1 - exp(-exp(eta))."""
         with np.errstate(over="ignore"):

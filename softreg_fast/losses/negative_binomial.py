@@ -95,6 +95,10 @@ class NegativeBinomial(Loss):
         away = self.residual(y, eta) - theta
         return entropy_of_two(y - theta, self.theta + theta, self._log_odds(eta), away)
 
+    def link(self, mean: Any) -> Vector:
+        """Return log(mean)."""
+        return np.asarray(np.log(mean))
+
     def mean(self, eta: Vector) -> Vector:
         """Return exp(eta)."""
         return exp_link(eta)

@@ -96,6 +96,12 @@ class Probit(Binomial):
 
         return np.asarray(root(function, low, np.minimum(high, 40.0)))
 
+    def link(self, mean: Any) -> Vector:
+        """Return the normal quantile of the mean."""
+        from scipy.special import ndtri
+
+        return np.asarray(ndtri(mean))
+
     def mean(self, eta: Vector) -> Vector:
         """Return the probability Phi(eta)."""
         from scipy.special import ndtr

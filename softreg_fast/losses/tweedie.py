@@ -202,6 +202,10 @@ class Tweedie(Loss):
         alone = np.where(theta > 0.0, np.nan, log_theta / b)
         return np.where(y > 0.0, x, alone)
 
+    def link(self, mean: Any) -> Vector:
+        """Return log(mean)."""
+        return np.asarray(np.log(mean))
+
     def mean(self, eta: Vector) -> Vector:
         """Return exp(eta)."""
         return exp_link(eta)

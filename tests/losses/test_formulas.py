@@ -373,3 +373,34 @@ def test_losses_with_other_numbers_differ():
     assert NegativeBinomial(theta=2).parameters == (2.0,)
     assert Huber(delta=1.35).parameters == (1.35,)
     assert [Tweedie(p).convex for p in (1, 1.5, 2, 2.1)] == [True, True, True, False]
+
+
+@each(CASES + BEYOND)
+def test_deviances_from_means(loss, formula, y):
+    if isinstance(loss, SquaredHinge):
+        return
+    eta = np.minimum(ETA, 1.0)  # beyond, probabilities round to 1
+    mean = loss.mean(eta)
+    assert_allclose(loss.link(mean), eta, rtol=1e-12)
+    assert_allclose(loss.unit_deviance(y, mean), loss.deviance(y, eta), rtol=1e-9, atol=1e-14)
+    found = loss.deviance_residuals(y, mean, sample_weight=np.full(8, 3.0))
+    assert_allclose(np.sign(found), np.sign(y - mean))
+    assert_allclose(np.square(found), 3.0 * loss.deviance(y, eta), rtol=1e-9, atol=1e-14)
+
+
+def test_deviance_residuals_of_glm():
+    y, mean = [0, 0, 1, 3, 10], [0.2, 3, 1, 5, 4]
+    roots = [-0.6324555320336759, -2.449489742783178, 0.0, -0.9669778991290624, 2.5151172214199287]
+    assert_allclose(Poisson().deviance_residuals(y, mean), roots, rtol=1e-12, atol=1e-12)
+    shares, mean, trials = [0, 0.5, 1, 0.25], [0.1, 0.5, 0.7, 0.6], [4, 8, 2, 12]
+    roots = [-0.9180872100528418, 0.0, 1.1944453841657765, -2.4621420441313564]
+    for loss in (Logistic(), Probit(), CLogLog()):  # the link does not matter
+        found = loss.deviance_residuals(shares, mean, sample_weight=trials)
+        assert_allclose(found, roots, rtol=1e-12, atol=1e-7)
+
+
+def test_means_at_the_ends_of_their_range():
+    for loss in (Logistic(), Probit(), CLogLog()):
+        assert_array_equal(loss.unit_deviance([0, 1, 0, 1], [0, 1, 1, 0]), [0, 0, np.inf, np.inf])
+    for loss in (Poisson(), Tweedie(1.5), NegativeBinomial(2.0)):
+        assert_array_equal(loss.unit_deviance([0, 2], [0, 0]), [0, np.inf])

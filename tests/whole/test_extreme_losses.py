@@ -1,4 +1,4 @@
-"""Extreme data under every loss: a finite certified answer or one sentence, never NaN or silence."""
+"""Extreme data under every loss: a finite certified answer or one sentence, not NaN or silence."""
 
 import glm
 import numpy as np
