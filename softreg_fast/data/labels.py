@@ -138,7 +138,15 @@ def encoded(y: Any, owner: str) -> tuple[NDArray[Any], Index]:
     from sklearn.utils.multiclass import check_classification_targets
 
     check_unmasked("y", y)
+    shape = np.shape(y)
+    if len(shape) == 2 and shape[1] == 2:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {shape}; counts of two classes are for "
+            "solve, path and cv_path with loss='logistic'."
+        )
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "S" or any(isinstance(k, bytes) for k in labels[:1].tolist()):
+        raise ValueError("y holds bytes; decode them to text, for example with astype(str).")
     if not labels.size:
         raise ValueError(f"y is empty; {owner} needs samples of 2 classes.")
     if labels.dtype.kind == "f":

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.labels import given_target
+from softreg_fast.data.validation import as_real, as_weights
+from softreg_fast.losses import Logistic
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial, TwoClasses, shown
 from softreg_fast.model_selection.folds import Training
@@ -194,15 +197,15 @@ def _known_scorer(measure: Any) -> Any:
 def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Return the area under the ROC curve: the share of pairs that the scores put in order.
 
-    Pairs are of a sample of class 1 and one of class 0, weighted by the product of their weights; a
+    Pairs are of a sample of each class, weighted by the product of their weights; a
     pair of equal scores counts half.
 
     Parameters
     ----------
     y : array-like (n_samples,)
-        Classes 0 and 1, or proportions of class 1.
+        Labels of two classes, or proportions of the second.
     score : array-like (n_samples,)
-        Larger for samples that are more likely of class 1.
+        Larger for samples that are more likely of the second class.
     sample_weight : array-like (n_samples,) or None, default=None
         Weights >= 0. None: all equal.
 
@@ -215,8 +218,16 @@ def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) 
     ValueError
         If one of the classes is missing.
     """
-    share, scores = np.asarray(y, np.float64), np.asarray(score, np.float64)
-    weight = np.ones(len(share)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    share = given_target(y, Logistic(), len(np.atleast_1d(y))).values
+    n = len(share)
+    scores, weight = as_real("score", score, dtype=np.float64, ensure_2d=False), np.ones(n)
+    if scores.shape != (n,):
+        raise ValueError(
+            f"score has shape {scores.shape}, y has {n} samples; expected one number for each."
+        )
+    if sample_weight is not None:
+        weight = as_weights(sample_weight, n)[0]
+        weight = np.ones(n) if weight is None else weight
     if not (weight @ share > 0.0 and weight @ (1.0 - share) > 0.0):
         raise ValueError("The area under the ROC curve needs samples of both classes in y.")
     return float(_areas(share, scores[:, np.newaxis], weight)[0])

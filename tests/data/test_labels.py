@@ -217,3 +217,11 @@ def test_targets_of_other_losses_are_numbers():
     assert given_target([1, 2], Poisson(), 2).classes is None
     assert given_target([1, 2], Logistic(), 2).trials is None
     assert_array_equal(given_target([-1.0, 1.0], SquaredHinge(), 2).values, [0.0, 1.0])
+
+
+def test_estimators_point_to_the_functions_for_counts(counted):
+    X, y, _, _ = counted
+    with pytest.raises(ValueError, match="counts of two classes are for solve, path and cv_path"):
+        sf.LogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match="y holds bytes; decode them to text"):
+        sf.solve(X, np.where(IS_SECOND, b"yes", b"no"), loss="logistic")

@@ -69,6 +69,7 @@ def test_messages(rng):
         (sf.TweedieRegressor(power=0.5), "power must be >= 1"),
         (sf.TweedieRegressor(power=0.0, link="log"), "does not go with power=0.0"),
         (sf.TweedieRegressor(link="logit"), "link must be one of"),
+        (sf.TweedieRegressor(power=1.5, link="identity"), "means may be negative, which no"),
         (sf.PoissonRegressor(solver="sag"), "solver must be one of"),
         (sf.HuberRegressor(scale="sd"), "scale must be a number > 0 or 'mad'"),
         (sf.GammaRegressor(), "targets > 0"),
