@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from softreg_fast.kernels._proximal_newton import ProximalNewton
-from softreg_fast.kernels._slots import NO_ROOM
+from softreg_fast.kernels._slots import CONVERGED, NO_ROOM
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.problem import Problem
@@ -17,6 +17,10 @@ from softreg_fast.solvers.warm import largest_gram
 
 # On the way down to a small alpha a duality gap of this share of the null deviance is enough.
 APPROACH = 1e-2
+
+# Coefficients have half as many digits as the gap. Who asks for a gap this small gets one step more,
+# which aims at this share of it.
+TIGHT, AIM = 1e-10, 1e-3
 
 
 class ProximalNewtonEngine:
@@ -98,7 +102,9 @@ class ProximalNewtonEngine:
                 enough = APPROACH * unit
                 if self._solver.approach(strength, l2_strength, max_iter, enough) == NO_ROOM:
                     break
-        return self._solver.solve(l1_strength, l2_strength, tol * unit, max_iter)
+        aim = tol * (AIM if tol <= TIGHT else 1.0)
+        status: int = self._solver.solve(l1_strength, l2_strength, aim * unit, max_iter)
+        return CONVERGED if self.gap <= tol * unit else status
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own, from the strength at which the first coefficients enter.
