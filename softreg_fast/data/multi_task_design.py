@@ -9,9 +9,12 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.labels import Given
+from softreg_fast.data.shares import shares_of
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import as_offset, as_start, as_task_targets, no_offset
-from softreg_fast.losses import SQUARED, Loss
+from softreg_fast.losses import SQUARED
+from softreg_fast.losses.base import Loss
 from softreg_fast.options.types import Vector
 
 
@@ -41,13 +44,19 @@ class MultiTaskDesign(Design):
         other.__dict__.update(design._copy_of_matrix().__dict__)
         return other
 
+    def _given(self, y: ArrayLike, loss: Loss) -> Given:
+        if loss.n_outputs == 1:
+            return Given(as_task_targets(y, self.n_samples))
+        shares, classes = shares_of(y)
+        return Given(as_task_targets(shares, self.n_samples), classes)
+
     def _set_target(
-        self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
+        self, given: Given, loss: Loss = SQUARED, offset: ArrayLike | None = None
     ) -> None:
-        shares, coded = loss.coded(y)
-        targets = as_task_targets(shares, self.n_samples)
-        fixed = None if offset is None else self._offset_for(offset, targets, loss)
-        self._target = Target(targets, self.weight, self.fit_intercept, coded, fixed)
+        fixed = None if offset is None else self._offset_for(offset, given.values, loss)
+        self._target = Target(
+            given.values, self.weight, self.fit_intercept, loss, fixed, given.classes
+        )
 
     def _offset_for(self, offset: Any, targets: Vector, loss: Loss) -> Vector:
         if loss.quadratic:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.cloglog import CLogLog
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.multinomial import Multinomial
@@ -25,6 +26,7 @@ BY_NAME: dict[str, Loss] = {
     "gamma": Gamma(),
     "inverse_gaussian": InverseGaussian(),
     "probit": Probit(),
+    "cloglog": CLogLog(),
     "squared_hinge": SquaredHinge(),
 }
 
@@ -70,8 +72,8 @@ def as_loss(value: Any) -> Loss:
     Parameters
     ----------
     value : Loss or str
-        "squared", "logistic" or "binomial", "multinomial", "poisson", "gamma", "inverse_gaussian", "probit",
-        "squared_hinge".
+        "squared", "logistic" or "binomial", "multinomial", "poisson", "gamma", "inverse_gaussian",
+        "probit", "cloglog", "squared_hinge".
 
     Returns
     -------

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softreg_fast.losses.base import Loss, weighted_mean
+from softreg_fast.losses.classes import shown
 from softreg_fast.losses.entropy import relative_entropy_near
-from softreg_fast.losses.labels import Labels, shares_of
 from softreg_fast.options.types import Vector
 
 # Shares of the classes may miss the sum 1 by rounding.
@@ -34,8 +35,6 @@ class Multinomial(Loss):
         False: the penalty is that of each single coefficient. True: the L1 part is that of the
         lengths of rows, sqrt(sum_c w_jc^2) for each feature, so that a feature is selected for all
         classes or for none (glmnet: type.multinomial="grouped").
-    labels : sequence or None, default=None
-        Names of the classes, in the order of their predictors. None: those of y, sorted.
 
     References
     ----------
@@ -52,16 +51,12 @@ class Multinomial(Loss):
 
     kind = "multinomial"
     n_outputs: ClassVar[int] = 0  # as many as there are classes
-    _settings = ("grouped", "labels")
+    _settings = ("grouped",)
 
-    def __init__(self, grouped: bool = False, labels: Labels | None = None) -> None:
+    def __init__(self, grouped: bool = False) -> None:
         if not isinstance(grouped, (bool, np.bool_)):
             raise TypeError(f"grouped must be True or False, got {grouped!r}.")
         self.grouped = bool(grouped)
-        self.labels = None if labels is None else tuple(labels)
-
-    def __repr__(self) -> str:
-        return f"Multinomial(grouped={self.grouped!r})"
 
     @property
     def by_rows(self) -> bool:
@@ -72,21 +67,6 @@ class Multinomial(Loss):
     def parameters(self) -> tuple[float, ...]:
         """No numbers."""
         return ()
-
-    def coded(self, y: Any) -> tuple[Any, Loss]:
-        """Return the shares of the classes, (n_samples, n_classes), and the loss with their labels.
-
-        Parameters
-        ----------
-        y : array-like (n_samples,) of labels, or (n_samples, n_classes) of shares
-
-        Raises
-        ------
-        ValueError, TypeError
-            For labels that are none, and for a label that is not among `labels`.
-        """
-        shares, labels = shares_of(y, self.labels)
-        return shares, Multinomial(self.grouped, labels)
 
     def check(self, y: Vector) -> Vector:
         """Return y, rows of shares >= 0 with the sum 1."""
@@ -119,8 +99,7 @@ class Multinomial(Loss):
         shares = weighted_mean(y, weight)
         missing = np.flatnonzero(shares <= 0.0)
         if missing.size:
-            name = range(len(shares)) if self.labels is None else self.labels
-            self._no_intercept(f"No target is of class {name[int(missing[0])]!r}")
+            self._no_intercept(f"No target is of class number {int(missing[0])}")
         intercepts = np.log(shares)
         return intercepts - intercepts.mean()
 
@@ -183,10 +162,11 @@ class Multinomial(Loss):
         """Return the probabilities of all classes, in a last axis."""
         return self.mean(eta)
 
-    def classes(self, eta: Vector) -> Vector:
-        """Return the label of the most probable class, the first of equally probable ones."""
-        labels = np.arange(eta.shape[-1]) if self.labels is None else np.array(self.labels)
-        return np.asarray(labels[np.argmax(eta, axis=-1)])
+    def classes(self, eta: Vector) -> NDArray[np.intp]:
+        """Return the number of the most probable class, the first of equally probable ones."""
+        return np.asarray(np.argmax(eta, axis=-1))
+
+    codes = classes
 
     def strata(self, y: Vector) -> Vector | None:
         """Return the number of the class of each target, or None if some are of several."""
@@ -197,13 +177,15 @@ class Multinomial(Loss):
         best = np.argmax(eta, axis=-1)[..., np.newaxis]
         return np.take_along_axis(np.broadcast_to(y, eta.shape), best, axis=-1)[..., 0]
 
-    def contests(self, y: Vector, eta: Vector) -> Iterator[tuple[Any, Vector, Vector]]:
-        """Yield what ROC curves compare, each class against all others: the class, its shares in y
-        and its probabilities.
+    def contests(
+        self, names: list[Any], y: Vector, eta: Vector
+    ) -> Iterator[tuple[str, str, Vector, Vector]]:
+        """Yield what ROC curves compare, each class against all others: the names of both, the
+        shares of the class in y, and its probabilities.
         """
         p = self.mean(eta)
-        for c in range(y.shape[-1]):
-            yield c if self.labels is None else self.labels[c], y[..., c], p[..., c]
+        for c, name in enumerate(map(shown, names)):
+            yield name, f"other than {name}", y[..., c], p[..., c]
 
     def brier(self, y: Vector, eta: Vector) -> Vector:
         """Return the sum of the squared errors of all probabilities."""

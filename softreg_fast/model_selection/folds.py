@@ -190,7 +190,7 @@ class Training:
         if known is not None:
             return design.with_moments(weight, known)
         try:
-            return design.with_weight(weight)
+            return design.reweighted(weight)
         except ValueError as error:  # such as one class only
             raise ValueError(
                 f"The training samples of fold {k} cannot be fitted: {error}"
@@ -200,6 +200,11 @@ class Training:
     def loss(self) -> Loss:
         """The loss of the design."""
         return self.design.described_target.loss
+
+    @property
+    def classes(self) -> Any:
+        """Labels of the classes of the target; None if it has none."""
+        return self.design.described_target.classes
 
     def errors_of(self, k: int, fits: Path) -> Vector:
         """Return the weighted mean deviance at each alpha on the test samples of fold k.

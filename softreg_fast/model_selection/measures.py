@@ -12,11 +12,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.labels import given_target
+from softreg_fast.data.validation import as_real, as_weights
+from softreg_fast.losses import Logistic
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial, TwoClasses
 from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.model_selection.folds import Training
-from softreg_fast.model_selection.scoring import name_of, scores_of
+from softreg_fast.model_selection.scoring import Known, labelled, name_of, scores_of
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Path
 
@@ -76,13 +79,13 @@ class Auc(NamedTuple):
         """
         loss: Any = training.loss
         y, weight = training.observed_of(k), training.test_weight(k)
-        areas = []
-        for label, share, scores in loss.contests(y, training.predictors_of(k, fits)):
-            for name, part in ((f"other than {label!r}", 1.0 - share), (f"{label!r}", share)):
+        eta, areas = training.predictors_of(k, fits), []
+        for name, other, share, scores in loss.contests(training.classes.tolist(), y, eta):
+            for label, part in ((other, 1.0 - share), (name, share)):
                 if not (weight @ part) > 0.0:
                     raise ValueError(
                         f"measure='auc' compares samples of two classes, and the test samples of "
-                        f"fold {k} have none of class {name}; use fewer folds, folds that are "
+                        f"fold {k} have none of class {label}; use fewer folds, folds that are "
                         "stratified, or measure='deviance'."
                     )
             areas.append(_areas(share, scores, weight))
@@ -102,14 +105,13 @@ class Scorer(NamedTuple):
     def errors(self, training: Training, k: int, fits: Path) -> Vector:
         """Return minus the scores."""
         weight = None if training.design.weight is None else training.test_weight(k)
-        options = {} if weight is None else {"sample_weight": weight}
-        rows, where = training.folds[k].test, f"fold {k}"
+        rows, y = training.folds[k].test, training.observed_of(k)
         eta = np.moveaxis(training.predictors_of(k, fits), 1, -1)
-        y = training.observed_of(k)
-        if isinstance(training.loss, Multinomial) and training.loss.strata(y) is not None:
-            y = training.loss.classes(y)  # labels, of which each has the largest share
+        known = Known(rows, y, eta, weight)
+        if training.classes is not None:
+            known = labelled(known, training.loss, training.classes)
         return -scores_of(
-            self.scoring, training.design, rows, y, eta, where, loss=training.loss, **options
+            self.scoring, training.design, known, f"fold {k}", training.loss, training.classes
         )
 
 
@@ -194,15 +196,15 @@ def _known_scorer(measure: Any) -> Any:
 def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Return the area under the ROC curve: the share of pairs that the scores put in order.
 
-    Pairs are of a sample of class 1 and one of class 0, weighted by the product of their weights; a
+    Pairs are of a sample of each class, weighted by the product of their weights; a
     pair of equal scores counts half.
 
     Parameters
     ----------
     y : array-like (n_samples,)
-        Classes 0 and 1, or proportions of class 1.
+        Labels of two classes, or proportions of the second.
     score : array-like (n_samples,)
-        Larger for samples that are more likely of class 1.
+        Larger for samples that are more likely of the second class.
     sample_weight : array-like (n_samples,) or None, default=None
         Weights >= 0. None: all equal.
 
@@ -215,8 +217,16 @@ def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) 
     ValueError
         If one of the classes is missing.
     """
-    share, scores = np.asarray(y, np.float64), np.asarray(score, np.float64)
-    weight = np.ones(len(share)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    share = given_target(y, Logistic(), len(np.atleast_1d(y))).values
+    n = len(share)
+    scores, weight = as_real("score", score, dtype=np.float64, ensure_2d=False), np.ones(n)
+    if scores.shape != (n,):
+        raise ValueError(
+            f"score has shape {scores.shape}, y has {n} samples; expected one number for each."
+        )
+    if sample_weight is not None:
+        weight = as_weights(sample_weight, n)[0]
+        weight = np.ones(n) if weight is None else weight
     if not (weight @ share > 0.0 and weight @ (1.0 - share) > 0.0):
         raise ValueError("The area under the ROC curve needs samples of both classes in y.")
     return float(_areas(share, scores[:, np.newaxis], weight)[0])

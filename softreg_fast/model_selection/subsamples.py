@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from softreg_fast.data.design import Design
+from softreg_fast.losses.classes import shown
 from softreg_fast.options.scalars import check_count, check_flag, check_number
 from softreg_fast.options.types import Index
 
@@ -62,9 +63,13 @@ def _strata(design: Design) -> list[tuple[str, Index]]:
     weight, target = design.weight, design.described_target
     samples = np.arange(design.n_samples) if weight is None else np.flatnonzero(weight)
     strata = target.loss.strata(target.observed[samples])
-    if strata is None:
+    if strata is None or target.classes is None:
         return [("", samples)]
-    return [(f" of class {label:g}", samples[strata == label]) for label in np.unique(strata)]
+    values = np.array(target.loss.labels or range(len(target.classes)))
+    each = zip(target.classes.tolist(), values, strict=True)
+    return [
+        (f" of class {shown(name)}", samples[strata == k]) for name, k in each if (strata == k).any()
+    ]
 
 
 def _check_sizes(strata: list[tuple[str, Index]], sizes: list[int], fraction: float) -> None:
@@ -82,4 +87,4 @@ def part_of(design: Design, rows: Index) -> Design:
     """Return the Design with weight on these samples only."""
     weight = np.zeros(design.n_samples)
     weight[rows] = 1.0 if design.weight is None else design.weight[rows]
-    return design.with_weight(weight)
+    return design.reweighted(weight)
