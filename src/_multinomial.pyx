@@ -223,7 +223,7 @@ cdef class MultinomialNewton(ProximalNewton):
     cdef double _take_step(self) except -1:
         cdef double t = ProximalNewton._take_step(self)
         cdef Py_ssize_t c
-        if self.fit_intercept:
+        if self.fit_intercept and t > 0.0:
             for c in range(self.K):
                 self.by_class[c] += t * self.shifts[c]
         return t

@@ -432,7 +432,7 @@ def test_far_columns(rng):
 
 def test_what_cannot_be_fitted(rng):
     data = make(rng)
-    with pytest.raises(ValueError, match="No target is of class 'c'"):
+    with pytest.raises(ValueError, match="No sample with weight is of class 'c'"):
         solve(data.X, data.y, loss="multinomial", sample_weight=(data.y != "c") * 1.0)
     with pytest.raises(ValueError, match="solver='auto' only"):
         solve(data.X, data.y, loss="multinomial", solver="cd")
