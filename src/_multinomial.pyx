@@ -168,7 +168,8 @@ cdef class MultinomialNewton(ProximalNewton):
         cdef double total
         for a in range(self.K):
             for b in range(a + 1):
-                self.H_free[a, b] = self.H_free[b, a] = -dot(n, &self.p_root[a * n], 0.0, &self.p_root[b * n])
+                total = dot(n, &self.p_root[a * n], 0.0, &self.p_root[b * n])
+                self.H_free[a, b] = self.H_free[b, a] = -total
             total = 0.0
             for i in range(n):
                 total += self.d_ref[a * n + i]
@@ -300,8 +301,8 @@ cdef class MultinomialNewton(ProximalNewton):
 
     cdef int _multiply(self, const Py_ssize_t[:, ::1] left, const Py_ssize_t[:, ::1] right,
                        Py_ssize_t count, double[::1, :] G) except -1:
-        # G = the products of the slots `left`, and of the intercepts of all classes, with all slots,
-        # both by class; where they are the same, the lower half.
+        # G = the products of the slots `left`, and of the intercepts of all classes, with all
+        # slots, both by class; where they are the same, the lower half.
         cdef Py_ssize_t K = self.K, m = self.m, n = self.U.n
         cdef bint same = count == m
         cdef Py_ssize_t panel = PANEL if is_dense(&self.U) else PANEL_OF_SPARSE

@@ -12,9 +12,9 @@ This requires sum_i v_i = 0 (with the constant), which holds whenever the residu
 model with an intercept.  Sparse columns in which every entry is stored are centred entry by entry.
 In Gram form v is the gradient itself.
 
-With several blocks the columns are those of X (x) I: X once for each block, which has its own samples
-and its own n + 1 entries of v.  Column j of block c has the number j * blocks + c, so that columns
-in order read a column of X once for all blocks.
+With several blocks the columns are those of X (x) I: X once for each block, which has its own
+samples and its own n + 1 entries of v.  Column j of block c has the number j * blocks + c, so that
+columns in order read a column of X once for all blocks.
 
 What depends on the layout of a matrix stands in this file: its kind, the arrays that have it, the
 loops over sparse columns, and the functions of one column, or of four dense ones.

@@ -46,7 +46,8 @@ def shares_of(y: Any) -> tuple[Any, NDArray[Any]]:
         ) from error
     if len(classes) < 2:
         raise ValueError(
-            f"y has one class only, {classes.tolist()[0]!r}; the multinomial loss wants at least two."
+            f"y has one class only, {classes.tolist()[0]!r}; the multinomial loss wants at least "
+            "two."
         )
     shares = np.zeros((len(given), len(classes)))
     shares[np.arange(len(given)), codes] = 1.0
@@ -61,9 +62,9 @@ def _check_labels(given: NDArray[Any]) -> None:
         bad = np.flatnonzero(~np.isfinite(given) | (given != np.round(given)))
         if bad.size:
             raise ValueError(
-                f"y[{int(bad[0])}] is {float(given[bad[0]])!r}; the multinomial loss is for classes, "
-                "whose labels are whole numbers or texts. For numbers use another loss, such as "
-                "'squared'."
+                f"y[{int(bad[0])}] is {float(given[bad[0]])!r}; the multinomial loss is for "
+                "classes, whose labels are whole numbers or texts. For numbers use another loss, "
+                "such as 'squared'."
             )
     for k, label in enumerate(given.tolist() if given.dtype == object else []):
         if label is None or type(label).__name__ == "NAType" or label != label:

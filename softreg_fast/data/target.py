@@ -113,7 +113,7 @@ class Target:
     def _check_classes(self, y: Vector) -> None:
         # name the class without which the best intercept is infinite
         loss: Any = self.loss
-        parts = y.T
+        parts: Any = y.T
         if loss.n_outputs == 1:
             share = loss.share(y)
             parts = 1.0 - share, share

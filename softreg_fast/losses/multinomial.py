@@ -27,7 +27,7 @@ class Multinomial(Loss):
     There is a linear predictor for each class, and all their coefficients are penalised. A constant
     that is added to all intercepts changes nothing, and theirs are chosen with the sum 0, as glmnet
     does. With two classes and an L2 penalty the fit is the logistic one at half of alpha, with
-    coefficients of half the size. The conjugate at -theta is finite where y - theta are shares, too.
+    coefficients of half the size. The conjugate at -theta is finite where y - theta are shares.
 
     Parameters
     ----------
@@ -56,12 +56,7 @@ class Multinomial(Loss):
     def __init__(self, grouped: bool = False) -> None:
         if not isinstance(grouped, (bool, np.bool_)):
             raise TypeError(f"grouped must be True or False, got {grouped!r}.")
-        self.grouped = bool(grouped)
-
-    @property
-    def by_rows(self) -> bool:
-        """Whether the L1 part is that of rows of coefficients."""
-        return self.grouped
+        self.grouped = self.by_rows = bool(grouped)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -72,8 +67,8 @@ class Multinomial(Loss):
         """Return y, rows of shares >= 0 with the sum 1."""
         if y.ndim != 2 or y.shape[1] < 2:
             raise ValueError(
-                f"y has shape {y.shape}; the multinomial loss wants labels of at least two classes, "
-                "or shares of the classes in the columns of a matrix."
+                f"y has shape {y.shape}; the multinomial loss wants labels of at least two "
+                "classes, or shares of the classes in the columns of a matrix."
             )
         bad = np.flatnonzero((y < 0.0).any(axis=1) | (np.abs(y.sum(axis=1) - 1.0) > ROUNDING))
         if bad.size:
@@ -150,7 +145,8 @@ class Multinomial(Loss):
         top = np.max(eta, axis=-1, keepdims=True)
         log_p = eta - top - np.log(np.exp(eta - top).sum(axis=-1, keepdims=True))
         away = self.residual(y, eta) - theta
-        return relative_entropy_near(y - theta, self.mean(eta), log_p, away).sum(axis=-1)
+        each = relative_entropy_near(y - theta, self.mean(eta), log_p, away)
+        return np.asarray(each.sum(axis=-1))
 
     def mean(self, eta: Vector) -> Vector:
         """Return the probabilities exp(eta_c) / sum, with a last axis for the classes."""
@@ -189,7 +185,7 @@ class Multinomial(Loss):
 
     def brier(self, y: Vector, eta: Vector) -> Vector:
         """Return the sum of the squared errors of all probabilities."""
-        return np.square(y - self.mean(eta)).sum(axis=-1)
+        return np.asarray(np.square(y - self.mean(eta)).sum(axis=-1))
 
     def _best(self, y: Vector, dispersion: float) -> Vector:
         inner = np.where(y > 0.0, y, 1.0)

@@ -89,7 +89,7 @@ class Auc(NamedTuple):
                         "stratified, or measure='deviance'."
                     )
             areas.append(_areas(share, scores, weight))
-        return -np.mean(areas, axis=0)
+        return np.asarray(-np.mean(areas, axis=0))
 
 
 class Scorer(NamedTuple):

@@ -68,7 +68,9 @@ def _strata(design: Design) -> list[tuple[str, Index]]:
     values = np.array(target.loss.labels or range(len(target.classes)))
     each = zip(target.classes.tolist(), values, strict=True)
     return [
-        (f" of class {shown(name)}", samples[strata == k]) for name, k in each if (strata == k).any()
+        (f" of class {shown(name)}", samples[strata == k])
+        for name, k in each
+        if (strata == k).any()
     ]
 
 

@@ -111,7 +111,7 @@ AUTO = (
     Choice(
         "multinomial",
         lambda problem: problem.loss.n_outputs != 1,
-        "Newton steps on a working set of features and classes, with the Hessian that couples them.",
+        "Newton steps on a working set of features and classes, whose Hessian couples them.",
     ),
     Choice(
         "newton",

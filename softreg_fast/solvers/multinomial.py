@@ -17,8 +17,8 @@ from softreg_fast.solvers.warm import largest_gram
 class MultinomialEngine(ProximalNewtonEngine):
     """Warm solver for the multinomial loss with a penalty of single coefficients.
 
-    Its compiled solver has a column for each feature and class, (n_features, n_classes), and vectors
-    over samples for one class after the other, each with an entry more.
+    Its compiled solver has a column for each feature and class, (n_features, n_classes), and
+    vectors over samples for one class after the other, each with an entry more.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("elastic net",)
@@ -106,7 +106,7 @@ class MultinomialEngine(ProximalNewtonEngine):
 class GroupedMultinomialEngine(MultinomialEngine):
     """Warm solver for the multinomial loss with a penalty of rows."""
 
-    needs = ("elastic net", "no bounds")
+    needs: ClassVar[tuple[str, ...]] = ("elastic net", "no bounds")
 
     _solver_type = GroupedMultinomialNewton
 

@@ -84,7 +84,8 @@ class ProximalNewtonEngine:
     @property
     def dual_point(self) -> Vector:
         """The dual point of the last certificate, with the sample weights, (n_samples,)."""
-        return self._solver.dual_point
+        dual_point: Vector = self._solver.dual_point
+        return dual_point
 
     def start(self, u: Vector) -> None:
         """Set the starting coefficients, unless the null model fits better."""
@@ -136,7 +137,8 @@ class ProximalNewtonEngine:
 
     def count_nonzero(self) -> int:
         """Return the number of nonzero coefficients of the last kept fit."""
-        return self._solver.count_nonzero()
+        count: int = self._solver.count_nonzero()
+        return count
 
 
 def slopes_without_l1(engine: ProximalNewtonEngine, l2_strength: float) -> Vector:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_solve
 
-from softreg_fast.options.types import Index, Matrix, Vector
+from softreg_fast.options.types import Matrix, Vector
 from softreg_fast.solvers.factor import lower_factor
 from softreg_fast.solvers.row_newton import Rows, blas_threads_of_steps, lengths, step_along
 
-# A row whose penalty has more than this times the curvature of the loss is left to proximal steps: so
-# near the kink at 0 a second-order model is useless.
+# A row whose penalty has more than this times the curvature of the loss is left to block descent:
+# so near the kink at 0 a second-order model is useless.
 LARGEST_CURVATURE = 1e6
 
 # Smallest and largest ridge, relative to the diagonal, of a Hessian that is singular to float64.
@@ -46,11 +46,13 @@ def newton_step(gram: Matrix, u: Vector, slopes: Vector, l1: Vector, ridge: Vect
     def product(change: Matrix) -> Matrix:
         return np.asarray((change.T.ravel() @ beside).reshape(len(l1), -1).T)
 
-    with blas_threads_of_steps(len(beside), 1):
+    # terms overflow where most curvatures are 0: the step is then left out
+    with blas_threads_of_steps(len(beside), 1), np.errstate(over="ignore", invalid="ignore"):
         D = direction(blocks[moving][:, :, moving], at, steep[moving])
         new, way = step_along(at, D, product, moving)
-    U[:, moving] = new
-    Z -= way
+    if np.isfinite(way).all():
+        U[:, moving] = new
+        Z -= way
 
 
 def direction(blocks: Matrix, at: Rows, steep: Vector) -> Matrix:
