@@ -161,11 +161,7 @@ class Design:
         return moments
 
     def columns_with(
-        self,
-        center: Vector | None = None,
-        scale: Vector | None = None,
-        weight: Any = None,
-        blocks: int = 1,
+        self, center: Vector | None = None, scale: Vector | None = None, weight: Any = None
     ) -> Columns:
         """Return the engine's columns with another centre or scale, and other weights.
 
@@ -177,16 +173,13 @@ class Design:
             None: that of the engine.
         weight : ndarray (n_samples,) or None, default=None
             None: all are one.
-        blocks : int, default=1
-            Number of outputs with columns of their own.
 
         Returns
         -------
         Columns
         """
         center = self._center if center is None else center
-        scale = self._scale if scale is None else scale
-        return Columns(self._buffers, center, scale, weight, blocks)
+        return Columns(self._buffers, center, self._scale if scale is None else scale, weight)
 
     @property
     def center(self) -> Vector:

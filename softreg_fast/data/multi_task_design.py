@@ -13,6 +13,7 @@ from softreg_fast.data.labels import Given
 from softreg_fast.data.shares import shares_of
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import as_offset, as_start, as_task_targets, no_offset
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.losses import SQUARED
 from softreg_fast.losses.base import Loss
 from softreg_fast.options.types import Vector
@@ -62,6 +63,10 @@ class MultiTaskDesign(Design):
         if loss.quadratic:
             return no_offset(offset, self.n_samples)
         return as_offset(offset, *targets.shape)
+
+    def columns_of_tasks(self) -> Columns:
+        """Return columns for each task, those of X (x) I."""
+        return Columns(self._buffers, self._center, self._scale, self.weight, self.n_tasks)
 
     @property
     def n_tasks(self) -> int:

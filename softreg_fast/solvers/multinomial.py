@@ -35,7 +35,7 @@ class MultinomialEngine(ProximalNewtonEngine):
         if not problem.loss.by_rows:
             penalty = tuple(np.repeat(vector, n_classes) for vector in penalty)
         return self._solver_type(
-            design.columns_with(weight=design.weight, blocks=n_classes),
+            design.columns_of_tasks(),
             _by_class(target.y),
             _by_class(target.null_predictor),
             target.residual.reshape(-1),
