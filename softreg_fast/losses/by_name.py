@@ -55,6 +55,11 @@ def loss_of_text(text: str) -> Loss:
     """
     name, colon, number = text.partition(":")
     if not colon and name in BY_NAME:
+        if BY_NAME[name].n_outputs != 1:
+            raise ValueError(
+                f"{name} has a linear predictor for each class, which the files of models have no "
+                f"place for; fit it in Python, sf.path(X, y, loss={name!r})"
+            )
         return BY_NAME[name]
     if name in NUMBERED:
         try:

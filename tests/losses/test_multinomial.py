@@ -10,6 +10,7 @@ from scipy.special import logsumexp, softmax
 
 from softreg_fast.kernels._multinomial import evaluate, part
 from softreg_fast.losses import Logistic, Multinomial, as_loss
+from softreg_fast.losses.by_name import loss_of_text
 
 LOSS = Multinomial()
 
@@ -137,3 +138,8 @@ def test_equal_losses_and_pickles():
     rows = Multinomial(grouped=True)
     assert pickle.loads(pickle.dumps(rows)) == rows
     assert repr(rows) == "Multinomial(grouped=True)"
+
+
+def test_text_names_losses_of_one_predictor():
+    with pytest.raises(ValueError, match="fit it in Python"):
+        loss_of_text("multinomial")
