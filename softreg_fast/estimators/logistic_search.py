@@ -49,11 +49,11 @@ class LogisticSearch:
 
     Attributes
     ----------
-    scores : ndarray (n_folds, n_Cs, n_l1_ratios)
+    scores : ndarray (n_folds, n_l1_ratios, n_Cs)
         NaN where a callback ended the path.
-    coefs : ndarray (n_folds, n_Cs, n_l1_ratios, n_features + 1)
-        Coefficients, then the intercept.
-    n_iter : ndarray (n_folds, n_Cs, n_l1_ratios) of int
+    coefs : ndarray (n_folds, n_l1_ratios, n_Cs, 1, n_features + 1)
+        Coefficients, then the intercept; one row for two classes.
+    n_iter : ndarray (n_folds, n_l1_ratios, n_Cs) of int
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class LogisticSearch:
             name: np.broadcast_to(np.asarray(value), len(labels))
             for name, value in score_params.items()
         }
-        shape = len(training.folds), len(Cs), len(problems)
+        shape = len(training.folds), len(problems), len(Cs)
         self.scores = np.full(shape, np.nan)
-        self.coefs = np.full((*shape, self.design.n_features + 1), np.nan)
+        self.coefs = np.full((*shape, 1, self.design.n_features + 1), np.nan)
         self.n_iter = np.zeros(shape, np.int32)
 
     def run(self, teller: Any) -> None:
@@ -100,20 +100,17 @@ class LogisticSearch:
             warn_not_converged(gaps[missed], tols[missed], status[missed], max_iter, where)
 
     def chosen(self, rule: str) -> tuple[int, int]:
-        """Return the indices of the C and the l1_ratio that the rule chooses."""
-        mean = self.scores.mean(axis=0)
-        best, ratio = np.unravel_index(int(np.nanargmax(mean)), mean.shape)
-        if rule == "1se" and len(self.scores) > 1:
-            spread = self.scores[:, best, ratio].std(ddof=1) / np.sqrt(len(self.scores))
-            within = mean[:, ratio] >= mean[best, ratio] - spread
-            best = np.argmin(np.where(within, self.Cs, np.inf))
-        return int(best), int(ratio)
+        """Return the indices of the l1_ratio and the C that the rule chooses."""
+        (ratio,), (best,) = best_of(self.scores.mean(axis=0, keepdims=True))
+        mean, scores = self.scores[:, ratio].mean(axis=0), self.scores[:, ratio, best]
+        if rule == "1se" and len(scores) > 1:
+            enough = mean[best] - scores.std(ddof=1) / np.sqrt(len(scores))
+            best = np.argmin(np.where(mean >= enough, self.Cs, np.inf))
+        return int(ratio), int(best)
 
     def chosen_in_folds(self) -> tuple[Index, Index]:
-        """Return the indices of the best C and l1_ratio of each fold."""
-        best = np.nanargmax(self.scores.reshape(len(self.scores), -1), axis=1)
-        C, ratio = np.unravel_index(best, self.scores.shape[1:])
-        return C, ratio
+        """Return the indices of the best l1_ratio and C of each fold."""
+        return best_of(self.scores)
 
     def _check_classes(self) -> None:
         codes, weight = self.design.y, self.training.weight
@@ -141,9 +138,9 @@ class LogisticSearch:
             run = PathRun(problem.on(design), alphas[falling])
             run.advance(len(falling), tell)
             fits = run.path()
-            place = k, falling[: len(fits)], ratio
-            self.coefs[(*place, slice(None, -1))] = fits.coefs.T.toarray()
-            self.coefs[(*place, -1)] = fits.intercepts
+            place = k, ratio, falling[: len(fits)]
+            self.coefs[(*place, 0, slice(None, -1))] = fits.coefs.T.toarray()
+            self.coefs[(*place, 0, -1)] = fits.intercepts
             self.n_iter[place] = fits.n_epochs
             self.scores[place] = self._scores(k, fits)
             found.append(fits)
@@ -161,7 +158,9 @@ class LogisticSearch:
         scorer = get_scorer(self.scoring)
         X = rows_for(scorer, self.design, test)
         models = [
-            HeldOut(X, eta[:, j], self.classes, fits.coefs[:, [j]].toarray(), fits.intercepts[j])
+            HeldOut(
+                X, eta[:, j], self.classes, fits.coefs[:, [j]].toarray().T, fits.intercepts[[j]]
+            )
             for j in range(len(fits))
         ]
         if looks_at_X(scorer):
@@ -174,19 +173,34 @@ class HeldOut(LogisticRegression):
     """A fitted model whose linear predictors of some samples are known."""
 
     def __init__(
-        self, X: Any, eta: Vector, classes: NDArray[Any], coef: Vector, intercept: Any
+        self,
+        X: Any,
+        eta: Vector,
+        classes: NDArray[Any],
+        coef: NDArray[Any],
+        intercept: NDArray[Any],
     ) -> None:
         super().__init__()
         self.loss_ = self._loss()
         self.known = X, eta
-        self.classes_, self.n_features_in_ = classes, coef.size
-        self.coef_, self.intercept_ = coef.reshape(1, -1), np.array([intercept])
+        self.classes_, self.n_features_in_ = classes, coef.shape[1]
+        self.coef_, self.intercept_ = coef, intercept
         self._has_offset = False
 
     def decision_function(self, X: Any, offset: Any = None) -> Vector:
         """Return the known predictors for the samples to which they belong."""
         rows, eta = self.known
         return eta if X is rows else super().decision_function(X, offset)
+
+
+def best_of(scores: NDArray[np.float64]) -> tuple[Index, Index]:
+    """Return the indices of the l1_ratio and the C with the largest score, in each fold.
+
+    Of equal ones those with the first C, then the first l1_ratio, as in scikit-learn.
+    """
+    flat = scores.swapaxes(1, 2).reshape(len(scores), -1)
+    C, ratio = np.divmod(np.nanargmax(flat, axis=1), scores.shape[1])
+    return ratio, C
 
 
 def measured(
