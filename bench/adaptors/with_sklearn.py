@@ -4,12 +4,15 @@ In cross-validation its BLAS has all threads, whatever the number of jobs.
 """
 
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.linear_model import (
     ElasticNet,
     LassoCV,
     LogisticRegression,
+    LogisticRegressionCV,
     MultiTaskElasticNet,
     Ridge,
     enet_path,
@@ -78,6 +81,19 @@ def _logistic(problem, model):
     return W
 
 
+def prepare_search(problem, n_threads, solver):
+    problem = prepare_logistic(problem, n_threads)
+    X = problem.X.tocsr() if problem.is_sparse else np.ascontiguousarray(problem.X)
+    options = {"solver": solver, "intercept_scaling": 100.0, "max_iter": 10_000, "random_state": 0}
+    return replace(problem, X=X), LogisticRegressionCV(**problem.search_options, **options)
+
+
+def search(prepared, tol):
+    """Choose C by the same call as ours; a large scale makes liblinear's intercept nearly free."""
+    problem, model = prepared
+    return Choice.of_search(problem, model.set_params(tol=tol).fit(problem.X, problem.y))
+
+
 def prepare_cv(problem, n_threads, n_jobs=1):
     warnings.simplefilter("ignore")
     split = PredefinedSplit(problem.fold_of)
@@ -125,6 +141,10 @@ SOLVERS = {
     **dict.fromkeys(
         ("loss path, saga", "loss fit, saga"), Solver(prepare_logistic, saga, LADDER[:7])
     ),
+    **{
+        f"loss search, {name}": Solver(partial(prepare_search, solver=name), search, LADDER[:7])
+        for name in ("liblinear", "saga")
+    },
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
     "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),
     "lasso path": Solver(prepare, path, tolerances("lasso path")),

@@ -413,8 +413,8 @@ class LogisticRegressionCV(LogisticRegression):
         return float(self._get_scorer()(known, X, y, **options))
 
     def _get_scorer(self) -> Any:
-        # the scorer, or one that requests the same as a measure does
-        return get_scorer("accuracy" if self._measure in MEASURES else self._measure)
+        # the scorer, or one that requests the same as the deviance
+        return get_scorer("accuracy" if self._measure == "deviance" else self._measure)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of parameters to splitter and scorer (metadata routing).

@@ -10,6 +10,7 @@ from sklearn import linear_model
 from sklearn.metrics import get_scorer, log_loss
 
 from softreg_fast import LogisticRegression, LogisticRegressionCV
+from softreg_fast.estimators.logistic_search import MEASURES, measured
 
 
 @pytest.fixture
@@ -63,6 +64,24 @@ def test_deviance_and_the_rule_of_one_standard_error(data):
     simple = LogisticRegressionCV(rule="1se", **options).fit(X, labels)
     enough = mean[k, ratio] - scores[:, k, ratio].std(ddof=1) / 2.0
     assert simple.C_[0] == best.Cs_[mean[:, ratio] >= enough].min()
+
+
+@pytest.mark.parametrize("name", sorted({*MEASURES} - {"deviance"}))
+@pytest.mark.parametrize("unit", [1.0, 1e3])
+def test_scores_without_a_scorer_are_those_of_scikit_learn(name, unit, data):
+    """At unit 1,000 probabilities are 0 and 1, which log_loss replaces."""
+    X, labels, weight = data
+    codes = (labels == "yes").astype(float)
+    model = LogisticRegression().fit(X, labels)
+    model.coef_ *= unit
+    for given in (None, weight):
+        eta = model.decision_function(X)[:, np.newaxis]
+        found = measured(name, model.loss_, codes, np.c_[eta, -eta], given)
+        for sign, score in zip((1.0, -1.0), found, strict=True):
+            model.coef_, model.intercept_ = sign * model.coef_, sign * model.intercept_
+            known = get_scorer(name)(model, X, labels, sample_weight=given)
+            assert score == pytest.approx(known, rel=1e-9)
+        model.coef_, model.intercept_ = -model.coef_, -model.intercept_
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
