@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 
-from softreg_fast.estimators.logistic_regression import LogisticRegression, strength_of
+from softreg_fast.estimators.logistic_regression import LogisticRegression
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.folds import Training
 from softreg_fast.model_selection.measures import auc
@@ -155,7 +155,7 @@ class LogisticSearch:
         n_threads = crew.share(self.design.n_threads)
         design = self.training.design_of(k, n_threads)
         unit = self.design.weight_sum / self.design.n_samples  # of the weights of folds
-        alphas = np.array([strength_of(C, design.weight_sum * unit) for C in self.Cs.tolist()])
+        alphas = 1.0 / (self.Cs * (design.weight_sum * unit))
         falling = np.argsort(-alphas, kind="stable")
         found = []
         for ratio, problem in enumerate(self.problems):

@@ -71,15 +71,15 @@ def test_deviance_and_the_rule_of_one_standard_error(data):
 def test_scores_without_a_scorer_are_those_of_scikit_learn(name, unit, data):
     """At unit 1,000 probabilities are 0 and 1, which log_loss replaces."""
     X, labels, weight = data
-    codes = (labels == "yes").astype(float)
-    model = LogisticRegression().fit(X, labels)
+    codes = (labels == "yes").astype(int)  # neg_brier_score takes no strings
+    model = LogisticRegression().fit(X, codes)
     model.coef_ *= unit
     for given in (None, weight):
         eta = model.decision_function(X)[:, np.newaxis]
         found = measured(name, model.loss_, codes, np.c_[eta, -eta], given)
         for sign, score in zip((1.0, -1.0), found, strict=True):
             model.coef_, model.intercept_ = sign * model.coef_, sign * model.intercept_
-            known = get_scorer(name)(model, X, labels, sample_weight=given)
+            known = get_scorer(name)(model, X, codes, sample_weight=given)
             assert score == pytest.approx(known, rel=1e-9)
         model.coef_, model.intercept_ = -model.coef_, -model.intercept_
 
