@@ -310,14 +310,20 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
                 start = None  # the last fit had other classes
             if n_rows > 1:
                 return self._fit_classes(design, classes, codes, offset, start)
-            target, start = codes.astype(np.float64), None if start is None else start[0]
-            return self._fit_target(design, target, offset, start)
+            target = self._with_codes(design, classes, codes, offset)
+            return self._solve(target, None if start is None else start[0])
 
         return self._fit(X, y, weight, fitted, classes_=classes)
 
     def _weights(self, classes: NDArray[Any], codes: Index, sample_weight: Any) -> Vector | None:
         # of the samples, those of their classes included
         return weights_of_labels(self.class_weight, classes, codes, sample_weight)
+
+    def _with_codes(
+        self, design: Design, classes: NDArray[Any], codes: Index, offset: Any
+    ) -> Design:
+        # the design with the codes of classes as target
+        return design.with_target(codes.astype(np.float64), self._loss(), offset)
 
     def _fit_classes(
         self, design: Design, classes: NDArray[Any], codes: Index, offset: Any, start: Any

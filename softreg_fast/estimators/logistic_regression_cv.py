@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.estimators.callbacks import tasks_of, with_callbacks
-from softreg_fast.estimators.labels import codes_of, encoded, weights_of_labels
+from softreg_fast.estimators.labels import codes_of, encoded
 from softreg_fast.estimators.logistic_regression import (
     PENALTIES,
     LogisticRegression,
@@ -279,20 +279,19 @@ class LogisticRegressionCV(LogisticRegression):
             raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
         self._refuse_missing(y)
         split, score = routed(self, sample_weight, params)
-        classes, codes = encoded(y, type(self).__name__)
+        classes, codes = encoded(y, type(self).__name__, self._more_than_two)
         check_same_rows(X, "y", y)
         check_same_rows(X, "sample_weight", sample_weight)
-        weight = weights_of_labels(self.class_weight, classes, codes, sample_weight)
+        weight = self._weights(classes, codes, sample_weight)
         design = self._design(X, y, weight, self._most_threads)
-        design = design.with_target(codes.astype(np.float64), self._loss(), offset)
+        design = self._with_codes(design, classes, codes, offset)
         Cs, ratios = self._checked_Cs(), self._checked_ratios()
         options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
         options.check()
         problems = [Problem(design, self._penalty_of(1.0, r), options) for r in ratios.tolist()]
-        labels = classes[codes]
-        pairs = pairs_of(self.cv, X, labels, stratified=True, **split)
+        pairs = pairs_of(self.cv, X, classes[codes], stratified=True, **split)
         training = Training(design, make_folds(pairs, design.n_samples))
-        search = LogisticSearch(problems, training, Cs, labels, classes, self._measure, score)
+        search = LogisticSearch(problems, training, Cs, codes, classes, self._measure, score)
         n_paths = len(pairs) * len(problems)
         tasks = tasks_of(self, X, y, n_paths)
         watcher = None if tasks is None else tasks.teller("")
@@ -409,7 +408,7 @@ class LogisticRegressionCV(LogisticRegression):
             codes, weight = codes_of(y, self.classes_), options.get("sample_weight")
             weight = None if weight is None else np.asarray(weight, np.float64)
             return float(measured(self._measure, self.loss_, codes, eta[:, np.newaxis], weight)[0])
-        known = HeldOut(X, eta, self.classes_, self.coef_, self.intercept_)
+        known = HeldOut(X, eta, self.classes_, self.coef_, self.intercept_, self.loss_)
         return float(self._get_scorer()(known, X, y, **options))
 
     def _get_scorer(self) -> Any:

@@ -19,7 +19,6 @@ from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.path import PathRun
-from softreg_fast.paths.predict import predict_rows
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import is_alarm
@@ -67,9 +66,9 @@ class LogisticSearch:
     Cs : ndarray (n_Cs,)
         In the user's order. In each fold, as in scikit-learn, a C stands for the alpha that the sum
         of the weights of its training samples gives.
-    labels : ndarray (n_samples,)
-        As given by the user.
-    classes : ndarray (2,)
+    codes : ndarray (n_samples,)
+        Which of the classes each label is.
+    classes : ndarray (n_classes,)
     scoring : str or callable
         One of MEASURES, or a scikit-learn scorer.
     score_params : dict
@@ -79,8 +78,8 @@ class LogisticSearch:
     ----------
     scores : ndarray (n_folds, n_l1_ratios, n_Cs)
         NaN where a callback ended the path.
-    coefs : ndarray (n_folds, n_l1_ratios, n_Cs, 1, n_features + 1)
-        Coefficients, then the intercept; one row for two classes.
+    coefs : ndarray (n_folds, n_l1_ratios, n_Cs, n_rows, n_features + 1)
+        Coefficients, then the intercept: one row for two classes, else one for each.
     n_iter : ndarray (n_folds, n_l1_ratios, n_Cs) of int
     """
 
@@ -89,7 +88,7 @@ class LogisticSearch:
         problems: Sequence[Problem],
         training: Training,
         Cs: Vector,
-        labels: NDArray[Any],
+        codes: Index,
         classes: NDArray[Any],
         scoring: Any,
         score_params: dict[str, Any],
@@ -98,16 +97,17 @@ class LogisticSearch:
         self.training = training
         self.design = training.design
         self.Cs = Cs
-        self.labels = labels
+        self.codes = codes
         self.classes = classes
         self.scoring = scoring
         self.score_params = {
-            name: np.broadcast_to(np.asarray(value), len(labels))
+            name: np.broadcast_to(np.asarray(value), len(codes))
             for name, value in score_params.items()
         }
         shape = len(training.folds), len(problems), len(Cs)
         self.scores = np.full(shape, np.nan)
-        self.coefs = np.full((*shape, 1, self.design.n_features + 1), np.nan)
+        self.n_rows = 1 if len(classes) == 2 else len(classes)
+        self.coefs = np.full((*shape, self.n_rows, self.design.n_features + 1), np.nan)
         self.n_iter = np.zeros(shape, np.int32)
 
     def run(self, teller: Any) -> None:
@@ -141,9 +141,9 @@ class LogisticSearch:
         return best_of(self.scores)
 
     def _check_classes(self) -> None:
-        codes, weight = self.design.y, self.training.weight
+        weight, n_classes = self.training.weight, len(self.classes)
         for k, fold in enumerate(self.training.folds):
-            sums = np.bincount(codes.astype(np.intp), weight * fold.counts, minlength=2)
+            sums = np.bincount(self.codes, weight * fold.counts, minlength=n_classes)
             if not sums.all():
                 label = self.classes.tolist()[int(np.argmin(sums))]
                 raise ValueError(
@@ -167,49 +167,43 @@ class LogisticSearch:
             run.advance(len(falling), tell)
             fits = run.path()
             place = k, ratio, falling[: len(fits)]
-            self.coefs[(*place, 0, slice(None, -1))] = fits.coefs.T.toarray()
-            self.coefs[(*place, 0, -1)] = fits.intercepts
+            self.coefs[place] = self._rows(fits)
             self.n_iter[place] = fits.n_epochs
             self.scores[place] = self._scores(k, fits)
             found.append(fits)
         return found
 
+    def _rows(self, fits: Path) -> Vector:
+        # the rows of every model, (n_models, n_rows, n_features + 1)
+        coefs = fits.coefs.T.toarray().reshape(len(fits), self.n_rows, -1)
+        return np.concatenate([coefs, fits.intercepts.reshape(len(fits), -1, 1)], axis=-1)
+
     def _scores(self, k: int, fits: Path) -> Vector:
-        test, target = self.training.folds[k].test, self.design.described_target
-        eta = predict_rows(self.design.X, test, fits.coefs, fits.intercepts)
-        if target.offset is not None:
-            eta += target.offset[test, np.newaxis]
+        test, loss = self.training.folds[k].test, self.training.loss
+        eta = self.training.predictors_of(k, fits)
         options = {name: value[test] for name, value in self.score_params.items()}
         if self.scoring in MEASURES:
-            weight = options.get("sample_weight")
-            return measured(self.scoring, target.loss, target.y[test], eta, weight)
+            return measured(self.scoring, loss, self.codes[test], eta, options.get("sample_weight"))
         scorer = get_scorer(self.scoring)
         X = rows_for(scorer, self.design, test)
         models = [
-            HeldOut(
-                X, eta[:, j], self.classes, fits.coefs[:, [j]].toarray().T, fits.intercepts[[j]]
-            )
-            for j in range(len(fits))
+            HeldOut(X, eta[:, j], self.classes, rows[:, :-1], rows[:, -1], loss)
+            for j, rows in enumerate(self._rows(fits))
         ]
         if looks_at_X(scorer):
             options = {}
         named = f"scoring={name_of(self.scoring)}", f"fold {k}"
-        return scores_by(scorer, models, X, self.labels[test], named, **options)
+        return scores_by(scorer, models, X, self.classes[self.codes[test]], named, **options)
 
 
 class HeldOut(LogisticRegression):
     """A fitted model whose linear predictors of some samples are known."""
 
     def __init__(
-        self,
-        X: Any,
-        eta: Vector,
-        classes: NDArray[Any],
-        coef: NDArray[Any],
-        intercept: NDArray[Any],
+        self, X: Any, eta: Vector, classes: NDArray[Any], coef: Any, intercept: Vector, loss: Loss
     ) -> None:
         super().__init__()
-        self.loss_ = self._loss()
+        self.loss_ = loss
         self.known = X, eta
         self.classes_, self.n_features_in_ = classes, coef.shape[1]
         self.coef_, self.intercept_ = coef, intercept
