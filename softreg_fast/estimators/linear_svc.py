@@ -23,6 +23,9 @@ from softreg_fast.solvers.protocol import is_alarm
 # The l1_ratio that each of scikit-learn's names of penalties stands for
 PENALTIES = {"l1": 1.0, "l2": 0.0}
 
+# Where scikit-learn's own class is found, with or without patch_sklearn
+THEIRS = "scikit-learn's own, sklearn.svm._classes.LinearSVC"
+
 
 class LinearSVC(_LinearClassifier):
     """Linear support vector machine with the squared hinge loss.
@@ -194,13 +197,12 @@ class LinearSVC(_LinearClassifier):
         if self.loss != "squared_hinge":
             raise ValueError(
                 f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, "
-                f"dual={self.dual!r}. loss must be 'squared_hinge'; scikit-learn's own LinearSVC "
-                "has loss='hinge'."
+                f"dual={self.dual!r}. loss must be 'squared_hinge'; 'hinge' is left to {THEIRS}."
             )
         if self.multi_class != "ovr":
             raise ValueError(
-                f"multi_class must be 'ovr', got {self.multi_class!r}; scikit-learn's own "
-                "LinearSVC has 'crammer_singer'."
+                f"multi_class must be 'ovr', got {self.multi_class!r}; 'crammer_singer' is left to "
+                f"{THEIRS}."
             )
         return SquaredHinge()
 

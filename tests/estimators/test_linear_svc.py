@@ -71,7 +71,7 @@ def test_the_penalty_by_name_or_by_number(data):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"loss": "hinge"}, "loss must be 'squared_hinge'; scikit-learn's own"),
+        ({"loss": "hinge"}, "loss must be 'squared_hinge'; 'hinge' is left to"),
         ({"multi_class": "crammer_singer"}, "multi_class must be 'ovr'"),
         ({"penalty": "elasticnet"}, "penalty must be one of 'l1', 'l2'; got 'elasticnet'"),
         ({"penalty": "l1", "l1_ratio": 0.5}, "contradict each other"),
