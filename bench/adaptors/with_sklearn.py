@@ -63,9 +63,14 @@ def prepare_liblinear(problem, n_threads):
     return prepare_logistic(problem, n_threads)
 
 
+def intercept_scaling(problem):
+    """Return a scale at which liblinear hardly penalises the intercept: far above the entries."""
+    return 100.0 * float(abs(problem.X).max())
+
+
 def liblinear(problem, tol):
-    """Fit at every alpha; a large scale of the intercept makes its penalty small."""
-    model = LogisticRegression(solver="liblinear", intercept_scaling=100.0, random_state=0)
+    scaling = intercept_scaling(problem)
+    model = LogisticRegression(solver="liblinear", intercept_scaling=scaling, random_state=0)
     return _logistic(problem, model.set_params(l1_ratio=1.0, tol=tol, max_iter=10_000))
 
 
@@ -84,14 +89,23 @@ def _logistic(problem, model):
 def prepare_search(problem, n_threads, solver):
     problem = prepare_logistic(problem, n_threads)
     X = problem.X.tocsr() if problem.is_sparse else np.ascontiguousarray(problem.X)
-    options = {"solver": solver, "intercept_scaling": 100.0, "max_iter": 10_000, "random_state": 0}
-    return replace(problem, X=X), LogisticRegressionCV(**problem.search_options, **options)
+    options = {"solver": solver, "max_iter": 10_000, "random_state": 0}
+    options["intercept_scaling"] = intercept_scaling(problem)
+    return replace(problem, X=X), options
 
 
 def search(prepared, tol):
-    """Choose C by the same call as ours; a large scale makes liblinear's intercept nearly free."""
-    problem, model = prepared
-    return Choice.of_search(problem, model.set_params(tol=tol).fit(problem.X, problem.y))
+    """Choose C by the same call as ours; liblinear's refit forgets intercept_scaling, and is done
+    apart."""
+    problem, options = prepared
+    X, y, apart = problem.X, problem.y, options["solver"] == "liblinear"
+    model = LogisticRegressionCV(**problem.search_options, **options, tol=tol, refit=not apart)
+    choice = Choice.of_search(problem, model.fit(X, y))
+    if not apart:
+        return choice
+    C = 1.0 / (len(y) * choice.alpha)
+    final = LogisticRegression(C=C, l1_ratio=problem.l1_ratio, tol=tol, **options).fit(X, y)
+    return choice._replace(coef=final.coef_[0])
 
 
 def prepare_cv(problem, n_threads, n_jobs=1):

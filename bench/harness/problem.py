@@ -111,8 +111,8 @@ class Choice(NamedTuple):
     @classmethod
     def of_search(cls, problem, model):
         """Return the Choice of a LogisticRegressionCV with the search_options of the problem."""
-        k = int(np.argmin(np.abs(np.log(model.Cs_ / model.C_))))
-        return cls(float(problem.alphas[k]), model.coef_[0], -model.scores_[:, 0].mean(axis=0))
+        scores = model.scores_[:, 0].mean(axis=0)
+        return cls(float(problem.alphas[np.argmax(scores)]), model.coef_[0], -scores)
 
 
 def save_answer(answer, path):

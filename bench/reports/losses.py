@@ -58,7 +58,8 @@ Our time, and the times of other packages as multiples of it, on real and simula
 - **Must and aim** are our own targets for *best / ours*, the best other package's time divided by
   ours at the default tolerance. Missed targets stay in the table.
 - **Left out.** *celer* fits no intercept under the logistic loss, which is another problem.
-  *liblinear* penalises the intercept, with `intercept_scaling=100` a ten-thousandth as much.
+  *liblinear* penalises the intercept, but hardly with an `intercept_scaling` of a hundred times the
+  largest entry of X.
 - **LogisticRegressionCV** is the same call of both packages, with the Lasso, five folds, ten values
   of C that cover the paths' range, and scoring="neg_log_loss". scikit-learn's only has to reach a
   suboptimality of {looser:g}, at the C that it chooses.
