@@ -14,6 +14,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import (
     as_offset,
@@ -23,17 +24,22 @@ from softreg_fast.data.validation import (
     check_same_rows,
 )
 from softreg_fast.estimators.base import _LinearModel
-from softreg_fast.estimators.labels import encoded, weights_of_labels
+from softreg_fast.estimators.labels import weights_of_labels
 from softreg_fast.losses import Loss
 from softreg_fast.losses.base import times
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
-from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.solve import solve_problem
 from softreg_fast.paths.user_units import rounded
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import is_alarm
+
+# A fit, and the problem that it solves
+Fitted = tuple[Solution, Problem]
 
 # Below this tolerance rounding may keep a fit from reaching the gap.
 SMALLEST_TOL = 1e-14
@@ -79,38 +85,42 @@ class _GeneralisedLinearModel(_LinearModel):
         X: Any,
         y: Any,
         sample_weight: Any,
-        fitted: Callable[[Design, NDArray[Any] | None], Solution],
+        fitted: Callable[[Design, NDArray[Any] | None], list[Fitted]],
         **learned: Any,
     ) -> Self:
         # fit from the last coefficients, and keep what is learned; y is as given by the user
         design = self._design(X, y, sample_weight, self._most_threads)
         check_same_rows(X, "y", y)
-        found = fitted(design, self._last_coef(design))
+        fits = fitted(design, self._last_coef(design))
         self._keep_features(X, y, design.n_features)
-        self._keep(found, design.X.dtype)
+        self._keep(self._joined([found for found, _ in fits]), design.X.dtype)
         self.__dict__.update(learned)
-        self._warn(found)
+        for found, problem in fits:
+            if self._warn(found, problem):
+                break  # one warning is enough
         return self
 
-    def _warn(self, found: Solution) -> None:
-        if is_alarm(found.status):
+    def _joined(self, fits: list[Solution]) -> Solution:
+        # the model of the fits, which are several for several classes
+        return fits[0]
+
+    def _warn(self, found: Solution, problem: Problem) -> bool:
+        if warn_of_endless(problem, found):
+            return True
+        alarm = bool(is_alarm(found.status))
+        if alarm:
             warn_not_converged([found.gap], [found.tol], [found.status], self._most_iterations)
+        return alarm
 
     def _fit_target(
         self, design: Design, target: Vector, offset: Any, start: Vector | None
-    ) -> Solution:
+    ) -> Fitted:
         return self._solve(design.with_target(target, self._loss(), offset), start)
 
-    def _solve(
-        self, design: Design, start: Vector | None, penalty: Penalty | None = None
-    ) -> Solution:
-        return solve_design(
-            design,
-            self._penalty(design) if penalty is None else penalty,
-            tol=self._gap_tol,
-            max_iter=self._most_iterations,
-            coef_init=start,
-        )
+    def _solve(self, design: Design, start: Any, penalty: Penalty | None = None) -> Fitted:
+        options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
+        problem = Problem(design, self._penalty(design) if penalty is None else penalty, options)
+        return solve_problem(problem, start), problem
 
     def _keep(self, found: Solution, dtype: Any) -> None:
         self._keep_coefficients(found.coef, found.intercept, dtype)
@@ -180,7 +190,7 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
         self._refuse_missing(y)
         target = column_or_1d(as_targets(y), warn=True)
         return self._fit(
-            X, y, sample_weight, lambda on, start: self._fit_target(on, target, offset, start)
+            X, y, sample_weight, lambda on, start: [self._fit_target(on, target, offset, start)]
         )
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
@@ -304,14 +314,14 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
         check_same_rows(X, "sample_weight", sample_weight)
         weight = self._weights(classes, codes, sample_weight)
 
-        def fitted(design: Design, start: NDArray[Any] | None) -> Solution:
+        def fitted(design: Design, start: NDArray[Any] | None) -> list[Fitted]:
             n_rows = 1 if len(classes) == 2 else len(classes)
             if start is not None and len(start) != n_rows:
                 start = None  # the last fit had other classes
             if n_rows > 1:
                 return self._fit_classes(design, classes, codes, offset, start)
             target = self._with_codes(design, classes, codes, offset)
-            return self._solve(target, None if start is None else start[0])
+            return [self._solve(target, None if start is None else start[0])]
 
         return self._fit(X, y, weight, fitted, classes_=classes)
 
@@ -327,8 +337,8 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
 
     def _fit_classes(
         self, design: Design, classes: NDArray[Any], codes: Index, offset: Any, start: Any
-    ) -> Solution:
-        # the fit to more than two classes, with a row of coefficients for each
+    ) -> list[Fitted]:
+        # the fits to more than two classes, with a row of coefficients for each
         raise NotImplementedError
 
     def _keep_coefficients(self, coef: NDArray[Any], intercept: Any, dtype: Any) -> None:

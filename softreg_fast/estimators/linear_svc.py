@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
-from softreg_fast.estimators.generalised import _LinearClassifier
+from softreg_fast.estimators.generalised import Fitted, _LinearClassifier
 from softreg_fast.estimators.labels import factors_of, weights_of_labels
 from softreg_fast.estimators.logistic_regression import strength_of
 from softreg_fast.losses import Loss, SquaredHinge
@@ -18,7 +18,6 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.protocol import is_alarm
 
 # The l1_ratio that each of scikit-learn's names of penalties stands for
 PENALTIES = {"l1": 1.0, "l2": 0.0}
@@ -227,7 +226,7 @@ class LinearSVC(_LinearClassifier):
 
     def _fit_classes(
         self, design: Design, classes: NDArray[Any], codes: Index, offset: Any, start: Any
-    ) -> Solution:
+    ) -> list[Fitted]:
         loss, fits = self._loss(), []
         _, factors = factors_of(self.class_weight, classes, codes, design.weight)
         mean = design.weight_sum / design.n_samples
@@ -238,9 +237,13 @@ class LinearSVC(_LinearClassifier):
             on = design if factor == 1.0 else design.with_weight(np.where(ones, factor, 1) * weight)
             target = on.with_target(ones.astype(np.float64), loss, offset)
             fits.append(self._solve(target, None if start is None else start[k]))
-        worst = max(fits, key=lambda fit: (is_alarm(fit.status), fit.gap))
+        return fits
+
+    def _joined(self, fits: list[Solution]) -> Solution:
+        if len(fits) == 1:
+            return fits[0]
         return replace(
-            worst,
+            max(fits, key=lambda fit: fit.gap),
             coef=np.array([fit.coef for fit in fits]),
             intercept=np.array([fit.intercept for fit in fits]),
             n_epochs=max(fit.n_epochs for fit in fits),

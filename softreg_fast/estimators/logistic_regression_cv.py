@@ -10,10 +10,11 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.estimators.callbacks import tasks_of, with_callbacks
-from softreg_fast.estimators.labels import codes_of, encoded
+from softreg_fast.estimators.labels import codes_of
 from softreg_fast.estimators.logistic_regression import (
     PENALTIES,
     LogisticRegression,
@@ -342,11 +343,10 @@ class LogisticRegressionCV(LogisticRegression):
         if self.refit:
             chosen = search.chosen(self.rule)
             ratio, C = ratios[chosen[0]], search.Cs[chosen[1]]
-            found = self._solve(
-                design, None, self._penalty_of(strength_of(C, design.weight_sum), ratio)
-            )
+            penalty = self._penalty_of(strength_of(C, design.weight_sum), ratio)
+            found, problem = self._solve(design, None, penalty)
             self._keep(found, dtype)
-            self._warn(found)
+            self._warn(found, problem)
         else:
             each, (each_ratio, each_C) = np.arange(len(search.scores)), search.chosen_in_folds()
             C, ratio = search.Cs[each_C].mean(), ratios[each_ratio].mean()
