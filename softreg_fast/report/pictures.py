@@ -15,19 +15,21 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.display.plots import CVPathDisplay, PathDisplay
+from softreg_fast.display.cv_path_display import CVPathDisplay
+from softreg_fast.display.outcomes import Outcomes
+from softreg_fast.display.path_display import PathDisplay
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path
 
 # The colours given to matplotlib, and the page's CSS variables that replace them, so that a style
-# sheet can change them. They are those of the light page.
+# sheet can change them. They are those of the light page. Lines differ for colour-blind people, too.
 INK = "#1c2128"
 PAPER = "#ffffff"
 FAINT = "#999999"
 LINES = (
-    "#0b63b5", "#b8480a", "#0a7d4f", "#a0308f", "#6b5bd2", "#8a6500", "#007c89", "#b3203a",
+    "#0b63b5", "#b8480a", "#00466e", "#008852", "#933af0", "#84000a", "#37059b", "#6a002b",
 )  # fmt: skip
 COLOURS = {
     INK: "ink",
@@ -42,6 +44,18 @@ SIZE = (5.0, 3.7)  # inches: small, so that text can be read on a phone
 MOST_LINES = 500
 
 LONGEST_NAME = 18
+
+# Plots of outcomes, as screen readers say them.
+TITLES = {
+    "roc": "ROC curve",
+    "precision_recall": "Precision and recall",
+    "calibration": "Calibration",
+    "confusion": "Confusion of classes",
+    "observed": "Observed against predicted",
+    "residuals": "Residuals",
+    "rootogram": "Rootogram",
+    "coverage": "Coverage",
+}
 
 
 def check_pictures() -> None:
@@ -71,6 +85,18 @@ def path_picture(
         feature_names=np.array(names, dtype=object),
     )
     return svg_of("path", "Coefficients along the path", lambda ax: _draw_path(shown, k, ax))
+
+
+def outcome_picture(name: str, outcomes: Outcomes) -> str:
+    """Draw one of the plots of outcomes, as SVG."""
+    classes = outcomes.classes and tuple(_shortened(each) for each in outcomes.classes)
+    shown = dataclasses.replace(outcomes, classes=classes)
+
+    def draw(ax: Any) -> None:
+        shown.plot(name, ax)
+        ax.spines["top"].set_visible(name == "confusion")
+
+    return svg_of(name, TITLES[name], draw)
 
 
 def _shortened(name: str) -> str:
