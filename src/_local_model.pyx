@@ -133,6 +133,19 @@ cdef class LocalModel(ScalarEngine):
         return total
 
     # -- the model -----------------------------------------------------------------------------
+    #
+    # The Hessian H at the reference weights is diagonal.  Where it is diag(d_ref) - M'M, a solver
+    # overrides `_take_weights`, which keeps what M needs, `_curve` and `_lower_gram`.
+
+    cdef void _curve(self, const double* step, double* out) noexcept nogil:
+        # out = H step
+        cdef Py_ssize_t i
+        for i in range(self.U.n):
+            out[i] = self.d_ref[i] * step[i]
+
+    cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1:
+        # rows, the products of the slots from `first` on with all slots, less those of M'M.
+        return 0
 
     cdef bint _is_small(self) noexcept nogil:
         return self.m <= FEW_SLOTS or (is_dense(&self.U)
@@ -195,6 +208,7 @@ cdef class LocalModel(ScalarEngine):
         self.reference.gram_block(features, features, rows, self.n_threads, True)
         count_reading(self, &self.feature[0], m)
         block = rows
+        self._lower_gram(block, 0)
         with nogil:
             for b in range(m):
                 for a in range(b, m):
@@ -217,6 +231,7 @@ cdef class LocalModel(ScalarEngine):
         self._weigh(m)
         rows = np.empty((count, stop), order="F")
         self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
+        self._lower_gram(rows, m)
         count_reading(self, &self.feature[0], stop)
         Q = np.asarray(self.own_Q)
         Q[m:stop, :stop] = rows
