@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from softreg_fast.display.cv_path_display import CVPathDisplay as CVPathDisplay
     from softreg_fast.display.outcomes import Outcomes as Outcomes
     from softreg_fast.display.path_display import PathDisplay as PathDisplay
+    from softreg_fast.display.stability_display import StabilityDisplay as StabilityDisplay
     from softreg_fast.display.survival_display import SurvivalDisplay as SurvivalDisplay
     from softreg_fast.display.survival_display import (
         survival_by_risk_group as survival_by_risk_group,
     )
-    from softreg_fast.display.stability_display import StabilityDisplay as StabilityDisplay
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet

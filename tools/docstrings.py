@@ -57,6 +57,8 @@ PASSED_ON = {
     "PathDisplay.from_estimator": "PathDisplay.plot",
     "CVPathDisplay.from_path": "CVPathDisplay.plot",
     "CVPathDisplay.from_estimator": "CVPathDisplay.plot",
+    "PathDisplay.from_coefficients": "PathDisplay.plot",
+    "SurvivalDisplay.from_predictions": "SurvivalDisplay.plot",
     "StabilityDisplay.from_path": "StabilityDisplay.plot",
     "StabilityDisplay.from_estimator": "StabilityDisplay.plot",
 }
@@ -91,6 +93,8 @@ INTERNAL = {
     "Design.to_engine",
     "Design.to_user",
     "Design.with_moments",
+    "Outcomes.checked",
+    "Outcomes.rows",
     "penalties.Elementwise.rule",
     "penalties.Elementwise.weights_as",
 }

@@ -43,7 +43,8 @@ def _outcomes(fit: Fit) -> Outcomes:
         predicted = fit.search.predictions
     else:
         predicted = fit.path[fit.k].predict(table.X, offset=table.offset)
-    return Outcomes(loss, y, predicted, fit.design.weight, fit.classes, fit.search is not None)
+    left_out = fit.search is not None
+    return Outcomes.checked(loss, y, predicted, table.weights, fit.classes, left_out)
 
 
 def _data_in_words(fit: Fit) -> dict[str, str]:

@@ -108,7 +108,7 @@ AMOUNT_PLOTS = {
 }
 
 
-def frequencies(outcomes: Outcomes) -> tuple[Vector, Vector, Vector]:
+def frequencies(outcomes: Outcomes) -> tuple[Any, Vector, Vector]:
     """Return bins of counts, and the weights of samples observed and expected in each.
 
     Returns
@@ -124,7 +124,7 @@ def frequencies(outcomes: Outcomes) -> tuple[Vector, Vector, Vector]:
     edges = np.arange(0, largest + width, width)
     observed = np.histogram(y, edges - 0.5, weights=weight)[0]
     up_to = np.array([weight @ _distribution(outcomes, k) for k in edges - 1.0])
-    return edges, observed, np.diff(up_to)
+    return edges, np.asarray(observed, np.float64), np.diff(up_to)
 
 
 def _distribution(outcomes: Outcomes, k: float) -> Vector:

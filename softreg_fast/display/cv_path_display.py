@@ -94,6 +94,9 @@ class CVPathDisplay:
         **options
             Parameters of `plot`:
 
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+
         Returns
         -------
         CVPathDisplay
@@ -117,6 +120,9 @@ class CVPathDisplay:
             Fitted to one target.
         **options
             Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
 
         Returns
         -------

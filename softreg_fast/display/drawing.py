@@ -112,7 +112,7 @@ def logarithmic(ax: Any, low: float, high: float) -> None:
     ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
 
 
-def _round_numbers(low: float, high: float, room: int) -> Vector:
+def _round_numbers(low: float, high: float, room: int) -> list[float]:
     # round numbers between two others: evenly spaced in the logarithm, or plainly for short spans
     from matplotlib.ticker import MaxNLocator
 
@@ -121,8 +121,9 @@ def _round_numbers(low: float, high: float, room: int) -> Vector:
         numbers = np.outer(powers, first_digits).ravel()
         numbers = numbers[(numbers >= low) & (numbers <= high)]
         if 3 <= len(numbers) <= room:
-            return numbers
-    return np.asarray(MaxNLocator(max(room - 1, 2), steps=[1, 2, 5, 10]).tick_values(low, high))
+            return [float(number) for number in numbers]
+    plain = MaxNLocator(max(room - 1, 2), steps=[1, 2, 5, 10])
+    return [float(number) for number in plain.tick_values(low, high)]
 
 
 def inches_of(ax: Any) -> float:
@@ -149,9 +150,7 @@ def show_nonzeros(ax: Any, x: Vector, df: NDArray[Any], label: str = "nonzero co
     return top
 
 
-def spread(
-    places: Vector, distance: float, top: float = np.inf, bottom: float = -np.inf
-) -> Vector:
+def spread(places: Vector, distance: float, top: float = np.inf, bottom: float = -np.inf) -> Vector:
     """Move `places` as little as possible to keep neighbours `distance` apart, within bounds.
 
     The order is kept. This is isotonic regression of places[k] - k * distance, by pooling
@@ -173,9 +172,7 @@ def spread(
     return out
 
 
-def panels(
-    ax: Any, n_panels: int, n_columns: int = 3, **options: Any
-) -> tuple[list[Any], Any]:
+def panels(ax: Any, n_panels: int, n_columns: int = 3, **options: Any) -> tuple[list[Any], Any]:
     """Return Axes to draw into, those of a new figure for None, and their Figure.
 
     The options are those of a new figure with several.
@@ -185,11 +182,13 @@ def panels(
     ValueError
         If the number of Axes given is not n_panels.
     """
-    given = None if ax is None else np.ravel(np.array(ax, dtype=object))
-    if n_panels == 1 or (given is not None and len(given) == n_panels):
-        first, figure = axes(ax if given is None else given[0])
-        return [first] if n_panels == 1 else list(given), figure
-    if given is not None:
+    given = [] if ax is None else list(np.ravel(np.array(ax, dtype=object)))
+    if n_panels == 1:
+        one, figure = axes(given[0] if given else None)
+        return [one], figure
+    if len(given) == n_panels:
+        return given, given[0].figure
+    if given:
         raise ValueError(
             f"ax holds {len(given)} Axes for {n_panels} plots; give {n_panels}, or None for a new "
             "figure."

@@ -104,7 +104,7 @@ class Outcomes:
             The search, whose `predictions` are at the alpha that it chose.
         y : array-like (n_samples,)
             The targets that were given to `cv_path`.
-        sample_weight : array-like (n_samples,) or None, default=None
+        sample_weight : array-like (n_samples,), float or None, default=None
             Weights of the samples. None: all equal.
 
         Returns
@@ -150,7 +150,7 @@ class Outcomes:
             Alpha of the model, which a Path needs.
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, if the model was fitted with one.
-        sample_weight : array-like (n_samples,) or None, default=None
+        sample_weight : array-like (n_samples,), float or None, default=None
             Weights of the samples. None: all equal.
 
         Returns
@@ -193,7 +193,7 @@ class Outcomes:
             Their targets.
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, if the model was fitted with one.
-        sample_weight : array-like (n_samples,) or None, default=None
+        sample_weight : array-like (n_samples,), float or None, default=None
             Weights of the samples. None: all equal.
 
         Returns
@@ -219,7 +219,7 @@ class Outcomes:
             scores = scores[:, 1]
         codes = _codes(y, np.asarray(labels))
         names = tuple(str(label) for label in np.asarray(labels).tolist())
-        return cls._checked(loss, codes, scores, sample_weight, names, False)
+        return cls.checked(loss, codes, scores, sample_weight, names, False)
 
     @classmethod
     def _of(cls, loss: Loss, y: Any, predicted: Array, sample_weight: Any, left_out: bool) -> Self:
@@ -231,25 +231,26 @@ class Outcomes:
                 y, names = codes.astype(np.float64), tuple(str(each) for each in labels.tolist())
             else:
                 y, names = loss.share(loss.check(as_target(y, len(predicted)))), ("0", "1")
-        return cls._checked(loss, y, predicted, sample_weight, names, left_out)
+        return cls.checked(loss, y, predicted, sample_weight, names, left_out)
 
     @classmethod
-    def _checked(
+    def checked(
         cls,
         loss: Loss,
         y: Any,
         predicted: Array,
         sample_weight: Any,
-        names: tuple[str, ...] | None,
+        classes: tuple[str, ...] | None,
         left_out: bool,
     ) -> Self:
+        """Return the samples that have a prediction and a positive weight."""
         targets = as_target(y, len(predicted))
-        weight, _ = as_weights(sample_weight, len(predicted))
+        weight = given_weights(sample_weight, len(predicted))
         known = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
         if weight is not None:
             known &= weight > 0.0
             weight = weight[known]
-        return cls(loss, targets[known], predicted[known], weight, names, left_out)
+        return cls(loss, targets[known], predicted[known], weight, classes, left_out)
 
     @property
     def plots(self) -> tuple[str, ...]:
@@ -315,7 +316,7 @@ class Outcomes:
         if self.predicted.ndim == 2:
             pairs = self.y.astype(int), self.predicted.argmax(axis=1), self.weights
         else:
-            middle = float(self.loss.mean(np.zeros(1))[0])  # type: ignore[attr-defined]
+            middle = float(self.loss.mean(np.zeros(1))[0])
             truth, score, weight = self.rows(1)
             pairs = truth.astype(int), (score > middle).astype(int), weight
         n = len(self.classes or ())
@@ -347,7 +348,10 @@ class Outcomes:
             np.array([np.average(values[g], weights=weight[g]) for g in groups])
             for values in (predicted, y)
         ]
-        off = [np.average((y[g] - m) ** 2, weights=weight[g]) for g, m in zip(groups, means[1], strict=True)]
+        off = [
+            np.average((y[g] - m) ** 2, weights=weight[g])
+            for g, m in zip(groups, means[1], strict=True)
+        ]
         error = np.sqrt(np.array(off) / np.maximum(size - 1.0, 1.0))
         return Group(total, means[0], means[1], error, size)
 
@@ -374,7 +378,7 @@ class Outcomes:
             tenths), "residuals" (deviance residuals), of counts "rootogram" (the roots of how often
             each count was observed, hanging from what the model expects), of quantiles "coverage".
             None: all that fit, in one figure.
-        ax : matplotlib Axes or None, default=None
+        ax : matplotlib Axes, array of them for all, or None, default=None
             Axes to draw into. None: those of a new figure.
 
         Returns
@@ -401,6 +405,14 @@ class Outcomes:
             )
         drawn, _ = panels(ax, 1)
         return PLOTS[name](self, drawn[0])
+
+
+def given_weights(sample_weight: Any, n_samples: int) -> Vector | None:
+    """Return checked weights as they are given, not with mean one; None for None."""
+    weight, total = as_weights(sample_weight, n_samples)
+    if sample_weight is None:
+        return None
+    return (np.ones(n_samples) if weight is None else weight) * (total / n_samples)
 
 
 def groups_of(predicted: Vector, n_groups: int) -> list[NDArray[np.intp]]:

@@ -1,7 +1,7 @@
 """Plot of coefficients along a path.
 
-The plots of this folder are in the style of scikit-learn's Displays; they need matplotlib and follow
-its style sheet, including dark ones.
+The plots of this folder are in the style of scikit-learn's Displays; they need matplotlib and
+follow its style sheet, including dark ones.
 """
 
 from __future__ import annotations
@@ -155,6 +155,17 @@ class PathDisplay:
         **options
             Parameters of `plot`:
 
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
+
         Returns
         -------
         PathDisplay
@@ -179,6 +190,17 @@ class PathDisplay:
             Fitted to one target.
         **options
             Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
 
         Returns
         -------
@@ -217,6 +239,17 @@ class PathDisplay:
             Names of the classes or tasks. None: their numbers.
         **options
             Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            against : {"alpha", "l1", "deviance"}, default="alpha"
+                The horizontal axis: alpha falling from left to right, the L1 norm of the
+                coefficients, or the fraction of deviance explained.
+            n_labels : int, default=8
+                Number of coefficients with colour and name, those largest at the end of the path.
+            mark : int or None, default=None
+                Index of an alpha to mark with a vertical line; the named coefficients are then the
+                largest nonzero ones there.
 
         Returns
         -------

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.validation import as_real, as_weights, check_finite
+from softreg_fast.data.validation import as_real, check_finite
 from softreg_fast.display.class_plots import NORMAL
+from softreg_fast.display.outcomes import given_weights
 from softreg_fast.options.axes import axes
 from softreg_fast.options.scalars import check_count
 from softreg_fast.options.types import Vector
@@ -74,7 +75,7 @@ def survival_by_risk_group(
         Number of groups.
     start : array-like (n_samples,) or None, default=None
         Time from which the sample was observed (left truncation). None: from the beginning.
-    sample_weight : array-like (n_samples,) or None, default=None
+    sample_weight : array-like (n_samples,), float or None, default=None
         Weights of the samples. None: all equal.
 
     Returns
@@ -117,10 +118,9 @@ def survival_by_risk_group(
         raise ValueError(
             f"time must exceed start, but time[{k}] is {exit_[k]:g} and start[{k}] {entry[k]:g}."
         )
-    weight, _ = as_weights(sample_weight, n)
+    weight = given_weights(sample_weight, n)
     weight = np.ones(n) if weight is None else weight
-    bounds = np.quantile(score, np.arange(1, n_groups) / n_groups)
-    group = np.searchsorted(bounds, score, side="left")
+    group = np.minimum((_ranks(score, weight) * n_groups).astype(int), n_groups - 1)
     curves = []
     for k, name in enumerate(LEVELS.get(n_groups) or _numbered(n_groups)):
         rows = (group == k) & (weight > 0.0)
@@ -139,13 +139,14 @@ def kaplan_meier(
     at_risk = weight_at_risk(entry, exit_, weight, times)
     survivors = np.maximum(at_risk - died, 0.0)
     survivors[survivors <= 1e-12 * at_risk] = 0.0  # rounding of the sums
-    survival = np.cumprod(survivors / at_risk)
+    survival = np.asarray(np.cumprod(survivors / at_risk), np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.cumsum(died / (at_risk * survivors))  # of the logarithm of the survival
         half = NORMAL * np.sqrt(variance) / np.abs(np.log(survival))
         lower, upper = survival ** np.exp(half), survival ** np.exp(-half)
-    inner = (survival > 0.0) & (survival < 1.0)
-    return times, survival, np.where(inner, lower, survival), np.where(inner, upper, survival)
+    known = (survival > 0.0) & (survival < 1.0)
+    low, high = (np.asarray(np.where(known, each, survival)) for each in (lower, upper))
+    return np.asarray(times), survival, low, high
 
 
 def weight_at_risk(entry: Vector, exit_: Vector, weight: Vector, times: Vector) -> Vector:
@@ -157,6 +158,13 @@ def weight_at_risk(entry: Vector, exit_: Vector, weight: Vector, times: Vector) 
         return sums[np.searchsorted(moments[order], times, side="left")]
 
     return up_to(entry) - up_to(exit_)
+
+
+def _ranks(score: Vector, weight: Vector) -> Vector:
+    # the share of the weight below each score, and half of that beside it
+    _, place = np.unique(score, return_inverse=True)
+    beside = np.bincount(place, weight)
+    return np.asarray(((np.cumsum(beside) - 0.5 * beside) / beside.sum())[place])
 
 
 class SurvivalDisplay:
@@ -215,10 +223,17 @@ class SurvivalDisplay:
             Number of groups.
         start : array-like (n_samples,) or None, default=None
             Time from which the sample was observed (left truncation). None: from the beginning.
-        sample_weight : array-like (n_samples,) or None, default=None
+        sample_weight : array-like (n_samples,), float or None, default=None
             Weights of the samples. None: all equal.
         **options
             Parameters of `plot`:
+
+            ax : matplotlib Axes or None, default=None
+                Axes to draw into. None: those of a new figure.
+            intervals : bool, default=True
+                Whether to shade 95 % intervals.
+            at_risk : bool, default=True
+                Whether to write the numbers of samples at risk below the axis.
 
         Returns
         -------

@@ -235,7 +235,7 @@ def _coefficients(report: Report) -> Iterator[str]:
     effect = model.coef * report.deviation
     order = largest_first(model.coef, effect)
     longest = float(np.abs(effect[order]).max(initial=0.0)) or 1.0
-    changed, factor = meaning_of(model.loss, report.outcomes and report.outcomes.classes)
+    changed, factor = meaning_of(model.loss, report.outcomes.classes if report.outcomes else None)
     rows = []
     for j in order[:MOST_ROWS].tolist():
         factors = [f"{np.exp(effect[j]):.4g}"] if factor else []

@@ -24,7 +24,8 @@ from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path
 
 # The colours given to matplotlib, and the page's CSS variables that replace them, so that a style
-# sheet can change them. They are those of the light page. Lines differ for colour-blind people, too.
+# sheet can change them. They are those of the light page. Lines differ for colour-blind people,
+# too.
 INK = "#1c2128"
 PAPER = "#ffffff"
 FAINT = "#999999"
@@ -111,8 +112,9 @@ def _draw_errors(found: CVPath, ax: Any) -> None:
 def _draw_path(path: Path, k: int, ax: Any) -> None:
     picture = PathDisplay.from_path(path, ax=ax, mark=k)
     ax.set_ylabel("coefficient per st.dev.")
-    if len(picture.lines_.get_segments()) > MOST_LINES:
-        picture.lines_.set(rasterized=True, color="0.5")
+    lines: Any = picture.lines_
+    if len(lines.get_segments()) > MOST_LINES:
+        lines.set(rasterized=True, color="0.5")
 
 
 @contextmanager

@@ -60,15 +60,15 @@ def _tenths(outcomes: Outcomes) -> str:
 
 
 _ABOUT_FITTED = (
-    "A model predicts the rows that it was fitted to better than others: --cv K shows its "
-    "predictions of rows left out."
+    "A model predicts the rows that it was fitted to better than others; with --cv K this section "
+    "is about rows that models have not seen."
 )
 
 _TENTHS = "Rows in tenths by their prediction, with 95&nbsp;% intervals"
 
 CAPTIONS = {
-    "roc": "ROC curve: the share of a class that is found, against the share of other rows that are "
-    "taken for it, for every threshold of the prediction. The broken line is chance.",
+    "roc": "ROC curve: the share of a class that is found, against the share of other rows that "
+    "are taken for it, for every threshold of the prediction. The broken line is chance.",
     "precision_recall": "Precision and recall: of the rows taken for a class, how many are of it, "
     "against the share of it that is found. The broken line is chance: the share of the class.",
     "calibration": f"Calibration. {_TENTHS}: how probable a class was said to be, and how often it "
@@ -80,6 +80,6 @@ CAPTIONS = {
     "predicted. The line joins their means in tenths of the rows.",
     "rootogram": "Rootogram: roots of how often each count was observed, hanging from what the "
     "model expects. Bars that end above 0 are counts observed too seldom, below 0 too often.",
-    "coverage": f"Coverage. {_TENTHS}: the share of rows up to the predicted quantile, which should "
-    "be on the broken line.",
+    "coverage": f"Coverage. {_TENTHS}: the share of rows up to the predicted quantile, which "
+    "should be on the broken line.",
 }
