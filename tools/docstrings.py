@@ -93,8 +93,6 @@ INTERNAL = {
     "Design.to_engine",
     "Design.to_user",
     "Design.with_moments",
-    "Outcomes.checked",
-    "Outcomes.rows",
     "penalties.Elementwise.rule",
     "penalties.Elementwise.weights_as",
 }

