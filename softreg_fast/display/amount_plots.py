@@ -84,7 +84,7 @@ def draw_rootogram(outcomes: Outcomes, ax: Any) -> Any:
 
 def draw_coverage(outcomes: Outcomes, ax: Any) -> Any:
     """Draw the share of targets up to the predicted quantile, by tenths, with intervals of 95 %."""
-    quantile = float(outcomes.loss.quantile)  # type: ignore[attr-defined]
+    tau = float(outcomes.loss.tau)  # type: ignore[attr-defined]
     below = np.asarray(outcomes.y <= outcomes.predicted, np.float64)
     held = type(outcomes)(outcomes.loss, below, outcomes.predicted, outcomes.weight)
     _, predicted, share, _, size = held.tenths()
@@ -92,7 +92,7 @@ def draw_coverage(outcomes: Outcomes, ax: Any) -> Any:
     bars = np.stack([share - low, high - share])
     ax.errorbar(predicted, share, yerr=bars, fmt="o-", linewidth=1.6, markersize=4, capsize=2)
     ink = ax.xaxis.label.get_color()
-    ax.axhline(quantile, color=ink, linestyle="--", linewidth=1.0, label=f"quantile {quantile:g}")
+    ax.axhline(tau, color=ink, linestyle="--", linewidth=1.0, label=f"quantile {tau:g}")
     ax.set_ylim(-0.02, 1.02)
     ax.set_xlabel("predicted, mean of a tenth")
     ax.set_ylabel("share of observations up to it")

@@ -103,7 +103,8 @@ def wilson(share: Vector, size: Vector) -> tuple[Vector, Vector]:
     square = NORMAL**2 / size
     centre = (share + 0.5 * square) / (1.0 + square)
     half = np.sqrt(square * (share * (1.0 - share) + 0.25 * square)) / (1.0 + square)
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+    # never beyond the share itself, by rounding
+    return np.clip(centre - half, 0.0, share), np.clip(centre + half, share, 1.0)
 
 
 def _shown(outcomes: Outcomes) -> list[tuple[int, str]]:

@@ -18,12 +18,6 @@ INCHES_OF_A_TICK = 0.6
 INCHES_OF_A_DIGIT = 0.09
 
 
-def check_n_labels(n_labels: Any) -> None:
-    """Raise ValueError unless n_labels is an integer >= 0."""
-    if not isinstance(n_labels, int | np.integer) or n_labels < 0:
-        raise ValueError(f"n_labels must be an integer >= 0, got {n_labels!r}.")
-
-
 def background_lines(ax: Any, x: Vector, rows: NDArray[np.float64]) -> Any:
     """Draw a thin line for each row, the fainter the more there are."""
     from matplotlib.collections import LineCollection

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from softreg_fast.data.validation import as_target, as_weights
+from softreg_fast.data.validation import as_target
 from softreg_fast.display.amount_plots import AMOUNT_PLOTS
+from softreg_fast.display.checks import given_weights
 from softreg_fast.display.class_plots import CLASS_PLOTS
 from softreg_fast.display.drawing import panels
 from softreg_fast.display.links import predictors_of
+from softreg_fast.display.survival_display import SURVIVAL_PLOTS
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import TwoClasses
 from softreg_fast.model_selection.cv_result import CVPath
@@ -27,7 +29,7 @@ TENTHS = 10  # groups of samples by their predictions
 
 COUNTS = ("poisson", "negative binomial")  # kinds of losses whose targets are counts
 
-PLOTS = {**CLASS_PLOTS, **AMOUNT_PLOTS}
+PLOTS = {**CLASS_PLOTS, **AMOUNT_PLOTS, **SURVIVAL_PLOTS}
 
 
 class Group(NamedTuple):
@@ -57,9 +59,9 @@ class Outcomes:
     ----------
     loss : Loss
         The loss of the fit, which says what targets are.
-    y : ndarray (n_samples,)
+    y : ndarray (n_samples,) or (n_samples, n_columns)
         Targets; of two classes the share of the second, 0 or 1 or in between; of more the number of
-        the class.
+        the class; of survival times the columns entry, end and event.
     predicted : ndarray (n_samples,) or (n_samples, n_classes)
         Means; of two classes the probability of the second (without probabilities, the linear
         predictor); of more the probabilities of all.
@@ -224,7 +226,10 @@ class Outcomes:
     def _of(cls, loss: Loss, y: Any, predicted: Array, sample_weight: Any, left_out: bool) -> Self:
         # of results of functions, whose targets are numbers, or labels of two classes
         names = None
-        if isinstance(loss, TwoClasses):
+        if predicted.ndim == 2:
+            labels = np.asarray(loss.labels)  # type: ignore[attr-defined]
+            y, names = _codes(y, labels), tuple(str(each) for each in labels.tolist())
+        elif isinstance(loss, TwoClasses):
             labels, codes = np.unique(np.asarray(y), return_inverse=True)
             if len(labels) == 2:
                 y, names = codes.astype(np.float64), tuple(str(each) for each in labels.tolist())
@@ -268,7 +273,8 @@ class Outcomes:
         ValueError, TypeError
             For arrays of different lengths, or of no numbers.
         """
-        targets = as_target(y, len(predicted))
+        times = loss.kind == "cox"
+        targets = np.asarray(y, np.float64) if times else as_target(y, len(predicted))
         weight = given_weights(sample_weight, len(predicted))
         known = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
         if weight is not None:
@@ -285,6 +291,8 @@ class Outcomes:
             return tuple(
                 name for name in CLASS_PLOTS if name != "calibration" or self.has_probabilities
             )
+        if self.loss.kind == "cox":
+            return ("survival",)
         if self.loss.kind == "quantile":
             return ("coverage", "residuals")
         counts = self.loss.kind in COUNTS and bool(np.all(self.y == np.round(self.y)))
@@ -400,8 +408,9 @@ class Outcomes:
             One of `plots`. Of classes: "roc", "precision_recall", "calibration" (tenths of the
             samples with 95 % intervals), "confusion". Of numbers: "observed" (against predicted, by
             tenths), "residuals" (deviance residuals), of counts "rootogram" (the roots of how often
-            each count was observed, hanging from what the model expects), of quantiles "coverage".
-            None: all that fit, in one figure.
+            each count was observed, hanging from what the model expects), of quantiles "coverage",
+            of survival times "survival" (by groups of predicted risk). None: all that fit, in one
+            figure.
         ax : matplotlib Axes, array of them for all, or None, default=None
             Axes to draw into. None: those of a new figure.
 
@@ -431,14 +440,6 @@ class Outcomes:
         return PLOTS[name](self, drawn[0])
 
 
-def given_weights(sample_weight: Any, n_samples: int) -> Vector | None:
-    """Return checked weights as they are given, not with mean one; None for None."""
-    weight, total = as_weights(sample_weight, n_samples)
-    if sample_weight is None:
-        return None
-    return (np.ones(n_samples) if weight is None else weight) * (total / n_samples)
-
-
 def groups_of(predicted: Vector, n_groups: int) -> list[NDArray[np.intp]]:
     """Return the samples in groups of equal size by their predictions, the smallest first."""
     order = np.argsort(predicted, kind="stable")
@@ -448,7 +449,9 @@ def groups_of(predicted: Vector, n_groups: int) -> list[NDArray[np.intp]]:
 def _codes(y: ArrayLike, classes: NDArray[Any]) -> Vector:
     # numbers of the classes, for labels that an estimator knows
     labels = np.asarray(y)
-    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    order = np.argsort(classes)
+    found = np.searchsorted(classes[order], labels)
+    places = order[np.minimum(found, len(classes) - 1)]
     unknown: Sequence[Any] = labels[classes[places] != labels].tolist()
     if unknown:
         raise ValueError(

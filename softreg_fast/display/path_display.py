@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.display.checks import check_n_labels
 from softreg_fast.display.cv_path_display import cv_path_of
 from softreg_fast.display.drawing import (
     background_lines,
-    check_n_labels,
     falling_alphas,
     label_ends,
     panels,
@@ -52,7 +52,7 @@ class Coefficients(NamedTuple):
         kept = np.unique(path.coefs.indices)
         n_outputs = path.coefs.shape[1] // max(len(path), 1)
         values = path.coefs[kept].toarray().reshape(len(kept), len(path), n_outputs)
-        outputs = getattr(path, "classes", None)
+        outputs = getattr(path, "classes_", None)
         return cls(
             path.alphas,
             values.transpose(2, 0, 1),

@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from softreg_fast.display.checks import check_n_labels
 from softreg_fast.display.drawing import (
     background_lines,
-    check_n_labels,
     falling_alphas,
     label_ends,
     show_nonzeros,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.validation import as_real, check_finite
+from softreg_fast.display.checks import given_weights, numbers
 from softreg_fast.display.class_plots import NORMAL
-from softreg_fast.display.outcomes import given_weights
 from softreg_fast.options.axes import axes
 from softreg_fast.options.scalars import check_count
 from softreg_fast.options.types import Vector
+
+if TYPE_CHECKING:
+    from softreg_fast.display.outcomes import Outcomes
 
 # Names of two and of three groups.
 LEVELS = {2: ("low risk", "high risk"), 3: ("low risk", "middle risk", "high risk")}
@@ -108,7 +110,7 @@ def survival_by_risk_group(
     given = {"time": time, "event": event, "risk": risk, "start": start}
     n = len(np.asarray(time))
     exit_, happened, score, entry = (
-        np.full(n, -np.inf) if values is None else _numbers(name, values, n)
+        np.full(n, -np.inf) if values is None else numbers(name, values, n)
         for name, values in given.items()
     )
     if not np.isin(happened, (0.0, 1.0)).all():
@@ -314,6 +316,17 @@ class SurvivalDisplay:
         ax.annotate("at risk", ha="right", **text, **options)
 
 
+def draw_survival(outcomes: Outcomes, ax: Any) -> SurvivalDisplay:
+    """Draw the survival of the samples in three groups by their predicted risk."""
+    entry, end, event = outcomes.y[:, :3].T
+    start = None if np.isneginf(entry).all() else entry
+    options = {"start": start, "sample_weight": outcomes.weight, "ax": ax}
+    return SurvivalDisplay.from_predictions(end, event, outcomes.predicted, **options)
+
+
+SURVIVAL_PLOTS = {"survival": draw_survival}
+
+
 def _styles(n_lines: int) -> list[Any]:
     # lines differ in more than their colours
     styles: list[Any] = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
@@ -322,12 +335,3 @@ def _styles(n_lines: int) -> list[Any]:
 
 def _numbered(n_groups: int) -> list[str]:
     return [f"group {k} of {n_groups}" for k in range(1, n_groups + 1)]
-
-
-def _numbers(name: str, values: ArrayLike, n: int) -> Vector:
-    # one finite number for each sample
-    numbers = as_real(name, values, dtype=np.float64, ensure_2d=False, ensure_all_finite=False)
-    if numbers.shape != (n,):
-        raise ValueError(f"{name} has shape {numbers.shape}; expected ({n},), as time has.")
-    check_finite(name, numbers)
-    return np.asarray(numbers)

@@ -56,6 +56,7 @@ TITLES = {
     "residuals": "Residuals",
     "rootogram": "Rootogram",
     "coverage": "Coverage",
+    "survival": "Survival by risk",
 }
 
 

@@ -22,7 +22,8 @@ def came_true(outcomes: Outcomes) -> Iterator[str]:
         yield f"<p>{_ABOUT_FITTED}</p>\n"
     names, more = list(outcomes.plots), ""
     if outcomes.classes is None:
-        more = _tenths(outcomes) if has_log_link(outcomes.loss) else ""
+        tabled = "observed" in names and has_log_link(outcomes.loss)
+        more = _tenths(outcomes) if tabled else ""
     elif len(outcomes.classes) <= MOST_CLASSES:
         names.remove("confusion")
         more = _right_and_wrong(outcomes, outcomes.classes)
@@ -82,4 +83,6 @@ CAPTIONS = {
     "model expects. Bars that end above 0 are counts observed too seldom, below 0 too often.",
     "coverage": f"Coverage. {_TENTHS}: the share of rows up to the predicted quantile, which "
     "should be on the broken line.",
+    "survival": "Survival in thirds of the rows by their predicted risk (Kaplan-Meier), with "
+    "95&nbsp;% intervals and the numbers at risk.",
 }

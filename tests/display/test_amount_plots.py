@@ -104,3 +104,30 @@ def test_rootogram(rng):
 def test_zero_counts_only():
     found = Outcomes(losses.Poisson(), np.zeros(5), np.full(5, 0.1))
     assert pixels(found.plot()).std() > 0
+
+
+class Pinball(losses.Huber):
+    """The parts of a loss of quantiles that plots use."""
+
+    kind = "quantile"
+    tau = 0.8
+
+    def deviance(self, y, eta):
+        return 2.0 * np.maximum(self.tau * (y - eta), (self.tau - 1.0) * (y - eta))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_coverage(rng, weighted):
+    predicted = rng.random(100)
+    y = predicted + rng.normal(-0.5, 1.0, 100)
+    weight = rng.random(100) if weighted else None
+    found = Outcomes(Pinball(1.0), y, predicted, weight)
+    assert found.plots == ("coverage", "residuals")
+    ax = found.plot("coverage")
+    order = np.argsort(predicted).reshape(10, 10)
+    below = np.average((y <= predicted)[order], axis=1, weights=found.weights[order])
+    assert_allclose(ax.lines[0].get_ydata(), below)
+    level = [line for line in ax.lines if line.get_linestyle() == "--"]
+    assert_array_equal(level[0].get_ydata(), [0.8, 0.8])
+    residuals = found.residuals()
+    assert_allclose(residuals[y < predicted] ** 2, 0.4 * (predicted - y)[y < predicted])

@@ -164,6 +164,22 @@ def test_models_and_estimators():
     assert Outcomes.from_estimator(sf.Lasso().fit(X, y), X, y).plots == ("observed", "residuals")
 
 
+class Several(losses.Logistic):
+    """The part of a loss of several classes that outcomes use."""
+
+    labels = ("b", "a", "c")  # in the order of the columns of predictions
+
+
+def test_labels_of_several_classes(rng):
+    p = rng.dirichlet(np.ones(3), 20)
+    labels = rng.choice(["a", "b", "c"], 20)
+    found = Outcomes._of(Several(), labels, p, None, True)
+    assert found.classes == ("b", "a", "c")
+    assert_array_equal([found.classes[int(k)] for k in found.y], labels)
+    with pytest.raises(ValueError, match="y holds 'd', which is none of the classes"):
+        Outcomes._of(Several(), ["d"] * 20, p, None, True)
+
+
 def test_plots_that_fit(rng):
     mu, y = rng.random(20) + 1.0, np.arange(20.0) + 1.0
     expected = {
