@@ -77,7 +77,7 @@ code { font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 @media (max-width: 36rem) {
   .numbers { width: 100%; font-size: .875rem; }
   .numbers th, .numbers td { padding-right: .4rem; }
-  .numbers th:first-child { min-width: 5.5rem; }
+  .numbers th:first-child { min-width: 6.25rem; }
   .bar { width: 25%; min-width: 3rem; }
 }
 @media print {
