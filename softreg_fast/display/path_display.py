@@ -87,6 +87,17 @@ class Coefficients(NamedTuple):
             None,
         )
 
+    def only(self, output: int | None) -> Self:
+        """Return those of one output, which then has no title; None: all."""
+        n = len(self.values)
+        if output is None:
+            return self
+        if not isinstance(output, int | np.integer) or not -n <= output < n:
+            raise ValueError(
+                f"output must be an index of the {n} classes or tasks, got {output!r}."
+            )
+        return self._replace(values=self.values[[output]], outputs=[""])
+
     def positions(self, against: str) -> Vector:
         """Return the places of the models on the horizontal axis."""
         if against == "alpha":
@@ -165,6 +176,9 @@ class PathDisplay:
             mark : int or None, default=None
                 Index of an alpha to mark with a vertical line; the named coefficients are then the
                 largest nonzero ones there.
+            output : int or None, default=None
+                Index of a class or task, to draw that one alone. None: all, each into Axes of its
+                own.
 
         Returns
         -------
@@ -201,6 +215,9 @@ class PathDisplay:
             mark : int or None, default=None
                 Index of an alpha to mark with a vertical line; the named coefficients are then the
                 largest nonzero ones there.
+            output : int or None, default=None
+                Index of a class or task, to draw that one alone. None: all, each into Axes of its
+                own.
 
         Returns
         -------
@@ -250,6 +267,9 @@ class PathDisplay:
             mark : int or None, default=None
                 Index of an alpha to mark with a vertical line; the named coefficients are then the
                 largest nonzero ones there.
+            output : int or None, default=None
+                Index of a class or task, to draw that one alone. None: all, each into Axes of its
+                own.
 
         Returns
         -------
@@ -265,7 +285,13 @@ class PathDisplay:
         return self.plot(**options)
 
     def plot(
-        self, ax: Any = None, *, against: str = "alpha", n_labels: int = 8, mark: int | None = None
+        self,
+        ax: Any = None,
+        *,
+        against: str = "alpha",
+        n_labels: int = 8,
+        mark: int | None = None,
+        output: int | None = None,
     ) -> Self:
         """Draw the coefficients along the path.
 
@@ -281,6 +307,8 @@ class PathDisplay:
         mark : int or None, default=None
             Index of an alpha to mark with a vertical line; the named coefficients are then the
             largest nonzero ones there.
+        output : int or None, default=None
+            Index of a class or task, to draw that one alone. None: all, each into Axes of its own.
 
         Returns
         -------
@@ -294,7 +322,7 @@ class PathDisplay:
         ImportError
             Without matplotlib.
         """
-        shown = self._coefficients
+        shown = self._coefficients.only(output)
         n_alphas, n_outputs = len(shown.alphas), len(shown.values)
         if against not in AXES:
             raise ValueError(f"against must be one of {', '.join(AXES)}; got {against!r}.")

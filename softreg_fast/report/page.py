@@ -28,6 +28,8 @@ from softreg_fast.system.config import config
 Vector = NDArray[np.float64]
 
 MOST_ROWS = 100  # of the table of coefficients
+MOST_COLUMNS = 6  # of it, for classes
+MOST_PATHS = 12  # pictures, one for each class
 
 ROUNDING = 1e-15  # a gap below this share of P0 is dominated by rounding and proves no more
 
@@ -98,6 +100,20 @@ class Report:
         return f"{words[:1].upper()}{words[1:]} {name.replace('E', 'e')}"
 
     @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return int(self.path.coefs.shape[0])
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the classes with coefficients of their own; one of "" if there is one set."""
+        n_outputs = np.atleast_2d(self.model.coef).shape[0]
+        if n_outputs == 1:
+            return [""]
+        classes = self.outcomes.classes if self.outcomes is not None else None
+        return [str(k) for k in range(n_outputs)] if classes is None else [*classes]
+
+    @property
     def is_squared(self) -> bool:
         """Return whether the loss is squared error."""
         return self.loss == "squared"
@@ -137,10 +153,9 @@ def _pieces(report: Report) -> Iterator[str]:
 
 def _in_words(report: Report) -> str:
     model, search = report.model, report.search
-    n_features = len(model.coef)
     words = (
         f"This {report.kind} with alpha = {model.alpha:.6g} predicts {report.target} from "
-        f"{model.df} of the {n_features} features of {report.source}. It explains "
+        f"{model.df} of the {report.n_features} features of {report.source}. It explains "
         f"{100 * model.dev_ratio:.1f} % of the {report.explained} in the data that it was fitted "
         "to."
     )
@@ -180,7 +195,7 @@ def _figures(report: Report) -> str:
     model = report.model
     told = [
         ("alpha", f"{model.alpha:.6g}"),
-        ("features", f"{model.df} of {len(model.coef)}"),
+        ("features", f"{model.df} of {report.n_features}"),
         (f"{report.explained} explained", f"{100 * model.dev_ratio:.1f} %"),
     ]
     if report.search is not None:
@@ -203,8 +218,10 @@ def _choice(report: Report) -> Iterator[str]:
     if report.search is not None:
         pictures.append((errors_picture(report.search), _ABOUT_ERRORS))
     if len(report.path) > 1:
-        drawn = path_picture(report.path, report.k, report.label, report.deviation)
-        pictures.append((drawn, _ABOUT_PATH))
+        given = report.path, report.k, report.label, report.deviation
+        for output, name in enumerate(report.outputs[:MOST_PATHS]):
+            about = f"{escape(name)}. {_ABOUT_PATH}" if name else _ABOUT_PATH
+            pictures.append((path_picture(*given, output), about))
     if pictures:
         yield f"<h2>{'The choice of alpha' if report.search else 'The path'}</h2>\n"
         yield figures(pictures)
@@ -232,28 +249,51 @@ def _rules(search: CVPath) -> str:
 
 def _coefficients(report: Report) -> Iterator[str]:
     model = report.model
-    effect = model.coef * report.deviation
+    classes = report.outcomes.classes if report.outcomes is not None else None
+    changed, factor = meaning_of(model.loss, classes)
+    effect = np.atleast_2d(model.coef * report.deviation)  # (n_outputs, n_features)
     order = largest_first(model.coef, effect)
-    longest = float(np.abs(effect[order]).max(initial=0.0)) or 1.0
-    changed, factor = meaning_of(model.loss, report.outcomes.classes if report.outcomes else None)
-    rows = []
-    for j in order[:MOST_ROWS].tolist():
-        factors = [f"{np.exp(effect[j]):.4g}"] if factor else []
-        numbers = [f"{model.coef[j]:.6g}", f"{effect[j]:.5g}", *factors]
-        rows.append([report.label(j), *numbers, _bar(effect[j] / longest)])
-    header = ["feature", "coefficient", "per st.dev.", *([factor] if factor else []), ""]
-    rows.append(["(intercept)", f"{model.intercept:.6g}", *[""] * (len(header) - 2)])
     yield "<h2>Coefficients</h2>\n"
     yield (
         f"<p>Largest effect first: the change of {escape(changed)} when the feature grows by one "
         "standard deviation. Coefficients alone depend on the units of the columns.</p>\n"
     )
-    yield table(header, rows, with_bars=True)
+    if len(effect) == 1:
+        yield _table_of_one(report, effect[0], order[:MOST_ROWS], factor)
+    else:
+        yield _table_of_classes(report, effect, order[:MOST_ROWS])
     if len(order) > MOST_ROWS:
         yield (
             f"<p>And {len(order) - MOST_ROWS} more; fit --coefficients OUT.csv writes all of "
             "them.</p>\n"
         )
+
+
+def _table_of_one(report: Report, effect: Vector, order: NDArray[np.intp], factor: str) -> str:
+    model, rows = report.model, []
+    longest = float(np.abs(effect).max(initial=0.0)) or 1.0
+    for j in order.tolist():
+        factors = [f"{np.exp(effect[j]):.4g}"] if factor else []
+        numbers = [f"{model.coef[j]:.6g}", f"{effect[j]:.5g}", *factors]
+        rows.append([report.label(j), *numbers, _bar(effect[j] / longest)])
+    header = ["feature", "coefficient", "per st.dev.", *([factor] if factor else []), ""]
+    rows.append(["(intercept)", f"{model.intercept:.6g}", *[""] * (len(header) - 2)])
+    return table(header, rows, with_bars=True)
+
+
+def _table_of_classes(report: Report, effect: Vector, order: NDArray[np.intp]) -> str:
+    # a column for each class or, of many, the class with the largest effect
+    intercepts = np.atleast_1d(report.model.intercept)
+    if len(effect) <= MOST_COLUMNS:
+        rows = [[report.label(j), *(f"{x:.5g}" for x in effect[:, j])] for j in order.tolist()]
+        rows.append(["(intercept)", *(f"{x:.5g}" for x in intercepts)])
+        return table(["per st.dev.", *report.outputs], rows)
+    largest = np.abs(effect).argmax(axis=0)
+    rows = [
+        [report.label(j), report.outputs[largest[j]], f"{effect[largest[j], j]:.5g}"]
+        for j in order.tolist()
+    ]
+    return table(["feature", "largest for", "per st.dev."], rows)
 
 
 def _bar(share: float) -> str:

@@ -77,16 +77,24 @@ def errors_picture(found: CVPath) -> str:
 
 
 def path_picture(
-    path: Path, k: int, label: Callable[[int], str], deviation: NDArray[np.float64]
+    path: Path,
+    k: int,
+    label: Callable[[int], str],
+    deviation: NDArray[np.float64],
+    output: int = 0,
 ) -> str:
-    """Draw the coefficients along a path per standard deviation, the k-th alpha marked, as SVG."""
+    """Draw the coefficients along a path per standard deviation, the k-th alpha marked, as SVG.
+
+    With several classes, those of the one with this number.
+    """
     names = [_shortened(label(j)) for j in range(path.coefs.shape[0])]
     shown = dataclasses.replace(
         path,
         coefs=sp.csc_array(sp.diags_array(deviation) @ path.coefs),
         feature_names=np.array(names, dtype=object),
     )
-    return svg_of("path", "Coefficients along the path", lambda ax: _draw_path(shown, k, ax))
+    name = f"path-{output}" if output else "path"
+    return svg_of(name, "Coefficients along the path", lambda ax: _draw_path(shown, k, output, ax))
 
 
 def outcome_picture(name: str, outcomes: Outcomes) -> str:
@@ -110,8 +118,8 @@ def _draw_errors(found: CVPath, ax: Any) -> None:
     CVPathDisplay.from_path(found, ax=ax)
 
 
-def _draw_path(path: Path, k: int, ax: Any) -> None:
-    picture = PathDisplay.from_path(path, ax=ax, mark=k)
+def _draw_path(path: Path, k: int, output: int, ax: Any) -> None:
+    picture = PathDisplay.from_path(path, ax=ax, mark=k, output=output)
     ax.set_ylabel("coefficient per st.dev.")
     lines: Any = picture.lines_
     if len(lines.get_segments()) > MOST_LINES:

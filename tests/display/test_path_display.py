@@ -143,6 +143,12 @@ def test_a_plot_for_each_task(diabetes):
     assert [ax.get_title() for ax in picture.ax_] == ["0", "1"]
     for line, other in zip(*picture.labelled_, strict=True):
         assert_allclose(other.get_ydata(), -2.0 * line.get_ydata())
+    second = PathDisplay.from_path(tasks, output=1)
+    assert second.ax_.get_title() == ""
+    for line, other in zip(second.labelled_, picture.labelled_[1], strict=True):
+        assert_array_equal(line.get_ydata(), other.get_ydata())
+    with pytest.raises(ValueError, match="output must be an index of the 2 classes or tasks"):
+        PathDisplay.from_path(tasks, output=2)
     _, given = pyplot.subplots(1, 2)
     assert PathDisplay.from_path(tasks, ax=given).ax_ == list(given)
     with pytest.raises(ValueError, match="ax holds 1 Axes for 2 plots"):
