@@ -34,7 +34,7 @@ def came_true(outcomes: Outcomes) -> Iterator[str]:
 def _right_and_wrong(outcomes: Outcomes, classes: tuple[str, ...]) -> str:
     counts = outcomes.confusion()
     rows = [
-        [name, *(f"{count:.6g}" for count in row), f"{100 * row[k] / row.sum():.1f} %"]
+        [name, *(f"{count:.6g}" for count in row), f"{100 * row[k] / row.sum():.1f}"]
         for k, (name, row) in enumerate(zip(classes, counts, strict=True))
     ]
     said = "The rows of each class, and what they were taken for, the more probable class:"
@@ -44,7 +44,7 @@ def _right_and_wrong(outcomes: Outcomes, classes: tuple[str, ...]) -> str:
     most = 100 * counts.sum(axis=1).max() / counts.sum()
     return (
         f"<p>{escape(said)}</p>\n"
-        + table(["class", *(f"taken for {name}" for name in classes), "right"], rows)
+        + table(["class", *(f"taken for {name}" for name in classes), "% right"], rows)
         + f"<p>In all {right:.1f} % are right; always saying the commonest class is right in "
         f"{most:.1f} %.</p>\n"
     )

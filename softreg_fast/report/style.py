@@ -20,8 +20,8 @@ STYLE = """\
 :root {
   --ink: #1c2128; --quiet: #59636e; --faint: #999999; --paper: #ffffff; --panel: #f3f5f7;
   --rule: #d5dae0;
-  --line-1: #0b63b5; --line-2: #b8480a; --line-3: #00466e; --line-4: #008852;
-  --line-5: #933af0; --line-6: #84000a; --line-7: #37059b; --line-8: #6a002b;
+  --line-1: #0b63b5; --line-2: #b8480a; --line-3: #008852; --line-4: #933af0;
+  --line-5: #84000a; --line-6: #00466e; --line-7: #37059b; --line-8: #6a002b;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
