@@ -9,6 +9,8 @@ from softreg_fast.losses.classes import TwoClasses
 
 def meaning_of(loss: Loss, classes: tuple[str, ...] | None) -> tuple[str, str]:
     """Return what a coefficient changes, and what its exponential multiplies; "" for nothing."""
+    if loss.kind == "cox":
+        return "the logarithm of the hazard", "hazard ratio"
     if isinstance(loss, Logistic):
         return f"the log odds of {(classes or ('0', '1'))[-1]}", "factor of odds"
     if loss.kind == "multinomial":

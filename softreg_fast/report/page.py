@@ -170,8 +170,10 @@ def _in_words(report: Report) -> str:
         f"{best}",
     }
     plain = ""
-    if search.measure == model.loss.measure:
-        plain = f"; without features it is {2 * model.null_loss:.4g}"
+    if search.measure == model.loss.measure and not report.path.df[0]:
+        plain = (
+            f"; with the first alpha, which selects nothing, it is {_error_at(search, 0)[0]:.4g}"
+        )
     return words + (
         f" On rows left out, by {n_folds}-fold cross-validation, its {measure} is "
         f"{_give_or_take(error, spread)}{plain}. This alpha was chosen because {why[search.rule]}."
@@ -277,7 +279,8 @@ def _table_of_one(report: Report, effect: Vector, order: NDArray[np.intp], facto
         numbers = [f"{model.coef[j]:.6g}", f"{effect[j]:.5g}", *factors]
         rows.append([report.label(j), *numbers, _bar(effect[j] / longest)])
     header = ["feature", "coefficient", "per st.dev.", *([factor] if factor else []), ""]
-    rows.append(["(intercept)", f"{model.intercept:.6g}", *[""] * (len(header) - 2)])
+    if model.loss.kind != "cox":  # its baseline hazard has the place of an intercept
+        rows.append(["(intercept)", f"{model.intercept:.6g}", *[""] * (len(header) - 2)])
     return table(header, rows, with_bars=True)
 
 
