@@ -339,10 +339,10 @@ class PathDisplay:
             parts.append(_lines(each, x, shown.values[k], chosen[k], colours))
             _frame(each, x, against, None if mark is None else x[mark])
             each.set_title(shown.outputs[k])
-            if mark is not None:
-                _keep_scale(each, shown.values[:, :, mark])
         tops, texts = [], []
         for k, each in enumerate(drawn):  # when the scale, which panels share, is known
+            if mark is not None:
+                _keep_scale(each, shown.values[:, :, mark])
             if against == "alpha":
                 falling_alphas(each, x)
             tops.append(show_nonzeros(each, x, np.count_nonzero(shown.values[k], axis=0)))

@@ -171,9 +171,7 @@ def _in_words(report: Report) -> str:
     }
     plain = ""
     if search.measure == model.loss.measure and not report.path.df[0]:
-        plain = (
-            f"; with the first alpha, which selects nothing, it is {_error_at(search, 0)[0]:.4g}"
-        )
+        plain = f"; with the first alpha, without features, it is {_error_at(search, 0)[0]:.4g}"
     return words + (
         f" On rows left out, by {n_folds}-fold cross-validation, its {measure} is "
         f"{_give_or_take(error, spread)}{plain}. This alpha was chosen because {why[search.rule]}."

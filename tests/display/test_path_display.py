@@ -132,6 +132,15 @@ def test_a_plot_for_each_class(classes):
     assert not overlapping(boxes)
 
 
+def test_the_scale_of_classes_holds_all_of_them(classes):
+    alphas, coefs = classes
+    coefs = coefs * np.array([0.1, 1.0, 3.0])[:, None]  # the largest in the last plot
+    picture = PathDisplay.from_coefficients(alphas, coefs, mark=39)
+    for ax in picture.ax_:
+        low, high = ax.get_ylim()
+        assert low <= coefs.min() < coefs.max() <= high
+
+
 def test_a_plot_for_each_task(diabetes):
     fits = diabetes.cv_path_.path
     both = np.stack([fits.coefs.toarray(), -2.0 * fits.coefs.toarray()], axis=-1)
