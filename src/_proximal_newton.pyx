@@ -13,8 +13,8 @@ from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
-from certificate cimport gap_near, scalars, units_t
-from loss cimport dual_point_t
+from certificate cimport feasible, gap_near, scalars, units_t
+from loss cimport bounds_itself, dual_point, dual_point_t
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
 from penalty cimport penalty_t, value
 from signals cimport check_signals
@@ -103,29 +103,27 @@ cdef class ProximalNewton(LocalModel):
 
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
         # The gap at the dual point r - H step, whose slopes are hs; step NULL: the shift that makes
-        # the sum zero.  Infinite where the point is outside the domain, or where the gap would be
-        # far above `enough`.
+        # the sum zero.  Far above `enough`, and outside the domain, a number above `enough`.
+        cdef units_t units = units_of(self)
         cdef Py_ssize_t i, n = self.U.n
-        cdef double move = 0.0, e, s, far = 0.0
+        cdef double move = 0.0, k = 1.0, k_augmented = 1.0, far
         if step != NULL:
             self._curve(step, &self.theta[0])
-        elif self.fit_intercept:
+        else:
+            if self.fit_intercept:
+                for i in range(n):
+                    move += r[i]
+                move /= self.sum_d
             for i in range(n):
-                move += r[i]
-            move /= self.sum_d
-        for i in range(n):
-            s = 1.0 if self.F.weight == NULL else self.F.weight[i]
-            e = r[i] - (self.d_ref[i] * move if step == NULL else self.theta[i])
-            self.v[0, i] = e
-            self.theta[i] = e / s if s > 0.0 else 0.0
-            e -= self.r[0, i]
-            if e != 0.0:
-                far += e * e / larger(larger(self.d[i], self.d_ref[i]), 1e-300)
+                self.theta[i] = self.d_ref[i] * move
+        if self.S.l2_strength == 0.0 and bounds_itself(self.F.kind):
+            feasible(&self.S, &units, 1, &k, &k_augmented)
+        far = dual_point(n, r, &self.r[0, 0], &self.d[0], &self.d_ref[0], self.F.weight, k,
+                         &self.theta[0], &self.v[0, 0])
         self.v[0, n] = 0.0
-        if 0.1 * far > enough:      # far / 2 is the loss's part up to the second order
+        if far != far:
             return INFINITY
-        cdef units_t units = units_of(self)
-        return self._gap_of(&self.S, &units)
+        return far if far > 5.0 * enough else self._gap_of(&self.S, &units)
 
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
         # The gap at theta and the slopes of the units.
@@ -159,12 +157,12 @@ cdef class ProximalNewton(LocalModel):
             check_signals()
             if not self.has_gram or (k and self._is_small()):
                 self._rebuild()
-            self._certify_residual()
+            self._certify_residual(tol)
             if self.gap > tol and (self.n_epochs >= max_iter or n_vain == MOST_VAIN):
                 if self.caution > 0.0:      # its weights may lead out of the domain
                     self.caution = 0.0
                     self._rebuild()
-                    self._certify_residual()
+                self._certify_residual(INFINITY)
                 break
             if self.gap <= tol:
                 break
@@ -193,9 +191,9 @@ cdef class ProximalNewton(LocalModel):
         self.loss = 2.0 * (self.F_now - self.saturated)
         return 0
 
-    cdef int _certify_residual(self) except -1:
+    cdef int _certify_residual(self, double enough) except -1:
         self._slopes_at_residual()
-        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, INFINITY)
+        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, enough)
         return 0
 
     cdef int _adjust(self, bint failed) except -1:

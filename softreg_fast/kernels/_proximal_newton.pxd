@@ -10,6 +10,6 @@ cdef class ProximalNewton(LocalModel):
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil
     cdef bint _should_rebuild(self, double contraction, double tol) noexcept nogil
-    cdef int _certify_residual(self) except -1
+    cdef int _certify_residual(self, double enough) except -1
     cdef int _adjust(self, bint failed) except -1
     cdef int _certify_all(self) except -1

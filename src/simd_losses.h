@@ -1,0 +1,112 @@
+/* Leaves for losses, written with the macros of simd_levels.h; loss.pxd has the formulas.
+ *
+ * s are the sample weights (NULL: all one), y the targets and z the predictors.  A sample of weight
+ * 0 counts nowhere, as its loss may be infinite.
+ */
+#define SR_WEIGHT(i) (weighted ? weight[i] : 1.0)
+/* Where there are no weights others are loaded: a vector load from NULL takes hundreds of cycles
+ * even if it is masked out. */
+#define SR_WEIGHTS                                                                               \
+    const int weighted = s != NULL;                                                              \
+    const double *const weight = weighted ? s : z;
+
+/* sum_i s_i f(z_i); v = -s f'(z), d = s f''(z) */
+SR_LEAF(double, sr_logistic, (ptrdiff_t n, const SR_T *y, const double *z, const double *s,
+                              double *v, double *restrict d),
+        (n, y, z, s, v, d))
+{
+    double total = 0.0;
+    SR_WEIGHTS
+#pragma omp simd reduction(+ : total)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double w = SR_WEIGHT(i), up = z[i] > 0.0 ? z[i] : 0.0, ones = y[i];
+        const double q = sr_exponential(z[i] - 2.0 * up), c = 1.0 / (1.0 + q), other = q * c;
+        const double e = z[i] > 0.0 ? c : other, m = z[i] > 0.0 ? other : c;
+        const double f = sr_log_of_one_and(q) + (1.0 - ones) * up - ones * (z[i] - up);
+        v[i] = w * (ones * m - (1.0 - ones) * e);
+        d[i] = w * (e * m);
+        total += w > 0.0 ? w * f : 0.0;
+    }
+    return total;
+}
+
+SR_LEAF(double, sr_poisson, (ptrdiff_t n, const SR_T *y, const double *z, const double *s,
+                             double *v, double *restrict d),
+        (n, y, z, s, v, d))
+{
+    double total = 0.0;
+    SR_WEIGHTS
+#pragma omp simd reduction(+ : total)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double w = SR_WEIGHT(i), q = sr_exponential(z[i]);
+        v[i] = w * (y[i] - q);
+        d[i] = w * q;
+        total += w > 0.0 ? w * (q - y[i] * z[i]) : 0.0;
+    }
+    return total;
+}
+
+/* sum_i s_i (f(z_i) + f^*(-k theta_i) + k theta_i z_i) where all k theta are near the residuals;
+ * otherwise NaN */
+SR_LEAF(double, sr_logistic_part, (ptrdiff_t n, const SR_T *y, const double *z, const double *theta,
+                                   double k, const double *s),
+        (n, y, z, theta, k, s))
+{
+    double total = 0.0, furthest = 0.0;
+    SR_WEIGHTS
+#pragma omp simd reduction(+ : total) reduction(max : furthest)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double w = SR_WEIGHT(i), up = z[i] > 0.0 ? z[i] : 0.0, ones = y[i];
+        const double q = sr_exponential(z[i] - 2.0 * up), c = 1.0 / (1.0 + q), other = q * c;
+        const double e = z[i] > 0.0 ? c : other, m = z[i] > 0.0 ? other : c;
+        const double away = (ones * m - (1.0 - ones) * e) - k * theta[i];
+        const double x = away / e, t = -away / m;
+        const double least = c == e ? fabs(t) : fabs(x); /* the larger of the two */
+        const double size = w > 0.0 ? least : 0.0;
+        const double term = away * (x * sr_entropy_series(x) - t * sr_entropy_series(t));
+        furthest = furthest > size ? furthest : size;
+        total += w > 0.0 ? w * term : 0.0;
+    }
+    return furthest <= 0.05 ? total : NAN;
+}
+
+SR_LEAF(double, sr_poisson_part, (ptrdiff_t n, const SR_T *y, const double *z, const double *theta,
+                                  double k, const double *s),
+        (n, y, z, theta, k, s))
+{
+    double total = 0.0, furthest = 0.0;
+    SR_WEIGHTS
+#pragma omp simd reduction(+ : total) reduction(max : furthest)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double w = SR_WEIGHT(i), q = sr_exponential(z[i]);
+        const double away = (y[i] - q) - k * theta[i], x = away / q;
+        const double size = w > 0.0 ? fabs(x) : 0.0;
+        furthest = furthest > size ? furthest : size;
+        total += w > 0.0 ? w * (away * (x * sr_entropy_series(x))) : 0.0;
+    }
+    return furthest <= 0.05 ? total : NAN;
+}
+
+/* The dual point theta = e / s, e = r - (theta on entry), v = e; returns an estimate of the loss's
+ * part of the gap at k theta, sum_i (k e_i - now_i)^2 / (2 curvature_i) */
+SR_LEAF(double, sr_dual_point, (ptrdiff_t n, const double *r, const double *now, const double *d,
+                                const double *d_ref, const double *s, double k,
+                                double *theta, double *restrict v),
+        (n, r, now, d, d_ref, s, k, theta, v))
+{
+    double total = 0.0;
+    const double *const z = r;
+    SR_WEIGHTS
+#pragma omp simd reduction(+ : total)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double e = r[i] - theta[i], w = SR_WEIGHT(i), away = k * e - now[i];
+        const double curvature = d[i] > d_ref[i] ? d[i] : d_ref[i];
+        v[i] = e;
+        theta[i] = w > 0.0 ? e / w : 0.0;
+        total += away == 0.0 ? 0.0 : away * away / (curvature > 1e-300 ? curvature : 1e-300);
+    }
+    return 0.5 * total;
+}
+
+#undef SR_WEIGHT
+#undef SR_WEIGHTS
