@@ -14,14 +14,15 @@ from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
 from certificate cimport feasible, gap_near, scalars, units_t
-from loss cimport bounds_itself, dual_point, dual_point_t
+from loss cimport bounds_itself, dual_point, dual_point_t, sum_of
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
 from penalty cimport penalty_t, value
 from signals cimport check_signals
 from softreg_fast.kernels._local_model cimport LocalModel
 from softreg_fast.kernels._slots cimport units_of
 from tasks cimport slopes_of_tasks
-from tolerances cimport NO_ROOM
+from tolerances cimport NO_ROOM, STALLED
+from vector cimport dot
 
 import numpy as np
 
@@ -48,10 +49,22 @@ cdef class ProximalNewton(LocalModel):
             total += value(&self.S, a, old + t * (self.us[0, a] - old))
         return total
 
+    cdef double _move_of_intercept(self, double total) noexcept nogil:
+        # The intercept's part of a step of dense columns in their reference centres, whose sum
+        # under d_ref is zero; self.move is that beside columns in their own centres.
+        cdef Py_ssize_t a, j
+        cdef double move = total / self.sum_d if self.fit_intercept else 0.0
+        self.move = move
+        for a in range(self.m):
+            j = self.feature[a]
+            self.move += ((self.us[0, a] - self.settled[0, a]) * self.U.scale[j]
+                          * (self.U.center[j] - self.reference_center[j]))
+        return move
+
     cdef int _find_step(self) except -1:
         # step <- C e + b for the model's e, with b its intercept
         cdef Py_ssize_t a, i, n = self.U.n
-        cdef double e, move, total = 0.0
+        cdef double e, move
         memset(&self.step[0, 0], 0, (n + 1) * sizeof(double))
         for a in range(self.m):
             e = self.us[0, a] - self.settled[0, a]
@@ -61,22 +74,26 @@ cdef class ProximalNewton(LocalModel):
         move = self.step[0, n]
         self.move = 0.0
         if self.fit_intercept:
-            for i in range(n):
-                total += self.r[0, i] - self.d_ref[i] * (self.step[0, i] + move)
-            self.move = total / self.sum_d
+            self.move = (sum_of(n, &self.r[0, 0]) - dot(n, &self.d_ref[0], 0.0, &self.step[0, 0])
+                         ) / self.sum_d - move
         for i in range(n):
             self.step[0, i] += move + self.move
         self.step[0, n] = 0.0
         return 0
 
     cdef double _take_step(self) except -1:
-        # Move along the step, halved until the objective falls; returns the share that was taken.
-        # The old r stays in r_next.
+        # Move to the model's minimum, halving the step until the objective falls; returns the share
+        # that was taken.  The old r stays in r_next.
         cdef double before = self.F_now + self._penalty_of(0.0), after = INFINITY, t = 1.0
         cdef double slack = 1e-13 * fabs(self.F_now)
+        cdef bint dense = is_dense(&self.U)
         cdef Py_ssize_t i, a, halvings = 0
+        if dense:
+            after = self._sweep(self._move_of_intercept(sum_of(self.U.n, &self.r[0, 0])))
+        else:
+            self._find_step()
         while True:
-            with nogil:
+            if t < 1.0 or not dense:
                 for i in range(self.U.n):
                     self.z_next[i] = self.z[i] + t * self.step[0, i]
                 after = self._evaluate(&self.z_next[0], &self.r_next[0, 0], &self.d_next[0])
@@ -88,6 +105,7 @@ cdef class ProximalNewton(LocalModel):
                 t = 0.0
                 break
         self.n_halvings += halvings
+        self.n_known = self.m if t == 1.0 and dense else 0
         for a in range(self.m):
             if t < 1.0:
                 self.us[0, a] = self.settled[0, a] + t * (self.us[0, a] - self.settled[0, a])
@@ -102,24 +120,21 @@ cdef class ProximalNewton(LocalModel):
         return t
 
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
-        # The gap at the dual point r - H step, whose slopes are hs; step NULL: the shift that makes
-        # the sum zero.  Far above `enough`, and outside the domain, a number above `enough`.
+        # The gap at the dual point r - H step, whose slopes are hs, shifted so that its sum is zero
+        # (these columns are centred by the reference weights, so that no slope changes).  Far above `enough`, and outside the domain, a number above `enough`.
         cdef units_t units = units_of(self)
-        cdef Py_ssize_t i, n = self.U.n
+        cdef Py_ssize_t n = self.U.n
         cdef double move = 0.0, k = 1.0, k_augmented = 1.0, far
-        if step != NULL:
-            self._curve(step, &self.theta[0])
+        if step == NULL:
+            memset(&self.theta[0], 0, n * sizeof(double))
         else:
-            if self.fit_intercept:
-                for i in range(n):
-                    move += r[i]
-                move /= self.sum_d
-            for i in range(n):
-                self.theta[i] = self.d_ref[i] * move
+            self._curve(step, &self.theta[0])
+        if self.fit_intercept:
+            move = (sum_of(n, r) - sum_of(n, &self.theta[0])) / self.sum_d
         if self.S.l2_strength == 0.0 and bounds_itself(self.F.kind):
             feasible(&self.S, &units, 1, &k, &k_augmented)
         far = dual_point(n, r, &self.r[0, 0], &self.d[0], &self.d_ref[0], self.F.weight, k,
-                         &self.theta[0], &self.v[0, 0])
+                         move, &self.theta[0], &self.v[0, 0])
         self.v[0, n] = 0.0
         if far != far:
             return INFINITY
@@ -175,7 +190,6 @@ cdef class ProximalNewton(LocalModel):
                 size += fabs(self.us[0, a])
             self._solve_model(clip(0.05 * tol / larger(size, 1e-300), 1e-12 * violation,
                                    1e-3 * violation))
-            self._find_step()
             self.n_steps += 1
             self.n_epochs += 1
             t = self._take_step()
@@ -267,6 +281,16 @@ cdef class ProximalNewton(LocalModel):
         if self.m:
             self._drop_slots(l1_strength)
         return LocalModel.approach(self, l1_strength, l2_strength, max_iter, tol)
+
+    def solve_along(self, const double[:] alphas, double l1_ratio, double tol,
+                    Py_ssize_t max_iter):
+        """Call `solve` and `keep` for each alpha."""
+        cdef Py_ssize_t k
+        cdef int status
+        for k in range(alphas.shape[0]):
+            check_signals()
+            status = self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), tol, max_iter)
+            self.keep(STALLED if status == NO_ROOM else status)
 
     cpdef int keep(self, int status) except -1:
         """Append the present solution to those kept by earlier calls."""

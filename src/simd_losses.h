@@ -87,25 +87,35 @@ SR_LEAF(double, sr_poisson_part, (ptrdiff_t n, const SR_T *y, const double *z, c
     return furthest <= 0.05 ? total : NAN;
 }
 
-/* The dual point theta = e / s, e = r - (theta on entry), v = e; returns an estimate of the loss's
+/* The dual point theta = e / s, e = r - (theta on entry) - move d_ref, v = e; returns an estimate of the loss's
  * part of the gap at k theta, sum_i (k e_i - now_i)^2 / (2 curvature_i) */
 SR_LEAF(double, sr_dual_point, (ptrdiff_t n, const double *r, const double *now, const double *d,
                                 const double *d_ref, const double *s, double k,
-                                double *theta, double *restrict v),
-        (n, r, now, d, d_ref, s, k, theta, v))
+                                double move, double *theta, double *restrict v),
+        (n, r, now, d, d_ref, s, k, move, theta, v))
 {
     double total = 0.0;
     const double *const z = r;
     SR_WEIGHTS
 #pragma omp simd reduction(+ : total)
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double e = r[i] - theta[i], w = SR_WEIGHT(i), away = k * e - now[i];
+        const double e = r[i] - theta[i] - move * d_ref[i], w = SR_WEIGHT(i), away = k * e - now[i];
         const double curvature = d[i] > d_ref[i] ? d[i] : d_ref[i];
         v[i] = e;
         theta[i] = w > 0.0 ? e / w : 0.0;
         total += away == 0.0 ? 0.0 : away * away / (curvature > 1e-300 ? curvature : 1e-300);
     }
     return 0.5 * total;
+}
+
+/* sum_i x_i */
+SR_LEAF(double, sr_sum_of, (ptrdiff_t n, const double *x), (n, x))
+{
+    double total = 0.0;
+#pragma omp simd reduction(+ : total)
+    for (ptrdiff_t i = 0; i < n; i++)
+        total += x[i];
+    return total;
 }
 
 #undef SR_WEIGHT
