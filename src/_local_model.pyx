@@ -22,7 +22,9 @@ from penalty cimport kkt_distance, null_value
 from screening cimport screening_know, screening_skip
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport count_reading
-from stripes cimport MOST_GROUPS, products_of_rows, rows_of_stripe, sweep_stripe, sweep_t
+from stripes cimport (
+    MOST_GROUPS, products_of_group, products_of_rows, rows_of_stripe, sweep_group, sweep_t,
+)
 from tasks cimport slopes_of_tasks
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
 
@@ -41,6 +43,9 @@ cdef double FEW_NUMBERS = 40_000.0
 
 # Gram matrices of at most this many multiplications are not worth a call of BLAS.
 cdef double FEW_MULTIPLICATIONS = 2e6
+
+# So many new slots at once are multiplied by BLAS.
+cdef Py_ssize_t FEWEST_NEW_FOR_BLAS = 8
 
 cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 
@@ -183,10 +188,10 @@ cdef class LocalModel(ScalarEngine):
             stop = min(first + portion, n_stripes)
             if n_threads == 1:
                 for g in range(n_groups):
-                    self._sweep_group(&A, g, first, stop, n_groups)
+                    sweep_group(&A, first + g, stop, n_groups, &self.sums[g * length])
             else:
                 for g in prange(n_groups, num_threads=n_threads, schedule="static", nogil=True):
-                    self._sweep_group(&A, g, first, stop, n_groups)
+                    sweep_group(&A, first + g, stop, n_groups, &self.sums[g * length])
             if stop < n_stripes:
                 check_signals()
         self.entries += <double> m * n
@@ -198,14 +203,6 @@ cdef class LocalModel(ScalarEngine):
             for g in range(n_groups):
                 self.qs[0, a] += self.sums[g * length + a]
         return total
-
-    cdef void _sweep_group(self, const sweep_t* A, Py_ssize_t group, Py_ssize_t first,
-                           Py_ssize_t stop, Py_ssize_t n_groups) noexcept nogil:
-        cdef double* out = &self.sums[group * (A.n_slots + 1)]
-        cdef Py_ssize_t stripe = first + group
-        while stripe < stop:
-            out[A.n_slots] += sweep_stripe(A, stripe * A.rows, out)
-            stripe = stripe + n_groups
 
     # -- the model -----------------------------------------------------------------------------
     #
@@ -332,14 +329,47 @@ cdef class LocalModel(ScalarEngine):
             self.has_gram = False
             return True
         self._weigh(m)
-        rows = np.empty((count, stop), order="F")
-        self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
+        if is_dense(&self.U) and count < FEWEST_NEW_FOR_BLAS:
+            rows = np.zeros((count, stop), order="F")
+            self._multiply_new_slots(rows)
+        else:
+            rows = np.empty((count, stop), order="F")
+            self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
         self._lower_gram(rows, m)
         count_reading(self, &self.feature[0], stop)
         Q = np.asarray(self.own_Q)
         Q[m:stop, :stop] = rows
         Q[:m, m:stop] = rows[:, :m].T
         return True
+
+    cdef int _multiply_new_slots(self, double[::1, :] rows) except -1:
+        # Products of a few new slots, the last ones, with all slots, from dense columns: by stripes
+        # of rows in a fixed number of groups.
+        cdef Py_ssize_t n = self.U.n, count = rows.shape[0], m = self.m, g, first, stop = 0
+        cdef Py_ssize_t height = rows_of_stripe(n, m), n_stripes = (n + height - 1) // height
+        cdef Py_ssize_t length = count * m + height, a, k, portion
+        cdef int n_groups = <int> min(n_stripes, MOST_GROUPS)
+        cdef int n_threads = threads_for(<double> count * m * n, self.n_threads)
+        if self.sums.shape[0] < n_groups * length:
+            self.sums = np.empty(2 * n_groups * length)
+        memset(&self.sums[0], 0, n_groups * length * sizeof(double))
+        portion = n_groups * max(
+            ENTRIES_PER_SIGNAL_CHECK // (height * (count * m + 1) * n_groups), 1)
+        while stop < n_stripes:
+            first = stop
+            stop = min(first + portion, n_stripes)
+            for g in prange(n_groups, num_threads=n_threads, schedule="static", nogil=True):
+                products_of_group(self.R, &self.feature[0], m, count, first + g, stop, n_groups,
+                                  height, &self.sums[g * length])
+            check_signals()
+        for a in range(m):
+            for k in range(max(a - m + count, 0), count):
+                for g in range(n_groups):
+                    rows[k, a] += self.sums[g * length + a * count + k]
+        for k in range(count):      # among the new ones
+            for a in range(k):
+                rows[a, m - count + k] = rows[k, m - count + a]
+        return 0
 
     cdef int _drop_slots(self, double l1_strength) except -1:
         # Take the slots from features that are far from the support: Gram matrices at new weights
@@ -412,22 +442,28 @@ cdef class LocalModel(ScalarEngine):
     cdef int _solve_model(self, double tol) except -1:
         # Minimise the model among the slots until no slope is further than tol from optimal, or
         # rounding allows no better.
+        tol = larger(tol, ROUNDING * self.S.slack)
+        if self.m <= FEW_SLOTS:     # faster than other threads could use the time
+            self._iterate(tol)
+        else:
+            with nogil:
+                self._iterate(tol)
+        self._raise_signal()
+        return 0
+
+    cdef void _iterate(self, double tol) noexcept nogil:
         cdef Py_ssize_t flips = 1, k
         cdef int n_vain = 0
         cdef double violation, best = INFINITY
-        tol = larger(tol, ROUNDING * self.S.slack)
-        with nogil:
-            if self.A.k:
-                self._predict()
-            for k in range(MOST_INNER_EPOCHS):
-                violation = self._violation()
-                if self.must_stop or violation <= tol or n_vain == MOST_VAIN:
-                    break
-                self._epoch(&flips)
-                self.n_epochs = self.n_epochs + 1
-                if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
-                    if self._newton() and flips == 0:
-                        n_vain = 0 if violation < 0.5 * best else n_vain + 1
-                        best = smaller(best, violation)
-        self._raise_signal()
-        return 0
+        if self.A.k:
+            self._predict()
+        for k in range(MOST_INNER_EPOCHS):
+            violation = self._violation()
+            if self.must_stop or violation <= tol or n_vain == MOST_VAIN:
+                break
+            self._epoch(&flips)
+            self.n_epochs = self.n_epochs + 1
+            if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
+                if self._newton() and flips == 0:
+                    n_vain = 0 if violation < 0.5 * best else n_vain + 1
+                    best = smaller(best, violation)

@@ -22,7 +22,7 @@ from softreg_fast.kernels._local_model cimport LocalModel
 from softreg_fast.kernels._slots cimport units_of
 from tasks cimport slopes_of_tasks
 from tolerances cimport NO_ROOM, STALLED
-from vector cimport dot
+from vector cimport axpy, dot
 
 import numpy as np
 
@@ -225,24 +225,28 @@ cdef class ProximalNewton(LocalModel):
 
     cdef int _advance(self) except -1:
         # Copy the slots' coefficients to u and add to the odometer the way of the dual point.
-        cdef Py_ssize_t i, a
+        cdef Py_ssize_t a
         cdef double way, length
         for a in range(self.m):
             self.u[0, self.feature[a]] = self.us[0, a]
-        for i in range(self.U.n + 1):
-            self.at_screening[0, i] -= self.v[0, i]
-        way = residual_dot(self.X, &self.at_screening[0, 0], &self.at_screening[0, 0])
+        axpy(self.U.n, 1.0, &self.v[0, 0], 0.0, NULL, &self.at_screening[0, 0])
+        way = self._product(&self.at_screening[0, 0], &self.at_screening[0, 0])
         self.at_screening[:] = self.v
-        length = residual_dot(self.X, &self.v[0, 0], &self.v[0, 0])
+        length = self._product(&self.v[0, 0], &self.v[0, 0])
         self.B.odometer += sqrt(way) + 1e-13 * sqrt(length)
         return 0
 
+    cdef double _product(self, const double* v, const double* w) noexcept nogil:
+        # residual_dot where the last entries are 0
+        if self.X.weight == NULL:
+            return dot(self.U.n, v, 0.0, w)
+        return residual_dot(self.X, v, w)
+
     cdef double _place_in_basis(self, double* beta) noexcept nogil:
-        cdef double length = residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]), rest = length
+        cdef double length = self._product(&self.v[0, 0], &self.v[0, 0]), rest = length
         cdef Py_ssize_t k
         for k in range(self.B.k):
-            beta[k] = residual_dot(self.X, &self.v[0, 0],
-                                   self.B.basis + k * (self.U.n + 1))
+            beta[k] = self._product(&self.v[0, 0], self.B.basis + k * (self.U.n + 1))
             rest -= beta[k] * beta[k]
         return sqrt(larger(rest, 0.0) + 1e-13 * length)
 
@@ -288,7 +292,6 @@ cdef class ProximalNewton(LocalModel):
         cdef Py_ssize_t k
         cdef int status
         for k in range(alphas.shape[0]):
-            check_signals()
             status = self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), tol, max_iter)
             self.keep(STALLED if status == NO_ROOM else status)
 

@@ -46,45 +46,43 @@ SR_LEAF(double, sr_poisson, (ptrdiff_t n, const SR_T *y, const double *z, const 
     return total;
 }
 
-/* sum_i s_i (f(z_i) + f^*(-k theta_i) + k theta_i z_i) where all k theta are near the residuals;
- * otherwise NaN */
+/* sum_i s_i (f(z_i) + f^*(-k theta_i) + k theta_i z_i) where all k theta are inside the domain and
+ * not at its end; otherwise NaN */
 SR_LEAF(double, sr_logistic_part, (ptrdiff_t n, const SR_T *y, const double *z, const double *theta,
                                    double k, const double *s),
         (n, y, z, theta, k, s))
 {
-    double total = 0.0, furthest = 0.0;
+    double total = 0.0, least = 1.0;
     SR_WEIGHTS
-#pragma omp simd reduction(+ : total) reduction(max : furthest)
+#pragma omp simd reduction(+ : total) reduction(min : least)
     for (ptrdiff_t i = 0; i < n; i++) {
         const double w = SR_WEIGHT(i), up = z[i] > 0.0 ? z[i] : 0.0, ones = y[i];
         const double q = sr_exponential(z[i] - 2.0 * up), c = 1.0 / (1.0 + q), other = q * c;
         const double e = z[i] > 0.0 ? c : other, m = z[i] > 0.0 ? other : c;
         const double away = (ones * m - (1.0 - ones) * e) - k * theta[i];
-        const double x = away / e, t = -away / m;
-        const double least = c == e ? fabs(t) : fabs(x); /* the larger of the two */
-        const double size = w > 0.0 ? least : 0.0;
-        const double term = away * (x * sr_entropy_series(x) - t * sr_entropy_series(t));
-        furthest = furthest > size ? furthest : size;
-        total += w > 0.0 ? w * term : 0.0;
+        const double x = away / e, t = -away / m, lower = x < t ? x : t;
+        const double room = other < 1e-300 ? -1.0 : 1.0 + lower, counted = w > 0.0 ? room : 1.0;
+        least = least < counted ? least : counted;
+        total += w > 0.0 ? w * (away * (sr_entropy(x) - sr_entropy(t))) : 0.0;
     }
-    return furthest <= 0.05 ? total : NAN;
+    return least > 1e-300 ? total : NAN;
 }
 
 SR_LEAF(double, sr_poisson_part, (ptrdiff_t n, const SR_T *y, const double *z, const double *theta,
                                   double k, const double *s),
         (n, y, z, theta, k, s))
 {
-    double total = 0.0, furthest = 0.0;
+    double total = 0.0, least = 1.0;
     SR_WEIGHTS
-#pragma omp simd reduction(+ : total) reduction(max : furthest)
+#pragma omp simd reduction(+ : total) reduction(min : least)
     for (ptrdiff_t i = 0; i < n; i++) {
         const double w = SR_WEIGHT(i), q = sr_exponential(z[i]);
         const double away = (y[i] - q) - k * theta[i], x = away / q;
-        const double size = w > 0.0 ? fabs(x) : 0.0;
-        furthest = furthest > size ? furthest : size;
-        total += w > 0.0 ? w * (away * (x * sr_entropy_series(x))) : 0.0;
+        const double room = q < 1e-300 ? -1.0 : 1.0 + x, counted = w > 0.0 ? room : 1.0;
+        least = least < counted ? least : counted;
+        total += w > 0.0 ? w * (away * sr_entropy(x)) : 0.0;
     }
-    return furthest <= 0.05 ? total : NAN;
+    return least > 1e-300 ? total : NAN;
 }
 
 /* The dual point theta = e / s, e = r - (theta on entry) - move d_ref, v = e; returns an estimate of the loss's

@@ -62,6 +62,39 @@ cdef inline double sweep_stripe(const sweep_t* A, Py_ssize_t first, double* out)
     return loss
 
 
+cdef inline void sweep_group(const sweep_t* A, Py_ssize_t stripe, Py_ssize_t stop,
+                             Py_ssize_t step, double* out) noexcept nogil:
+    # The stripes stripe, stripe + step, ... before stop; the loss is the last entry of out.
+    while stripe < stop:
+        out[A.n_slots] += sweep_stripe(A, stripe * A.rows, out)
+        stripe = stripe + step
+
+
+cdef inline void products_of_stripe(const matrix_t* X, const Py_ssize_t* slots, Py_ssize_t n_slots,
+                                    Py_ssize_t n_new, Py_ssize_t first, Py_ssize_t rows,
+                                    double* column, double* out) noexcept nogil:
+    # out[k, a] += the products in a stripe of the last n_new slots with all slots, by rows.
+    cdef Py_ssize_t k, a, count = min(rows, X.n - first)
+    cdef matrix_t B = rows_of(X, first, count), C
+    C = B
+    C.weight = NULL
+    for k in range(n_new):
+        memset(column, 0, count * sizeof(double))
+        shift(&B, slots[n_slots - n_new + k], -1.0, column)
+        for a in range(n_slots - n_new + k + 1):
+            out[a * n_new + k] += slope(&C, slots[a], column)
+
+
+cdef inline void products_of_group(const matrix_t* X, const Py_ssize_t* slots, Py_ssize_t n_slots,
+                                   Py_ssize_t n_new, Py_ssize_t stripe, Py_ssize_t stop,
+                                   Py_ssize_t step, Py_ssize_t rows, double* out) noexcept nogil:
+    # The same stripes; after the products there is room for a column in out.
+    while stripe < stop:
+        products_of_stripe(X, slots, n_slots, n_new, stripe * rows, rows, out + n_new * n_slots,
+                           out)
+        stripe = stripe + step
+
+
 cdef inline void products_of_rows(const double* W, Py_ssize_t n, Py_ssize_t m, const double* zeros,
                                   double* out) noexcept nogil:
     # The lower triangle of W'W, by columns, for m columns of n entries.

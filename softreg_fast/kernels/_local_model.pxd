@@ -1,7 +1,6 @@
 from loss cimport loss_kind_t
 from matrix cimport matrix_t
 from softreg_fast.kernels._scalars cimport ScalarEngine
-from stripes cimport sweep_t
 
 
 cdef class LocalModel(ScalarEngine):
@@ -28,8 +27,6 @@ cdef class LocalModel(ScalarEngine):
 
     cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil
     cdef double _sweep(self, double move) except? -1.0
-    cdef void _sweep_group(self, const sweep_t* A, Py_ssize_t group, Py_ssize_t first,
-                           Py_ssize_t stop, Py_ssize_t n_groups) noexcept nogil
     cdef void _curve(self, const double* step, double* out) noexcept nogil
     cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1
     cdef double _center_of(self, Py_ssize_t j) noexcept nogil
@@ -37,8 +34,10 @@ cdef class LocalModel(ScalarEngine):
     cdef void _take_weights(self) noexcept nogil
     cdef int _rebuild(self) except -1
     cdef int _multiply_slots(self) except -1
+    cdef int _multiply_new_slots(self, double[::1, :] rows) except -1
     cdef int _drop_slots(self, double l1_strength) except -1
     cdef double _violation(self) noexcept nogil
     cdef int _slopes_at_residual(self) except -1
     cdef int _solve_model(self, double tol) except -1
+    cdef void _iterate(self, double tol) noexcept nogil
     cdef bint _is_small(self) noexcept nogil
