@@ -102,6 +102,7 @@ cdef class LocalModel(ScalarEngine):
         self.rows = np.empty((0, 0), order="F")
         self.panel = self.sums = np.empty(0)
         self.kept_intercepts = []
+        self.stretch = 1.0
         self.F.parameter = parameter
         self.F.y = &self.y[0]
         self.loss_kind = <loss_kind_t> <int> loss_kinds()[kind]
@@ -274,6 +275,7 @@ cdef class LocalModel(ScalarEngine):
         (<matrix_t*> self.R).weight_sum = self.sum_d
         self.n_grams += 1
         self.has_gram = True
+        self.stretch = 1.0
         if not m:
             return 0
         if self.rows.shape[0] != m:
@@ -443,13 +445,25 @@ cdef class LocalModel(ScalarEngine):
         # Minimise the model among the slots until no slope is further than tol from optimal, or
         # rounding allows no better.
         tol = larger(tol, ROUNDING * self.S.slack)
+        if self.stretch != 1.0:     # the same minimum, at another scale of slopes
+            tol /= self.stretch
+            self._scale_slopes(1.0 / self.stretch)
+            self.S.l1_strength /= self.stretch
         if self.m <= FEW_SLOTS:     # faster than other threads could use the time
             self._iterate(tol)
         else:
             with nogil:
                 self._iterate(tol)
+        if self.stretch != 1.0:
+            self._scale_slopes(self.stretch)
+            self.S.l1_strength = self.P.l1_strength
         self._raise_signal()
         return 0
+
+    cdef void _scale_slopes(self, double c) noexcept nogil:
+        cdef Py_ssize_t a
+        for a in range(self.m):
+            self.hs[0, a] *= c
 
     cdef void _iterate(self, double tol) noexcept nogil:
         cdef Py_ssize_t flips = 1, k

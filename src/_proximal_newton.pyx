@@ -14,7 +14,7 @@ from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
 from certificate cimport feasible, gap_near, scalars, units_t
-from loss cimport bounds_itself, dual_point, dual_point_t, sum_of
+from loss cimport bounds_itself, dual_point, dual_point_t, growth, sum_of
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
 from penalty cimport penalty_t, value
 from signals cimport check_signals
@@ -53,7 +53,9 @@ cdef class ProximalNewton(LocalModel):
         # The intercept's part of a step of dense columns in their reference centres, whose sum
         # under d_ref is zero; self.move is that beside columns in their own centres.
         cdef Py_ssize_t a, j
-        cdef double move = total / self.sum_d if self.fit_intercept else 0.0
+        cdef double move = 0.0
+        if self.fit_intercept:
+            move = total / (self.stretch * self.sum_d)
         self.move = move
         for a in range(self.m):
             j = self.feature[a]
@@ -74,8 +76,8 @@ cdef class ProximalNewton(LocalModel):
         move = self.step[0, n]
         self.move = 0.0
         if self.fit_intercept:
-            self.move = (sum_of(n, &self.r[0, 0]) - dot(n, &self.d_ref[0], 0.0, &self.step[0, 0])
-                         ) / self.sum_d - move
+            self.move = (sum_of(n, &self.r[0, 0]) / self.stretch
+                         - dot(n, &self.d_ref[0], 0.0, &self.step[0, 0])) / self.sum_d - move
         for i in range(n):
             self.step[0, i] += move + self.move
         self.step[0, n] = 0.0
@@ -130,11 +132,11 @@ cdef class ProximalNewton(LocalModel):
         else:
             self._curve(step, &self.theta[0])
         if self.fit_intercept:
-            move = (sum_of(n, r) - sum_of(n, &self.theta[0])) / self.sum_d
+            move = (sum_of(n, r) - self.stretch * sum_of(n, &self.theta[0])) / self.sum_d
         if self.S.l2_strength == 0.0 and bounds_itself(self.F.kind):
             feasible(&self.S, &units, 1, &k, &k_augmented)
         far = dual_point(n, r, &self.r[0, 0], &self.d[0], &self.d_ref[0], self.F.weight, k,
-                         move, &self.theta[0], &self.v[0, 0])
+                         self.stretch, move, &self.theta[0], &self.v[0, 0])
         self.v[0, n] = 0.0
         if far != far:
             return INFINITY
@@ -197,13 +199,26 @@ cdef class ProximalNewton(LocalModel):
             if t == 1.0:
                 self.gap = self._gap_at(&self.r_next[0, 0], &self.step[0, 0], tol)
                 if self.gap <= tol:
+                    self._stretch(0.5)
                     break
+                self._stretch(0.0)
             now = self.F_now + self._penalty_of(0.0)
             n_vain = 0 if now < lowest or self.gap_at_residual < 0.99 * best else n_vain + 1
             lowest, best = smaller(lowest, now), smaller(best, self.gap_at_residual)
             self._adjust(t < 0.1 or n_vain)
         self.loss = 2.0 * (self.F_now - self.saturated)
         return 0
+
+    cdef void _stretch(self, double ahead) noexcept nogil:
+        # Let the model follow the growth of the curvature along the step that was taken, at its end
+        # or as much further as `ahead` times its length: along a path most of what the model misses
+        # is common to all samples.
+        cdef double c
+        if self.caution > 0.0 or self.S.l2_strength > 0.0 or not bounds_itself(self.F.kind):
+            return
+        c = growth(self.U.n, &self.step[0, 0], &self.d[0], &self.d_next[0], &self.d_ref[0], ahead)
+        if 0.5 < c < 2.0:       # not where nothing has moved
+            self.stretch = c
 
     cdef int _certify_residual(self, double enough) except -1:
         self._slopes_at_residual()

@@ -29,8 +29,11 @@ cdef extern from "losses.h" nogil:
                                               const double* s) noexcept
     double dual_point "sr_dual_point_f64"(Py_ssize_t n, const double* r, const double* now,
                                           const double* d, const double* d_ref, const double* s,
-                                          double k, double move, double* theta,
-                                          double* v) noexcept
+                                          double k, double stretch, double move,
+                                          double* theta, double* v) noexcept
+    double growth "sr_growth_f64"(Py_ssize_t n, const double* x, const double* d,
+                                  const double* d_before, const double* d_ref,
+                                  double ahead) noexcept
     double sum_of "sr_sum_of_f64"(Py_ssize_t n, const double* x) noexcept
 
 # Samples whose exponentials are computed at once.

@@ -85,25 +85,40 @@ SR_LEAF(double, sr_poisson_part, (ptrdiff_t n, const SR_T *y, const double *z, c
     return least > 1e-300 ? total : NAN;
 }
 
-/* The dual point theta = e / s, e = r - (theta on entry) - move d_ref, v = e; returns an estimate of the loss's
+/* The dual point theta = e / s, e = r - stretch (theta on entry) - move d_ref, v = e; returns an estimate of the loss's
  * part of the gap at k theta, sum_i (k e_i - now_i)^2 / (2 curvature_i) */
 SR_LEAF(double, sr_dual_point, (ptrdiff_t n, const double *r, const double *now, const double *d,
                                 const double *d_ref, const double *s, double k,
-                                double move, double *theta, double *restrict v),
-        (n, r, now, d, d_ref, s, k, move, theta, v))
+                                double stretch, double move, double *theta, double *restrict v),
+        (n, r, now, d, d_ref, s, k, stretch, move, theta, v))
 {
     double total = 0.0;
     const double *const z = r;
     SR_WEIGHTS
 #pragma omp simd reduction(+ : total)
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double e = r[i] - theta[i] - move * d_ref[i], w = SR_WEIGHT(i), away = k * e - now[i];
+        const double e = r[i] - stretch * theta[i] - move * d_ref[i], w = SR_WEIGHT(i), away = k * e - now[i];
         const double curvature = d[i] > d_ref[i] ? d[i] : d_ref[i];
         v[i] = e;
         theta[i] = w > 0.0 ? e / w : 0.0;
         total += away == 0.0 ? 0.0 : away * away / (curvature > 1e-300 ? curvature : 1e-300);
     }
     return 0.5 * total;
+}
+
+/* sum_i (1 + ahead) d_i x_i^2 - ahead d_before_i x_i^2 over sum_i d_ref_i x_i^2 */
+SR_LEAF(double, sr_growth, (ptrdiff_t n, const double *x, const double *d, const double *d_before,
+                            const double *d_ref, double ahead),
+        (n, x, d, d_before, d_ref, ahead))
+{
+    double now = 0.0, then = 0.0;
+#pragma omp simd reduction(+ : now, then)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double square = x[i] * x[i];
+        now += ((1.0 + ahead) * d[i] - ahead * d_before[i]) * square;
+        then += d_ref[i] * square;
+    }
+    return now / then;
 }
 
 /* sum_i x_i */

@@ -20,6 +20,7 @@ cdef class LocalModel(ScalarEngine):
     cdef Py_ssize_t n_known             # slots whose slopes at r are known: qs
     cdef double[::1, :] rows            # a Gram matrix, its lower triangle
     cdef double[::1] panel, sums        # scratch: weighted columns; sums of groups of stripes
+    cdef double stretch                 # the Hessian is that many times the one of d_ref and Q
     cdef double caution                 # share of the bounds in the reference weights
     cdef loss_kind_t loss_kind
     cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
@@ -39,5 +40,6 @@ cdef class LocalModel(ScalarEngine):
     cdef double _violation(self) noexcept nogil
     cdef int _slopes_at_residual(self) except -1
     cdef int _solve_model(self, double tol) except -1
+    cdef void _scale_slopes(self, double c) noexcept nogil
     cdef void _iterate(self, double tol) noexcept nogil
     cdef bint _is_small(self) noexcept nogil

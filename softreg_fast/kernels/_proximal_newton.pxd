@@ -7,6 +7,7 @@ cdef class ProximalNewton(LocalModel):
     cdef double _penalty_of(self, double t) noexcept nogil
     cdef double _move_of_intercept(self, double total) noexcept nogil
     cdef double _product(self, const double* v, const double* w) noexcept nogil
+    cdef void _stretch(self, double ahead) noexcept nogil
     cdef int _find_step(self) except -1
     cdef double _take_step(self) except -1
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil
