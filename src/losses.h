@@ -39,15 +39,20 @@ static inline double sr_logarithm(double y)
               + k * 0.693147180369123816490);
 }
 
-/* ((1 + x) log(1 + x) - x) / x for x > -1, by its series where these terms would cancel.  Both are
- * added, one of them 0: compilers would make a branch of a choice, and no vectors. */
+/* ((1 + x) log(1 + x) - x) / x by its series, for |x| <= 0.05 */
+static inline double sr_entropy_near(double x)
+{
+    return x * (0.5 - x * (1.0 / 6 - x * (1.0 / 12 - x * (1.0 / 20 - x * (1.0 / 30 - x * (1.0 / 42
+                - x * (1.0 / 56 - x * (1.0 / 72 - x / 90))))))));
+}
+
+/* The same for x > -1, by the series where the terms would cancel.  Both are added, one of them 0:
+ * compilers would make a branch of a choice, and no vectors. */
 static inline double sr_entropy(double x)
 {
     const int is_near = fabs(x) <= 0.05;
     const double a = is_near ? x : 0.0, b = is_near ? 1.0 : x, share = is_near ? 0.0 : 1.0;
-    return a * (0.5 - a * (1.0 / 6 - a * (1.0 / 12 - a * (1.0 / 20 - a * (1.0 / 30 - a * (1.0 / 42
-                - a * (1.0 / 56 - a * (1.0 / 72 - a / 90))))))))
-           + share * ((1.0 + b) / b * sr_logarithm(1.0 + b) - 1.0);
+    return sr_entropy_near(a) + share * ((1.0 + b) / b * sr_logarithm(1.0 + b) - 1.0);
 }
 
 #define SR_LEAVES "simd_losses.h"
