@@ -291,6 +291,11 @@ cdef class LocalModel(ScalarEngine):
                 for a in range(b, m):
                     self.own_Q[a, b] = self.own_Q[b, a] = self.rows[a, b]
         self._refactor()
+        self.factor_l2 = self.S.l2_strength
+        return 0
+
+    cdef int _follow_strengths(self) except -1:
+        self._reserve_factor(self.capacity)     # `_solve_model` factorises
         return 0
 
     cdef int _multiply_slots(self) except -1:
@@ -449,6 +454,10 @@ cdef class LocalModel(ScalarEngine):
             tol /= self.stretch
             self._scale_slopes(1.0 / self.stretch)
             self.S.l1_strength /= self.stretch
+            self.S.l2_strength /= self.stretch
+        if self.factor_l2 != self.S.l2_strength:
+            self._refactor()
+            self.factor_l2 = self.S.l2_strength
         if self.m <= FEW_SLOTS:     # faster than other threads could use the time
             self._iterate(tol)
         else:
@@ -457,6 +466,7 @@ cdef class LocalModel(ScalarEngine):
         if self.stretch != 1.0:
             self._scale_slopes(self.stretch)
             self.S.l1_strength = self.P.l1_strength
+            self.S.l2_strength = self.P.l2_strength
         self._raise_signal()
         return 0
 

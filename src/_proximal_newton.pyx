@@ -214,7 +214,7 @@ cdef class ProximalNewton(LocalModel):
         # or as much further as `ahead` times its length: along a path most of what the model misses
         # is common to all samples.
         cdef double c
-        if self.caution > 0.0 or self.S.l2_strength > 0.0 or not bounds_itself(self.F.kind):
+        if self.caution > 0.0 or not bounds_itself(self.F.kind):
             return
         c = growth(self.U.n, &self.step[0, 0], &self.d[0], &self.d_next[0], &self.d_ref[0], ahead)
         if 0.5 < c < 2.0:       # not where nothing has moved

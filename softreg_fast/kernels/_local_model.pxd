@@ -21,6 +21,7 @@ cdef class LocalModel(ScalarEngine):
     cdef double[::1, :] rows            # a Gram matrix, its lower triangle
     cdef double[::1] panel, sums        # scratch: weighted columns; sums of groups of stripes
     cdef double stretch                 # the Hessian is that many times the one of d_ref and Q
+    cdef double factor_l2               # the L2 strength with which Q is factorised
     cdef double caution                 # share of the bounds in the reference weights
     cdef loss_kind_t loss_kind
     cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
