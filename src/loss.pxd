@@ -222,11 +222,21 @@ cdef inline double relative_entropy(double t, double m, double log_m, double awa
         1.0 / 30.0 - x * (1.0 / 42.0 - x * (1.0 / 56.0 - x * (1.0 / 72.0 - x / 90.0))))))))
 
 
+# Where residuals are at the ends of the domain, or tend to one, a dual point is moved back to it over
+# this relative distance.
+cdef extern from *:
+    """
+    #define SR_ROUNDED 1e-14
+    """
+    const double ROUNDED "SR_ROUNDED"
+
+
 cdef inline double bernoulli_entropy(double t, double u, double e, double m, double z,
                                      double away) noexcept nogil:
     # KL of the probabilities (t, u) from (e, m), both of sum 1, e of log odds z; away = t - e
-    if t < 0.0 or u < 0.0:
+    if t < -ROUNDED or u < -ROUNDED:
         return INFINITY
+    t, u = larger(t, 0.0), larger(u, 0.0)
     return (relative_entropy(t, e, smaller(z, 0.0), away)
             + relative_entropy(u, m, smaller(-z, 0.0), -away))
 
@@ -277,15 +287,6 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
             total += node[k] * step
         d = -away / mean
     return d * d * total
-
-
-# Piecewise quadratic losses have residuals at the ends of the domain: a dual point is moved back to
-# it over this relative distance.
-cdef extern from *:
-    """
-    #define SR_ROUNDED 1e-14
-    """
-    const double ROUNDED "SR_ROUNDED"
 
 
 cdef inline double bregman(double q, loss_kind_t kind, double a, double y, double z,

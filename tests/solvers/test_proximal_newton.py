@@ -169,6 +169,21 @@ def test_separable_data_have_a_certified_fit(rng, kind, alpha):
     assert problem.loss(fit.coef, fit.intercept) < 30 * alpha
 
 
+def test_an_unpenalised_feature_of_one_class_has_a_certified_fit(rng):
+    # its coefficient tends to minus infinity, and the dual point to an end of its domain
+    data = make(rng, "logistic", n=200)
+    X = data.X.copy()
+    X[:, 0] = np.where((data.y == 0) & (rng.random(200) < 0.2), rng.random(200), 0.0)
+    weights = np.ones(10)
+    weights[0] = 0.0
+    options = {"l1_weights": weights, "alpha": 0.2 * alpha_max(data, LOSSES["logistic"])}
+    fit, theta = fit_with_dual(X, data.y, LOSSES["logistic"], tol=1e-6, **options)
+    assert fit.converged
+    assert fit.coef[0] < -10.0
+    theta = np.clip(theta, data.y - 1.0, data.y)
+    assert_proven("logistic", X, data.y, fit, theta, **options)
+
+
 def test_the_separable_fit_of_one_feature_has_a_closed_form():
     X, y = np.repeat([[-1.0], [1.0]], 20, axis=0), np.repeat([0.0, 1.0], 20)
     for alpha in (0.4, 1e-3, 1e-5):
