@@ -21,7 +21,7 @@ from signals cimport check_signals
 from softreg_fast.kernels._local_model cimport LocalModel
 from softreg_fast.kernels._slots cimport units_of
 from tasks cimport slopes_of_tasks
-from tolerances cimport NO_ROOM, STALLED
+from tolerances cimport CONVERGED, NO_ROOM
 from vector cimport axpy, dot
 
 import numpy as np
@@ -109,7 +109,9 @@ cdef class ProximalNewton(LocalModel):
         self.n_halvings += halvings
         self.n_known = self.m if t == 1.0 and dense else 0
         for a in range(self.m):
-            if t < 1.0:
+            if t == 0.0:    # the model's minimum may be infinite, where most curvatures underflow
+                self.us[0, a] = self.settled[0, a]
+            elif t < 1.0:
                 self.us[0, a] = self.settled[0, a] + t * (self.us[0, a] - self.settled[0, a])
             self.settled[0, a] = self.us[0, a]
         if t == 0.0:
@@ -301,14 +303,14 @@ cdef class ProximalNewton(LocalModel):
             self._drop_slots(l1_strength)
         return LocalModel.approach(self, l1_strength, l2_strength, max_iter, tol)
 
-    def solve_along(self, const double[:] alphas, double l1_ratio, double tol,
+    def solve_along(self, const double[:] alphas, double l1_ratio, double aim, double tol,
                     Py_ssize_t max_iter):
-        """Call `solve` and `keep` for each alpha."""
+        """Call `solve`, with the gap that it aims at, and `keep` for each alpha."""
         cdef Py_ssize_t k
         cdef int status
         for k in range(alphas.shape[0]):
-            status = self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), tol, max_iter)
-            self.keep(STALLED if status == NO_ROOM else status)
+            status = self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), aim, max_iter)
+            self.keep(CONVERGED if self.gap <= tol else status)
 
     cpdef int keep(self, int status) except -1:
         """Append the present solution to those kept by earlier calls."""
