@@ -18,7 +18,7 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.string cimport memcpy
 
-from arithmetic cimport smaller
+from arithmetic cimport larger, smaller
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from certificate cimport feasible, penalty_part, units_t
 from factor cimport factor_append, factor_solve
@@ -29,7 +29,7 @@ from openmp cimport threads_for
 from penalty cimport penalty_t
 from signals cimport check_signals
 from softreg_fast.kernels._proximal_newton cimport ProximalNewton
-from softreg_fast.kernels._slots cimport count_reading
+from softreg_fast.kernels._slots cimport count_reading, units_of
 from tasks cimport slopes_of_tasks
 from vector cimport dot
 
@@ -213,8 +213,14 @@ cdef class MultinomialNewton(ProximalNewton):
                 self.z_next[c * n + i] = self.shifts[c]
         self._curve(&self.z_next[0], out)
 
+    cdef bint _goes_by_stripes(self) noexcept nogil:
+        return False
+
     cdef void _find_move(self) noexcept nogil:
         cdef Py_ssize_t i, c, n = self.M.n
+        self._spread(&self.step[0, 0])
+        if not self.fit_intercept:
+            return
         self._curve(&self.step[0, 0], &self.theta[0])
         self._solve_for_shifts(&self.r[0, 0], &self.theta[0])
         for c in range(self.K):
@@ -228,6 +234,30 @@ cdef class MultinomialNewton(ProximalNewton):
             for c in range(self.K):
                 self.by_class[c] += t * self.shifts[c]
         return t
+
+    cdef void _stretch(self, double ahead) noexcept nogil:
+        return      # the curvatures of the classes do not grow alike
+
+    cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
+        # step NULL: at r - H b 1, b the shifts that make the sum of every class zero
+        cdef Py_ssize_t i
+        cdef double e, s, far = 0.0
+        cdef units_t units = units_of(self)
+        if step != NULL:
+            self._curve(step, &self.theta[0])
+        else:
+            self._curve_of_shift(r, &self.theta[0])
+        for i in range(self.length):
+            s = self.s[i]
+            e = r[i] - self.theta[i]
+            self.v[0, i] = e
+            self.theta[i] = e / s if s > 0.0 else 0.0
+            e -= self.r[0, i]
+            if e != 0.0:
+                far += e * e / larger(larger(self.d[i], self.d_ref[i]), 1e-300)
+        self.v[0, self.length] = 0.0
+        # half of it is the loss's part up to the second order
+        return 0.5 * far if far > 10.0 * enough else self._gap_of(&self.S, &units)
 
     cdef int _weigh(self, Py_ssize_t first) except -1:
         # Intercepts are eliminated from the Gram matrix, not by centring; at new weights the slopes

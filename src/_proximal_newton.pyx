@@ -9,19 +9,23 @@ loss's part of the gap is small as soon as the model is good.  So a fit is certi
 last step, without another pass over X.
 """
 
+from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
-from certificate cimport gap_near, scalars, units_t
-from loss cimport dual_point_t
+from certificate cimport feasible, gap_near, scalars, units_t
+from loss cimport bounds_itself, dual_point, dual_point_t, growth, sum_of
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
+from openmp cimport threads_for
 from penalty cimport penalty_t, value
 from signals cimport check_signals
 from softreg_fast.kernels._local_model cimport LocalModel
 from softreg_fast.kernels._slots cimport units_of
+from stripes cimport MOST_GROUPS, rows_of_stripe, sweep_group, sweep_t
 from tasks cimport slopes_of_tasks
-from tolerances cimport NO_ROOM
+from tolerances cimport CONVERGED, ENTRIES_PER_SIGNAL_CHECK, NO_ROOM
+from vector cimport axpy, dot
 
 import numpy as np
 
@@ -48,6 +52,72 @@ cdef class ProximalNewton(LocalModel):
             total += value(&self.S, a, old + t * (self.us[0, a] - old))
         return total
 
+    cdef double _move_of_intercept(self, double total) noexcept nogil:
+        # The intercept's part of a step of dense columns in their reference centres, whose sum
+        # under d_ref is zero; self.move is that beside columns in their own centres.
+        cdef Py_ssize_t a, j
+        cdef double move = 0.0
+        if self.fit_intercept:
+            move = total / (self.stretch * self.sum_d)
+        self.move = move
+        for a in range(self.m):
+            j = self.feature[a]
+            self.move += ((self.us[0, a] - self.settled[0, a]) * self.U.scale[j]
+                          * (self.U.center[j] - self.reference_center[j]))
+        return move
+
+    cdef bint _goes_by_stripes(self) noexcept nogil:
+        return is_dense(&self.U)
+
+    cdef double _sweep(self, double move) except? -1.0:
+        # Of dense columns: the step to the slots' coefficients and the intercept's `move`, the
+        # loss, the residual and the curvature after it, and the slopes there.  Returns the loss.
+        cdef sweep_t A
+        cdef Py_ssize_t a, g, j, m = self.m, n = self.U.n, n_stripes, first, stop = 0, portion
+        cdef Py_ssize_t length = m + 1
+        cdef int n_groups, n_threads = threads_for(2.0 * m * n, self.n_threads)
+        cdef double e, total = 0.0
+        A.X = self.R[0]
+        A.X.weight = NULL
+        A.F, A.slots, A.n_slots, A.move = &self.F, &self.feature[0], m, move
+        A.rows = rows_of_stripe(n, m)
+        A.z, A.z_next, A.step = &self.z[0], &self.z_next[0], &self.step[0, 0]
+        A.r, A.d = &self.r_next[0, 0], &self.d_next[0]
+        A.moving, A.n_moving, A.back = &self.listed[0], 0, &self.found[0, 0]
+        for a in range(m):
+            e = self.us[0, a] - self.settled[0, a]
+            if e != 0.0:
+                j = self.feature[a]
+                self.found[0, j] = -e
+                self.listed[A.n_moving] = j
+                A.n_moving += 1
+        n_stripes = (n + A.rows - 1) // A.rows
+        n_groups = <int> min(n_stripes, MOST_GROUPS)
+        if self.sums.shape[0] < n_groups * length:
+            self.sums = np.empty(2 * n_groups * length)
+        memset(&self.sums[0], 0, n_groups * length * sizeof(double))
+        portion = n_groups * max(ENTRIES_PER_SIGNAL_CHECK // (A.rows * length * n_groups), 1)
+        while stop < n_stripes:
+            first = stop
+            stop = min(first + portion, n_stripes)
+            if n_threads == 1:
+                for g in range(n_groups):
+                    sweep_group(&A, first + g, stop, n_groups, &self.sums[g * length])
+            else:
+                for g in prange(n_groups, num_threads=n_threads, schedule="static", nogil=True):
+                    sweep_group(&A, first + g, stop, n_groups, &self.sums[g * length])
+            if stop < n_stripes:
+                check_signals()
+        self.entries += <double> m * n
+        self.r_next[0, n] = self.step[0, n] = 0.0
+        for g in range(n_groups):
+            total += self.sums[g * length + m]
+        for a in range(m):
+            self.qs[0, a] = 0.0
+            for g in range(n_groups):
+                self.qs[0, a] += self.sums[g * length + a]
+        return total
+
     cdef int _find_step(self) except -1:
         # step <- C e + b for the model's e, with b its intercept
         cdef Py_ssize_t a
@@ -58,29 +128,35 @@ cdef class ProximalNewton(LocalModel):
             if e != 0.0:
                 shift(&self.U, self.feature[a], -e, &self.step[0, 0])
                 self.entries += column_cost(&self.U, self.feature[a])
-        self._spread(&self.step[0, 0])
-        if self.fit_intercept:
-            self._find_move()
+        self._find_move()
         return 0
 
     cdef void _find_move(self) noexcept nogil:
-        # Add to the step the intercept that makes the sum of the predicted residual zero.
-        cdef Py_ssize_t i
-        cdef double total = 0.0
-        for i in range(self.U.n):
-            total += self.r[0, i] - self.d_ref[i] * self.step[0, i]
-        self.move = total / self.sum_d
-        for i in range(self.U.n):
-            self.step[0, i] += self.move
+        # Add to the step the constant of the centres, and the intercept that makes the sum of the
+        # predicted residual zero.
+        cdef Py_ssize_t i, n = self.U.n
+        cdef double move = self.step[0, n]
+        self.move = 0.0
+        if self.fit_intercept:
+            self.move = (sum_of(n, &self.r[0, 0]) / self.stretch
+                         - dot(n, &self.d_ref[0], 0.0, &self.step[0, 0])) / self.sum_d - move
+        for i in range(n):
+            self.step[0, i] += move + self.move
+        self.step[0, n] = 0.0
 
     cdef double _take_step(self) except -1:
-        # Move along the step, halved until the objective falls; returns the share that was taken.
-        # The old r stays in r_next.
+        # Move to the model's minimum, halving the step until the objective falls; returns the share
+        # that was taken.  The old r stays in r_next.
         cdef double before = self.F_now + self._penalty_of(0.0), after = INFINITY, t = 1.0
         cdef double slack = 1e-13 * fabs(self.F_now)
+        cdef bint by_stripes = self._goes_by_stripes()
         cdef Py_ssize_t i, a, halvings = 0
+        if by_stripes:
+            after = self._sweep(self._move_of_intercept(sum_of(self.U.n, &self.r[0, 0])))
+        else:
+            self._find_step()
         while True:
-            with nogil:
+            if t < 1.0 or not by_stripes:
                 for i in range(self.length):
                     self.z_next[i] = self.z[i] + t * self.step[0, i]
                 after = self._evaluate(&self.z_next[0], &self.r_next[0, 0], &self.d_next[0])
@@ -92,6 +168,7 @@ cdef class ProximalNewton(LocalModel):
                 t = 0.0
                 break
         self.n_halvings += halvings
+        self.n_known = self.m if t == 1.0 and by_stripes else 0
         for a in range(self.m):
             if t == 0.0:    # the model's minimum may be infinite, where most curvatures underflow
                 self.us[0, a] = self.settled[0, a]
@@ -108,28 +185,26 @@ cdef class ProximalNewton(LocalModel):
         return t
 
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
-        # The gap at the dual point r - H step, whose slopes are hs; step NULL: the shift that makes
-        # the sum zero.  Infinite where the point is outside the domain, or where the gap would be
-        # far above `enough`.
-        cdef Py_ssize_t i
-        cdef double e, s, far = 0.0
-        if step != NULL:
-            self._curve(step, &self.theta[0])
-        else:
-            self._curve_of_shift(r, &self.theta[0])
-        for i in range(self.length):
-            s = 1.0 if self.F.weight == NULL else self.F.weight[i]
-            e = r[i] - self.theta[i]
-            self.v[0, i] = e
-            self.theta[i] = e / s if s > 0.0 else 0.0
-            e -= self.r[0, i]
-            if e != 0.0:
-                far += e * e / larger(larger(self.d[i], self.d_ref[i]), 1e-300)
-        self.v[0, self.length] = 0.0
-        if 0.1 * far > enough:      # far / 2 is the loss's part up to the second order
-            return INFINITY
+        # The gap at the dual point r - H step, whose slopes are hs, shifted so that its sum is zero
+        # (these columns are centred by the reference weights, so that no slope changes).  Far above
+        # `enough`, and outside the domain, a number above `enough`.
         cdef units_t units = units_of(self)
-        return self._gap_of(&self.S, &units)
+        cdef Py_ssize_t n = self.U.n
+        cdef double move = 0.0, k = 1.0, k_augmented = 1.0, far
+        if step == NULL:
+            memset(&self.theta[0], 0, n * sizeof(double))
+        else:
+            self._curve(step, &self.theta[0])
+        if self.fit_intercept:
+            move = (sum_of(n, r) - self.stretch * sum_of(n, &self.theta[0])) / self.sum_d
+        if self.S.l2_strength == 0.0 and bounds_itself(self.F.kind):
+            feasible(&self.S, &units, 1, &k, &k_augmented)
+        far = dual_point(n, r, &self.r[0, 0], &self.d[0], &self.d_ref[0], self.F.weight, k,
+                         self.stretch, move, &self.theta[0], &self.v[0, 0])
+        self.v[0, n] = 0.0
+        if far != far:
+            return INFINITY
+        return far if far > 5.0 * enough else self._gap_of(&self.S, &units)
 
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
         # The gap at theta and the slopes of the units.
@@ -163,12 +238,12 @@ cdef class ProximalNewton(LocalModel):
             check_signals()
             if not self.has_gram or (k and self._is_small()):
                 self._rebuild()
-            self._certify_residual()
+            self._certify_residual(tol)
             if self.gap > tol and (self.n_epochs >= max_iter or n_vain == MOST_VAIN):
                 if self.caution > 0.0:      # its weights may lead out of the domain
                     self.caution = 0.0
                     self._rebuild()
-                    self._certify_residual()
+                self._certify_residual(INFINITY)
                 break
             if self.gap <= tol:
                 break
@@ -181,7 +256,6 @@ cdef class ProximalNewton(LocalModel):
                 size += fabs(self.us[0, a])
             self._solve_model(clip(0.05 * tol / larger(size, 1e-300), 1e-12 * violation,
                                    1e-3 * violation))
-            self._find_step()
             self.n_steps += 1
             self.n_epochs += 1
             t = self._take_step()
@@ -189,7 +263,9 @@ cdef class ProximalNewton(LocalModel):
             if t == 1.0:
                 self.gap = self._gap_at(&self.r_next[0, 0], &self.step[0, 0], tol)
                 if self.gap <= tol:
+                    self._stretch(0.5)
                     break
+                self._stretch(0.0)
             now = self.F_now + self._penalty_of(0.0)
             n_vain = 0 if now < lowest or self.gap_at_residual < 0.99 * best else n_vain + 1
             lowest, best = smaller(lowest, now), smaller(best, self.gap_at_residual)
@@ -197,9 +273,20 @@ cdef class ProximalNewton(LocalModel):
         self.loss = 2.0 * (self.F_now - self.saturated)
         return 0
 
-    cdef int _certify_residual(self) except -1:
+    cdef void _stretch(self, double ahead) noexcept nogil:
+        # Let the model follow the growth of the curvature along the step that was taken, at its end
+        # or as much further as `ahead` times its length: along a path most of what the model misses
+        # is common to all samples.
+        cdef double c
+        if self.caution > 0.0 or not bounds_itself(self.F.kind):
+            return
+        c = growth(self.U.n, &self.step[0, 0], &self.d[0], &self.d_next[0], &self.d_ref[0], ahead)
+        if 0.5 < c < 2.0:       # not where nothing has moved
+            self.stretch = c
+
+    cdef int _certify_residual(self, double enough) except -1:
         self._slopes_at_residual()
-        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, INFINITY)
+        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, enough)
         return 0
 
     cdef int _adjust(self, bint failed) except -1:
@@ -217,24 +304,28 @@ cdef class ProximalNewton(LocalModel):
 
     cdef int _advance(self) except -1:
         # Copy the slots' coefficients to u and add to the odometer the way of the dual point.
-        cdef Py_ssize_t i, a
+        cdef Py_ssize_t a
         cdef double way, length
         for a in range(self.m):
             self.u[0, self.feature[a]] = self.us[0, a]
-        for i in range(self.length + 1):
-            self.at_screening[0, i] -= self.v[0, i]
-        way = residual_dot(self.X, &self.at_screening[0, 0], &self.at_screening[0, 0])
+        axpy(self.length, 1.0, &self.v[0, 0], 0.0, NULL, &self.at_screening[0, 0])
+        way = self._product(&self.at_screening[0, 0], &self.at_screening[0, 0])
         self.at_screening[:] = self.v
-        length = residual_dot(self.X, &self.v[0, 0], &self.v[0, 0])
+        length = self._product(&self.v[0, 0], &self.v[0, 0])
         self.B.odometer += sqrt(way) + 1e-13 * sqrt(length)
         return 0
 
+    cdef double _product(self, const double* v, const double* w) noexcept nogil:
+        # residual_dot where the last entries are 0
+        if self.X.weight == NULL:
+            return dot(self.length, v, 0.0, w)
+        return residual_dot(self.X, v, w)
+
     cdef double _place_in_basis(self, double* beta) noexcept nogil:
-        cdef double length = residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]), rest = length
+        cdef double length = self._product(&self.v[0, 0], &self.v[0, 0]), rest = length
         cdef Py_ssize_t k
         for k in range(self.B.k):
-            beta[k] = residual_dot(self.X, &self.v[0, 0],
-                                   self.B.basis + k * (self.length + 1))
+            beta[k] = self._product(&self.v[0, 0], self.B.basis + k * (self.length + 1))
             rest -= beta[k] * beta[k]
         return sqrt(larger(rest, 0.0) + 1e-13 * length)
 
@@ -273,6 +364,15 @@ cdef class ProximalNewton(LocalModel):
         if self.m:
             self._drop_slots(l1_strength)
         return LocalModel.approach(self, l1_strength, l2_strength, max_iter, tol)
+
+    def solve_along(self, const double[:] alphas, double l1_ratio, double aim, double tol,
+                    Py_ssize_t max_iter):
+        """Call `solve`, with the gap that it aims at, and `keep` for each alpha."""
+        cdef Py_ssize_t k
+        cdef int status
+        for k in range(alphas.shape[0]):
+            status = self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), aim, max_iter)
+            self.keep(CONVERGED if self.gap <= tol else status)
 
     cpdef int keep(self, int status) except -1:
         """Append the present solution to those kept by earlier calls."""

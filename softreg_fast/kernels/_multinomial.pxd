@@ -20,6 +20,7 @@ cdef class MultinomialNewton(ProximalNewton):
     cdef bint has_old_slopes            # whether hs is of other reference weights
     cdef list kept_rows
 
+    cdef void _curve_of_shift(self, const double* r, double* out) noexcept nogil
     cdef void _weigh_intercepts(self) noexcept nogil
     cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil
     cdef int _minimise_model(self, double tol) except -1
