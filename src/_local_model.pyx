@@ -20,6 +20,7 @@ from matrix cimport column_cost, is_dense, matrix_of, matrix_t, residual_dot, sh
 from openmp cimport threads_for
 from penalty cimport kkt_distance, null_value
 from screening cimport screening_know, screening_skip
+from signals cimport check_signals
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport count_reading
 from stripes cimport (
@@ -27,8 +28,6 @@ from stripes cimport (
 )
 from tasks cimport slopes_of_tasks
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
-
-from signals cimport check_signals
 
 import numpy as np
 
@@ -147,10 +146,8 @@ cdef class LocalModel(ScalarEngine):
         cdef int n_threads = threads_for(20.0 * n, self.n_threads)
         cdef double total = 0.0
         cdef double* partial = &self.partial[0]
-        if n_threads == 1:
-            for block in range(n_blocks):
-                partial[block] = loss_evaluate(&self.F, 0, block * BLOCK,
-                                               min((block + 1) * BLOCK, n), z, r, d)
+        if n_blocks == 1:
+            partial[0] = loss_evaluate(&self.F, 0, 0, n, z, r, d)
         else:
             for block in prange(n_blocks, num_threads=n_threads, schedule="static"):
                 partial[block] = loss_evaluate(&self.F, 0, block * BLOCK,

@@ -246,8 +246,8 @@ cdef inline double relative_entropy(double t, double m, double log_m, double awa
         1.0 / 30.0 - x * (1.0 / 42.0 - x * (1.0 / 56.0 - x * (1.0 / 72.0 - x / 90.0))))))))
 
 
-# Where residuals are at the ends of the domain, or tend to one, a dual point is moved back to it over
-# this relative distance.
+# Where residuals are at the ends of the domain, or tend to one, a dual point is moved back to it
+# over this relative distance.
 cdef extern from *:
     """
     #define SR_ROUNDED 1e-14
