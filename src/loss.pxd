@@ -239,6 +239,8 @@ cdef inline double relative_entropy(double t, double m, double log_m, double awa
     if m < 1e-300:
         return larger(t * (log(t) - log_m) - away, 0.0)
     x = away / m
+    if x < -0.5:            # 1 + x has few digits of t / m, or none
+        return larger(t * (log(t) - log(m)) - away, 0.0)
     if fabs(x) > 0.05:
         return larger(t * log1p(x) - away, 0.0)
     # the series of (1 + x) log(1 + x) - x; near the optimum it is all that is needed

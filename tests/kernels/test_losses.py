@@ -209,3 +209,11 @@ def test_losses_reject_shapes_that_do_not_fit():
         evaluate("squared", np.zeros((1, 3)), np.zeros((1, 4)))
     with pytest.raises(ValueError, match="one entry per sample"):
         evaluate("squared", np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(4))
+
+
+@pytest.mark.parametrize("kind", ["poisson", "logistic"])
+def test_dual_points_next_to_the_border_count_whole(kind):
+    # away from the residual by all but its last digits: the loss itself is left
+    y, z = np.zeros((1, 300)), np.full((1, 300), -7.0)
+    theta = np.full((1, 300), -1e-21)
+    assert_allclose(part(kind, y, z, theta), 300 * np.exp(-7.0), rtol=1e-3)
