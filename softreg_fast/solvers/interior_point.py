@@ -46,6 +46,9 @@ MOST_NEW = 200
 # Steps in which nothing falls by a twentieth, before a fit has stalled.
 MOST_VAIN = 15
 
+# A fit that has stalled goes on from its best point, further inside, so many times.
+MOST_RESTARTS = 2
+
 # Corrections of a step for what its matrix has rounded: where d is large the dual point shows it.
 CORRECTIONS = 2
 
@@ -57,7 +60,7 @@ class InteriorPointEngine:
     """Solver for one target under the quantile loss."""
 
     needs: ClassVar[tuple[str, ...]] = ("piecewise linear loss", "elastic net", "one target")
-    strategy = "interior point"
+    strategy = "working set"
     doubt = Doubt(False, False, False)  # certificates are computed from X
 
     def __init__(self, problem: Problem) -> None:
@@ -151,9 +154,14 @@ class InteriorPointEngine:
         # until the gap over all features is at most tol, or no longer falls
         at = Trial(self, self.gap)
         looked = lowest = np.inf
-        n_vain = 0
-        while self.n_epochs < max_iter and n_vain < MOST_VAIN:
+        n_vain = n_restarts = 0
+        while self.n_epochs < max_iter:
             look_at_signals()
+            if n_vain == MOST_VAIN:
+                if n_restarts == MOST_RESTARTS:
+                    break
+                at, looked, lowest, n_vain = Trial(self, self.gap), np.inf, np.inf, 0
+                n_restarts += 1
             if self._slots.size > self.most_slots:
                 break
             self.n_epochs += 1
@@ -380,12 +388,16 @@ class Weighted:
         weight = np.zeros(design.n_samples)
         weight[engine.rows] = self.d
         gram = np.empty((slots.size, slots.size), order="F")
-        columns = design.columns_with(weight=weight)
+        # a Gram matrix of sparse columns takes centres for means under the weights: 0 is none
+        center = np.zeros(design.n_features) if design.is_sparse else None
+        columns = design.columns_with(center, weight=weight)
         columns.gram_block(slots, slots, gram, design.n_threads, True)
         mirror(gram)
-        self._tilt = engine._slopes(self.d, slots)
+        self._tilt = sums = engine._slopes(self.d, slots)
         if design.fit_intercept:
-            gram -= np.outer(self._tilt, self._tilt / self._total)
+            if design.is_sparse:
+                sums = sums + self._total * (design.stored_center * design.scale)[slots]
+            gram -= np.outer(sums, sums / self._total)
         diagonal = np.diag_indices_from(gram)
         gram[diagonal] += self.h + at.l2
         size = np.sqrt(np.maximum(gram[diagonal], TINY))
