@@ -37,6 +37,10 @@ cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 # A Newton step follows an epoch without a change of sign, and every so many epochs.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
 
+# From then on a shortened Newton step is followed by others until one is whole: coordinates that an
+# epoch lets in, and a step puts out at once, would return with each epoch.
+cdef Py_ssize_t EPOCHS_BEFORE_ENDS = 20
+
 # Newton steps without progress after which rounding is taken for the reason.
 cdef int MOST_VAIN = 3
 
@@ -133,6 +137,19 @@ cdef class LocalModel(ScalarEngine):
         return total
 
     # -- the model -----------------------------------------------------------------------------
+    #
+    # The Hessian H at the reference weights is diagonal.  Where it is diag(d_ref) - M'M, a solver
+    # overrides `_take_weights`, which keeps what M needs, `_curve` and `_lower_gram`.
+
+    cdef void _curve(self, const double* step, double* out) noexcept nogil:
+        # out = H step
+        cdef Py_ssize_t i
+        for i in range(self.U.n):
+            out[i] = self.d_ref[i] * step[i]
+
+    cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1:
+        # rows, the products of the slots from `first` on with all slots, less those of M'M.
+        return 0
 
     cdef bint _is_small(self) noexcept nogil:
         return self.m <= FEW_SLOTS or (is_dense(&self.U)
@@ -195,6 +212,7 @@ cdef class LocalModel(ScalarEngine):
         self.reference.gram_block(features, features, rows, self.n_threads, True)
         count_reading(self, &self.feature[0], m)
         block = rows
+        self._lower_gram(block, 0)
         with nogil:
             for b in range(m):
                 for a in range(b, m):
@@ -217,6 +235,7 @@ cdef class LocalModel(ScalarEngine):
         self._weigh(m)
         rows = np.empty((count, stop), order="F")
         self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
+        self._lower_gram(rows, m)
         count_reading(self, &self.feature[0], stop)
         Q = np.asarray(self.own_Q)
         Q[m:stop, :stop] = rows
@@ -289,6 +308,7 @@ cdef class LocalModel(ScalarEngine):
         # rounding allows no better.
         cdef Py_ssize_t flips = 1, k
         cdef int n_vain = 0
+        cdef bint whole
         cdef double violation, best = INFINITY
         tol = larger(tol, ROUNDING * self.S.slack)
         with nogil:
@@ -301,7 +321,10 @@ cdef class LocalModel(ScalarEngine):
                 self._epoch(&flips)
                 self.n_epochs = self.n_epochs + 1
                 if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
-                    if self._newton() and flips == 0:
+                    whole = self._newton()
+                    while not whole and k >= EPOCHS_BEFORE_ENDS and not self.must_stop:
+                        whole = self._newton()
+                    if whole and flips == 0:
                         n_vain = 0 if violation < 0.5 * best else n_vain + 1
                         best = smaller(best, violation)
         self._raise_signal()

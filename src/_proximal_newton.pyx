@@ -89,7 +89,9 @@ cdef class ProximalNewton(LocalModel):
                 break
         self.n_halvings += halvings
         for a in range(self.m):
-            if t < 1.0:
+            if t == 0.0:    # the model's minimum may be infinite, where most curvatures underflow
+                self.us[0, a] = self.settled[0, a]
+            elif t < 1.0:
                 self.us[0, a] = self.settled[0, a] + t * (self.us[0, a] - self.settled[0, a])
             self.settled[0, a] = self.us[0, a]
         if t == 0.0:
@@ -102,18 +104,20 @@ cdef class ProximalNewton(LocalModel):
         return t
 
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
-        # The gap at the dual point r - D step, whose slopes are hs; step NULL: the shift that makes
+        # The gap at the dual point r - H step, whose slopes are hs; step NULL: the shift that makes
         # the sum zero.  Infinite where the point is outside the domain, or where the gap would be
         # far above `enough`.
         cdef Py_ssize_t i, n = self.U.n
         cdef double move = 0.0, e, s, far = 0.0
-        if step == NULL and self.fit_intercept:
+        if step != NULL:
+            self._curve(step, &self.theta[0])
+        elif self.fit_intercept:
             for i in range(n):
                 move += r[i]
             move /= self.sum_d
         for i in range(n):
             s = 1.0 if self.F.weight == NULL else self.F.weight[i]
-            e = r[i] - self.d_ref[i] * (move if step == NULL else step[i])
+            e = r[i] - (self.d_ref[i] * move if step == NULL else self.theta[i])
             self.v[0, i] = e
             self.theta[i] = e / s if s > 0.0 else 0.0
             e -= self.r[0, i]

@@ -26,6 +26,7 @@ LOSSES = {
     "huber": Huber(1.35),
     "squared hinge": losses.SquaredHinge(),
     "quantile": Quantile(0.3),
+    "cloglog": losses.CLogLog(),
 }
 
 each_loss = pytest.mark.parametrize("kind", LOSSES)
@@ -52,6 +53,7 @@ def make(rng, kind, n=60, p=10, density=1.0):
     y = {
         "logistic": (1 + sign) / 2,
         "probit": shares,
+        "cloglog": shares,
         "huber": eta + rng.standard_t(2, size=n),
         "quantile": eta + rng.standard_t(2, size=n),
         "squared hinge": sign,

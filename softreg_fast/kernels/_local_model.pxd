@@ -23,6 +23,8 @@ cdef class LocalModel(ScalarEngine):
     cdef list kept_intercepts
 
     cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil
+    cdef void _curve(self, const double* step, double* out) noexcept nogil
+    cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1
     cdef double _center_of(self, Py_ssize_t j) noexcept nogil
     cdef int _weigh(self, Py_ssize_t first) except -1
     cdef void _take_weights(self) noexcept nogil

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.cloglog import CLogLog
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.negative_binomial import NegativeBinomial
@@ -25,6 +26,7 @@ BY_NAME: dict[str, Loss] = {
     "inverse_gaussian": InverseGaussian(),
     "probit": Probit(),
     "quantile": Quantile(0.5),
+    "cloglog": CLogLog(),
     "squared_hinge": SquaredHinge(),
 }
 
@@ -72,7 +74,7 @@ def as_loss(value: Any) -> Loss:
     ----------
     value : Loss or str
         "squared", "logistic" or "binomial", "poisson", "gamma", "inverse_gaussian", "probit",
-        "quantile" (the median), "squared_hinge".
+        "cloglog", "quantile" (the median), "squared_hinge".
 
     Returns
     -------

@@ -123,7 +123,7 @@ def confusion(outcomes: Outcomes) -> NDArray[np.float64]:
     from sklearn.metrics import confusion_matrix
 
     loss: Any = outcomes.loss
-    middle = float(loss.mean(np.zeros(1))[0])
+    middle = float(loss.mean(np.full(1, loss.middle))[0])
     truth = outcomes.y == _second(outcomes)
     taken = outcomes.predicted > middle
     return np.asarray(confusion_matrix(truth, taken, sample_weight=outcomes.weight), np.float64)
