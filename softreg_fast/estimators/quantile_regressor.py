@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 
@@ -12,12 +11,15 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.losses import Loss, Quantile
-from softreg_fast.model_selection.cv import cv_path
+from softreg_fast.model_selection.cv import Choice, choose
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.scalars import check_number
+from softreg_fast.options.scalars import check_number, is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.grids import as_alphas
 from softreg_fast.paths.result import Solution
+from softreg_fast.solvers.problem import Problem
 
 # scikit-learn's solver names, all of which stand for the solver here
 SOLVERS = ("highs", "highs-ds", "highs-ipm", "interior-point", "revised simplex")
@@ -214,6 +216,8 @@ class QuantileRegressorCV(_QuantileModel):
     cv : int, splitter, iterable of (train, test) or None, default=None
         As in scikit-learn: an int is the number of folds, blocks of samples in their order; None is
         5 of them. A splitter such as KFold(5, shuffle=True) draws the folds at random.
+    n_jobs : int or None, default=None
+        Number of threads, if n_threads is None: scikit-learn's name for it.
     rule : {"min", "1se"}, default="min"
         "min": the alpha with the smallest mean error over the folds. "1se": the largest alpha whose
         mean error is within one standard error of that.
@@ -288,6 +292,7 @@ class QuantileRegressorCV(_QuantileModel):
         l1_ratio: float = 1.0,
         fit_intercept: bool = True,
         cv: Any = None,
+        n_jobs: int | None = None,
         rule: str = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
@@ -304,6 +309,7 @@ class QuantileRegressorCV(_QuantileModel):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.cv = cv
+        self.n_jobs = n_jobs
         self.rule = rule
         self.max_iter = max_iter
         self.tol = tol
@@ -316,23 +322,16 @@ class QuantileRegressorCV(_QuantileModel):
 
     def _fit_target(
         self, design: Design, target: Vector, offset: Any, start: Vector | None
-    ) -> Solution:
-        counted = isinstance(self.alphas, (int, np.integer))
-        grid = {"n_alphas": self.alphas} if counted else {"alphas": self.alphas}
-        found = cv_path(
-            design.with_target(target, self._loss(), offset),
-            **grid,
-            eps=self.eps,
-            l1_ratio=self.l1_ratio,
-            l1_weights=self.l1_weights,
-            l2_weights=self.l2_weights,
-            positive=self.positive,
-            bounds=self.bounds,
-            cv=5 if self.cv is None else self.cv,
-            rule=self.rule,
-            max_iter=self._most_iterations,
-            tol=self._gap_tol,
-        )
-        self.cv_path_ = found
-        self.alpha_, self.alphas_ = float(found.alpha), found.alphas
-        return found.path[found.index]
+    ) -> tuple[Solution, Problem]:
+        whole = design.with_target(target, self._loss(), offset)
+        alphas: Any = self.alphas
+        counted = is_real(alphas)
+        if not counted:
+            alphas = as_alphas(alphas)
+        pairs = folds_for(5 if self.cv is None else self.cv, None, whole.X, target, ())
+        problem = self._problem(whole, self._penalty_of(1.0, self.l1_ratio))
+        choice = Choice(alphas=alphas, eps=self.eps, rule=self.rule)
+        self.cv_path_ = found = choose([problem], pairs, choice)
+        self.alpha_, self.alphas_ = float(found.alpha), found.path.alphas
+        best = self._problem(whole, self._penalty_of(self.alpha_, self.l1_ratio))
+        return found.path[found.index], best

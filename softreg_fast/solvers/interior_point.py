@@ -52,6 +52,12 @@ MOST_RESTARTS = 2
 # Corrections of a step for what its matrix has rounded: where d is large the dual point shows it.
 CORRECTIONS = 2
 
+# At most so many samples for each coefficient are met exactly at the end: more are ties.
+MOST_MET = 10
+
+# Residuals below this share of y are rounding errors of samples that are met.
+ROUNDED = 1e-14
+
 # A slope of an unpenalised feature up to this share of the norm of the dual point counts as 0.
 SLACK = 1e-12
 
@@ -180,6 +186,7 @@ class InteriorPointEngine:
                 self.coef, self.intercept, self.r, self.v = candidate
                 self.slopes, self.gap = slopes, whole
             if whole <= tol:
+                self._finish(at.met())
                 return
             more = self._violating(slopes)
             if more.size:
@@ -187,6 +194,35 @@ class InteriorPointEngine:
                 self.slopes, self.gap = slopes, whole
                 self._slots = np.sort(np.concatenate([self._slots, more]))
                 at, n_vain, looked, lowest = Trial(self, whole), 0, left, np.inf
+
+    def _finish(self, met: Index) -> None:
+        # Meet the samples exactly that have no residual at the vertex of the solution; accepted if
+        # the gap does not grow.
+        design = self.design
+        free = np.flatnonzero((self.coef > self.penalty.lower) & (self.coef < self.penalty.upper))
+        free = free[self.coef[free] != 0.0]
+        n_unknown = free.size + design.fit_intercept
+        if not n_unknown or not n_unknown <= met.size <= MOST_MET * n_unknown:
+            return
+        rows = np.arange(design.n_samples)[self.rows][met]
+        X = design.X[:, free][rows]
+        C = (X.toarray() if design.is_sparse else X).astype(np.float64)
+        C = (C - design.center[free]) * design.scale[free]
+        if design.fit_intercept:
+            C = np.column_stack([C, np.ones(met.size)])
+        with blas_threads_for(met.size):
+            e = np.linalg.lstsq(C, self.r[met], rcond=None)[0]
+        u, intercept = self.coef.copy(), self.intercept
+        u[free] += e[: free.size]
+        if design.fit_intercept:
+            intercept += float(e[-1])
+        r = self.y - (self.z_null + self._product(u) + intercept)
+        r[met[np.abs(r[met]) <= ROUNDED * np.abs(self.y[met])]] = 0.0
+        if np.any(np.sign(u) != np.sign(self.coef)):
+            return
+        gap = self._gap(u, r, self.v, self.slopes)
+        if gap <= self.gap:
+            self.coef, self.intercept, self.r, self.gap = u, intercept, r, gap
 
     # -- the gap ---------------------------------------------------------------------------------
 
@@ -292,6 +328,10 @@ class Trial:
         u = np.array(np.zeros(self.engine.design.n_features))
         u[self.slots] = e
         return u
+
+    def met(self) -> Index:
+        """Return the samples whose residual is taken for 0."""
+        return np.flatnonzero(self.samples.at_kink(self.unit / float(self.engine.s.sum())))
 
     def products(self) -> float:
         """Return the sum of all products, the gap where the point is feasible."""
