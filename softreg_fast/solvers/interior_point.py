@@ -46,8 +46,14 @@ MOST_NEW = 200
 # Steps in which nothing falls by a twentieth, before a fit has stalled.
 MOST_VAIN = 15
 
+# Below this share of its first infeasibility a point counts as feasible.
+FEASIBLE = 1e-6
+
 # A fit that has stalled goes on from its best point, further inside, so many times.
 MOST_RESTARTS = 2
+
+# Distance from a bound at which coefficients begin, in the unit that null deviance and slopes make.
+INSIDE = 1e-2
 
 # Corrections of a step for what its matrix has rounded: where d is large the dual point shows it.
 CORRECTIONS = 2
@@ -175,7 +181,9 @@ class InteriorPointEngine:
             u, _, r, v = candidate
             gap = self._gap(u, r, v, self._slopes(v, self._slots), self._slots)
             left = min(gap, at.products())
-            n_vain = 0 if left < 0.95 * lowest else n_vain + 1
+            # the products may grow while the steps make the point feasible
+            falls = left < 0.95 * lowest or (at.last > 0.05 and at.infeasible > FEASIBLE)
+            n_vain = 0 if falls else n_vain + 1
             lowest = min(lowest, left)
             if gap > tol and left > BETWEEN_LOOKS * looked:
                 continue
@@ -300,8 +308,11 @@ class Trial:
     def __init__(self, engine: InteriorPointEngine, gap: float) -> None:
         self.engine, slots = engine, engine._slots
         self.slots, self.intercept = slots, engine.intercept
+        self.infeasible = self.last = 1.0  # share of the first infeasibility; length of a step
         self.l1, self.l2, self.lower, self.upper = (each[slots] for each in engine.penalty)
-        kinked = np.flatnonzero(self.l1 > 0.0)
+        one_side = (self.lower >= 0.0).astype(float) - (self.upper <= 0.0)
+        self.linear = -self.l1 * one_side  # the L1 part where 0 is no kink inside of the bounds
+        kinked = np.flatnonzero((self.l1 > 0.0) & (one_side == 0.0))
         below, above = np.flatnonzero(self.lower > -np.inf), np.flatnonzero(self.upper < np.inf)
         n_products = 2.0 * (engine.s.sum() + kinked.size) + below.size + above.size
         whole = dot(engine.s, engine.problem.loss.value(engine.r, 0.0))
@@ -320,7 +331,7 @@ class Trial:
 
     def _inside(self, u: Vector) -> Vector:
         # coefficients inside of their bounds, by a little
-        little = 1e-3 * self.unit / self.slope
+        little = INSIDE * self.unit / self.slope
         width = np.minimum(little, 0.25 * (self.upper - self.lower))
         return np.clip(u, self.lower + width, self.upper - width)
 
@@ -345,7 +356,8 @@ class Trial:
         n_products = self.samples.n_products + sum(part.n_products for _, part in self.parts)
         now, then = self.products(), self._products_after(t, first)
         ways = self._ways(space, now / n_products * min((then / now) ** 3, 1.0), first)
-        t = min(1.0, REACH * self._reach(ways))
+        t = self.last = min(1.0, REACH * self._reach(ways))
+        self.infeasible *= 1.0 - t
         for part, way in zip(self._all(), ways.each, strict=True):
             part.move(t, way)
         self.u = self.u + t * ways.e
@@ -368,7 +380,7 @@ class Trial:
         # the step towards products of m; a first estimate need not be exact
         given = [None] * (1 + len(self.parts)) if last is None else last.each
         v = self.samples.goal(m, given[0])
-        q = np.zeros(len(self.u))
+        q = self.linear.copy()
         for (where, part), way in zip(self.parts, given[1:], strict=True):
             q[where] += part.goal(m, way)
         e, step, intercept = np.zeros(len(self.u)), np.zeros(len(v)), 0.0
@@ -393,7 +405,7 @@ class Trial:
         u = np.clip(u, self.lower, self.upper)
         r = self.samples.r - engine._product(self._spread(u - self.u))
         v = self.samples.dual
-        q = np.zeros(len(u))
+        q = self.linear.copy()
         for where, part in self.parts:
             q[where] += part.dual
         for _ in range(CORRECTIONS):
