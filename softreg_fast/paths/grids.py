@@ -13,8 +13,8 @@ from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
-from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.interior_point import InteriorPointEngine
+from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 
 AUTO = "auto"

@@ -83,7 +83,8 @@ class Kink:
     def goal(self, m: float, last: Way | None) -> Vector:
         """Return the new dual point, with weights, where e is 0."""
         up, down = self._aims(m, last)
-        return self.dual + self.curvature * (self.r - up / self.upper + down / self.lower)
+        pull = self.r - up / self.upper + down / self.lower
+        return np.asarray(self.dual + self.curvature * pull)
 
     def _aims(self, m: float, last: Way | None) -> tuple[Any, Any]:
         if last is None:
@@ -157,7 +158,7 @@ class Bound:
 
     def goal(self, m: float, last: Way | None) -> Vector:
         """Return the new dual point where e is 0."""
-        return self.sign * self._aim(m, last) / self.distance
+        return np.asarray(self.sign * self._aim(m, last) / self.distance)
 
     def _aim(self, m: float, last: Way | None) -> Any:
         return m if last is None else m - last.above * last.below

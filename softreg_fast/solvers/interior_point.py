@@ -148,7 +148,7 @@ class InteriorPointEngine:
         ahead = 2.0 * l1 - np.minimum(min(last_strength, 1e300) * given, 2.0 * l1)
         likely = (self.coef != 0.0) | (size >= ahead) & (lower < upper) & ~free
         urgency = np.where(self.coef != 0.0, np.inf, size / np.maximum(l1, TINY))
-        room = max(MOST_NEW, 2 * np.count_nonzero(self.coef))
+        room = max(MOST_NEW, 2 * int(np.count_nonzero(self.coef)))
         return np.union1d(np.flatnonzero(free), _most_urgent(np.flatnonzero(likely), urgency, room))
 
     def _violating(self, slopes: Vector) -> Index:
@@ -346,14 +346,14 @@ class Trial:
 
     def products(self) -> float:
         """Return the sum of all products, the gap where the point is feasible."""
-        return self.samples.products() + sum(part.products() for _, part in self.parts)
+        return float(sum(part.products() for part in self._all()))
 
     def step(self) -> Candidate:
         """Take a step, and return what it comes to."""
         space = Weighted(self)
         first = self._ways(space, 0.0, None)
         t = min(1.0, self._reach(first))
-        n_products = self.samples.n_products + sum(part.n_products for _, part in self.parts)
+        n_products = sum(part.n_products for part in self._all())
         now, then = self.products(), self._products_after(t, first)
         ways = self._ways(space, now / n_products * min((then / now) ** 3, 1.0), first)
         t = self.last = min(1.0, REACH * self._reach(ways))
@@ -370,11 +370,12 @@ class Trial:
             yield part
 
     def _reach(self, ways: Ways) -> float:
-        return min(part.reach(way) for part, way in zip(self._all(), ways.each, strict=True))
+        pairs = zip(self._all(), ways.each, strict=True)
+        return float(min(part.reach(way) for part, way in pairs))
 
     def _products_after(self, t: float, ways: Ways) -> float:
-        parts = zip(self._all(), ways.each, strict=True)
-        return sum(part.products(t, way) for part, way in parts)
+        pairs = zip(self._all(), ways.each, strict=True)
+        return float(sum(part.products(t, way) for part, way in pairs))
 
     def _ways(self, space: Weighted, m: float, last: Ways | None) -> Ways:
         # the step towards products of m; a first estimate need not be exact

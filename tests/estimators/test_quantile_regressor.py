@@ -37,7 +37,9 @@ def test_cross_validation(rng):
             each.append(mean_pinball_loss(y[test], one.predict(X[test]), alpha=0.7))
         errors.append(np.mean(each))
     assert model.alpha_ == model.alphas_[np.argmin(errors)]
-    assert_allclose(model.coef_, sf.QuantileRegressor(quantile=0.7, alpha=model.alpha_).fit(X, y).coef_)
+    assert_allclose(
+        model.coef_, sf.QuantileRegressor(quantile=0.7, alpha=model.alpha_).fit(X, y).coef_
+    )
 
 
 def test_messages(rng):

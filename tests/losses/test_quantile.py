@@ -49,5 +49,5 @@ def test_predictions_deviance_and_names():
 
 @pytest.mark.parametrize("tau", [0.0, 1.0, -0.1, 1.1, np.nan])
 def test_no_quantile(tau):
-    with pytest.raises(ValueError, match="^tau must be a "):
+    with pytest.raises(ValueError, match=r"^tau must be a "):
         Quantile(tau)

@@ -127,6 +127,7 @@ def test_an_elastic_net_and_ridge(rng):
     for l1_ratio in (0.5, 0.0):
         fit = solve(X, y, loss="quantile", alpha=0.1, l1_ratio=l1_ratio, tol=1e-10)
         assert fit.converged
+
         # no direction improves on it
         def objective(coef, intercept, share=l1_ratio):
             penalty = 0.1 * (share * abs(coef).sum() + 0.5 * (1 - share) * coef @ coef)
