@@ -133,6 +133,24 @@ class QuantileRegressor(_QuantileModel):
         Number of epochs; 0 if warm_start began at the solution.
     loss_ : Loss
         The loss of the fit, an object of `softreg_fast.losses`.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
 
     References
     ----------
@@ -268,6 +286,24 @@ class QuantileRegressorCV(_QuantileModel):
         Number of epochs; 0 if warm_start began at the solution.
     loss_ : Loss
         The loss of the fit, an object of `softreg_fast.losses`.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray (n_features,) of str
+        Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    sparse_coef_ : csr_matrix of the shape of coef_
+        coef_ as a sparse matrix, made on each access.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit` and `predict`, for parameters or data that cannot be used; the message says what
+        is expected. Making the object raises nothing but a TypeError for a parameter that does not
+        exist.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From `fit`, if the duality gap is larger than the tolerance.
 
     Examples
     --------
