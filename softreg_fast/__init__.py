@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from softreg_fast import nn as nn
     from softreg_fast import penalties as penalties
     from softreg_fast.data.design import Design as Design
-    from softreg_fast.display.plots import CVPathDisplay as CVPathDisplay
-    from softreg_fast.display.plots import PathDisplay as PathDisplay
-    from softreg_fast.display.plots import StabilityDisplay as StabilityDisplay
+    from softreg_fast.display.cv_path_display import CVPathDisplay as CVPathDisplay
+    from softreg_fast.display.outcomes import Outcomes as Outcomes
+    from softreg_fast.display.path_display import PathDisplay as PathDisplay
+    from softreg_fast.display.stability_display import StabilityDisplay as StabilityDisplay
+    from softreg_fast.display.survival_display import SurvivalDisplay as SurvivalDisplay
+    from softreg_fast.display.survival_display import (
+        survival_by_risk_group as survival_by_risk_group,
+    )
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
@@ -42,6 +47,10 @@ if TYPE_CHECKING:
         NegativeBinomialRegressor as NegativeBinomialRegressor,
     )
     from softreg_fast.estimators.probit_regression import ProbitRegression as ProbitRegression
+    from softreg_fast.estimators.quantile_regressor import QuantileRegressor as QuantileRegressor
+    from softreg_fast.estimators.quantile_regressor import (
+        QuantileRegressorCV as QuantileRegressorCV,
+    )
     from softreg_fast.estimators.ridge import Ridge as Ridge
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
@@ -74,7 +83,7 @@ if TYPE_CHECKING:
 # above says the same to type checkers and editors.
 _MODULE_OF = {
     "CVPath": "softreg_fast.model_selection.cv_result",
-    "CVPathDisplay": "softreg_fast.display.plots",
+    "CVPathDisplay": "softreg_fast.display.cv_path_display",
     "Design": "softreg_fast.data.design",
     "ElasticNet": "softreg_fast.estimators.elastic_net",
     "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
@@ -92,18 +101,22 @@ _MODULE_OF = {
     "MultiTaskLasso": "softreg_fast.estimators.multi_task",
     "MultiTaskLassoCV": "softreg_fast.estimators.multi_task_cv",
     "NegativeBinomialRegressor": "softreg_fast.estimators.negative_binomial_regressor",
+    "Outcomes": "softreg_fast.display.outcomes",
     "Path": "softreg_fast.paths.result",
-    "PathDisplay": "softreg_fast.display.plots",
+    "PathDisplay": "softreg_fast.display.path_display",
     "PathStep": "softreg_fast.paths.path",
     "Penalty": "softreg_fast.penalties.vectors",
     "PoissonRegressor": "softreg_fast.estimators.tweedie_regressor",
     "ProbitRegression": "softreg_fast.estimators.probit_regression",
+    "QuantileRegressor": "softreg_fast.estimators.quantile_regressor",
+    "QuantileRegressorCV": "softreg_fast.estimators.quantile_regressor",
     "RelaxedPath": "softreg_fast.paths.relaxed",
     "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
     "Solution": "softreg_fast.paths.result",
-    "StabilityDisplay": "softreg_fast.display.plots",
+    "StabilityDisplay": "softreg_fast.display.stability_display",
     "StabilityPath": "softreg_fast.model_selection.stability",
+    "SurvivalDisplay": "softreg_fast.display.survival_display",
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
@@ -118,6 +131,7 @@ _MODULE_OF = {
     "show_config": "softreg_fast.system.config",
     "solve": "softreg_fast.paths.solve",
     "stability_path": "softreg_fast.model_selection.stability",
+    "survival_by_risk_group": "softreg_fast.display.survival_display",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }
 _SUBPACKAGES = ("losses", "nn", "penalties")
