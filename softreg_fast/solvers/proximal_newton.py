@@ -18,8 +18,8 @@ from softreg_fast.solvers.warm import largest_gram
 # On the way down to a small alpha a duality gap of this share of the null deviance is enough.
 APPROACH = 1e-2
 
-# Coefficients have half as many digits as the gap. Who asks for a gap this small gets one step more,
-# which aims at this share of it.
+# Coefficients have half as many digits as the gap: where a gap this small is asked for, one step
+# more aims at this share of it.
 TIGHT, AIM = 1e-10, 1e-3
 
 
