@@ -372,3 +372,15 @@ def test_certificates_hold_for_small_problems(case):
     rounding = 1e-12 * (abs(primal) + fit.null_loss)
     assert primal - lowest <= fit.gap + (tight.gap if np.isfinite(tight.gap) else 0) + rounding
     assert primal - lowest <= 2e-6 * fit.null_loss + tight.gap + rounding
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_near_copies_of_a_column_need_few_epochs(seed):
+    # an epoch lets a copy in, which the Newton step that follows puts out again
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((40, 1)) + 1e-3 * rng.standard_normal((40, 20))
+    y = np.exp(rng.standard_normal(40)) * rng.gamma(2.0, size=40)
+    options = {"loss": "gamma", "fit_intercept": False, "offset": rng.standard_normal(40)}
+    fits = path(X, y, n_alphas=20, standardize=True, eps=1e-2, **options)
+    assert np.all(fits.status == 0)
+    assert fits.n_epochs.max() < 50
