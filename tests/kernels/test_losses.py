@@ -209,3 +209,13 @@ def test_losses_reject_shapes_that_do_not_fit():
         evaluate("squared", np.zeros((1, 3)), np.zeros((1, 4)))
     with pytest.raises(ValueError, match="one entry per sample"):
         evaluate("squared", np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(4))
+
+
+@pytest.mark.parametrize("loss", [Poisson(), Logistic(), NegativeBinomial(2.0), CLogLog()])
+def test_a_dual_point_next_to_the_end_of_the_domain(loss):
+    # 1 + away / m rounds to 0, which made a term of the gap vanish
+    y, z = np.zeros((1, 3)), np.full((1, 3), -6.0)
+    for theta in (0.0, -1e-20, -1e-12, -1e-5):
+        point = np.full((1, 3), theta)
+        found = part(loss.kind, y, z, point, None, 1.0, number_of(loss))
+        assert_allclose(found, loss.bregman(y, z, point).sum(), rtol=1e-9)
