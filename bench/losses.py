@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.families.family import selected
-from bench.families.losses import FAMILIES, SETTINGS, levels
+from bench.families.losses import FAMILIES, SETTINGS, TARGETS, levels
 from bench.harness.bounds import Bounds
 from bench.harness.environments import ROOT, available, python_of, version_of
 from bench.harness.machine import environment
@@ -23,7 +23,7 @@ from bench.harness.record import Record
 from bench.harness.result import Row
 from bench.harness.worker import Worker, climb, rounds_of
 from bench.reports import losses as pages
-from bench.reports.losses import CERTIFIED, CLOCKS, RIVALS, TARGET
+from bench.reports.losses import CERTIFIED, CLOCKS, RIVALS
 
 # Tolerance at which ours only gives lower bounds of the optima, untimed.
 REFERENCE = 1e-10
@@ -49,7 +49,7 @@ class Contest:
     def __init__(self, setting, name, problem, folder, wanted, options):
         self.setting, self.name, self.wanted = setting, name, wanted
         self.problem, self.folder, self.options = problem, folder, options
-        self.kind = SETTINGS[setting].kind
+        self.kind, self.target = SETTINGS[setting].kind, TARGETS[setting]
         self.judge = judge_of(problem)
         self.rows = []
 
@@ -98,11 +98,11 @@ class Contest:
         """Fill the rows of a rival, at the loosest tolerance that meets the target."""
         package, suffix = RIVALS[rival]
         with self.worker(package, self.kind + suffix) as theirs:
-            found, _, note = climb(theirs, self.problem, [TARGET], self.folder, self.judge)
+            found, _, note = climb(theirs, self.problem, [self.target], self.folder, self.judge)
             rows = self.add(rival, note)
             if not found:
                 return
-            tol, gap = found[TARGET]
+            tol, gap = found[self.target]
             contenders = *((ours, own) for own in CERTIFIED), (theirs, tol)
             rounds = rounds_of(contenders, self.options.repeat, self.options.seconds)
             difference = self.difference(theirs, tol)
@@ -126,7 +126,7 @@ def measure_family(family, rivals, options, record):
         folder = Path(name)
         save_data(folder, base)
         for key in options.settings:
-            able = {r: m for r, m in rivals.items() if key != "cv" or r in pages.FOLDING}
+            able = {r: m for r, m in rivals.items() if r in pages.ABLE.get(key, RIVALS)}
             for label, problem in SETTINGS[key].problems(family, base):
                 save_setting(folder, problem)
                 wanted = levels(key, family)
@@ -180,7 +180,8 @@ def main():
     """Measure, print the tables, write JSON and, if requested, the page."""
     options = parsed()
     about = environment("make bench-losses", [options.threads])
-    reasons = {package: missing(package) for package in dict(RIVALS.values())}
+    chosen = dict(RIVALS[name] for name in options.packages)
+    reasons = {package: missing(package) for package in chosen}
     about |= {package: why or version_of(package) for package, why in reasons.items()}
     rivals = {name: reasons[RIVALS[name][0]] for name in options.packages}
     record = Record(options.json, about)

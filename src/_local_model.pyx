@@ -52,8 +52,8 @@ cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 # A Newton step follows an epoch without a change of sign, and every so many epochs.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
 
-# From then on a shortened Newton step is followed by others until one is whole: coordinates that an
-# epoch lets in, and a step puts out at once, would return with each epoch.
+# From then on steps follow until one is whole: what an epoch lets in, and a step puts out at once,
+# would return with each epoch.
 cdef Py_ssize_t EPOCHS_BEFORE_ENDS = 20
 
 # Newton steps without progress after which rounding is taken for the reason.
@@ -340,11 +340,10 @@ cdef class LocalModel(ScalarEngine):
             self.has_gram = False
             return True
         self._weigh(m)
+        rows = np.zeros((count, stop), order="F")
         if is_dense(&self.U) and count < FEWEST_NEW_FOR_BLAS:
-            rows = np.zeros((count, stop), order="F")
             self._multiply_new_slots(rows)
         else:
-            rows = np.empty((count, stop), order="F")
             self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
         self._lower_gram(rows, m)
         count_reading(self, &self.feature[0], stop)

@@ -49,11 +49,12 @@ cdef enum loss_kind_t:
     PROBIT                      # -y log Phi(z) - (1 - y) log Phi(-z)
     HUBER                       # r^2 / 2, from |r| = delta on delta |r| - delta^2 / 2; r = y - z
     SQUARED_HINGE               # max(0, 1 - y z)^2, y = -1 or 1
+    QUANTILE                    # tau r for r = y - z >= 0, (tau - 1) r below
     CLOGLOG                     # -y log(1 - e^-m) + (1 - y) m, m = e^z, y in [0, 1]
 
 ctypedef struct loss_t:
     loss_kind_t kind
-    double parameter            # p of Tweedie, a of the negative binomial, delta of Huber
+    double parameter            # p of Tweedie, a of the negative binomial, delta of Huber, tau
     Py_ssize_t n                # samples
     Py_ssize_t n_outputs
     const double* y             # (n_outputs, n)
@@ -74,7 +75,8 @@ cdef inline dict loss_kinds():
     return {
         "squared": SQUARED, "logistic": LOGISTIC, "poisson": POISSON, "gamma": GAMMA,
         "tweedie": TWEEDIE, "negative binomial": NEGATIVE_BINOMIAL, "probit": PROBIT,
-        "huber": HUBER, "squared hinge": SQUARED_HINGE, "cloglog": CLOGLOG,
+        "huber": HUBER, "squared hinge": SQUARED_HINGE, "quantile": QUANTILE,
+        "cloglog": CLOGLOG,
     }
 
 
@@ -185,6 +187,11 @@ cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, dou
         r[0] = 2.0 * y * m
         d[0] = 2.0 * (m > 0.0)
         return m * m
+    if kind == QUANTILE:
+        m = y - z
+        r[0] = 0.0 if m == 0.0 else (a if m > 0.0 else a - 1.0)
+        d[0] = 0.0
+        return r[0] * m
     if kind == CLOGLOG:
         r[0] = d[0] = m = 0.0
         if y > 0.0 and q < 700.0:
@@ -374,6 +381,11 @@ cdef inline double bregman(double q, loss_kind_t kind, double a, double y, doubl
             return INFINITY
         t = larger(t, 0.0)
         return (m - 0.5 * t) * (m - 0.5 * t) if m > 0.0 else t * (0.25 * t - m)
+    if kind == QUANTILE:
+        if not a - 1.0 - ROUNDED <= theta <= a + ROUNDED:
+            return INFINITY
+        m = y - z
+        return larger(a - theta, 0.0) * m if m > 0.0 else larger(theta - (a - 1.0), 0.0) * -m
     return 0.5 * (y - z - theta) * (y - z - theta)
 
 

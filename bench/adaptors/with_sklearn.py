@@ -4,12 +4,15 @@ In cross-validation its BLAS has all threads, whatever the number of jobs.
 """
 
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.linear_model import (
     ElasticNet,
     LassoCV,
     LogisticRegression,
+    LogisticRegressionCV,
     MultiTaskElasticNet,
     Ridge,
     enet_path,
@@ -60,9 +63,14 @@ def prepare_liblinear(problem, n_threads):
     return prepare_logistic(problem, n_threads)
 
 
+def intercept_scaling(problem):
+    """Return a scale at which liblinear hardly penalises the intercept: far above the entries."""
+    return 100.0 * float(abs(problem.X).max())
+
+
 def liblinear(problem, tol):
-    """Fit at every alpha; a large scale of the intercept makes its penalty small."""
-    model = LogisticRegression(solver="liblinear", intercept_scaling=100.0, random_state=0)
+    scaling = intercept_scaling(problem)
+    model = LogisticRegression(solver="liblinear", intercept_scaling=scaling, random_state=0)
     return _logistic(problem, model.set_params(l1_ratio=1.0, tol=tol, max_iter=10_000))
 
 
@@ -76,6 +84,28 @@ def _logistic(problem, model):
     for k, alpha in enumerate(problem.alphas):
         W[:, k] = model.set_params(C=1.0 / (n * alpha)).fit(problem.X, problem.y).coef_[0]
     return W
+
+
+def prepare_search(problem, n_threads, solver):
+    problem = prepare_logistic(problem, n_threads)
+    X = problem.X.tocsr() if problem.is_sparse else np.ascontiguousarray(problem.X)
+    options = {"solver": solver, "max_iter": 10_000, "random_state": 0}
+    options["intercept_scaling"] = intercept_scaling(problem)
+    return replace(problem, X=X), options
+
+
+def search(prepared, tol):
+    """Choose C by the same call as ours; liblinear's refit forgets intercept_scaling, and is done
+    apart."""
+    problem, options = prepared
+    X, y, apart = problem.X, problem.y, options["solver"] == "liblinear"
+    model = LogisticRegressionCV(**problem.search_options, **options, tol=tol, refit=not apart)
+    choice = Choice.of_search(problem, model.fit(X, y))
+    if not apart:
+        return choice
+    C = 1.0 / (len(y) * choice.alpha)
+    final = LogisticRegression(C=C, l1_ratio=problem.l1_ratio, tol=tol, **options).fit(X, y)
+    return choice._replace(coef=final.coef_[0])
 
 
 def prepare_cv(problem, n_threads, n_jobs=1):
@@ -125,6 +155,10 @@ SOLVERS = {
     **dict.fromkeys(
         ("loss path, saga", "loss fit, saga"), Solver(prepare_logistic, saga, LADDER[:7])
     ),
+    **{
+        f"loss search, {name}": Solver(partial(prepare_search, solver=name), search, LADDER[:7])
+        for name in ("liblinear", "saga")
+    },
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
     "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),
     "lasso path": Solver(prepare, path, tolerances("lasso path")),

@@ -3,7 +3,11 @@
 For paths one tolerance is enough, since every alpha ends with a Newton step on its support.
 """
 
+import math
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import PredefinedSplit
 
 import softreg_fast
@@ -64,6 +68,18 @@ def loss_cv(prepared, tol):
     options |= {"alphas": problem.alphas, "cv": split_of(problem)}
     found = softreg_fast.cv_path(problem.X, problem.y, **options)
     return Choice(found.alpha, found.path[found.index].coef, found.mean_errors[0])
+
+
+def prepare_search(problem, n_threads):
+    warnings.simplefilter("error", ConvergenceWarning)
+    options = {**problem.search_options, "n_threads": n_threads}
+    return problem, softreg_fast.LogisticRegressionCV(**options)
+
+
+def search(prepared, tol):
+    """Choose C; the estimator's tol is that of a gradient, with whose square the gap scales."""
+    problem, model = prepared
+    return Choice.of_search(problem, model.set_params(tol=math.sqrt(tol)).fit(problem.X, problem.y))
 
 
 def split_of(problem):
@@ -131,6 +147,7 @@ SOLVERS = {
     "loss path": Solver(prepare, loss_path, LOSS_LADDER),
     "loss fit": Solver(prepare, loss_fit, LOSS_LADDER),
     "loss cv": Solver(prepare, loss_cv, LOSS_LADDER),
+    "loss search": Solver(prepare_search, search, LOSS_LADDER),
     "cv": Solver(prepare_cv, choose, (CV_TOL,)),
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
     "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),

@@ -9,6 +9,7 @@ from bench.families.data import dense_file, sparse_file
 from bench.families.family import Family
 from bench.families.settings import SETTINGS as PATH_SETTINGS
 from bench.families.settings import Setting, fits_at, folded
+from bench.harness.judge import largest_alpha
 from bench.harness.problem import Problem
 
 
@@ -66,11 +67,15 @@ FAMILIES = [
     sparse("pg15_poisson", 2.5, 5, counts),
 ]
 
-# Families with elastic nets and weighted paths, and with cross-validation.
+# Families with elastic nets and weighted paths, with cross-validation, and with a search for C.
 PENALISED = ("glmnet_Binomial", "alon", "mnist5k, 8 or not", "bikeshare")
 FOLDED = ("glmnet_Binomial", "glmnet_Poisson", "golub", "bikeshare", "rcv1_small")
+SEARCHED = ("glmnet_Binomial", "golub", "alon", "mnist5k, 8 or not", "rcv1_small")
 
 N_FOLDS = 10
+
+# Folds of a search for C, and values of C: scikit-learn's defaults.
+SEARCH_FOLDS, SEARCH_CS = 5, 10
 
 
 def only(names, problems):
@@ -89,6 +94,12 @@ def some_of(key):
     return replace(setting, kind="loss path", problems=only(PENALISED, setting.problems))
 
 
+def search(family, problem):
+    """Yield the problem with folds, and few alphas, which stand for values of C."""
+    alphas = np.geomspace(1.0, 0.01, SEARCH_CS) * largest_alpha(problem)
+    yield family.name, replace(problem, alphas=alphas, n_folds=SEARCH_FOLDS)
+
+
 SETTINGS = {
     "path": replace(PATH_SETTINGS["path"], kind="loss path"),
     "fit": Setting("One fit", "loss fit", fits_at((10, 100)), 1.5, 4),
@@ -101,12 +112,24 @@ SETTINGS = {
         5,
         15,
     ),
+    "search": Setting(
+        "LogisticRegressionCV: ten values of C in five folds, and the final fit",
+        "loss search",
+        only(SEARCHED, search),
+        20,
+        100,
+    ),
 }
+
+# Largest suboptimality of other packages, of the null deviance; scikit-learn's solvers rarely meet
+# the one of paths.
+TARGET = 1e-6
+TARGETS = {key: 10.0 * TARGET if key == "search" else TARGET for key in SETTINGS}
 
 
 def levels(key, family):
     """Return (must, aim) of a setting and a family."""
     setting = SETTINGS[key]
-    if key == "cv":
+    if key in ("cv", "search"):
         return setting.must, setting.aim
     return min(setting.must, family.must), min(setting.aim, family.aim)

@@ -74,6 +74,19 @@ class Problem:
             folds[test] = k
         return folds
 
+    @property
+    def search_options(self):
+        """Parameters of a LogisticRegressionCV that chooses among these alphas, on all samples."""
+        fold_of = self.fold_of
+        pairs = [(fold_of != k, fold_of == k) for k in range(self.n_folds)]
+        return {
+            "Cs": 1.0 / (len(self.y) * self.alphas),
+            "l1_ratios": (self.l1_ratio,),
+            "cv": [(np.flatnonzero(train), np.flatnonzero(test)) for train, test in pairs],
+            "scoring": "neg_log_loss",
+            "use_legacy_attributes": False,
+        }
+
     def need_no_weights(self):
         """Raise an error, for packages without weights."""
         if self.l1_weights is not None:
@@ -94,6 +107,12 @@ class Choice(NamedTuple):
         k = int(np.argmin(errors))
         coef = coefs[:, [k]].toarray()[:, 0] if sp.issparse(coefs) else coefs[:, k]
         return cls(float(alphas[k]), coef, errors)
+
+    @classmethod
+    def of_search(cls, problem, model):
+        """Return the Choice of a LogisticRegressionCV with the search_options of the problem."""
+        scores = model.scores_[:, 0].mean(axis=0)
+        return cls(float(problem.alphas[np.argmax(scores)]), model.coef_[0], -scores)
 
 
 def save_answer(answer, path):

@@ -127,13 +127,14 @@ def _says(name: Any, word: str) -> bool:
     return isinstance(name, str) and name.lower().startswith(word)
 
 
-def encoded(y: Any, owner: str) -> tuple[NDArray[Any], Index]:
-    """Return the two classes, sorted, and which of them each label is.
+def encoded(y: Any, owner: str, more_than_two: bool = False) -> tuple[NDArray[Any], Index]:
+    """Return the classes, sorted, and which of them each label is.
 
     Raises
     ------
     ValueError, TypeError
-        For anything but labels of two classes; `owner` names the estimator or the loss in messages.
+        For anything but labels of two classes, or more; `owner` names the estimator or the loss in
+        messages.
     """
     # here, for importing it takes longer than many a fit to plain arrays
     from sklearn.utils import column_or_1d
@@ -166,7 +167,7 @@ def encoded(y: Any, owner: str) -> tuple[NDArray[Any], Index]:
             f"y holds labels of types that have no common order ({', '.join(kinds)}); leave out "
             "samples without a label, and give labels of one type."
         ) from error
-    if len(classes) > 2:
+    if len(classes) > 2 and not more_than_two:
         raise ValueError(too_many(len(classes), owner))
     if len(classes) < 2:
         raise ValueError(one_class(classes.tolist()[0], owner))

@@ -185,7 +185,7 @@ class Target:
         n = self.n_samples
         residual = np.zeros((*y.shape[1:], n + 1))
         if not self.is_null:
-            deviation = self.loss.residual(y, self._null_predictor(fixed))
+            deviation = self.loss.null_residual(y, self._null_predictor(fixed), self.weight)
             residual[..., :-1] = times(self.weight, deviation / self.y_norm).T
         if self.fit_intercept:
             mean = residual.sum(axis=-1, keepdims=True) / n

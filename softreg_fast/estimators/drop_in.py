@@ -7,15 +7,18 @@ from types import ModuleType
 from typing import Any
 
 import sklearn.linear_model
+import sklearn.svm
 
 from softreg_fast.estimators.elastic_net import ElasticNet
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.estimators.lasso import Lasso
 from softreg_fast.estimators.lasso_cv import LassoCV
+from softreg_fast.estimators.linear_svc import LinearSVC
 from softreg_fast.estimators.logistic_regression import LogisticRegression
 from softreg_fast.estimators.logistic_regression_cv import LogisticRegressionCV
 from softreg_fast.estimators.multi_task import MultiTaskElasticNet, MultiTaskLasso
 from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
+from softreg_fast.estimators.quantile_regressor import QuantileRegressor
 from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
 from softreg_fast.estimators.tweedie_regressor import (
@@ -31,6 +34,7 @@ OURS: dict[str, Any] = {
     "GammaRegressor": GammaRegressor,
     "Lasso": Lasso,
     "LassoCV": LassoCV,
+    "LinearSVC": LinearSVC,
     "LogisticRegression": LogisticRegression,
     "LogisticRegressionCV": LogisticRegressionCV,
     "MultiTaskElasticNet": MultiTaskElasticNet,
@@ -38,20 +42,25 @@ OURS: dict[str, Any] = {
     "MultiTaskLasso": MultiTaskLasso,
     "MultiTaskLassoCV": MultiTaskLassoCV,
     "PoissonRegressor": PoissonRegressor,
+    "QuantileRegressor": QuantileRegressor,
     "Ridge": Ridge,
     "RidgeCV": RidgeCV,
     "TweedieRegressor": TweedieRegressor,
     "enet_path": enet_path,
     "lasso_path": lasso_path,
 }
-THEIRS: dict[str, Any] = {name: getattr(sklearn.linear_model, name) for name in OURS}
+# The modules whose names are replaced although they are scikit-learn's own
+PUBLIC: tuple[ModuleType, ...] = (sklearn.linear_model, sklearn.svm)
+THEIRS: dict[str, Any] = {
+    name: next(getattr(module, name) for module in PUBLIC if hasattr(module, name)) for name in OURS
+}
 
 # (a module's global variables, name in there, name in OURS) of every replacement
 _replaced: list[tuple[dict[str, Any], str, str]] = []
 
 
 def patch_sklearn() -> list[str]:
-    """Replace estimators in `sklearn.linear_model` by ours, in the whole process.
+    """Replace estimators in `sklearn.linear_model` and `sklearn.svm` by ours, in the whole process.
 
     Names that other modules had imported from there before are replaced among those modules' global
     variables, too. References out of reach remain scikit-learn's: existing objects, subclasses, and
@@ -63,6 +72,10 @@ def patch_sklearn() -> list[str]:
     Ours are not subclasses of scikit-learn's: `isinstance(model, Lasso)` is true of models made by
     the class that `Lasso` refers to at that time. Pickles name the class that made the model, and
     load as that class with or without the patch.
+
+    The same words give the same models, except: intercepts are never penalised, as liblinear does
+    with them; LinearSVC(loss="hinge"), other SVMs and HuberRegressor, whose scale is a parameter of
+    scikit-learn's, are other problems. The first is an error, the others remain scikit-learn's.
 
     Forked processes inherit the patch. Spawned processes do not, but any pool takes this function
     as its initializer:
@@ -90,7 +103,7 @@ def patch_sklearn() -> list[str]:
     known = {id(value): name for name, value in THEIRS.items()}
     for module_name, module in list(sys.modules.items()):
         package = module_name.partition(".")[0]
-        private = package == "sklearn" and module is not sklearn.linear_model
+        private = package == "sklearn" and module not in PUBLIC
         if package == "softreg_fast" or private or not isinstance(module, ModuleType):
             continue
         names = vars(module)

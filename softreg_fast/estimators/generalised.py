@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +28,7 @@ from softreg_fast.estimators.labels import weights_of_labels
 from softreg_fast.losses import Loss
 from softreg_fast.losses.base import times
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
@@ -37,6 +38,9 @@ from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import is_alarm
 
+# A fit, and the problem that it solves
+Fitted = tuple[Solution, Problem]
+
 # Below this tolerance rounding may keep a fit from reaching the gap.
 SMALLEST_TOL = 1e-14
 
@@ -45,7 +49,7 @@ class _GeneralisedLinearModel(_LinearModel):
     """Base of all of them: the fit of one target under a loss, with an offset."""
 
     alpha: Any
-    l1_ratio: float
+    l1_ratio: float | None
     tol: float
     warm_start: bool = False
     l1_weights: PerFeature | None
@@ -77,33 +81,46 @@ class _GeneralisedLinearModel(_LinearModel):
         return min(tol, max(tol**2, SMALLEST_TOL))
 
     def _fit(
-        self, X: Any, y: Any, target: Vector, sample_weight: Any, offset: Any, **learned: Any
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        fitted: Callable[[Design, NDArray[Any] | None], list[Fitted]],
+        **learned: Any,
     ) -> Self:
-        # fit the target, which stands for y as given by the user, and keep what else is learned
+        # fit from the last coefficients, and keep what is learned; y is as given by the user
         design = self._design(X, y, sample_weight, self._most_threads)
         check_same_rows(X, "y", y)
-        start = self._last_coef(design)
-        start = None if start is None else start.ravel()
-        found, problem = self._fit_target(design, target, offset, start)
+        fits = fitted(design, self._last_coef(design))
         self._keep_features(X, y, design.n_features)
-        self._keep(found, design.X.dtype)
+        self._keep(self._joined([found for found, _ in fits]), design.X.dtype)
         self.__dict__.update(learned)
-        self._warn(found, problem)
+        for found, problem in fits:
+            if self._warn(found, problem):
+                break  # one warning is enough
         return self
 
-    def _warn(self, found: Solution, problem: Problem) -> None:
-        if not warn_of_endless(problem, found) and is_alarm(found.status):
+    def _joined(self, fits: list[Solution]) -> Solution:
+        # the model of the fits, which are several for several classes
+        return fits[0]
+
+    def _warn(self, found: Solution, problem: Problem) -> bool:
+        if warn_of_endless(problem, found):
+            return True
+        alarm = bool(is_alarm(found.status))
+        if alarm:
             warn_not_converged([found.gap], [found.tol], [found.status], self._most_iterations)
+        return alarm
 
     def _fit_target(
         self, design: Design, target: Vector, offset: Any, start: Vector | None
-    ) -> tuple[Solution, Problem]:
-        problem = self._problem(design.with_target(target, self._loss(), offset))
-        return solve_problem(problem, start), problem
+    ) -> Fitted:
+        return self._solve(design.with_target(target, self._loss(), offset), start)
 
-    def _problem(self, design: Design, penalty: Penalty | None = None) -> Problem:
+    def _solve(self, design: Design, start: Any, penalty: Penalty | None = None) -> Fitted:
         options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
-        return Problem(design, self._penalty(design) if penalty is None else penalty, options)
+        problem = Problem(design, self._penalty(design) if penalty is None else penalty, options)
+        return solve_problem(problem, start), problem
 
     def _keep(self, found: Solution, dtype: Any) -> None:
         self._keep_coefficients(found.coef, found.intercept, dtype)
@@ -117,8 +134,10 @@ class _GeneralisedLinearModel(_LinearModel):
         self.intercept_ = rounded(np.array([intercept]), dtype)[0] if self.fit_intercept else 0.0
 
     def _predictor(self, X: Any, offset: Any) -> Vector:
-        # the linear predictor, with its offset
-        eta = self._linear_predictor(X).ravel()
+        # the linear predictor, with its offset; (n_samples, n_classes) for more than two classes
+        eta = self._linear_predictor(X)
+        if eta.shape[1:] == (1,):
+            eta = eta[:, 0]
         if offset is None and self._has_offset:
             raise ValueError(
                 f"This {type(self).__name__} was fitted with an offset, and offset is missing; "
@@ -132,7 +151,7 @@ class _GeneralisedLinearModel(_LinearModel):
         if offset is None:
             return eta
         check_same_rows(X, "offset", offset)
-        return eta + as_offset(offset, len(eta))
+        return eta + as_offset(offset, len(eta)).reshape(-1, *[1] * (eta.ndim - 1))
 
 
 class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
@@ -170,7 +189,9 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
         """
         self._refuse_missing(y)
         target = column_or_1d(as_targets(y), warn=True)
-        return self._fit(X, y, target, sample_weight, offset)
+        return self._fit(
+            X, y, sample_weight, lambda on, start: [self._fit_target(on, target, offset, start)]
+        )
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the mean of y, as the loss has it for the linear predictor.
@@ -248,11 +269,14 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
         return tags
 
 
-class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
-    """Base of the classifiers of two classes: labels, class weights, decisions."""
+class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
+    """Base of the classifiers: labels, class weights, decisions; a row of coef_ for two classes."""
 
     class_weight: Any
     classes_: NDArray[Any]
+
+    # whether _fit_classes fits more than two classes, with a row of coef_ for each
+    _more_than_two = False
 
     def fit(
         self,
@@ -268,7 +292,8 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of two classes: strings, numbers, booleans or categories.
+            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
+            more than two.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -285,23 +310,47 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
-        classes, codes = encoded(y, type(self).__name__)
+        classes, codes = encoded(y, type(self).__name__, self._more_than_two)
         check_same_rows(X, "sample_weight", sample_weight)
-        weight = weights_of_labels(self.class_weight, classes, codes, sample_weight)
-        return self._fit(X, y, codes.astype(np.float64), weight, offset, classes_=classes)
+        weight = self._weights(classes, codes, sample_weight)
 
-    def _keep(self, found: Solution, dtype: Any) -> None:
-        super()._keep(found, dtype)
-        self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+        def fitted(design: Design, start: NDArray[Any] | None) -> list[Fitted]:
+            n_rows = 1 if len(classes) == 2 else len(classes)
+            if start is not None and len(start) != n_rows:
+                start = None  # the last fit had other classes
+            if n_rows > 1:
+                return self._fit_classes(design, classes, codes, offset, start)
+            target = self._with_codes(design, classes, codes, offset)
+            return [self._solve(target, None if start is None else start[0])]
 
-    def _keep_coefficients(self, coef: Vector, intercept: Any, dtype: Any) -> None:
-        # in the shapes that scikit-learn's linear classifiers have for two classes
-        super()._keep_coefficients(coef, intercept, dtype)
-        self.coef_ = self.coef_[np.newaxis]
-        self.intercept_ = np.array([self.intercept_], dtype=self.coef_.dtype)
+        return self._fit(X, y, weight, fitted, classes_=classes)
+
+    def _weights(self, classes: NDArray[Any], codes: Index, sample_weight: Any) -> Vector | None:
+        # of the samples, those of their classes included
+        return weights_of_labels(self.class_weight, classes, codes, sample_weight)
+
+    def _with_codes(
+        self, design: Design, classes: NDArray[Any], codes: Index, offset: Any
+    ) -> Design:
+        # the design with the codes of classes as target
+        return design.with_target(codes.astype(np.float64), self._loss(), offset)
+
+    def _fit_classes(
+        self, design: Design, classes: NDArray[Any], codes: Index, offset: Any, start: Any
+    ) -> list[Fitted]:
+        # the fits to more than two classes, with a row of coefficients for each
+        raise NotImplementedError
+
+    def _keep_coefficients(self, coef: NDArray[Any], intercept: Any, dtype: Any) -> None:
+        # in the shapes of scikit-learn's linear classifiers
+        self.coef_ = np.atleast_2d(rounded(coef, dtype))
+        free = np.atleast_1d(intercept) if self.fit_intercept else np.zeros(len(self.coef_))
+        self.intercept_ = rounded(np.asarray(free, np.float64), dtype)
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the linear predictor, which is > 0 where classes_[1] is predicted.
+
+        With more than two classes each has one, and the largest is that of the predicted class.
 
         Parameters
         ----------
@@ -312,7 +361,7 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
 
         Returns
         -------
-        ndarray (n_samples,)
+        ndarray (n_samples,), or (n_samples, n_classes) for more than two
 
         Raises
         ------
@@ -338,8 +387,9 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
         -------
         ndarray (n_samples,)
         """
-        second = self.decision_function(X, offset) > 0.0
-        return self.classes_[second.astype(np.intp)]
+        eta = self.decision_function(X, offset)
+        codes = (eta > 0.0).astype(np.intp) if eta.ndim == 1 else eta.argmax(axis=1)
+        return np.asarray(self.classes_[codes])
 
     def score(
         self,
@@ -391,12 +441,16 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_class = self._more_than_two
         return tags
 
 
-class _ProbabilityClassifier(_BinaryClassifier):
+class _ProbabilityClassifier(_LinearClassifier):
     """Base of the classifiers whose loss is minus the logarithm of a probability."""
+
+    def _keep(self, found: Solution, dtype: Any) -> None:
+        super()._keep(found, dtype)
+        self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
 
     def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the probability of each class, in the order of classes_.

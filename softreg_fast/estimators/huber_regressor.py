@@ -15,7 +15,6 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution
-from softreg_fast.paths.solve import solve_problem
 from softreg_fast.solvers.problem import Problem
 
 # The median absolute value of a standard normal variable, by which a median becomes a deviation.
@@ -187,8 +186,8 @@ class HuberRegressor(_GeneralisedRegressor):
         scale = np.inf
         for _ in range(MOST_SCALES):
             last, scale = scale, self._scale_of(y - predicted, design.weight)
-            problem = self._problem(design.with_target(y, self._loss_at(scale), offset))
-            found = solve_problem(problem, start)
+            known = design.with_target(y, self._loss_at(scale), offset)
+            found, problem = self._solve(known, start)
             if abs(scale - last) <= SETTLED * scale:
                 break
             start = found.coef

@@ -13,22 +13,22 @@ from softreg_fast.options.types import Index, Vector
 
 
 def codes_of(y: Any, classes: NDArray[Any]) -> Index:
-    """Return which of the two classes each label is.
+    """Return which of the classes each label is.
 
     Raises
     ------
     ValueError
-        For labels of neither.
+        For labels of none.
     """
     labels = column_or_1d(y)
-    codes: Index = (labels == classes[1]).astype(np.intp)
-    other = np.flatnonzero((labels != classes[1]) & (labels != classes[0]))
+    same = labels[:, np.newaxis] == classes
+    other = np.flatnonzero(~same.any(axis=1))
     if other.size:
         k, names = int(other[0]), " and ".join(map(repr, classes.tolist()))
         raise ValueError(
             f"y[{k}] is {labels.tolist()[k]!r}, which the model has not seen; it knows {names}."
         )
-    return codes
+    return np.asarray(same.argmax(axis=1))
 
 
 def weights_of_labels(
@@ -52,22 +52,31 @@ def weights_of_labels(
     weight = np.full(len(codes), total / len(codes))
     if relative is not None:
         weight *= relative
-    sums = np.asarray(np.bincount(codes, weight, minlength=len(classes)), np.float64)
-    factors = _factors(class_weight, classes, sums)
+    sums, factors = factors_of(class_weight, classes, codes, weight)
     for label, size in zip(classes.tolist(), sums * factors, strict=True):
         if size == 0.0:
             raise ValueError(
-                f"No sample of class {label!r} has a weight above 0; give both classes some weight."
+                f"No sample of class {label!r} has a weight above 0; give every class some weight."
             )
     return np.asarray(weight * factors[codes])
 
 
-def _factors(class_weight: Any, classes: NDArray[Any], sums: Vector) -> Vector:
+def factors_of(
+    class_weight: Any, classes: NDArray[Any], codes: Index, weight: Vector | None
+) -> tuple[Vector, Vector]:
+    """Return the sum of the weights of each class, and the factor that class_weight gives it.
+
+    Raises
+    ------
+    ValueError
+        For factors that are none.
+    """
+    sums = np.asarray(np.bincount(codes, weight, minlength=len(classes)), np.float64)
     if class_weight is None:
-        return np.ones(len(classes))
+        return sums, np.ones(len(classes))
     if isinstance(class_weight, str) and class_weight == "balanced":
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(sums > 0.0, sums.sum() / (len(classes) * sums), 0.0)
+            return sums, np.where(sums > 0.0, sums.sum() / (len(classes) * sums), 0.0)
     if not isinstance(class_weight, dict):
         raise ValueError(
             f"class_weight must be 'balanced', None or a dict of weights by class; got "
@@ -84,4 +93,4 @@ def _factors(class_weight: Any, classes: NDArray[Any], sums: Vector) -> Vector:
     factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
     if not (np.isfinite(factors) & (factors >= 0.0)).all():
         raise ValueError(f"class_weight must hold finite numbers >= 0; got {class_weight!r}.")
-    return factors
+    return sums, factors

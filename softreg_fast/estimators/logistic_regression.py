@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from softreg_fast.estimators.generalised import _ProbabilityClassifier
 from softreg_fast.losses import Loss, as_loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
+from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.penalties.vectors import Penalty
 
 # scikit-learn's solver names, all of which stand for the solver here
@@ -56,7 +58,7 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         Accepted for compatibility: the intercept is never penalised.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
     random_state : int, RandomState or None, default=None
         Accepted for compatibility: the solver is not random.
     solver : str, default="lbfgs"
@@ -205,7 +207,8 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of two classes: strings, numbers, booleans or categories.
+            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
+            more than two.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -234,17 +237,49 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         return as_loss("logistic")
 
     def _penalty(self, design: Design) -> Penalty:
-        ratio = PENALTIES[self.penalty]
-        if self.alpha is None:
-            alpha = 0.0 if self.penalty is None else strength_of(self.C, design.weight_sum)
-        elif self.C == 1.0:
-            alpha = self.alpha
-        else:
+        ratio = l1_ratio_of(self.penalty, self.l1_ratio)
+        if self.alpha is not None and self.C != 1.0:
             raise ValueError(
                 f"C={self.C!r} and alpha={self.alpha!r} both state the strength of the penalty; "
                 "leave one of them out."
             )
-        return self._penalty_of(alpha, self.l1_ratio if ratio is None else ratio)
+        if self.penalty is None:
+            if self.C != 1.0 or self.alpha is not None:
+                caution("Setting penalty=None will ignore the C, alpha and l1_ratio parameters.")
+            return self._penalty_of(0.0, ratio)
+        alpha = strength_of(self.C, design.weight_sum) if self.alpha is None else self.alpha
+        return self._penalty_of(alpha, ratio)
+
+
+def caution(message: str, kind: type[Warning] = UserWarning) -> None:
+    """Warn about parameters that contradict each other, or will mean something else."""
+    warnings.warn(message, kind, stacklevel=level_of_caller())
+
+
+def l1_ratio_of(penalty: str | None, l1_ratio: Any) -> Any:
+    """Return the l1_ratio that both of scikit-learn's ways to choose the penalty stand for.
+
+    Raises
+    ------
+    ValueError
+        If neither states one.
+    """
+    named = PENALTIES[penalty]
+    if l1_ratio is None and penalty == "elasticnet":
+        raise ValueError("l1_ratio must be specified when penalty is elasticnet; got None.")
+    if l1_ratio is None and named is None:
+        caution(
+            "'l1_ratio=None' was deprecated in scikit-learn 1.8; use l1_ratio=0.", FutureWarning
+        )
+        return 0.0
+    if named is None:
+        return l1_ratio
+    if l1_ratio not in (None, 0.0, named):  # 0 is the default
+        caution(
+            f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}. l1_ratio parameter "
+            f"is only used when penalty is 'elasticnet'. Got (penalty={penalty}); leave it out."
+        )
+    return named
 
 
 def check_names(estimator: Any) -> None:

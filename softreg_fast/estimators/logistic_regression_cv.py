@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
 from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.estimators.callbacks import tasks_of, with_callbacks
-from softreg_fast.estimators.labels import codes_of, weights_of_labels
+from softreg_fast.estimators.labels import codes_of
 from softreg_fast.estimators.logistic_regression import (
     PENALTIES,
     LogisticRegression,
+    caution,
     strength_of,
 )
 from softreg_fast.estimators.logistic_search import MEASURES, HeldOut, LogisticSearch, measured
@@ -29,7 +30,6 @@ from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, is_integer
 from softreg_fast.options.types import Vector
-from softreg_fast.paths.solve import solve_problem
 from softreg_fast.solvers.problem import Options, Problem
 
 # Values by which scikit-learn 1.9 says that an argument was not given
@@ -74,7 +74,7 @@ class LogisticRegressionCV(LogisticRegression):
         for fits that do not converge; others need far fewer.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
     n_jobs : int or None, default=None
         Number of threads, if n_threads is None: scikit-learn's name for it.
     verbose : bool or int, default=0
@@ -177,6 +177,8 @@ class LogisticRegressionCV(LogisticRegression):
     array([0.359])
     """
 
+    __metadata_request__score = {"sample_weight": UNUSED}  # noqa: RUF012
+
     C_: Any
     l1_ratio_: Any
     scores_: Any
@@ -252,7 +254,8 @@ class LogisticRegressionCV(LogisticRegression):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of two classes: strings, numbers, booleans or categories.
+            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
+            more than two.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -277,20 +280,19 @@ class LogisticRegressionCV(LogisticRegression):
             raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
         self._refuse_missing(y)
         split, score = routed(self, sample_weight, params)
-        classes, codes = encoded(y, type(self).__name__)
+        classes, codes = encoded(y, type(self).__name__, self._more_than_two)
         check_same_rows(X, "y", y)
         check_same_rows(X, "sample_weight", sample_weight)
-        weight = weights_of_labels(self.class_weight, classes, codes, sample_weight)
+        weight = self._weights(classes, codes, sample_weight)
         design = self._design(X, y, weight, self._most_threads)
-        design = design.with_target(codes.astype(np.float64), self._loss(), offset)
+        design = self._with_codes(design, classes, codes, offset)
         Cs, ratios = self._checked_Cs(), self._checked_ratios()
         options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
         options.check()
         problems = [Problem(design, self._penalty_of(1.0, r), options) for r in ratios.tolist()]
-        labels = classes[codes]
-        pairs = pairs_of(self.cv, X, labels, stratified=True, **split)
+        pairs = pairs_of(self.cv, X, classes[codes], stratified=True, **split)
         training = Training(design, make_folds(pairs, design.n_samples))
-        search = LogisticSearch(problems, training, Cs, labels, classes, self._measure, score)
+        search = LogisticSearch(problems, training, Cs, codes, classes, self._measure, score)
         n_paths = len(pairs) * len(problems)
         tasks = tasks_of(self, X, y, n_paths)
         watcher = None if tasks is None else tasks.teller("")
@@ -318,10 +320,19 @@ class LogisticRegressionCV(LogisticRegression):
         return Cs
 
     def _checked_ratios(self) -> Vector:
-        ratio = PENALTIES[self.penalty]
-        if ratio is not None:
-            return np.array([ratio])
-        return np.zeros(1) if self._one_ratio else as_ratios(self.l1_ratios)
+        named, given = PENALTIES[self.penalty], None if self._one_ratio else self.l1_ratios
+        if self.penalty is None:
+            raise ValueError("penalty=None leaves nothing to choose; use Cs=[inf], or inf in Cs.")
+        if given is None and self.penalty == "elasticnet":
+            raise ValueError("l1_ratios must be specified when penalty is elasticnet; got None.")
+        if named is not None and given is not None and not np.all(np.equal(given, named)):
+            caution(
+                "l1_ratios parameter is only used when penalty is 'elasticnet'. Got "
+                f"(penalty={self.penalty}); leave it out."
+            )
+        if named is not None or given is None:
+            return np.full(1, named or 0.0)
+        return as_ratios(given)
 
     @property
     def _one_ratio(self) -> bool:
@@ -331,18 +342,16 @@ class LogisticRegressionCV(LogisticRegression):
         design, ratios = search.design, np.array([problem.l1_ratio for problem in problems])
         if self.refit:
             chosen = search.chosen(self.rule)
-            C, ratio = search.Cs[chosen[0]], ratios[chosen[1]]
+            ratio, C = ratios[chosen[0]], search.Cs[chosen[1]]
             penalty = self._penalty_of(strength_of(C, design.weight_sum), ratio)
-            start = search.coefs[:, *chosen, :-1].mean(axis=0)
-            problem = self._problem(design, penalty)
-            found = solve_problem(problem, start)
+            found, problem = self._solve(design, None, penalty)
             self._keep(found, dtype)
             self._warn(found, problem)
         else:
-            each, (each_C, each_ratio) = np.arange(len(search.scores)), search.chosen_in_folds()
+            each, (each_ratio, each_C) = np.arange(len(search.scores)), search.chosen_in_folds()
             C, ratio = search.Cs[each_C].mean(), ratios[each_ratio].mean()
-            *coef, intercept = search.coefs[each, each_C, each_ratio].mean(axis=0)
-            self._keep_coefficients(np.array(coef), intercept, dtype)
+            mean = search.coefs[each, each_ratio, each_C].mean(axis=0)
+            self._keep_coefficients(mean[:, :-1], mean[:, -1], dtype)
             self.dual_gap_, self.loss_ = float("nan"), problems[0].loss
             self._has_offset = design.described_target.offset is not None
         self.Cs_, self.l1_ratios_ = search.Cs, ratios
@@ -354,14 +363,16 @@ class LogisticRegressionCV(LogisticRegression):
         paths = search.coefs if self.fit_intercept else search.coefs[..., :-1]
         if not self.use_legacy_attributes:
             self.C_, self.l1_ratio_ = float(C), float(ratio)
-            self.scores_, self.n_iter_ = scores.swapaxes(1, 2), n_iter.swapaxes(1, 2)
-            self.coefs_paths_ = paths.swapaxes(1, 2)[:, :, :, np.newaxis]
+            self.scores_, self.coefs_paths_, self.n_iter_ = scores, paths, n_iter
             return
+        scores, n_iter, paths = (each.swapaxes(1, 2) for each in (scores, n_iter, paths))
         if self._one_ratio:
             scores, n_iter, paths = scores[:, :, 0], n_iter[:, :, 0], paths[:, :, 0]
-        second = search.classes[1]
-        self.C_, self.l1_ratio_ = np.array([C]), np.array([ratio])
-        self.scores_, self.coefs_paths_ = {second: scores}, {second: paths}
+        rows = paths.shape[-2]
+        names = search.classes[-rows:].tolist()  # of two classes, the second
+        self.C_, self.l1_ratio_ = np.full(rows, C), np.full(rows, ratio)
+        self.scores_ = dict.fromkeys(names, scores)
+        self.coefs_paths_ = {name: paths[..., k, :] for k, name in enumerate(names)}
         self.n_iter_ = n_iter[np.newaxis]
 
     def score(
@@ -391,20 +402,18 @@ class LogisticRegressionCV(LogisticRegression):
         -------
         float
         """
+        _, options = routed(self, sample_weight, score_params, "score")
         eta = self.decision_function(X, offset)
         if self._measure in MEASURES:
-            codes = codes_of(y, self.classes_)
-            weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-            found = measured(self._measure, self.loss_, codes, eta[:, np.newaxis], weight)
-            return float(found[0])
-        if sample_weight is not None:
-            score_params["sample_weight"] = sample_weight
-        known = HeldOut(X, eta, self.classes_, self.coef_, self.intercept_[0])
-        return float(self._scorer()(known, X, y, **score_params))
+            codes, weight = codes_of(y, self.classes_), options.get("sample_weight")
+            weight = None if weight is None else np.asarray(weight, np.float64)
+            return float(measured(self._measure, self.loss_, codes, eta[:, np.newaxis], weight)[0])
+        known = HeldOut(X, eta, self.classes_, self.coef_, self.intercept_, self.loss_)
+        return float(self._get_scorer()(known, X, y, **options))
 
-    def _scorer(self) -> Any:
-        # the scorer, or one that requests the same as a measure does
-        return get_scorer("accuracy" if self._measure in MEASURES else self._measure)
+    def _get_scorer(self) -> Any:
+        # the scorer, or one that requests the same as the deviance
+        return get_scorer("accuracy" if self._measure == "deviance" else self._measure)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of parameters to splitter and scorer (metadata routing).
@@ -416,7 +425,7 @@ class LogisticRegressionCV(LogisticRegression):
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         to_scorer = MethodMapping().add(caller="score", callee="score")
         router.add(
-            scorer=self._scorer(), method_mapping=to_scorer.add(caller="fit", callee="score")
+            scorer=self._get_scorer(), method_mapping=to_scorer.add(caller="fit", callee="score")
         )
         splitter = self.cv if hasattr(self.cv, "split") else check_cv()  # reads no iterator
         return router.add(

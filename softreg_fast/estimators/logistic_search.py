@@ -9,22 +9,49 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 
-from softreg_fast.estimators.logistic_regression import LogisticRegression, strength_of
+from softreg_fast.estimators.logistic_regression import LogisticRegression
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.folds import Training
+from softreg_fast.model_selection.measures import auc
 from softreg_fast.model_selection.progress import Tell
 from softreg_fast.model_selection.scoring import looks_at_X, name_of, rows_for, scores_by
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.path import PathRun
-from softreg_fast.paths.predict import predict_rows
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import is_alarm
 
-# Measures that need no scorer: of codes and linear predictors, the better the larger.
-MEASURES = ("accuracy", "deviance")
+# scikit-learn's log_loss takes no probability for smaller than this.
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+
+def _hits(loss: Loss, codes: Any, eta: Any) -> Any:
+    return (eta > 0.0) == codes
+
+
+def _minus_deviance(loss: Loss, codes: Any, eta: Any) -> Any:
+    return -2.0 * loss.value(codes, eta)
+
+
+def _log_likelihood(loss: Loss, codes: Any, eta: Any) -> Any:
+    return np.maximum(-loss.value(codes, eta), np.log(LEAST_PROBABILITY))
+
+
+def _minus_brier(loss: Loss, codes: Any, eta: Any) -> Any:
+    return -np.square(loss.mean(np.where(codes > 0.5, -eta, eta)))
+
+
+# The scores of codes and linear predictors, by the name of the scorer, which they replace: making
+# scikit-learn's own takes longer than many a fit. They are means over the samples of functions.
+MEANS = {
+    "accuracy": _hits,
+    "deviance": _minus_deviance,
+    "neg_log_loss": _log_likelihood,
+    "neg_brier_score": _minus_brier,
+}
+MEASURES = (*MEANS, "roc_auc")
 
 
 class LogisticSearch:
@@ -39,9 +66,9 @@ class LogisticSearch:
     Cs : ndarray (n_Cs,)
         In the user's order. In each fold, as in scikit-learn, a C stands for the alpha that the sum
         of the weights of its training samples gives.
-    labels : ndarray (n_samples,)
-        As given by the user.
-    classes : ndarray (2,)
+    codes : ndarray (n_samples,)
+        Which of the classes each label is.
+    classes : ndarray (n_classes,)
     scoring : str or callable
         One of MEASURES, or a scikit-learn scorer.
     score_params : dict
@@ -49,11 +76,11 @@ class LogisticSearch:
 
     Attributes
     ----------
-    scores : ndarray (n_folds, n_Cs, n_l1_ratios)
+    scores : ndarray (n_folds, n_l1_ratios, n_Cs)
         NaN where a callback ended the path.
-    coefs : ndarray (n_folds, n_Cs, n_l1_ratios, n_features + 1)
-        Coefficients, then the intercept.
-    n_iter : ndarray (n_folds, n_Cs, n_l1_ratios) of int
+    coefs : ndarray (n_folds, n_l1_ratios, n_Cs, n_rows, n_features + 1)
+        Coefficients, then the intercept: one row for two classes, else one for each.
+    n_iter : ndarray (n_folds, n_l1_ratios, n_Cs) of int
     """
 
     def __init__(
@@ -61,7 +88,7 @@ class LogisticSearch:
         problems: Sequence[Problem],
         training: Training,
         Cs: Vector,
-        labels: NDArray[Any],
+        codes: Index,
         classes: NDArray[Any],
         scoring: Any,
         score_params: dict[str, Any],
@@ -70,16 +97,17 @@ class LogisticSearch:
         self.training = training
         self.design = training.design
         self.Cs = Cs
-        self.labels = labels
+        self.codes = codes
         self.classes = classes
         self.scoring = scoring
         self.score_params = {
-            name: np.broadcast_to(np.asarray(value), len(labels))
+            name: np.broadcast_to(np.asarray(value), len(codes))
             for name, value in score_params.items()
         }
-        shape = len(training.folds), len(Cs), len(problems)
+        shape = len(training.folds), len(problems), len(Cs)
         self.scores = np.full(shape, np.nan)
-        self.coefs = np.full((*shape, self.design.n_features + 1), np.nan)
+        self.n_rows = 1 if len(classes) == 2 else len(classes)
+        self.coefs = np.full((*shape, self.n_rows, self.design.n_features + 1), np.nan)
         self.n_iter = np.zeros(shape, np.int32)
 
     def run(self, teller: Any) -> None:
@@ -100,25 +128,22 @@ class LogisticSearch:
             warn_not_converged(gaps[missed], tols[missed], status[missed], max_iter, where)
 
     def chosen(self, rule: str) -> tuple[int, int]:
-        """Return the indices of the C and the l1_ratio that the rule chooses."""
-        mean = self.scores.mean(axis=0)
-        best, ratio = np.unravel_index(int(np.nanargmax(mean)), mean.shape)
-        if rule == "1se" and len(self.scores) > 1:
-            spread = self.scores[:, best, ratio].std(ddof=1) / np.sqrt(len(self.scores))
-            within = mean[:, ratio] >= mean[best, ratio] - spread
-            best = np.argmin(np.where(within, self.Cs, np.inf))
-        return int(best), int(ratio)
+        """Return the indices of the l1_ratio and the C that the rule chooses."""
+        (ratio,), (best,) = best_of(self.scores.mean(axis=0, keepdims=True))
+        mean, scores = self.scores[:, ratio].mean(axis=0), self.scores[:, ratio, best]
+        if rule == "1se" and len(scores) > 1:
+            enough = mean[best] - scores.std(ddof=1) / np.sqrt(len(scores))
+            best = np.argmin(np.where(mean >= enough, self.Cs, np.inf))
+        return int(ratio), int(best)
 
     def chosen_in_folds(self) -> tuple[Index, Index]:
-        """Return the indices of the best C and l1_ratio of each fold."""
-        best = np.nanargmax(self.scores.reshape(len(self.scores), -1), axis=1)
-        C, ratio = np.unravel_index(best, self.scores.shape[1:])
-        return C, ratio
+        """Return the indices of the best l1_ratio and C of each fold."""
+        return best_of(self.scores)
 
     def _check_classes(self) -> None:
-        codes, weight = self.design.y, self.training.weight
+        weight, n_classes = self.training.weight, len(self.classes)
         for k, fold in enumerate(self.training.folds):
-            sums = np.bincount(codes.astype(np.intp), weight * fold.counts, minlength=2)
+            sums = np.bincount(self.codes, weight * fold.counts, minlength=n_classes)
             if not sums.all():
                 label = self.classes.tolist()[int(np.argmin(sums))]
                 raise ValueError(
@@ -130,7 +155,7 @@ class LogisticSearch:
         n_threads = crew.share(self.design.n_threads)
         design = self.training.design_of(k, n_threads)
         unit = self.design.weight_sum / self.design.n_samples  # of the weights of folds
-        alphas = np.array([strength_of(C, design.weight_sum * unit) for C in self.Cs.tolist()])
+        alphas = 1.0 / (self.Cs * (design.weight_sum * unit))
         falling = np.argsort(-alphas, kind="stable")
         found = []
         for ratio, problem in enumerate(self.problems):
@@ -141,46 +166,47 @@ class LogisticSearch:
             run = PathRun(problem.on(design), alphas[falling])
             run.advance(len(falling), tell)
             fits = run.path()
-            place = k, falling[: len(fits)], ratio
-            self.coefs[(*place, slice(None, -1))] = fits.coefs.T.toarray()
-            self.coefs[(*place, -1)] = fits.intercepts
+            place = k, ratio, falling[: len(fits)]
+            self.coefs[place] = self._rows(fits)
             self.n_iter[place] = fits.n_epochs
             self.scores[place] = self._scores(k, fits)
             found.append(fits)
         return found
 
+    def _rows(self, fits: Path) -> Vector:
+        # the rows of every model, (n_models, n_rows, n_features + 1)
+        coefs = fits.coefs.T.toarray().reshape(len(fits), self.n_rows, -1)
+        return np.concatenate([coefs, fits.intercepts.reshape(len(fits), -1, 1)], axis=-1)
+
     def _scores(self, k: int, fits: Path) -> Vector:
-        test, target = self.training.folds[k].test, self.design.described_target
-        eta = predict_rows(self.design.X, test, fits.coefs, fits.intercepts)
-        if target.offset is not None:
-            eta += target.offset[test, np.newaxis]
+        test, loss = self.training.folds[k].test, self.training.loss
+        eta = self.training.predictors_of(k, fits)
         options = {name: value[test] for name, value in self.score_params.items()}
         if self.scoring in MEASURES:
-            weight = options.get("sample_weight")
-            return measured(self.scoring, target.loss, target.y[test], eta, weight)
+            return measured(self.scoring, loss, self.codes[test], eta, options.get("sample_weight"))
         scorer = get_scorer(self.scoring)
         X = rows_for(scorer, self.design, test)
         models = [
-            HeldOut(X, eta[:, j], self.classes, fits.coefs[:, [j]].toarray(), fits.intercepts[j])
-            for j in range(len(fits))
+            HeldOut(X, eta[:, j], self.classes, rows[:, :-1], rows[:, -1], loss)
+            for j, rows in enumerate(self._rows(fits))
         ]
         if looks_at_X(scorer):
             options = {}
         named = f"scoring={name_of(self.scoring)}", f"fold {k}"
-        return scores_by(scorer, models, X, self.labels[test], named, **options)
+        return scores_by(scorer, models, X, self.classes[self.codes[test]], named, **options)
 
 
 class HeldOut(LogisticRegression):
     """A fitted model whose linear predictors of some samples are known."""
 
     def __init__(
-        self, X: Any, eta: Vector, classes: NDArray[Any], coef: Vector, intercept: Any
+        self, X: Any, eta: Vector, classes: NDArray[Any], coef: Any, intercept: Vector, loss: Loss
     ) -> None:
         super().__init__()
-        self.loss_ = self._loss()
+        self.loss_ = loss
         self.known = X, eta
-        self.classes_, self.n_features_in_ = classes, coef.size
-        self.coef_, self.intercept_ = coef.reshape(1, -1), np.array([intercept])
+        self.classes_, self.n_features_in_ = classes, coef.shape[1]
+        self.coef_, self.intercept_ = coef, intercept
         self._has_offset = False
 
     def decision_function(self, X: Any, offset: Any = None) -> Vector:
@@ -189,10 +215,28 @@ class HeldOut(LogisticRegression):
         return eta if X is rows else super().decision_function(X, offset)
 
 
+def best_of(scores: NDArray[np.float64]) -> tuple[Index, Index]:
+    """Return the indices of the l1_ratio and the C with the largest score, in each fold.
+
+    Of equal ones those with the first C, then the first l1_ratio, as in scikit-learn.
+    """
+    flat = scores.swapaxes(1, 2).reshape(len(scores), -1)
+    C, ratio = np.divmod(np.nanargmax(flat, axis=1), scores.shape[1])
+    return ratio, C
+
+
 def measured(
     scoring: str, loss: Loss, codes: Index | Vector, eta: Vector, weight: Vector | None
 ) -> Vector:
-    """Return the accuracy or minus the mean deviance of linear predictors (n_samples, n_models)."""
-    codes = np.asarray(codes, np.float64)[:, np.newaxis]
-    each = -loss.deviance(codes, eta) if scoring == "deviance" else (eta > 0.0) == codes
-    return np.asarray(np.average(each, axis=0, weights=weight))
+    """Return the scores, by one of MEASURES, of linear predictors (n_samples, n_models).
+
+    Raises
+    ------
+    ValueError
+        For the area under the ROC curve of samples of one class.
+    """
+    codes = np.asarray(codes, np.float64)
+    if scoring in MEANS:
+        each = MEANS[scoring](loss, codes[:, np.newaxis], eta)
+        return np.asarray(np.average(each, axis=0, weights=weight))
+    return np.array([auc(codes, column, weight) for column in eta.T])

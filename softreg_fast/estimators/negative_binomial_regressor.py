@@ -17,7 +17,6 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.result import Solution
-from softreg_fast.paths.solve import solve_problem
 from softreg_fast.solvers.problem import Problem
 
 PROFILE = "profile"  # the value of theta that asks for an estimate
@@ -175,8 +174,8 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         loss: Any = Poisson()
         best = np.nan
         for _ in range(MOST_ROUNDS):
-            problem = self._problem(design.with_target(target, loss, offset))
-            found, last = solve_problem(problem, start), best
+            last = best
+            found, problem = self._solve(design.with_target(target, loss, offset), start)
             counts, start = problem.target, found.coef
             eta = counts.predictors_of(slice(None), design.X @ found.coef + found.intercept)
             best = best_theta(counts.y, eta, counts.weight)

@@ -15,30 +15,35 @@ except ImportError:  # pragma: no cover
 
 
 def routed(
-    estimator: Any, sample_weight: Any, params: dict[str, Any]
+    estimator: Any, sample_weight: Any, params: dict[str, Any], method: str = "fit"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the parameters of a fit for the splitter and for the scorer.
+    """Return the parameters of a call of fit or score, for the splitter and for the scorer.
 
     Without metadata routing a splitter gets `groups`, the scorer `sample_weight`. If cv is a number
     of folds, None or given folds, groups are not used.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         For parameters that neither accepts.
     """
     if sample_weight is not None:
         params = {**params, "sample_weight": sample_weight}
     if _routing_enabled():
-        found = process_routing(estimator, "fit", **params)
-        return dict(found.splitter.split), dict(found.get("scorer", {}).get("score", {}))
-    taken = {"sample_weight", "groups"} if hasattr(estimator.cv, "split") else {"sample_weight"}
-    unknown = sorted(set(params) - taken)
+        found = process_routing(estimator, method, **params)
+        return _of(found, "splitter", "split"), _of(found, "scorer", "score")
+    splits = method == "fit" and hasattr(estimator.cv, "split")
+    unknown = sorted(set(params) - ({"sample_weight", "groups"} if splits else {"sample_weight"}))
     if unknown:
         raise ValueError(
-            f"Passing {', '.join(unknown)} to {type(estimator).__name__}.fit is only supported if "
-            "enable_metadata_routing=True (see sklearn.set_config). Without metadata routing fit "
-            "takes sample_weight and, where cv is a splitter such as GroupKFold(), groups."
+            f"Passing {', '.join(unknown)} to {type(estimator).__name__}.{method} is only "
+            "supported if enable_metadata_routing=True (see sklearn.set_config). Without metadata "
+            "routing fit takes sample_weight and, where cv is a splitter such as GroupKFold(), "
+            "groups; score takes sample_weight."
         )
     split = {name: value for name, value in params.items() if name == "groups"}
     return split, {name: value for name, value in params.items() if name == "sample_weight"}
+
+
+def _of(found: Any, receiver: str, method: str) -> dict[str, Any]:
+    return dict(found.get(receiver, {}).get(method, {}))

@@ -13,8 +13,9 @@ from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
+from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.solvers.proximal_newton import slopes_without_l1
+from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 
 AUTO = "auto"
 
@@ -155,11 +156,18 @@ def alpha_max(problem: Problem) -> float:
         # Ridge-only features are fitted with their strength at an alpha near the answer.
         guess = np.max(np.abs(gradient[penalised]) / l1[penalised], initial=0.0) / l1_ratio
         null = problem.with_scaled(frozen)
-        without = gradient_without_l1 if problem.loss.quadratic else slopes_without_l1
-        gradient = _sizes(without(null, guess * (1.0 - l1_ratio)))
+        gradient = _sizes(_slopes_without_l1(null, guess * (1.0 - l1_ratio)))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     counted = penalised & allowed
     return float(np.max(np.abs(gradient[counted]) / l1[counted], initial=0.0) / l1_ratio)
+
+
+def _slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
+    # X'r at the optimum without the L1 part
+    if problem.loss.quadratic:
+        return gradient_without_l1(problem, l2_strength)
+    solver = ProximalNewtonEngine if problem.loss.smooth else InteriorPointEngine
+    return slopes_without_l1(solver(problem), l2_strength)
 
 
 def ridge_ends(problem: Problem, eps: float) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def aim_of(tol: float) -> float:
 class ProximalNewtonEngine:
     """Warm solver for one target under a loss that is not quadratic."""
 
-    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "elastic net", "one target")
+    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "smooth loss", "elastic net", "one target")
     strategy = "working set"
     goes_along = True  # the compiled solver runs a whole alpha grid in one call
     doubt = Doubt(False, False, False)  # certificates do not rest on Gram matrices
@@ -146,11 +146,10 @@ class ProximalNewtonEngine:
         return self._solver.count_nonzero()
 
 
-def slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
-    """Return X'r at the optimum without the L1 part."""
-    engine = ProximalNewtonEngine(problem)
+def slopes_without_l1(engine: Any, l2_strength: float) -> Vector:
+    """Return X'r at the optimum without the L1 part, for a solver that has a dual point."""
     engine.solve(0.0, l2_strength, 1e-8, 10_000)
-    design = problem.design
+    design = engine.problem.design
     slopes = np.empty(design.n_features)
     dual_point: Any = np.append(engine.dual_point, 0.0)
     design.columns.slopes(dual_point, slopes, None, design.n_threads)

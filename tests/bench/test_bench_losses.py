@@ -14,7 +14,7 @@ from bench import losses
 from bench.adaptors import solver_of
 from bench.adaptors.with_softreg_fast import certified
 from bench.families.family import Family
-from bench.families.losses import FAMILIES, FOLDED, PENALISED, SETTINGS, levels, with_loss
+from bench.families.losses import FAMILIES, FOLDED, PENALISED, SEARCHED, SETTINGS, levels, with_loss
 from bench.harness import judge, timing
 from bench.harness.bounds import Bounds
 from bench.harness.losses import FORMULAS, minimiser, with_nuisance
@@ -344,17 +344,40 @@ def test_cross_validation_is_judged_by_the_model_chosen():
     assert judged(given, choice._replace(coef=1.1 * choice.coef)) > 1e-6
 
 
+def test_searches_are_the_same_call_of_both_packages():
+    given = replace(small_problem("logistic"), n_folds=3)
+    judged, choices = losses.judge_of(given), []
+    for package, kind in (("ours", ""), ("sklearn", ", liblinear"), ("sklearn", ", saga")):
+        solver = solver_of(package, f"loss search{kind}")
+        choices.append(solver.solve(solver.prepare(given, 1), 1e-8))
+        assert judged(given, choices[-1]) < 1e-5
+    ours, *theirs = choices
+    for choice in theirs:
+        assert choice.alpha == ours.alpha
+        np.testing.assert_allclose(choice.errors, ours.errors, rtol=1e-3)
+
+
+def test_liblinear_hardly_penalises_the_intercept_in_any_unit():
+    given = small_problem("logistic")
+    given = replace(given, X=1e4 * given.X, alphas=1e4 * given.alphas)
+    solver = solver_of("sklearn", "loss path, liblinear")
+    bounds = Bounds(given)
+    bounds.gap(ours(given))
+    assert bounds.gap(solver.solve(solver.prepare(given, 1), 1e-8)) < 1e-5
+
+
 # ---------------------------------------------------------------------------------------------
 # Families and tables
 
 
 def test_what_each_family_must_reach():
     by_name = {family.name: family for family in FAMILIES}
-    assert {*PENALISED, *FOLDED} <= set(by_name)
+    assert {*PENALISED, *FOLDED, *SEARCHED} <= set(by_name)
     assert levels("path", by_name["arcene"]) == (30, 60)
     assert levels("fit", by_name["arcene"]) == (1.5, 4)
     assert levels("weighted", by_name["bikeshare"]) == (2, 5)
     assert levels("cv", by_name["golub"]) == (5, 15)
+    assert levels("search", by_name["golub"]) == (20, 100)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -366,7 +389,7 @@ def test_every_setting_has_problems(setting):
         assert label.startswith(name)
         assert set(problem.y) == {0.0, 1.0}
         assert problem.loss == "logistic"
-        assert problem.n_folds == (10 if setting == "cv" else 0)
+        assert problem.n_folds == {"cv": 10, "search": 5}.get(setting, 0)
     if setting in ("enet", "weighted", "cv"):
         assert not list(SETTINGS[setting].problems(little_family(), little_family().make()))
 

@@ -12,6 +12,7 @@ import joblib
 import problems
 import pytest
 import sklearn.linear_model
+import sklearn.svm
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import linear_model
 from sklearn.base import clone
@@ -33,7 +34,12 @@ def as_before():
     yield
     unpatch_sklearn()
     for name, value in THEIRS.items():
-        assert getattr(sklearn.linear_model, name) is value
+        assert in_scikit_learn(name) is value
+
+
+def in_scikit_learn(name):
+    """Return what a name of the patch refers to in scikit-learn."""
+    return getattr(sklearn.svm if name == "LinearSVC" else sklearn.linear_model, name)
 
 
 @pytest.fixture
@@ -49,7 +55,7 @@ def program(monkeypatch):
 def test_names_are_ours_and_theirs_again(program):
     assert patch_sklearn() == sorted(OURS)
     for name, value in OURS.items():
-        assert getattr(sklearn.linear_model, name) is value is getattr(softreg_fast, name)
+        assert in_scikit_learn(name) is value is getattr(softreg_fast, name)
     assert (program.Lasso, program.Net) == (softreg_fast.Lasso, softreg_fast.ElasticNet)
     unpatch_sklearn()
     assert (program.Lasso, program.Net) == (THEIRS["Lasso"], THEIRS["ElasticNet"])

@@ -63,6 +63,21 @@ def test_scale_from_the_residuals(rng):
         model.fit(X, X[:, 0])
 
 
+@pytest.mark.parametrize("epsilon", [1.05, 1.35, 3.0])
+def test_huber_at_the_scale_that_scikit_learn_fits(epsilon, rng):
+    """Its coefficients minimise, at its scale, the loss in units of that scale: ours / scale."""
+    X = rng.standard_normal((80, 3))
+    y = X @ [2.0, 0.0, -1.0] + rng.standard_t(2, 80)
+    theirs = linear_model.HuberRegressor(epsilon=epsilon, alpha=0.5, tol=1e-10, max_iter=10_000)
+    theirs.fit(X, y)
+    # scale * sum_i 2 ours(r_i / scale) + 0.5 |w|^2, divided by 2 n and multiplied by the scale
+    ours = sf.HuberRegressor(
+        delta=epsilon, scale=theirs.scale_, alpha=0.5 * theirs.scale_ / 80, tol=1e-7
+    )
+    assert_allclose(ours.fit(X, y).coef_, theirs.coef_, rtol=1e-4, atol=1e-6)
+    assert ours.intercept_ == pytest.approx(theirs.intercept_, rel=1e-4)
+
+
 def test_messages(rng):
     X, y = rng.standard_normal((20, 2)), np.arange(20.0)
     for model, said in (

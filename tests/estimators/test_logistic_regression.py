@@ -1,5 +1,7 @@
 """LogisticRegression: its optimum, scikit-learn's solutions, labels and weights of classes."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
@@ -121,3 +123,41 @@ def test_log_probabilities_stay_finite():
 def test_messages(y, options, said):
     with pytest.raises(ValueError, match=said):
         LogisticRegression(**options).fit([[0.0], [1.0], [3.0], [2.0]], y)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant", "said"),
+    [
+        ({"penalty": "l1"}, {"l1_ratio": 1.0}, None),
+        ({"penalty": "l2"}, {}, None),
+        ({"penalty": "elasticnet", "l1_ratio": 0.3}, {"l1_ratio": 0.3}, None),
+        ({"penalty": None}, {"C": np.inf}, None),
+        ({"penalty": "l1", "l1_ratio": None}, {"l1_ratio": 1.0}, None),
+        ({"penalty": "l1", "l1_ratio": 0.5}, {"l1_ratio": 1.0}, "only used when penalty is"),
+        ({"penalty": "l2", "l1_ratio": 1.0}, {}, "Inconsistent values: penalty=l2"),
+        ({"penalty": None, "C": 3.0}, {"C": np.inf}, "penalty=None will ignore the C"),
+        ({"l1_ratio": None}, {}, "use l1_ratio=0"),
+    ],
+)
+def test_former_words_for_the_penalty(given, meant, said, data):
+    X, labels, _ = data
+    model = LogisticRegression(**given)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.fit(X, labels)
+    assert [str(warning.message) for warning in found if said is None] == []
+    assert said is None or said in str(found[0].message)
+    assert_array_equal(model.coef_, LogisticRegression(**meant).fit(X, labels).coef_)
+
+
+def test_an_elastic_net_needs_its_share(data):
+    X, labels, _ = data
+    with pytest.raises(ValueError, match="l1_ratio must be specified"):
+        LogisticRegression(penalty="elasticnet", l1_ratio=None).fit(X, labels)
+
+
+def test_warnings_point_to_the_call(data):
+    X, labels, _ = data
+    with pytest.warns(UserWarning, match="penalty=None will ignore") as found:
+        LogisticRegression(penalty=None, C=3.0).fit(X, labels)
+    assert found[0].filename == __file__

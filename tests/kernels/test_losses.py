@@ -17,6 +17,7 @@ from softreg_fast.losses import (
     NegativeBinomial,
     Poisson,
     Probit,
+    Quantile,
     SquaredHinge,
     Tweedie,
 )
@@ -36,6 +37,7 @@ LOSSES = [
     Huber(0.4),
     Huber(1.35),
     SquaredHinge(),
+    Quantile(0.3),
     Tweedie(2.5),
     InverseGaussian(),
 ]
@@ -85,6 +87,8 @@ def test_residual_and_curvature_are_derivatives(rng, loss, weighted):
         z = np.where(np.abs(np.abs(y - z) - loss.delta) < 2 * h, y, z)
     if loss.kind == "squared hinge":
         z = np.where(np.abs(y * z - 1.0) < 2 * h, -z, z)
+    if loss.kind == "quantile":
+        z = np.where(np.abs(y - z) < 2 * h, y + 1.0, z)
     s = rng.uniform(0.5, 2.0, 9) if weighted else None
 
     def of(z):
