@@ -49,6 +49,8 @@ def given_target(y: Any, loss: Loss, n_samples: int) -> Given:
     """
     if not isinstance(loss, TwoClasses):
         return Given(as_target(y, n_samples))
+    if type(y) is np.ndarray and y.dtype == np.float64 and y.ndim == 1:  # the usual case
+        return _of_numbers(as_target(y, n_samples), y.dtype, loss)
     check_unmasked("y", y)
     shape = np.shape(y)
     if len(shape) == 2 and shape[1] == 2:

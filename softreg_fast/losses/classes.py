@@ -35,6 +35,18 @@ class TwoClasses(Loss):
         return (y - first) / (second - first)
 
 
+def labels_at(loss: Any, eta: Vector, classes: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the label of the more probable class for linear predictors.
+
+    Of a loss of two classes the labels are `classes`, if these are given instead of the loss's own
+    targets.
+    """
+    found = np.asarray(loss.classes(eta))
+    if classes is None or not isinstance(loss, TwoClasses):
+        return found
+    return np.asarray(classes[np.searchsorted(loss.labels, found)])
+
+
 def shown(label: Any) -> str:
     """Return a label as messages show it: in quotes if it is text, without .0 if it is a number."""
     return f"{label:g}" if isinstance(label, float) else repr(label)

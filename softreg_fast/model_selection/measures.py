@@ -106,7 +106,7 @@ class Scorer(NamedTuple):
         rows, y = training.folds[k].test, training.observed_of(k)
         eta = np.moveaxis(training.predictors_of(k, fits), 1, -1)
         known = Known(rows, y, eta, weight)
-        if training.classes is not None:
+        if isinstance(training.loss, TwoClasses):
             known = labelled(known, training.loss, training.classes)
         return -scores_of(
             self.scoring, training.design, known, f"fold {k}", training.loss, training.classes
