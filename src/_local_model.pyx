@@ -37,6 +37,10 @@ cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 # A Newton step follows an epoch without a change of sign, and every so many epochs.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
 
+# From then on a shortened Newton step is followed by others until one is whole: coordinates that an
+# epoch lets in, and a step puts out at once, would return with each epoch.
+cdef Py_ssize_t EPOCHS_BEFORE_ENDS = 20
+
 # Newton steps without progress after which rounding is taken for the reason.
 cdef int MOST_VAIN = 3
 
@@ -304,6 +308,7 @@ cdef class LocalModel(ScalarEngine):
         # rounding allows no better.
         cdef Py_ssize_t flips = 1, k
         cdef int n_vain = 0
+        cdef bint whole
         cdef double violation, best = INFINITY
         tol = larger(tol, ROUNDING * self.S.slack)
         with nogil:
@@ -316,7 +321,10 @@ cdef class LocalModel(ScalarEngine):
                 self._epoch(&flips)
                 self.n_epochs = self.n_epochs + 1
                 if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
-                    if self._newton() and flips == 0:
+                    whole = self._newton()
+                    while not whole and k >= EPOCHS_BEFORE_ENDS and not self.must_stop:
+                        whole = self._newton()
+                    if whole and flips == 0:
                         n_vain = 0 if violation < 0.5 * best else n_vain + 1
                         best = smaller(best, violation)
         self._raise_signal()

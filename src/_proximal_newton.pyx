@@ -89,7 +89,9 @@ cdef class ProximalNewton(LocalModel):
                 break
         self.n_halvings += halvings
         for a in range(self.m):
-            if t < 1.0:
+            if t == 0.0:    # the model's minimum may be infinite, where most curvatures underflow
+                self.us[0, a] = self.settled[0, a]
+            elif t < 1.0:
                 self.us[0, a] = self.settled[0, a] + t * (self.us[0, a] - self.settled[0, a])
             self.settled[0, a] = self.us[0, a]
         if t == 0.0:

@@ -11,7 +11,7 @@ squared error need the first at no time, since its residual is linear in u: they
 residual at u = 0 and update it by `shift`.
 """
 
-from libc.math cimport INFINITY, M_PI, erfc, exp, fabs, log, log1p, pow, sqrt
+from libc.math cimport INFINITY, M_PI, erfc, exp, expm1, fabs, log, log1p, pow, sqrt
 
 from arithmetic cimport clip, larger, smaller
 
@@ -31,6 +31,7 @@ cdef enum loss_kind_t:
     PROBIT                      # -y log Phi(z) - (1 - y) log Phi(-z)
     HUBER                       # r^2 / 2, from |r| = delta on delta |r| - delta^2 / 2; r = y - z
     SQUARED_HINGE               # max(0, 1 - y z)^2, y = -1 or 1
+    CLOGLOG                     # -y log(1 - e^-m) + (1 - y) m, m = e^z, y in [0, 1]
 
 ctypedef struct loss_t:
     loss_kind_t kind
@@ -55,7 +56,7 @@ cdef inline dict loss_kinds():
     return {
         "squared": SQUARED, "logistic": LOGISTIC, "poisson": POISSON, "gamma": GAMMA,
         "tweedie": TWEEDIE, "negative binomial": NEGATIVE_BINOMIAL, "probit": PROBIT,
-        "huber": HUBER, "squared hinge": SQUARED_HINGE,
+        "huber": HUBER, "squared hinge": SQUARED_HINGE, "cloglog": CLOGLOG,
     }
 
 
@@ -93,7 +94,7 @@ cdef inline double exponent(loss_kind_t kind, double a, double z) noexcept nogil
     # Of the power of e that `loss_with` and `bregman` need.
     if kind == LOGISTIC:
         return -fabs(z)
-    if kind == POISSON:
+    if kind == POISSON or kind == CLOGLOG:
         return z
     if kind == GAMMA:
         return -z
@@ -108,7 +109,7 @@ cdef inline double loss_at(loss_kind_t kind, double a, double y, double z, doubl
 cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, double z, double* r,
                              double* d) noexcept nogil:
     # f(z), and r = -f'(z), d = f''(z), given q = exp(exponent); where f is not convex (Tweedie,
-    # p > 2) d is its expectation
+    # p > 2) d is its expectation, if that is larger
     cdef double c, e, m
     if kind == LOGISTIC:
         c = 1.0 / (1.0 + q)
@@ -129,7 +130,9 @@ cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, dou
         m = y * exp((1.0 - a) * z) if y != 0.0 else 0.0
         e = exp((2.0 - a) * z)
         r[0] = m - e
-        d[0] = (a - 1.0) * m + (2.0 - a) * e if a < 2.0 else e
+        d[0] = (a - 1.0) * m + (2.0 - a) * e
+        if a > 2.0:     # at the expectation alone steps may go too far
+            d[0] = larger(d[0], e)
         return m / (a - 1.0) + e / (2.0 - a)
     if kind == NEGATIVE_BINOMIAL:
         c = 1.0 / (1.0 + q)
@@ -158,9 +161,28 @@ cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, dou
         r[0] = 2.0 * y * m
         d[0] = 2.0 * (m > 0.0)
         return m * m
+    if kind == CLOGLOG:
+        r[0] = d[0] = m = 0.0
+        if y > 0.0 and q < 700.0:
+            c = q / expm1(q) if q > 0.0 else 1.0
+            r[0] = y * c
+            d[0] = y * c * excess_of_mean(q)
+            m = -y * (log1p(-exp(-q)) if q > 0.7 else log(-expm1(-q)) if q > 1e-300 else z)
+        if y < 1.0:
+            r[0] -= (1.0 - y) * q
+            d[0] += (1.0 - y) * q
+            m += (1.0 - y) * q
+        return m
     r[0] = y - z
     d[0] = 1.0
     return 0.5 * r[0] * r[0]
+
+
+cdef inline double excess_of_mean(double m) noexcept nogil:
+    # m / (1 - e^-m) - 1
+    if m > 0.05:
+        return -m / expm1(-m) - 1.0
+    return m * (0.5 + m * (1.0 / 12.0 - m * m * (1.0 / 720.0 - m * m / 30240.0)))
 
 
 cdef inline double loss_bound(loss_kind_t kind, double a, double y, double z) noexcept nogil:
@@ -180,6 +202,8 @@ cdef inline double loss_bound(loss_kind_t kind, double a, double y, double z) no
         return 0.25
     if kind == NEGATIVE_BINOMIAL:
         return 0.25 * (y + a)
+    if kind == CLOGLOG:
+        return 0.5 * y - ((1.0 - y) * log1p(-y) if y < 1.0 else 0.0)
     return 1.0 if kind == PROBIT else 0.0
 
 
@@ -243,7 +267,8 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
         if fabs(step) <= 1e-12 * larger(fabs(x), 1.0):
             break
     d = z - x
-    if fabs(d) > 0.5 * smaller(1.0, 4.0 / larger(fabs(z), 1e-300)):
+    reach = exp(z) if kind == CLOGLOG else fabs(z)
+    if fabs(d) > 0.5 * smaller(1.0, 4.0 / larger(reach, 1e-300)):
         return larger(f - value + theta * d, 0.0)
     for _ in range(2):      # -away = r(x) - r(z) = d int_0^1 f''(z - u d) du
         mean = total = 0.0
@@ -288,8 +313,8 @@ cdef inline double bregman(double q, loss_kind_t kind, double a, double y, doubl
     if kind == TWEEDIE:
         if a > 2.0:         # not convex: of the quadratic model with the expected curvature
             e = exp((2.0 - a) * z)
-            d = ((y * exp((1.0 - a) * z) - e) - theta) / e
-            return 0.5 * e * d * d
+            d = (y * exp((1.0 - a) * z) - e) - theta
+            return 0.5 * d * (d / e) if d != 0.0 else 0.0
         if y == 0.0 and theta >= 0.0:
             return INFINITY if theta > 0.0 else loss_at(kind, a, y, z, &r, &d)
         return bregman_by_search(kind, a, y, z, theta)
@@ -298,6 +323,14 @@ cdef inline double bregman(double q, loss_kind_t kind, double a, double y, doubl
             return INFINITY
         if theta == 0.0 and (y == 0.0 or y == 1.0):
             return loss_at(kind, a, y, z, &r, &d)
+        return bregman_by_search(kind, a, y, z, theta)
+    if kind == CLOGLOG:
+        if y == 0.0:
+            return relative_entropy(-theta, q, z, -q - theta)
+        if theta > y or (y == 1.0 and theta < 0.0):
+            return INFINITY
+        if theta == y or (y == 1.0 and theta == 0.0):
+            return loss_at(kind, a, y, z, &r, &d) + theta * z
         return bregman_by_search(kind, a, y, z, theta)
     if kind == HUBER:
         if fabs(theta) > a * (1.0 + ROUNDED):

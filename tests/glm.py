@@ -24,6 +24,7 @@ LOSSES = {
     "probit": losses.Probit(),
     "huber": Huber(1.35),
     "squared hinge": losses.SquaredHinge(),
+    "cloglog": losses.CLogLog(),
 }
 
 each_loss = pytest.mark.parametrize("kind", LOSSES)
@@ -50,6 +51,7 @@ def make(rng, kind, n=60, p=10, density=1.0):
     y = {
         "logistic": (1 + sign) / 2,
         "probit": shares,
+        "cloglog": shares,
         "huber": eta + rng.standard_t(2, size=n),
         "squared hinge": sign,
         "gamma": rng.gamma(2.0, np.exp(eta) / 2) + 1e-3,

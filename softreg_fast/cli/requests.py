@@ -13,7 +13,7 @@ from softreg_fast.cli.tables.roles import Roles
 from softreg_fast.options.errors import InputError
 
 # Losses whose target may hold the names of two classes.
-OF_CLASSES = ("logistic", "binomial", "probit", "squared_hinge")
+OF_CLASSES = ("logistic", "binomial", "probit", "cloglog", "squared_hinge")
 
 
 @dataclass(frozen=True)

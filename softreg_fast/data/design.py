@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
+from softreg_fast.data.labels import Given, given_target
 from softreg_fast.data.names import feature_names_of
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
     as_columns,
     as_offset,
     as_start,
-    as_target,
     as_weights,
     check_same_rows,
 )
@@ -97,7 +97,9 @@ class Design:
     """
 
     index: Any = None  # missing in pickles of older versions
+    trials: Vector | None = None  # single samples of each row, where y counts them
     _target: Target | None = None
+    _plain: Design | None = None  # without the trials in its weights
     _gram: Matrix | None = None
     _unscaled: Columns | None = None
     only_products = False  # whether the Gram matrix comes from sums of products, not from X
@@ -137,7 +139,7 @@ class Design:
         if not self._is_near:
             self._move_far_columns(sample_weight)
         if y is not None:
-            self._set_target(y)
+            self._set_target(self._given(y, SQUARED))
 
     def _set_weight(self, sample_weight: Any) -> None:
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
@@ -245,8 +247,8 @@ class Design:
 
         Parameters
         ----------
-        y : array-like (n_samples,)
-            The target, in any unit.
+        y : array-like (n_samples,), or (n_samples, 2)
+            The target, in any unit; of two classes as in `path`.
         loss : Loss or str, default=Squared()
             The loss between y and the linear predictor, or its name: squared error.
         offset : array-like (n_samples,) or None, default=None
@@ -258,8 +260,16 @@ class Design:
         """
         check_same_rows(self, "y", y)
         check_same_rows(self, "offset", offset)
-        other = copy.copy(self)
-        other._set_target(y, as_loss(loss), offset)
+        given, plain = self._given(y, as_loss(loss)), self if self._plain is None else self._plain
+        other = copy.copy(plain) if given.trials is None else plain._counting(given.trials)
+        other._set_target(given, as_loss(loss), offset)
+        return other
+
+    def _counting(self, trials: Vector) -> Design:
+        # with weights times trials
+        each = self.weight_sum / self.n_samples
+        other = self.reweighted(each * trials * (1.0 if self.weight is None else self.weight))
+        other.trials, other._plain = trials, self
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
@@ -268,13 +278,22 @@ class Design:
         Parameters
         ----------
         sample_weight : array-like (n_samples,), float or None
-            Weights >= 0, not all zero. Only their ratios matter. None: all equal.
+            Weights >= 0, not all zero. Only their ratios matter. None: all equal. Those of a target
+            of counts are multiplied by these.
 
         Returns
         -------
         Design
         """
         check_same_rows(self, "sample_weight", sample_weight)
+        if self._plain is None or self.trials is None:
+            return self.reweighted(sample_weight)
+        other = self._plain.with_weight(sample_weight)._counting(self.trials)
+        other._target = self.described_target.with_weight(other.weight)
+        return other
+
+    def reweighted(self, sample_weight: Any) -> Design:
+        """Return a design with other sample weights, of a target of counts times these."""
         other = self._copy_of_matrix()
         other._set_weight(sample_weight)
         if self._target is not None:
@@ -304,18 +323,19 @@ class Design:
         other._target = other._gram = other._unscaled = None
         return other
 
-    def _checked(self, y: ArrayLike) -> Vector:
-        return as_target(y, self.n_samples)
+    def _given(self, y: ArrayLike, loss: Loss) -> Given:
+        return given_target(y, loss, self.n_samples)
 
     def _checked_offset(self, offset: Any) -> Vector:
         return as_offset(offset, self.n_samples)
 
     def _set_target(
-        self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
+        self, given: Given, loss: Loss = SQUARED, offset: ArrayLike | None = None
     ) -> None:
-        targets = self._checked(y)
         fixed = None if offset is None else self._checked_offset(offset)
-        self._target = Target(targets, self.weight, self.fit_intercept, loss, fixed)
+        self._target = Target(
+            given.values, self.weight, self.fit_intercept, loss, fixed, given.classes
+        )
 
     @property
     def has_target(self) -> bool:

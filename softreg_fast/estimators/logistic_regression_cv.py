@@ -10,10 +10,11 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.estimators.callbacks import tasks_of, with_callbacks
-from softreg_fast.estimators.labels import codes_of, encoded, weights_of_labels
+from softreg_fast.estimators.labels import codes_of, weights_of_labels
 from softreg_fast.estimators.logistic_regression import (
     PENALTIES,
     LogisticRegression,
@@ -28,6 +29,7 @@ from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, is_integer
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.solve import solve_problem
 from softreg_fast.solvers.problem import Options, Problem
 
 # Values by which scikit-learn 1.9 says that an argument was not given
@@ -333,9 +335,10 @@ class LogisticRegressionCV(LogisticRegression):
             C, ratio = search.Cs[chosen[0]], ratios[chosen[1]]
             penalty = self._penalty_of(strength_of(C, design.weight_sum), ratio)
             start = search.coefs[:, *chosen, :-1].mean(axis=0)
-            found = self._solve(design, start, penalty)
+            problem = self._problem(design, penalty)
+            found = solve_problem(problem, start)
             self._keep(found, dtype)
-            self._warn(found)
+            self._warn(found, problem)
         else:
             each, (each_C, each_ratio) = np.arange(len(search.scores)), search.chosen_in_folds()
             C, ratio = search.Cs[each_C].mean(), ratios[each_ratio].mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,17 +13,21 @@ from softreg_fast.data.contents import check_contents
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
 from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
-from softreg_fast.losses import Loss
+from softreg_fast.losses import SQUARED, Loss
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.
 KINDS = {"response": "mean", "link": None, "class": "classes", "proba": "probabilities"}
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Certified:
-    """Name of what the gaps of a result are."""
+    """Facts of a fit that predictions need, and the name of what its gaps are."""
 
-    loss: Loss
+    feature_names: Names | None = None
+    loss: Loss = SQUARED
+    has_offset: bool = False
+    classes: NDArray[Any] | None = None
 
     @property
     def certificate(self) -> str:
@@ -49,6 +54,10 @@ class Model(Protocol):
     @property
     def feature_names(self) -> Names | None:
         """Names of the features."""
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """Labels of the classes; None: those of the loss."""
 
 
 def predictions(
@@ -88,7 +97,12 @@ def predictions(
     eta = np.asarray(eta + intercept)
     if offset is not None:
         eta += beside(eta, as_offset(offset, len(eta)))
-    return eta if method is None else getattr(model.loss, method)(eta)
+    if method is None:
+        return eta
+    found = getattr(model.loss, method)(eta)
+    if kind == "class" and model.classes is not None:
+        return np.asarray(model.classes[np.searchsorted(model.loss.labels, found)])
+    return np.asarray(found)
 
 
 def _method_for(loss: Loss, kind: Any) -> str | None:

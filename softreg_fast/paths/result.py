@@ -10,7 +10,6 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.contents import check_unmasked
-from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.kinds import Certified, predictions
@@ -62,6 +61,8 @@ class Solution(Certified):
         linear predictors.
     has_offset : bool
         Whether the model was fitted with an offset, which `predict` then needs, too.
+    classes : ndarray (2,) or None
+        Labels of two classes, the second with positive predictors; None: y is no class.
 
     Examples
     --------
@@ -86,9 +87,6 @@ class Solution(Certified):
     df: int
     seconds: float
     strategy: str
-    feature_names: NDArray[np.object_] | None = None
-    loss: Loss = SQUARED
-    has_offset: bool = False
 
     @property
     def converged(self) -> bool:
@@ -194,6 +192,8 @@ class Path(Certified):
         The loss, as in `Solution`.
     has_offset : bool
         Whether the models were fitted with an offset, which `predict` then needs, too.
+    classes : ndarray (2,) or None
+        Labels of two classes, as in `Solution`.
 
     Examples
     --------
@@ -219,9 +219,6 @@ class Path(Certified):
     null_loss: float
     seconds: float
     strategy: str
-    feature_names: NDArray[np.object_] | None = None
-    loss: Loss = SQUARED
-    has_offset: bool = False
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -259,6 +256,7 @@ class Path(Certified):
             feature_names=self.feature_names,
             loss=self.loss,
             has_offset=self.has_offset,
+            classes=self.classes,
         )
 
     def part(self, chosen: slice) -> Self:

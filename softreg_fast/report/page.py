@@ -37,6 +37,7 @@ HOW_IT_ENDED = {
     Status.CONVERGED: "converged",
     Status.MAX_ITER: "not converged: the epochs allowed were used up before the gap was small",
     Status.STALLED: "not converged: float64 allows no further progress",
+    Status.NO_ROOM: "not converged: no room for more Gram columns",
     Status.PRECISION: "as exact as float64 allows, which cannot prove more",
 }
 
