@@ -227,7 +227,7 @@ class Outcomes:
         # of results of functions, whose targets are numbers, or labels of two classes
         names = None
         if predicted.ndim == 2:
-            labels = np.asarray(loss.labels)  # type: ignore[attr-defined]
+            labels = np.asarray(loss.labels)
             y, names = _codes(y, labels), tuple(_name_of(label) for label in labels.tolist())
         elif isinstance(loss, TwoClasses):
             given = given_target(y, loss, len(predicted))
