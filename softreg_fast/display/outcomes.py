@@ -349,8 +349,8 @@ class Outcomes:
         if self.predicted.ndim == 2:
             pairs = self.y.astype(int), self.predicted.argmax(axis=1), self.weights
         else:
-            at = getattr(self.loss, "middle", 0.0)
-            middle = float(self.loss.mean(np.full(1, at))[0])
+            loss: Any = self.loss
+            middle = float(loss.mean(np.full(1, loss.middle))[0])
             truth, score, weight = self.rows(1)
             pairs = truth.astype(int), (score > middle).astype(int), weight
         n = len(self.classes or ())
