@@ -47,6 +47,10 @@ if TYPE_CHECKING:
         NegativeBinomialRegressor as NegativeBinomialRegressor,
     )
     from softreg_fast.estimators.probit_regression import ProbitRegression as ProbitRegression
+    from softreg_fast.estimators.quantile_regressor import QuantileRegressor as QuantileRegressor
+    from softreg_fast.estimators.quantile_regressor import (
+        QuantileRegressorCV as QuantileRegressorCV,
+    )
     from softreg_fast.estimators.ridge import Ridge as Ridge
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
@@ -104,6 +108,8 @@ _MODULE_OF = {
     "Penalty": "softreg_fast.penalties.vectors",
     "PoissonRegressor": "softreg_fast.estimators.tweedie_regressor",
     "ProbitRegression": "softreg_fast.estimators.probit_regression",
+    "QuantileRegressor": "softreg_fast.estimators.quantile_regressor",
+    "QuantileRegressorCV": "softreg_fast.estimators.quantile_regressor",
     "RelaxedPath": "softreg_fast.paths.relaxed",
     "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",

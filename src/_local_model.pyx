@@ -22,13 +22,12 @@ from matrix cimport (
 from openmp cimport threads_for
 from penalty cimport kkt_distance, null_value
 from screening cimport screening_know, screening_skip
+from signals cimport check_signals
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport count_reading
 from stripes cimport MOST_GROUPS, products_of_group, products_of_rows, rows_of_stripe
 from tasks cimport slopes_of_tasks
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
-
-from signals cimport check_signals
 
 import numpy as np
 
@@ -52,8 +51,8 @@ cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 # A Newton step follows an epoch without a change of sign, and every so many epochs.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
 
-# From then on a shortened Newton step is followed by others until one is whole: coordinates that an
-# epoch lets in, and a step puts out at once, would return with each epoch.
+# From then on steps follow until one is whole: what an epoch lets in, and a step puts out at once,
+# would return with each epoch.
 cdef Py_ssize_t EPOCHS_BEFORE_ENDS = 20
 
 # Newton steps without progress after which rounding is taken for the reason.
@@ -161,10 +160,8 @@ cdef class LocalModel(ScalarEngine):
         cdef int n_threads = threads_for(20.0 * n, self.n_threads)
         cdef double total = 0.0
         cdef double* partial = &self.partial[0]
-        if n_threads == 1:
-            for block in range(n_blocks):
-                partial[block] = loss_evaluate(&self.F, 0, block * BLOCK,
-                                               min((block + 1) * BLOCK, n), z, r, d)
+        if n_blocks == 1:
+            partial[0] = loss_evaluate(&self.F, 0, 0, n, z, r, d)
         else:
             for block in prange(n_blocks, num_threads=n_threads, schedule="static"):
                 partial[block] = loss_evaluate(&self.F, 0, block * BLOCK,

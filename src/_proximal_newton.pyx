@@ -186,7 +186,7 @@ cdef class ProximalNewton(LocalModel):
 
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
         # The gap at the dual point r - H step, whose slopes are hs, shifted so that its sum is zero
-        # (these columns are centred by the reference weights, so that no slope changes).  Far above
+        # (the columns are centred by the reference weights, so that no slope changes).  Far above
         # `enough`, and outside the domain, a number above `enough`.
         cdef units_t units = units_of(self)
         cdef Py_ssize_t n = self.U.n

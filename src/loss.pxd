@@ -49,11 +49,12 @@ cdef enum loss_kind_t:
     PROBIT                      # -y log Phi(z) - (1 - y) log Phi(-z)
     HUBER                       # r^2 / 2, from |r| = delta on delta |r| - delta^2 / 2; r = y - z
     SQUARED_HINGE               # max(0, 1 - y z)^2, y = -1 or 1
+    QUANTILE                    # tau r for r = y - z >= 0, (tau - 1) r below
     CLOGLOG                     # -y log(1 - e^-m) + (1 - y) m, m = e^z, y in [0, 1]
 
 ctypedef struct loss_t:
     loss_kind_t kind
-    double parameter            # p of Tweedie, a of the negative binomial, delta of Huber
+    double parameter            # p of Tweedie, a of the negative binomial, delta of Huber, tau
     Py_ssize_t n                # samples
     Py_ssize_t n_outputs
     const double* y             # (n_outputs, n)
@@ -74,7 +75,8 @@ cdef inline dict loss_kinds():
     return {
         "squared": SQUARED, "logistic": LOGISTIC, "poisson": POISSON, "gamma": GAMMA,
         "tweedie": TWEEDIE, "negative binomial": NEGATIVE_BINOMIAL, "probit": PROBIT,
-        "huber": HUBER, "squared hinge": SQUARED_HINGE, "cloglog": CLOGLOG,
+        "huber": HUBER, "squared hinge": SQUARED_HINGE, "quantile": QUANTILE,
+        "cloglog": CLOGLOG,
     }
 
 
@@ -185,6 +187,11 @@ cdef inline double loss_with(double q, loss_kind_t kind, double a, double y, dou
         r[0] = 2.0 * y * m
         d[0] = 2.0 * (m > 0.0)
         return m * m
+    if kind == QUANTILE:
+        m = y - z
+        r[0] = 0.0 if m == 0.0 else (a if m > 0.0 else a - 1.0)
+        d[0] = 0.0
+        return r[0] * m
     if kind == CLOGLOG:
         r[0] = d[0] = m = 0.0
         if y > 0.0 and q < 700.0:
@@ -239,6 +246,8 @@ cdef inline double relative_entropy(double t, double m, double log_m, double awa
     if m < 1e-300:
         return larger(t * (log(t) - log_m) - away, 0.0)
     x = away / m
+    if x < -0.5:            # 1 + x has few digits of t / m, or none
+        return larger(t * (log(t) - log(m)) - away, 0.0)
     if fabs(x) > 0.05:
         return larger(t * log1p(x) - away, 0.0)
     # the series of (1 + x) log(1 + x) - x; near the optimum it is all that is needed
@@ -246,8 +255,8 @@ cdef inline double relative_entropy(double t, double m, double log_m, double awa
         1.0 / 30.0 - x * (1.0 / 42.0 - x * (1.0 / 56.0 - x * (1.0 / 72.0 - x / 90.0))))))))
 
 
-# Where residuals are at the ends of the domain, or tend to one, a dual point is moved back to it over
-# this relative distance.
+# Where residuals are at the ends of the domain, or tend to one, a dual point is moved back to it
+# over this relative distance.
 cdef extern from *:
     """
     #define SR_ROUNDED 1e-14
@@ -372,6 +381,11 @@ cdef inline double bregman(double q, loss_kind_t kind, double a, double y, doubl
             return INFINITY
         t = larger(t, 0.0)
         return (m - 0.5 * t) * (m - 0.5 * t) if m > 0.0 else t * (0.25 * t - m)
+    if kind == QUANTILE:
+        if not a - 1.0 - ROUNDED <= theta <= a + ROUNDED:
+            return INFINITY
+        m = y - z
+        return larger(a - theta, 0.0) * m if m > 0.0 else larger(theta - (a - 1.0), 0.0) * -m
     return 0.5 * (y - z - theta) * (y - z - theta)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from softreg_fast import losses, path
 from softreg_fast.data.given import as_design
-from softreg_fast.losses import Gamma, Huber, NegativeBinomial, Poisson, Tweedie
+from softreg_fast.losses import Gamma, Huber, NegativeBinomial, Poisson, Quantile, Tweedie
 from softreg_fast.paths.path import PathRun
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 
@@ -24,6 +25,7 @@ LOSSES = {
     "probit": losses.Probit(),
     "huber": Huber(1.35),
     "squared hinge": losses.SquaredHinge(),
+    "quantile": Quantile(0.3),
     "cloglog": losses.CLogLog(),
 }
 
@@ -53,6 +55,7 @@ def make(rng, kind, n=60, p=10, density=1.0):
         "probit": shares,
         "cloglog": shares,
         "huber": eta + rng.standard_t(2, size=n),
+        "quantile": eta + rng.standard_t(2, size=n),
         "squared hinge": sign,
         "gamma": rng.gamma(2.0, np.exp(eta) / 2) + 1e-3,
     }.get(kind, rng.poisson(np.exp(eta)) * 1.0)
@@ -79,7 +82,7 @@ def fit_with_dual(
     assert not options
     problem = Problem(design, penalty, Options("auto", "auto", tol, max_iter, gram_memory))
     run = PathRun(problem, np.array([*before, alpha]))
-    assert isinstance(run.engine, ProximalNewtonEngine)
+    assert isinstance(run.engine, ProximalNewtonEngine | InteriorPointEngine)
     run.advance(1 + len(before))
     s = np.ones(len(y)) if design.weight is None else design.weight
     v = run.engine.dual_point

@@ -600,6 +600,12 @@ def huber_value(y, z):
     return np.where(r <= delta, r**2 / 2, delta * (r - delta / 2))
 
 
+def quantile_value(y, z):
+    """Return tau r or (tau - 1) r, tau = 0.3."""
+    r, tau = LD(1) * y - z, LD(0.3)
+    return np.maximum(tau * r, (tau - 1) * r)
+
+
 def _classes(rng, n):
     return rng.permutation(np.arange(n) % 2 * 1.0)
 
@@ -612,7 +618,7 @@ def _counts(rng, n):
     return rng.permutation(np.append(0.0, rng.integers(0, 9, n - 1) + 0.5))
 
 
-# By the name of the loss in the kernels, with power 1.5, size 2 and delta 1.35.
+# By the name of the loss in the kernels, with power 1.5, size 2, delta 1.35 and tau 0.3.
 LOSSES = {
     "squared": OracleOfLoss(
         lambda y, z: (LD(1) * y - z) ** 2 / 2,
@@ -661,6 +667,11 @@ LOSSES = {
         lambda y, z: np.maximum(1 - LD(1) * y * z, 0) ** 2,
         lambda y, v: np.where(LD(1) * v * y <= 1e-13, LD(1) * v * y + LD(1) * v**2 / 4, INF),
         lambda rng, n: 2 * _classes(rng, n) - 1,
+    ),
+    "quantile": OracleOfLoss(
+        quantile_value,
+        lambda y, v: np.where((v >= -0.3 - 1e-13) & (v <= 0.7 + 1e-13), LD(1) * v * y, INF),
+        lambda rng, n: 3.0 * rng.standard_normal(n),
     ),
 }
 

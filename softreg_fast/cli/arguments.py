@@ -152,8 +152,8 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
         type=values.loss,
         default="squared",
         help="squared (default), logistic, probit, cloglog or squared_hinge for two classes, "
-        "poisson, negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA; "
-        "for two classes the target may hold their names",
+        "poisson, negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA, "
+        "quantile:TAU; for two classes the target may hold their names",
     )
     model.add_argument(
         "--l1-ratio",

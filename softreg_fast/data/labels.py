@@ -49,6 +49,8 @@ def given_target(y: Any, loss: Loss, n_samples: int) -> Given:
     """
     if not isinstance(loss, TwoClasses):
         return Given(as_target(y, n_samples))
+    if type(y) is np.ndarray and y.dtype == np.float64 and y.ndim == 1:  # the usual case
+        return _of_numbers(as_target(y, n_samples), y.dtype, loss)
     check_unmasked("y", y)
     shape = np.shape(y)
     if len(shape) == 2 and shape[1] == 2:
@@ -139,7 +141,7 @@ def encoded(y: Any, owner: str, more_than_two: bool = False) -> tuple[NDArray[An
     from sklearn.utils.multiclass import check_classification_targets
 
     check_unmasked("y", y)
-    shape = np.shape(y)
+    shape = np.asarray(y).shape  # np.shape is for arrays and lists alone
     if len(shape) == 2 and shape[1] == 2:
         raise ValueError(
             f"y should be a 1d array, got an array of shape {shape}; counts of two classes are for "

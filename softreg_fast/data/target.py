@@ -94,11 +94,7 @@ class Target:
         loss, weight = self.loss, self.weight
         y, fixed = self._counted()
         self._gradient: Vector | None = None
-        if self.fit_intercept and (isinstance(loss, Binomial) or loss.n_outputs != 1):
-            self._check_classes(y)
-        self.y_mean: Any = (
-            loss.null(y, weight, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
-        )
+        self.y_mean: Any = self._null(y, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
         with np.errstate(under="ignore"):
             self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
             # computed now, since the caller may change y later
@@ -110,7 +106,15 @@ class Target:
                 "divide y by a constant."
             )
 
-    def _check_classes(self, y: Vector) -> None:
+    def _null(self, y: Vector, fixed: Vector | None) -> Any:
+        try:
+            return self.loss.null(y, self.weight, fixed)
+        except ValueError:
+            if isinstance(self.loss, Binomial) or self.loss.n_outputs != 1:
+                self._refuse_one_class(y)
+            raise
+
+    def _refuse_one_class(self, y: Vector) -> None:
         # name the class without which the best intercept is infinite
         loss: Any = self.loss
         parts: Any = y.T
@@ -123,7 +127,7 @@ class Target:
                     f"No sample{'' if self.weight is None else ' with weight'} is of class "
                     f"{shown(label)}, for which the best intercept of {loss!r} is infinite; check "
                     "y, or fit without an intercept (fit_intercept=False)."
-                )
+                ) from None
 
     def _set_unit(self, unit: float) -> None:
         self.is_null = unit == 0.0
@@ -185,7 +189,7 @@ class Target:
         n = self.n_samples
         residual = np.zeros((*y.shape[1:], n + 1))
         if not self.is_null:
-            deviation = self.loss.residual(y, self._null_predictor(fixed))
+            deviation = self.loss.null_residual(y, self._null_predictor(fixed), self.weight)
             residual[..., :-1] = times(self.weight, deviation / self.y_norm).T
         if self.fit_intercept:
             mean = residual.sum(axis=-1, keepdims=True) / n

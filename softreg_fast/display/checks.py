@@ -19,10 +19,10 @@ def check_n_labels(n_labels: Any) -> None:
 
 def given_weights(sample_weight: Any, n_samples: int) -> Vector | None:
     """Return checked weights as they are given, not with mean one; None for None."""
-    weight, total = as_weights(sample_weight, n_samples)
     if sample_weight is None:
         return None
-    return (np.ones(n_samples) if weight is None else weight) * (total / n_samples)
+    as_weights(sample_weight, n_samples)  # raises
+    return np.array(np.broadcast_to(np.asarray(sample_weight, np.float64), (n_samples,)))
 
 
 def numbers(name: str, values: ArrayLike, n: int) -> Vector:

@@ -1,19 +1,10 @@
-"""Means and linear predictors of losses of numbers, which are equal or joined by a logarithm."""
+"""Links of losses."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from softreg_fast.losses import Loss
-from softreg_fast.options.types import Vector
-
-
-def predictors_of(loss: Loss, mean: Vector) -> Vector:
-    """Return the linear predictors of means of numbers: they are the same, or their logarithms."""
-    if has_log_link(loss):
-        with np.errstate(divide="ignore"):
-            return np.log(mean)
-    return mean
 
 
 def has_log_link(loss: Loss) -> bool:

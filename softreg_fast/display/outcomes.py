@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from softreg_fast.data.labels import given_target
 from softreg_fast.data.validation import as_target
 from softreg_fast.display.amount_plots import AMOUNT_PLOTS
 from softreg_fast.display.checks import given_weights
 from softreg_fast.display.class_plots import CLASS_PLOTS
 from softreg_fast.display.drawing import panels
-from softreg_fast.display.links import predictors_of
 from softreg_fast.display.survival_display import SURVIVAL_PLOTS
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import TwoClasses
@@ -219,7 +219,7 @@ class Outcomes:
         if scores.ndim == 2 and len(labels) == 2:
             scores = scores[:, 1]
         codes = _codes(y, np.asarray(labels))
-        names = tuple(str(label) for label in np.asarray(labels).tolist())
+        names = tuple(_name_of(label) for label in np.asarray(labels).tolist())
         return cls.checked(loss, codes, scores, sample_weight, names, False)
 
     @classmethod
@@ -227,14 +227,15 @@ class Outcomes:
         # of results of functions, whose targets are numbers, or labels of two classes
         names = None
         if predicted.ndim == 2:
-            labels = np.asarray(loss.labels)  # type: ignore[attr-defined]
-            y, names = _codes(y, labels), tuple(str(each) for each in labels.tolist())
+            labels = np.asarray(loss.labels)
+            y, names = _codes(y, labels), tuple(_name_of(label) for label in labels.tolist())
         elif isinstance(loss, TwoClasses):
-            labels, codes = np.unique(np.asarray(y), return_inverse=True)
-            if len(labels) == 2:
-                y, names = codes.astype(np.float64), tuple(str(each) for each in labels.tolist())
-            else:
-                y, names = loss.share(loss.check(as_target(y, len(predicted)))), ("0", "1")
+            given = given_target(y, loss, len(predicted))
+            y = loss.share(loss.check(given.values))
+            labels = np.array(loss.labels) if given.classes is None else given.classes
+            names = tuple(_name_of(label) for label in labels.tolist())
+            if given.trials is not None:
+                sample_weight = given.trials * (1.0 if sample_weight is None else sample_weight)
         return cls.checked(loss, y, predicted, sample_weight, names, left_out)
 
     @classmethod
@@ -395,10 +396,7 @@ class Outcomes:
         -------
         ndarray (n_samples,)
         """
-        eta = predictors_of(self.loss, self.predicted)
-        with np.errstate(divide="ignore", over="ignore"):
-            deviance = self.loss.deviance(self.y, eta)
-        return np.sign(self.y - self.predicted) * np.sqrt(np.maximum(deviance, 0.0))
+        return self.loss.deviance_residuals(self.y, self.predicted)
 
     def plot(self, name: str | None = None, ax: Any = None) -> Any:
         """Draw a comparison.
@@ -445,6 +443,10 @@ def groups_of(predicted: Vector, n_groups: int) -> list[NDArray[np.intp]]:
     """Return the samples in groups of equal size by their predictions, the smallest first."""
     order = np.argsort(predicted, kind="stable")
     return np.array_split(order, min(n_groups, len(order)))
+
+
+def _name_of(label: Any) -> str:
+    return f"{label:g}" if isinstance(label, float) else str(label)
 
 
 def _codes(y: ArrayLike, classes: NDArray[Any]) -> Vector:

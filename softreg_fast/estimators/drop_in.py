@@ -18,6 +18,7 @@ from softreg_fast.estimators.logistic_regression import LogisticRegression
 from softreg_fast.estimators.logistic_regression_cv import LogisticRegressionCV
 from softreg_fast.estimators.multi_task import MultiTaskElasticNet, MultiTaskLasso
 from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
+from softreg_fast.estimators.quantile_regressor import QuantileRegressor
 from softreg_fast.estimators.ridge import Ridge
 from softreg_fast.estimators.ridge_cv import RidgeCV
 from softreg_fast.estimators.tweedie_regressor import (
@@ -41,6 +42,7 @@ OURS: dict[str, Any] = {
     "MultiTaskLasso": MultiTaskLasso,
     "MultiTaskLassoCV": MultiTaskLassoCV,
     "PoissonRegressor": PoissonRegressor,
+    "QuantileRegressor": QuantileRegressor,
     "Ridge": Ridge,
     "RidgeCV": RidgeCV,
     "TweedieRegressor": TweedieRegressor,

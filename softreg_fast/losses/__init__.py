@@ -8,6 +8,7 @@ from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.losses.negative_binomial import NegativeBinomial
 from softreg_fast.losses.probit import Probit
+from softreg_fast.losses.quantile import Quantile
 from softreg_fast.losses.squared import SQUARED, Squared
 from softreg_fast.losses.squared_hinge import SquaredHinge
 from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson, Tweedie
@@ -24,6 +25,7 @@ __all__ = [
     "NegativeBinomial",
     "Poisson",
     "Probit",
+    "Quantile",
     "Squared",
     "SquaredHinge",
     "Tweedie",

@@ -151,6 +151,13 @@ class Loss(ABC):
     def residual(self, y: Vector, eta: Any) -> Vector:
         """Return minus the derivative of f by eta, of every sample."""
 
+    def null_residual(self, y: Vector, eta: Any, weight: Vector | None) -> Vector:
+        """Return the residual at the predictor of the model without features.
+
+        Where f has a kink it is the one of sum zero, if there is an intercept.
+        """
+        return self.residual(y, eta)
+
     def gradient(self, y: Vector, eta: Any) -> Vector:
         """Return the derivative of f by eta, of every sample."""
         return -self.residual(y, eta)

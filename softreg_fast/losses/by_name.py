@@ -12,6 +12,7 @@ from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.losses.negative_binomial import NegativeBinomial
 from softreg_fast.losses.probit import Probit
+from softreg_fast.losses.quantile import Quantile
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.losses.squared_hinge import SquaredHinge
 from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson, Tweedie
@@ -26,6 +27,7 @@ BY_NAME: dict[str, Loss] = {
     "gamma": Gamma(),
     "inverse_gaussian": InverseGaussian(),
     "probit": Probit(),
+    "quantile": Quantile(0.5),
     "cloglog": CLogLog(),
     "squared_hinge": SquaredHinge(),
 }
@@ -42,6 +44,7 @@ NUMBERED: dict[str, Callable[[float], Loss]] = {
     "tweedie": Tweedie,
     "negative_binomial": NegativeBinomial,
     "huber": Huber,
+    "quantile": Quantile,
 }
 
 
@@ -78,7 +81,7 @@ def as_loss(value: Any) -> Loss:
     ----------
     value : Loss or str
         "squared", "logistic" or "binomial", "multinomial", "poisson", "gamma", "inverse_gaussian",
-        "probit", "cloglog", "squared_hinge".
+        "probit", "cloglog", "quantile" (the median), "squared_hinge".
 
     Returns
     -------

@@ -57,6 +57,16 @@ class TwoClasses(Loss):
         return (y - first) / (second - first)
 
 
+def labels_at(loss: Any, eta: Vector, classes: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the label of the more probable class for linear predictors.
+
+    The labels are `classes`, if these are given instead of the loss's own targets.
+    """
+    if classes is None or not hasattr(loss, "codes"):
+        return np.asarray(loss.classes(eta))
+    return np.asarray(classes[loss.codes(eta)])
+
+
 def shown(label: Any) -> str:
     """Return a label as messages show it: in quotes if it is text, without .0 if it is a number."""
     return f"{label:g}" if isinstance(label, float) else repr(label)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.losses.base import Loss, weighted_mean
+from softreg_fast.losses.base import Loss, refuse, weighted_mean
 from softreg_fast.losses.logistic import entropy_of_two, expit, value_of_two
 from softreg_fast.losses.roots import root
 from softreg_fast.losses.tweedie import check_not_negative, exp_link, log_mean
@@ -17,6 +17,9 @@ from softreg_fast.options.types import Vector
 # Estimates of theta beyond this many times the mean are infinite: nothing tells them from it.
 LARGEST_THETA = 1e6
 LOG_SMALLEST = -40.0
+
+# Beyond it float64 has too few digits for the changes of f.
+LARGEST_COUNT = 1e12
 
 
 class NegativeBinomial(Loss):
@@ -58,7 +61,9 @@ class NegativeBinomial(Loss):
         self.theta = check_number("theta", theta, low=0.0, low_open=True)
 
     def check(self, y: Vector) -> Vector:
-        """Return y, which has to be >= 0."""
+        """Return y, which has to be >= 0, and at most 1e12: f is larger than its changes by y."""
+        advice = "divide y by a constant, or use sf.losses.Gamma()"
+        refuse(self, y, y > LARGEST_COUNT, f"targets up to {LARGEST_COUNT:g}", advice)
         return check_not_negative(self, y)
 
     def _log_odds(self, eta: Any) -> Any:

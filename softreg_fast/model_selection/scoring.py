@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from softreg_fast.data.design import Design
 from softreg_fast.losses import SQUARED, Loss
+from softreg_fast.losses.classes import labels_at
 from softreg_fast.options.types import Vector
 
 
@@ -39,7 +40,7 @@ class _KnownClasses(ClassifierMixin, _Known):
         return self.classes
 
     def predict(self, X: Any) -> Any:
-        return self.classes[self.loss.codes(self.eta)]
+        return labels_at(self.loss, self.eta, self.classes)
 
     def decision_function(self, X: Any) -> Any:
         return self.eta

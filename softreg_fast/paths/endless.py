@@ -12,18 +12,18 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.data.names import listed
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.paths.convergence import level_of_caller
+from softreg_fast.paths.predict import BLOCK_ENTRIES, entries
 from softreg_fast.paths.result import Path, Solution
 from softreg_fast.solvers.certificate import NONE, unpenalised
 from softreg_fast.solvers.problem import Problem
+from softreg_fast.system.threads import blas_threads_for
 
-# Singular values up to this share of the largest, and parts of a direction up to this share of the
-# largest, count as 0.
+# Singular values up to this share of those of independent columns count as 0.
 SMALL = 1e-9
 
 # Share of the null loss that rounding may hide in a gap.
@@ -32,9 +32,10 @@ ROUNDED = 1e-9
 # Rows that are looked at first, for each column: they nearly always rule such directions out.
 FIRST_ROWS = 4
 
-# Largest numbers of multiplications and of entries of a linear programme; where more are needed,
-# only the direction of the fit itself is tried.
+# Largest numbers of multiplications, of entries of dense columns, and of entries of a linear
+# programme; where more are needed, only the direction of the fit itself is tried.
 MOST_PRODUCTS = 1e10
+MOST_DENSE = 20_000_000
 MOST_ENTRIES = 2_000_000
 
 
@@ -100,15 +101,13 @@ def endless(problem: Problem, found: Solution, features: Index) -> Index:
     weight = np.ones(design.n_samples) if design.weight is None else design.weight
     counted = np.asarray(weight > 0.0)
     sign = np.where(sides[1], 1.0, -1.0)
-    rows = _Rows(problem, features, counted, sign)
+    rows = _Rows(problem, features, sign)
     w = np.zeros(design.n_features)
     w[features] = found.coef[features]
     predictor = design.X @ w + found.intercept
     where = np.logical_or(*sides)
     if _is_way(predictor[counted], sign[counted], where[counted]) and rows.allows(w[features]):
         return rows.named(w[features] * design.norm[features])
-    if rows.size > MOST_ENTRIES * 50:
-        return NONE
     # without end, the loss of a sample would fall to its infimum, and by at most the gap; a gap at
     # rounding level is too small by what slopes that count as 0 add along the way
     eta = target.predictors_of(slice(None), design.X @ found.coef + found.intercept)
@@ -129,37 +128,43 @@ def _is_way(d: Vector, sign: Vector, where: NDArray[np.bool_]) -> bool:
 class _Rows:
     """The unpenalised features and the intercept, in columns of about unit variance."""
 
-    def __init__(self, problem: Problem, features: Index, counted: Any, sign: Vector) -> None:
+    def __init__(self, problem: Problem, features: Index, sign: Vector) -> None:
         self.design = problem.design
         self.features = features
         self.sign = sign
         self.lower = np.isfinite(problem.scaled.lower[features])
         self.upper = np.isfinite(problem.scaled.upper[features])
         self.n_columns = len(features) + self.design.fit_intercept
-        self.size = np.count_nonzero(counted) * self.n_columns
 
-    def of(self, rows: Index) -> Matrix:
-        """Return some rows of the columns."""
+    def changes(self, rows: Index, basis: Matrix) -> Matrix:
+        """Return what each direction of a basis changes in some predictors."""
         design, features = self.design, self.features
-        block = design.X[:, features] if sp.issparse(design.X) else design.X[np.ix_(rows, features)]
-        if sp.issparse(block):
-            block = block.tocsr()[rows].toarray()
         unit = np.sqrt(design.n_samples) / design.norm[features]
-        centred = (block - (design.center[features] if design.fit_intercept else 0.0)) * unit
-        return np.hstack([centred, np.ones((len(rows), self.n_columns - len(features)))])
+        center = design.center[features] if design.fit_intercept else 0.0
+        X = design.X[:, features].tocsr() if design.is_sparse else design.X
+        found = np.empty((len(rows), basis.shape[1]))
+        step = max(BLOCK_ENTRIES // len(features), 1)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            block = X[part].toarray() if design.is_sparse else entries(X, part, features)
+            changes = ((block - center) * unit) @ basis[: len(features)]
+            found[start : start + step] = changes + basis[len(features) :].sum(axis=0)
+        return found
 
     def null_space(self, rows: Index) -> Matrix:
         """Return an orthonormal basis of the directions that are 0 in these rows."""
-        k = self.n_columns
-        for n in (FIRST_ROWS * k, len(rows)):
-            basis = np.eye(k)
+        basis = np.eye(self.n_columns)
+        for n in (FIRST_ROWS * self.n_columns, len(rows)):
             some = rows[:: max(len(rows) // n, 1)] if n else rows
-            if len(some) * k * k > MOST_PRODUCTS:
+            size = len(some) * basis.shape[1]
+            if size > MOST_DENSE or size * self.n_columns > MOST_PRODUCTS:
                 return basis[:, :0]
-            if len(some):
-                _, sizes, ways = np.linalg.svd(np.linalg.qr(self.of(some), mode="r"))
-                rank = np.count_nonzero(sizes > SMALL * sizes[0])
-                basis = ways[rank:].T
+            if len(some):  # what is left is nearly always little
+                with blas_threads_for(0):
+                    changes = np.linalg.qr(self.changes(some, basis), mode="r")
+                    _, sizes, ways = np.linalg.svd(changes)
+                rank = np.count_nonzero(sizes > SMALL * np.sqrt(len(some)))
+                basis = basis @ ways[rank:].T
             if not basis.size or len(some) == len(rows):
                 break
         return basis
@@ -170,7 +175,7 @@ class _Rows:
             return NONE
         from scipy.optimize import linprog  # here, for importing it takes a while
 
-        change = self.sign[rows, np.newaxis] * (self.of(rows) @ basis)
+        change = self.sign[rows, np.newaxis] * self.changes(rows, basis)
         part = basis[: len(self.features)]
         bounds = np.concatenate([-part[self.lower], part[self.upper]])
         limits = np.concatenate([-change, change, bounds])

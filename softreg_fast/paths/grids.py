@@ -13,6 +13,7 @@ from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
+from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
@@ -157,16 +158,19 @@ def alpha_max(problem: Problem) -> float:
         # Ridge-only features are fitted with their strength at an alpha near the answer.
         guess = _largest(gradient, l1, penalised) / l1_ratio
         null = problem.with_scaled(frozen)
-        l2_strength = guess * (1.0 - l1_ratio)
-        if problem.loss.quadratic:
-            gradient = sizes(gradient_without_l1(null, l2_strength))
-        else:
-            kind = ProximalNewtonEngine
-            if problem.loss.n_outputs != 1:
-                kind = GroupedMultinomialEngine if problem.loss.by_rows else MultinomialEngine
-            gradient = sizes(slopes_without_l1(kind(null), l2_strength))
+        gradient = sizes(_slopes_without_l1(null, guess * (1.0 - l1_ratio)))
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     return _largest(gradient, l1, penalised & allowed) / l1_ratio
+
+
+def _slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
+    # X'r at the optimum without the L1 part
+    if problem.loss.quadratic:
+        return gradient_without_l1(problem, l2_strength)
+    solver: Any = ProximalNewtonEngine if problem.loss.smooth else InteriorPointEngine
+    if problem.loss.n_outputs != 1:
+        solver = GroupedMultinomialEngine if problem.loss.by_rows else MultinomialEngine
+    return slopes_without_l1(solver(problem), l2_strength)
 
 
 def ridge_ends(problem: Problem, eps: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
 from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
 from softreg_fast.losses import SQUARED, Loss
+from softreg_fast.losses.classes import labels_at
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.
@@ -113,10 +114,9 @@ def predictions(
         eta += beside(eta, as_offset(offset, len(eta), classes))
     if method is None:
         return eta
-    loss: Any = model.loss
-    if kind == "class" and model.classes is not None:
-        return np.asarray(model.classes[loss.codes(eta)])
-    return np.asarray(getattr(loss, method)(eta))
+    if kind == "class":
+        return labels_at(model.loss, eta, model.classes)
+    return np.asarray(getattr(model.loss, method)(eta))
 
 
 def _method_for(loss: Loss, kind: Any) -> str | None:

@@ -20,6 +20,7 @@ from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
+from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.newton import NewtonEngine
@@ -50,6 +51,16 @@ FACTS = {
         lambda problem: problem.loss.kind in KINDS,
         "a loss of softreg_fast.losses",
         "No solver knows this loss; use one of softreg_fast.losses.",
+    ),
+    "smooth loss": Fact(
+        lambda problem: problem.loss.smooth,
+        "a loss with a derivative",
+        "solver={solver!r} is for losses with a derivative; leave solver at 'auto'.",
+    ),
+    "piecewise linear loss": Fact(
+        lambda problem: problem.loss.kind == "quantile",
+        "the quantile loss",
+        "solver={solver!r} is for the quantile loss; leave solver at 'auto'.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
@@ -103,6 +114,11 @@ def ridge_solver(design: Design) -> str:
 
 
 AUTO = (
+    Choice(
+        "interior point",
+        lambda problem: problem.loss.kind == "quantile",
+        "Without curvature there is no Newton step; these need a dozen steps from anywhere.",
+    ),
     Choice(
         "grouped multinomial",
         lambda problem: problem.loss.n_outputs != 1 and problem.loss.by_rows,
@@ -190,6 +206,7 @@ def _rows(problem: Problem, n_alphas: int) -> Engine:
 
 
 SOLVERS = {
+    "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
     "newton": Solver(NewtonEngine, lambda problem, _: NewtonEngine(problem)),
     "proximal newton": Solver(
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)

@@ -49,7 +49,7 @@ SLACK = 1e-12
 class NewtonEngine:
     """Newton steps by a factor of C'DC + Lambda, of its dual when p > n, or by "cg"."""
 
-    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "pure L2", "one target")
+    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "smooth loss", "pure L2", "one target")
     doubt = Doubt(False, False, False)  # certificates are computed from X
 
     def __init__(self, problem: Problem) -> None:

@@ -31,7 +31,7 @@ def aim_of(tol: float) -> float:
 class ProximalNewtonEngine:
     """Warm solver for one target under a loss that is not quadratic."""
 
-    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "elastic net", "one target")
+    needs: ClassVar[tuple[str, ...]] = ("compiled loss", "smooth loss", "elastic net", "one target")
     strategy = "working set"
     goes_along = True  # the compiled solver runs a whole alpha grid in one call
     doubt = Doubt(False, False, False)  # certificates do not rest on Gram matrices
@@ -156,10 +156,13 @@ class ProximalNewtonEngine:
         return count
 
 
-def slopes_without_l1(engine: ProximalNewtonEngine, l2_strength: float) -> Vector:
-    """Return X'r at the optimum without the L1 part, for several classes a row for each."""
+def slopes_without_l1(engine: Any, l2_strength: float) -> Vector:
+    """Return X'r at the optimum without the L1 part, for a solver that has a dual point.
+
+    For several classes it has a row for each.
+    """
     engine.solve(0.0, l2_strength, 1e-8, 10_000)
-    design, dual_point = engine.design, engine.dual_point
+    design, dual_point = engine.problem.design, engine.dual_point
     rows = np.atleast_2d(dual_point)
     whole: Any = np.zeros((len(rows), design.n_samples + 1))
     whole[:, :-1] = rows

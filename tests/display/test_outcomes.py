@@ -213,3 +213,18 @@ def test_wrong_outcomes(rng):
     model = sf.LogisticRegression().fit(X, y > 100)
     with pytest.raises(ValueError, match="y holds 'maybe', which is none of the classes"):
         Outcomes.from_estimator(model, X, ["maybe"] * 442)
+
+
+@pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
+def test_counts_of_both_classes(rng):
+    X, trials = rng.normal(size=(80, 2)), rng.integers(1, 9, 80)
+    ones = rng.binomial(trials, 1.0 / (1.0 + np.exp(-X[:, 0])))
+    pairs = np.column_stack([trials - ones, ones])
+    found = sf.cv_path(X, pairs, loss="logistic", alphas=[0.1, 0.01])
+    outcomes = Outcomes.from_cv_path(found, pairs)
+    assert_allclose(outcomes.y, ones / trials)
+    assert_array_equal(outcomes.weight, trials)
+    assert outcomes.confusion().sum() == pytest.approx(trials.sum())
+    assert_allclose(outcomes.confusion().sum(axis=1), pairs.sum(axis=0))
+    tenths = outcomes.tenths(1)
+    assert tenths.weight @ tenths.observed == pytest.approx(ones.sum())

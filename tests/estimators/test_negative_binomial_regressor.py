@@ -52,7 +52,9 @@ def test_the_numbers_of_glm_nb():
 
 def test_counts_that_vary_no_more_than_poissons(rng):
     X, y = rng.standard_normal((N, P)), rng.binomial(10, 0.5, N) * 1.0
-    with pytest.warns(ConvergenceWarning, match="the best theta is infinite; 5.*e.06 stands for"):
+    with pytest.warns(
+        ConvergenceWarning, match="the best theta is infinite; [56].*e.06 stands for"
+    ):
         model = NegativeBinomialRegressor(theta="profile", alpha=0.01).fit(X, y)
     poisson = PoissonRegressor(alpha=0.01).fit(X, y)
     assert_allclose(model.coef_, poisson.coef_, atol=1e-4)

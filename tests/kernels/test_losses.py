@@ -17,6 +17,7 @@ from softreg_fast.losses import (
     NegativeBinomial,
     Poisson,
     Probit,
+    Quantile,
     SquaredHinge,
     Tweedie,
 )
@@ -36,6 +37,7 @@ LOSSES = [
     Huber(0.4),
     Huber(1.35),
     SquaredHinge(),
+    Quantile(0.3),
     Tweedie(2.5),
     InverseGaussian(),
 ]
@@ -85,6 +87,8 @@ def test_residual_and_curvature_are_derivatives(rng, loss, weighted):
         z = np.where(np.abs(np.abs(y - z) - loss.delta) < 2 * h, y, z)
     if loss.kind == "squared hinge":
         z = np.where(np.abs(y * z - 1.0) < 2 * h, -z, z)
+    if loss.kind == "quantile":
+        z = np.where(np.abs(y - z) < 2 * h, y + 1.0, z)
     s = rng.uniform(0.5, 2.0, 9) if weighted else None
 
     def of(z):
@@ -209,3 +213,13 @@ def test_losses_reject_shapes_that_do_not_fit():
         evaluate("squared", np.zeros((1, 3)), np.zeros((1, 4)))
     with pytest.raises(ValueError, match="one entry per sample"):
         evaluate("squared", np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(4))
+
+
+@pytest.mark.parametrize("loss", [Poisson(), Logistic(), NegativeBinomial(2.0), CLogLog()])
+def test_a_dual_point_next_to_the_end_of_the_domain(loss):
+    # 1 + away / m rounds to 0, which made a term of the gap vanish
+    y, z = np.zeros((1, 3)), np.full((1, 3), -6.0)
+    for theta in (0.0, -1e-20, -1e-12, -1e-5):
+        point = np.full((1, 3), theta)
+        found = part(loss.kind, y, z, point, None, 1.0, number_of(loss))
+        assert_allclose(found, loss.bregman(y, z, point).sum(), rtol=1e-9)

@@ -22,6 +22,7 @@ LOSSES = {
         losses.Probit(),
         losses.Huber(1.35),
         losses.SquaredHinge(),
+        losses.Quantile(0.3),
         losses.CLogLog(),
     )
 }
@@ -105,7 +106,7 @@ def test_the_part_of_the_gap_is_that_of_fenchel(kind, rng):
 @pytest.mark.parametrize("weight", [WEIGHT, None], ids=["weighted", "plain"])
 def test_the_null_model_has_no_slope(kind, rng, weight):
     loss, _, y, _, _ = sample(rng, kind)
-    residual = loss.residual(y, loss.null(y, weight))
+    residual = loss.null_residual(y, loss.null(y, weight), weight)
     assert_allclose(np.sum(residual if weight is None else weight * residual), 0.0, atol=1e-14)
 
 

@@ -24,6 +24,7 @@ from softreg_fast.losses import (
     NegativeBinomial,
     Poisson,
     Probit,
+    Quantile,
     SquaredHinge,
     Tweedie,
 )
@@ -80,6 +81,7 @@ CASES = [
     (CLogLog(), cloglog, CLASSES),
     (CLogLog(), cloglog, SHARES),
     (Huber(1.5), huber, NUMBERS),
+    (Quantile(0.3), lambda y, z: np.maximum(0.3 * (y - z), -0.7 * (y - z)), NUMBERS),
     (SquaredHinge(), lambda y, z: np.maximum(1 - y * z, 0) ** 2, 2 * CLASSES - 1),
 ]
 BEYOND = [  # not convex
@@ -161,6 +163,8 @@ def test_the_part_of_the_gap_vanishes_at_the_residual(loss, formula, y):
 def test_the_part_of_the_gap_does_not_cancel(loss, formula, y):
     # near the residual it is (1 - k)^2 r^2 / (2 f''), which is lost in a difference of values
     residual, curvature = loss.residual(y, ETA), loss.curvature(y, ETA)
+    if not loss.smooth:
+        pytest.skip("it has no curvature")
     counts = (curvature > 1e-6) & (np.abs(residual) > 1e-6)
     assert counts.sum() >= 3
     for away in (1e-6, 1e-9, 1e-13):
@@ -205,7 +209,7 @@ def test_the_null_model_is_best(loss, formula, y, weight, offset):
     )
     assert abs(null - best.x) < 1e-4 or objective(fixed + null) <= best.fun
     assert np.ndim(null) == 0
-    terms = loss.residual(y, fixed + null) * (1.0 if weight is None else weight)
+    terms = loss.null_residual(y, fixed + null, weight) * (1.0 if weight is None else weight)
     assert abs(terms.sum()) <= 1e-14 * np.abs(terms).sum() * max(1.0, abs(null))
 
 

@@ -3,11 +3,13 @@
 Whether there is one follows here from how the data were made.
 """
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 
 import softreg_fast as sf
@@ -130,3 +132,21 @@ def test_names(rng):
     frame = pd.DataFrame(X, columns=["a", "b", "c", "rare"])
     with pytest.warns(ConvergenceWarning, match="feature 'rare' separates the classes"):
         sf.solve(frame, y, loss="logistic", alpha=0.0)
+
+
+@pytest.mark.parametrize("tol", TOLS)
+def test_the_answer_is_that_of_the_linear_programme_of_all_samples(rng, tol):
+    found = []
+    for _ in range(30):
+        k = int(rng.integers(5, 20))
+        X = rng.standard_normal((k, 3))
+        y = X[:, 0] + rng.logistic(size=k) > 0.0
+        if y.all() or not y.any():
+            continue
+        signed = np.c_[X, np.ones(k)] * np.where(y, 1.0, -1.0)[:, np.newaxis]
+        limits = np.r_[np.zeros(k), np.ones(k)]
+        way = linprog(-signed.sum(axis=0), np.r_[-signed, signed], limits, bounds=(None, None))
+        found.append(-way.fun > 1e-6)
+        fit = functools.partial(sf.solve, X, y, loss="logistic", alpha=0.0, tol=tol)
+        assert bool(said(fit)[0]) == found[-1]
+    assert 0 < sum(found) < len(found)  # both occur

@@ -72,6 +72,8 @@ def test_the_gap_is_that_of_the_dual_point(rng, kind, name):
             assert fit.converged
             assert fit.strategy == "working set"
             problem = assert_proven(kind, data.X, data.y, fit, theta, **options)
+        if not loss.smooth:  # its residual is a dual point only where nothing is met
+            continue
         assert problem.kkt(fit.coef, fit.intercept).max() <= 1e-4
         if problem.intercept:
             residual = problem.residual(fit.coef, fit.intercept)
