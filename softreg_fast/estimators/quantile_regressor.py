@@ -26,7 +26,7 @@ SOLVERS = ("highs", "highs-ds", "highs-ipm", "interior-point", "revised simplex"
 
 
 class _QuantileModel(_GeneralisedRegressor):
-    """What both have in common: the loss, and R squared as the score."""
+    """Base of both: the loss, and R squared as the score."""
 
     quantile: float
 
