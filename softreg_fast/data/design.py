@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.names import feature_names_of
+from softreg_fast.data.survival import Survival, as_survival
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
     as_columns,
@@ -23,7 +25,7 @@ from softreg_fast.data.validation import (
 )
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
-from softreg_fast.losses import SQUARED, Loss, as_loss
+from softreg_fast.losses import SQUARED, Cox, Loss, as_loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
@@ -307,14 +309,21 @@ class Design:
     def _checked(self, y: ArrayLike) -> Vector:
         return as_target(y, self.n_samples)
 
+    def _checked_survival(self, y: Any) -> Survival:
+        return as_survival(y, self.n_samples)
+
     def _checked_offset(self, offset: Any) -> Vector:
         return as_offset(offset, self.n_samples)
 
     def _set_target(
         self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
     ) -> None:
-        targets = self._checked(y)
         fixed = None if offset is None else self._checked_offset(offset)
+        if isinstance(loss, Cox):
+            given = self._checked_survival(y)
+            self._target = SurvivalTarget(given, self.weight, loss, fixed)
+            return
+        targets = self._checked(y)
         self._target = Target(targets, self.weight, self.fit_intercept, loss, fixed)
 
     @property

@@ -216,6 +216,19 @@ class Target:
         eta = self._null_predictor(self._fixed)
         return np.ascontiguousarray(np.broadcast_to(eta, self.n_samples), np.float64)
 
+    def intercepts_of(self, moved: Any, found: Vector | None) -> Vector:
+        """Return the intercepts of fits in the units of the user.
+
+        Parameters
+        ----------
+        moved : ndarray (n_fits, ...)
+            Linear predictors of the fits, without intercepts, at the centre of the columns.
+        found : ndarray (n_fits,) or None
+            The engine's intercepts, from that of the null model; None: all are 0.
+        """
+        intercepts = self.y_mean - moved
+        return np.asarray(intercepts if found is None else intercepts + self.y_norm * found)
+
     def dev_ratio(self, deviance: Any) -> Any:
         """Return the fraction of the deviance that fits with this one explain."""
         whole = self.null_deviance

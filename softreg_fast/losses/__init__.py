@@ -2,6 +2,7 @@
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.by_name import as_loss
+from softreg_fast.losses.cox import Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.negative_binomial import NegativeBinomial
@@ -12,6 +13,7 @@ from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson, Tweedie
 
 __all__ = [
     "SQUARED",
+    "Cox",
     "Gamma",
     "Huber",
     "InverseGaussian",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.cox import Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.negative_binomial import NegativeBinomial
@@ -23,6 +24,7 @@ BY_NAME: dict[str, Loss] = {
     "gamma": Gamma(),
     "inverse_gaussian": InverseGaussian(),
     "probit": Probit(),
+    "cox": Cox(),
     "squared_hinge": SquaredHinge(),
 }
 

@@ -49,9 +49,7 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
             "The coefficients leave the range of float64: the columns of X are too small "
             "against y. Multiply X, or divide y, by a constant."
         )
-    intercepts = problem.target.y_mean - offsets
-    if fits.intercepts is not None:
-        intercepts = intercepts + problem.target.y_norm * fits.intercepts
+    intercepts = problem.target.intercepts_of(offsets, fits.intercepts)
     return Coefficients(starts, features, w, intercepts)
 
 

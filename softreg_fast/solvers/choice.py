@@ -18,6 +18,7 @@ from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
+from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
@@ -49,6 +50,11 @@ FACTS = {
         lambda problem: problem.loss.kind in KINDS,
         "a loss of softreg_fast.losses",
         "No solver knows this loss; use one of softreg_fast.losses.",
+    ),
+    "survival times": Fact(
+        lambda problem: problem.loss.kind == "cox",
+        "survival times",
+        "solver={solver!r} is for survival times.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
@@ -102,6 +108,11 @@ def ridge_solver(design: Design) -> str:
 
 
 AUTO = (
+    Choice(
+        "cox",
+        lambda problem: problem.loss.kind == "cox",
+        "The loss compares samples, so that its Hessian is not diagonal.",
+    ),
     Choice(
         "newton",
         lambda problem: (
@@ -183,6 +194,7 @@ SOLVERS = {
     "proximal newton": Solver(
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
     ),
+    "cox": Solver(CoxEngine, lambda problem, _: CoxEngine(problem)),
     "cholesky": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cholesky")),
     "cg": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cg")),
     "gradient": Solver(GradientEngine, lambda problem, _: GradientEngine(problem)),

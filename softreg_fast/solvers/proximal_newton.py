@@ -29,16 +29,18 @@ class ProximalNewtonEngine:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.design = design = problem.design
-        target = problem.target
         # Gram matrices are those of columns whose centres and weights the solver changes
         center, weight = design.stored_center.copy(), np.ones(design.n_samples)
-        columns = design.columns_with(center, weight=weight)
-        most = min(design.n_features, largest_gram(problem.options.gram_memory))
-        self._solver = ProximalNewton(
+        self._solver = self._make_solver(
+            design.columns_with(center, weight=weight), center, weight
+        )
+        self._cold = True
+
+    def _make_solver(self, *reference: Any) -> ProximalNewton:
+        problem, design, target = self.problem, self.design, self.problem.target
+        return ProximalNewton(
             design.columns,
-            columns,
-            center,
-            weight,
+            *reference,
             target.y,
             target.null_predictor,
             target.residual,
@@ -47,9 +49,12 @@ class ProximalNewtonEngine:
             design.fit_intercept,
             problem.scaled,
             design.n_threads,
-            most,
+            self._most_slots(),
         )
-        self._cold = True
+
+    def _most_slots(self) -> int:
+        memory = self.problem.options.gram_memory
+        return min(self.design.n_features, largest_gram(memory))
 
     @property
     def coef(self) -> Vector:
@@ -126,9 +131,9 @@ class ProximalNewtonEngine:
         return self._solver.count_nonzero()
 
 
-def slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
+def slopes_without_l1(problem: Problem, l2_strength: float, kind: Any = None) -> Vector:
     """Return X'r at the optimum without the L1 part."""
-    engine = ProximalNewtonEngine(problem)
+    engine = (kind or ProximalNewtonEngine)(problem)
     engine.solve(0.0, l2_strength, 1e-8, 10_000)
     design = problem.design
     slopes = np.empty(design.n_features)
