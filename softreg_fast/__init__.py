@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from softreg_fast import nn as nn
     from softreg_fast import penalties as penalties
     from softreg_fast.data.design import Design as Design
+    from softreg_fast.data.survival import survival as survival
     from softreg_fast.display.plots import CVPathDisplay as CVPathDisplay
     from softreg_fast.display.plots import PathDisplay as PathDisplay
     from softreg_fast.display.plots import StabilityDisplay as StabilityDisplay
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from softreg_fast.model_selection.cv_result import CVPath as CVPath
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
     from softreg_fast.model_selection.stability import stability_path as stability_path
+    from softreg_fast.model_selection.survival_measures import concordance as concordance
     from softreg_fast.paths.grids import EndOfGridWarning as EndOfGridWarning
     from softreg_fast.paths.path import PathStep as PathStep
     from softreg_fast.paths.path import path as path
@@ -107,6 +109,7 @@ _MODULE_OF = {
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "concordance": "softreg_fast.model_selection.survival_measures",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
     "enet_path": "softreg_fast.paths.sklearn_paths",
@@ -118,6 +121,7 @@ _MODULE_OF = {
     "show_config": "softreg_fast.system.config",
     "solve": "softreg_fast.paths.solve",
     "stability_path": "softreg_fast.model_selection.stability",
+    "survival": "softreg_fast.data.survival",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }
 _SUBPACKAGES = ("losses", "nn", "penalties")

@@ -8,7 +8,7 @@ from softreg_fast.data.survival import Survival
 from softreg_fast.data.target import Target
 from softreg_fast.kernels._risk_sets import RiskSets
 from softreg_fast.losses.cox import EVENT, Cox, Times, times_of
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Matrix, Vector
 
 # Residuals up to here are rounding errors of 0.
 ROUNDING = 1e-14
@@ -92,6 +92,28 @@ class SurvivalTarget(Target):
     def total_deviance(self, eta: Vector) -> Vector:
         """Return the deviances of all samples with linear predictors (n_samples, n_models)."""
         return self.loss.deviance_of(self.y, eta, self.weight)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of predictions, (n_samples,)."""
+        return (self.n_samples,)
+
+    @property
+    def strata(self) -> tuple[Vector, tuple[float, float] | None]:
+        """The events and their values: folds get the same share of them."""
+        return self.events, (0.0, 1.0)
+
+    def hessian(self, eta: Vector, A: Matrix) -> Matrix:
+        """Return A'HA, H the Hessian of the loss at linear predictors with offset.
+
+        Parameters
+        ----------
+        eta : ndarray (n_samples,)
+        A : ndarray (n_samples, n_columns)
+        """
+        sets, z = self.risk_sets(), np.ascontiguousarray(eta, np.float64)
+        products = [sets.curve(z, np.ascontiguousarray(column, np.float64)) for column in A.T]
+        return np.asarray(A.T @ np.array(products).reshape(A.shape[::-1]).T)
 
     @property
     def events(self) -> Vector:

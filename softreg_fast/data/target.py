@@ -216,6 +216,16 @@ class Target:
         eta = self._null_predictor(self._fixed)
         return np.ascontiguousarray(np.broadcast_to(eta, self.n_samples), np.float64)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of predictions: (n_samples,) or (n_samples, n_tasks)."""
+        return tuple(self.observed.shape)
+
+    @property
+    def strata(self) -> tuple[Vector, tuple[float, float] | None]:
+        """What folds are made by: a value of each sample, and those that are classes or None."""
+        return self.observed, getattr(self.loss, "labels", None)
+
     def intercepts_of(self, moved: Any, found: Vector | None) -> Vector:
         """Return the intercepts of fits in the units of the user.
 

@@ -21,3 +21,7 @@ class RiskSets:
     def part(
         self, z: _F64, k: float, before: _F64 | None = None, reference: _F64 | None = None
     ) -> float: ...
+
+def concordance(
+    y: _F64, order: _Index, entry: _Index, rank: _Index, s: _F64
+) -> tuple[float, float]: ...

@@ -129,6 +129,16 @@ class Cox(Loss):
                 total += float(W[counts == count].sum() / count * np.log(shares).sum())
         return total
 
+    def log_normaliser(
+        self,
+        n: int,
+        dispersion: float,
+        y: Vector | None = None,
+        weight: Vector | None = None,
+    ) -> float:
+        """Return twice the infimum of the loss, for weights of mean one."""
+        return 0.0 if y is None else 2.0 * self.saturated(times_of(y, weight), weight) * n / len(y)
+
     def deviance_of(self, y: Vector, eta: Vector, weight: Vector | None) -> Vector:
         """Return twice the excess of the loss over its infimum, times the number of samples.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,13 +17,31 @@ from softreg_fast.losses import Loss
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.
-KINDS = {"response": "mean", "link": None, "class": "classes", "proba": "probabilities"}
+KINDS = {
+    "response": "mean",
+    "link": None,
+    "class": "classes",
+    "proba": "probabilities",
+    "survival": "saturated",
+}
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Certified:
-    """Name of what the gaps of a result are."""
+    """Name of what the gaps of a result are; what survival functions are made of.
 
-    loss: Loss
+    Attributes
+    ----------
+    baselines : paths.survival.Baselines or None
+        Baseline hazards of the models; None under other losses than Cox's.
+    """
+
+    baselines: Any = None
+
+    @property
+    def _convex(self) -> bool:
+        loss: Loss = getattr(self, "loss")
+        return loss.convex
 
     @property
     def certificate(self) -> str:
@@ -32,7 +51,7 @@ class Certified:
         the quadratic model with the expected curvatures, 0 where no small change of the
         coefficients helps. Other minima may be lower.
         """
-        return "duality gap" if self.loss.convex else "distance to stationarity"
+        return "duality gap" if self._convex else "distance to stationarity"
 
 
 class Model(Protocol):
@@ -41,6 +60,10 @@ class Model(Protocol):
     @property
     def loss(self) -> Loss:
         """The loss of the fit."""
+
+    @property
+    def baselines(self) -> Any:
+        """Return the baseline hazards of the model, or None."""
 
     @property
     def has_offset(self) -> bool:
@@ -71,6 +94,10 @@ def predictions(
         For X and offset that do not fit the model, and kinds that the loss does not have.
     """
     method = _method_for(model.loss, kind)
+    if kind == "survival" and model.baselines is None:
+        raise ValueError(
+            "This model has no baseline hazards, which kind='survival' needs; fit it again."
+        )
     if offset is None and model.has_offset:
         raise ValueError(
             "This model was fitted with an offset, and offset is missing; give that of these rows "
@@ -88,6 +115,8 @@ def predictions(
     eta = np.asarray(eta + intercept)
     if offset is not None:
         eta += beside(eta, as_offset(offset, len(eta)))
+    if kind == "survival":
+        return np.asarray(model.baselines.survival(eta, coef))
     return eta if method is None else getattr(model.loss, method)(eta)
 
 
@@ -97,8 +126,9 @@ def _method_for(loss: Loss, kind: Any) -> str | None:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     ours = [name for name, method in KINDS.items() if method is None or hasattr(loss, method)]
     if kind not in ours:
+        what = "survival times" if kind == "survival" else "classes"
         raise ValueError(
-            f"kind={kind!r} is for losses of classes; the loss of this model, {loss!r}, has "
+            f"kind={kind!r} is for losses of {what}; the loss of this model, {loss!r}, has "
             f"{', '.join(ours)}."
         )
     return KINDS[kind]

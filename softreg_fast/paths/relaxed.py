@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.losses import Loss
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Index, Vector
@@ -370,6 +371,10 @@ def relax_fits(problem: Problem, fits: Path) -> RelaxedPath:
 def _dev_ratios(design: Any, coefs: Any, intercepts: Vector) -> Vector:
     # fractions of the deviance that models explain, one pass over the columns of their supports
     target = design.described_target
+    if isinstance(target, SurvivalTarget):  # no sample has a deviance of its own
+        eta = predict_rows(design.X, np.arange(design.n_samples), coefs, intercepts)
+        deviance = target.total_deviance(target.predictors_of(slice(None), eta))
+        return np.asarray(target.dev_ratio(deviance))
     weight = np.ones(design.n_samples) if target.weight is None else target.weight
     rows, total = np.flatnonzero(weight), np.zeros(len(intercepts))
     for part, eta in row_blocks(design.X, rows, coefs, intercepts):

@@ -259,6 +259,7 @@ class Path(Certified):
             feature_names=self.feature_names,
             loss=self.loss,
             has_offset=self.has_offset,
+            baselines=self.baselines,
         )
 
     def part(self, chosen: slice) -> Self:

@@ -15,6 +15,7 @@ from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
+from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
@@ -218,4 +219,5 @@ def solve_problem(
         feature_names=design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
+        baselines=baselines_of(design),
     )

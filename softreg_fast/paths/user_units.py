@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
@@ -82,6 +83,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         feature_names=design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
+        baselines=baselines_of(design),
     )
 
 
