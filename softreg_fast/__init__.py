@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from softreg_fast.display.plots import CVPathDisplay as CVPathDisplay
     from softreg_fast.display.plots import PathDisplay as PathDisplay
     from softreg_fast.display.plots import StabilityDisplay as StabilityDisplay
+    from softreg_fast.estimators.cox_regression import CoxRegression as CoxRegression
+    from softreg_fast.estimators.cox_regression_cv import CoxRegressionCV as CoxRegressionCV
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "CVPath": "softreg_fast.model_selection.cv_result",
     "CVPathDisplay": "softreg_fast.display.plots",
+    "CoxRegression": "softreg_fast.estimators.cox_regression",
+    "CoxRegressionCV": "softreg_fast.estimators.cox_regression_cv",
     "Design": "softreg_fast.data.design",
     "ElasticNet": "softreg_fast.estimators.elastic_net",
     "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",

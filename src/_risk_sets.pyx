@@ -97,7 +97,6 @@ cdef class RiskSets:
         self.C.events_away, self.C.entropy = &self.terms[4, 0], &self.terms[5, 0]
         self.C.odds, self.C.means = &self.terms[6, 0], &self.terms[7, 0]
 
-
     def evaluate(self, const double[::1] z):
         """Return (loss, residual, d) at a predictor: the Hessian is diag(d) - M'M.
 
@@ -140,7 +139,7 @@ cdef class RiskSets:
         Hessian at `reference` with z - before: infinite if it may be outside the domain.
         """
         cdef double[:, ::1] room = self._room(), old = self._room(), base = self._room()
-        cdef risk_sums_t A = self.sums(room), O = self.sums(old), B = self.sums(base)
+        cdef risk_sums_t A = self.sums(room), before_it = self.sums(old), B = self.sums(base)
         cdef const double[::1] z_old, z_base
         cdef double[::1] step, since
         self._check(z)
@@ -153,9 +152,9 @@ cdef class RiskSets:
         self._check(z_base)
         step, since = np.subtract(z, before), np.subtract(before, reference)
         find_sums(&self.R, &z_base[0], self.C.room, self.C.by_time, &B)
-        find_sums(&self.R, &z_old[0], self.C.room, self.C.by_time, &O)
+        find_sums(&self.R, &z_old[0], self.C.room, self.C.by_time, &before_it)
         find_sums(&self.R, &z[0], self.C.room, self.C.by_time, &A)
-        if not gap_at_prediction(&self.R, &O, &B, &A, &z[0], &step[0],
+        if not gap_at_prediction(&self.R, &before_it, &B, &A, &z[0], &step[0],
                                  center_by_strata(&self.R, &since[0], self.C.ranges), &self.C):
             return float("inf")
         return gap_part(&self.R, &self.C, k)

@@ -152,7 +152,7 @@ cdef inline bint gap_at_prediction(const risk_t* R, const risk_sums_t* old,
 
 cdef inline double gap_part(const risk_t* R, const risk_gap_t* C, double k) noexcept nogil:
     # The loss's part of the gap at k times the dual point.
-    cdef double total = 0.0, f = smaller(1.0, 0.5 / C.least), part, odds, l = 1.0 - k
+    cdef double total = 0.0, f = smaller(1.0, 0.5 / C.least), part, odds, rest = 1.0 - k
     cdef double shrunk = smaller(1.0, 0.5 / larger(k * smaller(C.least, 1.0), 1e-300))
     cdef Py_ssize_t t
     for t in range(R.n_terms):
@@ -161,11 +161,12 @@ cdef inline double gap_part(const risk_t* R, const risk_gap_t* C, double k) noex
         elif C.exact and R.is_single[R.time[t]]:
             # (1 - k q) log((1 - k q) / (1 - q)) + k q log k, q = odds / (1 + odds)
             odds = C.odds[t]
-            part = (1.0 + l * odds) * log1p(l * odds) / (1.0 + odds)
+            part = (1.0 + rest * odds) * log1p(rest * odds) / (1.0 + odds)
             if k > 0.0:
                 part += k * log(k) * odds / (1.0 + odds)
         else:
-            part = l * l * C.events_away[t] + 2.0 * k * l * C.along[t] + k * k * C.away[t]
-            part = smaller(shrunk * part, l * C.entropy[t] + k * f * C.away[t])
+            part = (rest * rest * C.events_away[t] + 2.0 * k * rest * C.along[t]
+                    + k * k * C.away[t])
+            part = smaller(shrunk * part, rest * C.entropy[t] + k * f * C.away[t])
         total += R.term_weight[t] * larger(part, 0.0)
     return total

@@ -66,8 +66,8 @@ def survival(
     Examples
     --------
     >>> from softreg_fast import survival
-    >>> survival([5.0, 2.5], [True, False])
-    array([( True, 5. ), (False, 2.5)], dtype=[('event', '?'), ('time', '<f8')])
+    >>> survival([5, 2], [True, False], strata=["a", "b"])["time"]
+    array([5., 2.])
     """
     parts: dict[str, Any] = {"event": _events("event", event), "time": _numbers("time", time)}
     if start is not None:
@@ -165,7 +165,7 @@ def _events(name: str, given: Any) -> NDArray[np.bool_]:
             f"{name} must be True or 1 where an event was observed and False or 0 where not, but "
             f"{name}[{k}] is {values[k]:g}; of a status coded as 1 and 2 give status == 2."
         )
-    return values == 1.0
+    return np.asarray(values == 1.0)
 
 
 def _labels(given: Any) -> NDArray[Any]:

@@ -223,7 +223,7 @@ class Target:
 
     @property
     def strata(self) -> tuple[Vector, tuple[float, float] | None]:
-        """What folds are made by: a value of each sample, and those that are classes or None."""
+        """A value of each sample by which folds are dealt out, and those that are classes."""
         return self.observed, getattr(self.loss, "labels", None)
 
     def intercepts_of(self, moved: Any, found: Vector | None) -> Vector:

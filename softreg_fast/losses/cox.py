@@ -58,10 +58,8 @@ def times_of(y: Vector, weight: Vector | None) -> Times:
     last = last - events
     of_stratum = times // len(values)
     begins = np.append(np.diff(of_stratum, prepend=-1) != 0, True)
-    return Times(
-        *(part.astype(np.intp) for part in (first, last, own, stratum, begins)),
-        time=values[times % len(values)],
-    )
+    numbers = [part.astype(np.intp) for part in (first, last, own, stratum, begins)]
+    return Times._make([*numbers, values[times % len(values)]])
 
 
 class Cox(Loss):

@@ -265,7 +265,7 @@ def cv_path(
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X
-        groups_given = {} if groups is None else {"groups": groups}
+        groups_given: Any = {} if groups is None else {"groups": groups}
         target = design.described_target
         pairs = folds_for(cv, seed, rows, *target.strata, **groups_given)
     problems = problems_for(

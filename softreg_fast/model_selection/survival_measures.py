@@ -88,8 +88,9 @@ def c_index(y: NDArray[np.float64], risk: Vector, weight: Vector) -> float:
     rank = np.unique(risk[counted], return_inverse=True)[1].reshape(-1) + 1
     order = np.lexsort((y[:, EVENT], -y[:, STOP], y[:, STRATUM]))
     entry = np.lexsort((-y[:, START], y[:, STRATUM]))
-    parts = (part.astype(np.intp) for part in (order, entry, rank))
-    concordant, comparable = pairs(y, *parts, weight)
+    concordant, comparable = pairs(
+        y, order.astype(np.intp), entry.astype(np.intp), rank.astype(np.intp), weight
+    )
     return concordant / comparable if comparable > 0.0 else float("nan")
 
 

@@ -13,7 +13,7 @@ from softreg_fast.data.contents import check_contents
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
 from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
-from softreg_fast.losses import Loss
+from softreg_fast.losses import SQUARED, Loss
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.
@@ -28,20 +28,10 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Certified:
-    """Name of what the gaps of a result are; what survival functions are made of.
+    """Loss of a result, and the name of what its gaps are; what survival functions are made of."""
 
-    Attributes
-    ----------
-    baselines : paths.survival.Baselines or None
-        Baseline hazards of the models; None under other losses than Cox's.
-    """
-
+    loss: Loss = SQUARED
     baselines: Any = None
-
-    @property
-    def _convex(self) -> bool:
-        loss: Loss = getattr(self, "loss")
-        return loss.convex
 
     @property
     def certificate(self) -> str:
@@ -51,7 +41,7 @@ class Certified:
         the quadratic model with the expected curvatures, 0 where no small change of the
         coefficients helps. Other minima may be lower.
         """
-        return "duality gap" if self._convex else "distance to stationarity"
+        return "duality gap" if self.loss.convex else "distance to stationarity"
 
 
 class Model(Protocol):

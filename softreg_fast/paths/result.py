@@ -1,4 +1,7 @@
-"""Solution and Path: the results of a fit, with printed summaries."""
+"""Solution and Path: the results of a fit, with printed summaries.
+
+One file: a path is a column of solutions, and what one has the other has, too.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.contents import check_unmasked
-from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.kinds import Certified, predictions
@@ -57,11 +59,13 @@ class Solution(Certified):
         the difference of two sums of products, and the gap is as accurate as that difference.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
+    has_offset : bool
+        Whether the model was fitted with an offset, which `predict` then needs, too.
     loss : Loss
         The loss, whose mean function gives predictions: the squared loss, under which they are the
         linear predictors.
-    has_offset : bool
-        Whether the model was fitted with an offset, which `predict` then needs, too.
+    baselines : Baselines or None
+        What makes baseline hazards of survival times; None under other losses than Cox's.
 
     Examples
     --------
@@ -87,7 +91,6 @@ class Solution(Certified):
     seconds: float
     strategy: str
     feature_names: NDArray[np.object_] | None = None
-    loss: Loss = SQUARED
     has_offset: bool = False
 
     @property
@@ -115,10 +118,12 @@ class Solution(Certified):
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, which a model fitted with one needs. None: there was none in
             the fit.
-        kind : {"response", "link", "class", "proba"}, default="response"
+        kind : {"response", "link", "class", "proba", "survival"}, default="response"
             "response": the mean of y, under squared error the linear predictor itself, which is
             "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all.
+            probabilities of all. "survival" is for survival times, whose "response" is the hazard
+            ratio: in a last axis the probabilities of no event up to each distinct time of the
+            samples of the fit.
 
         Returns
         -------
@@ -190,10 +195,12 @@ class Path(Certified):
         How X was used at the end: as in `Solution`.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
-    loss : Loss
-        The loss, as in `Solution`.
     has_offset : bool
         Whether the models were fitted with an offset, which `predict` then needs, too.
+    loss : Loss
+        The loss, as in `Solution`.
+    baselines : Baselines or None
+        As in `Solution`.
 
     Examples
     --------
@@ -220,7 +227,6 @@ class Path(Certified):
     seconds: float
     strategy: str
     feature_names: NDArray[np.object_] | None = None
-    loss: Loss = SQUARED
     has_offset: bool = False
 
     def __len__(self) -> int:
@@ -343,10 +349,12 @@ class Path(Certified):
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, which a model fitted with one needs. None: there was none in
             the fit.
-        kind : {"response", "link", "class", "proba"}, default="response"
+        kind : {"response", "link", "class", "proba", "survival"}, default="response"
             "response": the mean of y, under squared error the linear predictor itself, which is
             "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all.
+            probabilities of all. "survival" is for survival times, whose "response" is the hazard
+            ratio: in a last axis the probabilities of no event up to each distinct time of the
+            samples of the fit.
 
         Returns
         -------

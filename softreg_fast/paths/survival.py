@@ -51,11 +51,17 @@ class Baselines:
                 f"This model has {len(target.labels)} strata, and kind='survival' knows no "
                 "stratum of these samples; CoxRegression.predict_survival_function takes strata."
             )
-        columns = coef.toarray() if sp.issparse(coef) else coef[:, np.newaxis]
-        each = [self.of(column).cumulative[0] for column in columns.T]
-        hazards = np.array(each) if eta.ndim > 1 else each[0]
-        with np.errstate(over="ignore", under="ignore"):
-            return np.exp(-np.exp(eta)[..., np.newaxis] * hazards)
+        if eta.ndim == 1:
+            return survival_of(self.of(coef).hazards(eta, 0))
+        columns = coef.toarray() if sp.issparse(coef) else coef
+        each = zip(columns.T, eta.T, strict=True)
+        return np.stack([survival_of(self.of(w).hazards(z, 0)) for w, z in each], axis=1)
+
+
+def survival_of(hazards: Vector) -> Vector:
+    """Return the probabilities exp(-H) of no event."""
+    with np.errstate(under="ignore"):
+        return np.exp(-hazards)
 
 
 def baselines_of(design: Design) -> Baselines | None:

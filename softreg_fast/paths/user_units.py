@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.options.types import Vector
-from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.result import MultiTaskPath, Path
+from softreg_fast.paths.survival import baselines_of
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 

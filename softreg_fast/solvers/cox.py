@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._cox import CoxNewton
+from softreg_fast.options.types import Vector
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 
 
@@ -15,7 +15,7 @@ class CoxEngine(ProximalNewtonEngine):
 
     needs: ClassVar[tuple[str, ...]] = ("survival times", "elastic net", "one target")
 
-    def _make_solver(self, *reference: Any) -> CoxNewton:
+    def _make_solver(self, columns: Columns, center: Vector, weight: Vector) -> CoxNewton:
         problem, design = self.problem, self.design
         target: Any = problem.target
         sets = target.risk_sets()
@@ -23,7 +23,9 @@ class CoxEngine(ProximalNewtonEngine):
         room = problem.options.gram_memory / 8
         return CoxNewton(
             design.columns,
-            *reference,
+            columns,
+            center,
+            weight,
             sets,
             target.null_predictor,
             target.residual,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._proximal_newton import ProximalNewton
 from softreg_fast.kernels._slots import NO_ROOM
 from softreg_fast.options.types import Vector
@@ -31,16 +32,16 @@ class ProximalNewtonEngine:
         self.design = design = problem.design
         # Gram matrices are those of columns whose centres and weights the solver changes
         center, weight = design.stored_center.copy(), np.ones(design.n_samples)
-        self._solver = self._make_solver(
-            design.columns_with(center, weight=weight), center, weight
-        )
+        self._solver = self._make_solver(design.columns_with(center, weight=weight), center, weight)
         self._cold = True
 
-    def _make_solver(self, *reference: Any) -> ProximalNewton:
+    def _make_solver(self, columns: Columns, center: Vector, weight: Vector) -> ProximalNewton:
         problem, design, target = self.problem, self.design, self.problem.target
         return ProximalNewton(
             design.columns,
-            *reference,
+            columns,
+            center,
+            weight,
             target.y,
             target.null_predictor,
             target.residual,
@@ -54,7 +55,7 @@ class ProximalNewtonEngine:
 
     def _most_slots(self) -> int:
         memory = self.problem.options.gram_memory
-        return min(self.design.n_features, largest_gram(memory))
+        return int(min(self.design.n_features, largest_gram(memory)))
 
     @property
     def coef(self) -> Vector:
