@@ -14,7 +14,7 @@ from blas cimport dsyrk_t, find_dsyrk
 from certificate cimport feasible, penalty_part, units_t
 from matrix cimport column_cost, is_dense, shift, slope
 from penalty cimport penalty_t
-from risk cimport find_means, find_sums, risk_curve, risk_evaluate, risk_sums_t
+from risk cimport find_means, risk_curve, risk_evaluate, risk_sums_t, room_for_sums
 from risk_gap cimport center_by_strata, gap_at_prediction, gap_at_residual, gap_part
 from signals cimport check_signals
 from softreg_fast.kernels._proximal_newton cimport ProximalNewton
@@ -44,16 +44,18 @@ cdef class CoxNewton(ProximalNewton):
 
     cdef RiskSets risk_sets
     cdef double[:, :, ::1] sums             # storage of the next three
-    cdef risk_sums_t now, old, base         # at the last predictor, before a step, at the reference
+    cdef risk_sums_t now, old, base         # at z, before the last step, at the reference
     cdef double[::1] z_ref, moved, since
     cdef bint predicted                     # whether the dual point is the predicted residual
-    cdef bint has_part                      # whether its part of the gap has been prepared
+    cdef bint has_part                      # whether its part of the gap has been prepared, and
+    cdef bint inside                        # whether it is known to be in the domain
+    cdef double wanted                      # the tolerance
 
     def __init__(self, columns, reference, center, weight, risk_sets, null_predictor, target,
                  double null_deviance, penalty, int n_threads=1, Py_ssize_t most_slots=4_000):
         cdef Py_ssize_t n = len(null_predictor)
         self.risk_sets = risk_sets
-        self.sums = np.zeros((3, 1, n + self.risk_sets.R.n_terms))
+        self.sums = np.zeros((3, 1, room_for_sums(&self.risk_sets.R)))
         self.now = self.risk_sets.sums(self.sums[0])
         self.old = self.risk_sets.sums(self.sums[1])
         self.base = self.risk_sets.sums(self.sums[2])
@@ -66,6 +68,19 @@ cdef class CoxNewton(ProximalNewton):
     cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil:
         r[self.U.n] = 0.0
         return risk_evaluate(&self.risk_sets.R, z, self.risk_sets.C.by_time, &self.now, r, d)
+
+    cdef double _take_step(self) except -1:
+        # Keep the sums before the step.
+        cdef double t
+        self.now, self.old = self.old, self.now
+        t = ProximalNewton._take_step(self)
+        if t == 0.0:
+            self.now, self.old = self.old, self.now
+        return t
+
+    cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
+        self.wanted = tol
+        return ProximalNewton._solve_slots(self, tol, max_iter)
 
     # -- the model -----------------------------------------------------------------------------
 
@@ -84,8 +99,7 @@ cdef class CoxNewton(ProximalNewton):
         cdef Py_ssize_t i
         cdef double s, n_events = 0.0, n_counted = 0.0
         memcpy(&self.z_ref[0], &self.z[0], self.U.n * sizeof(double))
-        find_sums(&self.risk_sets.R, &self.z[0], self.risk_sets.C.room, self.risk_sets.C.by_time,
-                  &self.base)
+        memcpy(self.base.v, self.now.v, room_for_sums(&self.risk_sets.R) * sizeof(double))
         for i in range(self.U.n):
             n_events += self.risk_sets.R.event[i]
             n_counted += self.risk_sets.R.s[i]
@@ -100,12 +114,15 @@ cdef class CoxNewton(ProximalNewton):
                    self.risk_sets.C.by_time, self.risk_sets.C.means, out)
 
     cdef void _column(self, Py_ssize_t j, double* out) noexcept nogil:
-        # out = the engine's column j, without weights; n + 1 entries
+        # out = column j with the centre that it has in the Gram matrix, without weights; n + 1
+        # entries
         cdef Py_ssize_t i, n = self.U.n
+        cdef double move = self.U.scale[j] * (self.U.center[j] - self.reference_center[j])
         memset(out, 0, (n + 1) * sizeof(double))
         shift(&self.U, j, -1.0, out)
+        move += out[n]
         for i in range(n):
-            out[i] += out[n]
+            out[i] += move
         out[n] = 0.0
 
     cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1:
@@ -165,11 +182,7 @@ cdef class CoxNewton(ProximalNewton):
         # Return whether the dual point is known to be in the domain.
         cdef Py_ssize_t i, n = self.U.n
         cdef double since = 0.0
-        cdef double* by_time = self.risk_sets.C.by_time
-        cdef double* room = self.risk_sets.C.room
-        self.has_part = True
         if not self.predicted:
-            find_sums(&self.risk_sets.R, &self.z[0], room, by_time, &self.now)
             gap_at_residual(&self.risk_sets.R, &self.now, &self.z[0], &self.risk_sets.C)
             return True
         # z_next is the predictor before the step
@@ -178,21 +191,30 @@ cdef class CoxNewton(ProximalNewton):
             for i in range(n):
                 self.since[i] = self.z_next[i] - self.z_ref[i]
             since = center_by_strata(&self.risk_sets.R, &self.since[0], self.risk_sets.C.ranges)
-            find_sums(&self.risk_sets.R, &self.z_next[0], room, by_time, &self.old)
-        find_sums(&self.risk_sets.R, &self.z[0], room, by_time, &self.now)
         return gap_at_prediction(
             &self.risk_sets.R, &self.base if since == 0.0 else &self.old, &self.base, &self.now,
             &self.z[0], &self.moved[0], since, &self.risk_sets.C)
 
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
         cdef double k = 1.0, k_augmented = 1.0, gap
-        if not self.has_part and not self._prepare_part():
-            return INFINITY
         feasible(P, units, 1, &k, &k_augmented)
         if k < 1.0:
             k *= 1.0 - 1e-15
-        gap = penalty_part(P, units, 1, k, gap_part(&self.risk_sets.R, &self.risk_sets.C, k))
+        gap = self._gap_with(P, units, k)
         if k_augmented < k:
-            gap = smaller(gap, penalty_part(P, units, 1, k_augmented, gap_part(
-                &self.risk_sets.R, &self.risk_sets.C, k_augmented)))
+            gap = smaller(gap, self._gap_with(P, units, k_augmented))
         return gap if gap == gap else INFINITY
+
+    cdef double _gap_with(self, const penalty_t* P, const units_t* units, double k) noexcept nogil:
+        # At k times the dual point.  Where the penalty's part alone exceeds the tolerance, a bound
+        # is enough: the divergence is convex in the distribution, and at k = 0 the loss.
+        cdef double part = penalty_part(P, units, 1, k, 0.0)
+        if part > self.wanted:
+            if self.predicted:
+                return INFINITY
+            return part + (1.0 - k) * larger(self.F_now - self.saturated, 0.0)
+        if not self.has_part:
+            self.has_part, self.inside = True, self._prepare_part()
+        if not self.inside:
+            return INFINITY
+        return part + gap_part(&self.risk_sets.R, &self.now, &self.risk_sets.C, k)

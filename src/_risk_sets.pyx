@@ -5,9 +5,9 @@
 risk.pxd has the loops, risk_gap.pxd the duality gap.
 """
 
-from libc.math cimport INFINITY
-
-from risk cimport find_hazards, find_sums, risk_curve, risk_evaluate, risk_sums_t
+from risk cimport (
+    find_hazards, find_sums, risk_curve, risk_evaluate, risk_sums_t, room_for_sums, sums_in,
+)
 from risk_gap cimport center_by_strata, gap_at_prediction, gap_at_residual, gap_part
 
 import numpy as np
@@ -45,7 +45,7 @@ cdef class RiskSets:
         self.samples = np.zeros((4, n))
         samples = np.asarray(self.samples)
         samples[0], samples[1] = np.where(at_risk, weight, 0.0), np.where(own >= 0, weight, 0.0)
-        self.times = np.zeros((3, n_times))
+        self.times = np.zeros((4, n_times))
         weights = np.bincount(own[events], weight[events], n_times)
         np.asarray(self.times)[0] = weights
         repeats = counts if efron else np.ones(n_times, np.intp)
@@ -53,7 +53,7 @@ cdef class RiskSets:
         time = np.repeat(np.arange(n_times), repeats)
         place = np.arange(n_terms) - np.repeat(np.cumsum(repeats) - repeats, repeats)
         self.by_term = np.array([time], np.intp)
-        self.terms = np.zeros((8, n_terms))
+        self.terms = np.zeros((7, n_terms))
         np.asarray(self.terms)[0] = 1.0 - place / repeats[time]
         np.asarray(self.terms)[1] = weights[time] / repeats[time]
         n_levels = len(self.halves)
@@ -62,7 +62,7 @@ cdef class RiskSets:
         by_time[2, :n_levels] = self.halves
         by_time[3, own[events]] = stratum[events]
         self.by_time = by_time
-        self.strata, self.levels = np.zeros((3, n_strata)), np.zeros((n_levels, n_times))
+        self.strata, self.levels = np.zeros((2, n_strata)), np.zeros((n_levels, n_times))
         self._describe(n, n_times, n_terms, n_strata, n_levels)
 
     def _level_of(self, first, last, begins):
@@ -90,12 +90,12 @@ cdef class RiskSets:
         self.R.share, self.R.term_weight = &self.terms[0, 0], &self.terms[1, 0]
         self.R.time_weight = &self.times[0, 0]
         self.R.s, self.R.event = &self.samples[0, 0], &self.samples[1, 0]
-        self.R.work, self.R.top = &self.levels[0, 0], &self.strata[0, 0]
+        self.R.work = &self.levels[0, 0]
         self.C.room, self.C.inverse = &self.samples[2, 0], &self.samples[3, 0]
-        self.C.by_time, self.C.ranges = &self.times[1, 0], &self.strata[1, 0]
+        self.C.by_time, self.C.ranges = &self.times[1, 0], &self.strata[0, 0]
         self.C.away, self.C.along = &self.terms[2, 0], &self.terms[3, 0]
-        self.C.events_away, self.C.entropy = &self.terms[4, 0], &self.terms[5, 0]
-        self.C.odds, self.C.means = &self.terms[6, 0], &self.terms[7, 0]
+        self.C.events_away, self.C.odds = &self.terms[4, 0], &self.terms[5, 0]
+        self.C.means, self.C.mean_logs = &self.terms[6, 0], &self.times[3, 0]
 
     def evaluate(self, const double[::1] z):
         """Return (loss, residual, d) at a predictor: the Hessian is diag(d) - M'M.
@@ -129,7 +129,7 @@ cdef class RiskSets:
         self._check(z)
         find_sums(&self.R, &z[0], self.C.room, self.C.by_time, &A)
         find_hazards(&self.R, A.S, NULL, self.C.by_time)
-        top = np.asarray(self.strata[0])[np.asarray(self.by_time[3])[:self.R.n_times]]
+        top = np.asarray(room[0, self.R.n + self.R.n_terms:])[np.asarray(self.by_time[3])[:self.R.n_times]]
         return np.asarray(self.times[1]) * np.exp(-top)
 
     def part(self, const double[::1] z, double k, before=None, reference=None):
@@ -146,7 +146,7 @@ cdef class RiskSets:
         if before is None:
             find_sums(&self.R, &z[0], self.C.room, self.C.by_time, &A)
             gap_at_residual(&self.R, &A, &z[0], &self.C)
-            return gap_part(&self.R, &self.C, k)
+            return gap_part(&self.R, &A, &self.C, k)
         z_old, z_base = before, reference
         self._check(z_old)
         self._check(z_base)
@@ -157,16 +157,13 @@ cdef class RiskSets:
         if not gap_at_prediction(&self.R, &before_it, &B, &A, &z[0], &step[0],
                                  center_by_strata(&self.R, &since[0], self.C.ranges), &self.C):
             return float("inf")
-        return gap_part(&self.R, &self.C, k)
+        return gap_part(&self.R, &A, &self.C, k)
 
     def _room(self):
-        # of the sums at a predictor: those of samples, then those of terms
-        return np.zeros((1, self.R.n + self.R.n_terms))
+        return np.zeros((1, room_for_sums(&self.R)))
 
     cdef risk_sums_t sums(self, double[:, ::1] room) noexcept:
-        cdef risk_sums_t A
-        A.v, A.S, A.loss = &room[0, 0], &room[0, 0] + self.R.n, INFINITY
-        return A
+        return sums_in(&self.R, &room[0, 0])
 
     def _check(self, const double[::1] z):
         if z.shape[0] != self.R.n:

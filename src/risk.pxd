@@ -25,7 +25,7 @@ cdef extern from "exponential.h" nogil:
 # Sums below this may consist of exponentials that were clipped.
 cdef extern from *:
     """
-    #define SR_LEAST_SUM 1e-250
+    #define SR_LEAST_SUM 1e-200
     """
     const double LEAST_SUM "SR_LEAST_SUM"
 
@@ -46,13 +46,23 @@ ctypedef struct risk_t:
     const double* s                 # sample weights
     const double* event             # weight of the event of each sample; 0: censored
     double* work                    # (n_levels, n_times)
-    double* top                     # (n_strata,)
 
 ctypedef struct risk_sums_t:
     # at a predictor z
-    double* v                       # (n,) s_i exp(z_i - the largest of the stratum)
+    double* v                       # (n,) s_i exp(z_i - top of the stratum)
     double* S                       # (n_terms,)
+    double* top                     # (n_strata,) the largest z
     double loss                     # infinite where exponentials leave the range of float64
+
+
+cdef inline Py_ssize_t room_for_sums(const risk_t* R) noexcept nogil:
+    return R.n + R.n_terms + R.n_strata
+
+
+cdef inline risk_sums_t sums_in(const risk_t* R, double* room) noexcept nogil:
+    cdef risk_sums_t A
+    A.v, A.S, A.top, A.loss = room, room + R.n, room + R.n + R.n_terms, INFINITY
+    return A
 
 
 cdef inline void sum_events(const risk_t* R, const double* x, double* out) noexcept nogil:
@@ -62,6 +72,13 @@ cdef inline void sum_events(const risk_t* R, const double* x, double* out) noexc
     for i in range(R.n):
         if R.own[i] >= 0:
             out[R.own[i]] += x[i]
+
+
+cdef inline void sum_both(const risk_t* R, const double* x, double* out) noexcept nogil:
+    # out[0, g] = sum of x over the samples at risk at time g, without those whose event is then;
+    # out[1, g] = sum of these
+    sum_at_risk(R, x, out)
+    sum_events(R, x, out + R.n_times)
 
 
 cdef inline void sum_at_risk(const risk_t* R, const double* x, double* out) noexcept nogil:
@@ -137,26 +154,29 @@ cdef inline void find_sums(const risk_t* R, const double* z, double* room, doubl
     cdef Py_ssize_t i, t, g
     cdef double* others = by_time
     cdef double* events = by_time + R.n_times
-    cdef double least = INFINITY
+    cdef double least = INFINITY, product = 1.0, weight = R.term_weight[0]
     for g in range(R.n_strata):
-        R.top[g] = -INFINITY
+        A.top[g] = -INFINITY
     for i in range(R.n):
         if R.s[i] > 0.0:
-            R.top[R.stratum[i]] = larger(R.top[R.stratum[i]], z[i])
+            A.top[R.stratum[i]] = larger(A.top[R.stratum[i]], z[i])
     for i in range(R.n):
-        room[i] = z[i] - R.top[R.stratum[i]] if R.s[i] > 0.0 else 0.0
+        room[i] = z[i] - A.top[R.stratum[i]] if R.s[i] > 0.0 else 0.0
     exp_of(R.n, room, A.v)
     A.loss = 0.0
     for i in range(R.n):
         A.v[i] *= R.s[i]
         A.loss -= R.event[i] * room[i]
-    sum_at_risk(R, A.v, others)
-    sum_events(R, A.v, events)
+    sum_both(R, A.v, by_time)
     for t in range(R.n_terms):
         g = R.time[t]
         A.S[t] = others[g] + R.share[t] * events[g]
         least = smaller(least, A.S[t])
-        A.loss += R.term_weight[t] * log(A.S[t])
+        if R.term_weight[t] != weight or not 1e-100 < product < 1e100:
+            A.loss += weight * log(product)     # one logarithm of many terms of the same weight
+            product, weight = 1.0, R.term_weight[t]
+        product *= A.S[t]
+    A.loss += weight * log(product)
     if not (A.loss == A.loss and least > LEAST_SUM):
         A.loss = INFINITY
 
@@ -185,8 +205,7 @@ cdef inline void find_means(const risk_t* R, const risk_sums_t* A, const double*
     cdef Py_ssize_t i, t
     for i in range(R.n):
         room[i] = A.v[i] * x[i]
-    sum_at_risk(R, room, by_time)
-    sum_events(R, room, by_time + R.n_times)
+    sum_both(R, room, by_time)
     for t in range(R.n_terms):
         out[t] = (by_time[R.time[t]] + R.share[t] * by_time[R.n_times + R.time[t]]) / A.S[t]
 

@@ -78,3 +78,20 @@ def data(rng, n=40, strata=1, late=0.0, ties=True):
     event = rng.random(n) < 0.6
     event[0] = True
     return np.column_stack([start, stop, event, rng.integers(0, strata, n)])
+
+
+def objective(X, y, s, efron, coef, alpha, l1_ratio=1.0, offset=0.0):
+    """Return the objective at coefficients."""
+    T = terms(y, s, efron)
+    penalty = l1_ratio * np.abs(coef).sum() + 0.5 * (1.0 - l1_ratio) * (coef @ coef)
+    return value(T, X @ coef + offset) / s.sum() + alpha * penalty
+
+
+def lasso_gap(X, y, s, efron, coef, alpha, offset=0.0):
+    """Return a duality gap of the Lasso, every distribution shrunk towards those of the events."""
+    T, n = terms(y, s, efron), s.sum()
+    q = distributions(T, X @ coef + offset)
+    z = X.T @ (T.weight @ (T.x - q)) / n
+    k = min(1.0, alpha / np.abs(z).max())
+    part = entropy(T, (1.0 - k) * T.x + k * q, X @ coef + offset) / n
+    return part + (alpha * np.abs(coef) - k * z * coef).sum()
