@@ -8,6 +8,7 @@ from typing import Any
 import scipy.sparse as sp
 
 from softreg_fast.cli.fit import Fit
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.report.outcomes import Outcomes
 from softreg_fast.report.page import Report, page
 
@@ -35,7 +36,7 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
 
 def _outcomes(fit: Fit) -> Outcomes | None:
     target, table = fit.design.described_target, fit.table
-    if target.loss.quadratic:
+    if target.loss.quadratic or isinstance(target, SurvivalTarget):
         return None
     if fit.search is not None:
         predicted = fit.search.predictions

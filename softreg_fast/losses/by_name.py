@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softreg_fast.losses.base import Loss
-from softreg_fast.losses.cox import Cox
+from softreg_fast.losses.cox import TIES, Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.negative_binomial import NegativeBinomial
@@ -54,6 +54,8 @@ def loss_of_text(text: str) -> Loss:
     name, colon, number = text.partition(":")
     if not colon and name in BY_NAME:
         return BY_NAME[name]
+    if name == "cox" and number in TIES:
+        return Cox(number)
     if name in NUMBERED:
         try:
             value = float(number)
@@ -71,7 +73,7 @@ def as_loss(value: Any) -> Loss:
     ----------
     value : Loss or str
         "squared", "logistic" or "binomial", "poisson", "gamma", "inverse_gaussian", "probit",
-        "squared_hinge".
+        "squared_hinge", "cox".
 
     Returns
     -------
