@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.names import feature_names_of
-from softreg_fast.data.survival import Survival, as_survival
+from softreg_fast.data.survival import Survival, as_survival, check_no_survival
 from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
@@ -323,6 +323,7 @@ class Design:
             given = self._checked_survival(y)
             self._target = SurvivalTarget(given, self.weight, loss, fixed)
             return
+        check_no_survival(y, loss)
         targets = self._checked(y)
         self._target = Target(targets, self.weight, self.fit_intercept, loss, fixed)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.validation import as_real, check_finite
+from softreg_fast.losses.base import Loss
 from softreg_fast.losses.cox import WIDTH
 from softreg_fast.options.types import Vector
 
@@ -115,9 +116,11 @@ def as_survival(y: Any, n_samples: int) -> Survival:
     return Survival(columns, labels)
 
 
-def is_survival(y: Any) -> bool:
-    """Return whether y is a structured array, which nothing but survival times is given as."""
-    return bool(getattr(getattr(y, "dtype", None), "names", None))
+def check_no_survival(y: Any, loss: Loss) -> None:
+    """Raise ValueError if y is made by `survival`, under a loss of something else."""
+    names = getattr(getattr(y, "dtype", None), "names", None) or ()
+    if "time" in names and "event" in names:
+        raise ValueError(f"y holds survival times, which are for loss='cox'; the loss is {loss!r}.")
 
 
 def _fields(y: NDArray[Any]) -> dict[str, Any]:
