@@ -137,8 +137,9 @@ def _fields(y: NDArray[Any]) -> dict[str, Any]:
 
 
 def _columns(y: Any) -> dict[str, Any]:
-    if y is None or np.ndim(y) != 2 or np.shape(y)[1] not in (2, 3):
-        given = "None" if y is None else f"an array of shape {np.shape(y)}"
+    shape = y.shape if hasattr(y, "shape") else np.shape(y)
+    if len(shape) != 2 or shape[1] not in (2, 3):
+        given = "None" if y is None else f"an array of shape {tuple(shape)}"
         raise ValueError(f"y is {given}; loss='cox' wants survival times: {EXPECTED}.")
     values = as_real("y", y, dtype=np.float64, ensure_all_finite=False)
     check_finite("y", values)

@@ -135,9 +135,7 @@ def test_relaxed_fits_criteria_and_stability(rng):
         assert found.alpha > 0.0
     lasso = cv_path(X, given, loss="cox", criterion="aic", alphas=[0.05, 0.01])
     T = cases.terms(y, np.ones(80), False)
-    expected = [
-        2.0 * (cases.value(T, X @ lasso.path[k].coef) + lasso.path.df[k]) for k in range(2)
-    ]
+    expected = [2.0 * (cases.value(T, X @ lasso.path[k].coef) + lasso.path.df[k]) for k in range(2)]
     assert_allclose(lasso.errors[0, :, 0], expected, rtol=1e-9)
     stable = stability_path(X, given, loss="cox", n_subsamples=6, random_state=0)
     assert stable.frequencies.toarray().max() >= 0.5
