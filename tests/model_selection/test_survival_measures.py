@@ -9,7 +9,6 @@ from sklearn.model_selection import KFold
 from softreg_fast import concordance, cv_path, path, stability_path, survival
 from softreg_fast.losses import Cox
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 
 
