@@ -29,14 +29,16 @@ def as_design(
     if not isinstance(X, Design):
         if y is None:
             raise ValueError("y is missing; give one target value for each row of X.")
-        return Design(
+        at_once = given is SQUARED and offset is None  # saves a copy
+        design = Design(
             X,
-            None,
+            y if at_once else None,
             sample_weight,
             fit_intercept=True if fit_intercept is None else fit_intercept,
             standardize=False if standardize is None else standardize,
             n_threads=n_threads,
-        ).with_target(y, given, offset)
+        )
+        return design if at_once else design.with_target(y, given, offset)
     _check_beside(X, sample_weight, fit_intercept, standardize, n_threads)
     if y is not None:
         return X.with_target(y, given, offset)

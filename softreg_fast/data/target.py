@@ -85,9 +85,9 @@ class Target:
         loss, weight = self.loss, self.weight
         y, fixed = self._counted()
         self._gradient: Vector | None = None
-        self.y_mean: Any = np.zeros(y.shape[1:])[()]
-        if self.fit_intercept:
-            self.y_mean = loss.null(y, weight, fixed)
+        self.y_mean: Any = (
+            loss.null(y, weight, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
+        )
         with np.errstate(under="ignore"):
             self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
             # computed now, since the caller may change y later

@@ -269,10 +269,10 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
         ----------
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
-        y : array-like (n_samples,), default=None
-            Labels of two classes: strings, numbers, booleans or categories.
+        y : array-like (n_samples,) or (n_samples, n_targets), default=None
+            The target, finite numbers. The columns of a matrix are fitted one by one.
         sample_weight : array-like (n_samples,), float or None, default=None
-            Weights >= 0, not all 0 in a class. None: all equal.
+            Weights >= 0, not all 0. None: all equal.
         offset : array-like (n_samples,) or None, default=None
             Part of the linear predictor that is known for each sample, such as the logarithm of an
             exposure; predictions then need the offset of their samples. None: there is none.

@@ -72,7 +72,7 @@ class LogisticRegressionCV(LogisticRegression):
         for fits that do not converge; others need far fewer.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
     n_jobs : int or None, default=None
         Number of threads, if n_threads is None: scikit-learn's name for it.
     verbose : bool or int, default=0
@@ -250,7 +250,8 @@ class LogisticRegressionCV(LogisticRegression):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of two classes: strings, numbers, booleans or categories.
+            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
+            more than two.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
