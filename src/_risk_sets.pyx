@@ -129,7 +129,8 @@ cdef class RiskSets:
         self._check(z)
         find_sums(&self.R, &z[0], self.C.room, self.C.by_time, &A)
         find_hazards(&self.R, A.S, NULL, self.C.by_time)
-        top = np.asarray(room[0, self.R.n + self.R.n_terms:])[np.asarray(self.by_time[3])[:self.R.n_times]]
+        of_time = np.asarray(self.by_time[3])[:self.R.n_times]
+        top = np.asarray(room[0, self.R.n + self.R.n_terms:])[of_time]
         return np.asarray(self.times[1]) * np.exp(-top)
 
     def part(self, const double[::1] z, double k, before=None, reference=None):

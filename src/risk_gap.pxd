@@ -106,7 +106,7 @@ cdef inline bint gap_at_prediction(const risk_t* R, const risk_sums_t* old,
     find_means(R, reference, step, C.room, C.by_time, C.means)
     for t in range(R.n_terms):
         C.away[t], C.along[t] = -1.0, -1.0
-    # u = a + b (step - mean), a of `old` and b of the reference: the terms of u^2 / q, and of x u / q
+    # u = a + b (step - mean), a of `old` and b of the reference: terms of u^2 / q and of x u / q
     for power in range(3):      # b^2 (step - mean)^2, or (b + b (step - mean))^2 where a = b
         for i in range(R.n):
             f = reference.v[i] * reference.v[i] * C.inverse[i]

@@ -247,7 +247,7 @@ def test_everything_at_one_time(rng):
 
 def test_there_is_room_for_few_slots_only(rng):
     X, y, *_ = make(rng, n=50, p=200)
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="converge"):
         fit = solve(X, given(y), loss="cox", alpha=1e-3, gram_memory=2_000)
     assert not fit.converged
     assert fit.gap > 0.0
