@@ -78,6 +78,19 @@ cdef class CoxNewton(ProximalNewton):
             self.now, self.old = self.old, self.now
         return t
 
+    cdef double _sweep(self, double move) except? -1.0:
+        # The loss is no sum over rows, which could be read stripe by stripe.
+        cdef double after
+        cdef Py_ssize_t i
+        self._find_step()
+        for i in range(self.U.n):
+            self.z_next[i] = self.z[i] + self.step[0, i]
+        after = self._evaluate(&self.z_next[0], &self.r_next[0, 0], &self.d_next[0])
+        if self.m:
+            slopes_of_tasks(self.R, self.r_next, &self.feature[0], self.m, self.qs, 0,
+                            self.n_threads)
+        return after
+
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
         self.wanted = tol
         return ProximalNewton._solve_slots(self, tol, max_iter)

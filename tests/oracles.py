@@ -582,6 +582,18 @@ def probit_slope(y, z):
     return -y * ratio(z) + (1 - y) * ratio(-z)
 
 
+def cloglog_value(y, z):
+    """Return -y log(1 - exp(-m)) + (1 - y) m, m = exp(z)."""
+    m = np.exp(LD(1) * z)
+    return -xlogy(LD(1) * y, -np.expm1(-m)) + (LD(1) - y) * m
+
+
+def cloglog_slope(y, z):
+    """Return its derivative."""
+    m = np.exp(LD(1) * z)
+    return (LD(1) - y) * m - np.where(m < 11000, y * m / np.expm1(np.minimum(m, LD(11000))), 0)
+
+
 def huber_value(y, z):
     """Return r^2 / 2 up to delta = 1.35, then a line."""
     r, delta = np.abs(LD(1) * y - z), LD(1.35)
@@ -636,6 +648,9 @@ LOSSES = {
     ),
     "probit": OracleOfLoss(
         probit_value, conjugate_by_search(probit_value, probit_slope, 37), _shares
+    ),
+    "cloglog": OracleOfLoss(
+        cloglog_value, conjugate_by_search(cloglog_value, cloglog_slope, 37), _shares
     ),
     "huber": OracleOfLoss(
         huber_value,

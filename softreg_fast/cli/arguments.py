@@ -163,9 +163,9 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
         "--loss",
         type=values.loss,
         default="squared",
-        help="squared (default), logistic, probit or squared_hinge for two classes, poisson, "
-        "negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA, cox or "
-        "cox:efron for survival times; for two classes the target may hold their names",
+        help="squared (default), logistic, probit, cloglog or squared_hinge for two classes, "
+        "poisson, negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA, "
+        "cox or cox:efron for survival times; for two classes the target may hold their names",
     )
     model.add_argument(
         "--l1-ratio",

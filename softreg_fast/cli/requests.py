@@ -13,7 +13,7 @@ from softreg_fast.cli.tables.roles import Roles
 from softreg_fast.options.errors import InputError
 
 # Losses whose target may hold the names of two classes.
-OF_CLASSES = ("logistic", "binomial", "probit", "squared_hinge")
+OF_CLASSES = ("logistic", "binomial", "probit", "cloglog", "squared_hinge")
 
 # Losses whose target is a time and an event.
 OF_SURVIVAL = ("cox", "cox:breslow", "cox:efron")

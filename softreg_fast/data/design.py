@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
+from softreg_fast.data.labels import Given, given_target
 from softreg_fast.data.names import feature_names_of
-from softreg_fast.data.survival import Survival, as_survival, check_no_survival
+from softreg_fast.data.survival import as_survival, check_no_survival
 from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
     as_columns,
     as_offset,
     as_start,
-    as_target,
     as_weights,
     check_same_rows,
 )
@@ -99,7 +99,9 @@ class Design:
     """
 
     index: Any = None  # missing in pickles of older versions
+    trials: Vector | None = None  # single samples of each row, where y counts them
     _target: Target | None = None
+    _plain: Design | None = None  # without the trials in its weights
     _gram: Matrix | None = None
     _unscaled: Columns | None = None
     only_products = False  # whether the Gram matrix comes from sums of products, not from X
@@ -139,7 +141,7 @@ class Design:
         if not self._is_near:
             self._move_far_columns(sample_weight)
         if y is not None:
-            self._set_target(y)
+            self._set_target(self._given(y, SQUARED))
 
     def _set_weight(self, sample_weight: Any) -> None:
         self.weight, self.weight_sum = as_weights(sample_weight, self.n_samples)
@@ -247,8 +249,8 @@ class Design:
 
         Parameters
         ----------
-        y : array-like (n_samples,)
-            The target, in any unit.
+        y : array-like (n_samples,), or (n_samples, 2)
+            The target, in any unit; of two classes as in `path`.
         loss : Loss or str, default=Squared()
             The loss between y and the linear predictor, or its name: squared error.
         offset : array-like (n_samples,) or None, default=None
@@ -260,8 +262,16 @@ class Design:
         """
         check_same_rows(self, "y", y)
         check_same_rows(self, "offset", offset)
-        other = copy.copy(self)
-        other._set_target(y, as_loss(loss), offset)
+        given, plain = self._given(y, as_loss(loss)), self if self._plain is None else self._plain
+        other = copy.copy(plain) if given.trials is None else plain._counting(given.trials)
+        other._set_target(given, as_loss(loss), offset)
+        return other
+
+    def _counting(self, trials: Vector) -> Design:
+        # with weights times trials
+        each = self.weight_sum / self.n_samples
+        other = self.reweighted(each * trials * (1.0 if self.weight is None else self.weight))
+        other.trials, other._plain = trials, self
         return other
 
     def with_weight(self, sample_weight: Any) -> Design:
@@ -270,13 +280,22 @@ class Design:
         Parameters
         ----------
         sample_weight : array-like (n_samples,), float or None
-            Weights >= 0, not all zero. Only their ratios matter. None: all equal.
+            Weights >= 0, not all zero. Only their ratios matter. None: all equal. Those of a target
+            of counts are multiplied by these.
 
         Returns
         -------
         Design
         """
         check_same_rows(self, "sample_weight", sample_weight)
+        if self._plain is None or self.trials is None:
+            return self.reweighted(sample_weight)
+        other = self._plain.with_weight(sample_weight)._counting(self.trials)
+        other._target = self.described_target.with_weight(other.weight)
+        return other
+
+    def reweighted(self, sample_weight: Any) -> Design:
+        """Return a design with other sample weights, of a target of counts times these."""
         other = self._copy_of_matrix()
         other._set_weight(sample_weight)
         if self._target is not None:
@@ -306,26 +325,21 @@ class Design:
         other._target = other._gram = other._unscaled = None
         return other
 
-    def _checked(self, y: ArrayLike) -> Vector:
-        return as_target(y, self.n_samples)
-
-    def _checked_survival(self, y: Any) -> Survival:
-        return as_survival(y, self.n_samples)
+    def _given(self, y: ArrayLike, loss: Loss) -> Given:
+        if isinstance(loss, Cox):
+            return Given(*as_survival(y, self.n_samples))  # strata in place of classes
+        return given_target(check_no_survival(y, loss), loss, self.n_samples)
 
     def _checked_offset(self, offset: Any) -> Vector:
         return as_offset(offset, self.n_samples)
 
     def _set_target(
-        self, y: ArrayLike, loss: Loss = SQUARED, offset: ArrayLike | None = None
+        self, given: Given, loss: Loss = SQUARED, offset: ArrayLike | None = None
     ) -> None:
         fixed = None if offset is None else self._checked_offset(offset)
-        if isinstance(loss, Cox):
-            given = self._checked_survival(y)
-            self._target = SurvivalTarget(given, self.weight, loss, fixed)
-            return
-        check_no_survival(y, loss)
-        targets = self._checked(y)
-        self._target = Target(targets, self.weight, self.fit_intercept, loss, fixed)
+        parts = self.weight, self.fit_intercept, loss, fixed, given.classes
+        kind = SurvivalTarget if isinstance(loss, Cox) else Target
+        self._target = kind(given.values, *parts)
 
     @property
     def has_target(self) -> bool:

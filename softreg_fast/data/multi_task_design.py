@@ -9,7 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.labels import Given
 from softreg_fast.data.validation import as_start, as_task_targets, no_offset
+from softreg_fast.losses.base import Loss
 from softreg_fast.options.types import Vector
 
 
@@ -32,8 +34,8 @@ class MultiTaskDesign(Design):
     All other attributes are those of `Design`.
     """
 
-    def _checked(self, y: ArrayLike) -> Vector:
-        return as_task_targets(y, self.n_samples)
+    def _given(self, y: ArrayLike, loss: Loss) -> Given:
+        return Given(as_task_targets(y, self.n_samples))
 
     def _checked_offset(self, offset: Any) -> Vector:
         return no_offset(offset, self.n_samples)

@@ -22,7 +22,7 @@ PerFeature: TypeAlias = ArrayLike | Mapping[Any, Any]
 MOST_LISTED = 5
 
 
-def feature_names_of(X: Any) -> Names | None:
+def feature_names_of(X: Any, what: str = "X") -> Names | None:
     """Return the column labels of a frame; None if there are none, or just 0, 1, 2, ...
 
     Accepts pandas, polars and pyarrow frames, and any object with `columns` or `column_names` like
@@ -35,7 +35,9 @@ def feature_names_of(X: Any) -> Names | None:
     """
     labels = _labels_of(X)
     if labels is not None and (twice := _repeated(labels)):
-        raise ValueError(f"X has several columns named {listed(twice)}; rename or leave out some.")
+        raise ValueError(
+            f"{what} has several columns named {listed(twice)}; rename or leave out some."
+        )
     return None if labels is None or _are_positions(labels) else labels
 
 

@@ -116,11 +116,12 @@ def as_survival(y: Any, n_samples: int) -> Survival:
     return Survival(columns, labels)
 
 
-def check_no_survival(y: Any, loss: Loss) -> None:
-    """Raise ValueError if y is made by `survival`, under a loss of something else."""
+def check_no_survival(y: Any, loss: Loss) -> Any:
+    """Return y; raise ValueError if it is made by `survival`, under a loss of something else."""
     names = getattr(getattr(y, "dtype", None), "names", None) or ()
     if "time" in names and "event" in names:
         raise ValueError(f"y holds survival times, which are for loss='cox'; the loss is {loss!r}.")
+    return y
 
 
 def _fields(y: NDArray[Any]) -> dict[str, Any]:

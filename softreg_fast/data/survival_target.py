@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from softreg_fast.data.survival import Survival
+import numpy as np
+from numpy.typing import NDArray
+
 from softreg_fast.data.target import Target
 from softreg_fast.kernels._risk_sets import RiskSets
 from softreg_fast.losses.cox import EVENT, Cox, Times, times_of
@@ -22,12 +24,18 @@ class SurvivalTarget(Target):
 
     Parameters
     ----------
-    given : Survival
+    y : ndarray (n_samples, 4)
+        As in `Survival`.
     weight : ndarray (n_samples,) or None
         Sample weights of mean one; None: all are one.
-    loss : Cox
+    fit_intercept : bool
+        Without effect.
+    loss : Cox or None, default=None
+        None: with Breslow's ties.
     offset : ndarray (n_samples,) or None
         Fixed part of the linear predictor.
+    classes : ndarray (n_strata,) or None
+        Names of the strata.
 
     Attributes
     ----------
@@ -48,12 +56,18 @@ class SurvivalTarget(Target):
     loss: Cox
 
     def __init__(
-        self, given: Survival, weight: Vector | None, loss: Cox, offset: Vector | None = None
+        self,
+        y: NDArray[np.float64],
+        weight: Vector | None = None,
+        fit_intercept: bool = False,
+        loss: Any = None,
+        offset: Vector | None = None,
+        classes: NDArray[Any] | None = None,
     ) -> None:
-        self.loss = loss
-        self.y = self.observed = given.y
-        self.labels = given.labels
-        self.n_samples = len(given.y)
+        self.loss = Cox() if loss is None else loss
+        self.y = self.observed = y
+        self.labels, self.classes = classes, None
+        self.n_samples = len(y)
         self.weight = weight
         self.fit_intercept = False
         self.offset = self._fixed = offset
@@ -99,7 +113,7 @@ class SurvivalTarget(Target):
         return (self.n_samples,)
 
     @property
-    def strata(self) -> tuple[Vector, tuple[float, float] | None]:
+    def strata(self) -> tuple[Vector, tuple[float, ...]]:
         """The events and their values: folds get the same share of them."""
         return self.events, (0.0, 1.0)
 

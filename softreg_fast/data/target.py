@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 from softreg_fast.data.validation import check_finite
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.losses.base import Loss, times
+from softreg_fast.losses.classes import Binomial, shown
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.types import Index, Vector
+
+# Limits of the mean deviance of a model without features that leaves something to explain: beyond,
+# a few samples are all of the loss, or curvatures leave the range of float64.
+LEAST_DEVIANCE, MOST_DEVIANCE = 1e-200, 1e30
 
 
 class Target:
@@ -31,6 +36,8 @@ class Target:
     loss : Loss
     offset : ndarray (n_samples,) or None
         Fixed part of the linear predictor; finite. None: there is none.
+    classes : ndarray (2,) or None
+        Labels of two classes, of which y has the codes. None: the loss's own, or no classes.
 
     Attributes
     ----------
@@ -66,8 +73,10 @@ class Target:
         fit_intercept: bool = True,
         loss: Loss = SQUARED,
         offset: Vector | None = None,
+        classes: NDArray[Any] | None = None,
     ) -> None:
         self.loss = loss
+        self.classes = np.array(loss.labels) if classes is None and loss.labels else classes
         self.y = self.observed = loss.check(y)
         self.n_samples = len(y)
         self.weight = weight
@@ -85,6 +94,8 @@ class Target:
         loss, weight = self.loss, self.weight
         y, fixed = self._counted()
         self._gradient: Vector | None = None
+        if self.fit_intercept and isinstance(loss, Binomial):
+            self._check_classes(y)
         self.y_mean: Any = (
             loss.null(y, weight, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
         )
@@ -99,6 +110,18 @@ class Target:
                 "divide y by a constant."
             )
 
+    def _check_classes(self, y: Vector) -> None:
+        # name the class without which the best intercept is infinite
+        loss: Any = self.loss
+        share, classes = loss.share(y), np.asarray(self.classes).tolist()
+        for label, part in zip(classes, (1.0 - share, share), strict=True):
+            if not np.any(part if self.weight is None else part * self.weight):
+                raise ValueError(
+                    f"No sample{'' if self.weight is None else ' with weight'} is of class "
+                    f"{shown(label)}, for which the best intercept of {loss!r} is infinite; check "
+                    "y, or fit without an intercept (fit_intercept=False)."
+                )
+
     def _set_unit(self, unit: float) -> None:
         self.is_null = unit == 0.0
         self.y_norm = 1.0 if self.is_null else unit
@@ -107,7 +130,21 @@ class Target:
         if not (self.is_null or self.loss.quadratic):
             y, fixed = self._counted()
             deviance = self.loss.deviance(y, self._null_predictor(fixed))
-            self.null_deviance = float(times(self.weight, deviance).sum())
+            with np.errstate(over="ignore"):
+                self.null_deviance = float(times(self.weight, deviance).sum())
+            mean = self.null_deviance / self.n_samples
+            if not LEAST_DEVIANCE <= mean <= MOST_DEVIANCE:  # NaN, too
+                self._refuse_deviance()
+
+    def _refuse_deviance(self) -> NoReturn:
+        mean, advice = self.null_deviance / self.n_samples, "divide y by a constant"
+        if self._fixed is not None and np.ptp(self._fixed) > 1.0:
+            low, high = float(self._fixed.min()), float(self._fixed.max())
+            advice = f"check offset, which reaches from {low:.3g} to {high:.3g}"
+        raise ValueError(
+            f"The mean deviance of {self.loss!r} without features is {mean:.3g}, which leaves "
+            f"float64 no digits for fits; the largest |y| is {np.abs(self.y).max():.3g}: {advice}."
+        )
 
     def __copy__(self) -> Self:
         # a tenth of the time of the general one
@@ -222,9 +259,9 @@ class Target:
         return tuple(self.observed.shape)
 
     @property
-    def strata(self) -> tuple[Vector, tuple[float, float] | None]:
+    def strata(self) -> tuple[Vector, tuple[float, ...]]:
         """A value of each sample by which folds are dealt out, and those that are classes."""
-        return self.observed, getattr(self.loss, "labels", None)
+        return self.observed, self.loss.labels
 
     def intercepts_of(self, moved: Any, found: Vector | None) -> Vector:
         """Return the intercepts of fits in the units of the user.

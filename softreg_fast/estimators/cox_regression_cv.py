@@ -12,7 +12,7 @@ from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution
-from softreg_fast.solvers.problem import Options
+from softreg_fast.solvers.problem import Options, Problem
 
 
 class CoxRegressionCV(_SurvivalModel):
@@ -178,7 +178,7 @@ class CoxRegressionCV(_SurvivalModel):
 
     def _fit_target(
         self, design: Design, target: Any, offset: Any, start: Vector | None
-    ) -> Solution:
+    ) -> tuple[Solution, Problem]:
         design = design.with_target(target, self._loss(), offset)
         pairs = folds_for(self.cv, self.seed, design.X, *design.described_target.strata)
         problems = problems_for(
@@ -201,4 +201,4 @@ class CoxRegressionCV(_SurvivalModel):
         self.alpha_, self.l1_ratio_ = found.alpha, found.l1_ratio
         self.alphas_ = found.alphas[0] if len(found.l1_ratios) == 1 else found.alphas
         self.cv_path_ = found
-        return found.path[found.index]
+        return found.path[found.index], problems[0]

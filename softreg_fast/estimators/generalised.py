@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import (
     as_offset,
@@ -22,16 +23,18 @@ from softreg_fast.data.validation import (
     check_same_rows,
 )
 from softreg_fast.estimators.base import _LinearModel
-from softreg_fast.estimators.labels import encoded, weights_of_labels
+from softreg_fast.estimators.labels import weights_of_labels
 from softreg_fast.losses import Loss
 from softreg_fast.losses.base import times
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
-from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.solve import solve_problem
 from softreg_fast.paths.user_units import rounded
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import is_alarm
 
 # Below this tolerance rounding may keep a fit from reaching the gap.
@@ -80,32 +83,27 @@ class _GeneralisedLinearModel(_LinearModel):
         design = self._design(X, y, sample_weight, self._most_threads)
         check_same_rows(X, "y", y)
         start = self._last_coef(design)
-        found = self._fit_target(design, target, offset, None if start is None else start.ravel())
+        start = None if start is None else start.ravel()
+        found, problem = self._fit_target(design, target, offset, start)
         self._keep_features(X, y, design.n_features)
         self._keep(found, design.X.dtype)
         self.__dict__.update(learned)
-        self._warn(found)
+        self._warn(found, problem)
         return self
 
-    def _warn(self, found: Solution) -> None:
-        if is_alarm(found.status):
+    def _warn(self, found: Solution, problem: Problem) -> None:
+        if not warn_of_endless(problem, found) and is_alarm(found.status):
             warn_not_converged([found.gap], [found.tol], [found.status], self._most_iterations)
 
     def _fit_target(
         self, design: Design, target: Vector, offset: Any, start: Vector | None
-    ) -> Solution:
-        return self._solve(design.with_target(target, self._loss(), offset), start)
+    ) -> tuple[Solution, Problem]:
+        problem = self._problem(design.with_target(target, self._loss(), offset))
+        return solve_problem(problem, start), problem
 
-    def _solve(
-        self, design: Design, start: Vector | None, penalty: Penalty | None = None
-    ) -> Solution:
-        return solve_design(
-            design,
-            self._penalty(design) if penalty is None else penalty,
-            tol=self._gap_tol,
-            max_iter=self._most_iterations,
-            coef_init=start,
-        )
+    def _problem(self, design: Design, penalty: Penalty | None = None) -> Problem:
+        options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
+        return Problem(design, self._penalty(design) if penalty is None else penalty, options)
 
     def _keep(self, found: Solution, dtype: Any) -> None:
         self._keep_coefficients(found.coef, found.intercept, dtype)
@@ -269,10 +267,10 @@ class _BinaryClassifier(ClassifierMixin, _GeneralisedLinearModel):
         ----------
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
-        y : array-like (n_samples,) or (n_samples, n_targets), default=None
-            The target, finite numbers. The columns of a matrix are fitted one by one.
+        y : array-like (n_samples,), default=None
+            Labels of two classes: strings, numbers, booleans or categories.
         sample_weight : array-like (n_samples,), float or None, default=None
-            Weights >= 0, not all 0. None: all equal.
+            Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
             Part of the linear predictor that is known for each sample, such as the logarithm of an
             exposure; predictions then need the offset of their samples. None: there is none.

@@ -15,6 +15,8 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution
+from softreg_fast.paths.solve import solve_problem
+from softreg_fast.solvers.problem import Problem
 
 # The median absolute value of a standard normal variable, by which a median becomes a deviation.
 NORMAL_MEDIAN = 0.6744897501960817
@@ -175,7 +177,7 @@ class HuberRegressor(_GeneralisedRegressor):
 
     def _fit_target(
         self, design: Design, target: Vector, offset: Any, start: Vector | None
-    ) -> Solution:
+    ) -> tuple[Solution, Problem]:
         if self.scale != "mad":
             return super()._fit_target(design, target, offset, start)
         fixed = 0.0 if offset is None else as_offset(offset, design.n_samples)
@@ -185,12 +187,13 @@ class HuberRegressor(_GeneralisedRegressor):
         scale = np.inf
         for _ in range(MOST_SCALES):
             last, scale = scale, self._scale_of(y - predicted, design.weight)
-            found = self._solve(design.with_target(y, self._loss_at(scale), offset), start)
+            problem = self._problem(design.with_target(y, self._loss_at(scale), offset))
+            found = solve_problem(problem, start)
             if abs(scale - last) <= SETTLED * scale:
                 break
             start = found.coef
             predicted = design.X @ found.coef + found.intercept + fixed
-        return found
+        return found, problem
 
     @staticmethod
     def _scale_of(residuals: Vector, weight: Vector | None) -> float:

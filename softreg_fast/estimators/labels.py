@@ -1,4 +1,4 @@
-"""Class labels: two classes as 0 and 1, and the weights of classes."""
+"""Class labels: codes of known classes, and the weights of classes."""
 
 from __future__ import annotations
 
@@ -7,50 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
-from softreg_fast.data.contents import check_unmasked
-from softreg_fast.data.validation import as_weights, check_finite
+from softreg_fast.data.validation import as_weights
 from softreg_fast.options.types import Index, Vector
-
-
-def encoded(y: Any, owner: str) -> tuple[NDArray[Any], Index]:
-    """Return the two classes, sorted, and which of them each label is.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For anything but labels of two classes; `owner` names the estimator in the message.
-    """
-    check_unmasked("y", y)
-    labels = column_or_1d(y, warn=True)
-    if not labels.size:
-        raise ValueError(f"y is empty; {owner} needs samples of 2 classes.")
-    if labels.dtype.kind == "f":
-        check_finite("y", labels)
-    labels_given = labels.tolist()
-    for k, label in enumerate(labels_given if labels.dtype == object else []):
-        if type(label).__name__ == "NAType" or label is None or label != label:
-            raise ValueError(f"y[{k}] is {label!r}; leave out samples without a label.")
-    try:
-        check_classification_targets(labels)
-        classes, codes = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        kinds = sorted({type(label).__name__ for label in labels_given})
-        raise TypeError(
-            f"y holds labels of types that have no common order ({', '.join(kinds)}); leave out "
-            "samples without a label, and give labels of one type."
-        ) from error
-    if len(classes) > 2:
-        raise ValueError(
-            f"Only binary classification is supported. The type of the target is multiclass: y has "
-            f"{len(classes)} classes, and {owner} has no multinomial loss yet; wrap it in "
-            "sklearn.multiclass.OneVsRestClassifier."
-        )
-    if len(classes) < 2:
-        only = classes.tolist()[0]
-        raise ValueError(f"{owner} needs samples of 2 classes, but y has one class only: {only!r}.")
-    return classes, codes
 
 
 def codes_of(y: Any, classes: NDArray[Any]) -> Index:

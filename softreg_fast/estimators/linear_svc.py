@@ -28,13 +28,13 @@ class LinearSVC(_BinaryClassifier):
     ----------
     C : float > 0, default=1.0
         Weight of the losses against the penalty. The default is scikit-learn's.
-    l1_ratio : float in [0, 1] or None, default=0.0
-        Share of the L1 penalty: 1 is the Lasso's, 0 is ridge's. None: penalty states it.
+    l1_ratio : float in [0, 1], default=0.0
+        Share of the L1 penalty: 1 is the Lasso's, 0, the default as in scikit-learn, is ridge's.
     fit_intercept : bool, default=True
         Fit an intercept, which is never penalised.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
     max_iter : int or None, default=100_000
         Largest number of epochs, passes over the features; None: 100,000. The default is a limit
         for fits that do not converge; others need far fewer.
@@ -66,18 +66,18 @@ class LinearSVC(_BinaryClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (n_classes,)
-        The labels of the classes. Of two, decisions > 0 stand for the second.
-    coef_ : ndarray or csr_matrix (1 or n_classes, n_features)
-        Coefficients, of each class if there are more than two, in units of the linear predictor per
-        unit of X; for float32 data rounded to float32. `sparsify` makes it sparse.
-    intercept_ : ndarray (1,) or (n_classes,)
+    classes_ : ndarray (2,)
+        The labels of the classes; decisions > 0 stand for the second.
+    coef_ : ndarray or csr_matrix (1, n_features)
+        Coefficients, in units of the linear predictor per unit of X; for float32 data rounded to
+        float32. `sparsify` makes it sparse.
+    intercept_ : ndarray (1,)
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
-        loss; of several classes, the worst.
-    n_iter_ : int
-        Number of epochs, the largest of the classes; 0 if warm_start began at the solution.
+        loss; for losses that are not convex the distance from stationarity.
+    n_iter_ : ndarray (1,)
+        Number of epochs; 0 if warm_start began at the solution.
     loss_ : Loss
         The loss of the fit, an object of `softreg_fast.losses`.
     n_features_in_ : int

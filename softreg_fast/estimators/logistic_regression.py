@@ -56,7 +56,7 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         Accepted for compatibility: the intercept is never penalised.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
     random_state : int, RandomState or None, default=None
         Accepted for compatibility: the solver is not random.
     solver : str, default="lbfgs"
@@ -205,8 +205,7 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of two classes: strings, numbers, booleans or categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None

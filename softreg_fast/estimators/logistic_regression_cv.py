@@ -10,10 +10,11 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.estimators.callbacks import tasks_of, with_callbacks
-from softreg_fast.estimators.labels import codes_of, encoded, weights_of_labels
+from softreg_fast.estimators.labels import codes_of, weights_of_labels
 from softreg_fast.estimators.logistic_regression import (
     PENALTIES,
     LogisticRegression,
@@ -28,6 +29,7 @@ from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, is_integer
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.solve import solve_problem
 from softreg_fast.solvers.problem import Options, Problem
 
 # Values by which scikit-learn 1.9 says that an argument was not given
@@ -72,7 +74,7 @@ class LogisticRegressionCV(LogisticRegression):
         for fits that do not converge; others need far fewer.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
     n_jobs : int or None, default=None
         Number of threads, if n_threads is None: scikit-learn's name for it.
     verbose : bool or int, default=0
@@ -250,8 +252,7 @@ class LogisticRegressionCV(LogisticRegression):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of two classes: strings, numbers, booleans or categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -333,9 +334,10 @@ class LogisticRegressionCV(LogisticRegression):
             C, ratio = search.Cs[chosen[0]], ratios[chosen[1]]
             penalty = self._penalty_of(strength_of(C, design.weight_sum), ratio)
             start = search.coefs[:, *chosen, :-1].mean(axis=0)
-            found = self._solve(design, start, penalty)
+            problem = self._problem(design, penalty)
+            found = solve_problem(problem, start)
             self._keep(found, dtype)
-            self._warn(found)
+            self._warn(found, problem)
         else:
             each, (each_C, each_ratio) = np.arange(len(search.scores)), search.chosen_in_folds()
             C, ratio = search.Cs[each_C].mean(), ratios[each_ratio].mean()

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
-from softreg_fast.losses import Loss, NegativeBinomial
+from softreg_fast.losses import Loss, NegativeBinomial, Poisson
+from softreg_fast.losses.negative_binomial import best_theta, largest_theta
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.convergence import level_of_caller
+from softreg_fast.paths.result import Solution
+from softreg_fast.paths.solve import solve_problem
+from softreg_fast.solvers.problem import Problem
+
+PROFILE = "profile"  # the value of theta that asks for an estimate
+
+MOST_ROUNDS = 100
+
+# Change of log theta that is rounding.
+SMALLEST_STEP = 1e-9
 
 
 class NegativeBinomialRegressor(_GeneralisedRegressor):
@@ -23,8 +41,10 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
 
     Parameters
     ----------
-    theta : float > 0, default=1.0
+    theta : float > 0 or "profile", default=1.0
         Size, the inverse of the overdispersion, as in R's MASS; statsmodels takes 1 / theta.
+        "profile": that of largest likelihood, in turns with the coefficients, as R's glm.nb has it.
+        A path or a search has one theta: give `cv_path(loss=model.loss_)` that of all samples.
     alpha : float >= 0, default=1.0
         Strength of the penalty; 0 is none. The default is scikit-learn's for such models.
     l1_ratio : float in [0, 1], default=0.0
@@ -62,6 +82,8 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
 
     Attributes
     ----------
+    theta_ : float
+        Size of the fit.
     coef_ : ndarray (n_features,)
         Coefficients, in units of the linear predictor per unit of X; for float32 data rounded to
         float32.
@@ -111,7 +133,7 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
     @with_hints
     def __init__(
         self,
-        theta: float = 1.0,
+        theta: float | str = 1.0,
         *,
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
@@ -141,4 +163,40 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         self.n_threads = n_threads
 
     def _loss(self) -> Loss:
-        return NegativeBinomial(self.theta)
+        theta: Any = self.theta
+        return NegativeBinomial(1.0 if theta == PROFILE else theta)
+
+    def _fit_target(
+        self, design: Design, target: Vector, offset: Any, start: Vector | None
+    ) -> tuple[Solution, Problem]:
+        if self.theta != PROFILE:
+            return super()._fit_target(design, target, offset, start)
+        settled = max(0.1 * np.sqrt(self._gap_tol), SMALLEST_STEP)
+        loss: Any = Poisson()
+        best = np.nan
+        for _ in range(MOST_ROUNDS):
+            problem = self._problem(design.with_target(target, loss, offset))
+            found, last = solve_problem(problem, start), best
+            counts, start = problem.target, found.coef
+            eta = counts.predictors_of(slice(None), design.X @ found.coef + found.intercept)
+            best = best_theta(counts.y, eta, counts.weight)
+            if best == last or abs(np.log(best) - np.log(last)) <= settled:
+                break
+            loss = NegativeBinomial(min(best, largest_theta(counts.y, counts.weight)))
+        else:
+            self._say(f"theta did not settle in {MOST_ROUNDS} rounds; use a larger alpha")
+        if np.isinf(best):
+            self._say(
+                "The counts vary no more than Poisson's, so that the best theta is infinite; "
+                f"{loss.theta:.3g} stands for it. PoissonRegressor is the model without theta"
+            )
+        return found, problem
+
+    @staticmethod
+    def _say(what: str) -> None:
+        warnings.warn(f"{what}.", ConvergenceWarning, stacklevel=level_of_caller())
+
+    def _keep(self, found: Solution, dtype: Any) -> None:
+        super()._keep(found, dtype)
+        loss: Any = self.loss_
+        self.theta_ = loss.theta

@@ -31,7 +31,7 @@ class ProbitRegression(_ProbabilityClassifier):
         Fit an intercept, which is never penalised.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, by which sample weights are multiplied; classes not named
-        have 1. "balanced" gives all classes the same sum of weights. None: all 1.
+        have 1. "balanced" gives both classes the same sum of weights. None: all 1.
     max_iter : int or None, default=100_000
         Largest number of epochs, passes over the features; None: 100,000. The default is a limit
         for fits that do not converge; others need far fewer.

@@ -16,7 +16,7 @@ from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
-from softreg_fast.model_selection.scoring import scores_of
+from softreg_fast.model_selection.scoring import Known, scores_of
 from softreg_fast.options.choices import RULES
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Vector
@@ -373,7 +373,7 @@ class _Search:
         scoring = "r2" if self.scoring is None else self.scoring
         return np.array(
             [
-                scores_of(scoring, self.design, rows, true, guessed, where, **options)
+                scores_of(scoring, self.design, Known(rows, true, guessed), where, **options)
                 for true, guessed in groups
             ]
         )

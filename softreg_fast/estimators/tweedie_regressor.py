@@ -424,8 +424,13 @@ class TweedieRegressor(_TweedieFamily):
             )
         identity = self.power == 0.0
         if self.link != "auto" and identity != (self.link == "identity"):
+            why = (
+                "with an identity link means may be negative, which no distribution of this power "
+                "allows"
+            )
+            if identity:
+                why = "normal errors have link='identity'"
             raise ValueError(
-                f"link={self.link!r} does not go with power={self.power!r}: power 0 has "
-                "link='identity', powers >= 1 have link='log'; leave link out."
+                f"link={self.link!r} does not go with power={self.power!r}: {why}; leave link out."
             )
         return Squared() if identity else Tweedie(self.power)

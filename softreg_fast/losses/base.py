@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.losses.roots import root
 from softreg_fast.options.types import Vector
@@ -37,6 +37,8 @@ class Loss(ABC):
         Whether f has a continuous derivative.
     n_outputs : int
         Number of linear predictors for each target.
+    labels : tuple of float
+        Targets of the classes, as `check` returns them; empty: y is no class.
     is_likelihood : bool
         Whether f is minus a log density of y, up to a scale and to what depends on y alone.
     has_dispersion : bool
@@ -53,6 +55,7 @@ class Loss(ABC):
     quadratic: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
     n_outputs: ClassVar[int] = 1
+    labels: ClassVar[tuple[float, ...]] = ()
     is_likelihood: ClassVar[bool] = True
     has_dispersion: ClassVar[bool] = False
     measure: ClassVar[str] = "mean deviance"
@@ -157,6 +160,13 @@ class Loss(ABC):
         """
         return np.ones_like(y)
 
+    def falls_for_ever(self, y: Vector) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return for which targets f falls all the way to -inf, and to inf, without a minimum.
+
+        None: for none, whatever the targets.
+        """
+        return None
+
     @abstractmethod
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f(eta) + f*(-theta) + theta eta, which is >= 0, of every sample.
@@ -173,6 +183,31 @@ class Loss(ABC):
         """Return twice the excess of f over its smallest value for this y, of every sample."""
         # f^*(0) is minus the smallest value
         return 2.0 * self.bregman(y, eta, np.zeros_like(y))
+
+    def link(self, mean: Any) -> Vector:
+        """Return the linear predictor of which `mean` makes these means."""
+        return np.asarray(mean, np.float64)
+
+    def unit_deviance(self, y: ArrayLike, mean: ArrayLike) -> Vector:
+        """Return the deviance of every sample from its mean, as `deviance` does for predictors."""
+        target, means = np.broadcast_arrays(self.check(np.asarray(y, np.float64)), mean)
+        with np.errstate(divide="ignore"):
+            eta = self.link(means)
+        inner = np.isfinite(eta)  # otherwise the mean is at an end of its range
+        found = np.maximum(self.deviance(target, np.where(inner, eta, 0.0)), 0.0)
+        return np.where(inner, found, np.where(target == means, 0.0, np.inf))
+
+    def deviance_residuals(
+        self, y: ArrayLike, mean: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Vector:
+        """Return the roots of the deviances, times their weights, with the signs of y - mean.
+
+        As residuals(fit, type = "deviance") of R's glm; for shares of trials the trials are the
+        weights.
+        """
+        weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
+        size = np.sqrt(weight * self.unit_deviance(y, mean))
+        return np.asarray(np.sign(np.subtract(y, mean)) * size)
 
     def log_normaliser(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.cloglog import CLogLog
 from softreg_fast.losses.cox import TIES, Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
@@ -24,6 +25,7 @@ BY_NAME: dict[str, Loss] = {
     "gamma": Gamma(),
     "inverse_gaussian": InverseGaussian(),
     "probit": Probit(),
+    "cloglog": CLogLog(),
     "cox": Cox(),
     "squared_hinge": SquaredHinge(),
 }
@@ -73,7 +75,7 @@ def as_loss(value: Any) -> Loss:
     ----------
     value : Loss or str
         "squared", "logistic" or "binomial", "poisson", "gamma", "inverse_gaussian", "probit",
-        "squared_hinge", "cox".
+        "cloglog", "cox", "squared_hinge".
 
     Returns
     -------

@@ -61,6 +61,10 @@ class Logistic(Binomial):
         away = self.residual(y, eta) - theta
         return entropy_of_two(y - theta, 1.0 - y + theta, eta, away)
 
+    def link(self, mean: Any) -> Vector:
+        """Return log(mean / (1 - mean))."""
+        return np.asarray(np.log(mean) - np.log1p(-np.asarray(mean, np.float64)))
+
     def mean(self, eta: Vector) -> Vector:
         """Return the probability 1 / (1 + exp(-eta))."""
         return expit(eta)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial
 from softreg_fast.losses.logistic import both_classes, check_proportions, entropy_of_classes
 from softreg_fast.losses.roots import root
@@ -80,7 +81,7 @@ class Probit(Binomial):
         part = np.where(inner, part, np.where(theta == 0.0, f, np.inf))
         near = inner & (np.abs(eta - x) <= _reach(y, eta))
         if near.any():
-            part[near] = self._bregman_near(*(each[near] for each in (y, eta, theta, x)))
+            part[near] = bregman_near(self, *(each[near] for each in (y, eta, theta, x)))
         return part
 
     def _dual_predictor(self, y: Vector, theta: Vector) -> Vector:
@@ -95,14 +96,11 @@ class Probit(Binomial):
 
         return np.asarray(root(function, low, np.minimum(high, 40.0)))
 
-    def _bregman_near(self, y: Vector, eta: Vector, theta: Vector, x: Vector) -> Vector:
-        # d^2 times the integral of u f''(eta - u d), d = eta - x from that of f'', which is the
-        # difference of the residuals over d
-        away = self.residual(y, eta) - theta
-        path = eta - np.multiply.outer(NODES, eta - x)
-        d = -away / np.tensordot(SHARES, self.curvature(y, path), 1)
-        path = eta - np.multiply.outer(NODES, d)
-        return np.asarray(d * d * np.tensordot(SHARES * NODES, self.curvature(y, path), 1))
+    def link(self, mean: Any) -> Vector:
+        """Return the normal quantile of the mean."""
+        from scipy.special import ndtri
+
+        return np.asarray(ndtri(mean))
 
     def mean(self, eta: Vector) -> Vector:
         """Return the probability Phi(eta)."""
@@ -112,6 +110,19 @@ class Probit(Binomial):
 
     def _best(self, y: Vector, dispersion: float) -> Vector:
         return 2.0 * entropy_of_classes(y)
+
+
+def bregman_near(loss: Loss, y: Vector, eta: Vector, theta: Vector, x: Vector) -> Vector:
+    """Return f(eta) - f(x) + theta (eta - x), theta the residual at a near x, without cancellation.
+
+    It is d^2 times the integral of u f''(eta - u d), and d = eta - x follows from that of f'',
+    which is the difference of the residuals over d.
+    """
+    away = loss.residual(y, eta) - theta
+    path = eta - np.multiply.outer(NODES, eta - x)
+    d = -away / np.tensordot(SHARES, loss.curvature(y, path), 1)
+    path = eta - np.multiply.outer(NODES, d)
+    return np.asarray(d * d * np.tensordot(SHARES * NODES, loss.curvature(y, path), 1))
 
 
 def _mills(x: Vector) -> tuple[Vector, Vector]:

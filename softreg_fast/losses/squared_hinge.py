@@ -32,7 +32,7 @@ class SquaredHinge(TwoClasses):
 
     kind = "squared hinge"
     is_likelihood = False
-    labels: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    labels: ClassVar[tuple[float, ...]] = (-1.0, 1.0)
     measure = "mean squared hinge loss"
 
     def check(self, y: Vector) -> Vector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softreg_fast.losses.base import Loss, beside, refuse, times, weighted_mean
 from softreg_fast.losses.entropy import relative_entropy, relative_entropy_near
@@ -117,12 +118,13 @@ class Tweedie(Loss):
             return np.asarray(factor * (first - second))
 
     def curvature(self, y: Vector, eta: Any) -> Vector:
-        """Return the second derivative; where that may be negative (p > 2) its mean, mu^(2 - p)."""
+        """Return the second derivative, for p > 2 at least its mean, mu^(2 - p)."""
         first, second, factor = self._terms(y, eta)
-        if self.convex:
-            second = (self.power - 1.0) * first + (2.0 - self.power) * second
+        both = (self.power - 1.0) * first + (2.0 - self.power) * second
+        if not self.convex:
+            both = np.maximum(both, second)
         with np.errstate(over="ignore"):
-            return np.asarray(factor * second * np.ones_like(y))
+            return np.asarray(factor * both * np.ones_like(y))
 
     def fisher(self, eta: Any) -> Vector:
         """Return the expectation of the second derivative, mu^(2 - p)."""
@@ -131,6 +133,10 @@ class Tweedie(Loss):
     def pearson(self, y: Vector, eta: Any) -> Vector:
         """Return (y - mu)^2 / mu^p, whose expectation is the dispersion."""
         return np.square(y - exp_link(eta)) * exp_link(-self.power * np.asarray(eta))
+
+    def falls_for_ever(self, y: Vector) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return for which targets f falls all the way to -inf, and to inf: 0 and none."""
+        return (y == 0.0, np.zeros(y.shape, bool)) if self.power < 2.0 else None
 
     def curvature_bound(self, y: Vector, eta: Any) -> Vector:
         """Return y^(2 - p), the curvature where mu is y."""
@@ -195,6 +201,10 @@ class Tweedie(Loss):
             return np.where(up, x, np.nan)
         alone = np.where(theta > 0.0, np.nan, log_theta / b)
         return np.where(y > 0.0, x, alone)
+
+    def link(self, mean: Any) -> Vector:
+        """Return log(mean)."""
+        return np.asarray(np.log(mean))
 
     def mean(self, eta: Vector) -> Vector:
         """Return exp(eta)."""

@@ -97,8 +97,12 @@ def cv_path(
     X : array-like, sparse, frame or Design, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
         own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target.
+    y : array-like (n_samples,), (n_samples, 2) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
+        which are shares of class 1. Of two columns the first counts the samples of class 0
+        (failures), the second those of class 1 (successes), in glmnet's order; each row has the
+        weight of its samples.
     alphas : array-like (n_alphas,), int or None, default=None
         The alphas, sorted in falling order. None: `n_alphas` values, evenly spaced in the
         logarithm, from alpha_max, the smallest alpha at which no L1-penalised coefficient is
@@ -136,8 +140,8 @@ def cv_path(
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
     loss : Loss, str or None, default=None
-        The loss between y and the linear predictor, or its name. None: "squared", half the squared
-        error, or the loss of the Design.
+        The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
+        None: "squared", half the squared error, or the loss of the Design.
     offset : array-like (n_samples,) or None, default=None
         Part of the linear predictor that is known for each sample, such as the logarithm of an
         exposure or an earlier model's prediction; under squared error the fit is that of y -
@@ -204,7 +208,9 @@ def cv_path(
         X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
         500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
         eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
-        features that come near the support. `strategy` of the result records the choice.
+        features that come near the support. `strategy` of the result records the choice. It is for
+        squared error: the Gram matrix of another loss changes with the coefficients, so that True
+        and False have no effect, and a matrix is refused.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is a
@@ -215,7 +221,8 @@ def cv_path(
     gram_memory : float >= 0, default=2**30
         Bytes that Gram columns and the factor of the support may take, unless precompute demands
         the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
-        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        slower if columns are correlated; the solution is the same. Under other losses than squared
+        error a fit that needs more ends there with a warning. The default is enough for 8192
         features.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.

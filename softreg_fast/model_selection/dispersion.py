@@ -25,7 +25,9 @@ MOST_ROUNDS = 50  # iterations of the scaled Lasso
 
 
 def n_counted(design: Design) -> int:
-    """Return the number of samples with a positive weight."""
+    """Return the number of samples with a positive weight, those that a row counts one by one."""
+    if design.trials is not None and design.weight is not None:
+        return int(np.rint(design.trials[design.weight > 0.0].sum()))
     return design.n_samples if design.weight is None else int(np.count_nonzero(design.weight))
 
 

@@ -70,7 +70,7 @@ def folds_for(
     seed: int | None,
     X: Any,
     y: Vector,
-    classes: tuple[float, float] | None = None,
+    classes: tuple[float, ...] = (),
     **split_options: Any,
 ) -> list[Any]:
     """Return (train, test) of every fold, shuffling the samples first if `cv` is a number or None.
@@ -81,8 +81,8 @@ def folds_for(
         As in `pairs_of`.
     seed : int or None
         Seed of the shuffle; None: blocks of samples in their order.
-    classes : (float, float) or None
-        Targets of two classes, which folds made here hold in equal shares if y has no others.
+    classes : tuple of float
+        Targets of the classes, which folds made here hold in equal shares if y has no others.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def folds_for(
     if seed is not None and not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {seed!r}.")
     if cv is None or isinstance(cv, numbers.Integral):
-        stratified = classes is not None and np.isin(y, classes).all()
+        stratified = len(classes) > 0 and np.isin(y, classes).all()
         kind = StratifiedKFold if stratified else KFold
         cv = kind(5 if cv is None else cv, shuffle=seed is not None, random_state=seed)
     return pairs_of(cv, X, y, **split_options)
@@ -195,7 +195,7 @@ class Training:
         if known is not None:
             return design.with_moments(weight, known)
         try:
-            return design.with_weight(weight)
+            return design.reweighted(weight)
         except ValueError as error:  # such as one class only
             raise ValueError(
                 f"The training samples of fold {k} cannot be fitted: {error}"
@@ -205,6 +205,11 @@ class Training:
     def loss(self) -> Loss:
         """The loss of the design."""
         return self.design.described_target.loss
+
+    @property
+    def classes(self) -> Any:
+        """Labels of the classes of the target; None if it has none."""
+        return self.design.described_target.classes
 
     def errors_of(self, k: int, fits: Path) -> Vector:
         """Return the weighted mean deviance at each alpha on the test samples of fold k.

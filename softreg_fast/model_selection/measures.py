@@ -12,11 +12,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.labels import given_target
+from softreg_fast.data.validation import as_real, as_weights
+from softreg_fast.losses import Logistic
 from softreg_fast.losses.base import Loss
-from softreg_fast.losses.classes import Binomial, TwoClasses
+from softreg_fast.losses.classes import Binomial, TwoClasses, shown
 from softreg_fast.losses.cox import Cox
 from softreg_fast.model_selection.folds import Training
-from softreg_fast.model_selection.scoring import name_of, scores_of
+from softreg_fast.model_selection.scoring import Known, labelled, name_of, scores_of
 from softreg_fast.model_selection.survival_measures import Concordance, PartialLikelihood
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Path
@@ -78,11 +81,12 @@ class Auc(NamedTuple):
         loss: Any = training.loss
         y, weight = training.observed_of(k), training.test_weight(k)
         share = loss.share(y)
-        for label, part in zip(loss.labels, (1.0 - share, share), strict=True):
+        classes = training.classes.tolist()
+        for label, part in zip(classes, (1.0 - share, share), strict=True):
             if not (weight @ part) > 0.0:
                 raise ValueError(
                     f"measure='auc' compares samples of two classes, and the test samples of fold "
-                    f"{k} have none of class {label:g}; use fewer folds, folds that are "
+                    f"{k} have none of class {shown(label)}; use fewer folds, folds that are "
                     "stratified, or measure='deviance'."
                 )
         return -_areas(share, training.predictors_of(k, fits), weight)
@@ -101,12 +105,13 @@ class Scorer(NamedTuple):
     def errors(self, training: Training, k: int, fits: Path) -> Vector:
         """Return minus the scores."""
         weight = None if training.design.weight is None else training.test_weight(k)
-        options = {} if weight is None else {"sample_weight": weight}
-        rows, where = training.folds[k].test, f"fold {k}"
+        rows, y = training.folds[k].test, training.observed_of(k)
         eta = np.moveaxis(training.predictors_of(k, fits), 1, -1)
-        y = training.observed_of(k)
+        known = Known(rows, y, eta, weight)
+        if training.classes is not None:
+            known = labelled(known, training.loss, training.classes)
         return -scores_of(
-            self.scoring, training.design, rows, y, eta, where, loss=training.loss, **options
+            self.scoring, training.design, known, f"fold {k}", training.loss, training.classes
         )
 
 
@@ -120,12 +125,12 @@ def _absolute(loss: Loss, y: Vector, eta: Array) -> Array:
 
 def _minus_hits(loss: Any, y: Vector, eta: Array) -> Array:
     share = loss.share(y)
-    return np.asarray(np.where(eta > 0.0, -share, share - 1.0))
+    return np.asarray(np.where(eta > loss.middle, -share, share - 1.0))
 
 
 def _brier(loss: Any, y: Vector, eta: Array) -> Array:
     share = loss.share(y)
-    each = share * np.square(loss.mean(-eta)) + (1.0 - share) * np.square(loss.mean(eta))
+    each = share * np.square(loss.complement(eta)) + (1.0 - share) * np.square(loss.mean(eta))
     return np.asarray(each)
 
 
@@ -215,15 +220,15 @@ def _known_scorer(measure: Any) -> Any:
 def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Return the area under the ROC curve: the share of pairs that the scores put in order.
 
-    Pairs are of a sample of class 1 and one of class 0, weighted by the product of their weights; a
+    Pairs are of a sample of each class, weighted by the product of their weights; a
     pair of equal scores counts half.
 
     Parameters
     ----------
     y : array-like (n_samples,)
-        Classes 0 and 1, or proportions of class 1.
+        Labels of two classes, or proportions of the second.
     score : array-like (n_samples,)
-        Larger for samples that are more likely of class 1.
+        Larger for samples that are more likely of the second class.
     sample_weight : array-like (n_samples,) or None, default=None
         Weights >= 0. None: all equal.
 
@@ -236,8 +241,16 @@ def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) 
     ValueError
         If one of the classes is missing.
     """
-    share, scores = np.asarray(y, np.float64), np.asarray(score, np.float64)
-    weight = np.ones(len(share)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    share = given_target(y, Logistic(), len(np.atleast_1d(y))).values
+    n = len(share)
+    scores, weight = as_real("score", score, dtype=np.float64, ensure_2d=False), np.ones(n)
+    if scores.shape != (n,):
+        raise ValueError(
+            f"score has shape {scores.shape}, y has {n} samples; expected one number for each."
+        )
+    if sample_weight is not None:
+        weight = as_weights(sample_weight, n)[0]
+        weight = np.ones(n) if weight is None else weight
     if not (weight @ share > 0.0 and weight @ (1.0 - share) > 0.0):
         raise ValueError("The area under the ROC curve needs samples of both classes in y.")
     return float(_areas(share, scores[:, np.newaxis], weight)[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from softreg_fast.options.types import Vector
 class _Known(RegressorMixin, BaseEstimator):
     """An estimator that returns predictions from given linear predictors."""
 
-    def __init__(self, eta: Any = None, loss: Any = SQUARED) -> None:
+    def __init__(self, eta: Any = None, loss: Any = SQUARED, classes: Any = None) -> None:
         self.eta = eta
         self.loss = loss
+        self.classes = classes
 
     def fit(self, X: Any, y: Any) -> Any:
         return self
@@ -35,10 +36,10 @@ class _KnownClasses(ClassifierMixin, _Known):
 
     @property
     def classes_(self) -> Any:
-        return np.array(self.loss.labels)
+        return self.classes
 
     def predict(self, X: Any) -> Any:
-        return self.loss.classes(self.eta)
+        return self.classes[np.searchsorted(self.loss.labels, self.loss.classes(self.eta))]
 
     def decision_function(self, X: Any) -> Any:
         return self.eta
@@ -48,14 +49,56 @@ class _KnownClasses(ClassifierMixin, _Known):
         return self.loss.probabilities(self.eta)
 
 
+class Known(NamedTuple):
+    """Samples whose linear predictors are known.
+
+    Attributes
+    ----------
+    rows : ndarray (n_rows,) of int
+    y : ndarray (n_rows,) or (n_rows, n_targets)
+        Targets or, of classes, their labels.
+    predictors : ndarray (..., n_models), otherwise as y
+        Linear predictors with their offset.
+    weight : ndarray (n_rows,) or None
+    is_split : bool
+        Whether samples stand here twice, with a part of their weight in each class.
+    """
+
+    rows: NDArray[np.intp]
+    y: NDArray[Any]
+    predictors: NDArray[np.float64]
+    weight: Vector | None = None
+    is_split: bool = False
+
+
+def labelled(known: Known, loss: Any, classes: NDArray[Any]) -> Known:
+    """Return the same samples with labels for targets.
+
+    One with a proportion becomes two, of the first and of the second class, which share its weight.
+    """
+    share = loss.share(known.y)
+    if np.all((share == 0.0) | (share == 1.0)):
+        return known._replace(y=classes[share.astype(np.intp)])
+    n = len(share)
+    weight = np.ones(n) if known.weight is None else known.weight
+    weights = np.concatenate([weight * (1.0 - share), weight * share])
+    some = weights > 0.0
+    return Known(
+        np.tile(known.rows, 2)[some],
+        np.repeat(classes, n)[some],
+        np.concatenate([known.predictors] * 2)[some],
+        weights[some],
+        is_split=True,
+    )
+
+
 def scores_of(
     scoring: Any,
     design: Design,
-    rows: NDArray[np.intp],
-    y: NDArray[np.float64],
-    predictors: NDArray[np.float64],
+    known: Known,
     where: str,
     loss: Loss = SQUARED,
+    classes: NDArray[Any] | None = None,
     **score_params: Any,
 ) -> Vector:
     """Return the scores of several models on some samples.
@@ -65,28 +108,37 @@ def scores_of(
     scoring : str or callable
         A scikit-learn scorer. One that is not based on a function of predictions gets these rows of
         X.
-    y : ndarray (n_rows,) or (n_rows, n_targets)
-    predictors : ndarray (..., n_models), otherwise as y
-        Linear predictors with their offset.
+    known : Known
     where : str
         Description of the samples, for messages.
     loss : Loss
-        The loss, which makes predictions of them: means, or classes and probabilities.
+        The loss, which makes predictions of linear predictors: means, or classes and probabilities.
+    classes : ndarray or None
+        Labels of the classes.
     **score_params
-        Options of the scorer, such as sample_weight.
+        Options of the scorer.
 
     Raises
     ------
     ValueError, TypeError
         If the scorer fails or returns anything but a finite number.
     """
-    kind = _KnownClasses if hasattr(loss, "classes") else _Known
-    scorer = check_scoring(kind(loss=loss), scoring=scoring)
-    if looks_at_X(scorer):
-        score_params = {}
-    models = [kind(predictors[..., k], loss) for k in range(predictors.shape[-1])]
+    kind = _Known if classes is None else _KnownClasses
+    scorer = check_scoring(kind(loss=loss, classes=classes), scoring=scoring)
+    looks = looks_at_X(scorer)
+    if looks and known.is_split:
+        raise ValueError(
+            f"scoring={name_of(scoring)} gets no weights, which the shares of two classes need; "
+            "use a scorer that is made of a metric, or a measure such as 'deviance'."
+        )
+    if known.weight is not None:
+        score_params["sample_weight"] = known.weight
+    eta = known.predictors
+    models = [kind(eta[..., k], loss, classes) for k in range(eta.shape[-1])]
     named = f"scoring={name_of(scoring)}", where
-    return scores_by(scorer, models, rows_for(scorer, design, rows), y, named, **score_params)
+    rows = rows_for(scorer, design, known.rows)
+    options = {} if looks else score_params
+    return scores_by(scorer, models, rows, known.y, named, **options)
 
 
 def looks_at_X(scorer: Any) -> bool:

@@ -19,6 +19,7 @@ from softreg_fast.model_selection.measures import Measure
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.convergence import warn_of_missed
+from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import AUTO, EPS, alpha_grid, as_alphas, block_of, continued
 from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.relaxed import relax_fits
@@ -146,8 +147,9 @@ class Search:
                 track.resume()
                 self._go_on(ratio, [track], Workers(1))
             paths.append(track.path())
-        for fits in paths:
-            warn_of_missed(fits, self._max_iter)
+        for problem, fits in zip(self.problems, paths, strict=True):
+            if not warn_of_endless(problem, fits):
+                warn_of_missed(fits, self._max_iter)
         self.best = best_of(self.errors)
         return paths[self.best[1]]
 
@@ -314,9 +316,11 @@ class _WholeTrack:
         if run.position < reached and not run.stopped:
             run.advance(reached - run.position, search.callback_of("all samples", ratio))
         run.advance(max(k + 1 - run.position, 0))  # in case it was stopped before
-        fits = search.blends(run, run.path())[gamma]
-        warn_of_missed(fits, run.problem.options.max_iter)
-        return fits
+        fits = run.path()
+        blend = search.blends(run, fits)[gamma]
+        if not warn_of_endless(run.problem, fits):
+            warn_of_missed(blend, run.problem.options.max_iter)
+        return blend
 
 
 class _FoldTrack:

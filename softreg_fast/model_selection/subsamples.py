@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from softreg_fast.data.design import Design
+from softreg_fast.losses.classes import shown
 from softreg_fast.options.scalars import check_count, check_flag, check_number
 from softreg_fast.options.types import Index
 
@@ -61,10 +62,11 @@ def _strata(design: Design) -> list[tuple[str, Index]]:
     # samples with weight: those of each class, if there are classes, or all of them
     weight, target = design.weight, design.described_target
     samples = np.arange(design.n_samples) if weight is None else np.flatnonzero(weight)
-    labels, y = getattr(target.loss, "labels", ()), target.observed[samples]
-    if not len(labels) or not np.isin(y, labels).all():
+    labels, y = target.loss.labels, target.observed[samples]
+    if target.classes is None or not np.isin(y, labels).all():
         return [("", samples)]
-    return [(f" of class {label:g}", samples[y == label]) for label in labels if np.any(y == label)]
+    each = zip(target.classes.tolist(), labels, strict=True)
+    return [(f" of class {shown(name)}", samples[y == k]) for name, k in each if np.any(y == k)]
 
 
 def _check_sizes(strata: list[tuple[str, Index]], sizes: list[int], fraction: float) -> None:
@@ -82,4 +84,4 @@ def part_of(design: Design, rows: Index) -> Design:
     """Return the Design with weight on these samples only."""
     weight = np.zeros(design.n_samples)
     weight[rows] = 1.0 if design.weight is None else design.weight[rows]
-    return design.with_weight(weight)
+    return design.reweighted(weight)

@@ -40,7 +40,9 @@ def warn_not_converged(
     from sklearn.exceptions import ConvergenceWarning  # here, for it imports all of scikit-learn
 
     worst = int(np.argmax(gaps))
-    if np.all(np.equal(status, Status.STALLED)):
+    if np.any(np.equal(status, Status.NO_ROOM)):
+        advice = "More Gram columns are needed than there is room for: raise gram_memory"
+    elif np.all(np.equal(status, Status.STALLED)):
         advice = "Float64 allows no further progress: raise tol"
     else:  # the wording of scikit-learn
         advice = "You might want to increase the number of iterations "

@@ -28,9 +28,12 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Certified:
-    """Loss of a result, and the name of what its gaps are; what survival functions are made of."""
+    """Facts of a fit that predictions need, and the name of what its gaps are."""
 
+    feature_names: Names | None = None
     loss: Loss = SQUARED
+    has_offset: bool = False
+    classes: NDArray[Any] | None = None
     baselines: Any = None
 
     @property
@@ -62,6 +65,10 @@ class Model(Protocol):
     @property
     def feature_names(self) -> Names | None:
         """Names of the features."""
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """Labels of the classes; None: those of the loss."""
 
 
 def predictions(
@@ -107,7 +114,12 @@ def predictions(
         eta += beside(eta, as_offset(offset, len(eta)))
     if kind == "survival":
         return np.asarray(model.baselines.survival(eta, coef))
-    return eta if method is None else getattr(model.loss, method)(eta)
+    if method is None:
+        return eta
+    found = getattr(model.loss, method)(eta)
+    if kind == "class" and model.classes is not None:
+        return np.asarray(model.classes[np.searchsorted(model.loss.labels, found)])
+    return np.asarray(found)
 
 
 def _method_for(loss: Loss, kind: Any) -> str | None:

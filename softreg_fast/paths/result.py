@@ -59,11 +59,13 @@ class Solution(Certified):
         the difference of two sums of products, and the gap is as accurate as that difference.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
-    has_offset : bool
-        Whether the model was fitted with an offset, which `predict` then needs, too.
     loss : Loss
         The loss, whose mean function gives predictions: the squared loss, under which they are the
         linear predictors.
+    has_offset : bool
+        Whether the model was fitted with an offset, which `predict` then needs, too.
+    classes : ndarray (2,) or None
+        Labels of two classes, the second with positive predictors; None: y is no class.
     baselines : Baselines or None
         What makes baseline hazards of survival times; None under other losses than Cox's.
 
@@ -90,8 +92,6 @@ class Solution(Certified):
     df: int
     seconds: float
     strategy: str
-    feature_names: NDArray[np.object_] | None = None
-    has_offset: bool = False
 
     @property
     def converged(self) -> bool:
@@ -195,10 +195,12 @@ class Path(Certified):
         How X was used at the end: as in `Solution`.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
-    has_offset : bool
-        Whether the models were fitted with an offset, which `predict` then needs, too.
     loss : Loss
         The loss, as in `Solution`.
+    has_offset : bool
+        Whether the models were fitted with an offset, which `predict` then needs, too.
+    classes : ndarray (2,) or None
+        Labels of two classes, as in `Solution`.
     baselines : Baselines or None
         As in `Solution`.
 
@@ -226,8 +228,6 @@ class Path(Certified):
     null_loss: float
     seconds: float
     strategy: str
-    feature_names: NDArray[np.object_] | None = None
-    has_offset: bool = False
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -265,6 +265,7 @@ class Path(Certified):
             feature_names=self.feature_names,
             loss=self.loss,
             has_offset=self.has_offset,
+            classes=self.classes,
             baselines=self.baselines,
         )
 

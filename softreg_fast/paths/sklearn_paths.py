@@ -66,7 +66,9 @@ def lasso_path(
         X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
         500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
         eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
-        features that come near the support. `strategy` of the result records the choice.
+        features that come near the support. `strategy` of the result records the choice. It is for
+        squared error: the Gram matrix of another loss changes with the coefficients, so that True
+        and False have no effect, and a matrix is refused.
     Xy : array-like or None, default=None
         Accepted for compatibility: X'y is cheap.
     copy_X : bool, default=True
@@ -125,7 +127,8 @@ def lasso_path(
         gram_memory : float >= 0, default=2**30
             Bytes that Gram columns and the factor of the support may take, unless precompute
             demands the whole matrix. Beyond that plain coordinate descent on the residual takes
-            over, which is slower if columns are correlated; the solution is the same. The default
+            over, which is slower if columns are correlated; the solution is the same. Under other
+            losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
         n_threads : int or None, default=None
             Number of threads, as in `effective_n_threads`. None: all cores if the work is large
@@ -234,7 +237,9 @@ def enet_path(
         X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
         500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
         eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
-        features that come near the support. `strategy` of the result records the choice.
+        features that come near the support. `strategy` of the result records the choice. It is for
+        squared error: the Gram matrix of another loss changes with the coefficients, so that True
+        and False have no effect, and a matrix is refused.
     Xy : array-like or None, default=None
         Accepted for compatibility: X'y is cheap.
     copy_X : bool, default=True
@@ -295,7 +300,8 @@ def enet_path(
         gram_memory : float >= 0, default=2**30
             Bytes that Gram columns and the factor of the support may take, unless precompute
             demands the whole matrix. Beyond that plain coordinate descent on the residual takes
-            over, which is slower if columns are correlated; the solution is the same. The default
+            over, which is slower if columns are correlated; the solution is the same. Under other
+            losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
         n_threads : int or None, default=None
             Number of threads, as in `effective_n_threads`. None: all cores if the work is large

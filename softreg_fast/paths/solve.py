@@ -14,6 +14,7 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
+from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of
@@ -64,8 +65,12 @@ def solve(
     X : array-like, sparse, frame or Design, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
         own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target.
+    y : array-like (n_samples,), (n_samples, 2) or None, default=None
+        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
+        which are shares of class 1. Of two columns the first counts the samples of class 0
+        (failures), the second those of class 1 (successes), in glmnet's order; each row has the
+        weight of its samples.
     alpha : float >= 0, default=1.0
         Strength of the penalty; 0 is least squares. The default is scikit-learn's.
     l1_ratio : float in [0, 1], default=1.0
@@ -92,8 +97,8 @@ def solve(
         multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
         the penalty by those arguments.
     loss : Loss, str or None, default=None
-        The loss between y and the linear predictor, or its name. None: "squared", half the squared
-        error, or the loss of the Design.
+        The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
+        None: "squared", half the squared error, or the loss of the Design.
     offset : array-like (n_samples,) or None, default=None
         Part of the linear predictor that is known for each sample, such as the logarithm of an
         exposure or an earlier model's prediction; under squared error the fit is that of y -
@@ -117,7 +122,9 @@ def solve(
         X'SX) is checked against X. "auto" builds it when n_features <= n_samples and n_features <=
         500 for a path, 300 for one alpha; along a path of up to 4000 features also later, when an
         eighth of them has become nonzero. Without it the warm engine stores Gram columns of the
-        features that come near the support. `strategy` of the result records the choice.
+        features that come near the support. `strategy` of the result records the choice. It is for
+        squared error: the Gram matrix of another loss changes with the coefficients, so that True
+        and False have no effect, and a matrix is refused.
     tol : float, default=1e-6
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is a
@@ -131,7 +138,8 @@ def solve(
     gram_memory : float >= 0, default=2**30
         Bytes that Gram columns and the factor of the support may take, unless precompute demands
         the whole matrix. Beyond that plain coordinate descent on the residual takes over, which is
-        slower if columns are correlated; the solution is the same. The default is enough for 8192
+        slower if columns are correlated; the solution is the same. Under other losses than squared
+        error a fit that needs more ends there with a warning. The default is enough for 8192
         features.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
@@ -171,8 +179,9 @@ def solve(
     chosen = penalty_for(penalty, stated)
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
-    solution = solve_problem(Problem(design, chosen, options), coef_init, began)
-    if is_alarm(solution.status):
+    problem = Problem(design, chosen, options)
+    solution = solve_problem(problem, coef_init, began)
+    if not warn_of_endless(problem, solution) and is_alarm(solution.status):
         figures = [solution.gap], [solution.tol], [solution.status]
         warn_not_converged(*figures, max_iter, certificate=solution.certificate)
     return solution
@@ -219,5 +228,6 @@ def solve_problem(
         feature_names=design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
+        classes=target.classes,
         baselines=baselines_of(design),
     )

@@ -83,6 +83,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         feature_names=design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
+        classes=target.classes,
         baselines=baselines_of(design),
     )
 

@@ -215,6 +215,7 @@ def make_engine(problem: Problem, coef_init: PerFeature | None = None, n_alphas:
     ValueError
         For an unknown solver, and for one that needs what the problem does not have.
     """
+    _check_precompute(problem)
     solver = SOLVERS[solver_for(problem)]
     start = None
     if coef_init is not None:
@@ -329,14 +330,23 @@ def _may_grow(problem: Problem, n_alphas: int, room: int) -> bool:
     return n_alphas > 1 and few and isinstance(problem.options.precompute, str)
 
 
+def _check_precompute(problem: Problem) -> None:
+    precompute = problem.options.precompute
+    if isinstance(precompute, str) and precompute != "auto":
+        raise ValueError(
+            f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
+        )
+    if not (problem.loss.quadratic or isinstance(precompute, bool | str) or precompute is None):
+        raise ValueError(
+            f"precompute is a matrix X'X, which solvers of squared error use; the loss is "
+            f"{problem.loss!r}, whose Gram matrix changes with the coefficients; leave it out."
+        )
+
+
 def gram_for(problem: Problem, largest: int) -> Gram:
     """Return the Gram matrix of all features if `precompute` is true or "auto" finds it cheap."""
     design, precompute = problem.design, problem.options.precompute
     if isinstance(precompute, str):
-        if precompute != "auto":
-            raise ValueError(
-                f"precompute must be True, False, 'auto' or the matrix X'X; got {precompute!r}."
-            )
         return design.gram if design.n_features <= min(design.n_samples, largest) else None
     if isinstance(precompute, bool) or precompute is None:
         return design.gram if precompute else None

@@ -81,8 +81,13 @@ class NewtonEngine:
         return 2.0 * (self.value - self.saturated)
 
     def start(self, u: Vector) -> None:
-        """Set the starting coefficients."""
-        self.coef = np.where(self.free, u, 0.0)
+        """Set the starting coefficients, unless the null model fits better."""
+        self._begin(np.where(self.free, u, 0.0))
+        if not self.residual_sumsq <= self.problem.target.null_deviance:  # NaN: terms overflow
+            self._begin(np.zeros_like(self.coef))
+
+    def _begin(self, u: Vector) -> None:
+        self.coef = u
         self.intercept = 0.0
         self.center[:] = self.design.stored_center
         self.z = self.z_null + self._product(self.coef)

@@ -34,7 +34,8 @@ class Options(NamedTuple):
         n_features <= 500 for a path, 300 for one alpha; along a path of up to 4000 features
         also later, when an eighth of them has become nonzero. Without it the warm engine stores
         Gram columns of the features that come near the support. `strategy` of the result
-        records the choice.
+        records the choice. It is for squared error: the Gram matrix of another loss changes
+        with the coefficients, so that True and False have no effect, and a matrix is refused.
     tol : float
         Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
         objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is
@@ -45,7 +46,8 @@ class Options(NamedTuple):
     gram_memory : float >= 0, default=2**30
         Bytes that Gram columns and the factor of the support may take, unless precompute
         demands the whole matrix. Beyond that plain coordinate descent on the residual takes
-        over, which is slower if columns are correlated; the solution is the same. The default
+        over, which is slower if columns are correlated; the solution is the same. Under other
+        losses than squared error a fit that needs more ends there with a warning. The default
         is enough for 8192 features.
     rng : numpy.random.Generator or None
         Generator for coordinate descent in random order. None: cyclic order.

@@ -23,6 +23,9 @@ class Status(IntEnum):
         1: the maximum number of epochs was reached first.
     STALLED : int
         2: float64 allows no further progress towards the tolerance.
+    NO_ROOM : int
+        3: more Gram columns are needed than `gram_memory` has room for, under a loss without a
+        solver that does without them.
     PRECISION : int
         4: as exact as float64 allows: the coefficients satisfy the optimality conditions to within
         rounding, but the duality gap cannot be brought below the tolerance in float64.
@@ -38,6 +41,7 @@ class Status(IntEnum):
     CONVERGED = 0
     MAX_ITER = 1
     STALLED = 2
+    NO_ROOM = 3
     PRECISION = 4
 
 

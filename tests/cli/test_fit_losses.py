@@ -179,7 +179,7 @@ def test_reports(call, data, loss, cv):
         (["a"], ("--loss", "probit"), "holds one label only"),
         (["a", ""], ("--loss", "logistic"), "line 3 is empty"),
         (["a", "b"], ("--loss", "poisson"), "or say --loss logistic"),
-        ([0, 1, 2], ("--loss", "logistic"), "is for classes 0 and 1, or proportions"),
+        ([0, 1, 2], ("--loss", "logistic"), "y has 3 classes, and Logistic() is for two"),
         ([0, 1], ("--loss", "logit"), "argument --loss: 'logit' is no loss; expected one of"),
         ([0, 1], ("--loss", "huber"), "'huber' needs a number behind a colon, as in huber:1.5"),
         ([0, 1], ("--loss", "tweedie:0.5"), "no distribution has a power between 0 and 1"),

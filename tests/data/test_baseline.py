@@ -13,7 +13,8 @@ from softreg_fast.losses import Cox
 
 def target_of(y, ties="breslow", weight=None):
     """Return the target of survival times."""
-    return SurvivalTarget(as_survival(y, len(y)), weight, Cox(ties))
+    given = as_survival(y, len(y))
+    return SurvivalTarget(given.y, weight, loss=Cox(ties), classes=given.labels)
 
 
 def test_without_predictors_it_is_that_of_nelson_and_aalen():

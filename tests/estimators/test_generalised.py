@@ -69,13 +69,14 @@ def test_messages(rng):
         (sf.TweedieRegressor(power=0.5), "power must be >= 1"),
         (sf.TweedieRegressor(power=0.0, link="log"), "does not go with power=0.0"),
         (sf.TweedieRegressor(link="logit"), "link must be one of"),
+        (sf.TweedieRegressor(power=1.5, link="identity"), "means may be negative, which no"),
         (sf.PoissonRegressor(solver="sag"), "solver must be one of"),
         (sf.HuberRegressor(scale="sd"), "scale must be a number > 0 or 'mad'"),
         (sf.GammaRegressor(), "targets > 0"),
     ):
         with pytest.raises(ValueError, match=said):
             model.fit(X, y)
-    with pytest.raises(ValueError, match="LogisticRegression takes them"):
+    with pytest.raises(ValueError, match="loss='logistic' takes the labels"):
         sf.Lasso().fit(X, np.where(y > 9.0, "a", "b"))
     with pytest.raises(TypeError, match=r"PoissonRegressor\(\) got an unexpected"):
         sf.PoissonRegressor(lambda_=1.0)

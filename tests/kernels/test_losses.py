@@ -9,6 +9,7 @@ from oracles import LOSSES as ORACLES
 from softreg_fast.kernels._losses import KINDS, evaluate, part
 from softreg_fast.losses import (
     SQUARED,
+    CLogLog,
     Gamma,
     Huber,
     InverseGaussian,
@@ -31,6 +32,7 @@ LOSSES = [
     NegativeBinomial(0.3),
     NegativeBinomial(40.0),
     Probit(),
+    CLogLog(),
     Huber(0.4),
     Huber(1.35),
     SquaredHinge(),
@@ -148,6 +150,8 @@ def test_the_part_of_the_gap_at_other_dual_points(rng, loss):
         (NegativeBinomial(0.5), 2.0, 2.01),
         (Probit(), 1.0, -0.01),
         (Probit(), 0.0, 0.01),
+        (CLogLog(), 1.0, -0.01),
+        (CLogLog(), 0.3, 0.31),
         (Huber(1.0), 0.0, -1.01),
         (SquaredHinge(), -1.0, 0.01),
     ],

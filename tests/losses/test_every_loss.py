@@ -22,6 +22,7 @@ LOSSES = {
         losses.Probit(),
         losses.Huber(1.35),
         losses.SquaredHinge(),
+        losses.CLogLog(),
     )
 }
 WEIGHT = np.array([0.0, 1, 2, 0.5, 1.5, 1, 1])
@@ -67,6 +68,11 @@ def test_quadratic_functions_above_the_loss(kind, rng):
         bound = loss.curvature_bound(positive, 0.0)
         assert_allclose(bound, loss.curvature(positive, np.log(positive)), rtol=1e-13)
         return
+    if kind == "cloglog":  # there is one for class 1 only; otherwise it is enough at the minimum
+        inner = np.clip(y, 0.01, 0.99)
+        at_minimum = loss.curvature(inner, np.log(-np.log1p(-inner)))
+        assert np.all(loss.curvature_bound(inner, 0.0) >= at_minimum)
+        y = np.ones_like(y)
     bound = loss.curvature_bound(y, eta)
     for step in np.linspace(-5.0, 5.0, 101):
         above = loss.value(y, eta) - step * loss.residual(y, eta) + 0.5 * bound * step**2

@@ -16,6 +16,7 @@ from sklearn.metrics import mean_tweedie_deviance
 from softreg_fast.data.target import Target
 from softreg_fast.losses import (
     SQUARED,
+    CLogLog,
     Gamma,
     Huber,
     InverseGaussian,
@@ -39,6 +40,12 @@ ETA = np.array([0.3, -1.2, 2.1, 0.1, -0.4, 1.7, 0.8, 3.9])
 
 def tweedie(p):
     return lambda y, z: y * np.exp((1 - LD(p)) * z) / (p - 1) + np.exp((2 - LD(p)) * z) / (2 - p)
+
+
+def cloglog(y, z):
+    m = np.exp(z)
+    far = np.log1p(-np.exp(-np.maximum(m, 0.5)))
+    return (1 - y) * m - y * np.where(m > 0.5, far, np.log(-np.expm1(-m)))
 
 
 def probit(y, z):
@@ -70,6 +77,8 @@ CASES = [
     (NegativeBinomial(50), lambda y, z: (y + 50) * np.log1p(np.exp(z) / 50) - y * z, COUNTS),
     (Probit(), probit, CLASSES),
     (Probit(), probit, SHARES),
+    (CLogLog(), cloglog, CLASSES),
+    (CLogLog(), cloglog, SHARES),
     (Huber(1.5), huber, NUMBERS),
     (SquaredHinge(), lambda y, z: np.maximum(1 - y * z, 0) ** 2, 2 * CLASSES - 1),
 ]
@@ -107,9 +116,10 @@ def test_value_and_its_derivatives(loss, formula, y):
     assert np.all(np.abs(slope + loss.residual(y, ETA)) < 1e-8 * scale)
     assert_allclose(loss.gradient(y, ETA), -loss.residual(y, ETA))
     second = (loss.residual(y, ETA - h) - loss.residual(y, ETA + h)) / (2 * h)
-    if not loss.convex:  # the expectation over y: y is at its mean
+    if not loss.convex:  # at least the expectation over y: y is at its mean
         at_mean = loss.mean(ETA)
-        second = (loss.residual(at_mean, ETA - h) - loss.residual(at_mean, ETA + h)) / (2 * h)
+        mean = (loss.residual(at_mean, ETA - h) - loss.residual(at_mean, ETA + h)) / (2 * h)
+        second = np.maximum(second, mean)
     assert_allclose(loss.curvature(y, ETA), second, rtol=1e-6, atol=1e-8)
 
 
@@ -173,6 +183,8 @@ def test_the_part_of_the_gap_does_not_cancel(loss, formula, y):
         (NegativeBinomial(0.5), 2.0, 2.01),
         (Probit(), 1.0, -0.01),
         (Probit(), 0.0, 0.01),
+        (CLogLog(), 1.0, -0.01),
+        (CLogLog(), 0.3, 0.31),
         (Huber(1.0), 0.0, -1.01),
         (SquaredHinge(), -1.0, 0.01),
     ],
@@ -214,6 +226,7 @@ def test_the_null_model_of_several_targets_is_that_of_each(loss, formula, y):
         (Logistic(), np.zeros(4), "No target is of class 1"),
         (Logistic(), np.ones(4), "No target is of class 0"),
         (Probit(), np.ones(4), "No target is of class 0"),
+        (CLogLog(), np.ones(4), "No target is of class 0"),
     ],
 )
 def test_an_infinite_null_model_is_refused(loss, y, said):
@@ -224,7 +237,9 @@ def test_an_infinite_null_model_is_refused(loss, y, said):
 
 @each(CASES + BEYOND)
 def test_targets_that_are_all_the_same_leave_nothing(loss, formula, y):
-    for value in set(y[(y != 0.0) & ((y < 1.0) | (loss.kind not in ("logistic", "probit")))]):
+    for value in set(
+        y[(y != 0.0) & ((y < 1.0) | (loss.kind not in ("logistic", "probit", "cloglog")))]
+    ):
         assert Target(np.full(5, value), None, True, loss).is_null
     assert not Target(y, None, True, loss).is_null
 
@@ -358,3 +373,34 @@ def test_losses_with_other_numbers_differ():
     assert NegativeBinomial(theta=2).parameters == (2.0,)
     assert Huber(delta=1.35).parameters == (1.35,)
     assert [Tweedie(p).convex for p in (1, 1.5, 2, 2.1)] == [True, True, True, False]
+
+
+@each(CASES + BEYOND)
+def test_deviances_from_means(loss, formula, y):
+    if isinstance(loss, SquaredHinge):
+        return
+    eta = np.minimum(ETA, 1.0)  # beyond, probabilities round to 1
+    mean = loss.mean(eta)
+    assert_allclose(loss.link(mean), eta, rtol=1e-12)
+    assert_allclose(loss.unit_deviance(y, mean), loss.deviance(y, eta), rtol=1e-9, atol=1e-14)
+    found = loss.deviance_residuals(y, mean, sample_weight=np.full(8, 3.0))
+    assert_allclose(np.sign(found), np.sign(y - mean))
+    assert_allclose(np.square(found), 3.0 * loss.deviance(y, eta), rtol=1e-9, atol=1e-14)
+
+
+def test_deviance_residuals_of_glm():
+    y, mean = [0, 0, 1, 3, 10], [0.2, 3, 1, 5, 4]
+    roots = [-0.6324555320336759, -2.449489742783178, 0.0, -0.9669778991290624, 2.5151172214199287]
+    assert_allclose(Poisson().deviance_residuals(y, mean), roots, rtol=1e-12, atol=1e-12)
+    shares, mean, trials = [0, 0.5, 1, 0.25], [0.1, 0.5, 0.7, 0.6], [4, 8, 2, 12]
+    roots = [-0.9180872100528418, 0.0, 1.1944453841657765, -2.4621420441313564]
+    for loss in (Logistic(), Probit(), CLogLog()):  # the link does not matter
+        found = loss.deviance_residuals(shares, mean, sample_weight=trials)
+        assert_allclose(found, roots, rtol=1e-12, atol=1e-7)
+
+
+def test_means_at_the_ends_of_their_range():
+    for loss in (Logistic(), Probit(), CLogLog()):
+        assert_array_equal(loss.unit_deviance([0, 1, 0, 1], [0, 1, 1, 0]), [0, 0, np.inf, np.inf])
+    for loss in (Poisson(), Tweedie(1.5), NegativeBinomial(2.0)):
+        assert_array_equal(loss.unit_deviance([0, 2], [0, 0]), [0, np.inf])

@@ -212,7 +212,8 @@ def test_a_class_missing_in_a_fold(classes):
     found = cv_path(X, y, cv=lonely, **options)
     assert np.isfinite(found.errors).all()
     with pytest.raises(
-        ValueError, match=r"training samples of fold 0 cannot be fitted: No target is of class 0"
+        ValueError,
+        match=r"training samples of fold 0 cannot be fitted: No sample with weight is of class 0",
     ):
         cv_path(X, y, cv=[(ones, zeros)], **options)
 
@@ -270,3 +271,15 @@ def test_threads_change_nothing(classes, monkeypatch, measure):
         several = cv_path(X, y, n_threads=n_threads, **options)
         assert_allclose(several.errors, one.errors, rtol=1e-12)
         assert_array_equal(several.path.df, one.path.df)
+
+
+def test_auc_of_labels_and_of_bad_input():
+    assert auc(["no", "yes", "no", "yes"], np.arange(4)) == 0.75
+    for y, score, said in (
+        ([0, 1, np.nan, 1], np.arange(4), "y contains NaN"),
+        ([0, 1, 0, 1], [1, np.nan, 2, 3], "score contains NaN"),
+        ([0, 1, 0, 1], [1, 2, 3], r"score has shape \(3,\), y has 4 samples"),
+        (["a", "b", "c"], [1, 2, 3], "y has 3 classes"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            auc(y, score)

@@ -32,7 +32,7 @@ class Signs(Squared):
 
 
 class Model:
-    loss, has_offset, feature_names = Signs(), True, None
+    loss, has_offset, feature_names, classes = Signs(), True, None, None
 
 
 @functions

@@ -150,3 +150,16 @@ def test_solvers_say_what_they_need():
     for solver in SOLVERS.values():
         assert set(solver.kind.needs) <= set(FACTS)
     assert {row.solver for row in AUTO} <= set(SOLVERS)
+
+
+def test_a_gram_matrix_is_for_squared_error(rng):
+    X, y = rng.standard_normal((20, 3)), np.arange(20) % 2
+    fits = [
+        solve(X, y, loss="logistic", alpha=0.1, precompute=p).coef for p in (True, False, "auto")
+    ]
+    assert_array_equal(fits[0], fits[1])
+    assert_array_equal(fits[0], fits[2])
+    with pytest.raises(ValueError, match="whose Gram matrix changes with the coefficients; leave"):
+        solve(X, y, loss="logistic", alpha=0.1, precompute=X.T @ X)
+    with pytest.raises(ValueError, match="precompute must be True, False, 'auto'"):
+        solve(X, y, loss="logistic", alpha=0.1, precompute="yes")

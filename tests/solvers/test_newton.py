@@ -123,3 +123,14 @@ def test_huber_with_few_errors_inside(rng, delta):
             assert fit.converged
             near = sf.solve(X, y, **(options | {"l1_ratio": 1e-6}))
             assert np.abs(fit.coef - near.coef).max() <= 1e-2 * (1.0 + np.abs(fit.coef).max())
+
+
+def test_expected_curvatures_do_not_oscillate():
+    # steps of Newton's method at the expected curvatures of the inverse Gaussian loss go too far
+    for seed in (3, 9):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((60, 10))
+        y = rng.wald(np.exp(0.4 * X[:, 0]), 2.0)
+        fit = sf.solve(X, y, loss="inverse_gaussian", alpha=0.1, l1_ratio=0.0, tol=1e-14)
+        assert fit.strategy == "cholesky"
+        assert fit.converged

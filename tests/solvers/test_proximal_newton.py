@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from softreg_fast import Status, path, solve
 from softreg_fast.losses import Huber, InverseGaussian, Tweedie
+from softreg_fast.losses.classes import Binomial
 
 NOT_CONVEX = [InverseGaussian(), Tweedie(2.5)]
 
@@ -116,6 +117,22 @@ def test_a_path_is_its_single_fits(rng, kind):
 
 
 @each_loss
+@pytest.mark.parametrize("shape", [(40, 60), (300, 30), (2_500, 60)], ids=str)
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_gaps_along_a_path_are_proven(rng, kind, shape, sparse):
+    # by models made for an earlier alpha, which follow the curvature
+    loss, data = LOSSES[kind], make(rng, kind, *shape, density=0.7)
+    X = sp.csc_array(data.X) if sparse else np.asfortranarray(data.X)
+    for more in ({}, {"sample_weight": data.s, "offset": data.offset}):
+        grid = alpha_max(data, loss, **more) * np.geomspace(0.9, 0.03, 12)
+        for k in (2, 7, 11):
+            options = {"alpha": grid[k], **more}
+            fit, theta = fit_with_dual(X, data.y, loss, before=grid[:k], tol=1e-5, **options)
+            assert fit.converged
+            assert_proven(kind, data.X, data.y, fit, theta, **options)
+
+
+@each_loss
 def test_starting_coefficients_do_not_spoil_the_certificate(rng, kind):
     # features that the start does not have, and starts far from the solution
     loss, data = LOSSES[kind], make(rng, kind)
@@ -129,8 +146,9 @@ def test_starting_coefficients_do_not_spoil_the_certificate(rng, kind):
 
 @each_loss
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
-def test_threads_give_the_same_bits(rng, kind, sparse):
-    data = make(rng, kind, n=9_000, p=12, density=0.5)
+@pytest.mark.parametrize("p", [12, 48])
+def test_threads_give_the_same_bits(rng, kind, p, sparse):
+    data = make(rng, kind, n=9_000, p=p, density=0.5)
     X = sp.csc_array(data.X) if sparse else np.asfortranarray(data.X)
     first, *others = (
         path(X, data.y, loss=LOSSES[kind], n_alphas=5, eps=0.05, n_threads=n) for n in (1, 2, 3)
@@ -150,6 +168,21 @@ def test_separable_data_have_a_certified_fit(rng, kind, alpha):
     assert fit.converged
     problem = assert_proven(kind, X, side, fit, theta, alpha=alpha)
     assert problem.loss(fit.coef, fit.intercept) < 30 * alpha
+
+
+def test_an_unpenalised_feature_of_one_class_has_a_certified_fit(rng):
+    # its coefficient tends to minus infinity, and the dual point to an end of its domain
+    data = make(rng, "logistic", n=200)
+    X = data.X.copy()
+    X[:, 0] = np.where((data.y == 0) & (rng.random(200) < 0.2), rng.random(200), 0.0)
+    weights = np.ones(10)
+    weights[0] = 0.0
+    options = {"l1_weights": weights, "alpha": 0.2 * alpha_max(data, LOSSES["logistic"])}
+    fit, theta = fit_with_dual(X, data.y, LOSSES["logistic"], tol=1e-6, **options)
+    assert fit.converged
+    assert fit.coef[0] < -10.0
+    theta = np.clip(theta, data.y - 1.0, data.y)
+    assert_proven("logistic", X, data.y, fit, theta, **options)
 
 
 def test_the_separable_fit_of_one_feature_has_a_closed_form():
@@ -184,8 +217,10 @@ def test_copies_and_constants_among_the_columns(rng, kind):
 
 @each_loss
 def test_one_feature_and_two_samples(kind):
-    y = {"logistic": [0.0, 1.0], "probit": [0.0, 1.0], "squared hinge": [-1.0, 1.0]}
-    y = np.array(y.get(kind, [1.0, 3.0]))
+    is_of_classes = isinstance(LOSSES[kind], Binomial)
+    y = np.array(
+        [-1.0, 1.0] if kind == "squared hinge" else [0.0, 1.0] if is_of_classes else [1, 3.0]
+    )
     for X in (np.array([[0.0], [1.0]]), sp.csc_array([[0.0], [1.0]])):
         for alpha in (0.3, 0.01):
             fit, theta = fit_with_dual(X, y, LOSSES[kind], alpha=alpha)
@@ -196,7 +231,7 @@ def test_one_feature_and_two_samples(kind):
 @each_loss
 def test_where_nothing_is_to_be_explained_nothing_is_fitted(rng, kind):
     loss, data = LOSSES[kind], make(rng, kind)
-    same = np.full(60, 0.5 if kind in ("logistic", "probit") else 1.0)
+    same = np.full(60, 0.5 if isinstance(loss, Binomial) else 1.0)
     for X, y in ((data.X, same), (np.zeros((60, 3)), data.y)):
         for alpha in (0.1, 0.0):
             fit = solve(X, y, loss=loss, alpha=alpha)
@@ -238,11 +273,11 @@ def test_too_little_memory_for_the_slots_leaves_an_honest_gap(rng, kind):
             if np.isfinite(fit.gap):
                 assert_proven(kind, data.X, data.y, fit, theta, alpha=alpha, **more)
             else:
-                assert fit.status == Status.STALLED
+                assert fit.status == Status.NO_ROOM
             if not more:
                 away = problem.objective(fit.coef, fit.intercept) - lowest
                 assert away <= fit.gap + 1e-12
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning, match="than there is room for: raise gram_memory"):
         solve(data.X, data.y, loss=loss, alpha=alpha, gram_memory=60.0)
 
 
@@ -369,3 +404,15 @@ def test_certificates_hold_for_small_problems(case):
     rounding = 1e-12 * (abs(primal) + fit.null_loss)
     assert primal - lowest <= fit.gap + (tight.gap if np.isfinite(tight.gap) else 0) + rounding
     assert primal - lowest <= 2e-6 * fit.null_loss + tight.gap + rounding
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_near_copies_of_a_column_need_few_epochs(seed):
+    # an epoch lets a copy in, which the Newton step that follows puts out again
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((40, 1)) + 1e-3 * rng.standard_normal((40, 20))
+    y = np.exp(rng.standard_normal(40)) * rng.gamma(2.0, size=40)
+    options = {"loss": "gamma", "fit_intercept": False, "offset": rng.standard_normal(40)}
+    fits = path(X, y, n_alphas=20, standardize=True, eps=1e-2, **options)
+    assert np.all(fits.status == 0)
+    assert fits.n_epochs.max() < 50

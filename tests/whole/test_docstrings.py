@@ -35,6 +35,7 @@ INTERNAL = {
     "Design.know_gram",
     "Design.to_engine",
     "Design.to_user",
+    "Design.reweighted",
     "Design.with_moments",
     "penalties.Elementwise.rule",
     "penalties.Elementwise.weights_as",

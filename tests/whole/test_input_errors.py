@@ -159,7 +159,7 @@ def _targets():
         (
             "words",
             np.full(N, "a"),
-            "y must hold .* holds classes: .* code two classes as 0 and 1",
+            "y must hold .* holds classes: loss='logistic' takes the labels",
         ),
         ("complex", y + 1j, "Complex data not supported: y has dtype complex128; use real"),
         ("three dimensions", y[:, None, None], r"y has shape \(12, 1, 1\); expected"),
