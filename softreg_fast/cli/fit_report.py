@@ -8,6 +8,7 @@ from typing import Any
 import scipy.sparse as sp
 
 from softreg_fast.cli.fit import Fit
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.display.outcomes import Outcomes
 from softreg_fast.losses.classes import TwoClasses
 from softreg_fast.report.page import Report, page
@@ -34,8 +35,10 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _outcomes(fit: Fit) -> Outcomes:
+def _outcomes(fit: Fit) -> Outcomes | None:
     target, table = fit.design.described_target, fit.table
+    if isinstance(target, SurvivalTarget):
+        return None
     y, loss = target.observed, target.loss
     if isinstance(loss, TwoClasses):
         y = loss.share(y)

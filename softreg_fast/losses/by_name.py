@@ -7,6 +7,7 @@ from typing import Any
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.cloglog import CLogLog
+from softreg_fast.losses.cox import TIES, Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.negative_binomial import NegativeBinomial
@@ -27,6 +28,7 @@ BY_NAME: dict[str, Loss] = {
     "probit": Probit(),
     "quantile": Quantile(0.5),
     "cloglog": CLogLog(),
+    "cox": Cox(),
     "squared_hinge": SquaredHinge(),
 }
 
@@ -57,6 +59,8 @@ def loss_of_text(text: str) -> Loss:
     name, colon, number = text.partition(":")
     if not colon and name in BY_NAME:
         return BY_NAME[name]
+    if name == "cox" and number in TIES:
+        return Cox(number)
     if name in NUMBERED:
         try:
             value = float(number)
@@ -74,7 +78,7 @@ def as_loss(value: Any) -> Loss:
     ----------
     value : Loss or str
         "squared", "logistic" or "binomial", "poisson", "gamma", "inverse_gaussian", "probit",
-        "cloglog", "quantile" (the median), "squared_hinge".
+        "cloglog", "quantile" (the median), "cox", "squared_hinge".
 
     Returns
     -------

@@ -18,6 +18,7 @@ from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
+from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.interior_point import InteriorPointEngine
@@ -60,6 +61,11 @@ FACTS = {
         lambda problem: problem.loss.kind == "quantile",
         "the quantile loss",
         "solver={solver!r} is for the quantile loss; leave solver at 'auto'.",
+    ),
+    "survival times": Fact(
+        lambda problem: problem.loss.kind == "cox",
+        "survival times",
+        "solver={solver!r} is for survival times.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
@@ -117,6 +123,11 @@ AUTO = (
         "interior point",
         lambda problem: problem.loss.kind == "quantile",
         "Without curvature there is no Newton step; these need a dozen steps from anywhere.",
+    ),
+    Choice(
+        "cox",
+        lambda problem: problem.loss.kind == "cox",
+        "The loss compares samples, so that its Hessian is not diagonal.",
     ),
     Choice(
         "newton",
@@ -200,6 +211,7 @@ SOLVERS = {
     "proximal newton": Solver(
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
     ),
+    "cox": Solver(CoxEngine, lambda problem, _: CoxEngine(problem)),
     "cholesky": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cholesky")),
     "cg": Solver(RidgeEngine, lambda problem, _: RidgeEngine(problem, "cg")),
     "gradient": Solver(GradientEngine, lambda problem, _: GradientEngine(problem)),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._proximal_newton import ProximalNewton
 from softreg_fast.kernels._slots import CONVERGED, NO_ROOM
 from softreg_fast.options.types import Vector
@@ -39,12 +40,14 @@ class ProximalNewtonEngine:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.design = design = problem.design
-        target = problem.target
         # Gram matrices are those of columns whose centres and weights the solver changes
         center, weight = design.stored_center.copy(), np.ones(design.n_samples)
-        columns = design.columns_with(center, weight=weight)
-        most = min(design.n_features, largest_gram(problem.options.gram_memory))
-        self._solver = ProximalNewton(
+        self._solver = self._make_solver(design.columns_with(center, weight=weight), center, weight)
+        self._cold = True
+
+    def _make_solver(self, columns: Columns, center: Vector, weight: Vector) -> ProximalNewton:
+        problem, design, target = self.problem, self.design, self.problem.target
+        return ProximalNewton(
             design.columns,
             columns,
             center,
@@ -57,9 +60,12 @@ class ProximalNewtonEngine:
             design.fit_intercept,
             problem.scaled,
             design.n_threads,
-            most,
+            self._most_slots(),
         )
-        self._cold = True
+
+    def _most_slots(self) -> int:
+        memory = self.problem.options.gram_memory
+        return int(min(self.design.n_features, largest_gram(memory)))
 
     @property
     def coef(self) -> Vector:
