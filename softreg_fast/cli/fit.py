@@ -85,7 +85,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
             warnings.simplefilter("always", UserWarning)  # no convergence, the end of the grid
             design = as_design(
                 table.X,
-                _target(table),
+                target_of(table),
                 table.weights,
                 n_threads=request.n_threads,
                 loss=loss,
@@ -108,7 +108,8 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     return Fit(request, table, weights, design, fits, search, k)
 
 
-def _target(table: Table) -> Any:
+def target_of(table: Table) -> Any:
+    """Return the target of a fit: numbers, or survival times."""
     if table.event is None:
         return table.y
     from softreg_fast.data.survival import survival

@@ -60,7 +60,9 @@ class _SurvivalModel(_GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
-        return self._fit(X, y, y, sample_weight, offset)
+        return self._fit(
+            X, y, sample_weight, lambda on, start: [self._fit_target(on, y, offset, start)]
+        )
 
     def _keep(self, found: Solution, dtype: Any) -> None:
         super()._keep(found, dtype)
