@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from softreg_fast import nn as nn
     from softreg_fast import penalties as penalties
     from softreg_fast.data.design import Design as Design
+    from softreg_fast.data.survival import survival as survival
     from softreg_fast.display.cv_path_display import CVPathDisplay as CVPathDisplay
     from softreg_fast.display.outcomes import Outcomes as Outcomes
     from softreg_fast.display.path_display import PathDisplay as PathDisplay
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from softreg_fast.display.survival_display import (
         survival_by_risk_group as survival_by_risk_group,
     )
+    from softreg_fast.estimators.cox_regression import CoxRegression as CoxRegression
+    from softreg_fast.estimators.cox_regression_cv import CoxRegressionCV as CoxRegressionCV
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from softreg_fast.model_selection.cv_result import CVPath as CVPath
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
     from softreg_fast.model_selection.stability import stability_path as stability_path
+    from softreg_fast.model_selection.survival_measures import concordance as concordance
     from softreg_fast.paths.grids import EndOfGridWarning as EndOfGridWarning
     from softreg_fast.paths.path import PathStep as PathStep
     from softreg_fast.paths.path import path as path
@@ -84,6 +88,8 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "CVPath": "softreg_fast.model_selection.cv_result",
     "CVPathDisplay": "softreg_fast.display.cv_path_display",
+    "CoxRegression": "softreg_fast.estimators.cox_regression",
+    "CoxRegressionCV": "softreg_fast.estimators.cox_regression_cv",
     "Design": "softreg_fast.data.design",
     "ElasticNet": "softreg_fast.estimators.elastic_net",
     "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
@@ -120,6 +126,7 @@ _MODULE_OF = {
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "concordance": "softreg_fast.model_selection.survival_measures",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
     "enet_path": "softreg_fast.paths.sklearn_paths",
@@ -131,6 +138,7 @@ _MODULE_OF = {
     "show_config": "softreg_fast.system.config",
     "solve": "softreg_fast.paths.solve",
     "stability_path": "softreg_fast.model_selection.stability",
+    "survival": "softreg_fast.data.survival",
     "survival_by_risk_group": "softreg_fast.display.survival_display",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }

@@ -84,6 +84,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+# The columns of survival times, by the options that name them.
+SURVIVAL_COLUMNS = {
+    "--time": "the times",
+    "--event": "the events, 1 or 0 if censored",
+    "--start": "the times of entry, if samples are at risk later than from the beginning",
+    "--strata": "the strata, which have baseline hazards of their own; text or numbers",
+}
+
+
 def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the table")
     parser.add_argument("--format", choices=TABLE_FORMATS, help="default: by the ending of FILE")
@@ -118,6 +127,9 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
         type=composed,
         help="known part of the prediction, added as it is; given as --weights is",
     )
+    survival = "of survival times (--loss cox), instead of --target: the column of "
+    for option, what in SURVIVAL_COLUMNS.items():
+        data.add_argument(option, metavar="COLUMN", type=composed, help=survival + what)
     data.add_argument(
         "--ignore",
         metavar="COL[,COL]",
@@ -153,7 +165,8 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
         default="squared",
         help="squared (default), logistic, probit, cloglog or squared_hinge for two classes, "
         "poisson, negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA, "
-        "quantile:TAU; for two classes the target may hold their names",
+        "quantile:TAU, cox or cox:efron for survival times; for two classes the target may hold "
+        "their names",
     )
     model.add_argument(
         "--l1-ratio",
@@ -191,7 +204,8 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
         "--measure",
         metavar="NAME",
         help="what the folds compare: deviance (default; under squared error the mean squared "
-        "error), mse, mae, for classes auc, accuracy or brier, or a scorer of scikit-learn",
+        "error), mse, mae, for classes auc, accuracy or brier, for survival times concordance, or "
+        "a scorer of scikit-learn",
     )
     search.add_argument(
         "--rule",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
             warnings.simplefilter("always", UserWarning)  # no convergence, the end of the grid
             design = as_design(
                 table.X,
-                table.y,
+                target_of(table),
                 table.weights,
                 n_threads=request.n_threads,
                 loss=loss,
@@ -106,6 +106,16 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     fits = dataclasses.replace(fits, feature_names=names)
     k = _selected(fits, request.select) if search is None else search.index
     return Fit(request, table, weights, design, fits, search, k)
+
+
+def target_of(table: Table) -> Any:
+    """Return the target of a fit: numbers, or survival times."""
+    if table.event is None:
+        return table.y
+    from softreg_fast.data.survival import survival
+
+    assert table.y is not None
+    return survival(table.y, table.event, table.start, table.strata)
 
 
 def _penalty_weights(request: FitRequest, table: Table) -> dict[str, Vector | None]:

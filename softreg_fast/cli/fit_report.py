@@ -7,7 +7,7 @@ from typing import Any
 
 import scipy.sparse as sp
 
-from softreg_fast.cli.fit import Fit
+from softreg_fast.cli.fit import Fit, target_of
 from softreg_fast.display.outcomes import Outcomes
 from softreg_fast.losses.classes import TwoClasses
 from softreg_fast.report.page import Report, page
@@ -36,7 +36,7 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
 
 def _outcomes(fit: Fit) -> Outcomes:
     target, table = fit.design.described_target, fit.table
-    y, loss = target.observed, target.loss
+    y, loss = target_of(table) if table.event is not None else target.observed, target.loss
     if isinstance(loss, TwoClasses):
         y = loss.share(y)
     if fit.search is not None:

@@ -15,6 +15,9 @@ from softreg_fast.options.errors import InputError
 # Losses whose target may hold the names of two classes.
 OF_CLASSES = ("logistic", "binomial", "probit", "cloglog", "squared_hinge")
 
+# Losses whose target is a time and an event.
+OF_SURVIVAL = ("cox", "cox:breslow", "cox:efron")
+
 
 @dataclass(frozen=True)
 class TableFile:
@@ -172,11 +175,14 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
     return FitRequest(
         file=table_file(arguments),
         roles=Roles(
-            target=arguments.target,
+            target=arguments.target if arguments.time is None else arguments.time,
             weights=arguments.weights,
             offset=arguments.offset,
             ignore=[name for names in arguments.ignore for name in names],
             labels=arguments.loss in OF_CLASSES,
+            event=arguments.event,
+            start=arguments.start,
+            strata=arguments.strata,
         ),
         grid=Grid(
             alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
@@ -202,7 +208,35 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
     )
 
 
+def _check_survival(arguments: argparse.Namespace) -> None:
+    named = {
+        "--time": arguments.time,
+        "--event": arguments.event,
+        "--start": arguments.start,
+        "--strata": arguments.strata,
+    }
+    given = [option for option, name in named.items() if name is not None]
+    if arguments.loss not in OF_SURVIVAL:
+        if given:
+            raise InputError(f"{given[0]} is for survival times; say --loss cox too")
+        return
+    if arguments.target is not None:
+        raise InputError(
+            "--loss cox: the target is a time and an event; name their columns with --time and "
+            "--event instead of --target"
+        )
+    missing = [option for option in ("--time", "--event") if option not in given]
+    if missing:
+        raise InputError(
+            f"--loss cox: {' and '.join(missing)} must name the column of "
+            f"{'the times' if missing[0] == '--time' else 'the events, 1 or 0 if censored'}"
+        )
+    if arguments.no_intercept:
+        raise InputError("--loss cox has no intercept; leave --no-intercept out")
+
+
 def _check_together(arguments: argparse.Namespace) -> None:
+    _check_survival(arguments)
     grid = {"--n-alphas": arguments.n_alphas, "--eps": arguments.eps}
     given = [option for option, value in grid.items() if value is not None]
     if given and (arguments.alpha is not None or arguments.alphas is not None):

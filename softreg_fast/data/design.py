@@ -13,6 +13,8 @@ from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_mom
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
 from softreg_fast.data.names import feature_names_of
+from softreg_fast.data.survival import as_survival, check_no_survival
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import Target
 from softreg_fast.data.validation import (
     as_columns,
@@ -23,7 +25,7 @@ from softreg_fast.data.validation import (
 )
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._units import engine_penalty, user_coefficients
-from softreg_fast.losses import SQUARED, Loss, as_loss
+from softreg_fast.losses import SQUARED, Cox, Loss, as_loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
 from softreg_fast.options.types import Index, Matrix, Vector
@@ -324,7 +326,9 @@ class Design:
         return other
 
     def _given(self, y: ArrayLike, loss: Loss) -> Given:
-        return given_target(y, loss, self.n_samples)
+        if isinstance(loss, Cox):
+            return Given(*as_survival(y, self.n_samples))  # strata in place of classes
+        return given_target(check_no_survival(y, loss), loss, self.n_samples)
 
     def _checked_offset(self, offset: Any) -> Vector:
         return as_offset(offset, self.n_samples)
@@ -333,9 +337,9 @@ class Design:
         self, given: Given, loss: Loss = SQUARED, offset: ArrayLike | None = None
     ) -> None:
         fixed = None if offset is None else self._checked_offset(offset)
-        self._target = Target(
-            given.values, self.weight, self.fit_intercept, loss, fixed, given.classes
-        )
+        parts = self.weight, self.fit_intercept, loss, fixed, given.classes
+        kind = SurvivalTarget if isinstance(loss, Cox) else Target
+        self._target = kind(given.values, *parts)
 
     @property
     def has_target(self) -> bool:

@@ -258,7 +258,31 @@ class Target:
     def null_predictor(self) -> Vector:
         """Linear predictor of the model without features, of the shape of y."""
         eta = self._null_predictor(self._fixed)
-        return np.ascontiguousarray(np.broadcast_to(eta, self.y.shape), np.float64)
+        return np.ascontiguousarray(np.broadcast_to(eta, self.shape), np.float64)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of predictions: (n_samples,) or (n_samples, n_tasks)."""
+        return tuple(self.observed.shape)
+
+    @property
+    def strata(self) -> tuple[Vector, bool]:
+        """A value of each sample by which folds are dealt out, and whether that is a class."""
+        strata = self.loss.strata(self.observed)
+        return (self.observed, False) if strata is None else (strata, True)
+
+    def intercepts_of(self, moved: Any, found: Vector | None) -> Vector:
+        """Return the intercepts of fits in the units of the user.
+
+        Parameters
+        ----------
+        moved : ndarray (n_fits, ...)
+            Linear predictors of the fits, without intercepts, at the centre of the columns.
+        found : ndarray (n_fits,) or None
+            The engine's intercepts, from that of the null model; None: all are 0.
+        """
+        intercepts = self.y_mean - moved
+        return np.asarray(intercepts if found is None else intercepts + self.y_norm * found)
 
     def dev_ratio(self, deviance: Any) -> Any:
         """Return the fraction of the deviance that fits with this one explain."""

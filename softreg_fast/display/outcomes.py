@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.data.labels import given_target
+from softreg_fast.data.survival import as_survival
 from softreg_fast.data.validation import as_target
 from softreg_fast.display.amount_plots import AMOUNT_PLOTS
 from softreg_fast.display.checks import given_weights
@@ -274,8 +275,8 @@ class Outcomes:
         ValueError, TypeError
             For arrays of different lengths, or of no numbers.
         """
-        times = loss.kind == "cox"
-        targets = np.asarray(y, np.float64) if times else as_target(y, len(predicted))
+        n, times = len(predicted), loss.kind == "cox"
+        targets = as_survival(y, n).y if times else as_target(y, n)
         weight = given_weights(sample_weight, len(predicted))
         known = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
         if weight is not None:

@@ -26,7 +26,7 @@ SOLVERS = ("highs", "highs-ds", "highs-ipm", "interior-point", "revised simplex"
 
 
 class _QuantileModel(_GeneralisedRegressor):
-    """What both have in common: the loss, and R squared as the score."""
+    """Base of both: the loss, and R squared as the score."""
 
     quantile: float
 
@@ -364,7 +364,7 @@ class QuantileRegressorCV(_QuantileModel):
         counted = is_real(alphas)
         if not counted:
             alphas = as_alphas(alphas)
-        pairs = folds_for(5 if self.cv is None else self.cv, None, whole.X, target, ())
+        pairs = folds_for(5 if self.cv is None else self.cv, None, whole.X, target)
         problem = self._problem(whole, self._penalty_of(1.0, self.l1_ratio))
         choice = Choice(alphas=alphas, eps=self.eps, rule=self.rule)
         self.cv_path_ = found = choose([problem], pairs, choice)

@@ -3,6 +3,7 @@
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.by_name import as_loss
 from softreg_fast.losses.cloglog import CLogLog
+from softreg_fast.losses.cox import Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.multinomial import Multinomial
@@ -16,6 +17,7 @@ from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson, Tweedie
 __all__ = [
     "SQUARED",
     "CLogLog",
+    "Cox",
     "Gamma",
     "Huber",
     "InverseGaussian",

@@ -7,6 +7,7 @@ from typing import Any
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.cloglog import CLogLog
+from softreg_fast.losses.cox import TIES, Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.multinomial import Multinomial
@@ -29,6 +30,7 @@ BY_NAME: dict[str, Loss] = {
     "probit": Probit(),
     "quantile": Quantile(0.5),
     "cloglog": CLogLog(),
+    "cox": Cox(),
     "squared_hinge": SquaredHinge(),
 }
 
@@ -64,6 +66,8 @@ def loss_of_text(text: str) -> Loss:
                 f"place for; fit it in Python, sf.path(X, y, loss={name!r})"
             )
         return BY_NAME[name]
+    if name == "cox" and number in TIES:
+        return Cox(number)
     if name in NUMBERED:
         try:
             value = float(number)
@@ -81,7 +85,7 @@ def as_loss(value: Any) -> Loss:
     ----------
     value : Loss or str
         "squared", "logistic" or "binomial", "multinomial", "poisson", "gamma", "inverse_gaussian",
-        "probit", "cloglog", "quantile" (the median), "squared_hinge".
+        "probit", "cloglog", "quantile" (the median), "cox", "squared_hinge".
 
     Returns
     -------

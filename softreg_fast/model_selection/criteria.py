@@ -76,9 +76,9 @@ class Criterion:
     def of(self, fits: Path, problem: Problem) -> Vector:
         """Return the criterion of every model of a path, (n_alphas,)."""
         design = problem.design
-        n = n_counted(design)
-        d = degrees_of_freedom(fits, problem) + design.fit_intercept
         target, loss = problem.target, problem.loss
+        n = n_counted(design)
+        d = degrees_of_freedom(fits, problem) + target.fit_intercept
         deviance = 2.0 * target.null_loss * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
         values = np.full(len(fits), np.inf)
         usable = d < n - 1

@@ -272,11 +272,9 @@ def cv_path(
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X
-        groups_given = {} if groups is None else {"groups": groups}
+        groups_given: Any = {} if groups is None else {"groups": groups}
         target = design.described_target
-        strata = target.loss.strata(target.observed)
-        observed = target.observed if strata is None else strata
-        pairs = folds_for(cv, seed, rows, observed, strata is not None, **groups_given)
+        pairs = folds_for(cv, seed, rows, *target.strata, **groups_given)
     problems = problems_for(
         design,
         l1_ratio,
@@ -418,7 +416,7 @@ def choose(
         errors_by_gamma=search.errors[:, :, : grids.reached].copy(),
         path=whole,
         fold_paths=fold_paths,
-        predictions=np.full(design.y.shape, np.nan),
+        predictions=np.full(design.described_target.shape, np.nan),
         measure=choice.criterion or measure.name,
         rule=choice.rule,
         seconds=time.perf_counter() - began,

@@ -211,10 +211,12 @@ class CVPath:
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, which a model fitted with one needs. None: there was none in
             the fit.
-        kind : {"response", "link", "class", "proba"}, default="response"
+        kind : {"response", "link", "class", "proba", "survival"}, default="response"
             "response": the mean of y, under squared error the linear predictor itself, which is
             "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all.
+            probabilities of all. "survival" is for survival times, whose "response" is the hazard
+            ratio: in a last axis the probabilities of no event up to each distinct time of the
+            samples of the fit.
 
         Returns
         -------

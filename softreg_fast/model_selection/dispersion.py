@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.predict import predict_rows
 from softreg_fast.paths.result import Path, Solution
@@ -108,7 +109,8 @@ def degrees_of_curved(fits: Path, problem: Problem) -> Vector:
     centred by these if there is an intercept.
     """
     design, target = problem.design, problem.target
-    rows = _counted(design)
+    is_survival = isinstance(target, SurvivalTarget)
+    rows = np.arange(design.n_samples) if is_survival else _counted(design)
     weight = np.ones(len(rows)) if target.weight is None else target.weight[rows]
     support = np.unique(fits.coefs.indices).astype(np.intp)
     columns = design.X[:, support]
@@ -121,11 +123,14 @@ def degrees_of_curved(fits: Path, problem: Problem) -> Vector:
     found = np.zeros(len(fits))
     for k, alpha in enumerate(fits.alphas):
         features, _ = fits.support_of(k)
-        D = weight * target.loss.curvature(target.observed[rows], predictors[:, k])
         A = columns[:, np.searchsorted(support, features)]
-        if design.fit_intercept:
-            A = A - np.average(A, axis=0, weights=D) if D.any() else A
-        hessian = A.T @ (D[:, np.newaxis] * A) / design.n_samples
+        if isinstance(target, SurvivalTarget):
+            hessian = target.hessian(predictors[:, k], A) / design.n_samples
+        else:
+            D = weight * target.loss.curvature(target.observed[rows], predictors[:, k])
+            if design.fit_intercept:
+                A = A - np.average(A, axis=0, weights=D) if D.any() else A
+            hessian = A.T @ (D[:, np.newaxis] * A) / design.n_samples
         l2 = alpha * (1.0 - problem.l1_ratio) * problem.vectors.l2[features]
         penalised = hessian + np.diag(l2 / design.norm[features] ** 2)
         found[k] = np.trace(np.linalg.lstsq(penalised, hessian, None)[0])

@@ -13,6 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from softreg_fast.data.columns import KnownMoments
 from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.losses.base import Loss
 from softreg_fast.options.scalars import is_integer
@@ -166,7 +167,10 @@ class Training:
         """
         if kind != "samples":
             return None
-        return np.array([self.weight[fold.test].sum() for fold in self.folds])
+        target, weight = self.design.described_target, self.weight
+        if isinstance(target, SurvivalTarget):  # what their errors are means over
+            weight = weight * target.events
+        return np.array([weight[fold.test].sum() for fold in self.folds])
 
     def _fold_grams(self) -> FoldGrams | None:
         design = self.design

@@ -17,9 +17,11 @@ from softreg_fast.data.validation import as_real, as_weights
 from softreg_fast.losses import Logistic
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial, TwoClasses
+from softreg_fast.losses.cox import Cox
 from softreg_fast.losses.multinomial import Multinomial
 from softreg_fast.model_selection.folds import Training
 from softreg_fast.model_selection.scoring import Known, labelled, name_of, scores_of
+from softreg_fast.model_selection.survival_measures import Concordance, PartialLikelihood
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.result import Path
 
@@ -139,6 +141,10 @@ MEASURES: dict[str, tuple[tuple[type[Loss], ...], Measure]] = {
     "accuracy": ((TwoClasses, Multinomial), Mean("-accuracy", _minus_hits)),
     "brier": ((Binomial, Multinomial), Mean("Brier score", _brier)),
 }
+SURVIVAL_MEASURES: dict[str, Measure] = {
+    "deviance": PartialLikelihood(),
+    "concordance": Concordance(),
+}
 NAMES = ("deviance", *MEASURES)
 
 
@@ -158,6 +164,8 @@ def measure_for(measure: Any, scoring: Any, loss: Loss) -> Measure:
     ValueError
         If both are given, if nothing has the name, and for a measure that the loss does not have.
     """
+    if isinstance(loss, Cox):
+        return _of_survival(measure, scoring, loss)
     if scoring is not None:
         if measure is not None:
             raise ValueError(
@@ -165,6 +173,10 @@ def measure_for(measure: Any, scoring: Any, loss: Loss) -> Measure:
                 "of them."
             )
         return Scorer(scoring)
+    if isinstance(measure, str) and measure == "concordance":
+        raise ValueError(
+            f"measure='concordance' is for survival times (loss='cox'), and the loss is {loss!r}."
+        )
     if measure is None or (isinstance(measure, str) and measure == "deviance"):
         return Deviance(loss.measure)
     if not (isinstance(measure, str) and measure in MEASURES):
@@ -180,6 +192,17 @@ def measure_for(measure: Any, scoring: Any, loss: Loss) -> Measure:
             f"deviance, {', '.join(ours)}, or a scikit-learn scorer."
         )
     return found
+
+
+def _of_survival(measure: Any, scoring: Any, loss: Loss) -> Measure:
+    named = "deviance" if measure is None and scoring is None else measure
+    if scoring is not None or named not in SURVIVAL_MEASURES:
+        given = f"measure={measure!r}" if scoring is None else f"scoring={scoring!r}"
+        raise ValueError(
+            f"{given} is not for {loss!r}; survival models are compared by measure="
+            f"{' or '.join(map(repr, SURVIVAL_MEASURES))}."
+        )
+    return SURVIVAL_MEASURES[named]
 
 
 def _known_scorer(measure: Any) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
 from softreg_fast.solvers.interior_point import InteriorPointEngine
@@ -167,7 +168,8 @@ def _slopes_without_l1(problem: Problem, l2_strength: float) -> Vector:
     # X'r at the optimum without the L1 part
     if problem.loss.quadratic:
         return gradient_without_l1(problem, l2_strength)
-    solver: Any = ProximalNewtonEngine if problem.loss.smooth else InteriorPointEngine
+    own = {"cox": CoxEngine, "quantile": InteriorPointEngine}
+    solver: Any = own.get(problem.loss.kind, ProximalNewtonEngine)
     if problem.loss.n_outputs != 1:
         solver = GroupedMultinomialEngine if problem.loss.by_rows else MultinomialEngine
     return slopes_without_l1(solver(problem), l2_strength)

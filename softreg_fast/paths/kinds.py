@@ -18,7 +18,13 @@ from softreg_fast.losses.classes import labels_at
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.
-KINDS = {"response": "mean", "link": None, "class": "classes", "proba": "probabilities"}
+KINDS = {
+    "response": "mean",
+    "link": None,
+    "class": "classes",
+    "proba": "probabilities",
+    "survival": "saturated",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -29,6 +35,7 @@ class Certified:
     loss: Loss = SQUARED
     has_offset: bool = False
     classes: NDArray[Any] | None = None
+    baselines: Any = None
 
     @property
     def certificate(self) -> str:
@@ -60,6 +67,10 @@ class Model(Protocol):
     @property
     def loss(self) -> Loss:
         """The loss of the fit."""
+
+    @property
+    def baselines(self) -> Any:
+        """Return the baseline hazards of the model, or None."""
 
     @property
     def has_offset(self) -> bool:
@@ -94,6 +105,10 @@ def predictions(
         For X and offset that do not fit the model, and kinds that the loss does not have.
     """
     method = _method_for(model.loss, kind)
+    if kind == "survival" and model.baselines is None:
+        raise ValueError(
+            "This model has no baseline hazards, which kind='survival' needs; fit it again."
+        )
     if offset is None and model.has_offset:
         raise ValueError(
             "This model was fitted with an offset, and offset is missing; give that of these rows "
@@ -112,6 +127,8 @@ def predictions(
     if offset is not None:
         classes = 1 if model.loss.n_outputs == 1 else eta.shape[-1]
         eta += beside(eta, as_offset(offset, len(eta), classes))
+    if kind == "survival":
+        return np.asarray(model.baselines.survival(eta, coef))
     if method is None:
         return eta
     if kind == "class":
@@ -125,8 +142,9 @@ def _method_for(loss: Loss, kind: Any) -> str | None:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     ours = [name for name, method in KINDS.items() if method is None or hasattr(loss, method)]
     if kind not in ours:
+        what = "survival times" if kind == "survival" else "classes"
         raise ValueError(
-            f"kind={kind!r} is for losses of classes; the loss of this model, {loss!r}, has "
+            f"kind={kind!r} is for losses of {what}; the loss of this model, {loss!r}, has "
             f"{', '.join(ours)}."
         )
     return KINDS[kind]

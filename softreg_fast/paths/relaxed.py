@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
+from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.losses import Loss
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Index, Vector
@@ -155,10 +156,12 @@ class RelaxedPath:
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, which a model fitted with one needs. None: there was none in
             the fit.
-        kind : {"response", "link", "class", "proba"}, default="response"
+        kind : {"response", "link", "class", "proba", "survival"}, default="response"
             "response": the mean of y, under squared error the linear predictor itself, which is
             "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all.
+            probabilities of all. "survival" is for survival times, whose "response" is the hazard
+            ratio: in a last axis the probabilities of no event up to each distinct time of the
+            samples of the fit.
 
         Returns
         -------
@@ -376,6 +379,10 @@ def relax_fits(problem: Problem, fits: Path) -> RelaxedPath:
 def _dev_ratios(design: Any, coefs: Any, intercepts: Vector) -> Vector:
     # fractions of the deviance that models explain, one pass over the columns of their supports
     target = design.described_target
+    if isinstance(target, SurvivalTarget):  # no sample has a deviance of its own
+        eta = predict_rows(design.X, np.arange(design.n_samples), coefs, intercepts)
+        deviance = target.total_deviance(target.predictors_of(slice(None), eta))
+        return np.asarray(target.dev_ratio(deviance))
     weight = np.ones(design.n_samples) if target.weight is None else target.weight
     rows, total = np.flatnonzero(weight), np.zeros(len(intercepts))
     for part, eta in row_blocks(design.X, rows, coefs, intercepts):

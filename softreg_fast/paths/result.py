@@ -1,4 +1,7 @@
-"""Solution and Path: the results of a fit, with printed summaries."""
+"""Solution and Path: the results of a fit, with printed summaries.
+
+One file: a path is a column of solutions, and what one has the other has, too.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +66,8 @@ class Solution(Certified):
         Whether the model was fitted with an offset, which `predict` then needs, too.
     classes : ndarray (2,) or None
         Labels of two classes, the second with positive predictors; None: y is no class.
+    baselines : Baselines or None
+        What makes baseline hazards of survival times; None under other losses than Cox's.
 
     Examples
     --------
@@ -113,10 +118,12 @@ class Solution(Certified):
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, which a model fitted with one needs. None: there was none in
             the fit.
-        kind : {"response", "link", "class", "proba"}, default="response"
+        kind : {"response", "link", "class", "proba", "survival"}, default="response"
             "response": the mean of y, under squared error the linear predictor itself, which is
             "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all.
+            probabilities of all. "survival" is for survival times, whose "response" is the hazard
+            ratio: in a last axis the probabilities of no event up to each distinct time of the
+            samples of the fit.
 
         Returns
         -------
@@ -194,6 +201,8 @@ class Path(Certified):
         Whether the models were fitted with an offset, which `predict` then needs, too.
     classes : ndarray (2,) or None
         Labels of two classes, as in `Solution`.
+    baselines : Baselines or None
+        As in `Solution`.
 
     Examples
     --------
@@ -257,6 +266,7 @@ class Path(Certified):
             loss=self.loss,
             has_offset=self.has_offset,
             classes=self.classes,
+            baselines=self.baselines,
         )
 
     def part(self, chosen: slice) -> Self:
@@ -340,10 +350,12 @@ class Path(Certified):
         offset : array-like (n_samples,) or None, default=None
             Offset of these samples, which a model fitted with one needs. None: there was none in
             the fit.
-        kind : {"response", "link", "class", "proba"}, default="response"
+        kind : {"response", "link", "class", "proba", "survival"}, default="response"
             "response": the mean of y, under squared error the linear predictor itself, which is
             "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all.
+            probabilities of all. "survival" is for survival times, whose "response" is the hazard
+            ratio: in a last axis the probabilities of no event up to each distinct time of the
+            samples of the fit.
 
         Returns
         -------

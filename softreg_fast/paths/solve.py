@@ -16,6 +16,7 @@ from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
+from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
@@ -228,4 +229,5 @@ def solve_problem(
         loss=target.loss,
         has_offset=target.offset is not None,
         classes=target.classes,
+        baselines=baselines_of(design),
     )

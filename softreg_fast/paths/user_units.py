@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
+from softreg_fast.paths.survival import baselines_of
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 
@@ -49,9 +50,7 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
             "The coefficients leave the range of float64: the columns of X are too small "
             "against y. Multiply X, or divide y, by a constant."
         )
-    intercepts = problem.target.y_mean - offsets
-    if fits.intercepts is not None:
-        intercepts = intercepts + problem.target.y_norm * fits.intercepts
+    intercepts = problem.target.intercepts_of(offsets, fits.intercepts)
     return Coefficients(starts, features, w, intercepts)
 
 
@@ -83,6 +82,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         loss=target.loss,
         has_offset=target.offset is not None,
         classes=target.classes,
+        baselines=baselines_of(design),
     )
 
 

@@ -147,7 +147,7 @@ class Bound:
 
     @property
     def dual(self) -> Vector:
-        """What the bound adds to the slope."""
+        """Addition of the bound to the slope."""
         return self.sign * self.multiplier
 
     def products(self, t: float = 0.0, way: Way | None = None) -> float:

@@ -18,6 +18,7 @@ from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
+from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.interior_point import InteriorPointEngine
@@ -61,6 +62,11 @@ FACTS = {
         lambda problem: problem.loss.kind == "quantile",
         "the quantile loss",
         "solver={solver!r} is for the quantile loss; leave solver at 'auto'.",
+    ),
+    "survival times": Fact(
+        lambda problem: problem.loss.kind == "cox",
+        "survival times",
+        "solver={solver!r} is for survival times.",
     ),
     "pure L2": Fact(
         lambda problem: problem.is_ridge,
@@ -118,6 +124,11 @@ AUTO = (
         "interior point",
         lambda problem: problem.loss.kind == "quantile",
         "Without curvature there is no Newton step; these need a dozen steps from anywhere.",
+    ),
+    Choice(
+        "cox",
+        lambda problem: problem.loss.kind == "cox",
+        "The loss compares samples, so that its Hessian is not diagonal.",
     ),
     Choice(
         "grouped multinomial",
@@ -211,6 +222,7 @@ SOLVERS = {
     "proximal newton": Solver(
         ProximalNewtonEngine, lambda problem, _: ProximalNewtonEngine(problem)
     ),
+    "cox": Solver(CoxEngine, lambda problem, _: CoxEngine(problem)),
     "multinomial": Solver(MultinomialEngine, lambda problem, _: MultinomialEngine(problem)),
     "grouped multinomial": Solver(
         GroupedMultinomialEngine, lambda problem, _: GroupedMultinomialEngine(problem)

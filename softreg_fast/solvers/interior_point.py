@@ -21,7 +21,7 @@ import numpy as np
 from softreg_fast.data.gram import mirror
 from softreg_fast.kernels._certificate import gap_at_dual_point
 from softreg_fast.kernels._runtime import look_at_signals
-from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, STALLED
+from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
 from softreg_fast.solvers.central_path import TINY, Bound, Kink, Way
@@ -136,6 +136,8 @@ class InteriorPointEngine:
         self._last_strength = l1_strength
         if self.gap <= tol:
             return CONVERGED
+        if self._slots.size > self.most_slots:
+            return NO_ROOM
         return MAX_ITER if self.n_epochs >= max_iter else STALLED
 
     # -- the features that have a slot -----------------------------------------------------------

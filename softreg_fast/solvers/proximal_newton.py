@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._proximal_newton import ProximalNewton
 from softreg_fast.kernels._slots import CONVERGED, NO_ROOM
 from softreg_fast.options.types import Vector
@@ -44,10 +45,7 @@ class ProximalNewtonEngine:
 
     def _make_solver(self) -> Any:
         problem, design, target = self.problem, self.design, self.problem.target
-        # Gram matrices are those of columns whose centres and weights the solver changes
-        center, weight = design.stored_center.copy(), np.ones(design.n_samples)
-        columns = design.columns_with(center, weight=weight)
-        most = min(design.n_features, largest_gram(problem.options.gram_memory))
+        columns, center, weight = self._own_columns()
         return ProximalNewton(
             design.columns,
             columns,
@@ -61,8 +59,17 @@ class ProximalNewtonEngine:
             design.fit_intercept,
             problem.scaled,
             design.n_threads,
-            most,
+            self._most_slots(),
         )
+
+    def _own_columns(self) -> tuple[Columns, Vector, Vector]:
+        # Gram matrices are those of columns whose centres and weights the solver changes
+        center, weight = self.design.stored_center.copy(), np.ones(self.design.n_samples)
+        return self.design.columns_with(center, weight=weight), center, weight
+
+    def _most_slots(self) -> int:
+        memory = self.problem.options.gram_memory
+        return int(min(self.design.n_features, largest_gram(memory)))
 
     @property
     def coef(self) -> Vector:

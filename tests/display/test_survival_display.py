@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from pictures import assert_legible
 
-from softreg_fast import Outcomes, SurvivalDisplay, losses, survival_by_risk_group
+from softreg_fast import Outcomes, SurvivalDisplay, losses, survival, survival_by_risk_group
 from softreg_fast.display.survival_display import kaplan_meier
 
 # Freireich et al. (1963): weeks of remission under 6-MP, + censored; estimates and intervals as
@@ -125,19 +125,13 @@ def test_no_events():
     assert_array_equal(picture.lines_[0].get_ydata(), [1.0, 1.0])
 
 
-class Hazards(losses.Huber):
-    """The part of a loss of survival times that plots use."""
-
-    kind = "cox"
-
-
 @pytest.mark.parametrize("truncated", [False, True])
 def test_outcomes_that_are_times(truncated):
     time, event, risk = data(90)
     entry = 0.5 * time if truncated else np.full(90, -np.inf)
-    y = np.column_stack([entry, time, event, np.zeros(90)])
+    y = survival(time, event, entry if truncated else None)
     weight = np.arange(90.0)
-    found = Outcomes.checked(Hazards(1.0), y, risk, weight, None, True)
+    found = Outcomes.checked(losses.Cox(), y, risk, weight, None, True)
     assert found.plots == ("survival",)
     picture = found.plot("survival")
     options = {"start": entry[1:] if truncated else None, "sample_weight": weight[1:]}

@@ -37,6 +37,11 @@ def read_table(
     """
     check_readable(path)
     file_format = file_format or format_of(path)
+    if roles.event is not None and file_format not in ("csv", "parquet"):
+        raise InputError(
+            f"--event names a column of a table, and {path} is read as {file_format}; write the "
+            "survival times as CSV or Parquet"
+        )
     if file_format == "csv":
         from softreg_fast.cli.tables.text import read_text
 

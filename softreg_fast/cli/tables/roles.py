@@ -16,6 +16,18 @@ from softreg_fast.options.spelling import as_argument, composed, listed, nearest
 Vector = NDArray[np.float64]
 
 
+# Fields of a Table, by the options that name their columns.
+IN_TABLE = {
+    "--target": "y",
+    "--time": "y",
+    "--weights": "weights",
+    "--offset": "offset",
+    "--event": "event",
+    "--start": "start",
+    "--strata": "strata",
+}
+
+
 @dataclass(frozen=True)
 class Roles:
     """Requested columns of a table and their roles; names in any form of Unicode.
@@ -35,6 +47,8 @@ class Roles:
         else 1.
     labels : bool
         Whether the target may be the names of two classes.
+    event, start, strata : str or None
+        Of survival times, whose target is the time: columns of events, of entries, of strata.
     """
 
     target: str | None = None
@@ -45,9 +59,12 @@ class Roles:
     n_features: int | None = None
     first_index: int | None = None
     labels: bool = False
+    event: str | None = None
+    start: str | None = None
+    strata: str | None = None
 
     def __post_init__(self) -> None:
-        for field in ("target", "weights", "offset"):
+        for field in ("target", "weights", "offset", "event", "start", "strata"):
             name = getattr(self, field)
             object.__setattr__(self, field, None if name is None else composed(name))
         for field in ("ignore", "features"):
@@ -57,7 +74,14 @@ class Roles:
     @property
     def others(self) -> dict[str, str]:
         """The columns that are no features, by the options that name them."""
-        named = {"--target": self.target, "--weights": self.weights, "--offset": self.offset}
+        named = {
+            "--target" if self.event is None else "--time": self.target,
+            "--weights": self.weights,
+            "--offset": self.offset,
+            "--event": self.event,
+            "--start": self.start,
+            "--strata": self.strata,
+        }
         return {option: name for option, name in named.items() if name is not None}
 
     @property
@@ -88,6 +112,7 @@ class Table(NamedTuple):
     X : ndarray (Fortran order) or CSC/CSR array, (n_samples, n_features)
     names : list of str or None
     y, weights, offset : ndarray (n_samples,) or None
+    event, start, strata : of survival times, which y holds; strata are labels
     first_index : index of the first feature in a svmlight file, else None
     notes : remarks for the user on how the file was read
     classes : names of the classes that are 0 and 1 in y, or None
@@ -101,6 +126,9 @@ class Table(NamedTuple):
     first_index: int | None = None
     notes: Sequence[str] = ()
     classes: tuple[str, str] | None = None
+    event: Vector | None = None
+    start: Vector | None = None
+    strata: NDArray[Any] | None = None
 
     def label(self, j: int) -> str:
         """Return the name of feature j, or its number in the file."""
@@ -139,8 +167,7 @@ def choose(names: list[str], roles: Roles, path: str) -> Chosen:
             raise InputError(f"the column of {option} cannot also be in --ignore")
     kept = [j for j, name in enumerate(names) if name not in roles.ignore]
     check_names([names[j] for j in kept], names, path)
-    in_table = {"--target": "y", "--weights": "weights", "--offset": "offset"}
-    others = {in_table[option]: names.index(name) for option, name in asked.items()}
+    others = {IN_TABLE[option]: names.index(name) for option, name in asked.items()}
     features = [j for j in kept if j not in others.values()]
     if not features:
         raise InputError(f"{path} has no column left for the features; it has {listed(names)}")

@@ -50,7 +50,7 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
             check_widths(path, layout)  # some versions of pandas ignore a trailing delimiter
         chosen = choose(layout.names, roles, path)
         import_pandas(path)
-        labelled = chosen.others.get("y") if roles.labels else None
+        labelled = chosen.others.get("y" if roles.labels else "strata")
         parts = _Parts(path, layout, roles, chosen.needed, labelled)
         for frame in parts.frames(_Rows(first, file, path)):
             parts.add(frame)
@@ -59,7 +59,9 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
     others: dict[str, Any] = {
         name: columns[:, p + k].copy() for k, name in enumerate(chosen.others)
     }
-    if labelled is not None:
+    if "strata" in others:
+        others["strata"] = np.array(parts.labels)
+    elif labelled is not None:
         where = f"{path}: column {listed([layout.names[labelled]])}"
         others["y"], others["classes"] = classes_of(parts.labels, where, decimal)
     return Table(

@@ -1,0 +1,26 @@
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._proximal_newton import ProximalNewton
+from softreg_fast.kernels._risk_sets import RiskSets
+
+_F64 = NDArray[np.float64]
+
+class CoxNewton(ProximalNewton):
+    def __init__(
+        self,
+        columns: Columns,
+        reference: Columns,
+        center: _F64,
+        weight: _F64,
+        risk_sets: RiskSets,
+        null_predictor: _F64,
+        target: _F64,
+        null_deviance: float,
+        penalty: Sequence[_F64],
+        n_threads: int = 1,
+        most_slots: int = 4_000,
+    ) -> None: ...

@@ -1,0 +1,35 @@
+"""Proximal Newton steps on a working set, for Cox's partial likelihood."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from softreg_fast.kernels._cox import CoxNewton
+from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
+
+
+class CoxEngine(ProximalNewtonEngine):
+    """Warm solver for Cox's partial likelihood."""
+
+    needs: ClassVar[tuple[str, ...]] = ("survival times", "elastic net", "one target")
+
+    def _make_solver(self) -> CoxNewton:
+        problem, design = self.problem, self.design
+        columns, center, weight = self._own_columns()
+        target: Any = problem.target
+        sets = target.risk_sets()
+        # the means of each slot over risk sets have to fit into memory, too
+        room = problem.options.gram_memory / 8
+        return CoxNewton(
+            design.columns,
+            columns,
+            center,
+            weight,
+            sets,
+            target.null_predictor,
+            target.residual,
+            target.null_deviance,
+            problem.scaled,
+            design.n_threads,
+            max(min(self._most_slots(), int(room / max(len(target.times.time), 1))), 1),
+        )
