@@ -181,9 +181,10 @@ class CoxRegressionCV(_SurvivalModel):
     ) -> tuple[Solution, Problem]:
         design = design.with_target(target, self._loss(), offset)
         pairs = folds_for(self.cv, self.seed, design.X, *design.described_target.strata)
+        ratios: Any = self.l1_ratio
         problems = problems_for(
             design,
-            self.l1_ratio,
+            ratios,
             Options("auto", "auto", self.tol, self._most_iterations),
             l1_weights=self.l1_weights,
             l2_weights=self.l2_weights,
