@@ -174,7 +174,7 @@ cdef class LocalModel(ScalarEngine):
     # -- the model -----------------------------------------------------------------------------
     #
     # The Hessian H at the reference weights is diagonal.  Where it is diag(d_ref) - M'M, a solver
-    # overrides `_take_weights`, which keeps what M needs, `_curve` and `_lower_gram`, or `_gram_of`.
+    # overrides `_take_weights`, which keeps what M needs, `_curve`, `_lower_gram` or `_gram_of`.
 
     cdef void _curve(self, const double* step, double* out) noexcept nogil:
         # out = H step

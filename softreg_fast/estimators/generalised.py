@@ -118,9 +118,12 @@ class _GeneralisedLinearModel(_LinearModel):
         return self._solve(design.with_target(target, self._loss(), offset), start)
 
     def _solve(self, design: Design, start: Any, penalty: Penalty | None = None) -> Fitted:
-        options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
-        problem = Problem(design, self._penalty(design) if penalty is None else penalty, options)
+        problem = self._problem(design, self._penalty(design) if penalty is None else penalty)
         return solve_problem(problem, start), problem
+
+    def _problem(self, design: Design, penalty: Penalty) -> Problem:
+        options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
+        return Problem(design, penalty, options)
 
     def _keep(self, found: Solution, dtype: Any) -> None:
         self._keep_coefficients(found.coef, found.intercept, dtype)

@@ -33,8 +33,8 @@ class Quantile(Loss):
     --------
     >>> import numpy as np
     >>> from softreg_fast.losses import Quantile
-    >>> Quantile(0.9).value(np.array([-1.0, 0.0, 1.0]), 0.0).round(1)
-    array([0.1, 0. , 0.9])
+    >>> Quantile(0.9).value(np.array([-1.0, 1.0, 2.0]), 0.0).round(1)
+    array([0.1, 0.9, 1.8])
     """
 
     kind = "quantile"
