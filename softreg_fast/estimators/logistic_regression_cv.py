@@ -21,7 +21,7 @@ from softreg_fast.estimators.logistic_regression import (
     caution,
     strength_of,
 )
-from softreg_fast.estimators.logistic_search import MEASURES, HeldOut, LogisticSearch, measured
+from softreg_fast.estimators.logistic_search import HeldOut, LogisticSearch, has_measure, measured
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.cv import as_ratios
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
@@ -37,7 +37,7 @@ NOT_GIVEN = ("warn", None)
 
 
 class LogisticRegressionCV(LogisticRegression):
-    """Logistic regression of two classes with C, and l1_ratio, chosen by cross-validation.
+    """Logistic regression with C, and l1_ratio, chosen by cross-validation.
 
     The objective is that of `LogisticRegression`. Every fold is a vector of sample weights on the
     same X; as in scikit-learn the same C is fitted to fewer samples there, so that alpha differs.
@@ -404,7 +404,7 @@ class LogisticRegressionCV(LogisticRegression):
         """
         _, options = routed(self, sample_weight, score_params, "score")
         eta = self.decision_function(X, offset)
-        if self._measure in MEASURES:
+        if has_measure(self._measure, self.loss_):
             codes, weight = codes_of(y, self.classes_), options.get("sample_weight")
             weight = None if weight is None else np.asarray(weight, np.float64)
             return float(measured(self._measure, self.loss_, codes, eta[:, np.newaxis], weight)[0])
