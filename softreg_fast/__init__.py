@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from softreg_fast import nn as nn
     from softreg_fast import penalties as penalties
     from softreg_fast.data.design import Design as Design
-    from softreg_fast.display.plots import CVPathDisplay as CVPathDisplay
-    from softreg_fast.display.plots import PathDisplay as PathDisplay
-    from softreg_fast.display.plots import StabilityDisplay as StabilityDisplay
+    from softreg_fast.display.cv_path_display import CVPathDisplay as CVPathDisplay
+    from softreg_fast.display.outcomes import Outcomes as Outcomes
+    from softreg_fast.display.path_display import PathDisplay as PathDisplay
+    from softreg_fast.display.stability_display import StabilityDisplay as StabilityDisplay
+    from softreg_fast.display.survival_display import SurvivalDisplay as SurvivalDisplay
+    from softreg_fast.display.survival_display import (
+        survival_by_risk_group as survival_by_risk_group,
+    )
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
@@ -74,7 +79,7 @@ if TYPE_CHECKING:
 # above says the same to type checkers and editors.
 _MODULE_OF = {
     "CVPath": "softreg_fast.model_selection.cv_result",
-    "CVPathDisplay": "softreg_fast.display.plots",
+    "CVPathDisplay": "softreg_fast.display.cv_path_display",
     "Design": "softreg_fast.data.design",
     "ElasticNet": "softreg_fast.estimators.elastic_net",
     "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
@@ -92,8 +97,9 @@ _MODULE_OF = {
     "MultiTaskLasso": "softreg_fast.estimators.multi_task",
     "MultiTaskLassoCV": "softreg_fast.estimators.multi_task_cv",
     "NegativeBinomialRegressor": "softreg_fast.estimators.negative_binomial_regressor",
+    "Outcomes": "softreg_fast.display.outcomes",
     "Path": "softreg_fast.paths.result",
-    "PathDisplay": "softreg_fast.display.plots",
+    "PathDisplay": "softreg_fast.display.path_display",
     "PathStep": "softreg_fast.paths.path",
     "Penalty": "softreg_fast.penalties.vectors",
     "PoissonRegressor": "softreg_fast.estimators.tweedie_regressor",
@@ -102,8 +108,9 @@ _MODULE_OF = {
     "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
     "Solution": "softreg_fast.paths.result",
-    "StabilityDisplay": "softreg_fast.display.plots",
+    "StabilityDisplay": "softreg_fast.display.stability_display",
     "StabilityPath": "softreg_fast.model_selection.stability",
+    "SurvivalDisplay": "softreg_fast.display.survival_display",
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
@@ -118,6 +125,7 @@ _MODULE_OF = {
     "show_config": "softreg_fast.system.config",
     "solve": "softreg_fast.paths.solve",
     "stability_path": "softreg_fast.model_selection.stability",
+    "survival_by_risk_group": "softreg_fast.display.survival_display",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }
 _SUBPACKAGES = ("losses", "nn", "penalties")

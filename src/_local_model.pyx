@@ -12,18 +12,27 @@ number.  _proximal_newton.pyx takes the steps.
 
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
+from libc.string cimport memset
 
 from arithmetic cimport larger, smaller
-from loss cimport loss_bound, loss_evaluate, loss_kind_t, loss_kinds
-from matrix cimport column_cost, is_dense, matrix_of, residual_dot, shift, slope
+from loss cimport loss_bound, loss_evaluate, loss_kind_t, loss_kinds, sum_of
+from matrix cimport column_cost, is_dense, matrix_of, matrix_t, residual_dot, shift, slope
 from openmp cimport threads_for
 from penalty cimport kkt_distance, null_value
 from screening cimport screening_know, screening_skip
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport count_reading
+from stripes cimport (
+    MOST_GROUPS, products_of_group, products_of_rows, rows_of_stripe, sweep_group, sweep_t,
+)
 from tasks cimport slopes_of_tasks
+from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
+
+from signals cimport check_signals
 
 import numpy as np
+
+from softreg_fast.system.threads import blas_threads_for
 
 # Samples of a block of which the loss is summed by one thread.
 cdef Py_ssize_t BLOCK = 4096
@@ -31,6 +40,12 @@ cdef Py_ssize_t BLOCK = 4096
 # A model of at most this many slots, or this many numbers, gets new weights before each step.
 cdef Py_ssize_t FEW_SLOTS = 24
 cdef double FEW_NUMBERS = 40_000.0
+
+# Gram matrices of at most this many multiplications are not worth a call of BLAS.
+cdef double FEW_MULTIPLICATIONS = 2e6
+
+# So many new slots at once are multiplied by BLAS.
+cdef Py_ssize_t FEWEST_NEW_FOR_BLAS = 8
 
 cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 
@@ -88,7 +103,10 @@ cdef class LocalModel(ScalarEngine):
         self.r, self.r_next, self.step = padded[0], padded[1], padded[2]
         self.at_screening, self.padded = padded[3], padded[4]
         self.partial = np.empty(n // BLOCK + 1)
+        self.rows = np.empty((0, 0), order="F")
+        self.panel = self.sums = np.empty(0)
         self.kept_intercepts = []
+        self.stretch = 1.0
         self.F.parameter = parameter
         self.F.y = &self.y[0]
         self.loss_kind = <loss_kind_t> <int> loss_kinds()[kind]
@@ -116,6 +134,7 @@ cdef class LocalModel(ScalarEngine):
         self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
         self.loss = 2.0 * (self.F_now - self.saturated)
         self.has_gram = False
+        self.n_known = 0
         self.known[:] = INFINITY        # no slope is known at the new residual
         screening_skip(&self.B, &self.feature[0], self.m)
 
@@ -128,12 +147,66 @@ cdef class LocalModel(ScalarEngine):
         cdef int n_threads = threads_for(20.0 * n, self.n_threads)
         cdef double total = 0.0
         cdef double* partial = &self.partial[0]
-        for block in prange(n_blocks, num_threads=n_threads, schedule="static"):
-            partial[block] = loss_evaluate(&self.F, 0, block * BLOCK, min((block + 1) * BLOCK, n),
-                                           z, r, d)
+        if n_threads == 1:
+            for block in range(n_blocks):
+                partial[block] = loss_evaluate(&self.F, 0, block * BLOCK,
+                                               min((block + 1) * BLOCK, n), z, r, d)
+        else:
+            for block in prange(n_blocks, num_threads=n_threads, schedule="static"):
+                partial[block] = loss_evaluate(&self.F, 0, block * BLOCK,
+                                               min((block + 1) * BLOCK, n), z, r, d)
         for block in range(n_blocks):
             total += partial[block]
         r[n] = 0.0
+        return total
+
+    cdef double _sweep(self, double move) except? -1.0:
+        # Of dense columns: the step to the slots' coefficients and the intercept's `move`, the
+        # loss, the residual and the curvature after it, and the slopes there.  Returns the loss.
+        cdef sweep_t A
+        cdef Py_ssize_t a, g, j, m = self.m, n = self.U.n, n_stripes, first, stop = 0, portion
+        cdef Py_ssize_t length = m + 1
+        cdef int n_groups, n_threads = threads_for(2.0 * m * n, self.n_threads)
+        cdef double e, total = 0.0
+        A.X = self.R[0]
+        A.X.weight = NULL
+        A.F, A.slots, A.n_slots, A.move = &self.F, &self.feature[0], m, move
+        A.rows = rows_of_stripe(n, m)
+        A.z, A.z_next, A.step = &self.z[0], &self.z_next[0], &self.step[0, 0]
+        A.r, A.d = &self.r_next[0, 0], &self.d_next[0]
+        A.moving, A.n_moving, A.back = &self.listed[0], 0, &self.found[0, 0]
+        for a in range(m):
+            e = self.us[0, a] - self.settled[0, a]
+            if e != 0.0:
+                j = self.feature[a]
+                self.found[0, j] = -e
+                self.listed[A.n_moving] = j
+                A.n_moving += 1
+        n_stripes = (n + A.rows - 1) // A.rows
+        n_groups = <int> min(n_stripes, MOST_GROUPS)
+        if self.sums.shape[0] < n_groups * length:
+            self.sums = np.empty(2 * n_groups * length)
+        memset(&self.sums[0], 0, n_groups * length * sizeof(double))
+        portion = n_groups * max(ENTRIES_PER_SIGNAL_CHECK // (A.rows * length * n_groups), 1)
+        while stop < n_stripes:
+            first = stop
+            stop = min(first + portion, n_stripes)
+            if n_threads == 1:
+                for g in range(n_groups):
+                    sweep_group(&A, first + g, stop, n_groups, &self.sums[g * length])
+            else:
+                for g in prange(n_groups, num_threads=n_threads, schedule="static", nogil=True):
+                    sweep_group(&A, first + g, stop, n_groups, &self.sums[g * length])
+            if stop < n_stripes:
+                check_signals()
+        self.entries += <double> m * n
+        self.r_next[0, n] = self.step[0, n] = 0.0
+        for g in range(n_groups):
+            total += self.sums[g * length + m]
+        for a in range(m):
+            self.qs[0, a] = 0.0
+            for g in range(n_groups):
+                self.qs[0, a] += self.sums[g * length + a]
         return total
 
     # -- the model -----------------------------------------------------------------------------
@@ -168,14 +241,16 @@ cdef class LocalModel(ScalarEngine):
         # Centre the columns of the slots from `first` on by the reference weights; their slopes at
         # r, of the intercept eliminated, follow.
         cdef Py_ssize_t a, i, j
-        cdef double center, total = 0.0
+        cdef double center, change, total = 0.0
         for i in range(self.U.n):
             self.padded[0, i] = self.d_ref[i]
             total += self.r[0, i]
         for a in range(first, self.m):
             j = self.feature[a]
             center = self._center_of(j)
-            self.hs[0, a] += self.U.scale[j] * (self.reference_center[j] - center) * total
+            change = self.U.scale[j] * (self.reference_center[j] - center) * total
+            self.hs[0, a] += change
+            self.qs[0, a] += change
             self.reference_center[j] = center
         return 0
 
@@ -199,26 +274,58 @@ cdef class LocalModel(ScalarEngine):
     cdef int _rebuild(self) except -1:
         # The model at new reference weights.
         cdef Py_ssize_t a, b, m = self.m
-        cdef double[::1, :] block
         self._take_weights()
         self._weigh(0)
-        self.reference.reweigh()
+        (<matrix_t*> self.R).weight_sum = self.sum_d
         self.n_grams += 1
         self.has_gram = True
+        self.stretch = 1.0
         if not m:
             return 0
-        features = np.asarray(self.feature[:m])
-        rows = np.empty((m, m), order="F")
-        self.reference.gram_block(features, features, rows, self.n_threads, True)
+        if self.rows.shape[0] != m:
+            self.rows = np.empty((m, m), order="F")
+        if is_dense(&self.U) and <double> m * m * self.U.n <= FEW_MULTIPLICATIONS:
+            self._multiply_slots()
+        else:
+            self._multiply_by_blas()
         count_reading(self, &self.feature[0], m)
-        block = rows
-        self._lower_gram(block, 0)
+        self._lower_gram(self.rows, 0)
         with nogil:
             for b in range(m):
                 for a in range(b, m):
-                    self.own_Q[a, b] = self.own_Q[b, a] = block[a, b]
+                    self.own_Q[a, b] = self.own_Q[b, a] = self.rows[a, b]
         self._refactor()
+        self.factor_l2 = self.S.l2_strength
         return 0
+
+    cdef int _follow_strengths(self) except -1:
+        self._reserve_factor(self.capacity)     # `_solve_model` factorises
+        return 0
+
+    cdef int _multiply_slots(self) except -1:
+        # The lower triangle of a small Gram matrix of dense columns.
+        cdef Py_ssize_t a, i, m = self.m, n = self.U.n
+        cdef matrix_t B = self.R[0]
+        cdef double* root = &self.theta[0]
+        if self.panel.shape[0] < m * n + 4:
+            self.panel = np.empty(2 * m * n + 4)
+        memset(&self.panel[0], 0, (m * n + 4) * sizeof(double))
+        for i in range(n):
+            root[i] = sqrt(self.d_ref[i])
+        B.weight = root
+        for a in range(m):
+            shift(&B, self.feature[a], -1.0, &self.panel[a * n])
+        products_of_rows(&self.panel[0], n, m, &self.panel[m * n], &self.rows[0, 0])
+        return 0
+
+    def _multiply_by_blas(self):
+        # The lower triangle of the Gram matrix of the slots.
+        features = np.asarray(self.feature[:self.m])
+        if is_dense(&self.U):
+            with blas_threads_for(0):
+                self.reference.crossproduct(self.rows, features, n_threads=self.n_threads)
+        else:
+            self.reference.gram_block(features, features, self.rows, self.n_threads, True)
 
     cdef bint _add_slots(self, const Py_ssize_t[::1] new) except -1:
         cdef Py_ssize_t a, count = new.shape[0], m = self.m, stop = m + count
@@ -233,8 +340,12 @@ cdef class LocalModel(ScalarEngine):
             self.has_gram = False
             return True
         self._weigh(m)
-        rows = np.empty((count, stop), order="F")
-        self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
+        if is_dense(&self.U) and count < FEWEST_NEW_FOR_BLAS:
+            rows = np.zeros((count, stop), order="F")
+            self._multiply_new_slots(rows)
+        else:
+            rows = np.empty((count, stop), order="F")
+            self.reference.gram_block(new, self.feature[:stop], rows, self.n_threads)
         self._lower_gram(rows, m)
         count_reading(self, &self.feature[0], stop)
         Q = np.asarray(self.own_Q)
@@ -242,12 +353,41 @@ cdef class LocalModel(ScalarEngine):
         Q[:m, m:stop] = rows[:, :m].T
         return True
 
+    cdef int _multiply_new_slots(self, double[::1, :] rows) except -1:
+        # Products of a few new slots, the last ones, with all slots, from dense columns: by stripes
+        # of rows in a fixed number of groups.
+        cdef Py_ssize_t n = self.U.n, count = rows.shape[0], m = self.m, g, first, stop = 0
+        cdef Py_ssize_t height = rows_of_stripe(n, m), n_stripes = (n + height - 1) // height
+        cdef Py_ssize_t length = count * m + height, a, k, portion
+        cdef int n_groups = <int> min(n_stripes, MOST_GROUPS)
+        cdef int n_threads = threads_for(<double> count * m * n, self.n_threads)
+        if self.sums.shape[0] < n_groups * length:
+            self.sums = np.empty(2 * n_groups * length)
+        memset(&self.sums[0], 0, n_groups * length * sizeof(double))
+        portion = n_groups * max(
+            ENTRIES_PER_SIGNAL_CHECK // (height * (count * m + 1) * n_groups), 1)
+        while stop < n_stripes:
+            first = stop
+            stop = min(first + portion, n_stripes)
+            for g in prange(n_groups, num_threads=n_threads, schedule="static", nogil=True):
+                products_of_group(self.R, &self.feature[0], m, count, first + g, stop, n_groups,
+                                  height, &self.sums[g * length])
+            check_signals()
+        for a in range(m):
+            for k in range(max(a - m + count, 0), count):
+                for g in range(n_groups):
+                    rows[k, a] += self.sums[g * length + a * count + k]
+        for k in range(count):      # among the new ones
+            for a in range(k):
+                rows[a, m - count + k] = rows[k, m - count + a]
+        return 0
+
     cdef int _drop_slots(self, double l1_strength) except -1:
         # Take the slots from features that are far from the support: Gram matrices at new weights
         # cost the square of their number.
         cdef Py_ssize_t a, b, j, m = 0, count = 0
         cdef double limit
-        cdef Py_ssize_t[::1] kept = np.empty(self.m, np.intp)
+        cdef Py_ssize_t* kept = &self.listed[0]
         for a in range(self.m):
             limit = 0.9 * l1_strength * self.S.l1[a]
             if (self.us[0, a] != 0.0 or limit == 0.0 or not fabs(self.hs[0, a]) <= limit
@@ -268,17 +408,21 @@ cdef class LocalModel(ScalarEngine):
             self.feature[a] = self.feature[b]
             self.slot_of[self.feature[a]] = a
             self.us[0, a], self.hs[0, a] = self.us[0, b], self.hs[0, b]
-            self.settled[0, a] = self.settled[0, b]
+            self.settled[0, a], self.qs[0, a] = self.settled[0, b], self.qs[0, b]
             for j in range(4):
                 self.vectors[j, a] = self.vectors[j, b]
         if self.has_gram and not self._is_small():
-            places = np.asarray(kept[:m])
-            np.asarray(self.own_Q)[:m, :m] = np.asarray(self.own_Q)[np.ix_(places, places)]
+            for a in range(m):      # kept[a] >= a: what is overwritten was read before
+                for b in range(m):
+                    self.own_Q[a, b] = self.own_Q[kept[a], kept[b]]
         else:
             self.has_gram = False
         for a in range(self.m):
             self.row_of[a] = -1
         self.A.k = 0
+        if self.n_known < self.m:
+            self.n_known = 0
+        self.n_known = min(self.n_known, m)
         self.m = m
         return 0
 
@@ -290,42 +434,68 @@ cdef class LocalModel(ScalarEngine):
         return worst
 
     cdef int _slopes_at_residual(self) except -1:
-        # Slopes of the slots at r, the intercept eliminated.
-        cdef double total = 0.0
-        cdef Py_ssize_t i
-        for i in range(self.U.n):
-            total += self.r[0, i]
-        # of sparse columns the last entry is multiplied by the sum of the weights and the centre
-        self.r[0, self.U.n] = -total / self.sum_d if self.fit_intercept else 0.0
-        if self.m:
-            slopes_of_tasks(self.R, self.r, &self.feature[0], self.m, self.hs, 0, self.n_threads)
-            count_reading(self, &self.feature[0], self.m)
-        self.r[0, self.U.n] = 0.0
+        # Slopes of the slots at r, the intercept eliminated: of the first n_known ones known.
+        cdef double total
+        cdef Py_ssize_t a, n = self.U.n, first = self.n_known
+        if first < self.m:
+            # of sparse columns the last entry is multiplied by the sum of weights and the centre
+            total = sum_of(n, &self.r[0, 0])
+            self.r[0, n] = -total / self.sum_d if self.fit_intercept else 0.0
+            slopes_of_tasks(self.R, self.r, &self.feature[first], self.m - first, self.qs, first,
+                            self.n_threads)
+            count_reading(self, &self.feature[first], self.m - first)
+            self.r[0, n] = 0.0
+            self.n_known = self.m
+        for a in range(self.m):
+            self.hs[0, a] = self.qs[0, a]
         return 0
 
     cdef int _solve_model(self, double tol) except -1:
         # Minimise the model among the slots until no slope is further than tol from optimal, or
         # rounding allows no better.
+        tol = larger(tol, ROUNDING * self.S.slack)
+        if self.stretch != 1.0:     # the same minimum, at another scale of slopes
+            tol /= self.stretch
+            self._scale_slopes(1.0 / self.stretch)
+            self.S.l1_strength /= self.stretch
+            self.S.l2_strength /= self.stretch
+        if self.factor_l2 != self.S.l2_strength:
+            self._refactor()
+            self.factor_l2 = self.S.l2_strength
+        if self.m <= FEW_SLOTS:     # faster than other threads could use the time
+            self._iterate(tol)
+        else:
+            with nogil:
+                self._iterate(tol)
+        if self.stretch != 1.0:
+            self._scale_slopes(self.stretch)
+            self.S.l1_strength = self.P.l1_strength
+            self.S.l2_strength = self.P.l2_strength
+        self._raise_signal()
+        return 0
+
+    cdef void _scale_slopes(self, double c) noexcept nogil:
+        cdef Py_ssize_t a
+        for a in range(self.m):
+            self.hs[0, a] *= c
+
+    cdef void _iterate(self, double tol) noexcept nogil:
         cdef Py_ssize_t flips = 1, k
         cdef int n_vain = 0
         cdef bint whole
         cdef double violation, best = INFINITY
-        tol = larger(tol, ROUNDING * self.S.slack)
-        with nogil:
-            if self.A.k:
-                self._predict()
-            for k in range(MOST_INNER_EPOCHS):
-                violation = self._violation()
-                if self.must_stop or violation <= tol or n_vain == MOST_VAIN:
-                    break
-                self._epoch(&flips)
-                self.n_epochs = self.n_epochs + 1
-                if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
+        if self.A.k:
+            self._predict()
+        for k in range(MOST_INNER_EPOCHS):
+            violation = self._violation()
+            if self.must_stop or violation <= tol or n_vain == MOST_VAIN:
+                break
+            self._epoch(&flips)
+            self.n_epochs = self.n_epochs + 1
+            if flips == 0 or k % EPOCHS_PER_NEWTON == EPOCHS_PER_NEWTON - 1:
+                whole = self._newton()
+                while not whole and k >= EPOCHS_BEFORE_ENDS and not self.must_stop:
                     whole = self._newton()
-                    while not whole and k >= EPOCHS_BEFORE_ENDS and not self.must_stop:
-                        whole = self._newton()
-                    if whole and flips == 0:
-                        n_vain = 0 if violation < 0.5 * best else n_vain + 1
-                        best = smaller(best, violation)
-        self._raise_signal()
-        return 0
+                if whole and flips == 0:
+                    n_vain = 0 if violation < 0.5 * best else n_vain + 1
+                    best = smaller(best, violation)

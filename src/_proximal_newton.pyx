@@ -13,15 +13,16 @@ from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
-from certificate cimport gap_near, scalars, units_t
-from loss cimport dual_point_t
+from certificate cimport feasible, gap_near, scalars, units_t
+from loss cimport bounds_itself, dual_point, dual_point_t, growth, sum_of
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
 from penalty cimport penalty_t, value
 from signals cimport check_signals
 from softreg_fast.kernels._local_model cimport LocalModel
 from softreg_fast.kernels._slots cimport units_of
 from tasks cimport slopes_of_tasks
-from tolerances cimport NO_ROOM
+from tolerances cimport CONVERGED, NO_ROOM
+from vector cimport axpy, dot
 
 import numpy as np
 
@@ -48,10 +49,24 @@ cdef class ProximalNewton(LocalModel):
             total += value(&self.S, a, old + t * (self.us[0, a] - old))
         return total
 
+    cdef double _move_of_intercept(self, double total) noexcept nogil:
+        # The intercept's part of a step of dense columns in their reference centres, whose sum
+        # under d_ref is zero; self.move is that beside columns in their own centres.
+        cdef Py_ssize_t a, j
+        cdef double move = 0.0
+        if self.fit_intercept:
+            move = total / (self.stretch * self.sum_d)
+        self.move = move
+        for a in range(self.m):
+            j = self.feature[a]
+            self.move += ((self.us[0, a] - self.settled[0, a]) * self.U.scale[j]
+                          * (self.U.center[j] - self.reference_center[j]))
+        return move
+
     cdef int _find_step(self) except -1:
         # step <- C e + b for the model's e, with b its intercept
         cdef Py_ssize_t a, i, n = self.U.n
-        cdef double e, move, total = 0.0
+        cdef double e, move
         memset(&self.step[0, 0], 0, (n + 1) * sizeof(double))
         for a in range(self.m):
             e = self.us[0, a] - self.settled[0, a]
@@ -61,22 +76,26 @@ cdef class ProximalNewton(LocalModel):
         move = self.step[0, n]
         self.move = 0.0
         if self.fit_intercept:
-            for i in range(n):
-                total += self.r[0, i] - self.d_ref[i] * (self.step[0, i] + move)
-            self.move = total / self.sum_d
+            self.move = (sum_of(n, &self.r[0, 0]) / self.stretch
+                         - dot(n, &self.d_ref[0], 0.0, &self.step[0, 0])) / self.sum_d - move
         for i in range(n):
             self.step[0, i] += move + self.move
         self.step[0, n] = 0.0
         return 0
 
     cdef double _take_step(self) except -1:
-        # Move along the step, halved until the objective falls; returns the share that was taken.
-        # The old r stays in r_next.
+        # Move to the model's minimum, halving the step until the objective falls; returns the share
+        # that was taken.  The old r stays in r_next.
         cdef double before = self.F_now + self._penalty_of(0.0), after = INFINITY, t = 1.0
         cdef double slack = 1e-13 * fabs(self.F_now)
+        cdef bint dense = is_dense(&self.U)
         cdef Py_ssize_t i, a, halvings = 0
+        if dense:
+            after = self._sweep(self._move_of_intercept(sum_of(self.U.n, &self.r[0, 0])))
+        else:
+            self._find_step()
         while True:
-            with nogil:
+            if t < 1.0 or not dense:
                 for i in range(self.U.n):
                     self.z_next[i] = self.z[i] + t * self.step[0, i]
                 after = self._evaluate(&self.z_next[0], &self.r_next[0, 0], &self.d_next[0])
@@ -88,6 +107,7 @@ cdef class ProximalNewton(LocalModel):
                 t = 0.0
                 break
         self.n_halvings += halvings
+        self.n_known = self.m if t == 1.0 and dense else 0
         for a in range(self.m):
             if t == 0.0:    # the model's minimum may be infinite, where most curvatures underflow
                 self.us[0, a] = self.settled[0, a]
@@ -104,30 +124,25 @@ cdef class ProximalNewton(LocalModel):
         return t
 
     cdef double _gap_at(self, const double* r, const double* step, double enough) noexcept nogil:
-        # The gap at the dual point r - H step, whose slopes are hs; step NULL: the shift that makes
-        # the sum zero.  Infinite where the point is outside the domain, or where the gap would be
-        # far above `enough`.
-        cdef Py_ssize_t i, n = self.U.n
-        cdef double move = 0.0, e, s, far = 0.0
-        if step != NULL:
-            self._curve(step, &self.theta[0])
-        elif self.fit_intercept:
-            for i in range(n):
-                move += r[i]
-            move /= self.sum_d
-        for i in range(n):
-            s = 1.0 if self.F.weight == NULL else self.F.weight[i]
-            e = r[i] - (self.d_ref[i] * move if step == NULL else self.theta[i])
-            self.v[0, i] = e
-            self.theta[i] = e / s if s > 0.0 else 0.0
-            e -= self.r[0, i]
-            if e != 0.0:
-                far += e * e / larger(larger(self.d[i], self.d_ref[i]), 1e-300)
-        self.v[0, n] = 0.0
-        if 0.1 * far > enough:      # far / 2 is the loss's part up to the second order
-            return INFINITY
+        # The gap at the dual point r - H step, whose slopes are hs, shifted so that its sum is zero
+        # (these columns are centred by the reference weights, so that no slope changes).  Far above `enough`, and outside the domain, a number above `enough`.
         cdef units_t units = units_of(self)
-        return self._gap_of(&self.S, &units)
+        cdef Py_ssize_t n = self.U.n
+        cdef double move = 0.0, k = 1.0, k_augmented = 1.0, far
+        if step == NULL:
+            memset(&self.theta[0], 0, n * sizeof(double))
+        else:
+            self._curve(step, &self.theta[0])
+        if self.fit_intercept:
+            move = (sum_of(n, r) - self.stretch * sum_of(n, &self.theta[0])) / self.sum_d
+        if self.S.l2_strength == 0.0 and bounds_itself(self.F.kind):
+            feasible(&self.S, &units, 1, &k, &k_augmented)
+        far = dual_point(n, r, &self.r[0, 0], &self.d[0], &self.d_ref[0], self.F.weight, k,
+                         self.stretch, move, &self.theta[0], &self.v[0, 0])
+        self.v[0, n] = 0.0
+        if far != far:
+            return INFINITY
+        return far if far > 5.0 * enough else self._gap_of(&self.S, &units)
 
     cdef double _gap_of(self, const penalty_t* P, const units_t* units) noexcept nogil:
         # The gap at theta and the slopes of the units.
@@ -161,12 +176,12 @@ cdef class ProximalNewton(LocalModel):
             check_signals()
             if not self.has_gram or (k and self._is_small()):
                 self._rebuild()
-            self._certify_residual()
+            self._certify_residual(tol)
             if self.gap > tol and (self.n_epochs >= max_iter or n_vain == MOST_VAIN):
                 if self.caution > 0.0:      # its weights may lead out of the domain
                     self.caution = 0.0
                     self._rebuild()
-                    self._certify_residual()
+                self._certify_residual(INFINITY)
                 break
             if self.gap <= tol:
                 break
@@ -179,7 +194,6 @@ cdef class ProximalNewton(LocalModel):
                 size += fabs(self.us[0, a])
             self._solve_model(clip(0.05 * tol / larger(size, 1e-300), 1e-12 * violation,
                                    1e-3 * violation))
-            self._find_step()
             self.n_steps += 1
             self.n_epochs += 1
             t = self._take_step()
@@ -187,7 +201,9 @@ cdef class ProximalNewton(LocalModel):
             if t == 1.0:
                 self.gap = self._gap_at(&self.r_next[0, 0], &self.step[0, 0], tol)
                 if self.gap <= tol:
+                    self._stretch(0.5)
                     break
+                self._stretch(0.0)
             now = self.F_now + self._penalty_of(0.0)
             n_vain = 0 if now < lowest or self.gap_at_residual < 0.99 * best else n_vain + 1
             lowest, best = smaller(lowest, now), smaller(best, self.gap_at_residual)
@@ -195,9 +211,20 @@ cdef class ProximalNewton(LocalModel):
         self.loss = 2.0 * (self.F_now - self.saturated)
         return 0
 
-    cdef int _certify_residual(self) except -1:
+    cdef void _stretch(self, double ahead) noexcept nogil:
+        # Let the model follow the growth of the curvature along the step that was taken, at its end
+        # or as much further as `ahead` times its length: along a path most of what the model misses
+        # is common to all samples.
+        cdef double c
+        if self.caution > 0.0 or not bounds_itself(self.F.kind):
+            return
+        c = growth(self.U.n, &self.step[0, 0], &self.d[0], &self.d_next[0], &self.d_ref[0], ahead)
+        if 0.5 < c < 2.0:       # not where nothing has moved
+            self.stretch = c
+
+    cdef int _certify_residual(self, double enough) except -1:
         self._slopes_at_residual()
-        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, INFINITY)
+        self.gap_at_residual = self.gap = self._gap_at(&self.r[0, 0], NULL, enough)
         return 0
 
     cdef int _adjust(self, bint failed) except -1:
@@ -215,24 +242,28 @@ cdef class ProximalNewton(LocalModel):
 
     cdef int _advance(self) except -1:
         # Copy the slots' coefficients to u and add to the odometer the way of the dual point.
-        cdef Py_ssize_t i, a
+        cdef Py_ssize_t a
         cdef double way, length
         for a in range(self.m):
             self.u[0, self.feature[a]] = self.us[0, a]
-        for i in range(self.U.n + 1):
-            self.at_screening[0, i] -= self.v[0, i]
-        way = residual_dot(self.X, &self.at_screening[0, 0], &self.at_screening[0, 0])
+        axpy(self.U.n, 1.0, &self.v[0, 0], 0.0, NULL, &self.at_screening[0, 0])
+        way = self._product(&self.at_screening[0, 0], &self.at_screening[0, 0])
         self.at_screening[:] = self.v
-        length = residual_dot(self.X, &self.v[0, 0], &self.v[0, 0])
+        length = self._product(&self.v[0, 0], &self.v[0, 0])
         self.B.odometer += sqrt(way) + 1e-13 * sqrt(length)
         return 0
 
+    cdef double _product(self, const double* v, const double* w) noexcept nogil:
+        # residual_dot where the last entries are 0
+        if self.X.weight == NULL:
+            return dot(self.U.n, v, 0.0, w)
+        return residual_dot(self.X, v, w)
+
     cdef double _place_in_basis(self, double* beta) noexcept nogil:
-        cdef double length = residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]), rest = length
+        cdef double length = self._product(&self.v[0, 0], &self.v[0, 0]), rest = length
         cdef Py_ssize_t k
         for k in range(self.B.k):
-            beta[k] = residual_dot(self.X, &self.v[0, 0],
-                                   self.B.basis + k * (self.U.n + 1))
+            beta[k] = self._product(&self.v[0, 0], self.B.basis + k * (self.U.n + 1))
             rest -= beta[k] * beta[k]
         return sqrt(larger(rest, 0.0) + 1e-13 * length)
 
@@ -271,6 +302,15 @@ cdef class ProximalNewton(LocalModel):
         if self.m:
             self._drop_slots(l1_strength)
         return LocalModel.approach(self, l1_strength, l2_strength, max_iter, tol)
+
+    def solve_along(self, const double[:] alphas, double l1_ratio, double aim, double tol,
+                    Py_ssize_t max_iter):
+        """Call `solve`, with the gap that it aims at, and `keep` for each alpha."""
+        cdef Py_ssize_t k
+        cdef int status
+        for k in range(alphas.shape[0]):
+            status = self.solve(alphas[k] * l1_ratio, alphas[k] * (1.0 - l1_ratio), aim, max_iter)
+            self.keep(CONVERGED if self.gap <= tol else status)
 
     cpdef int keep(self, int status) except -1:
         """Append the present solution to those kept by earlier calls."""

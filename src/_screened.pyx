@@ -202,10 +202,11 @@ cdef class Screened(Slots):
         cdef Py_ssize_t room = max(100, self.m)
         if not n_new:
             return True
+        if n_new <= room:
+            return self._give_slots(self.listed[:n_new])
         new = np.asarray(self.listed)[:n_new]
-        if n_new > room:
-            urgency = np.abs(np.asarray(self.found)[0, :n_new]) / np.take(self.l1, new)
-            new = new[np.sort(np.argpartition(urgency, -room)[-room:])]
+        urgency = np.abs(np.asarray(self.found)[0, :n_new]) / np.take(self.l1, new)
+        new = new[np.sort(np.argpartition(urgency, -room)[-room:])]
         return self._give_slots(new)
 
     # -- public methods ------------------------------------------------------------------------

@@ -11,12 +11,30 @@ squared error need the first at no time, since its residual is linear in u: they
 residual at u = 0 and update it by `shift`.
 """
 
-from libc.math cimport INFINITY, M_PI, erfc, exp, expm1, fabs, log, log1p, pow, sqrt
+from libc.math cimport INFINITY, M_PI, NAN, erfc, exp, expm1, fabs, log, log1p, pow, sqrt
 
 from arithmetic cimport clip, larger, smaller
 
-cdef extern from "exponential.h" nogil:
+cdef extern from "losses.h" nogil:
     void exp_of "sr_exp_of_f64"(Py_ssize_t n, const double* x, double* out) noexcept
+    double logistic "sr_logistic_f64"(Py_ssize_t n, const double* y, const double* z,
+                                      const double* s, double* v, double* d) noexcept
+    double poisson "sr_poisson_f64"(Py_ssize_t n, const double* y, const double* z,
+                                    const double* s, double* v, double* d) noexcept
+    double logistic_part "sr_logistic_part_f64"(Py_ssize_t n, const double* y, const double* z,
+                                                const double* theta, double k,
+                                                const double* s) noexcept
+    double poisson_part "sr_poisson_part_f64"(Py_ssize_t n, const double* y, const double* z,
+                                              const double* theta, double k,
+                                              const double* s) noexcept
+    double dual_point "sr_dual_point_f64"(Py_ssize_t n, const double* r, const double* now,
+                                          const double* d, const double* d_ref, const double* s,
+                                          double k, double stretch, double move,
+                                          double* theta, double* v) noexcept
+    double growth "sr_growth_f64"(Py_ssize_t n, const double* x, const double* d,
+                                  const double* d_before, const double* d_ref,
+                                  double ahead) noexcept
+    double sum_of "sr_sum_of_f64"(Py_ssize_t n, const double* x) noexcept
 
 # Samples whose exponentials are computed at once.
 cdef enum: EXPONENTS = 256
@@ -58,6 +76,12 @@ cdef inline dict loss_kinds():
         "tweedie": TWEEDIE, "negative binomial": NEGATIVE_BINOMIAL, "probit": PROBIT,
         "huber": HUBER, "squared hinge": SQUARED_HINGE, "cloglog": CLOGLOG,
     }
+
+
+cdef inline bint bounds_itself(loss_kind_t kind) noexcept nogil:
+    # Whether third derivatives are bounded by curvatures, so that these tell how large the loss's
+    # part of a gap is, wherever it is not huge.
+    return kind == LOGISTIC or kind == POISSON or kind == GAMMA or kind == NEGATIVE_BINOMIAL
 
 
 cdef inline double weight_of(const loss_t* F, Py_ssize_t i) noexcept nogil:
@@ -222,11 +246,21 @@ cdef inline double relative_entropy(double t, double m, double log_m, double awa
         1.0 / 30.0 - x * (1.0 / 42.0 - x * (1.0 / 56.0 - x * (1.0 / 72.0 - x / 90.0))))))))
 
 
+# Where residuals are at the ends of the domain, or tend to one, a dual point is moved back to it over
+# this relative distance.
+cdef extern from *:
+    """
+    #define SR_ROUNDED 1e-14
+    """
+    const double ROUNDED "SR_ROUNDED"
+
+
 cdef inline double bernoulli_entropy(double t, double u, double e, double m, double z,
                                      double away) noexcept nogil:
     # KL of the probabilities (t, u) from (e, m), both of sum 1, e of log odds z; away = t - e
-    if t < 0.0 or u < 0.0:
+    if t < -ROUNDED or u < -ROUNDED:
         return INFINITY
+    t, u = larger(t, 0.0), larger(u, 0.0)
     return (relative_entropy(t, e, smaller(z, 0.0), away)
             + relative_entropy(u, m, smaller(-z, 0.0), -away))
 
@@ -278,15 +312,6 @@ cdef inline double bregman_by_search(loss_kind_t kind, double a, double y, doubl
             total += node[k] * step
         d = -away / mean
     return d * d * total
-
-
-# Piecewise quadratic losses have residuals at the ends of the domain: a dual point is moved back to
-# it over this relative distance.
-cdef extern from *:
-    """
-    #define SR_ROUNDED 1e-14
-    """
-    const double ROUNDED "SR_ROUNDED"
 
 
 cdef inline double bregman(double q, loss_kind_t kind, double a, double y, double z,
@@ -358,16 +383,17 @@ cdef inline double loss_evaluate(const loss_t* F, Py_ssize_t output, Py_ssize_t 
                                  double* curvature) noexcept nogil:
     cdef const double* y = F.y + output * F.n
     cdef double[EXPONENTS] q
+    cdef const double* weight = NULL if F.weight == NULL else F.weight + start
     cdef double s, total = 0.0
     cdef Py_ssize_t i, first, last = start
+    if F.kind == LOGISTIC:
+        return logistic(stop - start, y + start, z + start, weight, v + start, curvature + start)
+    if F.kind == POISSON:
+        return poisson(stop - start, y + start, z + start, weight, v + start, curvature + start)
     while last < stop:
         first = last
         last = min(first + EXPONENTS, stop)
         powers(F, z, first, last, q)
-        if F.kind == LOGISTIC and F.weight == NULL:
-            total += plain_logistic(last - first, q, y + first, z + first, v + first,
-                                    curvature + first)
-            continue
         for i in range(first, last):
             s = weight_of(F, i)
             if s == 0.0:        # its loss may be infinite
@@ -389,25 +415,6 @@ cdef inline void powers(const loss_t* F, const double* z, Py_ssize_t first, Py_s
     exp_of(last - first, q, q)
 
 
-cdef inline double plain_logistic(Py_ssize_t n, const double* q, const double* y, const double* z,
-                                  double* v, double* curvature) noexcept nogil:
-    # sum_i f_i without weights: of most q one logarithm of the product of 1 + q
-    cdef double total = 0.0, product = 1.0, c, e, m
-    cdef Py_ssize_t i
-    for i in range(n):
-        c = 1.0 / (1.0 + q[i])
-        e, m = (c, q[i] * c) if z[i] > 0.0 else (q[i] * c, c)
-        v[i] = y[i] * m - (1.0 - y[i]) * e
-        curvature[i] = e * m
-        total += (1.0 - y[i]) * z[i] if z[i] > 0.0 else -y[i] * z[i]
-    for i in range(n):
-        if q[i] > 1e-3:
-            product *= 1.0 + q[i]
-        else:       # the series of log(1 + q), whose digits the product would lose
-            total += q[i] * (1.0 - q[i] * (0.5 - q[i] * (1.0 / 3.0 - q[i] * (0.25 - 0.2 * q[i]))))
-    return total + log(product)
-
-
 cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
     cdef dual_point_t D
     D.away = D.along = 0.0
@@ -427,16 +434,32 @@ cdef inline double loss_part(const loss_t* F, const dual_point_t* D, double k) n
     return total
 
 
+cdef inline double part_near(const loss_t* F, const double* y, const double* z,
+                             const double* theta, double k, Py_ssize_t first,
+                             Py_ssize_t n) noexcept nogil:
+    # part_of_output for some samples at once, NaN where that is not possible
+    cdef const double* weight = NULL if F.weight == NULL else F.weight + first
+    if F.kind == LOGISTIC:
+        return logistic_part(n, y, z, theta, k, weight)
+    if F.kind == POISSON:
+        return poisson_part(n, y, z, theta, k, weight)
+    return NAN
+
+
 cdef inline double part_of_output(const loss_t* F, Py_ssize_t output, const double* z,
                                   const double* theta, double k) noexcept nogil:
     # sum_i s_i (f_i(z_i) + f_i^*(-k theta_i) + k theta_i z_i)
     cdef const double* y = F.y + output * F.n
     cdef double[EXPONENTS] q
-    cdef double s, total = 0.0
+    cdef double s, part, total = 0.0
     cdef Py_ssize_t i, first, last = 0
     while last < F.n and total < INFINITY:
         first = last
         last = min(first + EXPONENTS, F.n)
+        part = part_near(F, y + first, z + first, theta + first, k, first, last - first)
+        if part == part:
+            total += part
+            continue
         powers(F, z, first, last, q)
         for i in range(first, last):
             s = weight_of(F, i)

@@ -17,10 +17,13 @@ from libc.math cimport INFINITY, fabs, sqrt
 from arithmetic cimport smaller
 from matrix cimport matrix_t, residual_dot
 from penalty cimport may_move, penalty_t, row_size
-from vector cimport axpy
+from vector cimport axpy, count_above
 
 # Maximum number of residuals in the basis, at which the slopes of all features are stored.
 cdef enum: LARGEST_BASIS = 12
+
+# Features of which vector code finds whether there is a candidate among them.
+cdef enum: AT_ONCE = 128
 
 ctypedef struct screening_t:
     Py_ssize_t n_tasks
@@ -61,11 +64,16 @@ cdef inline Py_ssize_t screening_open(const screening_t* B, const penalty_t* P, 
                                       Py_ssize_t* candidates) noexcept nogil:
     # Write the features without a slot that the first bound does not exclude to candidates; return
     # their number.
-    cdef Py_ssize_t i, j, count = 0, kept = 0
+    cdef Py_ssize_t i, j, first, stop = 0, count = 0, kept = 0
     cdef double bound
-    for j in range(p):      # branch-free: a branch would often be mispredicted
-        candidates[count] = j
-        count += B.known[j] + B.odometer > P.l1_strength * P.l1[j]
+    while stop < p:
+        first = stop
+        stop = min(first + AT_ONCE, p)
+        if not count_above(stop - first, B.known + first, B.odometer, P.l1_strength, P.l1 + first):
+            continue
+        for j in range(first, stop):    # branch-free: a branch would often be mispredicted
+            candidates[count] = j
+            count += B.known[j] + B.odometer > P.l1_strength * P.l1[j]
     for i in range(count):
         j = candidates[i]
         bound = B.known[j] + B.odometer

@@ -205,5 +205,17 @@ SR_LEAF(void, sr_moments, (ptrdiff_t n, const SR_T *x, double m, double f, const
     out[1] = sumsq;
 }
 
+/* number of i with x_i + shift > strength * t_i */
+SR_LEAF(ptrdiff_t, sr_count_above, (ptrdiff_t n, const SR_T *x, double shift, double strength,
+                                    const double *t),
+        (n, x, shift, strength, t))
+{
+    ptrdiff_t count = 0;
+#pragma omp simd reduction(+ : count)
+    for (ptrdiff_t i = 0; i < n; i++)
+        count += (double)x[i] + shift > strength * t[i];
+    return count;
+}
+
 #undef SR_DOUBLES
 #undef SR_DOUBLES_AT

@@ -29,6 +29,8 @@ cdef extern from "simd.h" nogil:
     void sr_axpy4_f32(Py_ssize_t n, const double* d, const float* x, const Py_ssize_t* at,
                       const double* m, const double* s, Py_ssize_t near, Py_ssize_t far,
                       double* v) noexcept
+    Py_ssize_t count_above "sr_count_above_f64"(Py_ssize_t n, const double* x, double shift,
+                                                double strength, const double* t) noexcept
     void sr_moments_f64(Py_ssize_t n, const double* x, double m, double f, const double* s,
                         double* out) noexcept
     void sr_moments_f32(Py_ssize_t n, const float* x, double m, double f, const double* s,

@@ -66,8 +66,11 @@ def alpha_max(data, loss, **options):
     return path(data.X, data.y, loss=loss, n_alphas=1, **options).alphas[0]
 
 
-def fit_with_dual(X, y, loss, *, alpha, tol=1e-6, max_iter=100_000, gram_memory=2**30, **options):
-    """Return the Solution, and the dual point without weights."""
+def fit_with_dual(
+    X, y, loss, *, alpha, before=(), tol=1e-6, max_iter=100_000, gram_memory=2**30, **options
+):
+    """Return the Solution, at the end of a path of the alphas before, and its dual point without
+    weights."""
     names = ("l1_ratio", "l1_weights", "l2_weights", "positive", "bounds")
     penalty = Penalty(1.0, **{name: options.pop(name) for name in names if name in options})
     order = ("sample_weight", "fit_intercept", "standardize", "n_threads")
@@ -75,12 +78,12 @@ def fit_with_dual(X, y, loss, *, alpha, tol=1e-6, max_iter=100_000, gram_memory=
     design = as_design(X, y, *given, loss, options.pop("offset", None))
     assert not options
     problem = Problem(design, penalty, Options("auto", "auto", tol, max_iter, gram_memory))
-    run = PathRun(problem, np.array([alpha]))
+    run = PathRun(problem, np.array([*before, alpha]))
     assert isinstance(run.engine, ProximalNewtonEngine)
-    run.advance(1)
+    run.advance(1 + len(before))
     s = np.ones(len(y)) if design.weight is None else design.weight
     v = run.engine.dual_point
-    return run.path()[0], np.divide(v, s, out=np.zeros(len(y)), where=s > 0)
+    return run.path()[-1], np.divide(v, s, out=np.zeros(len(y)), where=s > 0)
 
 
 def assert_proven(kind, X, y, fit, theta, **options):

@@ -57,6 +57,8 @@ PASSED_ON = {
     "PathDisplay.from_estimator": "PathDisplay.plot",
     "CVPathDisplay.from_path": "CVPathDisplay.plot",
     "CVPathDisplay.from_estimator": "CVPathDisplay.plot",
+    "PathDisplay.from_coefficients": "PathDisplay.plot",
+    "SurvivalDisplay.from_predictions": "SurvivalDisplay.plot",
     "StabilityDisplay.from_path": "StabilityDisplay.plot",
     "StabilityDisplay.from_estimator": "StabilityDisplay.plot",
 }

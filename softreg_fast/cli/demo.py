@@ -17,6 +17,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures
 
 from softreg_fast.cli.files import check_writable, reason, save
+from softreg_fast.display.outcomes import Outcomes
 from softreg_fast.model_selection.cv import cv_path
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import aligned
@@ -377,4 +378,5 @@ def cross_validated(problem: Problem) -> Report:
             "rule": search.rule,
         },
         command="softreg_fast demo --report report.html",
+        outcomes=Outcomes.from_cv_path(search, problem.y),
     )

@@ -8,7 +8,8 @@ from typing import Any
 import scipy.sparse as sp
 
 from softreg_fast.cli.fit import Fit
-from softreg_fast.report.outcomes import Outcomes
+from softreg_fast.display.outcomes import Outcomes
+from softreg_fast.losses.classes import TwoClasses
 from softreg_fast.report.page import Report, page
 
 
@@ -33,22 +34,17 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _outcomes(fit: Fit) -> Outcomes | None:
+def _outcomes(fit: Fit) -> Outcomes:
     target, table = fit.design.described_target, fit.table
-    if target.loss.quadratic:
-        return None
+    y, loss = target.observed, target.loss
+    if isinstance(loss, TwoClasses):
+        y = loss.share(y)
     if fit.search is not None:
         predicted = fit.search.predictions
     else:
         predicted = fit.path[fit.k].predict(table.X, offset=table.offset)
-    return Outcomes(
-        target.loss,
-        target.observed,
-        predicted,
-        fit.design.weight,
-        fit.classes,
-        fit.search is not None,
-    )
+    left_out = fit.search is not None
+    return Outcomes.checked(loss, y, predicted, table.weights, fit.classes, left_out)
 
 
 def _data_in_words(fit: Fit) -> dict[str, str]:

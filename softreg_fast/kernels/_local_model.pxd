@@ -17,20 +17,30 @@ cdef class LocalModel(ScalarEngine):
     cdef double F_now, saturated        # the loss; its smallest value
     cdef double intercept, move         # relative to the null model; of the last step
     cdef double gap_at_residual
+    cdef Py_ssize_t n_known             # slots whose slopes at r are known: qs
+    cdef double[::1, :] rows            # a Gram matrix, its lower triangle
+    cdef double[::1] panel, sums        # scratch: weighted columns; sums of groups of stripes
+    cdef double stretch                 # the Hessian is that many times the one of d_ref and Q
+    cdef double factor_l2               # the L2 strength with which Q is factorised
     cdef double caution                 # share of the bounds in the reference weights
     cdef loss_kind_t loss_kind
     cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
     cdef list kept_intercepts
 
     cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil
+    cdef double _sweep(self, double move) except? -1.0
     cdef void _curve(self, const double* step, double* out) noexcept nogil
     cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1
     cdef double _center_of(self, Py_ssize_t j) noexcept nogil
     cdef int _weigh(self, Py_ssize_t first) except -1
     cdef void _take_weights(self) noexcept nogil
     cdef int _rebuild(self) except -1
+    cdef int _multiply_slots(self) except -1
+    cdef int _multiply_new_slots(self, double[::1, :] rows) except -1
     cdef int _drop_slots(self, double l1_strength) except -1
     cdef double _violation(self) noexcept nogil
     cdef int _slopes_at_residual(self) except -1
     cdef int _solve_model(self, double tol) except -1
+    cdef void _scale_slopes(self, double c) noexcept nogil
+    cdef void _iterate(self, double tol) noexcept nogil
     cdef bint _is_small(self) noexcept nogil

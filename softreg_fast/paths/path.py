@@ -26,7 +26,11 @@ from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
+from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.warm import WarmEngine
+
+# Solvers that may run a whole grid of alphas in one call.
+Travelling = WarmEngine | ProximalNewtonEngine
 
 
 class PathStep(NamedTuple):
@@ -306,7 +310,7 @@ class PathRun:
         engine, l1_ratio, options = self.engine, self.problem.l1_ratio, self.problem.options
         tol, max_iter = options.tol, options.max_iter
         alphas = self.alphas[self.position : self.position + n]
-        if tell is None and isinstance(engine, WarmEngine) and engine.goes_along:
+        if tell is None and isinstance(engine, Travelling) and engine.goes_along:
             engine.solve_along(alphas, l1_ratio, tol, max_iter)
             self.position += len(alphas)
             return

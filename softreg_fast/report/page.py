@@ -5,7 +5,6 @@ The same fit gives the same page, byte for byte.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,18 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.display.cv_path_display import in_words
+from softreg_fast.display.outcomes import Outcomes
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path, Solution
-from softreg_fast.report.outcomes import (
-    Outcomes,
-    calibration_picture,
-    confusion,
-    roc_picture,
-    tenths,
-    tenths_picture,
-)
+from softreg_fast.report.markup import escape, facts_table, figures, table
+from softreg_fast.report.meaning import meaning_of
 from softreg_fast.report.pictures import errors_picture, path_picture
+from softreg_fast.report.predictions import came_true
 from softreg_fast.report.style import HEAD, STYLE
 from softreg_fast.report.summary import largest_first
 from softreg_fast.solvers.protocol import Status
@@ -33,6 +28,8 @@ from softreg_fast.system.config import config
 Vector = NDArray[np.float64]
 
 MOST_ROWS = 100  # of the table of coefficients
+MOST_COLUMNS = 6  # of it, for classes
+MOST_PATHS = 12  # pictures, one for each class
 
 ROUNDING = 1e-15  # a gap below this share of P0 is dominated by rounding and proves no more
 
@@ -70,7 +67,7 @@ class Report:
     loss : str
         Name of the loss, "squared" for squared error.
     outcomes : Outcomes or None
-        Targets and predictions, which are shown for losses other than squared error.
+        Targets and predictions, to be compared.
     """
 
     path: Path
@@ -104,6 +101,20 @@ class Report:
         return f"{words[:1].upper()}{words[1:]} {name.replace('E', 'e')}"
 
     @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return int(self.path.coefs.shape[0])
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the classes with coefficients of their own; one of "" if there is one set."""
+        n_outputs = np.atleast_2d(self.model.coef).shape[0]
+        if n_outputs == 1:
+            return [""]
+        classes = self.outcomes.classes if self.outcomes is not None else None
+        return [str(k) for k in range(n_outputs)] if classes is None else [*classes]
+
+    @property
     def is_squared(self) -> bool:
         """Return whether the loss is squared error."""
         return self.loss == "squared"
@@ -127,7 +138,7 @@ def _pieces(report: Report) -> Iterator[str]:
     yield _figures(report)
     yield from _choice(report)
     if report.outcomes is not None:
-        yield from _came_true(report.outcomes)
+        yield from came_true(report.outcomes)
     yield '<div class="pair">\n<section>\n'
     yield from _coefficients(report)
     yield "</section>\n<section>\n"
@@ -143,17 +154,16 @@ def _pieces(report: Report) -> Iterator[str]:
 
 def _in_words(report: Report) -> str:
     model, search = report.model, report.search
-    n_features = len(model.coef)
     words = (
         f"This {report.kind} with alpha = {model.alpha:.6g} predicts {report.target} from "
-        f"{model.df} of the {n_features} features of {report.source}. It explains "
+        f"{model.df} of the {report.n_features} features of {report.source}. It explains "
         f"{100 * model.dev_ratio:.1f} % of the {report.explained} in the data that it was fitted "
         "to."
     )
     if search is None:
         return words
-    n_folds = search.errors.shape[-1]
-    (error, spread), (measure, sign) = _error_at(search, report.k), search.shown
+    n_folds, measure = search.errors.shape[-1], in_words(search.shown[0])
+    (error, spread), sign = _error_at(search, report.k), search.shown[1]
     best = "smallest" if sign > 0.0 else "largest"
     why = {
         "min": f"no other alpha of the path had a {best[:-2]}r one there",
@@ -161,8 +171,8 @@ def _in_words(report: Report) -> str:
         f"{best}",
     }
     plain = ""
-    if search.measure == model.loss.measure:
-        plain = f"; without features it is {2 * model.null_loss:.4g}"
+    if search.measure == model.loss.measure and not report.path.df[0]:
+        plain = f"; with the first alpha, without features, it is {_error_at(search, 0)[0]:.4g}"
     return words + (
         f" On rows left out, by {n_folds}-fold cross-validation, its {measure} is "
         f"{_give_or_take(error, spread)}{plain}. This alpha was chosen because {why[search.rule]}."
@@ -184,18 +194,18 @@ def _give_or_take(value: float, spread: float) -> str:
 
 def _figures(report: Report) -> str:
     model = report.model
-    figures = [
+    told = [
         ("alpha", f"{model.alpha:.6g}"),
-        ("features", f"{model.df} of {len(model.coef)}"),
+        ("features", f"{model.df} of {report.n_features}"),
         (f"{report.explained} explained", f"{100 * model.dev_ratio:.1f} %"),
     ]
     if report.search is not None:
         error, spread = _error_at(report.search, report.k)
-        name = "error" if report.is_squared else report.search.shown[0]
-        figures.append((f"{name} on rows left out", _give_or_take(error, spread)))
-    figures.append(("proven within", f"{_proven(model):.1e} P0"))
+        name = "error" if report.is_squared else in_words(report.search.shown[0])
+        told.append((f"{name} on rows left out", _give_or_take(error, spread)))
+    told.append(("proven within", f"{_proven(model):.1e} P0"))
     tiles = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in figures
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in told
     )
     return f'<dl class="figures">\n{tiles}</dl>\n'
 
@@ -209,23 +219,17 @@ def _choice(report: Report) -> Iterator[str]:
     if report.search is not None:
         pictures.append((errors_picture(report.search), _ABOUT_ERRORS))
     if len(report.path) > 1:
-        drawn = path_picture(report.path, report.k, report.label, report.deviation)
-        pictures.append((drawn, _ABOUT_PATH))
+        given = report.path, report.k, report.label, report.deviation
+        for output, name in enumerate(report.outputs[:MOST_PATHS]):
+            about = f"{escape(name)}. {_ABOUT_PATH}" if name else _ABOUT_PATH
+            pictures.append((path_picture(*given, output), about))
     if pictures:
         yield f"<h2>{'The choice of alpha' if report.search else 'The path'}</h2>\n"
-        yield _pair(pictures)
+        yield figures(pictures)
     if report.search is not None:
         yield _rules(report.search)
         if report.search.note:
             yield f"<p>{escape(report.search.note)}</p>\n"
-
-
-def _pair(pictures: Iterable[tuple[str, str]]) -> str:
-    figures = "".join(
-        f"<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>\n"
-        for svg, caption in pictures
-    )
-    return f'<div class="pair">\n{figures}</div>\n'
 
 
 def _rules(search: CVPath) -> str:
@@ -241,72 +245,57 @@ def _rules(search: CVPath) -> str:
                 f"{search.path.df[k]}",
             ]
         )
-    return _table(["rule", "alpha", search.shown[0], "standard error", "features"], rows)
-
-
-def _came_true(outcomes: Outcomes) -> Iterator[str]:
-    yield f"<h2>Predictions of {outcomes.whose}</h2>\n"
-    if outcomes.has_classes:
-        yield from _of_classes(outcomes)
-    elif outcomes.classes is None:
-        yield from _of_amounts(outcomes)
-
-
-def _of_classes(outcomes: Outcomes) -> Iterator[str]:
-    first, second = outcomes.classes or ("0", "1")
-    pictures = [(roc_picture(outcomes), _ABOUT_ROC)]
-    if hasattr(outcomes.loss, "probabilities"):
-        pictures.append((calibration_picture(outcomes), _ABOUT_CALIBRATION))
-    yield _pair(pictures)
-    yield (
-        f"<p>Coefficients &gt; 0 speak for {escape(second)}. The rows of each class, and what they "
-        "were taken for:</p>\n"
-    )
-    counts = confusion(outcomes)
-    rows = [
-        [name, *(f"{count:.6g}" for count in row), f"{100 * row[k] / row.sum():.1f} %"]
-        for k, (name, row) in enumerate(zip((first, second), counts, strict=True))
-    ]
-    yield _table(["class", f"taken for {first}", f"taken for {second}", "right"], rows)
-
-
-def _of_amounts(outcomes: Outcomes) -> Iterator[str]:
-    yield '<div class="pair">\n<figure>\n'
-    yield f"{tenths_picture(outcomes)}<figcaption>{_ABOUT_TENTHS}</figcaption>\n</figure>\n<div>\n"
-    rows = [
-        [str(k), *(f"{value:.5g}" for value in row)]
-        for k, row in enumerate(zip(*tenths(outcomes), strict=True), 1)
-    ]
-    yield _table(["tenth", "weight", "predicted", "observed"], rows)
-    yield "</div>\n</div>\n"
+    return table(["rule", "alpha", in_words(search.shown[0]), "standard error", "features"], rows)
 
 
 def _coefficients(report: Report) -> Iterator[str]:
     model = report.model
-    effect = model.coef * report.deviation
+    classes = report.outcomes.classes if report.outcomes is not None else None
+    changed, factor = meaning_of(model.loss, classes)
+    effect = np.atleast_2d(model.coef * report.deviation)  # (n_outputs, n_features)
     order = largest_first(model.coef, effect)
-    longest = float(np.abs(effect[order]).max(initial=0.0)) or 1.0
-    rows = [
-        [
-            report.label(j),
-            f"{model.coef[j]:.6g}",
-            f"{effect[j]:.5g}",
-            _bar(effect[j] / longest),
-        ]
-        for j in order[:MOST_ROWS].tolist()
-    ]
-    rows.append(["(intercept)", f"{model.intercept:.6g}", "", ""])
     yield "<h2>Coefficients</h2>\n"
     yield (
-        "<p>Largest effect first: the change of the prediction when the feature grows by one "
+        f"<p>Largest effect first: the change of {escape(changed)} when the feature grows by one "
         "standard deviation. Coefficients alone depend on the units of the columns.</p>\n"
     )
-    yield _table(["feature", "coefficient", "per st.dev.", ""], rows, with_bars=True)
+    if len(effect) == 1:
+        yield _table_of_one(report, effect[0], order[:MOST_ROWS], factor)
+    else:
+        yield _table_of_classes(report, effect, order[:MOST_ROWS])
     if len(order) > MOST_ROWS:
         yield (
             f"<p>And {len(order) - MOST_ROWS} more; fit --coefficients OUT.csv writes all of "
             "them.</p>\n"
         )
+
+
+def _table_of_one(report: Report, effect: Vector, order: NDArray[np.intp], factor: str) -> str:
+    model, rows = report.model, []
+    longest = float(np.abs(effect).max(initial=0.0)) or 1.0
+    for j in order.tolist():
+        factors = [f"{np.exp(effect[j]):.4g}"] if factor else []
+        numbers = [f"{model.coef[j]:.6g}", f"{effect[j]:.5g}", *factors]
+        rows.append([report.label(j), *numbers, _bar(effect[j] / longest)])
+    header = ["feature", "coefficient", "per st.dev.", *([factor] if factor else []), ""]
+    if model.loss.kind != "cox":  # its baseline hazard has the place of an intercept
+        rows.append(["(intercept)", f"{model.intercept:.6g}", *[""] * (len(header) - 2)])
+    return table(header, rows, with_bars=True)
+
+
+def _table_of_classes(report: Report, effect: Vector, order: NDArray[np.intp]) -> str:
+    # a column for each class or, of many, the class with the largest effect
+    intercepts = np.atleast_1d(report.model.intercept)
+    if len(effect) <= MOST_COLUMNS:
+        rows = [[report.label(j), *(f"{x:.5g}" for x in effect[:, j])] for j in order.tolist()]
+        rows.append(["(intercept)", *(f"{x:.5g}" for x in intercepts)])
+        return table(["per st.dev.", *report.outputs], rows)
+    largest = np.abs(effect).argmax(axis=0)
+    rows = [
+        [report.label(j), report.outputs[largest[j]], f"{effect[largest[j], j]:.5g}"]
+        for j in order.tolist()
+    ]
+    return table(["feature", "largest for", "per st.dev."], rows)
 
 
 def _bar(share: float) -> str:
@@ -341,7 +330,7 @@ def _certificate(report: Report) -> Iterator[str]:
         facts["largest on the path"] = _worst([report.path])
     if report.search is not None:
         facts["largest on the folds"] = _worst(report.search.fold_paths)
-    yield _facts(facts)
+    yield facts_table(facts)
 
 
 def _proven(model: Solution) -> float:
@@ -370,62 +359,13 @@ def _origin(report: Report) -> Iterator[str]:
         ("Settings", report.settings),
         ("Software", versions),
     ):
-        yield f"<section>\n<h3>{title}</h3>\n{_facts(facts)}</section>\n"
+        yield f"<section>\n<h3>{title}</h3>\n{facts_table(facts)}</section>\n"
     yield "</div>\n"
-
-
-# ---------------------------------------------------------------------------------------------
-# HTML.
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    rows = "".join(
-        f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>\n"
-        for name, value in facts.items()
-    )
-    return f'<table class="facts">\n{rows}</table>\n'
-
-
-def _table(header: list[str], rows: Iterable[list[str]], with_bars: bool = False) -> str:
-    """Format a table with names in the first column and optionally HTML bars in the last one."""
-    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in header)
-    lines = [f"<tr>{_cells(row, with_bars)}</tr>\n" for row in rows]
-    return (
-        f'<table class="numbers">\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{''.join(lines)}</tbody>\n</table>\n"
-    )
-
-
-def _cells(row: list[str], with_bars: bool) -> str:
-    name, *numbers = row
-    bar = f'<td class="bar">{numbers.pop()}</td>' if with_bars else ""
-    cells = "".join(f"<td>{escape(number)}</td>" for number in numbers)
-    return f"<th scope=row>{escape(name)}</th>{cells}{bar}"
-
-
-def escape(text: str) -> str:
-    """Return text escaped as HTML, so that a browser displays every character of it."""
-    return html.escape(printable(text, keep=""))
 
 
 _ABOUT_ERRORS = (
     "What the folds compare on the rows left out, its mean with the standard error, for every "
     "alpha. Models become larger from left to right."
-)
-
-_ABOUT_ROC = (
-    "The share of the second class that is found, against the share of the first that is taken for "
-    "it, for every threshold of the prediction. The broken line is chance."
-)
-
-_ABOUT_CALIBRATION = (
-    "The probability of the second class and how often it came true, in tenths of the rows. On the "
-    "broken line both are the same."
-)
-
-_ABOUT_TENTHS = (
-    "Rows in tenths by their prediction: its mean, and the mean that was observed. On the broken "
-    "line both are the same."
 )
 
 _ABOUT_PATH = (

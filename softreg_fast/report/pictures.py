@@ -15,19 +15,22 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.display.plots import CVPathDisplay, PathDisplay
+from softreg_fast.display.cv_path_display import CVPathDisplay
+from softreg_fast.display.outcomes import Outcomes
+from softreg_fast.display.path_display import PathDisplay
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import printable
 from softreg_fast.paths.result import Path
 
 # The colours given to matplotlib, and the page's CSS variables that replace them, so that a style
-# sheet can change them. They are those of the light page.
+# sheet can change them. They are those of the light page. Lines differ for colour-blind people,
+# too.
 INK = "#1c2128"
 PAPER = "#ffffff"
 FAINT = "#999999"
 LINES = (
-    "#0b63b5", "#b8480a", "#0a7d4f", "#a0308f", "#6b5bd2", "#8a6500", "#007c89", "#b3203a",
+    "#0b63b5", "#b8480a", "#008852", "#933af0", "#84000a", "#00466e", "#37059b", "#6a002b",
 )  # fmt: skip
 COLOURS = {
     INK: "ink",
@@ -42,6 +45,19 @@ SIZE = (5.0, 3.7)  # inches: small, so that text can be read on a phone
 MOST_LINES = 500
 
 LONGEST_NAME = 18
+
+# Plots of outcomes, as screen readers say them.
+TITLES = {
+    "roc": "ROC curve",
+    "precision_recall": "Precision and recall",
+    "calibration": "Calibration",
+    "confusion": "Confusion of classes",
+    "observed": "Observed against predicted",
+    "residuals": "Residuals",
+    "rootogram": "Rootogram",
+    "coverage": "Coverage",
+    "survival": "Survival by risk",
+}
 
 
 def check_pictures() -> None:
@@ -61,16 +77,36 @@ def errors_picture(found: CVPath) -> str:
 
 
 def path_picture(
-    path: Path, k: int, label: Callable[[int], str], deviation: NDArray[np.float64]
+    path: Path,
+    k: int,
+    label: Callable[[int], str],
+    deviation: NDArray[np.float64],
+    output: int = 0,
 ) -> str:
-    """Draw the coefficients along a path per standard deviation, the k-th alpha marked, as SVG."""
+    """Draw the coefficients along a path per standard deviation, the k-th alpha marked, as SVG.
+
+    With several classes, those of the one with this number.
+    """
     names = [_shortened(label(j)) for j in range(path.coefs.shape[0])]
     shown = dataclasses.replace(
         path,
         coefs=sp.csc_array(sp.diags_array(deviation) @ path.coefs),
         feature_names=np.array(names, dtype=object),
     )
-    return svg_of("path", "Coefficients along the path", lambda ax: _draw_path(shown, k, ax))
+    name = f"path-{output}" if output else "path"
+    return svg_of(name, "Coefficients along the path", lambda ax: _draw_path(shown, k, output, ax))
+
+
+def outcome_picture(name: str, outcomes: Outcomes) -> str:
+    """Draw one of the plots of outcomes, as SVG."""
+    classes = outcomes.classes and tuple(_shortened(each) for each in outcomes.classes)
+    shown = dataclasses.replace(outcomes, classes=classes)
+
+    def draw(ax: Any) -> None:
+        shown.plot(name, ax)
+        ax.spines["top"].set_visible(name == "confusion")
+
+    return svg_of(name, TITLES[name], draw)
 
 
 def _shortened(name: str) -> str:
@@ -82,11 +118,12 @@ def _draw_errors(found: CVPath, ax: Any) -> None:
     CVPathDisplay.from_path(found, ax=ax)
 
 
-def _draw_path(path: Path, k: int, ax: Any) -> None:
-    picture = PathDisplay.from_path(path, ax=ax, mark=k)
+def _draw_path(path: Path, k: int, output: int, ax: Any) -> None:
+    picture = PathDisplay.from_path(path, ax=ax, mark=k, output=output)
     ax.set_ylabel("coefficient per st.dev.")
-    if len(picture.lines_.get_segments()) > MOST_LINES:
-        picture.lines_.set(rasterized=True, color="0.5")
+    lines: Any = picture.lines_
+    if len(lines.get_segments()) > MOST_LINES:
+        lines.set(rasterized=True, color="0.5")
 
 
 @contextmanager

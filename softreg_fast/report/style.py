@@ -20,15 +20,15 @@ STYLE = """\
 :root {
   --ink: #1c2128; --quiet: #59636e; --faint: #999999; --paper: #ffffff; --panel: #f3f5f7;
   --rule: #d5dae0;
-  --line-1: #0b63b5; --line-2: #b8480a; --line-3: #0a7d4f; --line-4: #a0308f;
-  --line-5: #6b5bd2; --line-6: #8a6500; --line-7: #007c89; --line-8: #b3203a;
+  --line-1: #0b63b5; --line-2: #b8480a; --line-3: #008852; --line-4: #933af0;
+  --line-5: #84000a; --line-6: #00466e; --line-7: #37059b; --line-8: #6a002b;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --ink: #e4e8ec; --quiet: #9da7b1; --faint: #7d8590; --paper: #14181d; --panel: #1f252c;
     --rule: #363d46;
-    --line-1: #6cb6ff; --line-2: #ffa066; --line-3: #5fd6a0; --line-4: #ef8fe0;
-    --line-5: #b3a8ff; --line-6: #e3c04f; --line-7: #56cfdd; --line-8: #ff8a96;
+    --line-1: #6cb6ff; --line-2: #ffa066; --line-3: #c9ffb4; --line-4: #ba71a4;
+    --line-5: #807bff; --line-6: #cab900; --line-7: #3cefff; --line-8: #8cbe9d;
   }
 }
 * { box-sizing: border-box; }
@@ -63,7 +63,7 @@ thead th { color: var(--quiet); font-size: .875rem; vertical-align: bottom; }
 th:first-child { text-align: left; }
 tr { break-inside: avoid; }
 .numbers td, .numbers thead th { overflow-wrap: normal; }
-.numbers th:first-child { min-width: 6.5rem; }
+.numbers th:first-child { min-width: 8rem; }
 .bar { width: 12rem; min-width: 5rem; padding-right: 0; }
 .bar i { display: block; height: .7rem; margin-left: 50%; background: var(--line-1); }
 .bar i.less { margin-left: auto; margin-right: 50%; background: var(--line-2); }
@@ -77,7 +77,7 @@ code { font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 @media (max-width: 36rem) {
   .numbers { width: 100%; font-size: .875rem; }
   .numbers th, .numbers td { padding-right: .4rem; }
-  .numbers th:first-child { min-width: 5.5rem; }
+  .numbers th:first-child { min-width: 6.25rem; }
   .bar { width: 25%; min-width: 3rem; }
 }
 @media print {

@@ -25,7 +25,8 @@ def coefficient_lines(
 ) -> list[str]:
     """Format the k-th model as a table, the features with the largest effect first.
 
-    The effect is the change of the prediction when the feature grows by one standard deviation.
+    The effect is the change of the linear predictor when the feature grows by one standard
+    deviation.
     """
     coef = path[k].coef
     effect = coef * deviation
@@ -45,9 +46,13 @@ def coefficient_lines(
 
 
 def largest_first(coef: NDArray[np.float64], effect: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the features with a nonzero coefficient, those with the largest effect first."""
-    support = np.flatnonzero(coef)
-    return support[np.argsort(-np.abs(effect[support]), kind="stable")]
+    """Return the features with a nonzero coefficient, those with the largest effect first.
+
+    Of several classes, coef and effect are (n_classes, n_features), and the largest effect counts.
+    """
+    support = np.flatnonzero(np.atleast_2d(coef).any(axis=0))
+    size = np.abs(np.atleast_2d(effect)).max(axis=0)
+    return support[np.argsort(-size[support], kind="stable")]
 
 
 def certificate_lines(path: Path) -> list[str]:

@@ -18,9 +18,14 @@ from softreg_fast.solvers.warm import largest_gram
 # On the way down to a small alpha a duality gap of this share of the null deviance is enough.
 APPROACH = 1e-2
 
-# Coefficients have half as many digits as the gap. Who asks for a gap this small gets one step more,
-# which aims at this share of it.
+# Coefficients have half as many digits as the gap. Who asks for a gap this small gets one step
+# more, which aims at this share of it.
 TIGHT, AIM = 1e-10, 1e-3
+
+
+def aim_of(tol: float) -> float:
+    """Return the gap that the compiled solver aims at where `tol` is asked for."""
+    return tol * (AIM if tol <= TIGHT else 1.0)
 
 
 class ProximalNewtonEngine:
@@ -28,6 +33,7 @@ class ProximalNewtonEngine:
 
     needs: ClassVar[tuple[str, ...]] = ("compiled loss", "elastic net", "one target")
     strategy = "working set"
+    goes_along = True  # the compiled solver runs a whole alpha grid in one call
     doubt = Doubt(False, False, False)  # certificates do not rest on Gram matrices
 
     def __init__(self, problem: Problem) -> None:
@@ -102,9 +108,18 @@ class ProximalNewtonEngine:
                 enough = APPROACH * unit
                 if self._solver.approach(strength, l2_strength, max_iter, enough) == NO_ROOM:
                     break
-        aim = tol * (AIM if tol <= TIGHT else 1.0)
-        status: int = self._solver.solve(l1_strength, l2_strength, aim * unit, max_iter)
+        aim = aim_of(tol) * unit
+        status: int = self._solver.solve(l1_strength, l2_strength, aim, max_iter)
         return CONVERGED if self.gap <= tol * unit else status
+
+    def solve_along(self, alphas: Vector, l1_ratio: float, tol: float, max_iter: int) -> None:
+        """Run `solve` and `keep` for each alpha, each in less time than a Python call takes."""
+        if self._cold and alphas.size:
+            first, alphas = float(alphas[0]), alphas[1:]
+            strengths = first * l1_ratio, first * (1.0 - l1_ratio)
+            self.keep(self.solve(*strengths, tol, max_iter))
+        unit = self.problem.target.null_deviance or 1.0
+        self._solver.solve_along(alphas, l1_ratio, aim_of(tol) * unit, tol * unit, max_iter)
 
     def _descent(self, l1_strength: float) -> Iterator[float]:
         # A short path of its own, from the strength at which the first coefficients enter.

@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 
 pytest.importorskip("matplotlib")
 
-from softreg_fast import cv_path, path
+from softreg_fast import MultiTaskLassoCV, cv_path, path
 from softreg_fast.__main__ import main
 from softreg_fast.cli import demo, fit_report
 from softreg_fast.report import page as report_page
@@ -115,7 +115,7 @@ def test_a_page_that_needs_nothing_else():
     read = Parsed(text)
     names = [name for name, _ in read.tags]
     assert text.startswith("<!DOCTYPE html>")
-    assert names.count("svg") == 2
+    assert names.count("svg") == 4
     assert not {"script", "link", "img", "iframe", "object", "base"} & set(names)
     assert not re.search(r"https?:|//\w|@import|url\((?!#)", text)
     for _, attributes in read.tags:
@@ -215,11 +215,11 @@ def test_a_file_whose_name_is_no_text():
 def test_without_cross_validation():
     write_table()
     read = Parsed(fit("--select", "dev=0.5"))
-    assert [name for name, _ in read.tags].count("svg") == 1
+    assert [name for name, _ in read.tags].count("svg") == 3
     assert "rows left out" not in read.text
     assert read.fact("chosen").endswith("of the path, as selected")
     read = Parsed(fit("--alpha", 0.25, "--l1-ratio", 0))
-    assert "svg" not in [name for name, _ in read.tags]
+    assert [name for name, _ in read.tags].count("svg") == 2
     assert "Ridge for <price>" in read.text
     assert read.fact("alpha") == "0.25"
 
@@ -234,6 +234,41 @@ def test_many_features():
     assert report.model.df > MOST_LINES
     images = [held for name, held in read.tags if name == "image"]
     assert [held["xlink:href"][:22] for held in images] == ["data:image/png;base64,"]
+
+
+@pytest.mark.parametrize("n_tasks", [3, 8])
+def test_several_sets_of_coefficients(n_tasks):
+    X, y = data()
+    Y = np.column_stack([(k + 1) * y + X[:, k % 5] for k in range(n_tasks)])
+    fits = MultiTaskLassoCV(alphas=10, cv=3).fit(X, Y).cv_path_.path
+    report = Report(
+        path=fits,
+        k=5,
+        search=None,
+        deviation=X.std(axis=0),
+        label=NAMES.__getitem__,
+        l1_ratio=1.0,
+        source="data",
+        target="y",
+        data={},
+        settings={},
+        command="",
+    )
+    read = Parsed("".join(page(report)))
+    effect = fits[5].coef * X.std(axis=0)
+    assert [name for name, _ in read.tags].count("svg") == n_tasks
+    rows = read.table("per st.dev." if n_tasks == 3 else "feature")
+    names = [row[0] for row in rows if row[0] != "(intercept)"]
+    sizes = np.abs(effect).max(axis=0)
+    assert names == [NAMES[j] for j in np.argsort(-sizes) if sizes[j]]
+    j = NAMES.index(names[0])
+    if n_tasks == 3:
+        np.testing.assert_allclose([float(cell) for cell in rows[0][1:]], effect[:, j], rtol=1e-4)
+        np.testing.assert_allclose(
+            [float(cell) for cell in rows[-1][1:]], fits[5].intercept, rtol=1e-4
+        )
+    else:
+        assert int(rows[0][1]) == np.abs(effect[:, j]).argmax()
 
 
 def test_no_features_and_nothing_to_explain():

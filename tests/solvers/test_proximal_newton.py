@@ -117,6 +117,22 @@ def test_a_path_is_its_single_fits(rng, kind):
 
 
 @each_loss
+@pytest.mark.parametrize("shape", [(40, 60), (300, 30), (2_500, 60)], ids=str)
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_gaps_along_a_path_are_proven(rng, kind, shape, sparse):
+    # by models made for an earlier alpha, which follow the curvature
+    loss, data = LOSSES[kind], make(rng, kind, *shape, density=0.7)
+    X = sp.csc_array(data.X) if sparse else np.asfortranarray(data.X)
+    for more in ({}, {"sample_weight": data.s, "offset": data.offset}):
+        grid = alpha_max(data, loss, **more) * np.geomspace(0.9, 0.03, 12)
+        for k in (2, 7, 11):
+            options = {"alpha": grid[k], **more}
+            fit, theta = fit_with_dual(X, data.y, loss, before=grid[:k], tol=1e-5, **options)
+            assert fit.converged
+            assert_proven(kind, data.X, data.y, fit, theta, **options)
+
+
+@each_loss
 def test_starting_coefficients_do_not_spoil_the_certificate(rng, kind):
     # features that the start does not have, and starts far from the solution
     loss, data = LOSSES[kind], make(rng, kind)
@@ -130,8 +146,9 @@ def test_starting_coefficients_do_not_spoil_the_certificate(rng, kind):
 
 @each_loss
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
-def test_threads_give_the_same_bits(rng, kind, sparse):
-    data = make(rng, kind, n=9_000, p=12, density=0.5)
+@pytest.mark.parametrize("p", [12, 48])
+def test_threads_give_the_same_bits(rng, kind, p, sparse):
+    data = make(rng, kind, n=9_000, p=p, density=0.5)
     X = sp.csc_array(data.X) if sparse else np.asfortranarray(data.X)
     first, *others = (
         path(X, data.y, loss=LOSSES[kind], n_alphas=5, eps=0.05, n_threads=n) for n in (1, 2, 3)
@@ -151,6 +168,21 @@ def test_separable_data_have_a_certified_fit(rng, kind, alpha):
     assert fit.converged
     problem = assert_proven(kind, X, side, fit, theta, alpha=alpha)
     assert problem.loss(fit.coef, fit.intercept) < 30 * alpha
+
+
+def test_an_unpenalised_feature_of_one_class_has_a_certified_fit(rng):
+    # its coefficient tends to minus infinity, and the dual point to an end of its domain
+    data = make(rng, "logistic", n=200)
+    X = data.X.copy()
+    X[:, 0] = np.where((data.y == 0) & (rng.random(200) < 0.2), rng.random(200), 0.0)
+    weights = np.ones(10)
+    weights[0] = 0.0
+    options = {"l1_weights": weights, "alpha": 0.2 * alpha_max(data, LOSSES["logistic"])}
+    fit, theta = fit_with_dual(X, data.y, LOSSES["logistic"], tol=1e-6, **options)
+    assert fit.converged
+    assert fit.coef[0] < -10.0
+    theta = np.clip(theta, data.y - 1.0, data.y)
+    assert_proven("logistic", X, data.y, fit, theta, **options)
 
 
 def test_the_separable_fit_of_one_feature_has_a_closed_form():
