@@ -295,8 +295,8 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of the classes, two for ProbitRegression: strings, numbers, booleans or
+            categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None

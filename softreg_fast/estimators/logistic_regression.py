@@ -100,12 +100,12 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,)
-        The labels of the classes; decisions > 0 stand for the second.
-    coef_ : ndarray or csr_matrix (1, n_features)
-        Coefficients, in units of the linear predictor per unit of X; for float32 data rounded to
-        float32. `sparsify` makes it sparse.
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (n_classes,)
+        The labels of the classes. Of two, decisions > 0 stand for the second.
+    coef_ : ndarray or csr_matrix (1 or n_classes, n_features)
+        Coefficients, of each class if there are more than two, in units of the linear predictor per
+        unit of X; for float32 data rounded to float32. `sparsify` makes it sparse.
+    intercept_ : ndarray (1,) or (n_classes,)
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
@@ -211,8 +211,8 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of the classes, two for ProbitRegression: strings, numbers, booleans or
+            categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
