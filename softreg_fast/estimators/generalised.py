@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import column_or_1d
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from softreg_fast.data.design import Design
 from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.target import beside
 from softreg_fast.data.validation import (
     as_offset,
     as_target,
@@ -154,7 +156,8 @@ class _GeneralisedLinearModel(_LinearModel):
         if offset is None:
             return eta
         check_same_rows(X, "offset", offset)
-        return eta + as_offset(offset, len(eta)).reshape(-1, *[1] * (eta.ndim - 1))
+        n_classes = 1 if self.loss_.n_outputs == 1 else eta.shape[-1]
+        return eta + beside(eta, as_offset(offset, len(eta), n_classes))
 
 
 class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
@@ -295,8 +298,8 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of the classes, two for ProbitRegression: strings, numbers, booleans or
+            categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -467,10 +470,12 @@ class _ProbabilityClassifier(_LinearClassifier):
 
         Returns
         -------
-        ndarray (n_samples, 2)
+        ndarray (n_samples, n_classes)
         """
-        eta = self.decision_function(X, offset)
-        return np.column_stack([self.loss_.mean(-eta), self.loss_.mean(eta)])
+        eta, loss = self.decision_function(X, offset), self.loss_
+        if eta.ndim > 1:
+            return loss.mean(eta)
+        return np.column_stack([loss.mean(-eta), loss.mean(eta)])
 
     def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the logarithm of the probability of each class, finite where that is 0.
@@ -484,7 +489,9 @@ class _ProbabilityClassifier(_LinearClassifier):
 
         Returns
         -------
-        ndarray (n_samples, 2)
+        ndarray (n_samples, n_classes)
         """
-        eta = self.decision_function(X, offset)[:, np.newaxis]
-        return -self.loss_.value(np.array([0.0, 1.0]), eta)
+        eta = self.decision_function(X, offset)
+        if eta.ndim > 1:
+            return np.asarray(log_softmax(eta, axis=1))
+        return -self.loss_.value(np.array([0.0, 1.0]), eta[:, np.newaxis])

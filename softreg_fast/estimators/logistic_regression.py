@@ -6,15 +6,17 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
-from softreg_fast.estimators.generalised import _ProbabilityClassifier
+from softreg_fast.estimators.generalised import Fitted, _ProbabilityClassifier
 from softreg_fast.losses import Loss, as_loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Index
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.penalties.vectors import Penalty
 
@@ -26,7 +28,7 @@ PENALTIES = {"l1": 1.0, "l2": 0.0, "elasticnet": None, "deprecated": None, None:
 
 
 class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
-    """Logistic regression of two classes with L1 and L2 penalties.
+    """Logistic regression of two or more classes with L1 and L2 penalties.
 
     Minimises over w and b, with the sample weights s (times those of the classes), y_i = 1 for
     samples of classes_[1] and 0 for others,
@@ -35,6 +37,8 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         + 1/C * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ],
 
     where eta_i = x_i.w + b + offset_i, which is scikit-learn's objective where all weights are 1.
+    More than two classes have a w and a b each, in the loss log(sum_c exp(eta_ic)) - eta_ik of
+    samples of class k; `losses.Multinomial` describes it.
 
     Parameters
     ----------
@@ -96,12 +100,12 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,)
-        The labels of the classes; decisions > 0 stand for the second.
-    coef_ : ndarray or csr_matrix (1, n_features)
-        Coefficients, in units of the linear predictor per unit of X; for float32 data rounded to
-        float32. `sparsify` makes it sparse.
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (n_classes,)
+        The labels of the classes. Of two, decisions > 0 stand for the second.
+    coef_ : ndarray or csr_matrix (1 or n_classes, n_features)
+        Coefficients, of each class if there are more than two, in units of the linear predictor per
+        unit of X; for float32 data rounded to float32. `sparsify` makes it sparse.
+    intercept_ : ndarray (1,) or (n_classes,)
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
@@ -207,8 +211,8 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of the classes, two for ProbitRegression: strings, numbers, booleans or
+            categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -232,9 +236,24 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
             tasks.end()
         return self
 
+    _more_than_two = True
+
     def _loss(self) -> Loss:
         check_names(self)
         return as_loss("logistic")
+
+    def _with_codes(
+        self, design: Design, classes: NDArray[Any], codes: Index, offset: Any
+    ) -> Design:
+        if len(classes) == 2:
+            return super()._with_codes(design, classes, codes, offset)
+        check_names(self)
+        return MultiTaskDesign.of(design).with_target(codes, as_loss("multinomial"), offset)
+
+    def _fit_classes(
+        self, design: Design, classes: NDArray[Any], codes: Index, offset: Any, start: Any
+    ) -> list[Fitted]:
+        return [self._solve(self._with_codes(design, classes, codes, offset), start)]
 
     def _penalty(self, design: Design) -> Penalty:
         ratio = l1_ratio_of(self.penalty, self.l1_ratio)

@@ -21,7 +21,7 @@ from softreg_fast.estimators.logistic_regression import (
     caution,
     strength_of,
 )
-from softreg_fast.estimators.logistic_search import MEASURES, HeldOut, LogisticSearch, measured
+from softreg_fast.estimators.logistic_search import HeldOut, LogisticSearch, has_measure, measured
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.cv import as_ratios
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
@@ -37,7 +37,7 @@ NOT_GIVEN = ("warn", None)
 
 
 class LogisticRegressionCV(LogisticRegression):
-    """Logistic regression of two classes with C, and l1_ratio, chosen by cross-validation.
+    """Logistic regression with C, and l1_ratio, chosen by cross-validation.
 
     The objective is that of `LogisticRegression`. Every fold is a vector of sample weights on the
     same X; as in scikit-learn the same C is fitted to fewer samples there, so that alpha differs.
@@ -114,12 +114,12 @@ class LogisticRegressionCV(LogisticRegression):
 
     Attributes
     ----------
-    classes_ : ndarray (2,)
-        The labels of the classes; decisions > 0 stand for the second.
-    coef_ : ndarray or csr_matrix (1, n_features)
-        Coefficients, in units of the linear predictor per unit of X; for float32 data rounded to
-        float32. `sparsify` makes it sparse.
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (n_classes,)
+        The labels of the classes. Of two, decisions > 0 stand for the second.
+    coef_ : ndarray or csr_matrix (1 or n_classes, n_features)
+        Coefficients, of each class if there are more than two, in units of the linear predictor per
+        unit of X; for float32 data rounded to float32. `sparsify` makes it sparse.
+    intercept_ : ndarray (1,) or (n_classes,)
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
@@ -254,8 +254,8 @@ class LogisticRegressionCV(LogisticRegression):
         X : array-like, sparse or frame, (n_samples, n_features)
             The features, finite numbers.
         y : array-like (n_samples,), default=None
-            Labels of the classes: strings, numbers, booleans or categories. Only LinearSVC takes
-            more than two.
+            Labels of the classes, two for ProbitRegression: strings, numbers, booleans or
+            categories.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights >= 0, not all 0 in a class. None: all equal.
         offset : array-like (n_samples,) or None, default=None
@@ -404,7 +404,7 @@ class LogisticRegressionCV(LogisticRegression):
         """
         _, options = routed(self, sample_weight, score_params, "score")
         eta = self.decision_function(X, offset)
-        if self._measure in MEASURES:
+        if has_measure(self._measure, self.loss_):
             codes, weight = codes_of(y, self.classes_), options.get("sample_weight")
             weight = None if weight is None else np.asarray(weight, np.float64)
             return float(measured(self._measure, self.loss_, codes, eta[:, np.newaxis], weight)[0])

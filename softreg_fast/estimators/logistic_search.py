@@ -27,29 +27,21 @@ from softreg_fast.solvers.protocol import is_alarm
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
-def _hits(loss: Loss, codes: Any, eta: Any) -> Any:
-    return (eta > 0.0) == codes
+def _minus_deviance(loss: Any, y: Any, eta: Any) -> Any:
+    return -2.0 * loss.value(y, eta)
 
 
-def _minus_deviance(loss: Loss, codes: Any, eta: Any) -> Any:
-    return -2.0 * loss.value(codes, eta)
+def _log_likelihood(loss: Any, y: Any, eta: Any) -> Any:
+    return np.maximum(-loss.value(y, eta), np.log(LEAST_PROBABILITY))
 
 
-def _log_likelihood(loss: Loss, codes: Any, eta: Any) -> Any:
-    return np.maximum(-loss.value(codes, eta), np.log(LEAST_PROBABILITY))
-
-
-def _minus_brier(loss: Loss, codes: Any, eta: Any) -> Any:
-    return -np.square(loss.mean(np.where(codes > 0.5, -eta, eta)))
-
-
-# The scores of codes and linear predictors, by the name of the scorer, which they replace: making
+# The scores of targets and linear predictors, by the name of the scorer, which they replace: making
 # scikit-learn's own takes longer than many a fit. They are means over the samples of functions.
-MEANS = {
-    "accuracy": _hits,
+MEANS: dict[str, Any] = {
+    "accuracy": lambda loss, y, eta: loss.hits(y, eta),
     "deviance": _minus_deviance,
     "neg_log_loss": _log_likelihood,
-    "neg_brier_score": _minus_brier,
+    "neg_brier_score": lambda loss, y, eta: -loss.brier(y, eta),
 }
 MEASURES = (*MEANS, "roc_auc")
 
@@ -225,18 +217,25 @@ def best_of(scores: NDArray[np.float64]) -> tuple[Index, Index]:
     return ratio, C
 
 
+def has_measure(scoring: Any, loss: Loss) -> bool:
+    """Return whether `measured` replaces the scorer."""
+    return scoring in MEANS or (scoring == "roc_auc" and loss.n_outputs == 1)
+
+
 def measured(
-    scoring: str, loss: Loss, codes: Index | Vector, eta: Vector, weight: Vector | None
+    scoring: str, loss: Loss, codes: Index, eta: NDArray[np.float64], weight: Vector | None
 ) -> Vector:
     """Return the scores, by one of MEASURES, of linear predictors (n_samples, n_models).
+
+    More than two classes have the last axis of the predictors.
 
     Raises
     ------
     ValueError
         For the area under the ROC curve of samples of one class.
     """
-    codes = np.asarray(codes, np.float64)
+    y = codes.astype(np.float64) if eta.ndim == 2 else np.eye(eta.shape[-1])[codes]
     if scoring in MEANS:
-        each = MEANS[scoring](loss, codes[:, np.newaxis], eta)
+        each = MEANS[scoring](loss, y[:, np.newaxis], eta)
         return np.asarray(np.average(each, axis=0, weights=weight))
-    return np.array([auc(codes, column, weight) for column in eta.T])
+    return np.array([auc(y, column, weight) for column in eta.T])

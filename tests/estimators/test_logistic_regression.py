@@ -108,7 +108,6 @@ def test_log_probabilities_stay_finite():
 @pytest.mark.parametrize(
     ("y", "options", "said"),
     [
-        ([0, 1, 2, 0], {}, "3 classes, and LogisticRegression is for two; sklearn"),
         ([1, 1, 1, 1], {}, "one class only: 1"),
         (["a", "b", None, "a"], {}, r"y\[2\] is None"),
         ([0.0, 1.0, np.nan, 0.0], {}, "contains NaN"),

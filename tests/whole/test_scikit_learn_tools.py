@@ -135,8 +135,6 @@ def test_check_estimator(name):
 def test_tags_of_scikit_learn(name):
     ours, theirs = get_tags(ESTIMATORS[name]()), get_tags(IN_SCIKIT_LEARN[name]())
     theirs.array_api_support = False
-    if name.startswith("LogisticRegression"):
-        theirs.classifier_tags.multi_class = False  # ours have no multinomial loss yet
     theirs.input_tags.sparse = True  # ours take sparse X where theirs did not, before 1.9
     assert ours == theirs
 
