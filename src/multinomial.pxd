@@ -4,7 +4,7 @@ Not by output, as the losses of loss.pxd: its Hessian for a sample is diag(p) - 
 probabilities exp(z_c) / sum.  Arrays are (n_outputs, n), and weights are never NULL.
 """
 
-from libc.math cimport INFINITY, log
+from libc.math cimport INFINITY, log, log1p
 
 from arithmetic cimport larger
 from loss cimport EXPONENTS, exp_of, loss_t, relative_entropy
@@ -18,6 +18,8 @@ cdef inline double multinomial_evaluate(const loss_t* F, Py_ssize_t start, Py_ss
     cdef double[EXPONENTS] top
     cdef double[EXPONENTS] whole
     cdef double[EXPONENTS] rest
+    cdef double[EXPONENTS] others
+    cdef double[EXPONENTS] n_top
     cdef double s, e, value = 0.0
     cdef Py_ssize_t i, c, at, first, count, last = start
     while last < stop:
@@ -27,6 +29,8 @@ cdef inline double multinomial_evaluate(const loss_t* F, Py_ssize_t start, Py_ss
         largest_of_outputs(F, z, first, count, top)
         for i in range(count):
             whole[i] = rest[i] = 0.0
+            n_top[i] = -1.0
+            others[i] = 0.0
         for c in range(F.n_outputs):
             at = c * F.n + first
             for i in range(count):
@@ -36,8 +40,12 @@ cdef inline double multinomial_evaluate(const loss_t* F, Py_ssize_t start, Py_ss
             for i in range(count):
                 curvature[at + i] = whole[i]
                 whole[i] += v[at + i]
-        for i in range(count):
-            value += F.weight[first + i] * (log(whole[i]) + rest[i])
+                if z[at + i] == top[i]:
+                    n_top[i] += 1.0
+                else:
+                    others[i] += v[at + i]
+        for i in range(count):      # the logarithm of 1 and the others does not cancel
+            value += F.weight[first + i] * (log1p(others[i] + n_top[i]) + rest[i])
             rest[i] = 0.0
         for c in range(F.n_outputs - 1, -1, -1):
             at = c * F.n + first

@@ -122,9 +122,11 @@ class Multinomial(Loss):
 
     def value(self, y: Vector, eta: Any) -> Vector:
         """Return log(sum_c exp(eta_c)) - sum_c y_c eta_c, a sum of terms >= 0."""
-        top = np.max(eta, axis=-1, keepdims=True)
-        whole = np.exp(eta - top).sum(axis=-1)
-        return np.asarray(np.log(whole) + (y * (top - eta)).sum(axis=-1))
+        best = np.argmax(eta, axis=-1)[..., np.newaxis]
+        top = np.take_along_axis(eta, best, axis=-1)
+        others = np.exp(eta - top)
+        np.put_along_axis(others, best, 0.0, axis=-1)  # its 1 would take the digits of small sums
+        return np.asarray(np.log1p(others.sum(axis=-1)) + (y * (top - eta)).sum(axis=-1))
 
     def residual(self, y: Vector, eta: Any) -> Vector:
         """Return y - mean(eta), with a last axis for the classes."""

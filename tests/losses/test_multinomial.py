@@ -143,3 +143,13 @@ def test_equal_losses_and_pickles():
 def test_text_names_losses_of_one_predictor():
     with pytest.raises(ValueError, match="fit it in Python"):
         loss_of_text("multinomial")
+
+
+def test_small_losses_keep_their_digits():
+    y = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])
+    eta = np.array([[30.0, 0.0, 0.0], [-40.0, 1.0, 1.0]])
+    known = [np.log1p(2.0 * np.exp(-30.0)), np.log(2.0) + np.log1p(0.5 * np.exp(-41.0))]
+    assert_allclose(LOSS.value(y, eta), known, rtol=1e-14)
+    for k, value in enumerate(known):
+        columns = (np.ascontiguousarray(each[k, :, np.newaxis]) for each in (y, eta))
+        assert_allclose(evaluate(*columns, np.ones(1))[0], value, rtol=1e-14)
