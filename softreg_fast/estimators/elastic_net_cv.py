@@ -7,16 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import MetadataRouter
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
-from softreg_fast.estimators.routing import routed
+from softreg_fast.estimators.routing import routed, router_to_splitter
 from softreg_fast.model_selection.cv import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
@@ -387,10 +386,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         -------
         MetadataRouter
         """
-        mapping = MethodMapping().add(caller="fit", callee="split")
-        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        splitter = self.cv if hasattr(self.cv, "split") else check_cv()  # reads no iterator
-        return router.add(splitter=splitter, method_mapping=mapping)
+        return router_to_splitter(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 try:  # private, but used by all meta-estimators outside scikit-learn
     from sklearn.utils._metadata_requests import _routing_enabled
@@ -47,3 +48,12 @@ def routed(
 
 def _of(found: Any, receiver: str, method: str) -> dict[str, Any]:
     return dict(found.get(receiver, {}).get(method, {}))
+
+
+def router_to_splitter(estimator: Any) -> MetadataRouter:
+    """Return the routing of an estimator whose `fit` has parameters for a splitter `cv`."""
+    router = MetadataRouter(owner=type(estimator).__name__).add_self_request(estimator)
+    cv = estimator.cv
+    splitter = cv if hasattr(cv, "split") else check_cv()  # reads no iterator
+    mapping = MethodMapping().add(caller="fit", callee="split")
+    return router.add(splitter=splitter, method_mapping=mapping)
