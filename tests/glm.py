@@ -86,7 +86,13 @@ def fit_with_dual(
     run.advance(1 + len(before))
     s = np.ones(len(y)) if design.weight is None else design.weight
     v = run.engine.dual_point
-    return run.path()[-1], np.divide(v, s, out=np.zeros(len(y)), where=s > 0)
+    theta = np.divide(v, s, out=np.zeros(len(y)), where=s > 0)
+    if isinstance(design.described_target.loss, losses.Logistic):
+        # a dual point may end beyond its domain by rounding
+        inside = np.clip(theta, np.asarray(y) - 1.0, y)
+        assert np.all(np.abs(theta - inside) <= 1e-13)
+        theta = inside
+    return run.path()[-1], theta
 
 
 def assert_proven(kind, X, y, fit, theta, **options):
