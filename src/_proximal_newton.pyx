@@ -62,8 +62,8 @@ cdef class ProximalNewton(LocalModel):
         self.move = move
         for a in range(self.m):
             j = self.feature[a]
-            self.move += ((self.us[0, a] - self.settled[0, a]) * self.U.scale[j]
-                          * (self.U.center[j] - self.reference_center[j]))
+            self.move = self.move + ((self.us[0, a] - self.settled[0, a]) * self.U.scale[j]
+                                     * (self.U.center[j] - self.reference_center[j]))
         return move
 
     cdef bint _goes_by_stripes(self) noexcept nogil:
