@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._proximal_newton import ProximalNewton
@@ -9,6 +10,7 @@ from softreg_fast.kernels._risk_sets import RiskSets
 
 _F64 = NDArray[np.float64]
 
+@disjoint_base
 class CoxNewton(ProximalNewton):
     def __init__(
         self,

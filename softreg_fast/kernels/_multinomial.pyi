@@ -2,12 +2,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._proximal_newton import ProximalNewton
 
 _F64 = NDArray[np.float64]
 
+@disjoint_base
 class MultinomialNewton(ProximalNewton):
     def __init__(
         self,

@@ -1,9 +1,11 @@
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 _F64 = NDArray[np.float64]
 _Index = NDArray[np.intp]
 
+@disjoint_base
 class RiskSets:
     def __init__(
         self,
