@@ -93,7 +93,10 @@ def test_every_layout_gives_the_same(rng, kind, layout, weighted):
     assert expected.converged
     assert found.converged
     assert_allclose(found.alphas, expected.alphas, rtol=1e-12)
-    assert_allclose(found.coefs.toarray(), expected.coefs.toarray(), atol=2e-4)
+    if (
+        loss.smooth
+    ):  # vertices of the quantile loss may have objectives that differ by less than tol
+        assert_allclose(found.coefs.toarray(), expected.coefs.toarray(), atol=2e-4)
     assert_allclose(found.dev_ratio, expected.dev_ratio, atol=1e-5)
     given = {key: options[key] for key in ("sample_weight", "offset") if weighted}
     for k in (5, 14):
@@ -111,11 +114,13 @@ def test_a_path_is_its_single_fits(rng, kind):
     for k in (1, 6, 11):
         fit = solve(data.X, data.y, loss=loss, alpha=fits.alphas[k], tol=1e-11)
         assert abs(fit.dev_ratio - fits.dev_ratio[k]) <= 1e-5
-        assert_allclose(fits[k].coef, fit.coef, atol=1e-3)
         started = solve(
             data.X, data.y, loss=loss, alpha=fits.alphas[k], tol=1e-11, coef_init=np.ones(60)
         )
-        assert_allclose(started.coef, fit.coef, atol=1e-3)
+        assert abs(started.dev_ratio - fit.dev_ratio) <= 1e-5
+        if loss.smooth:
+            assert_allclose(fits[k].coef, fit.coef, atol=1e-3)
+            assert_allclose(started.coef, fit.coef, atol=1e-3)
 
 
 @each_loss
