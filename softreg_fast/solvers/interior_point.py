@@ -52,6 +52,12 @@ FEASIBLE = 1e-6
 # A fit that has stalled goes on from its best point, further inside, so many times.
 MOST_RESTARTS = 2
 
+# What is below, as a share of the null deviance, is a rounding error.
+LEAST_GAP = 1e-17
+
+# Cautious steps aim at this share of the mean product at least.
+LEAST_SHARE = 0.1
+
 # Distance from a bound at which coefficients begin, in the unit that null deviance and slopes make.
 INSIDE = 1e-2
 
@@ -174,8 +180,8 @@ class InteriorPointEngine:
             if n_vain == MOST_VAIN:
                 if n_restarts == MOST_RESTARTS:
                     break
-                at, looked, lowest, n_vain = Trial(self, self.gap), np.inf, np.inf, 0
                 n_restarts += 1
+                at, looked, lowest, n_vain = Trial(self, self.gap, True), np.inf, np.inf, 0
             if self._slots.size > self.most_slots:
                 break
             self.n_epochs += 1
@@ -185,6 +191,7 @@ class InteriorPointEngine:
             left = min(gap, at.products())
             # the products may grow while the steps make the point feasible
             falls = left < 0.95 * lowest or (at.last > 0.05 and at.infeasible > FEASIBLE)
+            falls = falls and left > LEAST_GAP * self.problem.target.null_deviance
             n_vain = 0 if falls else n_vain + 1
             lowest = min(lowest, left)
             if gap > tol and left > BETWEEN_LOOKS * looked:
@@ -305,10 +312,13 @@ class Trial:
     engine : InteriorPointEngine
     gap : float
         Of the engine's present coefficients and dual point.
+    cautious : bool, default=False
+        Leave second-order terms out, with which few samples may go round in circles.
     """
 
-    def __init__(self, engine: InteriorPointEngine, gap: float) -> None:
+    def __init__(self, engine: InteriorPointEngine, gap: float, cautious: bool = False) -> None:
         self.engine, slots = engine, engine._slots
+        self.cautious = cautious
         self.slots, self.intercept = slots, engine.intercept
         self.infeasible = self.last = 1.0  # share of the first infeasibility; length of a step
         self.l1, self.l2, self.lower, self.upper = (each[slots] for each in engine.penalty)
@@ -357,7 +367,8 @@ class Trial:
         t = min(1.0, self._reach(first))
         n_products = sum(part.n_products for part in self._all())
         now, then = self.products(), self._products_after(t, first)
-        ways = self._ways(space, now / n_products * min((then / now) ** 3, 1.0), first)
+        share = max(min((then / now) ** 3, 1.0), LEAST_SHARE if self.cautious else 0.0)
+        ways = self._ways(space, now / n_products * share, None if self.cautious else first)
         t = self.last = min(1.0, REACH * self._reach(ways))
         self.infeasible *= 1.0 - t
         for part, way in zip(self._all(), ways.each, strict=True):

@@ -159,3 +159,12 @@ def test_parts_begin_on_the_central_path(rng):
     moved = Kink(r + h, 0.3, 0.7, 1e-3, s)
     assert_allclose((moved.dual - kink.dual) / h, kink.curvature, rtol=1e-4, atol=1e-6)
     assert_array_equal(Bound(np.array([2.0, 4.0]), -1.0, 1.0).dual, [-0.5, -0.25])
+
+
+def test_steps_do_not_go_round_in_circles():
+    # with second-order terms the coefficients repeated themselves every third step
+    X = np.array([[2.0, -2.0, -2.0], [-1.0, -2.0, 2.0], [2.0, 0.0, -2.0]])
+    y = np.array([0.94768723, -3.42623074, -0.22356894])
+    options = {"l1_ratio": 0.5, "positive": True, "fit_intercept": False}
+    fit = solve(X, y, alpha=0.24, loss=Quantile(0.3), **options)
+    assert fit.converged
