@@ -51,8 +51,8 @@ MISSING = Kind("missing values (pandas.NA)", "leave out such samples or replace 
 STRUCTURE = Kind("named fields", "turn it into a frame with pandas.DataFrame")
 LABELS = Kind(
     "classes",
-    "loss='logistic' takes the labels of two classes as they are, and so does the estimator "
-    "LogisticRegression; other losses need numbers",
+    "loss='logistic' takes the labels of two classes as they are, loss='multinomial' those "
+    "of more, and the estimator LogisticRegression both; other losses need numbers",
 )
 
 # Kinds of columns by the type names of pandas, polars and pyarrow.

@@ -183,6 +183,6 @@ def too_many(n_classes: int, owner: str) -> str:
     """Return the message about more than two classes."""
     return (
         f"Only binary classification is supported. The type of the target is multiclass: y has "
-        f"{n_classes} classes, and {owner} is for two; sklearn.multiclass.OneVsRestClassifier fits "
-        "one class after the other against the rest."
+        f"{n_classes} classes, and {owner} is for two; loss='multinomial' and LogisticRegression "
+        "fit several together, sklearn.multiclass.OneVsRestClassifier one after the other."
     )

@@ -35,8 +35,8 @@ class _QuantileModel(_GeneralisedRegressor):
     quantile: float
 
     def _loss(self) -> Loss:
-        number = check_number("quantile", self.quantile, low=0.0, high=1.0, low_open=True)
-        if number == 1.0:
+        number = check_number("quantile", self.quantile, low=0.0, low_open=True)
+        if number >= 1.0:
             raise ValueError(f"quantile must be a number in (0, 1), got {self.quantile!r}.")
         return Quantile(number)
 

@@ -44,8 +44,8 @@ class Quantile(Loss):
     _settings = ("tau",)
 
     def __init__(self, tau: float = 0.5) -> None:
-        self.tau = check_number("tau", tau, low=0.0, high=1.0, low_open=True)
-        if self.tau == 1.0:
+        self.tau = check_number("tau", tau, low=0.0, low_open=True)
+        if self.tau >= 1.0:
             raise ValueError(f"tau must be a number in (0, 1), got {tau!r}.")
 
     def null(self, y: Vector, weight: Vector | None, offset: Vector | None = None) -> Any:
