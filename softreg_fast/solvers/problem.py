@@ -134,7 +134,7 @@ class Problem:
 
     def on(self, design: Design) -> Self:
         """Return the same problem for another Design of the same features."""
-        other = copy.copy(self)
+        other = self.__copy__()
         other.design, other.target = design, design.described_target
         other._set_scaled(other._scaled())
         return other
