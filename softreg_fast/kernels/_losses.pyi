@@ -17,3 +17,11 @@ def part(
     k: float = 1.0,
     parameter: float = 0.0,
 ) -> float: ...
+def null_model(
+    kind: str,
+    y: _F64,
+    z: _F64,
+    weight: _F64 | None = None,
+    parameter: float = 0.0,
+    rounding: float = 0.0,
+) -> tuple[float, float, _F64]: ...
