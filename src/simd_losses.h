@@ -79,7 +79,7 @@ SR_LEAF(double, sr_poisson, (ptrdiff_t n, const SR_T *y, const double *z, const 
         double total = 0.0, least = 1.0, most = 0.0;                                             \
         SR_WEIGHTS                                                                               \
         SR_SIMD LOOP(sr_entropy_near)                                                            \
-        if (least >= 0.95 && most <= 0.05)                                                       \
+        if (least >= 0.75 && most <= 1.0 / 3)                                                    \
             return total;                                                                        \
         total = 0.0;                                                                             \
         SR_SIMD LOOP(sr_entropy)                                                                 \
