@@ -28,6 +28,7 @@ from softreg_fast.solvers.central_path import TINY, Bound, Kink, Way
 from softreg_fast.solvers.factor import solver_of
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Fits, Recorder
+from softreg_fast.solvers.vertex import Candidate, met_exactly, vertex_near
 from softreg_fast.solvers.warm import largest_gram
 from softreg_fast.system.threads import blas_threads_for
 
@@ -63,12 +64,6 @@ INSIDE = 1e-2
 
 # Corrections of a step for what its matrix has rounded: where d is large the dual point shows it.
 CORRECTIONS = 2
-
-# At most so many samples for each coefficient are met exactly at the end: more are ties.
-MOST_MET = 10
-
-# Residuals below this share of y are rounding errors of samples that are met.
-ROUNDED = 1e-14
 
 # A slope of an unpenalised feature up to this share of the norm of the dual point counts as 0.
 SLACK = 1e-12
@@ -175,10 +170,11 @@ class InteriorPointEngine:
         at = Trial(self, self.gap)
         looked = lowest = np.inf
         n_vain = n_restarts = 0
+        candidate = Candidate(self.coef, self.intercept, self.r, self.v)
         while self.n_epochs < max_iter:
             look_at_signals()
             if n_vain == MOST_VAIN:
-                if n_restarts == MOST_RESTARTS:
+                if self._take_vertex(candidate, at.met(), tol) or n_restarts == MOST_RESTARTS:
                     break
                 n_restarts += 1
                 at, looked, lowest, n_vain = Trial(self, self.gap, True), np.inf, np.inf, 0
@@ -213,33 +209,25 @@ class InteriorPointEngine:
                 at, n_vain, looked, lowest = Trial(self, whole), 0, left, np.inf
 
     def _finish(self, met: Index) -> None:
-        # Meet the samples exactly that have no residual at the vertex of the solution; accepted if
-        # the gap does not grow.
-        design = self.design
-        free = np.flatnonzero((self.coef > self.penalty.lower) & (self.coef < self.penalty.upper))
-        free = free[self.coef[free] != 0.0]
-        n_unknown = free.size + design.fit_intercept
-        if not n_unknown or not n_unknown <= met.size <= MOST_MET * n_unknown:
-            return
-        rows = np.arange(design.n_samples)[self.rows][met]
-        X = design.X[:, free][rows]
-        C = (X.toarray() if design.is_sparse else X).astype(np.float64)
-        C = (C - design.center[free]) * design.scale[free]
-        if design.fit_intercept:
-            C = np.column_stack([C, np.ones(met.size)])
-        with blas_threads_for(met.size):
-            e = np.linalg.lstsq(C, self.r[met], rcond=None)[0]
-        u, intercept = self.coef.copy(), self.intercept
-        u[free] += e[: free.size]
-        if design.fit_intercept:
-            intercept += float(e[-1])
-        r = self.y - (self.z_null + self._product(u) + intercept)
-        r[met[np.abs(r[met]) <= ROUNDED * np.abs(self.y[met])]] = 0.0
-        if np.any(np.sign(u) != np.sign(self.coef)):
-            return
-        gap = self._gap(u, r, self.v, self.slopes)
-        if gap <= self.gap:
-            self.coef, self.intercept, self.r, self.gap = u, intercept, r, gap
+        # meet the samples exactly that have no residual at the vertex of the solution
+        end = met_exactly(self, Candidate(self.coef, self.intercept, self.r, self.v), met)
+        if end is not None:
+            gap = self._gap(end.u, end.r, self.v, self.slopes)
+            if gap <= self.gap:
+                self.coef, self.intercept, self.r, self.v = end
+                self.gap = gap
+
+    def _take_vertex(self, candidate: Candidate, met: Index, tol: float) -> bool:
+        # the vertex near to where the steps have stalled; return whether it is optimal
+        end = vertex_near(self, candidate, met)
+        if end is None:
+            return False
+        slopes = self._slopes(end.v)
+        gap = self._gap(end.u, end.r, end.v, slopes)
+        if gap < self.gap:
+            self.coef, self.intercept, self.r, self.v = end
+            self.slopes, self.gap = slopes, gap
+        return gap <= tol
 
     # -- the gap ---------------------------------------------------------------------------------
 
@@ -293,15 +281,6 @@ class InteriorPointEngine:
     def count_nonzero(self) -> int:
         """Return the number of nonzero coefficients of the last kept fit."""
         return self._record.count_nonzero()
-
-
-class Candidate(NamedTuple):
-    """Coefficients, intercept, residuals and weighted dual point at the end of a step."""
-
-    u: Vector
-    intercept: float
-    r: Vector
-    v: Vector
 
 
 class Trial:
