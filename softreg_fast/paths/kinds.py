@@ -36,6 +36,7 @@ class Certified:
     has_offset: bool = False
     classes: NDArray[Any] | None = None
     baselines: Any = None
+    penalty_kind: str = "elastic_net"
 
     @property
     def certificate(self) -> str:
@@ -43,9 +44,14 @@ class Certified:
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the
-        coefficients helps. Other minima may be lower.
+        coefficients helps. Under MCP and SCAD it is `stationarity`. Other minima may be lower.
         """
-        return "duality gap" if self.loss.convex else "distance to stationarity"
+        return "duality gap" if self.is_convex else "distance to stationarity"
+
+    @property
+    def is_convex(self) -> bool:
+        """Return whether loss and penalty are convex, so that there is one minimum."""
+        return self.loss.convex and self.penalty_kind == "elastic_net"
 
     @property
     def classes_(self) -> NDArray[Any]:

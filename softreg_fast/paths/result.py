@@ -68,6 +68,11 @@ class Solution(Certified):
         Labels of two classes, the second with positive predictors; None: y is no class.
     baselines : Baselines or None
         What makes baseline hazards of survival times; None under other losses than Cox's.
+    penalty_kind : str
+        Kind of the penalty: "elastic_net", "mcp" or "scad".
+    locally_convex : bool or None
+        Under MCP and SCAD whether the objective is convex on the support, so that no other
+        coefficients of these features are nearby; None: it is convex.
 
     Examples
     --------
@@ -92,6 +97,7 @@ class Solution(Certified):
     df: int
     seconds: float
     strategy: str
+    locally_convex: bool | None = None
 
     @property
     def converged(self) -> bool:
@@ -100,8 +106,16 @@ class Solution(Certified):
 
     @property
     def relative_gap(self) -> float:
-        """gap / null_loss."""
-        return _relative(self.gap, self.null_loss)
+        """gap / null_loss; under MCP and SCAD `stationarity`."""
+        return self.gap if self.stationarity is not None else _relative(self.gap, self.null_loss)
+
+    @property
+    def stationarity(self) -> float | None:
+        """Largest distance of a slope from stationarity, relative to alpha; None: there is a gap.
+
+        The slope x_j.r / n is compared with the limiting subdifferential of MCP or SCAD at w_j.
+        """
+        return None if self.penalty_kind == "elastic_net" else self.gap
 
     def predict(
         self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
@@ -203,6 +217,10 @@ class Path(Certified):
         Labels of two classes, as in `Solution`.
     baselines : Baselines or None
         As in `Solution`.
+    penalty_kind : str
+        As in `Solution`.
+    locally_convex : ndarray (n_alphas,) of bool or None
+        As in `Solution`.
 
     Examples
     --------
@@ -228,6 +246,7 @@ class Path(Certified):
     null_loss: float
     seconds: float
     strategy: str
+    locally_convex: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -267,6 +286,8 @@ class Path(Certified):
             has_offset=self.has_offset,
             classes=self.classes,
             baselines=self.baselines,
+            penalty_kind=self.penalty_kind,
+            locally_convex=None if self.locally_convex is None else bool(self.locally_convex[k]),
         )
 
     def part(self, chosen: slice) -> Self:
@@ -290,6 +311,8 @@ class Path(Certified):
             raise ValueError(f"The alphas of a path fall; {chosen} would make them rise.")
         by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
         parts = {name: getattr(self, name)[chosen] for name in by_alpha}
+        if self.locally_convex is not None:
+            parts["locally_convex"] = self.locally_convex[chosen]
         return replace(self, coefs=self.coefs[:, self._columns_of(chosen)], **parts)
 
     def _columns_of(self, chosen: slice) -> NDArray[np.intp]:
@@ -301,8 +324,15 @@ class Path(Certified):
         return bool(np.all(self.status == Status.CONVERGED))
 
     @property
+    def stationarity(self) -> Vector | None:
+        """Largest distance of a slope from stationarity at each alpha, as in `Solution`."""
+        return None if self.penalty_kind == "elastic_net" else self.gaps
+
+    @property
     def relative_gaps(self) -> Vector:
-        """gaps / null_loss."""
+        """gaps / null_loss; under MCP and SCAD `stationarity`."""
+        if self.stationarity is not None:
+            return self.gaps
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])
 
     def coef_at(self, alpha: float | ArrayLike) -> Vector:

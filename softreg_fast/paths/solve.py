@@ -211,13 +211,15 @@ def solve_problem(
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
     target = problem.target
-    unit = target.objective_unit
+    unit, gap_unit, convex = target.objective_unit, target.gap_unit, fits.locally_convex
+    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+        unit = gap_unit = 1.0
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
         gap=float(fits.gaps[0]) * unit,
-        tol=options.tol * target.gap_unit,
+        tol=options.tol * gap_unit,
         null_loss=target.null_loss,
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),
@@ -230,4 +232,6 @@ def solve_problem(
         has_offset=target.offset is not None,
         classes=target.classes,
         baselines=baselines_of(design),
+        penalty_kind=problem.penalty_kind,
+        locally_convex=None if convex is None else bool(convex[0]),
     )

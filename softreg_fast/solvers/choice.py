@@ -16,6 +16,7 @@ from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
+from softreg_fast.penalties.nonconvex import MCP, SCAD
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
@@ -25,6 +26,7 @@ from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.newton import NewtonEngine
+from softreg_fast.solvers.nonconvex import NonconvexEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
@@ -32,6 +34,9 @@ from softreg_fast.solvers.ridge import RidgeEngine
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
 Gram = NDArray[np.float64] | None
+
+# Kinds of penalties that are not convex.
+NONCONVEX = (MCP.kind, SCAD.kind)
 
 
 class Fact(NamedTuple):
@@ -75,9 +80,15 @@ FACTS = {
         "'cd' or 'gradient'.",
     ),
     "elastic net": Fact(
-        lambda problem: True,  # all that `penalty_for` lets through
+        lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "solver={solver!r} solves problems with L1 and L2 penalties and bounds.",
+        "solver={solver!r} solves problems with L1 and L2 penalties and bounds; leave it at "
+        "'auto' for others.",
+    ),
+    "MCP or SCAD": Fact(
+        lambda problem: problem.penalty_kind in NONCONVEX,
+        "MCP or SCAD",
+        "solver={solver!r} is for MCP and SCAD.",
     ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
@@ -120,6 +131,11 @@ def ridge_solver(design: Design) -> str:
 
 
 AUTO = (
+    Choice(
+        "nonconvex",
+        lambda problem: problem.penalty_kind in NONCONVEX,
+        "Newton steps where the objective is convex on the support, descent elsewhere, to rounding.",
+    ),
     Choice(
         "interior point",
         lambda problem: problem.loss.kind == "quantile",
@@ -216,7 +232,16 @@ def _rows(problem: Problem, n_alphas: int) -> Engine:
     return engine
 
 
+def _nonconvex(problem: Problem, n_alphas: int) -> Engine:
+    room = largest_gram(problem.options.gram_memory)
+    gram = _early_gram(problem, n_alphas, room)
+    engine = NonconvexEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine.foreign_gram = is_foreign(problem.design, gram)
+    return engine
+
+
 SOLVERS = {
+    "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
     "newton": Solver(NewtonEngine, lambda problem, _: NewtonEngine(problem)),
     "proximal newton": Solver(
@@ -314,11 +339,14 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
             f"penalty={type(given).__name__}(...) says what is penalised, but "
             f"{' and '.join(beside)} was given too; leave one of them out."
         )
-    if not isinstance(given, ElasticNet):
+    if not isinstance(given, ElasticNet | MCP | SCAD):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
     if given.weights is not None:
         weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
+    if not isinstance(given, ElasticNet):
+        bent = {"kind": given.kind, "shape": float(given.shape)}
+        return replace(stated, l1_weights=weights, positive=given.positive, **bent)
     return replace(
         stated,
         l1_ratio=float(given.l1_ratio),
@@ -340,7 +368,7 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties."
+        "NonNegative of softreg_fast.penalties, or MCP or SCAD with squared error."
     )
 
 

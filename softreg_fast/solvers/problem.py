@@ -152,6 +152,11 @@ class Problem:
         return other
 
     @property
+    def penalty_kind(self) -> str:
+        """Kind of the penalty, "elastic_net" where it is given in the engine's units only."""
+        return self.penalty.kind if hasattr(self, "penalty") else "elastic_net"
+
+    @property
     def loss(self) -> Loss:
         """The loss of the target."""
         return self.target.loss
