@@ -13,10 +13,10 @@ cimport cython
 from libc.math cimport INFINITY, fabs
 
 from arithmetic cimport larger, smaller
-from factor cimport factor_append, factor_remove, factor_solve
+from factor cimport factor_append, factor_remove, factor_solve, factor_t
 from nonconvex cimport (
-    bent_curvature, bent_distance, bent_end, bent_is_free, bent_piece, bent_prox, bent_slope,
-    bent_t,
+    MCP, bent_curvature, bent_distance, bent_end, bent_is_free, bent_piece, bent_prox,
+    bent_slope, bent_t,
 )
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport Slots
@@ -54,7 +54,12 @@ cdef class NonconvexEngine(ScalarEngine):
     cdef bent_t bent
     cdef double[::1] curvature          # of the piece with which a member of the factor was added
     cdef double largest_l1              # of the features
-    cdef readonly bint locally_convex   # whether the Hessian of the last fit is positive definite
+    # Gram matrix of the support plus the least curvature of the penalty: factor, slots, members
+    cdef factor_t W
+    cdef double[:, ::1] L_least
+    cdef Py_ssize_t[::1] order_least
+    cdef Py_ssize_t[::1] in_least
+    cdef readonly bint locally_convex   # of the last fit
 
     def __init__(self, int kind, double shape, columns, target, double target_sumsq, penalty,
                  int n_threads=1, Py_ssize_t most_slots=4_000):
@@ -63,11 +68,17 @@ cdef class NonconvexEngine(ScalarEngine):
         ScalarEngine.__init__(self, columns, target, target_sumsq, penalty, n_threads, most_slots)
 
     cdef int _make_room(self, Py_ssize_t capacity) except -1:
-        curvature = np.zeros(capacity)
-        if self.m:
-            curvature[:self.m] = self.curvature[:self.m]
+        cdef Py_ssize_t most = min(capacity, self.X.n), k = self.W.k, m = self.m
+        curvature, member = np.zeros(capacity), np.zeros(capacity, np.intp)
+        L, order = np.zeros((most + 1, most)), np.zeros(most + 1, np.intp)
+        if m:
+            curvature[:m], member[:m] = self.curvature[:m], self.in_least[:m]
+            L[:k, :k] = np.asarray(self.L_least)[:k, :k]
+            order[:k] = self.order_least[:k]
         ScalarEngine._make_room(self, capacity)
-        self.curvature = curvature
+        self.curvature, self.in_least, self.L_least, self.order_least = curvature, member, L, order
+        self.W.L, self.W.stride, self.W.most = &self.L_least[0, 0], most, most
+        self.W.order = &self.order_least[0]
         return 0
 
     cdef int _refactor(self) except -1:
@@ -208,6 +219,26 @@ cdef class NonconvexEngine(ScalarEngine):
         # since screening has excluded those without a slot.
         Slots._certify(self)
         self.gap = self._distance(0.0)
-        self.locally_convex = self._follow_pieces()
+        self.locally_convex = self._is_convex_on_support()
         self._raise_signal()
         return 0
+
+    cdef bint _is_convex_on_support(self) noexcept nogil:
+        # Whether the Gram matrix of the support plus the least curvature of the penalty is positive
+        # definite: the objective is then convex in these coefficients, whatever their values.
+        cdef Py_ssize_t i, a
+        cdef double least = bent_curvature(&self.bent, 1 if self.bent.kind == MCP else 2)
+        for i in range(self.W.k - 1, -1, -1):
+            a = self.W.order[i]
+            if self.x[a] == 0.0:
+                if self._stops((self.W.k - i) * (self.W.k - i)):
+                    return False
+                self.in_least[a] = 0
+                factor_remove(&self.W, i)
+        for a in range(self.m):
+            if self.x[a] != 0.0 and not self.in_least[a]:
+                if (self._stops(self.W.k * self.W.k // 2)
+                        or not factor_append(&self.W, &self.Q[a, 0], self.Q[a, a] + least, a)):
+                    return False
+                self.in_least[a] = 1
+        return True

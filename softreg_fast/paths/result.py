@@ -71,8 +71,10 @@ class Solution(Certified):
     penalty_kind : str
         Kind of the penalty: "elastic_net", "mcp" or "scad".
     locally_convex : bool or None
-        Under MCP and SCAD whether the objective is convex on the support, so that no other
-        coefficients of these features are nearby; None: it is convex.
+        Under MCP and SCAD whether the objective is convex in the coefficients of the support,
+        whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for nonconvex
+        penalized regression", Annals of Applied Statistics 5): these features then have no other
+        stationary point. None: the objective is convex.
 
     Examples
     --------
