@@ -35,9 +35,13 @@ cdef inline double threshold(const penalty_t* P, Py_ssize_t j) noexcept nogil:
 
 cdef inline double bent_prox(const penalty_t* P, const bent_t* B, Py_ssize_t j, double b,
                              double c) noexcept nogil:
-    # argmin_u  c/2 u^2 - b u + phi_j(u);  where that is not convex, hard thresholding
+    # argmin_u  c/2 u^2 - b u + phi_j(u);  where that is not convex, hard thresholding.  Slopes that
+    # are larger than l1 by rounding leave u at 0: where the penalty is about as bent as the loss is
+    # curved, the step would magnify their difference.
     cdef double l1 = threshold(P, j), size = fabs(b), g = B.shape, u
-    if B.kind == MCP:
+    if size <= l1 * (1.0 + 4e-15) and not (B.kind == MCP and c * g <= 1.0):
+        u = 0.0
+    elif B.kind == MCP:
         if c * g <= 1.0:
             u = b / c if size > l1 * sqrt(c * g) else 0.0
         elif size < g * l1 * c:

@@ -54,6 +54,16 @@ class Certified:
         return self.loss.convex and self.penalty_kind == "elastic_net"
 
     @property
+    def bent(self) -> str:
+        """Name of the part that is not convex, penalty or loss."""
+        return repr(self.loss) if self.penalty_kind == "elastic_net" else self.penalty_kind.upper()
+
+    @property
+    def gap_unit(self) -> str:
+        """Unit of relative gaps: P0, the loss without features, or alpha under MCP and SCAD."""
+        return "P0" if self.penalty_kind == "elastic_net" else "alpha"
+
+    @property
     def classes_(self) -> NDArray[Any]:
         """Labels of the classes, (n_classes,), in the order of coefficients and probabilities.
 

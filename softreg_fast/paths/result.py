@@ -57,6 +57,11 @@ class Solution(Certified):
         How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
         docs/mathematics.md, section 9. "products" on a fold of cross-validation: its Gram matrix is
         the difference of two sums of products, and the gap is as accurate as that difference.
+    locally_convex : bool or None
+        Under MCP and SCAD whether the objective is convex in the coefficients of the support,
+        whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for nonconvex
+        penalized regression", Annals of Applied Statistics 5): these features then have no other
+        stationary point. None: the objective is convex.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -70,11 +75,6 @@ class Solution(Certified):
         What makes baseline hazards of survival times; None under other losses than Cox's.
     penalty_kind : str
         Kind of the penalty: "elastic_net", "mcp" or "scad".
-    locally_convex : bool or None
-        Under MCP and SCAD whether the objective is convex in the coefficients of the support,
-        whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for nonconvex
-        penalized regression", Annals of Applied Statistics 5): these features then have no other
-        stationary point. None: the objective is convex.
 
     Examples
     --------
@@ -209,6 +209,8 @@ class Path(Certified):
         Wall time of the whole path, data checks included.
     strategy : str
         How X was used at the end: as in `Solution`.
+    locally_convex : ndarray (n_alphas,) of bool or None
+        As in `Solution`.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -220,8 +222,6 @@ class Path(Certified):
     baselines : Baselines or None
         As in `Solution`.
     penalty_kind : str
-        As in `Solution`.
-    locally_convex : ndarray (n_alphas,) of bool or None
         As in `Solution`.
 
     Examples

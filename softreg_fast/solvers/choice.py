@@ -85,6 +85,12 @@ FACTS = {
         "solver={solver!r} solves problems with L1 and L2 penalties and bounds; leave it at "
         "'auto' for others.",
     ),
+    "squared error": Fact(
+        lambda problem: problem.loss.quadratic,
+        "squared error",
+        "MCP and SCAD are fitted with squared error only; under another loss use L1, L2 or "
+        "ElasticNet.",
+    ),
     "MCP or SCAD": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
         "MCP or SCAD",
@@ -134,7 +140,7 @@ AUTO = (
     Choice(
         "nonconvex",
         lambda problem: problem.penalty_kind in NONCONVEX,
-        "Newton steps where the objective is convex on the support, descent elsewhere, to rounding.",
+        "Newton steps where the objective is convex near the fit, descent elsewhere, to rounding.",
     ),
     Choice(
         "interior point",

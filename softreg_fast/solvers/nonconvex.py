@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from softreg_fast.kernels._columns import Columns
 from softreg_fast.kernels._nonconvex import NonconvexEngine as CompiledEngine
 from softreg_fast.kernels._slots import NO_ROOM
-from softreg_fast.options.types import Vector
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Fits
 from softreg_fast.solvers.warm import WarmEngine
@@ -31,7 +30,7 @@ class NonconvexEngine(WarmEngine):
     problem, gram, may_build_gram, most_slots : as for WarmEngine
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "MCP or SCAD", "one target")
+    needs: ClassVar[tuple[str, ...]] = ("squared error", "MCP or SCAD", "one target")
 
     def __init__(
         self,
@@ -102,10 +101,10 @@ def check_shape(problem: Problem) -> None:
     penalty = problem.penalty
     if penalty.kind != "mcp" or penalty.shape > LEAST_GAMMA:
         return
-    lower, upper = problem.scaled.lower, problem.scaled.upper
-    if not np.all(((lower <= 0.0) | (lower == -np.inf)) & (upper >= 0.0)) or np.any(
-        (np.isfinite(upper) & (upper > 0.0)) | (np.isfinite(lower) & (lower < 0.0))
-    ):
+    _, _, lower, upper = problem.scaled
+    free = np.isneginf(lower) | (lower == 0.0)
+    free &= np.isposinf(upper) | (upper == 0.0)
+    if not free.all():
         raise ValueError(
             f"gamma of MCP is {penalty.shape:g}, and there are bounds: with bounds gamma must be > "
             "1, in units of the curvature of a column."
