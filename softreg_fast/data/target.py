@@ -168,7 +168,7 @@ class Target:
 
     def with_moments(self, weight: Vector, y_mean: Any, y_norm: float, gradient: Vector) -> Self:
         """Return the same targets with other weights and what follows from them, not validated."""
-        other = copy.copy(self)
+        other = self.__copy__()
         other.weight, other.y_mean, other._residual = weight, y_mean, None
         other._set_unit(y_norm)
         other.know_gradient(gradient)

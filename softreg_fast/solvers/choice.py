@@ -82,14 +82,8 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "solver={solver!r} solves problems with L1 and L2 penalties and bounds; leave it at "
-        "'auto' for others.",
-    ),
-    "squared error": Fact(
-        lambda problem: problem.loss.quadratic,
-        "squared error",
-        "MCP and SCAD are fitted with squared error only; under another loss use L1, L2 or "
-        "ElasticNet.",
+        "MCP and SCAD are fitted with squared error and solver='auto' only; with another loss or "
+        "solver use L1, L2 or ElasticNet.",
     ),
     "MCP or SCAD": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
@@ -111,8 +105,12 @@ FACTS = {
 
 
 class Choice(NamedTuple):
-    """A row of the table of solvers: the first whose condition holds is chosen by "auto"."""
+    """A row of the table of solvers: the first whose condition holds is chosen by "auto".
 
+    Its condition is read only for losses that are quadratic, or only for others.
+    """
+
+    quadratic: bool
     solver: str
     when: Callable[[Problem], bool]
     reason: str
@@ -138,64 +136,74 @@ def ridge_solver(design: Design) -> str:
 
 AUTO = (
     Choice(
+        True,
         "nonconvex",
         lambda problem: problem.penalty_kind in NONCONVEX,
         "Newton steps where the objective is convex near the fit, descent elsewhere, to rounding.",
     ),
     Choice(
+        False,
         "interior point",
         lambda problem: problem.loss.kind == "quantile",
         "Without curvature there is no Newton step; these need a dozen steps from anywhere.",
     ),
     Choice(
+        False,
         "cox",
         lambda problem: problem.loss.kind == "cox",
         "The loss compares samples, so that its Hessian is not diagonal.",
     ),
     Choice(
+        False,
         "grouped multinomial",
         lambda problem: problem.loss.n_outputs != 1 and problem.loss.by_rows,
         "Newton steps on the rows of features, with the Hessian that couples the classes.",
     ),
     Choice(
+        False,
         "multinomial",
         lambda problem: problem.loss.n_outputs != 1,
         "Newton steps on a working set of features and classes, whose Hessian couples them.",
     ),
     Choice(
+        False,
         "newton",
-        lambda problem: (
-            not problem.loss.quadratic and problem.is_ridge and bool(problem.scaled.l2.any())
-        ),
+        lambda problem: problem.is_ridge and bool(problem.scaled.l2.any()),
         "Without kinks Newton's method needs no working set. Fits on a few features without a "
         "penalty do, and where these separate two classes there is no minimum to step to.",
     ),
     Choice(
+        False,
         "proximal newton",
-        lambda problem: not problem.loss.quadratic,
+        lambda problem: True,
         "Newton steps on a working set, each at the curvature of the loss.",
     ),
     Choice(
+        True,
         "cholesky",
         lambda problem: problem.is_ridge and ridge_solver(problem.design) == "cholesky",
         "One factorisation gives the exact solution.",
     ),
     Choice(
+        True,
         "cg",
         lambda problem: problem.is_ridge,
         "Both sides of X are too large for a factorisation; products with X are not.",
     ),
     Choice(
+        True,
         "rows",
         has_tasks,
         "The penalty couples the tasks, whose coefficients of a feature are a row.",
     ),
     Choice(
+        True,
         "cd",
         lambda problem: problem.options.rng is not None,
         "Only plain descent has a random order.",
     ),
     Choice(
+        True,
         "warm",
         lambda problem: True,
         "Newton steps on a working set end at rounding level and start each alpha from the last.",
@@ -222,7 +230,7 @@ def _plain(problem: Problem, n_alphas: int) -> Engine:
 def _warm(problem: Problem, n_alphas: int) -> Engine:
     room = largest_gram(problem.options.gram_memory)
     gram = _early_gram(problem, n_alphas, room)
-    engine = WarmEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine = WarmEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room), room)
     engine.foreign_gram = is_foreign(problem.design, gram)
     return engine
 
@@ -308,8 +316,9 @@ def solver_for(problem: Problem) -> str:
 
 def chosen_by_auto(problem: Problem) -> str:
     """Return the name of the solver in the first row of AUTO whose condition holds."""
+    quadratic = problem.loss.quadratic
     for row in AUTO:
-        if row.when(problem):
+        if row.quadratic == quadratic and row.when(problem):
             break
     return row.solver
 

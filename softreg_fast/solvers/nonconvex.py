@@ -30,7 +30,7 @@ class NonconvexEngine(WarmEngine):
     problem, gram, may_build_gram, most_slots : as for WarmEngine
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("squared error", "MCP or SCAD", "one target")
+    needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "MCP or SCAD", "one target")
 
     def __init__(
         self,

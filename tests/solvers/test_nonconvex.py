@@ -247,9 +247,9 @@ def test_misfits(rng):
     mcp = MCP(strength=1.0)
     for words, options in (
         ("alpha is 0", {"alphas": [1.0, 0.0]}),
-        ("squared error only", {"loss": Huber(delta=1.0)}),
-        ("leave it at 'auto'", {"solver": "cd"}),
-        ("leave it at 'auto'", {"solver": "gradient"}),
+        ("squared error and solver='auto' only", {"loss": Huber(delta=1.0)}),
+        ("solver='auto' only", {"solver": "cd"}),
+        ("solver='auto' only", {"solver": "gradient"}),
         ("gram_memory", {"gram_memory": 100}),
         ("l1_ratio was given too", {"l1_ratio": 0.5}),
     ):
