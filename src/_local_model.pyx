@@ -15,7 +15,9 @@ from libc.math cimport INFINITY, fabs, sqrt
 from libc.string cimport memset
 
 from arithmetic cimport larger, smaller
-from loss cimport loss_bound, loss_evaluate, loss_kind_t, loss_kinds, sum_of
+from loss cimport (
+    LOGISTIC, POISSON, loss_bound, loss_evaluate, loss_kind_t, loss_kinds, sum_of,
+)
 from matrix cimport (
     column_cost, is_dense, length_of, matrix_of, matrix_t, residual_dot, shift, slope,
 )
@@ -111,6 +113,8 @@ cdef class LocalModel(ScalarEngine):
         self.F.parameter = parameter
         self.F.y = &self.y[0]
         self.loss_kind = <loss_kind_t> <int> loss_kinds()[kind]
+        self.knows_means = self.loss_kind == POISSON or (
+            self.loss_kind == LOGISTIC and np.isin(y, (0.0, 1.0)).all())
         np.asarray(self.at_screening)[0] = target
         ScalarEngine.__init__(self, columns, target, null_deviance, penalty, n_threads, most_slots)
         length = sqrt(residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]))
@@ -322,8 +326,9 @@ cdef class LocalModel(ScalarEngine):
         # Products of a few new slots, the last ones, with all slots, from dense columns: by stripes
         # of rows in a fixed number of groups.
         cdef Py_ssize_t n = self.U.n, count = rows.shape[0], m = self.m, g, first, stop = 0
-        cdef Py_ssize_t height = rows_of_stripe(n, m), n_stripes = (n + height - 1) // height
-        cdef Py_ssize_t length = count * m + height, a, k, portion
+        cdef Py_ssize_t height = rows_of_stripe(n, 16 * count)     # of which the new ones fit
+        cdef Py_ssize_t n_stripes = (n + height - 1) // height
+        cdef Py_ssize_t length = count * (m + height), a, k, portion
         cdef int n_groups = <int> min(n_stripes, MOST_GROUPS)
         cdef int n_threads = threads_for(<double> count * m * n, self.n_threads)
         if self.sums.shape[0] < n_groups * length:

@@ -211,7 +211,9 @@ cdef class ProximalNewton(LocalModel):
         cdef dual_point_t D
         cdef double gap
         D.away = D.along = D.square = 0.0
-        D.z, D.theta = &self.z[0], &self.theta[0]
+        D.z, D.theta, D.r, D.d = &self.z[0], &self.theta[0], NULL, NULL
+        if self.knows_means:
+            D.r, D.d = &self.r[0, 0], &self.d[0]
         gap = gap_near(&self.F, P, units, &D)
         return gap if gap == gap else INFINITY      # NaN: far out, where terms overflow
 

@@ -18,12 +18,15 @@ cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ss
                                  Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
     # out[k - start] = c_j . v
     cdef Py_ssize_t k, j
+    cdef Py_ssize_t[4] which
     if chosen == NULL and stop - start == 4 and is_dense(X) and X.blocks == 1:
+        for k in range(4):
+            which[k] = start + k
         if in_cache(X):
-            slopes_of_four(X, v, start, True, 4 * X.stride, 4 * X.stride, out)
+            slopes_of_four(X, v, which, True, 4 * X.stride, 4 * X.stride, out)
             return
         if X.n > SR_SHORT:
-            slopes_of_four(X, v, start, False, SR_AHEAD, SR_AHEAD, out)
+            slopes_of_four(X, v, which, False, SR_AHEAD, SR_AHEAD, out)
             return
     for k in range(start, stop):
         j = k if chosen == NULL else chosen[k]

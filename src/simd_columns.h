@@ -43,14 +43,14 @@ SR_LEAF(double, sr_dot, (ptrdiff_t n, const SR_T *x, double m, const double *v),
     return total;
 }
 
-/* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four.
- * Prefetches the entries at distance `near` from the first two columns and at distance `far` from
- * the others, into the L1 cache (`nearest`) or L2. */
-SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
+/* out_k = sum_i (x_ik - m_k) v_i for the four columns that start at x[at[k]]: v is loaded once for
+ * all four.  Prefetches the entries at distance `near` from the first two columns and at distance
+ * `far` from the others, into the L1 cache (`nearest`) or L2; nothing if both are 0. */
+SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, const ptrdiff_t *at, const double *m,
                         const double *v, int nearest, ptrdiff_t near, ptrdiff_t far, double *out),
-        (n, x, stride, m, v, nearest, near, far, out))
+        (n, x, at, m, v, nearest, near, far, out))
 {
-    const SR_T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
+    const SR_T *x0 = x + at[0], *x1 = x + at[1], *x2 = x + at[2], *x3 = x + at[3];
     ptrdiff_t i = 0;
     out[0] = out[1] = out[2] = out[3] = 0.0;
 #if SR_VECTOR_EXTENSION
@@ -73,7 +73,9 @@ SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const doub
             a3[k] += (SR_LOAD(x3 + j) - m3) * vj;                                                \
         }                                                                                        \
     }
-    if (nearest) {
+    if (near == 0 && far == 0) {
+        SR_LOOP(SR_FETCH_NOTHING)
+    } else if (nearest) {
         SR_LOOP(SR_FETCH_NEAREST)
     } else {
         SR_LOOP(SR_FETCH)

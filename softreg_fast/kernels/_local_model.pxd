@@ -25,6 +25,7 @@ cdef class LocalModel(ScalarEngine):
     cdef double factor_l2               # the L2 strength with which Q is factorised
     cdef double caution                 # share of the bounds in the reference weights
     cdef loss_kind_t loss_kind
+    cdef bint knows_means               # whether r and d tell the means without exponentials
     cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
     cdef list kept_intercepts
 

@@ -16,4 +16,6 @@ def part(
     weight: _F64 | None = None,
     k: float = 1.0,
     parameter: float = 0.0,
+    residual: _F64 | None = None,
+    curvature: _F64 | None = None,
 ) -> float: ...
