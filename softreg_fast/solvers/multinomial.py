@@ -82,8 +82,9 @@ class MultinomialEngine(ProximalNewtonEngine):
         values[places, of_class] = fits.values
         owner, features = np.divmod(rows, n_features)
         # a constant that is added to all classes changes nothing but the penalty
-        l1, l2 = self.problem.scaled.l1, self.problem.scaled.l2
-        unpenalised = (l1[features] == 0.0) & (l2[features] == 0.0)
+        l1, l2, lower, upper = self.problem.scaled
+        free = (l1 == 0.0) & (l2 == 0.0) & np.isneginf(lower) & np.isposinf(upper)
+        unpenalised = free[features]
         values[unpenalised] -= values[unpenalised].mean(axis=1, keepdims=True)
         df = np.bincount(owner, minlength=n_fits)
         return fits._replace(
