@@ -12,12 +12,13 @@ may have no solution: the objective then falls along an edge, up to the next ver
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.options.types import Index, Matrix, Vector
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.solvers.interior_step import Candidate
 from softreg_fast.system.threads import blas_threads_for
 
 if TYPE_CHECKING:
@@ -39,15 +40,6 @@ MOST_UNKNOWN = 2_000
 FLAT = 1e-13
 
 
-class Candidate(NamedTuple):
-    """Coefficients, intercept, residuals and weighted dual point of a fit."""
-
-    u: Vector
-    intercept: float
-    r: Vector
-    v: Vector
-
-
 def met_exactly(engine: InteriorPointEngine, at: Candidate, met: Index) -> Candidate | None:
     """Return the fit whose residuals at the samples `met` are 0, if no coefficient changes sign."""
     free = _free(engine, at.u)
@@ -55,7 +47,7 @@ def met_exactly(engine: InteriorPointEngine, at: Candidate, met: Index) -> Candi
     if not n_unknown or not n_unknown <= met.size <= MOST_MET * n_unknown:
         return None
     with blas_threads_for(met.size):
-        e = np.linalg.lstsq(_columns(engine, free, met), at.r[met], rcond=None)[0]
+        e = np.linalg.lstsq(engine._columns_of(free, met), at.r[met], rcond=None)[0]
     moved = _moved(engine, at, free, e, met)
     return None if np.any(np.sign(moved.u) != np.sign(at.u)) else moved
 
@@ -94,14 +86,6 @@ def _free(engine: InteriorPointEngine, u: Vector) -> Index:
     return np.flatnonzero((u > lower) & (u < upper) & ((u != 0.0) | (l1 == 0.0)))
 
 
-def _columns(engine: InteriorPointEngine, free: Index, met: Index) -> Matrix:
-    design = engine.design
-    X = design.X[:, free][np.arange(design.n_samples)[engine.rows][met]]
-    C = (X.toarray() if design.is_sparse else X).astype(np.float64)
-    C = (C - design.center[free]) * design.scale[free]
-    return np.column_stack([C, np.ones(met.size)]) if design.fit_intercept else C
-
-
 def _optimal(
     engine: InteriorPointEngine, at: Candidate, free: Index, met: Index
 ) -> tuple[Vector, Vector, Vector]:
@@ -109,7 +93,7 @@ def _optimal(
     # the second: the direction, with the intercept last, in which the objective falls
     l1, l2 = engine.penalty.l1[free], engine.penalty.l2[free]
     gradient = l1 * np.sign(at.u[free]) + l2 * at.u[free] - engine._slopes(at.v, free)
-    C = _columns(engine, free, met)
+    C = engine._columns_of(free, met)
     if engine.design.fit_intercept:
         gradient, l2 = np.append(gradient, -at.v.sum()), np.append(l2, 0.0)
     n = len(gradient)

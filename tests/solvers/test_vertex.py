@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose
 from softreg_fast import Design, Penalty
 from softreg_fast.losses import Quantile
 from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.interior_step import Candidate
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.solvers.vertex import Candidate, met_exactly, vertex_near
+from softreg_fast.solvers.vertex import met_exactly, vertex_near
 
 
 def solved(rng, layout, fit_intercept, l1_ratio):
