@@ -272,3 +272,23 @@ def test_a_design_may_be_shared(rng):
     path(design, n_alphas=10)
     second = path(design, penalty=MCP(strength=1.0), n_alphas=10)
     assert_array_equal(first.coefs.toarray(), second.coefs.toarray())
+
+
+def test_several_penalties_are_searched(rng):
+    X, y = data(rng, 80, 30)
+    each = [MCP(strength=1.0, gamma=g) for g in (1.5, 3.0, 1e9)]
+    found = cv_path(X, y, penalty=each, n_alphas=20)
+    alone = [cv_path(X, y, penalty=one, n_alphas=20) for one in each]
+    assert found.errors_by_gamma.shape[1] == 3
+    best = int(np.argmin([one.mean_errors.min() for one in alone]))
+    assert found.penalty is each[best]
+    assert_array_equal(found.path.coefs.toarray(), alone[best].path.coefs.toarray())
+    assert "3 penalties x" in repr(found)
+    assert f"penalty {each[best]!r}" in str(found)
+    assert alone[0].penalty is None
+    for words, options in (
+        ("empty list", {"penalty": []}),
+        ("not both", {"penalty": each, "l1_ratio": [0.5, 1.0]}),
+    ):
+        with pytest.raises(ValueError, match=words):
+            cv_path(X, y, **options)
