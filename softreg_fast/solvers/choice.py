@@ -31,6 +31,7 @@ from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
+from softreg_fast.solvers.rotated import RotatedEngine, n_penalised
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
 Gram = NDArray[np.float64] | None
@@ -134,12 +135,27 @@ def ridge_solver(design: Design) -> str:
     return "cholesky" if smaller_side <= limits.LARGEST_AUTO_FACTOR else "cg"
 
 
+def is_wide_ridge(problem: Problem) -> bool:
+    """Return whether a pure L2 problem has more features than samples, of which not too many."""
+    n = problem.design.n_samples
+    return problem.is_ridge and n <= limits.LARGEST_AUTO_FACTOR and n_penalised(problem) > n
+
+
 AUTO = (
     Choice(
         True,
         "nonconvex",
         lambda problem: problem.penalty_kind in NONCONVEX,
         "Newton steps where the objective is convex near the fit, descent elsewhere, to rounding.",
+    ),
+    Choice(
+        False,
+        "rotated",
+        lambda problem: (
+            problem.loss.kind in ("quantile", "cox", "multinomial") and is_wide_ridge(problem)
+        ),
+        "Without an L1 part the features may be replaced by as many as there are samples; Newton's "
+        "method for a loss of single samples works in the samples by itself.",
     ),
     Choice(
         False,
@@ -235,6 +251,13 @@ def _warm(problem: Problem, n_alphas: int) -> Engine:
     return engine
 
 
+def _rotated(problem: Problem, n_alphas: int) -> Engine:
+    def make(inner: Problem) -> Engine:
+        return SOLVERS[chosen_by_auto(inner)].make(inner, n_alphas)
+
+    return RotatedEngine(problem, make)
+
+
 def _rows(problem: Problem, n_alphas: int) -> Engine:
     design: Any = problem.design
     room = min(largest_gram(problem.options.gram_memory), cheap_rows(design))
@@ -256,6 +279,7 @@ def _nonconvex(problem: Problem, n_alphas: int) -> Engine:
 
 SOLVERS = {
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
+    "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
     "newton": Solver(NewtonEngine, lambda problem, _: NewtonEngine(problem)),
     "proximal newton": Solver(
