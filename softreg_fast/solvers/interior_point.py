@@ -103,9 +103,13 @@ class InteriorPointEngine:
         return v
 
     def start(self, u: Vector) -> None:
-        """Set the starting coefficients, unless the null model fits better."""
+        """Set the starting coefficients, with their best intercept, unless the null model fits
+        better.
+        """
         before = self.coef, self.intercept, self.residual_sumsq
         self._set(np.array(u), 0.0)
+        if self.design.fit_intercept:
+            self._set(self.coef, float(self.problem.loss.null(self.r, self.s)))
         if self.residual_sumsq > before[2]:
             self._set(*before[:2])
 
