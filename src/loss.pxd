@@ -40,6 +40,8 @@ cdef extern from "losses.h" nogil:
     double growth "sr_growth_f64"(Py_ssize_t n, const double* x, const double* d,
                                   const double* d_before, const double* d_ref,
                                   double ahead) noexcept
+    double trace "sr_trace_f64"(Py_ssize_t n, const double* r, const double* v, const double* d,
+                                const double* d_ref, double share, double* error) noexcept
     double sum_of "sr_sum_of_f64"(Py_ssize_t n, const double* x) noexcept
 
 # Samples whose exponentials are computed at once.
