@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.cli.fit import Fit, target_of
@@ -39,6 +40,8 @@ def _outcomes(fit: Fit) -> Outcomes:
     y, loss = target_of(table) if table.event is not None else target.observed, target.loss
     if isinstance(loss, TwoClasses):
         y = loss.share(y)
+    elif loss.n_outputs != 1:
+        y = np.argmax(y, axis=1)
     if fit.search is not None:
         predicted = fit.search.predictions
     else:
@@ -55,7 +58,7 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
         "rows": str(fit.design.n_samples),
         "features": f"{fit.design.n_features}, {form}, {X.dtype}",
         "target": roles.target or "as the file has it",
-        **({} if fit.classes is None else {"classes": " and ".join(fit.classes)}),
+        **({} if fit.classes is None else {"classes": ", ".join(fit.classes)}),
         "sample weights": roles.weights or "none",
         "offset": roles.offset or "none",
         "left out": ", ".join(roles.ignore) or "no column",
