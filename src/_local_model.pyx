@@ -149,23 +149,6 @@ cdef class LocalModel(ScalarEngine):
         self.known[:] = INFINITY        # no slope is known at the new residual
         screening_skip(&self.B, &self.feature[0], self.m)
 
-    def move_intercepts(self, const double[::1] by):
-        """Add these numbers to the intercepts, one for each block of columns."""
-        cdef Py_ssize_t c, i, n = self.U.n
-        self.intercept += by[0]
-        for c in range(self.U.blocks):
-            for i in range(n):
-                self.z[c * (n + 1) + i] += by[c]
-        self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
-        self.loss = 2.0 * (self.F_now - self.saturated)
-        self.n_known = 0
-        self.known[:] = INFINITY
-
-    @property
-    def predictor(self):
-        """The linear predictor, of blocks one after the other, each with an entry more."""
-        return np.array(self.z)
-
     cdef void _spread(self, double* step) noexcept nogil:
         # Add to each block of a product C e the constant in its last entry.
         cdef Py_ssize_t c, i, n = self.U.n

@@ -442,6 +442,24 @@ cdef class ProximalNewton(LocalModel):
         self.kept_intercepts.append(self.intercept)
         return LocalModel.keep(self, status)
 
+    def move_intercepts(self, const double[::1] by):
+        """Add these numbers to the intercepts, one for each block of columns."""
+        cdef Py_ssize_t c, i, n = self.U.n
+        self.intercept += by[0]
+        for c in range(self.U.blocks):
+            for i in range(n):
+                self.z[c * (n + 1) + i] += by[c]
+        self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
+        self.loss = 2.0 * (self.F_now - self.saturated)
+        self.n_known = 0
+        self.has_error = False
+        self.known[:] = INFINITY
+
+    @property
+    def predictor(self):
+        """The linear predictor, of blocks one after the other, each with an entry more."""
+        return np.array(self.z)
+
     @property
     def intercepts(self):
         """Intercepts of the kept fits, from that of the null model."""
