@@ -65,7 +65,6 @@ cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* r
     # Update features start .. stop, and  partial -= s * (X @ z_new).  Each of the two passes over a
     # block of dense columns prefetches half of the next block.
     cdef double[MOST_IN_BLOCK] c
-    cdef Py_ssize_t[4] four
     cdef double along = 0.0
     cdef Py_ssize_t j, k, last, first = start, block = block_of(X)
     cdef Py_ssize_t ahead = next_columns(X, block)
@@ -74,9 +73,7 @@ cdef double step_of_group(const matrix_t* X, const penalty_t* P, const double* r
         last = min(first + block, stop)
         for k in range(first, last, 4):
             if dense and last - k >= 4:
-                for j in range(4):
-                    four[j] = k + j
-                slopes_of_four(X, at.v, four, in_cache(X), ahead, 0, c + (k - first))
+                slopes_of_four(X, at.v, k, in_cache(X), ahead, 0, c + (k - first))
             else:
                 slopes_of_block(X, at.v, NULL, k, min(k + 4, last), c + (k - first))
         for j in range(first, last):
@@ -112,7 +109,6 @@ cdef void slopes_of_rows(const matrix_t* X, const double* target, const point_t*
     # v = target - s * (X @ z)  and  partial = X.T @ v  of rows start .. stop
     cdef matrix_t B
     cdef double[4] c
-    cdef Py_ssize_t[4] four
     cdef Py_ssize_t j, first, row = start, block = BLOCK_ENTRIES // X.p // 8 * 8
     memset(partial, 0, X.p * sizeof(double))
     while row < stop:
@@ -121,9 +117,7 @@ cdef void slopes_of_rows(const matrix_t* X, const double* target, const point_t*
         # each of the two passes prefetches half of the next block
         shift_block(&B, at.z, 0, X.p, block, 0, at.v + row)
         for first in range(0, X.p - 3, 4):
-            for j in range(4):
-                four[j] = first + j
-            slopes_of_four(&B, at.v + row, four, False, 0, block, c)
+            slopes_of_four(&B, at.v + row, first, False, 0, block, c)
             for j in range(4):
                 partial[first + j] += c[j]
         for j in range(X.p // 4 * 4, X.p):

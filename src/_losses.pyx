@@ -66,7 +66,7 @@ def part(str kind, const double[:, ::1] y, const double[:, ::1] z, const double[
     D.z, D.theta = &z[0, 0], &theta[0, 0]
     D.r = D.d = NULL
     if residual is not None:
-        if residual.shape != z.shape or curvature.shape != z.shape:
+        if np.shape(residual) != np.shape(z) or np.shape(curvature) != np.shape(z):
             raise ValueError("residual and curvature must have the shape of z")
         D.r, D.d = &residual[0, 0], &curvature[0, 0]
     return loss_part(&F, &D, k)

@@ -11,9 +11,10 @@ squared error need the first at no time, since its residual is linear in u: they
 residual at u = 0 and update it by `shift`.
 """
 
-from libc.math cimport INFINITY, M_PI, NAN, erfc, exp, expm1, fabs, log, log1p, pow, sqrt
+from libc.math cimport INFINITY, NAN, exp, expm1, fabs, log, log1p, pow
 
 from arithmetic cimport clip, larger, smaller
+from normal cimport log_normal_cdf, mills
 
 cdef extern from "losses.h" nogil:
     void exp_of "sr_exp_of_f64"(Py_ssize_t n, const double* x, double* out) noexcept
@@ -40,6 +41,8 @@ cdef extern from "losses.h" nogil:
     double growth "sr_growth_f64"(Py_ssize_t n, const double* x, const double* d,
                                   const double* d_before, const double* d_ref,
                                   double ahead) noexcept
+    double trace "sr_trace_f64"(Py_ssize_t n, const double* r, const double* v, const double* d,
+                                const double* d_ref, double share, double* error) noexcept
     double sum_of "sr_sum_of_f64"(Py_ssize_t n, const double* x) noexcept
 
 # Samples whose exponentials are computed at once.
@@ -98,29 +101,6 @@ cdef inline bint bounds_itself(loss_kind_t kind) noexcept nogil:
 
 cdef inline double weight_of(const loss_t* F, Py_ssize_t i) noexcept nogil:
     return 1.0 if F.weight == NULL else F.weight[i]
-
-
-# -- functions of the normal distribution ----------------------------------------------------------
-
-
-cdef inline double mills(double z) noexcept nogil:
-    # Phi(z) / phi(z), accurate in both tails
-    cdef double x, c
-    cdef int k
-    if z > -5.0:
-        return 0.5 * erfc(-z * sqrt(0.5)) * exp(0.5 * z * z) * sqrt(2.0 * M_PI)
-    x = -z      # Laplace's continued fraction 1/(x+ 1/(x+ 2/(x+ 3/(x+ ...
-    c = x
-    for k in range(40, 0, -1):
-        c = x + k / c
-    return 1.0 / c
-
-
-cdef inline double log_normal_cdf(double z) noexcept nogil:
-    # log Phi(z)
-    if z > -5.0:
-        return log1p(-0.5 * erfc(z * sqrt(0.5))) if z > 0.0 else log(0.5 * erfc(-z * sqrt(0.5)))
-    return log(mills(z)) - 0.5 * z * z - 0.5 * log(2.0 * M_PI)
 
 
 # -- one sample ------------------------------------------------------------------------------------

@@ -296,10 +296,19 @@ cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
     return X.p * X.stride * (4 if X.kind == DENSE_F32 else 8) <= STAYS_IN_CACHE
 
 
-cdef inline void slopes_of_four(const matrix_t* X, const double* v, const Py_ssize_t* which,
-                                bint nearest, Py_ssize_t near, Py_ssize_t far,
-                                double* out) noexcept nogil:
-    # slopes of four dense columns, while others are prefetched (see sr_dot4)
+cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t start, bint nearest,
+                                Py_ssize_t near, Py_ssize_t far, double* out) noexcept nogil:
+    # slopes_of_block for four dense columns, while others are prefetched (see sr_dot4)
+    cdef Py_ssize_t[4] which
+    cdef Py_ssize_t k
+    for k in range(4):
+        which[k] = start + k
+    slopes_of_chosen_four(X, v, which, nearest, near, far, out)
+
+
+cdef inline void slopes_of_chosen_four(const matrix_t* X, const double* v, const Py_ssize_t* which,
+                                       bint nearest, Py_ssize_t near, Py_ssize_t far,
+                                       double* out) noexcept nogil:
     cdef double[4] m
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t k

@@ -142,21 +142,28 @@ SR_LEAF(void, sr_axpy4, (ptrdiff_t n, const double *d, const SR_T *x, const ptrd
     const double m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3];
     ptrdiff_t i = 0;
 #if SR_VECTOR_EXTENSION
-    for (; i + 8 <= n; i += 8) {
-        SR_FETCH(x0 + near + i);
-        SR_FETCH(x1 + near + i);
-        SR_FETCH(x2 + far + i);
-        SR_FETCH(x3 + far + i);
-        SR_EACH(k)
-        {
-            const ptrdiff_t j = i + SR_WIDTH * k;
-            SR_F64 e = d0 * (SR_LOAD(x0 + j) - m0) + d1 * (SR_LOAD(x1 + j) - m1);
-            e += d2 * (SR_LOAD(x2 + j) - m2) + d3 * (SR_LOAD(x3 + j) - m3);
-            if (s != NULL)
-                e *= SR_DOUBLES(s + j);
-            SR_DOUBLES_AT(v + j) -= e;
-        }
+#define SR_LOOP(FETCH)                                                                           \
+    for (; i + 8 <= n; i += 8) {                                                                 \
+        FETCH(x0 + near + i);                                                                    \
+        FETCH(x1 + near + i);                                                                    \
+        FETCH(x2 + far + i);                                                                     \
+        FETCH(x3 + far + i);                                                                     \
+        SR_EACH(k)                                                                               \
+        {                                                                                        \
+            const ptrdiff_t j = i + SR_WIDTH * k;                                                \
+            SR_F64 e = d0 * (SR_LOAD(x0 + j) - m0) + d1 * (SR_LOAD(x1 + j) - m1);                \
+            e += d2 * (SR_LOAD(x2 + j) - m2) + d3 * (SR_LOAD(x3 + j) - m3);                      \
+            if (s != NULL)                                                                       \
+                e *= SR_DOUBLES(s + j);                                                          \
+            SR_DOUBLES_AT(v + j) -= e;                                                           \
+        }                                                                                        \
     }
+    if (near == 0 && far == 0) {
+        SR_LOOP(SR_FETCH_NOTHING)
+    } else {
+        SR_LOOP(SR_FETCH)
+    }
+#undef SR_LOOP
 #endif
     for (; i < n; i++) {
         double e = d0 * ((double)x0[i] - m0) + d1 * ((double)x1[i] - m1);

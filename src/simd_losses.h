@@ -76,9 +76,9 @@ SR_LEAF(double, sr_poisson, (ptrdiff_t n, const SR_T *y, const double *z, const 
 #define SR_LABELS_PART(ENTROPY)                                                                  \
     for (ptrdiff_t i = 0; i < n; i++) {                                                          \
         const double w = SR_WEIGHT(i), sign = y[i] > 0.5 ? 1.0 : -1.0, a = sign * r[i];          \
-        const double product = a * d[i], q = 1.0 / product;                                      \
+        const double e = w * d[i], product = a * e, q = 1.0 / product;                           \
         const double away = a - k * (sign * w * theta[i]);                                       \
-        const double x = away * a * a * q, t = -away * d[i] * q;                                 \
+        const double x = away * a * a * q, t = -away * e * q;                                    \
         const double low = x < t ? x : t, high = x < t ? t : x;                                  \
         const double room = product > 1e-300 ? 1.0 + low : -1.0, counted = w > 0.0 ? room : 1.0; \
         const double rise = w > 0.0 ? high : 0.0;                                                \
@@ -179,6 +179,25 @@ SR_LEAF(double, sr_growth, (ptrdiff_t n, const double *x, const double *d, const
         then += d_ref[i] * square;
     }
     return now / then;
+}
+
+/* error_i <- r_i - v_i + share error_i; returns its product with the old one over the square of
+ * that, both with weights 1 / curvature */
+SR_LEAF(double, sr_trace, (ptrdiff_t n, const double *r, const double *v, const double *d,
+                           const double *d_ref, double share, double *restrict error),
+        (n, r, v, d, d_ref, share, error))
+{
+    double product = 0.0, square = 0.0;
+#pragma omp simd reduction(+ : product, square)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double old = error[i], now = (r[i] - v[i]) + share * old;
+        const double curvature = d[i] > d_ref[i] ? d[i] : d_ref[i];
+        const double weight = 1.0 / (curvature > 1e-300 ? curvature : 1e-300);
+        product += weight * now * old;
+        square += weight * old * old;
+        error[i] = now;
+    }
+    return product / square;
 }
 
 /* sum_i x_i */

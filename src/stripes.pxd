@@ -8,7 +8,7 @@ summed in a fixed number of groups, so that results do not depend on the number 
 from libc.string cimport memset
 
 from loss cimport loss_evaluate, loss_t
-from matrix cimport matrix_t, rows_of, shift, shift_four, slope, slopes_of_four
+from matrix cimport matrix_t, rows_of, shift, shift_four, slope, slopes_of_chosen_four
 from vector cimport dot, dot4
 
 # Entries of a stripe: half a MiB; rows of the shortest one; the largest number of groups.
@@ -60,7 +60,7 @@ cdef inline double sweep_stripe(const sweep_t* A, Py_ssize_t first, double* out)
     loss = loss_evaluate(A.F, 0, first, stop, A.z_next, A.r, A.d)
     k = 0
     while k + 4 <= A.n_slots:
-        slopes_of_four(&B, A.r + first, A.slots + k, True, 0, 0, four)
+        slopes_of_chosen_four(&B, A.r + first, A.slots + k, True, 0, 0, four)
         for a in range(4):
             out[k + a] += four[a]
         k += 4
@@ -93,7 +93,7 @@ cdef inline void products_of_stripe(const matrix_t* X, const Py_ssize_t* slots, 
         shift(&B, slots[n_old + k], -1.0, columns + k * rows)
     while a + 4 <= n_old:
         for k in range(n_new):
-            slopes_of_four(&C, columns + k * rows, slots + a, True, 0, 0, four)
+            slopes_of_chosen_four(&C, columns + k * rows, slots + a, True, 0, 0, four)
             for i in range(4):
                 out[(a + i) * n_new + k] += four[i]
         a += 4
