@@ -57,7 +57,7 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
         "file": fit.request.file.name,
         "rows": str(fit.design.n_samples),
         "features": f"{fit.design.n_features}, {form}, {X.dtype}",
-        "target": roles.target or "as the file has it",
+        **_target_in_words(fit),
         **({} if fit.classes is None else {"classes": ", ".join(fit.classes)}),
         "sample weights": roles.weights or "none",
         "offset": roles.offset or "none",
@@ -66,12 +66,25 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
     }
 
 
+def _target_in_words(fit: Fit) -> dict[str, str]:
+    roles = fit.request.roles
+    if roles.event is None:
+        return {"target": roles.target or "as the file has it"}
+    columns = {"time": roles.target, "event": roles.event}
+    columns |= {"start": roles.start, "strata": roles.strata}
+    events = int(np.count_nonzero(fit.table.event))
+    named = {name: column for name, column in columns.items() if column is not None}
+    return {**named, "events": f"{events} of {fit.design.n_samples} rows"}
+
+
 def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
     request, alphas = fit.request, fit.path.alphas
     said = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
     if len(alphas) == 1:
         said = {"alpha": repr(float(alphas[0]))}
     for name, value in request.settings.items():
+        if name == "fit_intercept" and fit.path.loss.kind == "cox":  # it has none
+            continue
         said[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
     for name in ("l1_weights", "l2_weights"):
         if name in settings:

@@ -52,7 +52,10 @@ def test_folds_and_a_report(table, tmp_path, capsys):
     options = ["--cv", "3", "--measure", "concordance", "--report", str(page)]
     main(["fit", name, "--loss", "cox", *columns, *options])
     assert "measure: concordance" in capsys.readouterr().out
-    assert "concordance" in page.read_text()
+    said = page.read_text()
+    assert "concordance" in said
+    assert f"{int(table[4].sum())} of 60 rows" in said
+    assert "fit_intercept" not in said
 
 
 @pytest.mark.parametrize(
