@@ -46,10 +46,13 @@ def evaluate(str kind, const double[:, ::1] y, const double[:, ::1] z,
 
 
 def part(str kind, const double[:, ::1] y, const double[:, ::1] z, const double[:, ::1] theta,
-         const double[::1] weight=None, double k=1.0, double parameter=0.0):
+         const double[::1] weight=None, double k=1.0, double parameter=0.0,
+         const double[:, ::1] residual=None, const double[:, ::1] curvature=None):
     """Return the loss's part of the duality gap at z and the dual point k s theta.
 
-    y, z, theta: (n_outputs, n_samples); s: the weights.
+    y, z, theta: (n_outputs, n_samples); s: the weights.  residual and curvature: those at z as
+    `evaluate` returns them, if they are to save exponentials; for the logistic loss all y are then
+    0 or 1.
     """
     cdef loss_t F = loss_of(kind, y, z, weight, parameter)
     cdef dual_point_t D
@@ -61,6 +64,11 @@ def part(str kind, const double[:, ::1] y, const double[:, ::1] z, const double[
     D.away, D.along, D.square = (np.sum(s * a * b) for a, b in (
         (rest, rest), (rest, point), (point, point)))
     D.z, D.theta = &z[0, 0], &theta[0, 0]
+    D.r = D.d = NULL
+    if residual is not None:
+        if np.shape(residual) != np.shape(z) or np.shape(curvature) != np.shape(z):
+            raise ValueError("residual and curvature must have the shape of z")
+        D.r, D.d = &residual[0, 0], &curvature[0, 0]
     return loss_part(&F, &D, k)
 
 

@@ -16,6 +16,8 @@ def part(
     weight: _F64 | None = None,
     k: float = 1.0,
     parameter: float = 0.0,
+    residual: _F64 | None = None,
+    curvature: _F64 | None = None,
 ) -> float: ...
 def null_model(
     kind: str,

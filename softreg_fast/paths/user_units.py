@@ -59,7 +59,9 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
 def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:
     """Return the fits as a Path at these alphas."""
     design, target, tol = problem.design, problem.target, problem.options.tol
-    unit = target.objective_unit
+    unit, gap_unit = target.objective_unit, target.gap_unit
+    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+        unit = gap_unit = 1.0
     starts, df, features, w, intercepts = coefficients_of(problem, fits)
     kind = Path
     if w.ndim > 1:
@@ -72,7 +74,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         coefs=coefs,
         intercepts=intercepts,
         gaps=fits.gaps * unit,
-        tols=np.full(len(df), tol * target.gap_unit),
+        tols=np.full(len(df), tol * gap_unit),
         n_epochs=fits.n_epochs.astype(np.int64),
         status=fits.status.astype(np.int8),
         dev_ratio=target.dev_ratio(fits.deviances),
@@ -85,6 +87,8 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         has_offset=target.offset is not None,
         classes=target.classes,
         baselines=baselines_of(design),
+        penalty_kind=problem.penalty_kind,
+        locally_convex=fits.locally_convex,
     )
 
 

@@ -131,6 +131,28 @@ def test_the_part_of_the_gap_at_every_share_of_the_residual(rng, loss, weighted)
         assert_allclose(found, np.sum(terms if s is None else s * terms), rtol=1e-5, atol=1e-28)
 
 
+@pytest.mark.parametrize("loss", [Logistic(), Poisson()], ids=repr)
+@each_weighting
+def test_the_part_of_the_gap_from_residual_and_curvature(rng, loss, weighted):
+    z = np.concatenate(
+        [2.0 * rng.standard_normal(300), [30.0, -30.0, 300.0, -300.0, 720.0, -720.0]]
+    )
+    y = (rng.random(306) < 0.5).astype(float)
+    if loss.kind == "poisson":
+        y = rng.poisson(3.0, 306).astype(float)
+        z = np.minimum(z, 30.0)
+    s = rng.uniform(0.0, 2.0, 306) * (rng.random(306) < 0.8) if weighted else None
+    y, z = y[np.newaxis], z[np.newaxis]
+    _, v, curvature = evaluate(loss.kind, y, z, s)
+    towards = loss.residual(y, z + 0.3 * rng.standard_normal(z.shape))
+    for theta in (loss.residual(y, z), towards):
+        for k in SHARES:
+            found = part(loss.kind, y, z, theta, s, k, 0.0, v, curvature)
+            terms = loss.bregman(y, z, k * theta)
+            assert np.isfinite(found)
+            assert_allclose(found, np.sum(terms if s is None else s * terms), rtol=1e-5, atol=1e-26)
+
+
 @each_convex
 def test_the_part_of_the_gap_at_other_dual_points(rng, loss):
     y, z = targets(rng, loss, (1, 12)), rng.standard_normal((1, 12))
