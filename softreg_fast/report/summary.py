@@ -95,12 +95,14 @@ def certificate_lines(path: Path) -> list[str]:
     """Describe in plain words what the duality gaps of a path prove."""
     worst = float(path.relative_gaps.max())
     where = f"at each of the {len(path)} alphas" if len(path) > 1 else "here"
-    if not path.loss.convex:
-        return [
-            f"Certificate: {where} the {path.certificate} is at most {worst:.1e} P0.",
-            f"{path.loss!r} is not convex: no small change helps, but other minima may be lower.",
-            "P0 is the loss of the model without features.",
+    if not path.is_convex:
+        lines = [
+            f"Certificate: {where} the {path.certificate} is at most {worst:.1e} {path.gap_unit}.",
+            f"{path.bent} is not convex: no small change helps, but other minima may be lower.",
         ]
+        if path.gap_unit == "P0":
+            lines.append("P0 is the loss of the model without features.")
+        return lines
     return [
         f"Certificate: {where} the objective is within {worst:.1e} P0 of its minimum.",
         "This is proven (gap/P0), not estimated: no other coefficients make it smaller by more.",

@@ -64,6 +64,11 @@ class MultinomialEngine(ProximalNewtonEngine):
         self._solver.coef[:] = np.broadcast_to(u, (self.n_classes, u.shape[-1])).T.ravel()
         self._solver.refresh()
 
+    def _predictors(self) -> Vector:
+        # (n_samples, n_classes)
+        predictors: Vector = self._solver.predictor.reshape(self.n_classes, -1)
+        return predictors.T[: self.design.n_samples]
+
     def _slopes_at_zero(self) -> Vector:
         slopes: Vector = self.design.gradient_at_zero().T.ravel()
         return slopes

@@ -26,6 +26,7 @@ from softreg_fast.solvers import limits
 from softreg_fast.solvers.factor import solver_of
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Fits, Recorder
+from softreg_fast.solvers.proximal_newton import LARGEST_PREDICTOR
 from softreg_fast.system.threads import blas_threads_for
 
 MOST_HALVINGS = 40
@@ -82,9 +83,17 @@ class NewtonEngine:
         return 2.0 * (self.value - self.saturated)
 
     def start(self, u: Vector) -> None:
-        """Set the starting coefficients, unless the null model fits better."""
+        """Set the starting coefficients, with their best intercept, unless the null model fits
+        better.
+        """
         self._begin(np.where(self.free, u, 0.0))
-        if not self.residual_sumsq <= self.problem.target.null_deviance:  # NaN: terms overflow
+        target = self.problem.target
+        small = np.abs(self.z).max() <= LARGEST_PREDICTOR
+        if self.design.fit_intercept and u.any() and small:
+            self.intercept = float(target.loss.null(target.y, target.weight, self.z))
+            self.z += self.intercept
+            self.value, self.r, self.d = self._evaluate(self.z)
+        if not self.residual_sumsq <= target.null_deviance:  # NaN: terms overflow
             self._begin(np.zeros_like(self.coef))
 
     def _begin(self, u: Vector) -> None:
