@@ -452,8 +452,14 @@ class _Entries:
         """Add the first features to enter this path; `norm` holds the norms of the columns."""
         coefs = fits.coefs
         features, first = np.unique(coefs.indices, return_index=True)
-        position = np.searchsorted(coefs.indptr, first, side="right") - 1
+        n_outputs = coefs.shape[1] // max(len(fits), 1)  # columns of each alpha, one for each class
+        position = (np.searchsorted(coefs.indptr, first, side="right") - 1) // n_outputs
         size = np.abs(coefs.data[first]) * norm[features]
+        if n_outputs > 1:
+            rows = [fits.support_of(k) for k in range(len(fits))]
+            places = ((rows[k], j) for j, k in zip(features, position, strict=True))
+            found = [w[np.searchsorted(support, j)] for (support, w), j in places]
+            size = np.linalg.norm(np.reshape(found, (-1, n_outputs)), axis=1) * norm[features]
         candidate = self.candidates[features]
         order = np.lexsort((-size, position, candidate))  # non-candidates come first
         kept = order[: self.max_selected + np.count_nonzero(~candidate)]

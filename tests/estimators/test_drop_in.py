@@ -4,11 +4,13 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
+import warnings
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from types import ModuleType
 
 import joblib
+import numpy as np
 import problems
 import pytest
 import sklearn.linear_model
@@ -119,6 +121,34 @@ def test_models_know_what_they_are(rng):
         assert all(type(copy) is type(model) for copy in same)
         assert_array_equal(same[-1].coef_, model.coef_)
     assert not isinstance(under, linear_model.Lasso)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_programs_that_classify_get_ours(rng, n_classes):
+    X, y = problems.make_data(rng, 90, 4)
+    y = np.digitize(y, np.quantile(y, np.arange(1, n_classes) / n_classes))
+    program = """
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.model_selection import GridSearchCV
+one = LogisticRegression(C=0.5, tol=1e-8, max_iter=1000).fit(X, y)
+search = LogisticRegressionCV(Cs=3, cv=3, scoring="accuracy").fit(X, y)
+grid = GridSearchCV(LogisticRegression(tol=1e-8, max_iter=1000), {"C": [0.01, 1.0]}).fit(X, y)
+"""
+    theirs, ours = {"X": X, "y": y}, {"X": X, "y": y}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of defaults that will change
+        exec(program, theirs)
+        patch_sklearn()
+        exec(program, ours)
+    assert type(ours["one"]) is softreg_fast.LogisticRegression
+    assert type(ours["search"]) is softreg_fast.LogisticRegressionCV
+    assert type(theirs["search"]) is THEIRS["LogisticRegressionCV"]
+    assert_allclose(ours["one"].coef_, theirs["one"].coef_, atol=1e-4)
+    assert_allclose(ours["one"].predict_proba(X), theirs["one"].predict_proba(X), atol=1e-4)
+    assert ours["grid"].best_params_ == theirs["grid"].best_params_
+    assert_allclose(ours["search"].C_, theirs["search"].C_)
+    scores = (np.asarray(each["search"].predict_proba(X)) for each in (ours, theirs))
+    assert_allclose(*scores, atol=1e-2)
 
 
 def there_and_back(model):

@@ -16,7 +16,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
-from softreg_fast import Design, Lasso, StabilityPath, StabilitySelector, path, stability_path
+from softreg_fast import (
+    Design,
+    Lasso,
+    StabilityPath,
+    StabilitySelector,
+    losses,
+    path,
+    stability_path,
+)
+from softreg_fast.model_selection.stability import _Entries
 from softreg_fast.model_selection.subsamples import subsamples
 
 QUICK = {"n_subsamples": 12, "n_alphas": 12, "eps": 0.05, "random_state": 0}
@@ -440,3 +449,20 @@ def test_stability_finds_the_features_of_other_losses(rng, loss):
     y = rng.poisson(np.exp(eta)) if loss == "poisson" else (eta + rng.logistic(size=300) > 0) * 1.0
     found = stability_path(X, y, loss=loss, n_subsamples=40, random_state=0)
     assert sorted(name for name, _ in found.selected()) == [0, 1]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_features_enter_for_any_class(rng, grouped):
+    X = rng.standard_normal((90, 8))
+    y = np.digitize(X[:, 5] + 0.5 * X[:, 2] + 0.5 * rng.standard_normal(90), [-0.6, 0.6])
+    fits = path(X, y, loss=losses.Multinomial(grouped), n_alphas=12, eps=0.1)
+    entries = _Entries(np.ones(8, bool), 3, 0.75)
+    entries.add(fits, np.ones(8))
+    coefs = fits.coefs.toarray().reshape(8, -1, 3)
+    size = np.linalg.norm(coefs, axis=2)
+    first = np.where(size.any(axis=1), (size > 0).argmax(axis=1), 99)
+    order = sorted(range(8), key=lambda j: (first[j], -size[j, min(first[j], 11)]))[:3]
+    assert entries.features[0].tolist() == order
+    assert entries.positions[0].tolist() == first[order].tolist()
+    found = stability_path(X, y, loss="multinomial", n_subsamples=10, random_state=0)
+    assert dict(found.selected())[5] == 1.0

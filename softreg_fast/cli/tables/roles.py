@@ -157,10 +157,10 @@ class Chosen(NamedTuple):
 def choose(names: list[str], roles: Roles, path: str) -> Chosen:
     """Return the positions of the requested columns among those of a file."""
     if roles.to_predict:
-        asked = {"--offset": roles.offset, "--strata": roles.strata}
+        of_rows = {"--offset": roles.offset, "--strata": roles.strata}
         others = {
             IN_TABLE[option]: _column_of_model(name, option, names, path)
-            for option, name in asked.items()
+            for option, name in of_rows.items()
             if name is not None
         }
         return Chosen(columns_of_model(names, roles, path), others)
