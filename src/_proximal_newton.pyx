@@ -15,7 +15,9 @@ from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
 from certificate cimport feasible, gap_near, scalars, units_t
-from loss cimport bounds_itself, dual_point, dual_point_t, growth, sum_of, trace
+from loss cimport (
+    bounds_itself, dual_point, dual_point_t, growth, is_exponential, sum_of, trace,
+)
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
 from openmp cimport threads_for
 from penalty cimport penalty_t, value
@@ -37,8 +39,21 @@ cdef Py_ssize_t MOST_HALVINGS = 40
 # Largest share of the error at the last alpha that is expected at the next one.
 cdef double LARGEST_SHARE = 1.5
 
+# Largest change of a predictor whose exponential counts, in one step: where classes are separated
+# the model's minimum may be at 1e280.
+cdef double LARGEST_CHANGE = 200.0
+
 # Steps without progress after which rounding is taken for the reason.
 cdef int MOST_VAIN = 3
+
+
+cdef double largest_of(Py_ssize_t n, const double* x) noexcept nogil:
+    # the largest magnitude, at least 1
+    cdef double largest = 1.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        largest = larger(largest, fabs(x[i]))
+    return largest
 
 
 cdef class ProximalNewton(LocalModel):
@@ -189,6 +204,8 @@ cdef class ProximalNewton(LocalModel):
             after = self._sweep(self._move_of_intercept(sum_of(self.U.n, &self.r[0, 0])))
         else:
             self._find_step()
+        if is_exponential(self.F.kind):
+            t = smaller(1.0, LARGEST_CHANGE / largest_of(self.length, &self.step[0, 0]))
         while True:
             if t < 1.0 or not by_stripes:
                 for i in range(self.length):

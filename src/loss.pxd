@@ -99,6 +99,11 @@ cdef inline bint bounds_itself(loss_kind_t kind) noexcept nogil:
     return kind == LOGISTIC or kind == POISSON or kind == GAMMA or kind == NEGATIVE_BINOMIAL
 
 
+cdef inline bint is_exponential(loss_kind_t kind) noexcept nogil:
+    # Whether predictors are logarithms or the like, so that some hundreds are beyond all data.
+    return kind != SQUARED and kind != HUBER and kind != SQUARED_HINGE and kind != QUANTILE
+
+
 cdef inline double weight_of(const loss_t* F, Py_ssize_t i) noexcept nogil:
     return 1.0 if F.weight == NULL else F.weight[i]
 

@@ -150,3 +150,21 @@ def test_the_answer_is_that_of_the_linear_programme_of_all_samples(rng, tol):
         fit = functools.partial(sf.solve, X, y, loss="logistic", alpha=0.0, tol=tol)
         assert bool(said(fit)[0]) == found[-1]
     assert 0 < sum(found) < len(found)  # both occur
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_coefficients_stay_finite_in_meaning_along_a_path(seed):
+    # pixels that are dark in one class: their curvature underflows, and steps went to 1e280
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((300, 20))
+    y = np.where(X[:, 0] + rng.logistic(size=300) > 0, 1, 0)
+    X[:, 1:7] = 0.0
+    for j in range(1, 7):
+        lit = rng.permutation(np.flatnonzero(y == 0))[: 8 + 5 * j]
+        X[lit, j] = rng.integers(1, 256, len(lit))
+    weights = np.ones(20)
+    weights[1:7] = 0.0
+    with pytest.warns(ConvergenceWarning, match="No finite optimum"):
+        fits = sf.path(X, y, loss="logistic", n_alphas=40, eps=0.001, l1_weights=weights)
+    assert fits.converged
+    assert np.abs(fits.coefs.toarray()).max() < 1000.0

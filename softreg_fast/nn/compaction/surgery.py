@@ -146,8 +146,8 @@ def rest_of(model: nn.Module, plan: CutPlan) -> tuple[dict[str, Any], dict[str, 
             raise ValueError(f"The plan cuts {name}, which this model does not have like that.")
         earlier = known.get(name, [None] * len(kept))
         rest[name] = [
-            _within(name, wanted, first, size)
-            for wanted, first, size in zip(kept, earlier, tensors[name].shape, strict=True)
+            _within(name, positions, first, size)
+            for positions, first, size in zip(kept, earlier, tensors[name].shape, strict=True)
         ]
     sizes: dict[str, dict[str, int]] = {}
     for name, wished in plan["sizes"].items():
@@ -160,16 +160,16 @@ def rest_of(model: nn.Module, plan: CutPlan) -> tuple[dict[str, Any], dict[str, 
     return {k: kept for k, kept in rest.items() if any(x is not None for x in kept)}, sizes
 
 
-def _within(name: str, wanted: Any, first: Any, size: int) -> Any:
-    # positions of the wanted indices among those that remain; None to cut nothing
-    if wanted is None or wanted == first:
-        if wanted is None and first is not None:
+def _within(name: str, positions: Any, first: Any, size: int) -> Any:
+    # positions of the given indices among those that remain; None to cut nothing
+    if positions is None or positions == first:
+        if positions is None and first is not None:
             raise ValueError(f"The model has lost units of {name} that the plan keeps.")
         return None
     places = {k: place for place, k in enumerate(range(size) if first is None else first)}
-    if not wanted or any(k not in places for k in wanted):
+    if not positions or any(k not in places for k in positions):
         raise ValueError(f"The plan keeps units of {name} that this model does not have.")
-    return [places[k] for k in wanted]
+    return [places[k] for k in positions]
 
 
 def odd_state(optimizer: Optimizer | None) -> Iterator[tuple[torch.Tensor, str]]:
