@@ -1,7 +1,7 @@
 # R's glmnet for with_rglmnet.py.  Standard input: the folder of the problem, then lines "tol times".
 # Answers: "ready", then the wall and processor seconds of one path and its number of alphas, its
-# coefficients being in coef_{p,i,x}.bin.  With folds it runs cv.glmnet and writes the mean errors
-# (squared errors or deviances) to errors.bin.
+# coefficients being in coef_{p,i,x}.bin, those of one class beside those of another.  With folds it
+# runs cv.glmnet and writes the mean errors (squared errors, deviances, minus areas) to errors.bin.
 suppressMessages({
   library(Matrix)
   library(glmnet)
@@ -25,12 +25,16 @@ y <- numbers("y")
 lambda <- numbers("lambda")
 factors <- numbers("factors")
 ratio <- numbers("ratio")
-family <- readLines(file.path(folder, "family.txt"))
+words <- readLines(file.path(folder, "family.txt"))
+family <- words[1]
+if (family == "cox") y <- matrix(y, ncol = 2, dimnames = list(NULL, c("time", "status")))
 given <- list(X, y, family = family, alpha = ratio, lambda = lambda, standardize = FALSE, penalty.factor = factors,
               maxit = 1e8)
+if (family == "multinomial") given$type.multinomial <- words[2]
 solve <- glmnet
 if (file.exists(file.path(folder, "folds.bin"))) {
   given$foldid <- numbers("folds", "integer")
+  given$type.measure <- words[3]
   solve <- cv.glmnet
 }
 cat("ready\n")
@@ -43,11 +47,13 @@ while (length(line <- readLines(input, 1)) == 1) {
   taken <- (proc.time() - began) / request[2]
   processor <- taken[["user.self"]] + taken[["sys.self"]]
   if (!is.null(given$foldid)) {
-    writeBin(fit$cvm, file.path(folder, "errors.bin"))
+    sign <- if (words[3] == "auc") -1 else 1
+    writeBin(sign * fit$cvm, file.path(folder, "errors.bin"))
     fit <- fit$glmnet.fit
   }
+  beta <- if (is.list(fit$beta)) do.call(cbind, fit$beta) else fit$beta
   for (part in c("p", "i", "x")) {
-    writeBin(slot(fit$beta, part), file.path(folder, paste0("coef_", part, ".bin")))
+    writeBin(slot(beta, part), file.path(folder, paste0("coef_", part, ".bin")))
   }
   cat(format(taken[["elapsed"]], digits = 10), format(processor, digits = 10), length(fit$lambda), "\n")
 }

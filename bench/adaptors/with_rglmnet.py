@@ -14,7 +14,14 @@ import scipy.sparse as sp
 from bench.harness.problem import Choice
 from bench.harness.task import Solver
 
-FAMILIES = {"squared": "gaussian", "logistic": "binomial", "poisson": "poisson"}
+FAMILIES = {
+    "squared": "gaussian",
+    "logistic": "binomial",
+    "poisson": "poisson",
+    "cox": "cox",
+    "multinomial": "multinomial",
+    "grouped multinomial": "multinomial",
+}
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
 LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
@@ -25,6 +32,7 @@ class Prepared:
 
     shape: tuple
     alphas: np.ndarray
+    n_outputs: int
     folder: tempfile.TemporaryDirectory
     process: subprocess.Popen
 
@@ -38,7 +46,7 @@ def prepare(problem, n_threads):
     weights = np.ones(p) if problem.l1_weights is None else problem.l1_weights
     files = {
         "shape": np.array(X.shape, np.int32),
-        "y": np.asarray(problem.y, np.float64),
+        "y": np.asarray(problem.y, np.float64).ravel(order="F"),
         # it scales the weights to a sum of n_features
         "lambda": problem.alphas * weights.mean(),
         "factors": weights,
@@ -51,7 +59,10 @@ def prepare(problem, n_threads):
         files["data"] = X.data.astype(np.float64)
     else:
         files["data"] = X.astype(np.float64).ravel(order="F")
-    (Path(folder.name) / "family.txt").write_text(FAMILIES[problem.loss] + "\n")
+    kind = "grouped" if problem.loss.startswith("grouped") else "ungrouped"
+    measure = "mse" if problem.loss == "squared" else problem.measure
+    words = FAMILIES[problem.loss], kind, measure
+    (Path(folder.name) / "family.txt").write_text("\n".join(words) + "\n")
     for name, values in files.items():
         values.tofile(Path(folder.name) / f"{name}.bin")
     process = subprocess.Popen(
@@ -60,7 +71,7 @@ def prepare(problem, n_threads):
         stdout=subprocess.PIPE,
         text=True,
     )
-    prepared = Prepared(X.shape, problem.alphas, folder, process)
+    prepared = Prepared(X.shape, problem.alphas, problem.n_outputs, folder, process)
     if _ask(prepared, folder.name) != ["ready"]:
         raise RuntimeError("Rscript has not read the problem")
     return prepared
@@ -74,8 +85,11 @@ def path(prepared, tol, times):
     names = {"p": np.int32, "i": np.int32, "x": np.float64}
     folder = Path(prepared.folder.name)
     parts = {name: np.fromfile(folder / f"coef_{name}.bin", kind) for name, kind in names.items()}
-    shape = prepared.shape[1], len(prepared.alphas)
+    n_alphas, count = len(prepared.alphas), prepared.n_outputs
+    shape = prepared.shape[1], n_alphas * count
     coefs = sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape)
+    if count > 1:
+        coefs = coefs[:, np.arange(n_alphas * count).reshape(count, n_alphas).T.ravel()]
     return coefs, float(answer[0]), float(answer[1])
 
 

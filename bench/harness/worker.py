@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from bench.harness import timing
@@ -16,6 +17,12 @@ from bench.harness.problem import load_answer
 # A package slower than ours by more than this factor is timed only once.
 NO_CONTEST = 30.0
 
+# Seconds between two looks at a worker that is at work.
+POLL = 0.25
+
+# Most wall time for a limit of processor time, in multiples of it.
+SHARE = 5.0
+
 # Longest wait for a worker to read its problem and compile.
 LOADING = 300.0
 
@@ -24,11 +31,14 @@ class Worker:
     """Package in its own process, ended if it does not answer within a number of seconds.
 
     It solves problems of one `kind`, as the package's adaptor says.  `build` is a checkout of
-    softreg_fast to be used instead of this one.
+    softreg_fast to be used instead of this one.  Seconds are of wall time, or with `by_processor`
+    of processor time, with more wall time by a factor.
     """
 
-    def __init__(self, package, kind, n_threads, seconds, build=None):
+    def __init__(self, package, kind, n_threads, seconds, build=None, by_processor=False):
         self.package, self.n_threads, self.seconds = package, n_threads, seconds
+        self.by_processor = by_processor
+        self.stopped = {}  # times of a run that was too slow, until it was stopped
         script = Path(__file__).with_name("serve.py")
         settings = {
             name: str(n_threads)
@@ -85,9 +95,15 @@ class Worker:
         """Send a request and return the answer; an error if there is none in time."""
         if self.process.poll() is not None:
             return {"error": "the process has ended"}
-        print(json.dumps(request), file=self.process.stdin, flush=True)
         most = seconds or self.seconds
-        if not select.select([self.process.stdout], [], [], most)[0]:
+        began, before = time.perf_counter(), processor_seconds(self.process.pid)
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        while not select.select([self.process.stdout], [], [], min(most, POLL))[0]:
+            wall = time.perf_counter() - began
+            spent = processor_seconds(self.process.pid) - before
+            if wall < most or (self.by_processor and spent < most and wall < SHARE * most):
+                continue
+            self.stopped = {"seconds": wall, "processor": spent}
             self.close()
             return {"error": f"over {most:g} s"}
         line = self.process.stdout.readline()
@@ -98,6 +114,19 @@ class Worker:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
+
+
+def processor_seconds(group):
+    """Return the processor time of all processes of a group; 0 where there is no /proc."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # the process has ended
+            continue
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
 
 
 def climb(worker, problem, targets, folder, judge=worst_gap):

@@ -16,6 +16,7 @@ from bench.harness.worker import NO_CONTEST
 RIVALS = {
     "rglmnet": ("rglmnet", ""),
     "adelie": ("adelie", ""),
+    "sksurv": ("sksurv", ""),
     "glum": ("glum", ""),
     "skglm": ("skglm", ""),
     "liblinear": ("sklearn", ", liblinear"),
@@ -23,8 +24,25 @@ RIVALS = {
 }
 
 # Settings for some rivals alone: those with a cross-validation of their own on the same folds, and
-# those with a LogisticRegressionCV.
-ABLE = {"cv": ("rglmnet",), "search": ("liblinear", "saga")}
+# those with a LogisticRegressionCV.  skglm compiles for a quarter of a minute in every process.
+ABLE = {
+    "cv": ("rglmnet",),
+    "auc": ("rglmnet",),
+    "search": ("liblinear", "saga"),
+    "fit": ("rglmnet", "adelie", "sksurv", "glum", "liblinear", "saga"),
+    "enet": ("rglmnet", "adelie", "glum", "saga"),
+    "weighted": ("rglmnet", "adelie", "glum"),
+}
+
+# Losses of rivals that have not all of them.
+LOSSES = {
+    "adelie": ("logistic", "poisson", "cox", "grouped multinomial"),
+    "sksurv": ("cox",),
+    "glum": ("logistic", "poisson"),
+    "skglm": ("logistic", "poisson", "cox"),
+    "liblinear": ("logistic",),
+    "saga": ("logistic", "multinomial"),
+}
 
 # The gaps that ours certifies, of the null deviance.
 CERTIFIED = (1e-6, 1e-4)
@@ -75,6 +93,11 @@ named by `SOFTREG_DATA`.
 """
 
 
+def able(rival, setting, loss):
+    """Return whether a rival solves problems of a setting under a loss."""
+    return rival in ABLE.get(setting, RIVALS) and loss in LOSSES.get(rival, (loss,))
+
+
 def show(record):
     """Print all tables."""
     tables.show_all(all_tables(record))
@@ -119,8 +142,9 @@ def table(rows):
 def cells(problem, found, names):
     """Return the cells of one row; `found` is {(package, our tolerance): Row}."""
     ours = found["ours", CERTIFIED[0]]
-    compared = [row for row in found.values() if row.ratio is not None]
-    times = [row.ours for row in compared if row.target == CERTIFIED[0]] or [ours.seconds]
+    compared = [row for row in found.values() if row.ratio or row.least]
+    times = [row.ours for row in compared if row.ours and row.target == CERTIFIED[0]]
+    times = times or [ours.seconds]
     time = "-" if times[0] is None else seconds(float(np.median(times)))
     gaps = (gap_text(found["ours", tol].gap) for tol in CERTIFIED)
     start = [problem, ours.note or time, "; ".join(gaps)]
@@ -130,18 +154,27 @@ def cells(problem, found, names):
     if ours.gap is None or ours.gap > TARGET:
         verdict = "missed: our gap"
     elif best[0]:
-        verdict = judged(best[0].ratio, ours.must, ours.aim)
+        verdict = judged(slowness(best[0]), ours.must, ours.aim)
+        if best[0].ratio is None and verdict == "missed":
+            verdict = "open: the others were stopped"
     return [*start, *map(best_text, best), f"{ours.must:g}", f"{ours.aim:g}", verdict]
 
 
+def slowness(row):
+    """Return how many times slower than ours a package is, at least if it was stopped."""
+    return row.ratio or row.least
+
+
 def fastest(rows):
-    """Return the row with the smallest ratio, or None."""
-    return min(rows, key=lambda row: row.ratio, default=None)
+    """Return the row of the fastest package, or None."""
+    return min(rows, key=slowness, default=None)
 
 
 def best_text(row):
-    """Format the smallest ratio, with its quartiles."""
+    """Format the smallest ratio, with its quartiles if the package was not stopped."""
     if row is None:
         return "-"
+    if row.ratio is None:
+        return f"> {shortened(row.least)}"
     low, high = map(shortened, row.quartiles)
     return f"{shortened(row.ratio)} ({low} to {high})"
