@@ -26,7 +26,7 @@ from bench.reports import losses as pages
 from bench.reports.losses import CERTIFIED, CLOCKS, RIVALS
 
 # A rival is stopped after so many times the best rival's time, but not before so many seconds.
-PATIENCE, LEAST_PATIENCE = 5.0, 1.0
+PATIENCE, LEAST_PATIENCE = 5.0, 0.5
 
 # Tolerance at which ours only gives lower bounds of the optima, untimed.
 REFERENCE = 1e-10
@@ -48,12 +48,36 @@ def judge_of(problem):
     return of_choice
 
 
+class Staff:
+    """Workers of all packages, each with as many threads as all others, used again and again."""
+
+    def __init__(self, options):
+        self.options, self.workers = options, {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for worker in self.workers.values():
+            worker.close()
+
+    def worker(self, package, kind, seconds):
+        """Return the worker of a package; a new one if it has ended."""
+        worker = self.workers.get(package)
+        if worker is None or worker.process.poll() is not None:
+            worker = Worker(package, kind, self.options.threads, seconds, by_processor=True)
+            self.workers[package] = worker
+        worker.kind, worker.seconds = kind, seconds
+        return worker
+
+
 class Contest:
     """One problem, our worker with it, and the rows of all packages."""
 
-    def __init__(self, setting, name, problem, folder, wanted, options):
+    def __init__(self, setting, name, problem, folder, wanted, staff):
+        self.staff, self.options = staff, staff.options
         self.setting, self.name, self.wanted = setting, name, wanted
-        self.problem, self.folder, self.options = problem, folder, options
+        self.problem, self.folder = problem, folder
         self.kind, self.target = SETTINGS[setting].kind, TARGETS[setting]
         self.suboptimality = judge_of(problem)
         self.rows, self.answer, self.best = [], None, np.inf
@@ -76,10 +100,6 @@ class Contest:
         self.rows += rows.values()
         return rows
 
-    def worker(self, package, kind, seconds):
-        """Return a worker of a package with as many threads as all others."""
-        return Worker(package, kind, self.options.threads, seconds, by_processor=True)
-
     def patience(self):
         """Return the processor seconds that a rival may take: enough to see the must met, but no
         more than by a factor above the best rival so far, whose time is what counts."""
@@ -89,13 +109,13 @@ class Contest:
 
     def run(self, rivals):
         """Measure ours and the rivals; return all rows."""
-        with self.worker("ours", self.kind, self.options.seconds) as ours:
-            if self.own(ours):
-                for rival, missing in rivals.items():
-                    if missing:
-                        self.add(rival, missing)
-                    else:
-                        self.beside(ours, rival)
+        ours = self.staff.worker("ours", self.kind, self.options.seconds)
+        if self.own(ours):
+            for rival, missing in rivals.items():
+                if missing:
+                    self.add(rival, missing)
+                else:
+                    self.beside(ours, rival)
         return self.rows
 
     def own(self, ours):
@@ -115,19 +135,19 @@ class Contest:
     def beside(self, ours, rival):
         """Fill the rows of a rival, at the loosest tolerance that meets the target."""
         package, suffix = RIVALS[rival]
-        with self.worker(package, self.kind + suffix, self.patience()) as theirs:
-            targets = [self.target]
-            found, points, note = climb(theirs, self.problem, targets, self.folder, self.judge)
-            rows = self.add(rival, note)
-            if not found:
-                self.stopped(rows, theirs.stopped)
-                return
-            tol, gap = found[self.target]
-            contenders = *((ours, own) for own in CERTIFIED), (theirs, tol)
-            once = [self.times[own]["seconds"] for own in CERTIFIED] + [points[-1][0]]
-            hopeless = points[-1][0] > 2.0 * PATIENCE * self.best
-            repeat = 1 if hopeless else self.options.repeat
-            rounds = rounds_of(contenders, repeat, self.options.seconds, once)
+        theirs = self.staff.worker(package, self.kind + suffix, self.patience())
+        targets = [self.target]
+        found, points, note = climb(theirs, self.problem, targets, self.folder, self.judge)
+        rows = self.add(rival, note)
+        if not found:
+            self.stopped(rows, theirs.stopped)
+            return
+        tol, gap = found[self.target]
+        contenders = *((ours, own) for own in CERTIFIED), (theirs, tol)
+        once = [self.times[own]["seconds"] for own in CERTIFIED] + [points[-1][0]]
+        hopeless = points[-1][0] > 2.0 * PATIENCE * self.best
+        repeat = 1 if hopeless else self.options.repeat
+        rounds = rounds_of(contenders, repeat, self.options.seconds, once)
         difference = self.difference()
         for (clock, own), row in rows.items():
             row.tol, row.gap, row.difference = tol, gap, difference
@@ -150,18 +170,18 @@ class Contest:
         return float(np.max(np.abs(self.answer.errors / self.choice.errors - 1.0)))
 
 
-def measure_family(family, rivals, options, record):
+def measure_family(family, rivals, staff, record):
     """Measure all settings of one family, add them to the record, and print them."""
     base = family.make()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_data(folder, base)
-        for key in options.settings:
+        for key in staff.options.settings:
             able = {r: m for r, m in rivals.items() if pages.able(r, key, base.loss)}
             for label, problem in SETTINGS[key].problems(family, base):
                 save_setting(folder, problem)
                 wanted = levels(key, family)
-                rows = Contest(key, label, problem, folder, wanted, options).run(able)
+                rows = Contest(key, label, problem, folder, wanted, staff).run(able)
                 record.add(rows)
                 for row in rows:
                     if row.clock == "processor":
@@ -215,8 +235,9 @@ def main():
     about |= {package: why or version_of(package) for package, why in reasons.items()}
     rivals = {name: reasons[RIVALS[name][0]] for name in options.packages}
     record = Record(options.json, about)
-    for family in selected(FAMILIES, options.only):
-        measure_family(family, rivals, options, record)
+    with Staff(options) as staff:
+        for family in selected(FAMILIES, options.only):
+            measure_family(family, rivals, staff, record)
     pages.show(record)
     if options.markdown:
         pages.write(options.markdown, record)

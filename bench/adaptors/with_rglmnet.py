@@ -6,6 +6,7 @@ With folds it is cv.glmnet.
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,23 @@ LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 @dataclass
 class Prepared:
-    """The problem's shape, the folder of its files, and the process that has read them."""
+    """The problem's shape and the folder of its files, which the process has read last."""
 
     shape: tuple
     alphas: np.ndarray
     n_outputs: int
     folder: tempfile.TemporaryDirectory
-    process: subprocess.Popen
+
+
+@cache
+def process():
+    """Return the process of R, one for all problems."""
+    return subprocess.Popen(
+        ["Rscript", "--vanilla", Path(__file__).with_suffix(".R")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def prepare(problem, n_threads):
@@ -65,21 +76,14 @@ def prepare(problem, n_threads):
     (Path(folder.name) / "family.txt").write_text("\n".join(words) + "\n")
     for name, values in files.items():
         values.tofile(Path(folder.name) / f"{name}.bin")
-    process = subprocess.Popen(
-        ["Rscript", "--vanilla", Path(__file__).with_suffix(".R")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    prepared = Prepared(X.shape, problem.alphas, problem.n_outputs, folder, process)
-    if _ask(prepared, folder.name) != ["ready"]:
+    if _ask(f"load {folder.name}") != ["ready"]:
         raise RuntimeError("Rscript has not read the problem")
-    return prepared
+    return Prepared(X.shape, problem.alphas, problem.n_outputs, folder)
 
 
 def path(prepared, tol, times):
     """Return (coefficients, wall and processor seconds of one path by R's clock)."""
-    answer = _ask(prepared, f"{tol} {times}")
+    answer = _ask(f"solve {tol} {times}")
     if len(answer) != 3 or int(answer[2]) != len(prepared.alphas):
         raise RuntimeError(f"glmnet stopped early: {answer}")
     names = {"p": np.int32, "i": np.int32, "x": np.float64}
@@ -100,9 +104,9 @@ def choose(prepared, tol, times):
     return Choice.of(prepared.alphas, coefs, errors), *seconds
 
 
-def _ask(prepared, line):
-    print(line, file=prepared.process.stdin, flush=True)
-    return prepared.process.stdout.readline().split()
+def _ask(line):
+    print(line, file=process().stdin, flush=True)
+    return process().stdout.readline().split()
 
 
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, None, LADDER, timed=path))

@@ -30,14 +30,15 @@ LOADING = 300.0
 class Worker:
     """Package in its own process, ended if it does not answer within a number of seconds.
 
-    It solves problems of one `kind`, as the package's adaptor says.  `build` is a checkout of
+    It solves problems of a `kind`, as the package's adaptor says; another one from the next problem
+    on if that is changed.  `build` is a checkout of
     softreg_fast to be used instead of this one.  Seconds are of wall time, or with `by_processor`
     of processor time, with more wall time by a factor.
     """
 
     def __init__(self, package, kind, n_threads, seconds, build=None, by_processor=False):
         self.package, self.n_threads, self.seconds = package, n_threads, seconds
-        self.by_processor = by_processor
+        self.kind, self.by_processor = kind, by_processor
         self.stopped = {}  # times of a run that was too slow, until it was stopped
         script = Path(__file__).with_name("serve.py")
         settings = {
@@ -69,7 +70,8 @@ class Worker:
 
     def load(self, folder):
         """Read the problem in a folder; return {"ladder": tolerances, ...}, or an error."""
-        return self.ask(load=str(folder), n_threads=self.n_threads, seconds=LOADING)
+        n_threads = self.n_threads
+        return self.ask(load=str(folder), n_threads=n_threads, kind=self.kind, seconds=LOADING)
 
     def solve(self, tol, folder):
         """Return (answer, seconds), or (None, error); the answer is stored in the folder."""
