@@ -23,10 +23,7 @@ from bench.harness.record import Record
 from bench.harness.result import Row
 from bench.harness.worker import Worker, climb, rounds_of
 from bench.reports import losses as pages
-from bench.reports.losses import CERTIFIED, CLOCKS, RIVALS
-
-# A rival is stopped after so many times the best rival's time, but not before so many seconds.
-PATIENCE, LEAST_PATIENCE = 5.0, 0.5
+from bench.reports.losses import CERTIFIED, CLOCKS, LEAST_PATIENCE, PATIENCE, RIVALS
 
 # Tolerance at which ours only gives lower bounds of the optima, untimed.
 REFERENCE = 1e-10
@@ -138,7 +135,7 @@ class Contest:
         theirs = self.staff.worker(package, self.kind + suffix, self.patience())
         targets = [self.target]
         found, points, note = climb(theirs, self.problem, targets, self.folder, self.judge)
-        rows = self.add(rival, note)
+        rows = self.add(rival, note.removeprefix("RuntimeError: "))
         if not found:
             self.stopped(rows, theirs.stopped)
             return
@@ -153,7 +150,9 @@ class Contest:
             row.tol, row.gap, row.difference = tol, gap, difference
             at = CERTIFIED.index(own)
             row.fill([(times[at][CLOCKS[clock]], times[-1][CLOCKS[clock]]) for times in rounds])
-        if rounds:
+        if not rounds:
+            self.stopped(rows, theirs.stopped)
+        else:
             self.best = min(self.best, rows["processor", CERTIFIED[0]].seconds)
 
     def stopped(self, rows, spent):

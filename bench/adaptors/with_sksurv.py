@@ -2,7 +2,6 @@
 
 import warnings
 
-import numpy as np
 from sksurv.linear_model import CoxnetSurvivalAnalysis
 from sksurv.util import Surv
 

@@ -52,7 +52,9 @@ def prepare_loss(problem, n_threads):
 
 def _loss_options(prepared, tol):
     problem, n_threads = prepared
-    loss = softreg_fast.losses.Multinomial(grouped=True) if problem.loss == GROUPED else problem.loss
+    loss = (
+        softreg_fast.losses.Multinomial(grouped=True) if problem.loss == GROUPED else problem.loss
+    )
     return {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": loss}
 
 

@@ -96,7 +96,9 @@ FAMILIES = [
     classes("simulated 100,000 x 300", simulated, 4, 10, ""),
     sparse("pg15_poisson", 2.5, 5, counts),
     times("CoxExample", 3, 6, "time", "status", lambda name: name.startswith("X")),
-    times("breast_cancer", 3, 6, "t.tdm", "e.tdm", lambda name: name.startswith(("X", "age", "size"))),
+    times(
+        "breast_cancer", 3, 6, "t.tdm", "e.tdm", lambda name: name.startswith(("X", "age", "size"))
+    ),
     survival("simulated 300 x 6,000 Cox", simulated_times, 50, 150),
     dense("glmnet_Multinomial", 2, 5, several),
     dense(

@@ -186,10 +186,10 @@ class JointBounds:
         eta = self._fitted(np.asarray(self.problem.X @ B))
         sizes = np.linalg.norm(B, axis=1, keepdims=True) if self.rows else np.abs(B)
         primal = self.loss.value(eta) + float((l1 * sizes).sum() + 0.5 * l2 * (B * B).sum())
-        self._learn(k, eta)
+        self.learn(k, eta)
         open_ = primal - self.lower[k] > SETTLED * self.null_deviance
         if open_ and primal < self.upper[k]:
-            self._learn(k, self._polished(k, B, eta))
+            self.learn(k, self._polished(k, B, eta))
         self.upper[k] = min(self.upper[k], primal)
         return primal
 
@@ -197,7 +197,8 @@ class JointBounds:
         alpha, ratio = self.problem.alphas[k], self.problem.l1_ratio
         return alpha * ratio * self.weights[:, None], alpha * (1.0 - ratio)
 
-    def _learn(self, k, eta):
+    def learn(self, k, eta):
+        """Raise the bound at alpha k by the residual of a predictor, (n_samples, n_outputs)."""
         r = self.loss.residual(eta)
         along = self.basis.T @ r
         if np.linalg.norm(along) > SLACK * np.linalg.norm(r):

@@ -1,8 +1,8 @@
 """Losses that join samples (Cox) or predictors (several classes), and Newton's method, in NumPy.
 
-Predictors are (n_samples, n_outputs), coefficients (n_features, n_outputs).  Dual points are k times
-the residual at some predictor, 0 <= k <= 1: they stay in the domain, and `entropy` is the loss's
-part of their dual value.
+Predictors are (n_samples, n_outputs), coefficients (n_features, n_outputs).  Dual points are k
+times the residual at some predictor, 0 <= k <= 1: they stay in the domain, and `entropy` is the
+loss's part of their dual value.
 """
 
 from functools import partial

@@ -103,9 +103,11 @@ class Problem:
 
 
 class Choice(NamedTuple):
-    """Choice: the alpha with the smallest mean error, its coefficients on all samples, (n_features,)
-    or (n_features, n_outputs), and all errors, means over the folds: squared errors, deviances, or
-    minus areas under the curve."""
+    """Choice: the alpha with the smallest mean error, its coefficients on all samples, and all
+    errors, means over the folds: squared errors, deviances, or minus areas under the curve.
+
+    Coefficients are (n_features,), or (n_features, n_outputs) if there are several.
+    """
 
     alpha: float
     coef: np.ndarray

@@ -70,8 +70,10 @@ class Worker:
 
     def load(self, folder):
         """Read the problem in a folder; return {"ladder": tolerances, ...}, or an error."""
-        n_threads = self.n_threads
-        return self.ask(load=str(folder), n_threads=n_threads, kind=self.kind, seconds=LOADING)
+        request = {"load": str(folder), "n_threads": self.n_threads, "kind": self.kind}
+        answer = self.ask(seconds=LOADING, **request)
+        self.stopped = {}  # that was no run
+        return answer
 
     def solve(self, tol, folder):
         """Return (answer, seconds), or (None, error); the answer is stored in the folder."""
