@@ -113,6 +113,10 @@ class Multinomial:
 JOINT = {"cox": Cox, "multinomial": Multinomial, "grouped multinomial": Multinomial}
 
 
+# Newton steps end where they promise so little of the objective.
+SETTLED = 1e-22
+
+
 def fitted(loss, eta, columns):
     """Return eta + columns @ B + intercepts, with the B and the intercepts that minimise the loss.
 
@@ -159,7 +163,7 @@ def rows_penalty(B, active, l1, l2):
 def joint_minimiser(loss, eta, columns, B, active, penalty):
     """Minimise loss(eta + columns @ B) + penalty(B, active) over the active entries of B.
 
-    By Newton steps from B to rounding level.
+    By Newton steps from B to where they would gain less than rounding.
     """
     B, chosen = B.copy(), active.T
 
@@ -173,15 +177,16 @@ def joint_minimiser(loss, eta, columns, B, active, penalty):
         now = eta + columns @ B
         _, gradient, curvature = penalty(B, active)
         gradient = gradient - (columns.T @ loss.residual(now)).T[chosen] / loss.n
+        move = -solved(loss.hessian(now, columns, active) + curvature, gradient)
         step = np.zeros_like(B)
-        step.T[chosen] = -solved(loss.hessian(now, columns, active) + curvature, gradient)
+        step.T[chosen] = move
         for _ in range(HALVINGS):
             later = objective(B + step)
             if later <= value + 1e-15 * abs(value):
                 break
             step = 0.5 * step
         B, value = B + step, min(value, later)
-        if np.abs(step).max() <= 1e-13 * np.abs(B).max() + 1e-300:
+        if abs(gradient @ move) <= SETTLED * abs(value):
             break
     return B
 
