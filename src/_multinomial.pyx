@@ -404,6 +404,13 @@ cdef class MultinomialNewton(ProximalNewton):
         self.by_class[:] = 0.0
         ProximalNewton.refresh(self)
 
+    def move_intercepts(self, const double[::1] by):
+        """Add these numbers to the intercepts of the classes."""
+        cdef Py_ssize_t c
+        for c in range(self.K):
+            self.by_class[c] += by[c]
+        ProximalNewton.move_intercepts(self, by)
+
     cpdef int keep(self, int status) except -1:
         """Append the present solution to those kept by earlier calls."""
         self.kept_rows.append(np.array(self.by_class))

@@ -55,6 +55,14 @@ class Kink:
         self.upper = np.maximum(m / self.above, TINY)
         self.lower = np.maximum(m / self.below, TINY)
 
+    @classmethod
+    def in_the_middle(cls, r: Vector, top: Any, bottom: Any, size: Any, s: Any = 1.0) -> Kink:
+        """Return a kink with the dual point 0, where the smaller part of a residual is `size`."""
+        kink = cls(r, top, bottom, 1.0, s)
+        kink.above, kink.below = size + np.maximum(r, 0.0), size + np.maximum(-r, 0.0)
+        kink.upper, kink.lower = top + np.zeros_like(r), bottom + np.zeros_like(r)
+        return kink
+
     @property
     def n_products(self) -> float:
         """Number of products, a sample counted by its weight."""
@@ -115,10 +123,10 @@ class Kink:
         self.upper = np.maximum(self.upper - t * way.dual, TINY)
         self.lower = np.maximum(self.lower + t * way.dual, TINY)
 
-    def at_kink(self, unit: float) -> Any:
-        """Return where r is taken for 0: it is smaller, in that unit, than the slacks."""
+    def at_kink(self, length: float) -> Any:
+        """Return where r is taken for 0: it is a smaller share of `length` than a slack of all."""
         size, room = np.maximum(self.above, self.below), np.minimum(self.upper, self.lower)
-        return size * np.square(self.top + self.bottom) < 4.0 * unit * room
+        return size * (self.top + self.bottom) < length * room
 
 
 class Bound:
@@ -176,12 +184,13 @@ class Bound:
         self.distance = np.maximum(self.distance + t * way.above, TINY)
         self.multiplier = np.maximum(self.multiplier + t * way.below, TINY)
 
-    def at_bound(self, unit: float, slope: float) -> Any:
-        """Return where the bound is taken to be reached."""
-        return self.distance * slope * slope < unit * self.multiplier
+    def at_bound(self, length: float, slope: float) -> Any:
+        """Return where the bound is taken to be reached, as `Kink.at_kink`."""
+        return self.distance * slope < length * self.multiplier
 
 
 def _reach(x: Vector, step: Vector) -> float:
     # the largest t with x + t step >= 0
     falls = step < 0.0
-    return float(np.min(x[falls] / -step[falls], initial=np.inf))
+    with np.errstate(over="ignore"):
+        return float(np.min(x[falls] / -step[falls], initial=np.inf))

@@ -6,36 +6,28 @@ has curvature but the L2 part: what has kinks or bounds is taken along its centr
 
     (C'DC + diag(h + l2)) e = C'v + q - l2 u,    C centred by d, v and q the goals of the step,
 
-among the features near the support. The sum of the products is the duality gap of the problem
-itself, nothing being smoothed. A coefficient whose parts are small beside the slack of its slope
-counts as 0.
+among the features near the support (interior_step.py). The sum of the products is the duality gap
+of the problem itself, nothing being smoothed. A coefficient whose parts are small beside the slack
+of its slope counts as 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
-from softreg_fast.data.gram import mirror
 from softreg_fast.kernels._certificate import gap_at_dual_point
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, NO_ROOM, STALLED
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.vectors import PenaltyVectors
-from softreg_fast.solvers.central_path import TINY, Bound, Kink, Way
-from softreg_fast.solvers.factor import solver_of
+from softreg_fast.solvers.central_path import TINY
+from softreg_fast.solvers.interior_step import Candidate, Trial, dot
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Fits, Recorder
+from softreg_fast.solvers.vertex import met_exactly, vertex_near
 from softreg_fast.solvers.warm import largest_gram
-from softreg_fast.system.threads import blas_threads_for
-
-# The first m is this many times the mean gap of a product.
-FIRST_SHARE = 4.0
-
-# Share of the way to the boundary that a step may go.
-REACH = 0.995
 
 # Features without a slot are looked at when the products have fallen by this factor.
 BETWEEN_LOOKS = 0.1
@@ -49,26 +41,16 @@ MOST_VAIN = 15
 # Below this share of its first infeasibility a point counts as feasible.
 FEASIBLE = 1e-6
 
-# A fit that has stalled goes on from its best point, further inside, so many times.
+# Steps shorter than this, as long as the point is far from feasible, before a fit has stalled: the
+# end of the last fit may be too near to the boundary for the next one.
+SHORT = 1e-2
+MOST_SHORT = 4
+
+# A fit that has stalled begins again so many times, from a feasible point in the middle.
 MOST_RESTARTS = 2
 
 # What is below, as a share of the null deviance, is a rounding error.
 LEAST_GAP = 1e-17
-
-# Cautious steps aim at this share of the mean product at least.
-LEAST_SHARE = 0.1
-
-# Distance from a bound at which coefficients begin, in the unit that null deviance and slopes make.
-INSIDE = 1e-2
-
-# Corrections of a step for what its matrix has rounded: where d is large the dual point shows it.
-CORRECTIONS = 2
-
-# At most so many samples for each coefficient are met exactly at the end: more are ties.
-MOST_MET = 10
-
-# Residuals below this share of y are rounding errors of samples that are met.
-ROUNDED = 1e-14
 
 # A slope of an unpenalised feature up to this share of the norm of the dual point counts as 0.
 SLACK = 1e-12
@@ -102,6 +84,7 @@ class InteriorPointEngine:
         scaled = problem.scaled
         self._set(np.clip(np.zeros(design.n_features), scaled.lower, scaled.upper), 0.0)
         self.slopes = self._slopes(self.v)
+        self.null_sizes = np.abs(self.slopes)
 
     def _set(self, u: Vector, intercept: float) -> None:
         self.coef, self.intercept = u, intercept
@@ -120,9 +103,13 @@ class InteriorPointEngine:
         return v
 
     def start(self, u: Vector) -> None:
-        """Set the starting coefficients, unless the null model fits better."""
+        """Set the starting coefficients, with their best intercept, unless the null model fits
+        better.
+        """
         before = self.coef, self.intercept, self.residual_sumsq
         self._set(np.array(u), 0.0)
+        if self.design.fit_intercept:
+            self._set(self.coef, float(self.problem.loss.null(self.r, self.s)))
         if self.residual_sumsq > before[2]:
             self._set(*before[:2])
 
@@ -154,7 +141,7 @@ class InteriorPointEngine:
         free = (l1 == 0.0) & (lower < upper)
         size, given = np.abs(self.slopes), self.problem.scaled.l1
         ahead = 2.0 * l1 - np.minimum(min(last_strength, 1e300) * given, 2.0 * l1)
-        likely = (self.coef != 0.0) | (size >= ahead) & (lower < upper) & ~free
+        likely = ((self.coef != 0.0) | (size >= ahead)) & (lower < upper) & ~free
         urgency = np.where(self.coef != 0.0, np.inf, size / np.maximum(l1, TINY))
         room = max(MOST_NEW, 2 * int(np.count_nonzero(self.coef)))
         return np.union1d(np.flatnonzero(free), _most_urgent(np.flatnonzero(likely), urgency, room))
@@ -174,25 +161,29 @@ class InteriorPointEngine:
         # until the gap over all features is at most tol, or no longer falls
         at = Trial(self, self.gap)
         looked = lowest = np.inf
-        n_vain = n_restarts = 0
+        n_vain = n_short = n_restarts = 0
+        candidate = Candidate(self.coef, self.intercept, self.r, self.v)
         while self.n_epochs < max_iter:
             look_at_signals()
-            if n_vain == MOST_VAIN:
-                if n_restarts == MOST_RESTARTS:
+            if n_vain == MOST_VAIN or (n_short == MOST_SHORT and not n_restarts):
+                ends = n_vain == MOST_VAIN and self._take_vertex(candidate, at.met(), tol)
+                if ends or n_restarts == MOST_RESTARTS:
                     break
+                at, looked, lowest = Trial(self, self.gap, True, n_restarts > 0), np.inf, np.inf
+                n_vain = n_short = 0
                 n_restarts += 1
-                at, looked, lowest, n_vain = Trial(self, self.gap, True), np.inf, np.inf, 0
             if self._slots.size > self.most_slots:
                 break
             self.n_epochs += 1
-            candidate = at.step()
+            at.step()
+            gap, candidate = self._best_of(at, tol)
             u, _, r, v = candidate
-            gap = self._gap(u, r, v, self._slopes(v, self._slots), self._slots)
             left = min(gap, at.products())
             # the products may grow while the steps make the point feasible
             falls = left < 0.95 * lowest or (at.last > 0.05 and at.infeasible > FEASIBLE)
             falls = falls and left > LEAST_GAP * self.problem.target.null_deviance
             n_vain = 0 if falls else n_vain + 1
+            n_short = n_short + 1 if at.last < SHORT and at.infeasible > 0.5 else 0
             lowest = min(lowest, left)
             if gap > tol and left > BETWEEN_LOOKS * looked:
                 continue
@@ -212,34 +203,47 @@ class InteriorPointEngine:
                 self._slots = np.sort(np.concatenate([self._slots, more]))
                 at, n_vain, looked, lowest = Trial(self, whole), 0, left, np.inf
 
+    def _best_of(self, at: Trial, tol: float) -> tuple[float, Candidate]:
+        # the first candidate whose gap over the slots is that of the products, or at most tol
+        lowest, best = np.inf, None
+        for candidate in at.candidates():
+            u, _, r, v = candidate
+            gap = self._gap(u, r, v, self._slopes(v, self._slots), self._slots)
+            if best is None or gap < lowest:
+                lowest, best = gap, candidate
+            if gap <= tol or at.products() > tol:
+                break
+        assert best is not None
+        return lowest, best
+
     def _finish(self, met: Index) -> None:
-        # Meet the samples exactly that have no residual at the vertex of the solution; accepted if
-        # the gap does not grow.
+        # meet the samples exactly that have no residual at the vertex of the solution
+        end = met_exactly(self, Candidate(self.coef, self.intercept, self.r, self.v), met)
+        if end is not None:
+            gap = self._gap(end.u, end.r, self.v, self.slopes)
+            if gap <= self.gap:
+                self.coef, self.intercept, self.r, self.v = end
+                self.gap = gap
+
+    def _take_vertex(self, candidate: Candidate, met: Index, tol: float) -> bool:
+        # the vertex near to where the steps have stalled; return whether it is optimal
+        end = vertex_near(self, candidate, met)
+        if end is None:
+            return False
+        slopes = self._slopes(end.v)
+        gap = self._gap(end.u, end.r, end.v, slopes)
+        if gap < self.gap:
+            self.coef, self.intercept, self.r, self.v = end
+            self.slopes, self.gap = slopes, gap
+        return gap <= tol
+
+    def _columns_of(self, features: Index, rows: Index) -> Matrix:
+        # some rows of C as an array, with a last column of ones for the intercept
         design = self.design
-        free = np.flatnonzero((self.coef > self.penalty.lower) & (self.coef < self.penalty.upper))
-        free = free[self.coef[free] != 0.0]
-        n_unknown = free.size + design.fit_intercept
-        if not n_unknown or not n_unknown <= met.size <= MOST_MET * n_unknown:
-            return
-        rows = np.arange(design.n_samples)[self.rows][met]
-        X = design.X[:, free][rows]
+        X = design.X[:, features][np.arange(design.n_samples)[self.rows][rows]]
         C = (X.toarray() if design.is_sparse else X).astype(np.float64)
-        C = (C - design.center[free]) * design.scale[free]
-        if design.fit_intercept:
-            C = np.column_stack([C, np.ones(met.size)])
-        with blas_threads_for(met.size):
-            e = np.linalg.lstsq(C, self.r[met], rcond=None)[0]
-        u, intercept = self.coef.copy(), self.intercept
-        u[free] += e[: free.size]
-        if design.fit_intercept:
-            intercept += float(e[-1])
-        r = self.y - (self.z_null + self._product(u) + intercept)
-        r[met[np.abs(r[met]) <= ROUNDED * np.abs(self.y[met])]] = 0.0
-        if np.any(np.sign(u) != np.sign(self.coef)):
-            return
-        gap = self._gap(u, r, self.v, self.slopes)
-        if gap <= self.gap:
-            self.coef, self.intercept, self.r, self.gap = u, intercept, r, gap
+        C = (C - design.center[features]) * design.scale[features]
+        return np.column_stack([C, np.ones(len(C))]) if design.fit_intercept else np.asarray(C)
 
     # -- the gap ---------------------------------------------------------------------------------
 
@@ -293,204 +297,6 @@ class InteriorPointEngine:
     def count_nonzero(self) -> int:
         """Return the number of nonzero coefficients of the last kept fit."""
         return self._record.count_nonzero()
-
-
-class Candidate(NamedTuple):
-    """Coefficients, intercept, residuals and weighted dual point at the end of a step."""
-
-    u: Vector
-    intercept: float
-    r: Vector
-    v: Vector
-
-
-class Trial:
-    """The point that the steps move, for the features that have a slot.
-
-    Parameters
-    ----------
-    engine : InteriorPointEngine
-    gap : float
-        Of the engine's present coefficients and dual point.
-    cautious : bool, default=False
-        Leave second-order terms out, with which few samples may go round in circles.
-    """
-
-    def __init__(self, engine: InteriorPointEngine, gap: float, cautious: bool = False) -> None:
-        self.engine, slots = engine, engine._slots
-        self.cautious = cautious
-        self.slots, self.intercept = slots, engine.intercept
-        self.infeasible = self.last = 1.0  # share of the first infeasibility; length of a step
-        self.l1, self.l2, self.lower, self.upper = (each[slots] for each in engine.penalty)
-        one_side = (self.lower >= 0.0).astype(float) - (self.upper <= 0.0)
-        self.linear = -self.l1 * one_side  # the L1 part where 0 is no kink inside of the bounds
-        kinked = np.flatnonzero((self.l1 > 0.0) & (one_side == 0.0))
-        below, above = np.flatnonzero(self.lower > -np.inf), np.flatnonzero(self.upper < np.inf)
-        n_products = 2.0 * (engine.s.sum() + kinked.size) + below.size + above.size
-        whole = dot(engine.s, engine.problem.loss.value(engine.r, 0.0))
-        m = max(FIRST_SHARE * min(gap, whole) / n_products, TINY)
-        self.unit = engine.problem.target.null_deviance
-        self.slope = max(float(np.abs(engine.slopes[slots]).max(initial=0.0)), TINY)
-        before = engine.coef[slots]
-        self.u = self._inside(before)
-        r = engine.r - engine._product(self._spread(self.u - before))
-        self.samples = Kink(r, engine.tau, 1.0 - engine.tau, m, engine.s)
-        self.parts: list[tuple[Any, Any]] = [
-            (kinked, Kink(-self.u[kinked], self.l1[kinked], self.l1[kinked], m)),
-            (below, Bound((self.u - self.lower)[below], 1.0, m)),
-            (above, Bound((self.upper - self.u)[above], -1.0, m)),
-        ]
-
-    def _inside(self, u: Vector) -> Vector:
-        # coefficients inside of their bounds, by a little
-        little = INSIDE * self.unit / self.slope
-        width = np.minimum(little, 0.25 * (self.upper - self.lower))
-        return np.clip(u, self.lower + width, self.upper - width)
-
-    def _spread(self, e: Vector) -> Vector:
-        u = np.array(np.zeros(self.engine.design.n_features))
-        u[self.slots] = e
-        return u
-
-    def met(self) -> Index:
-        """Return the samples whose residual is taken for 0."""
-        return np.flatnonzero(self.samples.at_kink(self.unit / float(self.engine.s.sum())))
-
-    def products(self) -> float:
-        """Return the sum of all products, the gap where the point is feasible."""
-        return float(sum(part.products() for part in self._all()))
-
-    def step(self) -> Candidate:
-        """Take a step, and return what it comes to."""
-        space = Weighted(self)
-        first = self._ways(space, 0.0, None)
-        t = min(1.0, self._reach(first))
-        n_products = sum(part.n_products for part in self._all())
-        now, then = self.products(), self._products_after(t, first)
-        share = max(min((then / now) ** 3, 1.0), LEAST_SHARE if self.cautious else 0.0)
-        ways = self._ways(space, now / n_products * share, None if self.cautious else first)
-        t = self.last = min(1.0, REACH * self._reach(ways))
-        self.infeasible *= 1.0 - t
-        for part, way in zip(self._all(), ways.each, strict=True):
-            part.move(t, way)
-        self.u = self.u + t * ways.e
-        self.intercept += t * ways.intercept
-        return self._candidate(space)
-
-    def _all(self) -> Iterator[Any]:
-        yield self.samples
-        for _, part in self.parts:
-            yield part
-
-    def _reach(self, ways: Ways) -> float:
-        pairs = zip(self._all(), ways.each, strict=True)
-        return float(min(part.reach(way) for part, way in pairs))
-
-    def _products_after(self, t: float, ways: Ways) -> float:
-        pairs = zip(self._all(), ways.each, strict=True)
-        return float(sum(part.products(t, way) for part, way in pairs))
-
-    def _ways(self, space: Weighted, m: float, last: Ways | None) -> Ways:
-        # the step towards products of m; a first estimate need not be exact
-        given = [None] * (1 + len(self.parts)) if last is None else last.each
-        v = self.samples.goal(m, given[0])
-        q = self.linear.copy()
-        for (where, part), way in zip(self.parts, given[1:], strict=True):
-            q[where] += part.goal(m, way)
-        e, step, intercept = np.zeros(len(self.u)), np.zeros(len(v)), 0.0
-        for _ in range(1 if last is None else 1 + CORRECTIONS):
-            more = space.solve(v, q - space.h * e - self.l2 * (self.u + e))
-            part_step, shift = space.product(more, v)
-            e, step, intercept = e + more, step + part_step, intercept + shift
-            v = v - space.d * part_step
-        each = [self.samples.way(step, v - self.samples.dual, m, given[0])]
-        for (where, part), way in zip(self.parts, given[1:], strict=True):
-            dual = part.goal(m, way) - part.curvature * e[where]
-            each.append(part.way(e[where], dual - part.dual, m, way))
-        return Ways(e, intercept, each)
-
-    def _candidate(self, space: Weighted) -> Candidate:
-        engine, u = self.engine, self.u.copy()
-        (kinked, kink), (below, lower), (above, upper) = self.parts
-        u[kinked[kink.at_kink(self.unit)]] = 0.0
-        at_lower = below[lower.at_bound(self.unit, self.slope)]
-        at_upper = above[upper.at_bound(self.unit, self.slope)]
-        u[at_lower], u[at_upper] = self.lower[at_lower], self.upper[at_upper]
-        u = np.clip(u, self.lower, self.upper)
-        r = self.samples.r - engine._product(self._spread(u - self.u))
-        v = self.samples.dual
-        q = self.linear.copy()
-        for where, part in self.parts:
-            q[where] += part.dual
-        for _ in range(CORRECTIONS):
-            more = space.solve(v, q - self.l2 * self.u)
-            v = v - space.d * space.product(more, v)[0]
-            q = q - space.h * more
-        end = engine.coef.copy()
-        end[self.slots] = u
-        return Candidate(end, self.intercept, r, np.clip(v, *engine.domain))
-
-
-class Ways(NamedTuple):
-    """A step of the coefficients and the intercept, and of every part."""
-
-    e: Vector
-    intercept: float
-    each: list[Way]
-
-
-class Weighted:
-    """The linear system of a step: features at weights d, the intercept eliminated."""
-
-    def __init__(self, at: Trial) -> None:
-        self._at, self._engine = at, at.engine
-        engine, slots = at.engine, at.slots
-        design = engine.design
-        self.d = at.samples.curvature
-        self._total = float(self.d.sum())
-        self.h = np.zeros(slots.size)
-        for where, part in at.parts:
-            self.h[where] += part.curvature
-        weight = np.zeros(design.n_samples)
-        weight[engine.rows] = self.d
-        gram = np.empty((slots.size, slots.size), order="F")
-        # a Gram matrix of sparse columns takes centres for means under the weights: 0 is none
-        center = np.zeros(design.n_features) if design.is_sparse else None
-        columns = design.columns_with(center, weight=weight)
-        columns.gram_block(slots, slots, gram, design.n_threads, True)
-        mirror(gram)
-        self._tilt = sums = engine._slopes(self.d, slots)
-        if design.fit_intercept:
-            if design.is_sparse:
-                sums = sums + self._total * (design.stored_center * design.scale)[slots]
-            gram -= np.outer(sums, sums / self._total)
-        diagonal = np.diag_indices_from(gram)
-        gram[diagonal] += self.h + at.l2
-        size = np.sqrt(np.maximum(gram[diagonal], TINY))
-        self._size = np.where(gram[diagonal] > 0.0, size, 1.0)
-        with blas_threads_for(slots.size):
-            self._inverse = solver_of(gram / self._size / self._size[:, np.newaxis])
-
-    def solve(self, v: Vector, q: Vector) -> Vector:
-        """Return the step that makes the slopes of v plus q zero."""
-        slopes = self._engine._slopes(v, self._at.slots) + q
-        if self._engine.design.fit_intercept:
-            slopes -= self._tilt * (v.sum() / self._total)
-        with blas_threads_for(slopes.size):
-            return np.asarray(self._inverse(slopes / self._size) / self._size)
-
-    def product(self, e: Vector, v: Vector) -> tuple[Vector, float]:
-        """Return C e + b, and the b that makes the sum of v - d (C e + b) zero."""
-        step, shift = self._engine._product(self._at._spread(e)), 0.0
-        if self._engine.design.fit_intercept:
-            shift = (float(v.sum()) - dot(self.d, step)) / self._total
-            step += shift
-        return step, shift
-
-
-def dot(a: Vector, b: Vector) -> float:
-    """Return the sum of the products; no BLAS, whose threads would keep spinning beside ours."""
-    return float(np.sum(a * b))
 
 
 def _most_urgent(features: Index, urgency: Vector, most: int) -> Index:

@@ -19,6 +19,10 @@ from softreg_fast.solvers.warm import largest_gram
 # On the way down to a small alpha a duality gap of this share of the null deviance is enough.
 APPROACH = 1e-2
 
+# The best intercept beside starting coefficients is looked for up to this predictor, far from where
+# exponentials overflow.
+LARGEST_PREDICTOR = 300.0
+
 # Coefficients have half as many digits as the gap. Who asks for a gap this small gets one step
 # more, which aims at this share of it.
 TIGHT, AIM = 1e-10, 1e-3
@@ -101,8 +105,12 @@ class ProximalNewtonEngine:
         return dual_point
 
     def start(self, u: Vector) -> None:
-        """Set the starting coefficients, unless the null model fits better."""
+        """Set the starting coefficients, with their best intercept, unless the null model fits
+        better.
+        """
         self._set_coef(u)
+        if self.design.fit_intercept:
+            self._set_intercepts()
         if not self.residual_sumsq <= self.problem.target.null_deviance:  # NaN: terms overflow
             u = np.clip(0.0, self.problem.scaled.lower, self.problem.scaled.upper)
             self._set_coef(u)
@@ -111,6 +119,19 @@ class ProximalNewtonEngine:
     def _set_coef(self, u: Vector) -> None:
         self._solver.coef[:] = u
         self._solver.refresh()
+
+    def _set_intercepts(self) -> None:
+        # the best ones beside these coefficients
+        target = self.problem.target
+        predictor = self._predictors()
+        if np.abs(predictor).max() <= LARGEST_PREDICTOR:
+            by = target.loss.null(target.y, target.weight, predictor)
+            self._solver.move_intercepts(np.atleast_1d(by))
+
+    def _predictors(self) -> Vector:
+        # (n_samples,)
+        predictor: Vector = self._solver.predictor[: self.design.n_samples]
+        return predictor
 
     def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
         """Minimise from the current state and return the status."""

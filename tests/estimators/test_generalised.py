@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import log_ndtr
 from sklearn import linear_model
+from sklearn.base import ClassifierMixin, clone
 
 import softreg_fast as sf
 
@@ -95,3 +96,36 @@ def test_messages(rng):
         sf.Lasso().fit(X, np.where(y > 9.0, "a", "b"))
     with pytest.raises(TypeError, match=r"PoissonRegressor\(\) got an unexpected"):
         sf.PoissonRegressor(lambda_=1.0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        sf.LogisticRegression(alpha=0.02, l1_ratio=1.0),
+        sf.LogisticRegression(),
+        sf.ProbitRegression(alpha=0.02, l1_ratio=0.5),
+        sf.LinearSVC(),
+        sf.PoissonRegressor(alpha=0.02, l1_ratio=1.0),
+        sf.PoissonRegressor(alpha=0.02),
+        sf.GammaRegressor(alpha=0.02, l1_ratio=0.5),
+        sf.NegativeBinomialRegressor(alpha=0.02, l1_ratio=0.5),
+        sf.HuberRegressor(alpha=0.02),
+    ],
+    ids=lambda model: f"{type(model).__name__} {model.get_params().get('l1_ratio')}",
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_warm_starts_begin_at_the_last_intercept(rng, model, n_classes):
+    X = rng.standard_normal((200, 8)) + 0.5
+    eta = X[:, :3] @ np.array([1.0, -1.0, 0.5]) + 2.0
+    y = 0.1 + rng.gamma(4.0, np.exp(0.3 * eta) / 4.0)
+    if isinstance(model, ClassifierMixin):
+        if n_classes == 3 and not isinstance(model, sf.LogisticRegression):
+            pytest.skip("has two classes")
+        y = np.digitize(eta + rng.logistic(size=200), [1.0, 3.0][: n_classes - 1])
+    elif not isinstance(model, sf.GammaRegressor | sf.HuberRegressor):
+        y = np.round(y)
+    model = clone(model).set_params(warm_start=True).fit(X, y)
+    first = np.max(model.n_iter_)
+    model.fit(X, y)
+    # the certificate of a point is that of a step from it, which may be needed
+    assert np.max(model.n_iter_) <= min(2, first)
