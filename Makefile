@@ -15,7 +15,7 @@
 #   make sdist-check  tests of an installation from the source archive
 #   make bench-peers  compare with other packages
 #   make bench-cv  compare cross-validation with other packages and with our own operations
-#   make bench-losses  compare paths under the logistic and Poisson loss with other packages
+#   make bench-losses  compare paths under logistic, Poisson, Cox and multinomial losses with other packages
 #   make bench-anatomy  measure the costs of our own paths: reads of X, memory, threads
 #   make bench-multi-task  compare paths and fits of several targets with scikit-learn
 #   make bench-builds  compare the speed of two builds: ARGS="OLD NEW", folders of two checkouts

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.families.family import selected
 from bench.families.losses import FAMILIES, SETTINGS, TARGETS, levels
-from bench.harness.bounds import Bounds
+from bench.harness.bounds import bounds_of
 from bench.harness.environments import ROOT, available, python_of, version_of
 from bench.harness.machine import environment
 from bench.harness.problem import Choice, save_data, save_setting
@@ -23,7 +23,7 @@ from bench.harness.record import Record
 from bench.harness.result import Row
 from bench.harness.worker import Worker, climb, rounds_of
 from bench.reports import losses as pages
-from bench.reports.losses import CERTIFIED, CLOCKS, RIVALS
+from bench.reports.losses import CERTIFIED, CLOCKS, LEAST_PATIENCE, PATIENCE, RIVALS
 
 # Tolerance at which ours only gives lower bounds of the optima, untimed.
 REFERENCE = 1e-10
@@ -32,26 +32,57 @@ REFERENCE = 1e-10
 def judge_of(problem):
     """Return a function judge(problem, answer) of coefficients or a Choice: the suboptimality."""
     if not problem.n_folds:
-        bounds = Bounds(problem)
+        bounds = bounds_of(problem)
         return lambda _, W: bounds.gap(W)
     at = {}
 
     def of_choice(_, choice):
         chosen = replace(problem, alphas=np.array([choice.alpha]))
-        return at.setdefault(choice.alpha, Bounds(chosen)).gap(choice.coef[:, np.newaxis])
+        if choice.alpha not in at:
+            at[choice.alpha] = bounds_of(chosen)
+        return at[choice.alpha].gap(choice.coef.reshape(problem.shape[1], -1))
 
     return of_choice
+
+
+class Staff:
+    """Workers of all packages, each with as many threads as all others, used again and again."""
+
+    def __init__(self, options):
+        self.options, self.workers = options, {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for worker in self.workers.values():
+            worker.close()
+
+    def worker(self, package, kind, seconds):
+        """Return the worker of a package; a new one if it has ended."""
+        worker = self.workers.get(package)
+        if worker is None or worker.process.poll() is not None:
+            worker = Worker(package, kind, self.options.threads, seconds, by_processor=True)
+            self.workers[package] = worker
+        worker.kind, worker.seconds = kind, seconds
+        return worker
 
 
 class Contest:
     """One problem, our worker with it, and the rows of all packages."""
 
-    def __init__(self, setting, name, problem, folder, wanted, options):
+    def __init__(self, setting, name, problem, folder, wanted, staff):
+        self.staff, self.options = staff, staff.options
         self.setting, self.name, self.wanted = setting, name, wanted
-        self.problem, self.folder, self.options = problem, folder, options
+        self.problem, self.folder = problem, folder
         self.kind, self.target = SETTINGS[setting].kind, TARGETS[setting]
-        self.judge = judge_of(problem)
-        self.rows = []
+        self.suboptimality = judge_of(problem)
+        self.rows, self.answer, self.best = [], None, np.inf
+
+    def judge(self, problem, answer):
+        """Return the suboptimality of an answer, and remember the answer."""
+        self.answer = answer
+        return self.suboptimality(problem, answer)
 
     def add(self, package, note=""):
         """Return the new rows of a package, {(clock, tolerance of ours): Row}."""
@@ -66,19 +97,22 @@ class Contest:
         self.rows += rows.values()
         return rows
 
-    def worker(self, package, kind):
-        """Return a worker of a package, with as many threads and as much time as all others."""
-        return Worker(package, kind, self.options.threads, self.options.seconds)
+    def patience(self):
+        """Return the processor seconds that a rival may take: enough to see the must met, but no
+        more than by a factor above the best rival so far, whose time is what counts."""
+        enough = 1.1 * self.wanted[0] * self.times[CERTIFIED[0]]["processor"]
+        most = max(self.options.seconds, enough)
+        return min(most, max(LEAST_PATIENCE, PATIENCE * self.best))
 
     def run(self, rivals):
         """Measure ours and the rivals; return all rows."""
-        with self.worker("ours", self.kind) as ours:
-            if self.own(ours):
-                for rival, missing in rivals.items():
-                    if missing:
-                        self.add(rival, missing)
-                    else:
-                        self.beside(ours, rival)
+        ours = self.staff.worker("ours", self.kind, self.options.seconds)
+        if self.own(ours):
+            for rival, missing in rivals.items():
+                if missing:
+                    self.add(rival, missing)
+                else:
+                    self.beside(ours, rival)
         return self.rows
 
     def own(self, ours):
@@ -87,50 +121,66 @@ class Contest:
         found = {tol: ours.solve(tol, self.folder) for tol in (REFERENCE, *CERTIFIED)}
         gaps = {tol: self.judge(None, W) for tol, (W, _) in found.items() if W is not None}
         self.choice = found[CERTIFIED[0]][0]
+        # a second run, since the first one of a process is slower
+        self.times = {tol: ours.ask(tol=tol) for tol in CERTIFIED}
         for (clock, tol), row in rows.items():
             row.tol, row.gap = tol, gaps.get(tol)
             row.note = answer.get("error", "") or ("" if tol in gaps else str(found[tol][1]))
-            # a second run, since the first one of a process is slower
-            row.seconds = ours.ask(tol=tol).get(CLOCKS[clock])
-        return all(tol in gaps for tol in CERTIFIED)
+            row.seconds = self.times[tol].get(CLOCKS[clock])
+        return all(tol in gaps and "seconds" in self.times[tol] for tol in CERTIFIED)
 
     def beside(self, ours, rival):
         """Fill the rows of a rival, at the loosest tolerance that meets the target."""
         package, suffix = RIVALS[rival]
-        with self.worker(package, self.kind + suffix) as theirs:
-            found, _, note = climb(theirs, self.problem, [self.target], self.folder, self.judge)
-            rows = self.add(rival, note)
-            if not found:
-                return
-            tol, gap = found[self.target]
-            contenders = *((ours, own) for own in CERTIFIED), (theirs, tol)
-            rounds = rounds_of(contenders, self.options.repeat, self.options.seconds)
-            difference = self.difference(theirs, tol)
+        theirs = self.staff.worker(package, self.kind + suffix, self.patience())
+        targets = [self.target]
+        found, points, note = climb(theirs, self.problem, targets, self.folder, self.judge)
+        rows = self.add(rival, note.removeprefix("RuntimeError: "))
+        if not found:
+            self.stopped(rows, theirs.stopped)
+            return
+        tol, gap = found[self.target]
+        contenders = *((ours, own) for own in CERTIFIED), (theirs, tol)
+        once = [self.times[own]["seconds"] for own in CERTIFIED] + [points[-1][0]]
+        hopeless = points[-1][0] > 2.0 * PATIENCE * self.best
+        repeat = 1 if hopeless else self.options.repeat
+        rounds = rounds_of(contenders, repeat, self.options.seconds, once)
+        difference = self.difference()
         for (clock, own), row in rows.items():
             row.tol, row.gap, row.difference = tol, gap, difference
             at = CERTIFIED.index(own)
             row.fill([(times[at][CLOCKS[clock]], times[-1][CLOCKS[clock]]) for times in rounds])
+        if not rounds:
+            self.stopped(rows, theirs.stopped)
+        else:
+            self.best = min(self.best, rows["processor", CERTIFIED[0]].seconds)
 
-    def difference(self, theirs, tol):
+    def stopped(self, rows, spent):
+        """Fill the rows of a rival that was stopped with how many times slower it is at least."""
+        for (clock, own), row in rows.items():
+            if seconds := spent.get(CLOCKS[clock]):
+                row.note = f"over {seconds:.2g} s"
+                row.least = seconds / self.times[own][CLOCKS[clock]]
+
+    def difference(self):
         """Return the largest relative difference of a rival's errors in the folds from ours."""
         if not isinstance(self.choice, Choice):
             return None
-        choice, _ = theirs.solve(tol, self.folder)
-        return float(np.max(np.abs(choice.errors / self.choice.errors - 1.0)))
+        return float(np.max(np.abs(self.answer.errors / self.choice.errors - 1.0)))
 
 
-def measure_family(family, rivals, options, record):
+def measure_family(family, rivals, staff, record):
     """Measure all settings of one family, add them to the record, and print them."""
     base = family.make()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_data(folder, base)
-        for key in options.settings:
-            able = {r: m for r, m in rivals.items() if r in pages.ABLE.get(key, RIVALS)}
+        for key in staff.options.settings:
+            able = {r: m for r, m in rivals.items() if pages.able(r, key, base.loss)}
             for label, problem in SETTINGS[key].problems(family, base):
                 save_setting(folder, problem)
                 wanted = levels(key, family)
-                rows = Contest(key, label, problem, folder, wanted, options).run(able)
+                rows = Contest(key, label, problem, folder, wanted, staff).run(able)
                 record.add(rows)
                 for row in rows:
                     if row.clock == "processor":
@@ -141,7 +191,7 @@ def line(row):
     """Return a result as one printed line."""
     start = f"{row.setting:8} {row.problem:32} {row.package:9}"
     parts = [f"{start} ours certified {row.target:.0e}"]
-    if row.gap is not None:
+    if row.gap is not None and row.tol is not None:
         parts.append(f"tol {row.tol:.0e} gap {row.gap:.0e}")
     if row.ratio is not None:
         parts.append(f"{row.seconds:9.4f} s, ours {row.ours:8.5f} s, {row.ratio:6.2f}x")
@@ -180,13 +230,13 @@ def main():
     """Measure, print the tables, write JSON and, if requested, the page."""
     options = parsed()
     about = environment("make bench-losses", [options.threads])
-    chosen = dict(RIVALS[name] for name in options.packages)
-    reasons = {package: missing(package) for package in chosen}
+    reasons = {package: missing(package) for package in dict(RIVALS.values())}
     about |= {package: why or version_of(package) for package, why in reasons.items()}
     rivals = {name: reasons[RIVALS[name][0]] for name in options.packages}
     record = Record(options.json, about)
-    for family in selected(FAMILIES, options.only):
-        measure_family(family, rivals, options, record)
+    with Staff(options) as staff:
+        for family in selected(FAMILIES, options.only):
+            measure_family(family, rivals, staff, record)
     pages.show(record)
     if options.markdown:
         pages.write(options.markdown, record)

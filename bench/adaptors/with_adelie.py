@@ -13,16 +13,30 @@ import scipy.sparse as sp
 from bench.harness.problem import SEED, Choice, Problem
 from bench.harness.task import Solver
 
+
+def _survival(y):
+    time, event = (np.ascontiguousarray(column) for column in y.T)
+    return adelie.glm.cox(np.full(len(y), -1.0), time, event, tie_method="breslow")
+
+
+def _classes(y):
+    return adelie.glm.multinomial((y[:, None] == np.unique(y)).astype(np.float64))
+
+
 TARGETS = {
     "squared": adelie.glm.gaussian,
     "logistic": adelie.glm.binomial,
     "poisson": adelie.glm.poisson,
+    "cox": _survival,
+    "grouped multinomial": _classes,
 }
 LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
 LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 
 def prepare(problem, n_threads):
+    if problem.loss not in TARGETS:
+        raise NotImplementedError("grouped only")
     X = problem.X.astype(np.float64)
     if problem.is_sparse:
         matrix = adelie.matrix.sparse(sp.csc_matrix(X), n_threads=n_threads)
@@ -33,14 +47,17 @@ def prepare(problem, n_threads):
 
 def path(prepared, tol):
     problem, matrix, y, n_threads = prepared
+    # its loss of several classes is divided by their number
+    count, weights = problem.n_outputs, problem.l1_weights
     state = adelie.grpnet(
         matrix,
         TARGETS[problem.loss](y),
         alpha=problem.l1_ratio,
-        penalty=problem.l1_weights,
-        lmda_path=problem.alphas,
+        penalty=np.ones(problem.shape[1]) if weights is None else weights,
+        lmda_path=problem.alphas / count,
         tol=tol,
         irls_tol=tol,
+        intercept=problem.fit_intercept,
         early_exit=False,
         adev_tol=1.0,
         progress_bar=False,
@@ -50,7 +67,10 @@ def path(prepared, tol):
     found = np.asarray(state.lmdas)
     if len(found) != len(problem.alphas):
         raise RuntimeError(f"adelie stopped after {len(found)} of {len(problem.alphas)} alphas")
-    return sp.csc_matrix(state.betas.T)
+    if count == 1:
+        return sp.csc_matrix(state.betas.T)
+    coefs = state.betas.toarray().reshape(len(found), -1, count)
+    return sp.csc_matrix(coefs.transpose(1, 0, 2).reshape(-1, len(found) * count))
 
 
 @dataclass

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from skglm.datafits import Logistic, Poisson, Quadratic
+from skglm.datafits import Cox, Logistic, Poisson, Quadratic
 from skglm.penalties import L1, L1_plus_L2, WeightedL1
 from skglm.solvers import AndersonCD, ProxNewton
 
@@ -20,6 +20,7 @@ PARTS = {
     "squared": (Quadratic, AndersonCD),
     "logistic": (Logistic, ProxNewton),
     "poisson": (Poisson, ProxNewton),
+    "cox": (Cox, ProxNewton),
 }
 
 
@@ -34,15 +35,16 @@ def path(problem, tol):
     datafit, solver_type = PARTS[problem.loss]
     if problem.loss == "logistic":
         y = 2.0 * y - 1.0
-    solver = solver_type(tol=tol * alphas[0], fit_intercept=True, max_iter=100, warm_start=True)
+    options = {"fit_intercept": problem.fit_intercept, "max_iter": 100, "warm_start": True}
+    solver = solver_type(tol=tol * alphas[0], **options)
     W = np.zeros((X.shape[1], len(alphas)))
     penalty, datafit = penalty_of(problem), datafit()
     w = fitted = None
     for k, alpha in enumerate(alphas):
         penalty.alpha = alpha
         w = solver.solve(X, y, datafit, penalty, w, fitted)[0]
-        fitted = X @ w[:-1] + w[-1]
-        W[:, k] = w[:-1]
+        W[:, k] = w[: len(W)]
+        fitted = X @ W[:, k] + w[len(W) :].sum()
     return W
 
 

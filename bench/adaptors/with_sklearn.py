@@ -52,14 +52,16 @@ def fit(problem, tol):
 
 
 def prepare_logistic(problem, n_threads):
-    if problem.loss != "logistic":
-        raise NotImplementedError("logistic only")
+    if problem.loss not in ("logistic", "multinomial"):
+        raise NotImplementedError("classes only")
     return prepare(problem, n_threads)
 
 
 def prepare_liblinear(problem, n_threads):
     if problem.l1_ratio != 1.0:
         raise NotImplementedError("no elastic net")
+    if problem.n_outputs > 1:
+        raise NotImplementedError("two classes only")
     return prepare_logistic(problem, n_threads)
 
 
@@ -80,10 +82,10 @@ def saga(problem, tol):
 
 
 def _logistic(problem, model):
-    n, W = problem.shape[0], np.empty((problem.shape[1], len(problem.alphas)))
-    for k, alpha in enumerate(problem.alphas):
-        W[:, k] = model.set_params(C=1.0 / (n * alpha)).fit(problem.X, problem.y).coef_[0]
-    return W
+    parts, n = [], problem.shape[0]
+    for alpha in problem.alphas:
+        parts.append(model.set_params(C=1.0 / (n * alpha)).fit(problem.X, problem.y).coef_.T)
+    return np.hstack(parts)
 
 
 def prepare_search(problem, n_threads, solver):

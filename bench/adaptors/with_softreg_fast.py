@@ -5,6 +5,7 @@ For paths one tolerance is enough, since every alpha ends with a Newton step on 
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -17,6 +18,7 @@ from bench.harness.task import DESCENT_STEPS, Solver, tolerances
 LADDER = (1e-3, 1e-6)
 CV_TOL = 1e-6
 LOSS_LADDER = (1e-4, 1e-6)
+GROUPED = "grouped multinomial"
 
 
 def prepare(problem, n_threads):
@@ -41,9 +43,23 @@ def fit(prepared, tol):
     return model.fit(problem.X, problem.y).coef_[:, np.newaxis]
 
 
-def loss_path(prepared, tol):
+def prepare_loss(problem, n_threads):
+    if problem.loss == "cox":
+        time, event = problem.y.T
+        return replace(problem, y=softreg_fast.survival(time, event)), n_threads
+    return problem, n_threads
+
+
+def _loss_options(prepared, tol):
     problem, n_threads = prepared
-    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
+    loss = (
+        softreg_fast.losses.Multinomial(grouped=True) if problem.loss == GROUPED else problem.loss
+    )
+    return {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": loss}
+
+
+def loss_path(prepared, tol):
+    problem, options = prepared[0], _loss_options(prepared, tol)
     fits = softreg_fast.path(problem.X, problem.y, alphas=problem.alphas, **options)
     return certified(fits).coefs
 
@@ -56,18 +72,16 @@ def certified(fits):
 
 
 def loss_fit(prepared, tol):
-    problem, n_threads = prepared
-    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
+    problem, options = prepared[0], _loss_options(prepared, tol)
     fit = softreg_fast.solve(problem.X, problem.y, alpha=problem.alphas[0], **options)
-    return certified(fit).coef[:, np.newaxis]
+    return np.atleast_2d(certified(fit).coef).T
 
 
 def loss_cv(prepared, tol):
-    problem, n_threads = prepared
-    options = {**_penalty(problem), "tol": tol, "n_threads": n_threads, "loss": problem.loss}
-    options |= {"alphas": problem.alphas, "cv": split_of(problem)}
+    problem, options = prepared[0], _loss_options(prepared, tol)
+    options |= {"alphas": problem.alphas, "cv": split_of(problem), "measure": problem.measure}
     found = softreg_fast.cv_path(problem.X, problem.y, **options)
-    return Choice(found.alpha, found.path[found.index].coef, found.mean_errors[0])
+    return Choice(found.alpha, found.path[found.index].coef.T, found.mean_errors[0])
 
 
 def prepare_search(problem, n_threads):
@@ -144,9 +158,9 @@ GRADIENT = "accelerated gradient"
 SOLVERS = {
     "path": Solver(prepare, path, LADDER),
     "fit": Solver(prepare, fit, LADDER),
-    "loss path": Solver(prepare, loss_path, LOSS_LADDER),
-    "loss fit": Solver(prepare, loss_fit, LOSS_LADDER),
-    "loss cv": Solver(prepare, loss_cv, LOSS_LADDER),
+    "loss path": Solver(prepare_loss, loss_path, LOSS_LADDER),
+    "loss fit": Solver(prepare_loss, loss_fit, LOSS_LADDER),
+    "loss cv": Solver(prepare_loss, loss_cv, LOSS_LADDER),
     "loss search": Solver(prepare_search, search, LOSS_LADDER),
     "cv": Solver(prepare_cv, choose, (CV_TOL,)),
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),

@@ -1,5 +1,6 @@
 """Data: generated from a seed, shipped with scikit-learn, or read from files."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -123,6 +124,23 @@ def sparse_file(name, scaled=False, first=False):
             X = sp.csc_matrix(X @ sp.diags(np.where(spread > 0.0, 1.0 / spread, 0.0)))
         X.sort_indices()
         return Problem(X, y.astype(np.float64))
+
+    return make
+
+
+def survival_file(name, time, event, columns):
+    """Return a function that reads a table of survival times into a Problem.
+
+    `columns` is a function that tells whether a column is a feature.
+    """
+
+    def make():
+        with open(DATA / "survival" / f"{name}.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        chosen = [column for column in rows[0] if columns(column)]
+        X = np.array([[float(row[column]) for column in chosen] for row in rows])
+        y = np.array([[float(row[time]), float(row[event])] for row in rows])
+        return Problem(np.asfortranarray(X), y)
 
     return make
 

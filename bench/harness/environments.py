@@ -27,14 +27,20 @@ HOME = {
 # only if R has it installed
 R_HOME = {"rglmnet": "this"}
 # for losses beyond the squared one
-LOSS_HOME = {"glum": "glum"}
+LOSS_HOME = {"glum": "glum", "sksurv": "survival"}
 ALL_HOMES = {**HOME, **R_HOME, **LOSS_HOME}
 REQUIREMENTS = {
     "modern": ["numpy>=2", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet"],
     "glum": ["numpy>=2", "scipy", "glum"],
+    "survival": ["numpy>=2", "scipy", "scikit-survival"],
     "older": ["numpy<2", "scipy", "adelie"],
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "glmnet": "python-glmnet", "ours": "softreg_fast"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "glmnet": "python-glmnet",
+    "sksurv": "scikit-survival",
+    "ours": "softreg_fast",
+}
 
 
 def available():

@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from bench.harness.joint_losses import JOINT, fitted
 from bench.harness.losses import FORMULAS, with_nuisance
 
 # Alphas per block: few enough for X'R with half a million features.
@@ -117,14 +118,24 @@ def largest_alpha(problem):
     p = problem.X.shape[1]
     weights = np.ones(p) if problem.l1_weights is None else problem.l1_weights
     held = weights > 0.0
-    free, y = nuisance(problem, weights == 0.0), problem.y.astype(np.float64)
+    slopes = np.abs(problem.X.T @ null_residual(problem, nuisance(problem, weights == 0.0)))
+    if slopes.ndim == 2:
+        grouped = problem.loss == "grouped multinomial"
+        slopes = np.linalg.norm(slopes, axis=1) if grouped else slopes.max(axis=1)
+    return float(np.max(slopes[held] / weights[held])) / len(problem.y) / problem.l1_ratio
+
+
+def null_residual(problem, free):
+    """Return the residual of the best combination of the orthonormal columns of `free`."""
+    y = problem.y.astype(np.float64)
     if problem.loss == "squared":
-        r = project_out(free, y[:, None])[:, 0]
-    else:
-        formula = FORMULAS[problem.loss]
-        r = y - formula.mean(with_nuisance(formula, y, np.zeros(len(y)), free))
-    slopes = np.abs(problem.X.T @ r)[held] / weights[held]
-    return float(np.max(slopes)) / len(r) / problem.l1_ratio
+        return project_out(free, y[:, None])[:, 0]
+    if problem.loss in JOINT:
+        loss = JOINT[problem.loss](y)
+        start = np.zeros((loss.n, loss.n_outputs))
+        return loss.residual(fitted(loss, start, free[:, 1:]))
+    formula = FORMULAS[problem.loss]
+    return y - formula.mean(with_nuisance(formula, y, np.zeros(len(y)), free))
 
 
 def nuisance(problem, unpenalised):

@@ -87,7 +87,7 @@ def minimiser(formula, y, eta, columns, c, slope=0.0, ridge=0.0):
         weighted = formula.curvature(mean)[:, None] * columns
         hessian = columns.T @ weighted
         hessian.flat[:: len(c) + 1] += ridge
-        step = _solved(hessian, gradient)
+        step = solved(hessian, gradient)
         for _ in range(HALVINGS):
             later = objective(c + step)
             if later <= value + 1e-15 * abs(value):
@@ -99,7 +99,8 @@ def minimiser(formula, y, eta, columns, c, slope=0.0, ridge=0.0):
     return c
 
 
-def _solved(hessian, gradient):
+def solved(hessian, gradient):
+    """Return hessian^-1 gradient, or the shortest solution if columns depend on each other."""
     try:
         factor = cho_factor(hessian)
         pivots = np.diag(factor[0])

@@ -18,11 +18,14 @@ class Problem:
                                            + (1 - l1_ratio)/2 w_j^2] + sum_j l2_j/2 w_j^2
 
     for each of the alphas, in falling order.  f is half the squared error, or a `loss` of
-    bench/harness/losses.py.  X has contiguous columns: Fortran order, or CSC.
+    bench/harness/losses.py; losses of bench/harness/joint_losses.py are means over samples, too:
+    "cox", whose y has columns of times and events, and "multinomial", whose y holds numbers of
+    classes, with a w_j for each of them, or "grouped multinomial", where |w_j| is the length of all
+    of them.  X has contiguous columns: Fortran order, or CSC.
     c = `l1_weights` is 1 and l2 is 0 if they are None; b = 0 without `fit_intercept`.  With a y of
     shape (n_samples, n_tasks), w_j is a row of coefficients, |w_j| its length.  With `n_folds`,
-    one of the alphas is chosen by cross-validation.  `learning_rate` is the step length of
-    gradient descent.
+    one of the alphas is chosen by cross-validation, by the `measure` "deviance" or "auc" under
+    losses beyond the squared one.  `learning_rate` is the step length of gradient descent.
     """
 
     X: np.ndarray | sp.csc_matrix
@@ -35,6 +38,12 @@ class Problem:
     l2: np.ndarray | None = None
     learning_rate: float = 0.0
     loss: str = "squared"
+    measure: str = "deviance"
+
+    @property
+    def n_outputs(self):
+        """Number of predictors of a sample: of classes, if there are several, otherwise one."""
+        return int(self.y.max()) + 1 if self.loss.endswith("multinomial") else 1
 
     @property
     def is_sparse(self):
@@ -95,7 +104,10 @@ class Problem:
 
 class Choice(NamedTuple):
     """Choice: the alpha with the smallest mean error, its coefficients on all samples, and all
-    errors, means over the folds: squared errors, or deviances."""
+    errors, means over the folds: squared errors, deviances, or minus areas under the curve.
+
+    Coefficients are (n_features,), or (n_features, n_outputs) if there are several.
+    """
 
     alpha: float
     coef: np.ndarray
@@ -103,10 +115,11 @@ class Choice(NamedTuple):
 
     @classmethod
     def of(cls, alphas, coefs, errors):
-        """Return the Choice, given the coefficients at all alphas, (n_features, n_alphas)."""
-        k = int(np.argmin(errors))
-        coef = coefs[:, [k]].toarray()[:, 0] if sp.issparse(coefs) else coefs[:, k]
-        return cls(float(alphas[k]), coef, errors)
+        """Return the Choice, given the coefficients at all alphas: columns of one after another."""
+        k, count = int(np.argmin(errors)), coefs.shape[1] // len(alphas)
+        coef = coefs[:, k * count : (k + 1) * count]
+        coef = coef.toarray() if sp.issparse(coef) else coef
+        return cls(float(alphas[k]), coef[:, 0] if count == 1 else coef, errors)
 
     @classmethod
     def of_search(cls, problem, model):
@@ -144,7 +157,7 @@ def save_data(folder, problem):
     np.save(folder / "y.npy", problem.y)
 
 
-FIT = "fit_intercept", "l2", "learning_rate", "loss"
+FIT = "fit_intercept", "l2", "learning_rate", "loss", "measure"
 SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", *FIT)
 
 

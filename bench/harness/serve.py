@@ -1,7 +1,8 @@
 """Run one package in its own environment: python serve.py PACKAGE KIND, then one JSON request a
 line.
 
-    {"load": FOLDER, "n_threads": 2}   read the problem; answers {"ladder": [...]}
+    {"load": FOLDER, "n_threads": 2, "kind": KIND}   read a problem of that kind, or else the one
+                                                     above; answers {"ladder": [...]}
     {"tol": 1e-6, "times": 3, "save": FILE}   solve `times` times; answers {"seconds": ...,
                                               "processor": ...} per run, and saves the
                                               coefficients, or the choice
@@ -32,13 +33,20 @@ class Server:
 
     def __init__(self, package, kind):
         self.problems = importlib.import_module("bench.harness.problem")
-        self.solver = importlib.import_module("bench.adaptors").solver_of(package, kind)
-        self.timed = self.solver.timed or partial(clock, self.solver.solve)
+        self.package = package
+        self.use(kind)
         self.prepared = None
+
+    def use(self, kind):
+        """Turn to problems of a kind."""
+        self.solver = importlib.import_module("bench.adaptors").solver_of(self.package, kind)
+        self.timed = self.solver.timed or partial(clock, self.solver.solve)
 
     def answer(self, request):
         """Return the answer to a request."""
         if "load" in request:
+            if "kind" in request:
+                self.use(request["kind"])
             return self.load(request["load"], request["n_threads"])
         times = request.get("times", 1)
         found, seconds, processor = self.timed(self.prepared, request["tol"], times)

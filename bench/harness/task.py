@@ -10,8 +10,9 @@ class Solver:
     """A package's way to solve a problem of one kind.
 
     `prepare(problem, n_threads)` converts the data to the package's preferred layout, and compiles;
-    it is not timed.  `solve(prepared, tol)` returns coefficients, (n_features, n_alphas), or a
-    Choice with folds; `ladder` holds the tolerances to try, loosest first, (None,) if there is
+    it is not timed.  `solve(prepared, tol)` returns coefficients, (n_features, n_alphas), with
+    several classes their columns of the first alpha, then of the second and so on; or a Choice with
+    folds; `ladder` holds the tolerances to try, loosest first, (None,) if there is
     none.  A package that does not run in Python has `timed(prepared, tol, times)` instead of
     `solve`: the same answer, and the wall and processor seconds of one of `times` repetitions.
     """

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from bench.harness import timing
@@ -16,6 +17,12 @@ from bench.harness.problem import load_answer
 # A package slower than ours by more than this factor is timed only once.
 NO_CONTEST = 30.0
 
+# Seconds between two looks at a worker that is at work.
+POLL = 0.25
+
+# Most wall time for a limit of processor time, in multiples of it.
+SHARE = 5.0
+
 # Longest wait for a worker to read its problem and compile.
 LOADING = 300.0
 
@@ -23,12 +30,16 @@ LOADING = 300.0
 class Worker:
     """Package in its own process, ended if it does not answer within a number of seconds.
 
-    It solves problems of one `kind`, as the package's adaptor says.  `build` is a checkout of
-    softreg_fast to be used instead of this one.
+    It solves problems of a `kind`, as the package's adaptor says; another one from the next problem
+    on if that is changed.  `build` is a checkout of
+    softreg_fast to be used instead of this one.  Seconds are of wall time, or with `by_processor`
+    of processor time, with more wall time by a factor.
     """
 
-    def __init__(self, package, kind, n_threads, seconds, build=None):
+    def __init__(self, package, kind, n_threads, seconds, build=None, by_processor=False):
         self.package, self.n_threads, self.seconds = package, n_threads, seconds
+        self.kind, self.by_processor = kind, by_processor
+        self.stopped = {}  # times of a run that was too slow, until it was stopped
         script = Path(__file__).with_name("serve.py")
         settings = {
             name: str(n_threads)
@@ -59,7 +70,10 @@ class Worker:
 
     def load(self, folder):
         """Read the problem in a folder; return {"ladder": tolerances, ...}, or an error."""
-        return self.ask(load=str(folder), n_threads=self.n_threads, seconds=LOADING)
+        request = {"load": str(folder), "n_threads": self.n_threads, "kind": self.kind}
+        answer = self.ask(seconds=LOADING, **request)
+        self.stopped = {}  # that was no run
+        return answer
 
     def solve(self, tol, folder):
         """Return (answer, seconds), or (None, error); the answer is stored in the folder."""
@@ -85,9 +99,15 @@ class Worker:
         """Send a request and return the answer; an error if there is none in time."""
         if self.process.poll() is not None:
             return {"error": "the process has ended"}
-        print(json.dumps(request), file=self.process.stdin, flush=True)
         most = seconds or self.seconds
-        if not select.select([self.process.stdout], [], [], most)[0]:
+        began, before = time.perf_counter(), processor_seconds(self.process.pid)
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        while not select.select([self.process.stdout], [], [], min(most, POLL))[0]:
+            wall = time.perf_counter() - began
+            spent = processor_seconds(self.process.pid) - before
+            if wall < most or (self.by_processor and spent < most and wall < SHARE * most):
+                continue
+            self.stopped = {"seconds": wall, "processor": spent}
             self.close()
             return {"error": f"over {most:g} s"}
         line = self.process.stdout.readline()
@@ -98,6 +118,19 @@ class Worker:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
+
+
+def processor_seconds(group):
+    """Return the processor time of all processes of a group; 0 where there is no /proc."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # the process has ended
+            continue
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
 
 
 def climb(worker, problem, targets, folder, judge=worst_gap):
