@@ -51,8 +51,7 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
     """
     kind = problem.loss.kind
     find = {"multinomial": endless_classes, "cox": endless_survival}.get(kind, endless)
-    # first, for it takes no time
-    if find is endless and problem.loss.falls_for_ever(problem.target.observed) is None:
+    if problem.loss.quadratic:  # first, for it takes no time
         return False
     strengths = problem.penalty.strengths
     if isinstance(fits, Path):
@@ -63,6 +62,8 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
     free = unpenalised(problem.scaled, *strengths)
     free = free[problem.design.norm[free] > 0.0]
     if not free.size:
+        return False
+    if find is endless and problem.loss.falls_for_ever(problem.target.observed) is None:
         return False
     features = find(problem, fits[len(fits) - 1] if isinstance(fits, Path) else fits, free)
     if not features.size:
