@@ -68,7 +68,7 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
 
 def _target_in_words(fit: Fit) -> dict[str, str]:
     roles = fit.request.roles
-    if roles.event is None:
+    if roles.event is None or fit.table.event is None:
         return {"target": roles.target or "as the file has it"}
     columns = {"time": roles.target, "event": roles.event}
     columns |= {"start": roles.start, "strata": roles.strata}

@@ -140,9 +140,11 @@ def test_equal_losses_and_pickles():
     assert repr(rows) == "Multinomial(grouped=True)"
 
 
-def test_text_names_losses_of_one_predictor():
-    with pytest.raises(ValueError, match="fit it in Python"):
-        loss_of_text("multinomial")
+def test_text_names_both_penalties():
+    assert loss_of_text("multinomial") == Multinomial()
+    assert loss_of_text("multinomial:grouped") == Multinomial(grouped=True)
+    with pytest.raises(ValueError, match=r"is no loss; expected one of .*multinomial:grouped"):
+        loss_of_text("multinomial:rows")
 
 
 def test_small_losses_keep_their_digits():
