@@ -43,7 +43,7 @@ def gap_at_dual_point(penalty, u, z, point):
     cdef dual_point_t D
     F.kind = SQUARED
     D.away, D.along, D.square = point
-    D.z = D.theta = NULL
+    D.z = D.theta = D.r = D.d = NULL
     return gap_near(&F, &units.P, &units.A, &D)
 
 

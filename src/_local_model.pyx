@@ -15,9 +15,14 @@ from libc.math cimport INFINITY, fabs, sqrt
 from libc.string cimport memset
 
 from arithmetic cimport larger, smaller
-from loss cimport loss_bound, loss_evaluate, loss_kind_t, loss_kinds, sum_of
+from gram cimport mirror
+from loss cimport (
+    HUBER, LOGISTIC, POISSON, QUANTILE, SQUARED, SQUARED_HINGE, loss_bound, loss_evaluate,
+    loss_kind_t, loss_kinds, sum_of,
+)
 from matrix cimport (
-    column_cost, is_dense, length_of, matrix_of, matrix_t, residual_dot, shift, slope,
+    column_cost, cost_of_columns, is_dense, length_of, matrix_of, matrix_t, residual_dot, shift,
+    slope,
 )
 from openmp cimport threads_for
 from penalty cimport kkt_distance, null_value
@@ -100,9 +105,9 @@ cdef class LocalModel(ScalarEngine):
         self.by_sample = np.zeros((5, n + 1))
         self.z, self.z_next, self.d = self.by_sample[0], self.by_sample[1], self.by_sample[2]
         self.d_next, self.theta = self.by_sample[3], self.by_sample[4]
-        padded = np.zeros((5, 1, n + 1))
+        padded = np.zeros((6, 1, n + 1))
         self.r, self.r_next, self.step = padded[0], padded[1], padded[2]
-        self.at_screening, self.padded = padded[3], padded[4]
+        self.at_screening, self.padded, self.error = padded[3], padded[4], padded[5]
         self.partial = np.empty(n // BLOCK + 1)
         self.rows = np.empty((0, 0), order="F")
         self.panel = self.sums = np.empty(0)
@@ -111,6 +116,10 @@ cdef class LocalModel(ScalarEngine):
         self.F.parameter = parameter
         self.F.y = &self.y[0]
         self.loss_kind = <loss_kind_t> <int> loss_kinds()[kind]
+        self.foresees = self.U.blocks == 1 and self.loss_kind not in (
+            SQUARED, HUBER, SQUARED_HINGE, QUANTILE)
+        self.knows_means = self.loss_kind == POISSON or (
+            self.loss_kind == LOGISTIC and np.isin(y, (0.0, 1.0)).all())
         np.asarray(self.at_screening)[0] = target
         ScalarEngine.__init__(self, columns, target, null_deviance, penalty, n_threads, most_slots)
         length = sqrt(residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]))
@@ -135,27 +144,10 @@ cdef class LocalModel(ScalarEngine):
             self.us[0, a] = self.settled[0, a] = self.u[0, self.feature[a]]
         self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
         self.loss = 2.0 * (self.F_now - self.saturated)
-        self.has_gram = False
+        self.has_gram = self.has_error = False
         self.n_known = 0
         self.known[:] = INFINITY        # no slope is known at the new residual
         screening_skip(&self.B, &self.feature[0], self.m)
-
-    def move_intercepts(self, const double[::1] by):
-        """Add these numbers to the intercepts, one for each block of columns."""
-        cdef Py_ssize_t c, i, n = self.U.n
-        self.intercept += by[0]
-        for c in range(self.U.blocks):
-            for i in range(n):
-                self.z[c * (n + 1) + i] += by[c]
-        self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
-        self.loss = 2.0 * (self.F_now - self.saturated)
-        self.n_known = 0
-        self.known[:] = INFINITY
-
-    @property
-    def predictor(self):
-        """The linear predictor, of blocks one after the other, each with an entry more."""
-        return np.array(self.z)
 
     cdef void _spread(self, double* step) noexcept nogil:
         # Add to each block of a product C e the constant in its last entry.
@@ -217,8 +209,10 @@ cdef class LocalModel(ScalarEngine):
         return self._lower_gram(rows, first)
 
     cdef bint _is_small(self) noexcept nogil:
-        return self.m <= FEW_SLOTS or (is_dense(&self.U)
-                                       and <double> self.m * self.U.n <= FEW_NUMBERS)
+        cdef double size = cost_of_columns(&self.U, &self.feature[0], self.m)
+        if self.m <= FEW_SLOTS:
+            return size <= 10.0 * FEW_NUMBERS
+        return is_dense(&self.U) and size <= FEW_NUMBERS
 
     cdef double _center_of(self, Py_ssize_t j) noexcept nogil:
         # The mean of column j under d_ref, whose last entry in `padded` is 0.
@@ -266,11 +260,13 @@ cdef class LocalModel(ScalarEngine):
 
     cdef int _rebuild(self) except -1:
         # The model at new reference weights.
-        cdef Py_ssize_t a, b, m = self.m
+        cdef Py_ssize_t m = self.m
         self._take_weights()
         self._weigh(0)
         self.n_grams += 1
         self.has_gram = True
+        self.has_error = False
+        self.born, self.extra = self.n_kept, 0.0
         self.stretch = 1.0
         if not m:
             return 0
@@ -278,10 +274,7 @@ cdef class LocalModel(ScalarEngine):
             self.rows = np.empty((m, m), order="F")
         self._gram_of(self.rows, 0)
         count_reading(self, &self.feature[0], m)
-        with nogil:
-            for b in range(m):
-                for a in range(b, m):
-                    self.own_Q[a, b] = self.own_Q[b, a] = self.rows[a, b]
+        mirror(m, &self.rows[0, 0], &self.own_Q[0, 0], self.own_Q.shape[1])
         self._refactor()
         self.factor_l2 = self.S.l2_strength
         return 0
@@ -339,8 +332,9 @@ cdef class LocalModel(ScalarEngine):
         # Products of a few new slots, the last ones, with all slots, from dense columns: by stripes
         # of rows in a fixed number of groups.
         cdef Py_ssize_t n = self.U.n, count = rows.shape[0], m = self.m, g, first, stop = 0
-        cdef Py_ssize_t height = rows_of_stripe(n, m), n_stripes = (n + height - 1) // height
-        cdef Py_ssize_t length = count * m + height, a, k, portion
+        cdef Py_ssize_t height = rows_of_stripe(n, 16 * count)     # of which the new ones fit
+        cdef Py_ssize_t n_stripes = (n + height - 1) // height
+        cdef Py_ssize_t length = count * (m + height), a, k, portion
         cdef int n_groups = <int> min(n_stripes, MOST_GROUPS)
         cdef int n_threads = threads_for(<double> count * m * n, self.n_threads)
         if self.sums.shape[0] < n_groups * length:
@@ -395,6 +389,7 @@ cdef class LocalModel(ScalarEngine):
             self.slot_of[self.feature[a]] = a
             self.us[0, a], self.hs[0, a] = self.us[0, b], self.hs[0, b]
             self.settled[0, a], self.qs[0, a] = self.settled[0, b], self.qs[0, b]
+            self.hs_synced[0, a] = self.hs_synced[0, b]
             for j in range(4):
                 self.vectors[j, a] = self.vectors[j, b]
         if self.has_gram and not self._is_small():
@@ -419,22 +414,40 @@ cdef class LocalModel(ScalarEngine):
             worst = larger(worst, kkt_distance(&self.S, a, self.x[a], self.h[a]))
         return worst
 
+    cdef int _slopes_of(self, double[:, ::1] v, Py_ssize_t first, double[:, ::1] out) except -1:
+        # out <- the slopes of the slots from `first` on at v, the intercept eliminated.
+        cdef Py_ssize_t n = self.U.n
+        # of sparse columns the last entry is multiplied by the sum of weights and the centre
+        v[0, n] = -sum_of(n, &v[0, 0]) / self.sum_d if self.fit_intercept else 0.0
+        slopes_of_tasks(self.R, v, &self.feature[first], self.m - first, out, first,
+                        self.n_threads)
+        count_reading(self, &self.feature[first], self.m - first)
+        v[0, n] = 0.0
+        return 0
+
     cdef int _slopes_at_residual(self) except -1:
-        # Slopes of the slots at r, the intercept eliminated: of the first n_known ones known.
-        cdef double total
-        cdef Py_ssize_t a, n = self.U.n, first = self.n_known
-        if first < self.m:
-            # of sparse columns the last entry is multiplied by the sum of weights and the centre
-            total = sum_of(n, &self.r[0, 0])
-            self.r[0, n] = -total / self.sum_d if self.fit_intercept else 0.0
-            slopes_of_tasks(self.R, self.r, &self.feature[first], self.m - first, self.qs, first,
-                            self.n_threads)
-            count_reading(self, &self.feature[first], self.m - first)
-            self.r[0, n] = 0.0
+        # hs <- qs, the slopes at r: of the first n_known slots known.
+        cdef Py_ssize_t a
+        if self.n_known < self.m:
+            self._slopes_of(self.r, self.n_known, self.qs)
             self.n_known = self.m
+        if self.has_error:
+            self._follow_error()
         for a in range(self.m):
             self.hs[0, a] = self.qs[0, a]
         return 0
+
+    cdef int _follow_error(self) except -1:
+        # The slopes at the error, to which the last step has added r less the dual point; those of
+        # new slots, whose slopes at the dual point are not known, are computed.
+        cdef Py_ssize_t a, first = self.m
+        while first and self.hs[0, first - 1] == INFINITY:
+            first -= 1
+        if self.traces:
+            for a in range(first):
+                self.hs_synced[0, a] += self.qs[0, a] - self.hs[0, a]
+        self.traces = False
+        return self._slopes_of(self.error, first, self.hs_synced) if first < self.m else 0
 
     cdef int _solve_model(self, double tol) except -1:
         # Minimise the model among the slots until no slope is further than tol from optimal, or

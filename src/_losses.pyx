@@ -1,6 +1,11 @@
 """The functions of loss.pxd on whole vectors, by the name of the loss."""
 
-from loss cimport dual_point_t, loss_evaluate, loss_kind_t, loss_kinds, loss_part, loss_t
+from libc.math cimport exp, fabs
+
+from loss cimport (
+    bregman, dual_point_t, exponent, loss_evaluate, loss_kind_t, loss_kinds, loss_part, loss_t,
+    loss_with, weight_of,
+)
 
 import numpy as np
 
@@ -41,10 +46,13 @@ def evaluate(str kind, const double[:, ::1] y, const double[:, ::1] z,
 
 
 def part(str kind, const double[:, ::1] y, const double[:, ::1] z, const double[:, ::1] theta,
-         const double[::1] weight=None, double k=1.0, double parameter=0.0):
+         const double[::1] weight=None, double k=1.0, double parameter=0.0,
+         const double[:, ::1] residual=None, const double[:, ::1] curvature=None):
     """Return the loss's part of the duality gap at z and the dual point k s theta.
 
-    y, z, theta: (n_outputs, n_samples); s: the weights.
+    y, z, theta: (n_outputs, n_samples); s: the weights.  residual and curvature: those at z as
+    `evaluate` returns them, if they are to save exponentials; for the logistic loss all y are then
+    0 or 1.
     """
     cdef loss_t F = loss_of(kind, y, z, weight, parameter)
     cdef dual_point_t D
@@ -56,4 +64,37 @@ def part(str kind, const double[:, ::1] y, const double[:, ::1] z, const double[
     D.away, D.along, D.square = (np.sum(s * a * b) for a, b in (
         (rest, rest), (rest, point), (point, point)))
     D.z, D.theta = &z[0, 0], &theta[0, 0]
+    D.r = D.d = NULL
+    if residual is not None:
+        if np.shape(residual) != np.shape(z) or np.shape(curvature) != np.shape(z):
+            raise ValueError("residual and curvature must have the shape of z")
+        D.r, D.d = &residual[0, 0], &curvature[0, 0]
     return loss_part(&F, &D, k)
+
+
+def null_model(str kind, const double[::1] y, const double[::1] z, const double[::1] weight=None,
+               double parameter=0.0, double rounding=0.0):
+    """Return (deviance, excess, weighted residual) of one output at the predictor z.
+
+    The deviance is twice the excess of the loss over its smallest value, summed.  `excess` is how
+    much the largest |residual| exceeds what `rounding`, relative to 1 + |z|, makes of it, or 0.
+    Samples of weight 0 count nowhere.
+    """
+    cdef loss_t F = loss_of(kind, np.asarray(y)[np.newaxis], np.asarray(z)[np.newaxis], weight,
+                            parameter)
+    cdef double deviance = 0.0, excess = 0.0, s, q, r = 0.0, d = 0.0, size
+    cdef Py_ssize_t i
+    residual = np.zeros(F.n)
+    cdef double[::1] v = residual
+    with nogil:
+        for i in range(F.n):
+            s = weight_of(&F, i)
+            if s == 0.0:
+                continue
+            q = exp(exponent(F.kind, parameter, z[i]))
+            loss_with(q, F.kind, parameter, y[i], z[i], &r, &d)
+            deviance += s * bregman(q, F.kind, parameter, y[i], z[i], 0.0)
+            size = fabs(r) - rounding * (1.0 + fabs(z[i])) * d
+            excess = size if size > excess else excess
+            v[i] = s * r
+    return 2.0 * deviance, excess, residual

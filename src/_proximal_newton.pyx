@@ -15,7 +15,9 @@ from libc.string cimport memset
 
 from arithmetic cimport clip, larger, smaller
 from certificate cimport feasible, gap_near, scalars, units_t
-from loss cimport bounds_itself, dual_point, dual_point_t, growth, is_exponential, sum_of
+from loss cimport (
+    bounds_itself, dual_point, dual_point_t, growth, is_exponential, sum_of, trace,
+)
 from matrix cimport column_cost, cost_of_columns, is_dense, residual_dot, shift
 from openmp cimport threads_for
 from penalty cimport penalty_t, value
@@ -37,6 +39,9 @@ cdef Py_ssize_t MOST_HALVINGS = 40
 # Largest change of a predictor whose exponential counts, in one step: where classes are separated
 # the model's minimum may be at 1e280.
 cdef double LARGEST_CHANGE = 200.0
+
+# Largest share of the error at the last alpha that is expected at the next one.
+cdef double LARGEST_SHARE = 1.5
 
 # Steps without progress after which rounding is taken for the reason.
 cdef int MOST_VAIN = 3
@@ -131,6 +136,37 @@ cdef class ProximalNewton(LocalModel):
                 self.qs[0, a] += self.sums[g * length + a]
         return total
 
+    cdef void _foresee(self) noexcept nogil:
+        # Add to the residual, from which the step starts, the error that is expected.
+        cdef Py_ssize_t a
+        self.foreseen = self.share
+        axpy(self.length, -self.foreseen, &self.error[0, 0], 0.0, NULL, &self.r[0, 0])
+        for a in range(self.m):
+            self.hs[0, a] += self.foreseen * self.hs_synced[0, a]
+
+    cdef void _trace(self) noexcept nogil:
+        # Add what the model has missed in a whole step, the residual less the dual point, to the
+        # error at this alpha; its slopes follow when those at r are known.
+        cdef Py_ssize_t a
+        cdef double share = self.foreseen if self.is_first else 1.0, ratio
+        cdef bint first = self.is_first, is_new = first and not self.has_error
+        if self.caution > 0.0 or not self.foresees or not (first or self.has_error):
+            self.has_error = False
+            return
+        if is_new:
+            memset(&self.error[0, 0], 0, (self.length + 1) * sizeof(double))
+            memset(&self.hs_synced[0, 0], 0, self.m * sizeof(double))
+        ratio = trace(self.U.n, &self.r[0, 0], &self.v[0, 0], &self.d[0], &self.d_ref[0], share,
+                      &self.error[0, 0])
+        for a in range(self.m):
+            self.hs_synced[0, a] *= share
+        if is_new:
+            self.share = LARGEST_SHARE
+        elif first:     # the curvature moves away from its reference: 2, 3/2, 4/3 ... times as far
+            self.share = clip(2.0 - 1.0 / larger(ratio, 1e-3), 0.0, LARGEST_SHARE)
+        self.has_error = is_new or ratio == ratio
+        self.traces = self.has_error
+
     cdef int _find_step(self) except -1:
         # step <- C e + b for the model's e, with b its intercept
         cdef Py_ssize_t a
@@ -179,7 +215,7 @@ cdef class ProximalNewton(LocalModel):
                 break
             t *= 0.5
             halvings += 1
-            if halvings > MOST_HALVINGS:
+            if halvings > MOST_HALVINGS or self.foreseen != 0.0:
                 t = 0.0
                 break
         self.n_halvings += halvings
@@ -226,7 +262,9 @@ cdef class ProximalNewton(LocalModel):
         cdef dual_point_t D
         cdef double gap
         D.away = D.along = D.square = 0.0
-        D.z, D.theta = &self.z[0], &self.theta[0]
+        D.z, D.theta, D.r, D.d = &self.z[0], &self.theta[0], NULL, NULL
+        if self.knows_means:
+            D.r, D.d = &self.r[0, 0], &self.d[0]
         gap = gap_near(&self.F, P, units, &D)
         return gap if gap == gap else INFINITY      # NaN: far out, where terms overflow
 
@@ -234,14 +272,20 @@ cdef class ProximalNewton(LocalModel):
         # Whether the steps that the present model still needs cost more than one at new weights.
         # Costs are counted in entries, so that results do not depend on the load of the machine.
         cdef double entries = cost_of_columns(&self.U, &self.feature[0], self.m)
-        cdef double rebuild = 0.5 * entries * (entries / self.U.n)
+        cdef double rebuild = 0.5 * entries * (entries / self.U.n), n_more
         cdef double one = 2.0 * entries + 20.0 * self.U.n + <double> self.A.k * self.m
+        cdef Py_ssize_t age = self.n_kept - self.born
         if is_dense(&self.U):
             rebuild /= SPEED_OF_BLAS
         rebuild += <double> self.A.k * self.A.k * self.A.k / (3.0 * SPEED_OF_BLAS)
         if contraction >= 0.7 or not isfinite(self.gap_at_residual):
             return True
-        return (log(self.gap_at_residual / tol) / -log(contraction) - 1.5) * one > rebuild
+        n_more = log(self.gap_at_residual / tol) / -log(contraction)
+        # Along a path a model is replaced when one more alpha costs more than the mean so far.
+        if age > 0 and one * larger(n_more - 1.0, 1.0) > (rebuild + self.extra) / age:
+            return True
+        self.extra += one
+        return (n_more - 1.5) * one > rebuild
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
         # Take proximal Newton steps among the slots until the gap is at most tol.
@@ -269,6 +313,9 @@ cdef class ProximalNewton(LocalModel):
             size = 0.0
             for a in range(self.m):
                 size += fabs(self.us[0, a])
+            self.foreseen = 0.0
+            if self.is_first and self.has_error:
+                self._foresee()
             self._solve_model(clip(0.05 * tol / larger(size, 1e-300), 1e-12 * violation,
                                    1e-3 * violation))
             self.n_steps += 1
@@ -277,10 +324,19 @@ cdef class ProximalNewton(LocalModel):
             k += 1
             if t == 1.0:
                 self.gap = self._gap_at(&self.r_next[0, 0], &self.step[0, 0], tol)
+                self._trace()
                 if self.gap <= tol:
                     self._stretch(0.5)
+                    self.is_first = False
                     break
                 self._stretch(0.0)
+            else:
+                self.has_error = False
+                if self.foreseen != 0.0:        # again, from the residual alone
+                    self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
+                    k = 0
+                    continue
+            self.is_first = False
             now = self.F_now + self._penalty_of(0.0)
             n_vain = 0 if now < lowest or self.gap_at_residual < 0.99 * best else n_vain + 1
             lowest, best = smaller(lowest, now), smaller(best, self.gap_at_residual)
@@ -366,6 +422,14 @@ cdef class ProximalNewton(LocalModel):
         """Minimise, warm-started from the present state, until the gap is at most tol; see
         `Screened.solve`."""
         cdef int status
+        cdef double pace = 0.0
+        if l1_strength > 0.0:       # errors grow with the square of the step
+            pace = log(self.last_strength / l1_strength)
+        if 0.5 * self.pace < pace < 2.0 * self.pace < INFINITY:
+            self.share = self.share * (pace / self.pace) * (pace / self.pace)
+        else:
+            self.has_error = False
+        self.pace, self.is_first = pace, True
         if self.m:
             self._drop_slots(l1_strength)
         status = LocalModel.solve(self, l1_strength, l2_strength, tol, max_iter)
@@ -376,6 +440,7 @@ cdef class ProximalNewton(LocalModel):
     def approach(self, double l1_strength, double l2_strength, Py_ssize_t max_iter,
                  double tol=1e-12):
         """Solve approximately, as an intermediate step to smaller strengths; see `Screened`."""
+        self.pace, self.has_error = 0.0, False
         if self.m:
             self._drop_slots(l1_strength)
         return LocalModel.approach(self, l1_strength, l2_strength, max_iter, tol)
@@ -393,6 +458,24 @@ cdef class ProximalNewton(LocalModel):
         """Append the present solution to those kept by earlier calls."""
         self.kept_intercepts.append(self.intercept)
         return LocalModel.keep(self, status)
+
+    def move_intercepts(self, const double[::1] by):
+        """Add these numbers to the intercepts, one for each block of columns."""
+        cdef Py_ssize_t c, i, n = self.U.n
+        self.intercept += by[0]
+        for c in range(self.U.blocks):
+            for i in range(n):
+                self.z[c * (n + 1) + i] += by[c]
+        self.F_now = self._evaluate(&self.z[0], &self.r[0, 0], &self.d[0])
+        self.loss = 2.0 * (self.F_now - self.saturated)
+        self.n_known = 0
+        self.has_error = False
+        self.known[:] = INFINITY
+
+    @property
+    def predictor(self):
+        """The linear predictor, of blocks one after the other, each with an entry more."""
+        return np.array(self.z)
 
     @property
     def intercepts(self):

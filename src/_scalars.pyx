@@ -21,7 +21,7 @@ from signals cimport check_signals
 from softreg_fast.kernels._screened cimport Screened
 from softreg_fast.kernels._slots cimport slot_gap
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK, EXACT
-from vector cimport axpy
+from vector cimport axpy, axpy4
 
 import numpy as np
 
@@ -41,10 +41,10 @@ cdef class ScalarEngine(Screened):
 
     cdef int _make_room(self, Py_ssize_t capacity) except -1:
         cdef Py_ssize_t a, m = self.m
-        cdef Py_ssize_t[:, ::1] places = np.zeros((2, capacity), np.intp)
+        cdef Py_ssize_t[:, ::1] places = np.zeros((3, capacity), np.intp)
         if m:
             places[0, :m], places[1, :m] = self.order[:m], self.row_of[:m]
-        self.order, self.row_of = places[0], places[1]
+        self.order, self.row_of, self.moved = places[0], places[1], places[2]
         for a in range(m, capacity):
             self.row_of[a] = -1
         self.x, self.h, self.rhs = self.us[0], self.hs[0], np.empty(capacity)
@@ -190,6 +190,25 @@ cdef class ScalarEngine(Screened):
                 factor_remove(&self.A, i)
 
     @cython.final
+    cdef bint _shift_slopes(self, Py_ssize_t count) noexcept nogil:
+        # h <- h - sum_i moves_i Q_a for a = moved_i, the first `count`, four at a time; returns
+        # whether a signal must end the fit.
+        cdef Py_ssize_t[4] at
+        cdef double[4] m
+        cdef Py_ssize_t i = 0, k
+        m[0] = m[1] = m[2] = m[3] = 0.0
+        while i + 4 <= count:
+            for k in range(4):
+                at[k] = &self.Q[self.moved[i + k], 0] - &self.Q[0, 0]
+            axpy4(self.m, &self.rhs[i], &self.Q[0, 0], at, m, NULL, 0, 0, &self.h[0])
+            self._stops(4 * self.m)
+            i += 4
+        while i < count:
+            axpy(self.m, self.rhs[i], &self.Q[self.moved[i], 0], 0.0, NULL, &self.h[0])
+            i += 1
+        return self._stops(4 * self.m)
+
+    @cython.final
     cdef bint _exchange(self, Py_ssize_t a) noexcept nogil:
         # Column a is linearly dependent on the members' columns, c_a = C_A x: along u_a + t,
         # u_A - t x the fit is constant and the penalty is linear.  Move in the direction in which
@@ -239,7 +258,7 @@ cdef class ScalarEngine(Screened):
     cdef void _predict(self) noexcept nogil:
         # Newton step to the new alpha, each coordinate clipped to its smooth piece: the solution if
         # the support does not change, else a warm start for coordinate descent.
-        cdef Py_ssize_t i, a
+        cdef Py_ssize_t i, a, count = 0
         cdef double d, end, new
         self._newton_direction()
         for i in range(self.A.k):
@@ -248,16 +267,19 @@ cdef class ScalarEngine(Screened):
             if d != 0.0:
                 end = self._end(a, d)
                 new = self.x[a] + d
-                self._move(a, smaller(new, end) if d > 0.0 else larger(new, end))
-                if self._stops(self.m):
-                    return
+                new = smaller(new, end) if d > 0.0 else larger(new, end)
+                self.rhs[count] = new - self.x[a]
+                self.moved[count] = a
+                self.x[a] = new
+                count += 1
+        self._shift_slopes(count)
 
     @cython.final
     cdef bint _newton(self) noexcept nogil:
         # Newton step, shortened to where the first coordinate leaves its smooth piece, so that the
         # objective decreases; returns whether the full step was taken.
-        cdef Py_ssize_t i, a, first = -1
-        cdef double d, t = 1.0, room
+        cdef Py_ssize_t i, a, first = -1, count = 0
+        cdef double d, t = 1.0, room, new
         self._newton_direction()
         for i in range(self.A.k):
             d = self.rhs[i]
@@ -271,10 +293,12 @@ cdef class ScalarEngine(Screened):
             d = t * self.rhs[i]
             if d != 0.0:
                 a = self.A.order[i]
-                self._move(a, self._end(a, d) if i == first else self.x[a] + d)
-                if self._stops(self.m):
-                    return False
-        return first < 0
+                new = self._end(a, d) if i == first else self.x[a] + d
+                self.rhs[count] = new - self.x[a]
+                self.moved[count] = a
+                self.x[a] = new
+                count += 1
+        return not self._shift_slopes(count) and first < 0
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
         # Run epochs until the signs are stable, then a Newton step; repeat until the gap is at

@@ -108,7 +108,7 @@ cdef class Slots:
     cdef int _prepare(self, bint several) except -1:
         cdef Py_ssize_t p = self.X.p, T = self.n_tasks, j, t
         cdef Py_ssize_t[:, ::1] integers
-        self.kept_features, self.kept_values = np.empty(1024, np.intp), np.empty((1024, T))
+        self.kept_features, self.kept_values = np.empty(4096, np.intp), np.empty((4096, T))
         self.kept_figures = np.empty((100, 5))
         self.entries_of_X = cost_of_columns(self.X, NULL, p)
         # One allocation for all per-feature vectors: large blocks get large pages.

@@ -78,3 +78,25 @@ cdef inline void multiply_by_rows(const matrix_t* X, const by_rows_t* R, const P
         if mean != 0.0 and has_holes(X, i):
             out[a] -= X.weight_sum * X.center[i] * mean
         out[a] *= X.scale[i] * X.scale[j]
+
+
+# Side of the squares in which a matrix is mirrored.
+cdef enum: SQUARE = 16
+
+
+cdef inline void mirror(Py_ssize_t m, const double* lower, double* out,
+                        Py_ssize_t stride) noexcept nogil:
+    # out <- the symmetric (m, m) matrix of which the lower triangle is given by columns.  By small
+    # squares, as jumps from row to row miss the cache.
+    cdef Py_ssize_t a, b, row, column = 0
+    while column < m:
+        row = column
+        while row < m:
+            for b in range(column, min(column + SQUARE, m)):
+                for a in range(max(row, b), min(row + SQUARE, m)):
+                    out[b * stride + a] = lower[b * m + a]
+            for a in range(row, min(row + SQUARE, m)):
+                for b in range(column, min(column + SQUARE, a + 1)):
+                    out[a * stride + b] = lower[b * m + a]
+            row += SQUARE
+        column += SQUARE

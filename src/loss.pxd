@@ -11,9 +11,10 @@ squared error need the first at no time, since its residual is linear in u: they
 residual at u = 0 and update it by `shift`.
 """
 
-from libc.math cimport INFINITY, M_PI, NAN, erfc, exp, expm1, fabs, log, log1p, pow, sqrt
+from libc.math cimport INFINITY, NAN, exp, expm1, fabs, log, log1p, pow
 
 from arithmetic cimport clip, larger, smaller
+from normal cimport log_normal_cdf, mills
 
 cdef extern from "losses.h" nogil:
     void exp_of "sr_exp_of_f64"(Py_ssize_t n, const double* x, double* out) noexcept
@@ -27,6 +28,12 @@ cdef extern from "losses.h" nogil:
     double poisson_part "sr_poisson_part_f64"(Py_ssize_t n, const double* y, const double* z,
                                               const double* theta, double k,
                                               const double* s) noexcept
+    double labels_part "sr_labels_part_f64"(Py_ssize_t n, const double* y, const double* r,
+                                            const double* d, const double* theta, double k,
+                                            const double* s) noexcept
+    double counts_part "sr_counts_part_f64"(Py_ssize_t n, const double* r, const double* d,
+                                            const double* theta, double k,
+                                            const double* s) noexcept
     double dual_point "sr_dual_point_f64"(Py_ssize_t n, const double* r, const double* now,
                                           const double* d, const double* d_ref, const double* s,
                                           double k, double stretch, double move,
@@ -34,6 +41,8 @@ cdef extern from "losses.h" nogil:
     double growth "sr_growth_f64"(Py_ssize_t n, const double* x, const double* d,
                                   const double* d_before, const double* d_ref,
                                   double ahead) noexcept
+    double trace "sr_trace_f64"(Py_ssize_t n, const double* r, const double* v, const double* d,
+                                const double* d_ref, double share, double* error) noexcept
     double sum_of "sr_sum_of_f64"(Py_ssize_t n, const double* x) noexcept
 
 # Samples whose exponentials are computed at once.
@@ -68,6 +77,10 @@ ctypedef struct dual_point_t:
     # For losses that are not quadratic, otherwise NULL: (n_outputs, n), theta without the weights.
     const double* z
     const double* theta
+    # Residual and curvature at z, with the weights, NULL where they are not known or no help: they
+    # save the exponentials of POISSON, and of LOGISTIC if all y are 0 or 1.
+    const double* r
+    const double* d
 
 
 cdef inline dict loss_kinds():
@@ -93,29 +106,6 @@ cdef inline bint is_exponential(loss_kind_t kind) noexcept nogil:
 
 cdef inline double weight_of(const loss_t* F, Py_ssize_t i) noexcept nogil:
     return 1.0 if F.weight == NULL else F.weight[i]
-
-
-# -- functions of the normal distribution ----------------------------------------------------------
-
-
-cdef inline double mills(double z) noexcept nogil:
-    # Phi(z) / phi(z), accurate in both tails
-    cdef double x, c
-    cdef int k
-    if z > -5.0:
-        return 0.5 * erfc(-z * sqrt(0.5)) * exp(0.5 * z * z) * sqrt(2.0 * M_PI)
-    x = -z      # Laplace's continued fraction 1/(x+ 1/(x+ 2/(x+ 3/(x+ ...
-    c = x
-    for k in range(40, 0, -1):
-        c = x + k / c
-    return 1.0 / c
-
-
-cdef inline double log_normal_cdf(double z) noexcept nogil:
-    # log Phi(z)
-    if z > -5.0:
-        return log1p(-0.5 * erfc(z * sqrt(0.5))) if z > 0.0 else log(0.5 * erfc(-z * sqrt(0.5)))
-    return log(mills(z)) - 0.5 * z * z - 0.5 * log(2.0 * M_PI)
 
 
 # -- one sample ------------------------------------------------------------------------------------
@@ -402,9 +392,11 @@ cdef inline double loss_evaluate(const loss_t* F, Py_ssize_t output, Py_ssize_t 
                                  double* curvature) noexcept nogil:
     cdef const double* y = F.y + output * F.n
     cdef double[EXPONENTS] q
-    cdef const double* weight = NULL if F.weight == NULL else F.weight + start
+    cdef const double* weight = F.weight
     cdef double s, total = 0.0
     cdef Py_ssize_t i, first, last = start
+    if weight != NULL:
+        weight = weight + start
     if F.kind == LOGISTIC:
         return logistic(stop - start, y + start, z + start, weight, v + start, curvature + start)
     if F.kind == POISSON:
@@ -438,7 +430,7 @@ cdef inline dual_point_t residual_as_dual_point(double rr) noexcept nogil:
     cdef dual_point_t D
     D.away = D.along = 0.0
     D.square = rr
-    D.z = D.theta = NULL
+    D.z = D.theta = D.r = D.d = NULL
     return D
 
 
@@ -449,33 +441,42 @@ cdef inline double loss_part(const loss_t* F, const dual_point_t* D, double k) n
     if F.kind == SQUARED:       # ||r - k theta||^2 / 2
         return larger(0.5 * D.away + (1.0 - k) * (D.along + 0.5 * (1.0 - k) * D.square), 0.0)
     for output in range(F.n_outputs):
-        total += part_of_output(F, output, D.z + output * F.n, D.theta + output * F.n, k)
+        total += part_of_output(F, output, D, k)
     return total
 
 
-cdef inline double part_near(const loss_t* F, const double* y, const double* z,
-                             const double* theta, double k, Py_ssize_t first,
+cdef inline double part_near(const loss_t* F, const double* y, const dual_point_t* D,
+                             Py_ssize_t at, double k, Py_ssize_t first,
                              Py_ssize_t n) noexcept nogil:
     # part_of_output for some samples at once, NaN where that is not possible
-    cdef const double* weight = NULL if F.weight == NULL else F.weight + first
+    cdef const double* weight = F.weight
+    if weight != NULL:
+        weight = weight + first
     if F.kind == LOGISTIC:
-        return logistic_part(n, y, z, theta, k, weight)
+        if D.d != NULL:
+            return labels_part(n, y, D.r + at, D.d + at, D.theta + at, k, weight)
+        return logistic_part(n, y, D.z + at, D.theta + at, k, weight)
     if F.kind == POISSON:
-        return poisson_part(n, y, z, theta, k, weight)
+        if D.d != NULL:
+            return counts_part(n, D.r + at, D.d + at, D.theta + at, k, weight)
+        return poisson_part(n, y, D.z + at, D.theta + at, k, weight)
     return NAN
 
 
-cdef inline double part_of_output(const loss_t* F, Py_ssize_t output, const double* z,
-                                  const double* theta, double k) noexcept nogil:
+cdef inline double part_of_output(const loss_t* F, Py_ssize_t output, const dual_point_t* D,
+                                  double k) noexcept nogil:
     # sum_i s_i (f_i(z_i) + f_i^*(-k theta_i) + k theta_i z_i)
-    cdef const double* y = F.y + output * F.n
+    cdef Py_ssize_t at = output * F.n
+    cdef const double* y = F.y + at
+    cdef const double* z = D.z + at
+    cdef const double* theta = D.theta + at
     cdef double[EXPONENTS] q
     cdef double s, part, total = 0.0
     cdef Py_ssize_t i, first, last = 0
     while last < F.n and total < INFINITY:
         first = last
         last = min(first + EXPONENTS, F.n)
-        part = part_near(F, y + first, z + first, theta + first, k, first, last - first)
+        part = part_near(F, y + first, D, at + first, k, first, last - first)
         if part == part:
             total += part
             continue

@@ -299,15 +299,28 @@ cdef inline bint in_cache(const matrix_t* X) noexcept nogil:
 cdef inline void slopes_of_four(const matrix_t* X, const double* v, Py_ssize_t start, bint nearest,
                                 Py_ssize_t near, Py_ssize_t far, double* out) noexcept nogil:
     # slopes_of_block for four dense columns, while others are prefetched (see sr_dot4)
+    cdef Py_ssize_t[4] which
     cdef Py_ssize_t k
-    if X.kind == DENSE_F64:
-        dot4(X.n, <const double*> X.data + start * X.stride, X.stride, X.center + start, v,
-             nearest, near, far, out)
-    else:
-        dot4(X.n, <const float*> X.data + start * X.stride, X.stride, X.center + start, v,
-             nearest, near, far, out)
     for k in range(4):
-        out[k] *= X.scale[start + k]
+        which[k] = start + k
+    slopes_of_chosen_four(X, v, which, nearest, near, far, out)
+
+
+cdef inline void slopes_of_chosen_four(const matrix_t* X, const double* v, const Py_ssize_t* which,
+                                       bint nearest, Py_ssize_t near, Py_ssize_t far,
+                                       double* out) noexcept nogil:
+    cdef double[4] m
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t k
+    for k in range(4):
+        m[k] = X.center[which[k]]
+        at[k] = which[k] * X.stride
+    if X.kind == DENSE_F64:
+        dot4(X.n, <const double*> X.data, at, m, v, nearest, near, far, out)
+    else:
+        dot4(X.n, <const float*> X.data, at, m, v, nearest, near, far, out)
+    for k in range(4):
+        out[k] *= X.scale[which[k]]
 
 
 cdef inline void shift_four(const matrix_t* X, const Py_ssize_t* which, const double* u,

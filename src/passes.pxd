@@ -4,7 +4,8 @@ from cython.parallel cimport prange
 from libc.string cimport memset
 
 from matrix cimport (
-    GRAM, column_cost, in_cache, is_dense, matrix_t, shift, shift_four, slope, slopes_of_four,
+    GRAM, column_cost, in_cache, is_dense, matrix_t, shift, shift_four, slope,
+    slopes_of_chosen_four, slopes_of_four,
 )
 from vector cimport SR_AHEAD, SR_SHORT
 
@@ -18,12 +19,15 @@ cdef inline void slopes_of_block(const matrix_t* X, const double* v, const Py_ss
                                  Py_ssize_t start, Py_ssize_t stop, double* out) noexcept nogil:
     # out[k - start] = c_j . v
     cdef Py_ssize_t k, j
-    if chosen == NULL and stop - start == 4 and is_dense(X) and X.blocks == 1:
-        if in_cache(X):
+    if stop - start == 4 and is_dense(X) and X.blocks == 1:
+        if chosen == NULL and in_cache(X):
             slopes_of_four(X, v, start, True, 4 * X.stride, 4 * X.stride, out)
             return
         if X.n > SR_SHORT:
-            slopes_of_four(X, v, start, False, SR_AHEAD, SR_AHEAD, out)
+            if chosen == NULL:
+                slopes_of_four(X, v, start, False, SR_AHEAD, SR_AHEAD, out)
+            else:
+                slopes_of_chosen_four(X, v, chosen + start, False, SR_AHEAD, SR_AHEAD, out)
             return
     for k in range(start, stop):
         j = k if chosen == NULL else chosen[k]

@@ -85,6 +85,8 @@ static inline const char *sr_vector_level(void)
 #define SR_FETCH_NEAREST(p) ((void)(p))
 #endif
 
+#define SR_FETCH_NOTHING(p) ((void)0)
+
 /* Prefetch distances in entries, tuned by measurement: SR_AHEAD for four columns at once that are
  * longer than SR_SHORT.  A single column is prefetched if it is longer than SR_UNASKED, by
  * SR_FAR_AHEAD unless it is longer than SR_LONG and fills the L2 cache (then SR_AHEAD).  Shorter

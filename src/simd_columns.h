@@ -43,14 +43,14 @@ SR_LEAF(double, sr_dot, (ptrdiff_t n, const SR_T *x, double m, const double *v),
     return total;
 }
 
-/* out_k = sum_i (x_ik - m_k) v_i for four columns, stride apart: v is loaded once for all four.
- * Prefetches the entries at distance `near` from the first two columns and at distance `far` from
- * the others, into the L1 cache (`nearest`) or L2. */
-SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const double *m,
+/* out_k = sum_i (x_ik - m_k) v_i for the four columns that start at x[at[k]]: v is loaded once for
+ * all four.  Prefetches the entries at distance `near` from the first two columns and at distance
+ * `far` from the others, into the L1 cache (`nearest`) or L2; nothing if both are 0. */
+SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, const ptrdiff_t *at, const double *m,
                         const double *v, int nearest, ptrdiff_t near, ptrdiff_t far, double *out),
-        (n, x, stride, m, v, nearest, near, far, out))
+        (n, x, at, m, v, nearest, near, far, out))
 {
-    const SR_T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
+    const SR_T *x0 = x + at[0], *x1 = x + at[1], *x2 = x + at[2], *x3 = x + at[3];
     ptrdiff_t i = 0;
     out[0] = out[1] = out[2] = out[3] = 0.0;
 #if SR_VECTOR_EXTENSION
@@ -73,7 +73,9 @@ SR_LEAF(void, sr_dot4, (ptrdiff_t n, const SR_T *x, ptrdiff_t stride, const doub
             a3[k] += (SR_LOAD(x3 + j) - m3) * vj;                                                \
         }                                                                                        \
     }
-    if (nearest) {
+    if (near == 0 && far == 0) {
+        SR_LOOP(SR_FETCH_NOTHING)
+    } else if (nearest) {
         SR_LOOP(SR_FETCH_NEAREST)
     } else {
         SR_LOOP(SR_FETCH)
@@ -140,21 +142,28 @@ SR_LEAF(void, sr_axpy4, (ptrdiff_t n, const double *d, const SR_T *x, const ptrd
     const double m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3];
     ptrdiff_t i = 0;
 #if SR_VECTOR_EXTENSION
-    for (; i + 8 <= n; i += 8) {
-        SR_FETCH(x0 + near + i);
-        SR_FETCH(x1 + near + i);
-        SR_FETCH(x2 + far + i);
-        SR_FETCH(x3 + far + i);
-        SR_EACH(k)
-        {
-            const ptrdiff_t j = i + SR_WIDTH * k;
-            SR_F64 e = d0 * (SR_LOAD(x0 + j) - m0) + d1 * (SR_LOAD(x1 + j) - m1);
-            e += d2 * (SR_LOAD(x2 + j) - m2) + d3 * (SR_LOAD(x3 + j) - m3);
-            if (s != NULL)
-                e *= SR_DOUBLES(s + j);
-            SR_DOUBLES_AT(v + j) -= e;
-        }
+#define SR_LOOP(FETCH)                                                                           \
+    for (; i + 8 <= n; i += 8) {                                                                 \
+        FETCH(x0 + near + i);                                                                    \
+        FETCH(x1 + near + i);                                                                    \
+        FETCH(x2 + far + i);                                                                     \
+        FETCH(x3 + far + i);                                                                     \
+        SR_EACH(k)                                                                               \
+        {                                                                                        \
+            const ptrdiff_t j = i + SR_WIDTH * k;                                                \
+            SR_F64 e = d0 * (SR_LOAD(x0 + j) - m0) + d1 * (SR_LOAD(x1 + j) - m1);                \
+            e += d2 * (SR_LOAD(x2 + j) - m2) + d3 * (SR_LOAD(x3 + j) - m3);                      \
+            if (s != NULL)                                                                       \
+                e *= SR_DOUBLES(s + j);                                                          \
+            SR_DOUBLES_AT(v + j) -= e;                                                           \
+        }                                                                                        \
     }
+    if (near == 0 && far == 0) {
+        SR_LOOP(SR_FETCH_NOTHING)
+    } else {
+        SR_LOOP(SR_FETCH)
+    }
+#undef SR_LOOP
 #endif
     for (; i < n; i++) {
         double e = d0 * ((double)x0[i] - m0) + d1 * ((double)x1[i] - m1);

@@ -71,13 +71,35 @@ SR_LEAF(double, sr_poisson, (ptrdiff_t n, const SR_T *y, const double *z, const 
         most = most > rise ? most : rise;                                                        \
         total += w > 0.0 ? w * (away * ENTROPY(x)) : 0.0;                                        \
     }
-#define SR_PART(name, LOOP)                                                                      \
-    SR_LEAF(double, name, (ptrdiff_t n, const SR_T *y, const double *z, const double *theta,     \
-                           double k, const double *s),                                           \
-            (n, y, z, theta, k, s))                                                              \
+/* The same from the residual r and the curvature d at z, with weights, without exponentials.  For
+ * labels 0 and 1, a is the probability not given to the label, b that of the label. */
+#define SR_LABELS_PART(ENTROPY)                                                                  \
+    for (ptrdiff_t i = 0; i < n; i++) {                                                          \
+        const double w = SR_WEIGHT(i), sign = y[i] > 0.5 ? 1.0 : -1.0, a = sign * r[i];          \
+        const double e = w * d[i], product = a * e, q = 1.0 / product;                           \
+        const double away = a - k * (sign * w * theta[i]);                                       \
+        const double x = away * a * a * q, t = -away * e * q;                                    \
+        const double low = x < t ? x : t, high = x < t ? t : x;                                  \
+        const double room = product > 1e-300 ? 1.0 + low : -1.0, counted = w > 0.0 ? room : 1.0; \
+        const double rise = w > 0.0 ? high : 0.0;                                                \
+        least = least < counted ? least : counted;                                               \
+        most = most > rise ? most : rise;                                                        \
+        total += w > 0.0 ? away * (ENTROPY(x) - ENTROPY(t)) : 0.0;                               \
+    }
+#define SR_COUNTS_PART(ENTROPY)                                                                  \
+    for (ptrdiff_t i = 0; i < n; i++) {                                                          \
+        const double w = SR_WEIGHT(i), away = r[i] - k * (w * theta[i]), x = away / d[i];        \
+        const double room = d[i] > 1e-300 ? 1.0 + x : -1.0, counted = w > 0.0 ? room : 1.0;      \
+        const double rise = w > 0.0 ? x : 0.0;                                                   \
+        least = least < counted ? least : counted;                                               \
+        most = most > rise ? most : rise;                                                        \
+        total += w > 0.0 ? away * ENTROPY(x) : 0.0;                                              \
+    }
+#define SR_PART(name, LOOP, parameters, arguments)                                               \
+    SR_LEAF(double, name, parameters, arguments)                                                 \
     {                                                                                            \
         double total = 0.0, least = 1.0, most = 0.0;                                             \
-        SR_WEIGHTS                                                                               \
+        SR_PART_WEIGHTS                                                                          \
         SR_SIMD LOOP(sr_entropy_near)                                                            \
         if (least >= 0.95 && most <= 0.05)                                                       \
             return total;                                                                        \
@@ -87,11 +109,33 @@ SR_LEAF(double, sr_poisson, (ptrdiff_t n, const SR_T *y, const double *z, const 
     }
 #define SR_SIMD _Pragma("omp simd reduction(+ : total) reduction(min : least) reduction(max : most)")
 
-SR_PART(sr_logistic_part, SR_LOGISTIC_PART)
-SR_PART(sr_poisson_part, SR_POISSON_PART)
+#define SR_PART_WEIGHTS SR_WEIGHTS
+SR_PART(sr_logistic_part, SR_LOGISTIC_PART,
+        (ptrdiff_t n, const SR_T *y, const double *z, const double *theta, double k,
+         const double *s),
+        (n, y, z, theta, k, s))
+SR_PART(sr_poisson_part, SR_POISSON_PART,
+        (ptrdiff_t n, const SR_T *y, const double *z, const double *theta, double k,
+         const double *s),
+        (n, y, z, theta, k, s))
+#undef SR_PART_WEIGHTS
+#define SR_PART_WEIGHTS                                                                          \
+    const int weighted = s != NULL;                                                              \
+    const double *const weight = weighted ? s : r;
+SR_PART(sr_labels_part, SR_LABELS_PART,
+        (ptrdiff_t n, const SR_T *y, const double *r, const double *d, const double *theta,
+         double k, const double *s),
+        (n, y, r, d, theta, k, s))
+SR_PART(sr_counts_part, SR_COUNTS_PART,
+        (ptrdiff_t n, const double *r, const double *d, const SR_T *theta, double k,
+         const double *s),
+        (n, r, d, theta, k, s))
 
+#undef SR_PART_WEIGHTS
 #undef SR_LOGISTIC_PART
 #undef SR_POISSON_PART
+#undef SR_LABELS_PART
+#undef SR_COUNTS_PART
 #undef SR_PART
 #undef SR_SIMD
 
@@ -135,6 +179,25 @@ SR_LEAF(double, sr_growth, (ptrdiff_t n, const double *x, const double *d, const
         then += d_ref[i] * square;
     }
     return now / then;
+}
+
+/* error_i <- r_i - v_i + share error_i; returns its product with the old one over the square of
+ * that, both with weights 1 / curvature */
+SR_LEAF(double, sr_trace, (ptrdiff_t n, const double *r, const double *v, const double *d,
+                           const double *d_ref, double share, double *restrict error),
+        (n, r, v, d, d_ref, share, error))
+{
+    double product = 0.0, square = 0.0;
+#pragma omp simd reduction(+ : product, square)
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double old = error[i], now = (r[i] - v[i]) + share * old;
+        const double curvature = d[i] > d_ref[i] ? d[i] : d_ref[i];
+        const double weight = 1.0 / (curvature > 1e-300 ? curvature : 1e-300);
+        product += weight * now * old;
+        square += weight * old * old;
+        error[i] = now;
+    }
+    return product / square;
 }
 
 /* sum_i x_i */

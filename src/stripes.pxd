@@ -8,7 +8,7 @@ summed in a fixed number of groups, so that results do not depend on the number 
 from libc.string cimport memset
 
 from loss cimport loss_evaluate, loss_t
-from matrix cimport matrix_t, rows_of, shift, shift_four, slope
+from matrix cimport matrix_t, rows_of, shift, shift_four, slope, slopes_of_chosen_four
 from vector cimport dot, dot4
 
 # Entries of a stripe: half a MiB; rows of the shortest one; the largest number of groups.
@@ -41,7 +41,8 @@ cdef inline Py_ssize_t rows_of_stripe(Py_ssize_t n, Py_ssize_t n_slots) noexcept
 
 cdef inline double sweep_stripe(const sweep_t* A, Py_ssize_t first, double* out) noexcept nogil:
     # Take the step in one stripe and add the slopes there to out; returns the stripe's loss.
-    cdef Py_ssize_t i, k = 0, count = min(A.rows, A.X.n - first), stop = first + count
+    cdef double[4] four
+    cdef Py_ssize_t i, a, k = 0, count = min(A.rows, A.X.n - first), stop = first + count
     cdef matrix_t B = rows_of(&A.X, first, count)
     cdef double* step = A.step + first
     cdef double loss
@@ -57,8 +58,15 @@ cdef inline double sweep_stripe(const sweep_t* A, Py_ssize_t first, double* out)
     for i in range(first, stop):
         A.z_next[i] = A.z[i] + A.step[i]
     loss = loss_evaluate(A.F, 0, first, stop, A.z_next, A.r, A.d)
-    for k in range(A.n_slots):
+    k = 0
+    while k + 4 <= A.n_slots:
+        slopes_of_chosen_four(&B, A.r + first, A.slots + k, True, 0, 0, four)
+        for a in range(4):
+            out[k + a] += four[a]
+        k += 4
+    while k < A.n_slots:
         out[k] += slope(&B, A.slots[k], A.r + first)
+        k += 1
     return loss
 
 
@@ -72,23 +80,33 @@ cdef inline void sweep_group(const sweep_t* A, Py_ssize_t stripe, Py_ssize_t sto
 
 cdef inline void products_of_stripe(const matrix_t* X, const Py_ssize_t* slots, Py_ssize_t n_slots,
                                     Py_ssize_t n_new, Py_ssize_t first, Py_ssize_t rows,
-                                    double* column, double* out) noexcept nogil:
-    # out[k, a] += the products in a stripe of the last n_new slots with all slots, by rows.
-    cdef Py_ssize_t k, a, count = min(rows, X.n - first)
+                                    double* columns, double* out) noexcept nogil:
+    # out[k, a] += the products in a stripe of the last n_new slots with all slots, by rows.  Slots
+    # are read once, for all the new ones, whose weighted columns stay in the cache.
+    cdef double[4] four
+    cdef Py_ssize_t k, i, a = 0, n_old = n_slots - n_new, count = min(rows, X.n - first)
     cdef matrix_t B = rows_of(X, first, count), C
     C = B
     C.weight = NULL
+    memset(columns, 0, n_new * rows * sizeof(double))
     for k in range(n_new):
-        memset(column, 0, count * sizeof(double))
-        shift(&B, slots[n_slots - n_new + k], -1.0, column)
-        for a in range(n_slots - n_new + k + 1):
-            out[a * n_new + k] += slope(&C, slots[a], column)
+        shift(&B, slots[n_old + k], -1.0, columns + k * rows)
+    while a + 4 <= n_old:
+        for k in range(n_new):
+            slopes_of_chosen_four(&C, columns + k * rows, slots + a, True, 0, 0, four)
+            for i in range(4):
+                out[(a + i) * n_new + k] += four[i]
+        a += 4
+    while a < n_slots:
+        for k in range(max(a - n_old, 0), n_new):
+            out[a * n_new + k] += slope(&C, slots[a], columns + k * rows)
+        a += 1
 
 
 cdef inline void products_of_group(const matrix_t* X, const Py_ssize_t* slots, Py_ssize_t n_slots,
                                    Py_ssize_t n_new, Py_ssize_t stripe, Py_ssize_t stop,
                                    Py_ssize_t step, Py_ssize_t rows, double* out) noexcept nogil:
-    # The same stripes; after the products there is room for a column in out.
+    # The same stripes; after the products there is room for the new columns in out.
     while stripe < stop:
         products_of_stripe(X, slots, n_slots, n_new, stripe * rows, rows, out + n_new * n_slots,
                            out)
@@ -99,10 +117,13 @@ cdef inline void products_of_rows(const double* W, Py_ssize_t n, Py_ssize_t m, c
                                   double* out) noexcept nogil:
     # The lower triangle of W'W, by columns, for m columns of n entries.
     cdef double[4] q
+    cdef Py_ssize_t[4] at
     cdef Py_ssize_t a, b = 0, k
+    for k in range(4):
+        at[k] = k * n
     while b + 4 <= m:
         for a in range(b, m):
-            dot4(n, W + b * n, n, zeros, W + a * n, True, 0, 0, q)
+            dot4(n, W + b * n, at, zeros, W + a * n, True, 0, 0, q)
             for k in range(4):
                 if a >= b + k:
                     out[(b + k) * m + a] = q[k]

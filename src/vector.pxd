@@ -13,10 +13,10 @@ cdef extern from "simd.h" nogil:
     void SR_FETCH(const void* p) noexcept
     double sr_dot_f64(Py_ssize_t n, const double* x, double m, const double* v) noexcept
     double sr_dot_f32(Py_ssize_t n, const float* x, double m, const double* v) noexcept
-    void sr_dot4_f64(Py_ssize_t n, const double* x, Py_ssize_t stride, const double* m,
+    void sr_dot4_f64(Py_ssize_t n, const double* x, const Py_ssize_t* at, const double* m,
                      const double* v, int nearest, Py_ssize_t near, Py_ssize_t far,
                      double* out) noexcept
-    void sr_dot4_f32(Py_ssize_t n, const float* x, Py_ssize_t stride, const double* m,
+    void sr_dot4_f32(Py_ssize_t n, const float* x, const Py_ssize_t* at, const double* m,
                      const double* v, int nearest, Py_ssize_t near, Py_ssize_t far,
                      double* out) noexcept
     void sr_axpy_f64(Py_ssize_t n, double d, const double* x, double m, const double* s,
@@ -53,14 +53,14 @@ cdef inline double dot(Py_ssize_t n, const real_t* x, double m, const double* v)
         return sr_dot_f32(n, x, m, v)
 
 
-cdef inline void dot4(Py_ssize_t n, const real_t* x, Py_ssize_t stride, const double* m,
+cdef inline void dot4(Py_ssize_t n, const real_t* x, const Py_ssize_t* at, const double* m,
                       const double* v, int nearest, Py_ssize_t near, Py_ssize_t far,
                       double* out) noexcept nogil:
-    # (X[:, :4] - m[:4]).T @ v
+    # (X - m).T @ v for four columns, the k-th starting at x[at[k]]
     if real_t is double:
-        sr_dot4_f64(n, x, stride, m, v, nearest, near, far, out)
+        sr_dot4_f64(n, x, at, m, v, nearest, near, far, out)
     else:
-        sr_dot4_f32(n, x, stride, m, v, nearest, near, far, out)
+        sr_dot4_f32(n, x, at, m, v, nearest, near, far, out)
 
 
 cdef inline void axpy4(Py_ssize_t n, const double* d, const real_t* x, const Py_ssize_t* at,

@@ -69,11 +69,8 @@ def alpha_max(data, loss, **options):
     return path(data.X, data.y, loss=loss, n_alphas=1, **options).alphas[0]
 
 
-def fit_with_dual(
-    X, y, loss, *, alpha, before=(), tol=1e-6, max_iter=100_000, gram_memory=2**30, **options
-):
-    """Return the Solution, at the end of a path of the alphas before, and its dual point without
-    weights."""
+def run_along(X, y, loss, alphas, tol=1e-6, max_iter=100_000, gram_memory=2**30, **options):
+    """Return the run of a path through its last alpha, and its Design."""
     names = ("l1_ratio", "l1_weights", "l2_weights", "positive", "bounds")
     penalty = Penalty(1.0, **{name: options.pop(name) for name in names if name in options})
     order = ("sample_weight", "fit_intercept", "standardize", "n_threads")
@@ -81,9 +78,16 @@ def fit_with_dual(
     design = as_design(X, y, *given, loss, options.pop("offset", None))
     assert not options
     problem = Problem(design, penalty, Options("auto", "auto", tol, max_iter, gram_memory))
-    run = PathRun(problem, np.array([*before, alpha]))
+    run = PathRun(problem, np.array(alphas))
     assert isinstance(run.engine, ProximalNewtonEngine | InteriorPointEngine)
-    run.advance(1 + len(before))
+    run.advance(len(alphas))
+    return run, design
+
+
+def fit_with_dual(X, y, loss, *, alpha, before=(), **options):
+    """Return the Solution, at the end of a path of the alphas before, and its dual point without
+    weights."""
+    run, design = run_along(X, y, loss, [*before, alpha], **options)
     s = np.ones(len(y)) if design.weight is None else design.weight
     v = run.engine.dual_point
     theta = np.divide(v, s, out=np.zeros(len(y)), where=s > 0)

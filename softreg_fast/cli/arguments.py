@@ -38,6 +38,7 @@ examples:
   softreg_fast fit houses.csv --target price --cv 10 --rule 1se --report report.html
   softreg_fast fit clients.csv --target left --loss logistic --cv 10 --measure auc
   softreg_fast fit claims.csv --target number --loss poisson --offset log_exposure --cv 10
+  softreg_fast fit patients.csv --time days --event died --loss cox --cv 10 --model model.json
 """
 
 PREDICT_EXAMPLES = """\
@@ -47,6 +48,7 @@ order. A model file with many alphas gives a column of predictions for each.
 examples:
   softreg_fast predict model.json new_houses.csv > predictions.csv
   softreg_fast predict model.json new_houses.csv --alpha 0.1 --output predictions.csv
+  softreg_fast predict model.json patients.csv --kind survival --times 365,730
 """
 
 
@@ -164,9 +166,9 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
         type=values.loss,
         default="squared",
         help="squared (default), logistic, probit, cloglog or squared_hinge for two classes, "
-        "poisson, negative_binomial:THETA, gamma, tweedie:POWER, inverse_gaussian, huber:DELTA, "
-        "quantile:TAU, cox or cox:efron for survival times; for two classes the target may hold "
-        "their names",
+        "multinomial or multinomial:grouped for more, poisson, negative_binomial:THETA, gamma, "
+        "tweedie:POWER, inverse_gaussian, huber:DELTA, quantile:TAU, cox or cox:efron for survival "
+        "times; the target may hold the names of classes",
     )
     model.add_argument(
         "--l1-ratio",
@@ -264,7 +266,20 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=PREDICTIONS,
         help="response: the mean of the target (default, for classes with the class); link: the "
-        "linear predictor; class and proba: of two classes",
+        "linear predictor; class and proba: of classes; survival: the probabilities of no event "
+        "up to each time, of a model with --loss cox",
+    )
+    parser.add_argument(
+        "--times",
+        metavar="T[,T]",
+        type=values.numbers,
+        help="of --kind survival (default: all times of events of the fit)",
+    )
+    parser.add_argument(
+        "--strata",
+        metavar="COLUMN",
+        type=composed,
+        help="of --kind survival (default: the column that had them in the fit)",
     )
     parser.add_argument("--output", metavar="OUT.csv", help="default: standard output")
 

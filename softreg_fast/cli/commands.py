@@ -23,6 +23,9 @@ TABLE_ENDINGS = (".csv", ".txt", ".dat")
 MODEL_ENDINGS = (".json", ".txt")
 REPORT_ENDINGS = (".html", ".htm")
 
+# Arguments of `predict` beside model and table.
+PREDICT_OPTIONS = ("alpha", "output", "offset", "kind", "times", "strata")
+
 
 def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Run the command that the parsed arguments name; `words` is the command line.
@@ -36,8 +39,8 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         print(printable("\n".join(fit(request))))
     elif arguments.command == "predict":
         file = table_file(arguments)
-        told = arguments.alpha, arguments.output, arguments.offset, arguments.kind
-        sys.stdout.writelines(predict(arguments.model, file, *told))
+        told = {name: getattr(arguments, name) for name in PREDICT_OPTIONS}
+        sys.stdout.writelines(predict(arguments.model, file, **told))
     elif arguments.command == "demo":
         from softreg_fast.cli import demo
 
@@ -73,6 +76,8 @@ def predict(
     output: str | None = None,
     offset: str | None = None,
     kind: str | None = None,
+    times: Sequence[float] | None = None,
+    strata: str | None = None,
 ) -> Iterable[str]:
     """Apply a model file to a table and return the lines for standard output.
 
@@ -86,8 +91,12 @@ def predict(
         Name of the file for the predictions; None: they are the lines.
     offset : str or None
         Column of the offset; None: the one of the fit, if the model was fitted with an offset.
-    kind : {"response", "link", "class", "proba"} or None
+    kind : {"response", "link", "class", "proba", "survival"} or None
         What is predicted; None: the response, for classes with the class.
+    times : sequence of float or None
+        Of kind "survival"; None: all times of events of the fit.
+    strata : str or None
+        Column of the strata, for kind "survival"; None: the one of the fit.
 
     Raises
     ------
@@ -101,8 +110,8 @@ def predict(
     from softreg_fast.cli.predict import prediction_lines, roles_for
 
     model = read_model(model_file)
-    table = _table(file, roles_for(model, model_file, offset))
-    lines = prediction_lines(model, table, alpha, kind)
+    table = _table(file, roles_for(model, model_file, offset, strata, kind))
+    lines = prediction_lines(model, table, alpha, kind, times)
     if output is None:
         return lines
     save(output, lines)

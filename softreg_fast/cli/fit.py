@@ -60,8 +60,8 @@ class Fit:
         return deviation
 
     @property
-    def classes(self) -> tuple[str, str] | None:
-        """Names of the two classes; None under a loss of something else."""
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes; None under a loss of something else."""
         is_of_classes = self.request.roles.labels
         return (self.table.classes or ("0", "1")) if is_of_classes else None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from softreg_fast.cli.baselines import steps_of
 from softreg_fast.cli.files import csv_lines, save
 from softreg_fast.cli.fit import Fit
 from softreg_fast.cli.messages import PROGRAM
@@ -27,7 +28,7 @@ def summary(fit: Fit) -> list[str]:
         "",
         *([str(fit.search), ""] if fit.search else []),
         *_headline(fit),
-        *coefficient_lines(fits, fit.k, fit.deviation, fit.table.label),
+        *coefficient_lines(fits, fit.k, fit.deviation, fit.table.label, classes=fit.classes),
         "",
         *certificate_lines(fits),
     ]
@@ -36,6 +37,8 @@ def summary(fit: Fit) -> list[str]:
 def _classes(fit: Fit) -> list[str]:
     if fit.classes is None:
         return []
+    if np.ndim(fit.path.intercepts) > 1:
+        return [f"classes: {', '.join(fit.classes)}"]
     first, second = fit.classes
     return [f"predictors > 0 speak for {second}, those < 0 for {first}"]
 
@@ -70,6 +73,7 @@ def write_files(fit: Fit) -> list[str]:
         settings,
         request.settings["loss"],
         fit.classes,
+        steps_of(kept, roles.strata) if outputs.model is not None else None,
     )
     lines = []
     if outputs.coefficients is not None:
@@ -87,19 +91,28 @@ def write_files(fit: Fit) -> list[str]:
 
 
 def _coefficient_rows(model: Model) -> Iterator[Sequence[object]]:
-    """Yield the intercept, then every feature that is ever nonzero, the earliest to enter first."""
+    """Yield the intercept, then every feature that is ever nonzero, the earliest to enter first.
+
+    Of several classes each has a row of its own. Survival times have no intercept.
+    """
     fits = model.path
-    one = len(fits) == 1
-    yield ["feature", *(["coefficient"] if one else fits.alphas.tolist())]
-    yield ["(intercept)", *fits.intercepts.tolist()]
+    one, several = len(fits) == 1, model.n_outputs > 1
+    classes = [[name] for name in model.classes or ()] if several else [[]]
+    of_class = ["class"] if several else []
+    yield ["feature", *of_class, *(["coefficient"] if one else fits.alphas.tolist())]
+    if fits.loss.kind != "cox":
+        intercepts = fits.intercepts.reshape(len(fits), -1).T.tolist()
+        for name, row in zip(classes, intercepts, strict=True):
+            yield ["(intercept)", *name, *row]
     rows = fits.coefs.tocsr()
     ever = np.flatnonzero(np.diff(rows.indptr))
     entry = [rows.indices[rows.indptr[j] : rows.indptr[j + 1]].min() for j in ever]
     for j in ever[np.argsort(entry, kind="stable")].tolist():
         chosen = slice(rows.indptr[j], rows.indptr[j + 1])
-        row = np.zeros(len(fits))
-        row[rows.indices[chosen]] = rows.data[chosen]
-        yield [model.label(j), *row.tolist()]
+        whole = np.zeros(fits.coefs.shape[1])
+        whole[rows.indices[chosen]] = rows.data[chosen]
+        for name, row in zip(classes, whole.reshape(len(fits), -1).T.tolist(), strict=True):
+            yield [model.label(j), *name, *row]
 
 
 def _recorded_settings(fit: Fit) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
 from softreg_fast.cli.fit import Fit, target_of
@@ -39,6 +40,8 @@ def _outcomes(fit: Fit) -> Outcomes:
     y, loss = target_of(table) if table.event is not None else target.observed, target.loss
     if isinstance(loss, TwoClasses):
         y = loss.share(y)
+    elif loss.n_outputs != 1:
+        y = np.argmax(y, axis=1)
     if fit.search is not None:
         predicted = fit.search.predictions
     else:
@@ -54,13 +57,24 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
         "file": fit.request.file.name,
         "rows": str(fit.design.n_samples),
         "features": f"{fit.design.n_features}, {form}, {X.dtype}",
-        "target": roles.target or "as the file has it",
-        **({} if fit.classes is None else {"classes": " and ".join(fit.classes)}),
+        **_target_in_words(fit),
+        **({} if fit.classes is None else {"classes": ", ".join(fit.classes)}),
         "sample weights": roles.weights or "none",
         "offset": roles.offset or "none",
         "left out": ", ".join(roles.ignore) or "no column",
         "missing values": "none: a file with any is refused",
     }
+
+
+def _target_in_words(fit: Fit) -> dict[str, str]:
+    roles = fit.request.roles
+    if roles.event is None:
+        return {"target": roles.target or "as the file has it"}
+    columns = {"time": roles.target, "event": roles.event}
+    columns |= {"start": roles.start, "strata": roles.strata}
+    events = int(np.count_nonzero(fit.table.event))
+    named = {name: column for name, column in columns.items() if column is not None}
+    return {**named, "events": f"{events} of {fit.design.n_samples} rows"}
 
 
 def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
@@ -69,6 +83,8 @@ def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
     if len(alphas) == 1:
         said = {"alpha": repr(float(alphas[0]))}
     for name, value in request.settings.items():
+        if name == "fit_intercept" and fit.path.loss.kind == "cox":  # it has none
+            continue
         said[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
     for name in ("l1_weights", "l2_weights"):
         if name in settings:

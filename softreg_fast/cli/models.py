@@ -14,13 +14,40 @@ from softreg_fast.cli.files import brief, check_readable, reason
 from softreg_fast.losses.by_name import loss_of_text
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed
-from softreg_fast.paths.result import Path
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.result import MultiTaskPath, Path
+from softreg_fast.paths.user_units import columns_of_tasks
 from softreg_fast.solvers.protocol import Status
 
 MODEL_FORMAT = "softreg_fast model"
 MODEL_VERSION = 1
 OFFSET_VERSION = 2  # of models with an offset, which readers of version 1 would pass over
 LOSS_VERSION = 3  # of models with another loss than squared error
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Baseline hazards of survival models, as steps in each stratum.
+
+    Attributes
+    ----------
+    column : str or None
+        Name of the column of the strata; None: there is one, without a name.
+    labels : list of str or None
+        Names of the strata.
+    times : list of ndarray, one for each stratum
+        Times at which the hazard rises.
+    centers : list of float, one for each model
+        Linear predictor of which the hazards are.
+    cumulative : list of lists of ndarray, for each model and stratum
+        Cumulative hazards at these times.
+    """
+
+    column: str | None
+    labels: list[str] | None
+    times: list[Vector]
+    centers: list[float]
+    cumulative: list[list[Vector]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +68,10 @@ class Model:
         Settings that reproduce the fit.
     loss : str
         Loss of the fit, as `losses.by_name.loss_of_text` reads it.
-    classes : (str, str) or None
-        Names of the two classes, of a loss of classes.
+    classes : tuple of str or None
+        Names of the classes, of a loss of classes.
+    strata : Strata or None
+        Baseline hazards, of survival times.
     """
 
     path: Path
@@ -51,7 +80,13 @@ class Model:
     first_index: int | None
     settings: dict[str, Any]
     loss: str = "squared"
-    classes: tuple[str, str] | None = None
+    classes: tuple[str, ...] | None = None
+    strata: Strata | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of coefficients of each feature: several classes have their own."""
+        return int(np.size(self.path.intercepts[0]))
 
     @property
     def version(self) -> int:
@@ -88,6 +123,7 @@ def model_text(model: Model, package_version: str) -> Iterator[str]:
         **({} if model.offset is None else {"offset": model.offset}),
         **({} if model.loss == "squared" else {"loss": model.loss}),
         **({} if model.classes is None else {"classes": model.classes}),
+        **_strata_head(model.strata),
         "n_features": model.n_features,
         "feature_names": model.names,
         "first_index": model.first_index,
@@ -106,21 +142,33 @@ def model_text(model: Model, package_version: str) -> Iterator[str]:
     yield " ]\n}\n"
 
 
+def _strata_head(strata: Strata | None) -> dict[str, Any]:
+    if strata is None:
+        return {}
+    times = [each.tolist() for each in strata.times]
+    return {"strata": strata.column, "strata_labels": strata.labels, "times": times}
+
+
 def _entry(model: Model, k: int) -> dict[str, Any]:
-    path = model.path
-    chosen = slice(path.coefs.indptr[k], path.coefs.indptr[k + 1])
-    features, values = path.coefs.indices[chosen].tolist(), path.coefs.data[chosen].tolist()
+    path, strata = model.path, model.strata
+    features, values = (each.tolist() for each in path.support_of(k))
     gap = float(path.gaps[k])
     return {
         "alpha": float(path.alphas[k]),
-        "intercept": float(path.intercepts[k]),
+        "intercept": path.intercepts[k].tolist(),
         "dev_ratio": float(path.dev_ratio[k]),
         "gap": gap if np.isfinite(gap) else None,
         "tol": float(path.tols[k]),
         "n_epochs": int(path.n_epochs[k]),
         "status": Status(int(path.status[k])).name.lower(),
         "coefficients": {model.label(j): value for j, value in zip(features, values, strict=True)},
+        **({} if strata is None else {"baseline": _baseline(strata, k)}),
     }
+
+
+def _baseline(strata: Strata, k: int) -> dict[str, Any]:
+    steps = [each.tolist() for each in strata.cumulative[k]]
+    return {"center": strata.centers[k], "cumulative": steps}
 
 
 def read_model(name: str) -> Model:
@@ -168,9 +216,12 @@ def _model(held: dict[str, Any]) -> Model:
         raise ValueError("a loss belongs to format version 3")
     if version != LOSS_VERSION and (offset is None) != (version == MODEL_VERSION):
         raise ValueError("an offset belongs to format version 2")
+    of_loss = loss_of_text(loss)
     if held.get("classes") is not None:
-        first_class, second_class = held["classes"]
-        classes = str(first_class), str(second_class)
+        classes = tuple(map(str, held["classes"]))
+    if (classes is not None and len(classes) < 2) or (of_loss.n_outputs != 1 and classes is None):
+        raise ValueError("classes have at least two names")
+    n_outputs = 1 if of_loss.n_outputs == 1 or classes is None else len(classes)
     p, names, first = held["n_features"], held["feature_names"], held["first_index"] or 0
     if names is None:
         position = {}
@@ -187,16 +238,18 @@ def _model(held: dict[str, Any]) -> Model:
     ]
     values = np.array([value for column in columns for value in column.values()], dtype=float)
     df = np.array([len(column) for column in columns], dtype=np.int64)
-    coefs = sp.csc_array(
-        (values, np.array(indices, dtype=np.int64), np.concatenate([[0], np.cumsum(df)])),
-        shape=(p, len(entries)),
-    )
+    starts, features = np.append(0, np.cumsum(df)), np.array(indices, dtype=np.intp)
+    if n_outputs > 1:
+        starts, features, values = columns_of_tasks(
+            starts, features, values.reshape(len(features), n_outputs)
+        )
+    coefs = sp.csc_array((values, features, starts), shape=(p, len(starts) - 1))
     coefs.check_format(full_check=True)
 
     def numbers(key: str, dtype: Any = np.float64) -> Any:
         return np.array([entry[key] for entry in entries], dtype=dtype)
 
-    path = Path(
+    path = (Path if n_outputs == 1 else MultiTaskPath)(
         alphas=numbers("alpha"),
         coefs=coefs,
         intercepts=numbers("intercept"),
@@ -211,11 +264,31 @@ def _model(held: dict[str, Any]) -> Model:
         strategy=str(held["strategy"]),
         feature_names=None if names is None else np.array(names, dtype=object),
         has_offset=offset is not None,
-        loss=loss_of_text(loss),
+        loss=of_loss,
+        classes=None if n_outputs == 1 else np.arange(n_outputs),
     )
+    if path.intercepts.shape[1:] != (() if n_outputs == 1 else (n_outputs,)):
+        raise ValueError("an intercept for each class")
     if not len(path) or not (np.isfinite(values).all() and np.isfinite(path.intercepts).all()):
         raise ValueError("no coefficients, or infinite ones")
     if np.isnan(path.alphas).any() or (np.diff(path.alphas) > 0.0).any():
         raise ValueError("the alphas do not fall")
     settings = dict(held["settings"])
-    return Model(path, held["target"], offset, held["first_index"], settings, loss, classes)
+    strata = _strata(held, entries) if "times" in held else None
+    return Model(path, held["target"], offset, held["first_index"], settings, loss, classes, strata)
+
+
+def _strata(held: dict[str, Any], entries: list[Any]) -> Strata:
+    labels, times = held["strata_labels"], [np.array(each, float) for each in held["times"]]
+    each = [entry["baseline"] for entry in entries]
+    cumulative = [[np.array(steps, float) for steps in one["cumulative"]] for one in each]
+    for hazards in cumulative:
+        if len(hazards) != len(times) or len(times) != (1 if labels is None else len(labels)):
+            raise ValueError("a hazard for each stratum")
+        for moments, steps in zip(times, hazards, strict=True):
+            rising = all((np.diff(part, prepend=-np.inf) > 0.0).all() for part in (moments, steps))
+            if moments.shape != steps.shape or not rising:
+                raise ValueError("the times and hazards of a stratum do not rise")
+    names = None if labels is None else [composed(str(label)) for label in labels]
+    centers = [float(one["center"]) for one in each]
+    return Strata(held["strata"], names, times, centers, cumulative)

@@ -15,6 +15,9 @@ from softreg_fast.options.errors import InputError
 # Losses whose target may hold the names of two classes.
 OF_CLASSES = ("logistic", "binomial", "probit", "cloglog", "squared_hinge")
 
+# Losses whose target may hold the names of more.
+OF_SEVERAL = ("multinomial", "multinomial:grouped")
+
 # Losses whose target is a time and an event.
 OF_SURVIVAL = ("cox", "cox:breslow", "cox:efron")
 
@@ -179,7 +182,8 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
             weights=arguments.weights,
             offset=arguments.offset,
             ignore=[name for names in arguments.ignore for name in names],
-            labels=arguments.loss in OF_CLASSES,
+            labels=arguments.loss in (*OF_CLASSES, *OF_SEVERAL),
+            several=arguments.loss in OF_SEVERAL,
             event=arguments.event,
             start=arguments.start,
             strata=arguments.strata,
@@ -237,6 +241,11 @@ def _check_survival(arguments: argparse.Namespace) -> None:
 
 def _check_together(arguments: argparse.Namespace) -> None:
     _check_survival(arguments)
+    if arguments.offset is not None and arguments.loss in OF_SEVERAL:
+        raise InputError(
+            f"--loss {arguments.loss} has an offset for each class, and --offset names one column; "
+            "fit it in Python, sf.path(X, y, loss='multinomial', offset=...)"
+        )
     grid = {"--n-alphas": arguments.n_alphas, "--eps": arguments.eps}
     given = [option for option, value in grid.items() if value is not None]
     if given and (arguments.alpha is not None or arguments.alphas is not None):

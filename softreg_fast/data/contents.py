@@ -48,7 +48,11 @@ WIDE = Kind(
     "subtract a constant first, or convert them to float64, which holds all of them up to 2^53",
 )
 MISSING = Kind("missing values (pandas.NA)", "leave out such samples or replace such values")
-STRUCTURE = Kind("named fields", "turn it into a frame with pandas.DataFrame")
+STRUCTURE = Kind(
+    "named fields",
+    "turn it into a frame with pandas.DataFrame; survival times are for loss='cox' and "
+    "CoxRegression",
+)
 LABELS = Kind(
     "classes",
     "loss='logistic' takes the labels of two classes as they are, loss='multinomial' those "

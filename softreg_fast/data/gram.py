@@ -32,7 +32,8 @@ def mirror(matrix: Matrix) -> None:
     """Copy the lower triangle of a square matrix to the upper one, in place."""
     for start in range(0, len(matrix), len(LOWER)):
         stop = start + len(LOWER)
-        matrix[:start, start:stop] = matrix[start:stop, :start].T
+        if start:
+            matrix[:start, start:stop] = matrix[start:stop, :start].T
         block = matrix[start:stop, start:stop]
         block[:] = np.where(LOWER[: len(block), : len(block)], block, block.T)
 

@@ -141,6 +141,12 @@ def encoded(y: Any, owner: str, more_than_two: bool = False) -> tuple[NDArray[An
     from sklearn.utils.multiclass import check_classification_targets
 
     check_unmasked("y", y)
+    fields = getattr(getattr(y, "dtype", None), "names", None)
+    if fields:
+        raise ValueError(
+            f"y has the fields {', '.join(fields)}, and {owner} is for labels of classes; survival "
+            "times are for loss='cox' and CoxRegression."
+        )
     shape = np.asarray(y).shape  # np.shape is for arrays and lists alone
     if len(shape) == 2 and shape[1] == 2:
         raise ValueError(

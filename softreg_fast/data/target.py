@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.validation import check_finite
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.losses.base import Loss, times
+from softreg_fast.kernels._losses import KINDS, null_model
+from softreg_fast.losses.base import ROUNDING, Loss, times
 from softreg_fast.losses.classes import Binomial, shown
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.options.types import Index, Vector
@@ -95,16 +96,35 @@ class Target:
         y, fixed = self._counted()
         self._gradient: Vector | None = None
         self.y_mean: Any = self._null(y, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
-        with np.errstate(under="ignore"):
-            self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
-            # computed now, since the caller may change y later
-            self._residual: Vector | None = self._residual_at_zero(y, fixed)
+        self._residual: Vector | None
+        if loss.kind in KINDS and loss.smooth and loss.convex and not loss.quadratic:
+            self._describe_by_kernel(y, fixed)
+        else:
+            with np.errstate(under="ignore"):
+                self._set_unit(loss.unit(y, self._null_predictor(fixed), weight))
+                # computed now, since the caller may change y later
+                self._residual = self._residual_at_zero(y, fixed)
         if not np.isfinite(self.objective_unit):
             largest = float(np.abs(y - self.y_mean).max())
             raise ValueError(
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
                 "divide y by a constant."
             )
+
+    def _describe_by_kernel(self, y: Vector, fixed: Vector | None) -> None:
+        # the same, for smooth convex losses, in a fraction of the time: small paths notice it
+        eta, loss, n = self._predictors_of_null(fixed), self.loss, self.n_samples
+        deviance, excess, residual = null_model(
+            loss.kind, y, eta, self.weight, (*loss.parameters, 0.0)[0], ROUNDING
+        )
+        self.y_norm, self.objective_unit = 1.0, 1.0 / n
+        self.is_null = not excess > 0.0
+        self.null_deviance = 0.0 if self.is_null else deviance
+        self._check_deviance()
+        self._residual = np.zeros(n + 1)
+        if not self.is_null:
+            self._residual[:-1] = residual
+            self._centre_residual(self._residual)
 
     def _null(self, y: Vector, fixed: Vector | None) -> Any:
         try:
@@ -139,9 +159,12 @@ class Target:
             deviance = self.loss.deviance(y, self._null_predictor(fixed))
             with np.errstate(over="ignore"):
                 self.null_deviance = float(times(self.weight, deviance).sum())
-            mean = self.null_deviance / self.n_samples
-            if not LEAST_DEVIANCE <= mean <= MOST_DEVIANCE:  # NaN, too
-                self._refuse_deviance()
+            self._check_deviance()
+
+    def _check_deviance(self) -> None:
+        mean = self.null_deviance / self.n_samples
+        if not (self.is_null or LEAST_DEVIANCE <= mean <= MOST_DEVIANCE):  # NaN, too
+            self._refuse_deviance()
 
     def _refuse_deviance(self) -> NoReturn:
         mean, advice = self.null_deviance / self.n_samples, "divide y by a constant"
@@ -168,7 +191,7 @@ class Target:
 
     def with_moments(self, weight: Vector, y_mean: Any, y_norm: float, gradient: Vector) -> Self:
         """Return the same targets with other weights and what follows from them, not validated."""
-        other = copy.copy(self)
+        other = self.__copy__()
         other.weight, other.y_mean, other._residual = weight, y_mean, None
         other._set_unit(y_norm)
         other.know_gradient(gradient)
@@ -191,10 +214,14 @@ class Target:
         if not self.is_null:
             deviation = self.loss.null_residual(y, self._null_predictor(fixed), self.weight)
             residual[..., :-1] = times(self.weight, deviation / self.y_norm).T
-        if self.fit_intercept:
-            mean = residual.sum(axis=-1, keepdims=True) / n
-            residual[..., :-1] -= mean if self.weight is None else mean * self.weight
+        self._centre_residual(residual)
         return residual
+
+    def _centre_residual(self, residual: Vector) -> None:
+        # rounding leaves the intercept a sum that is not quite 0
+        if self.fit_intercept:
+            mean = residual.sum(axis=-1, keepdims=True) / self.n_samples
+            residual[..., :-1] -= mean if self.weight is None else mean * self.weight
 
     def _counted(self) -> tuple[Vector, Vector | None]:
         # y and the fixed part, with entries of zero weight replaced by a counted one: 0 times
@@ -257,8 +284,12 @@ class Target:
     @property
     def null_predictor(self) -> Vector:
         """Linear predictor of the model without features, of the shape of y."""
-        eta = self._null_predictor(self._fixed)
-        return np.ascontiguousarray(np.broadcast_to(eta, self.shape), np.float64)
+        return self._predictors_of_null(self._fixed)
+
+    def _predictors_of_null(self, fixed: Vector | None) -> Vector:
+        eta = np.empty(self.shape)
+        eta[...] = self._null_predictor(fixed)
+        return eta
 
     @property
     def shape(self) -> tuple[int, ...]:

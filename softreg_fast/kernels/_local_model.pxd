@@ -21,10 +21,22 @@ cdef class LocalModel(ScalarEngine):
     cdef Py_ssize_t n_known             # slots whose slopes at r are known: qs
     cdef double[::1, :] rows            # a Gram matrix, its lower triangle
     cdef double[::1] panel, sums        # scratch: weighted columns; sums of groups of stripes
+    # what the model missed in the residual at the last alpha, which the next step foresees: its
+    # slopes at the slots are hs_synced
+    cdef double[:, ::1] error
+    cdef bint is_first                  # whether the next step is the first one at an alpha
+    cdef bint has_error, traces         # whether it is known; whether slopes at r are to be added
+    cdef double share                   # of it that is expected at the next alpha
+    cdef double foreseen                # the share in the present step, or 0
+    cdef bint foresees                  # whether errors tell the next ones: of a smooth loss
+    cdef double pace                    # log(last alpha / alpha)
+    cdef Py_ssize_t born                # fits kept when the Gram matrix was made
+    cdef double extra                   # entries read since then by steps after an alpha's first
     cdef double stretch                 # the Hessian is that many times the one of d_ref and Q
     cdef double factor_l2               # the L2 strength with which Q is factorised
     cdef double caution                 # share of the bounds in the reference weights
     cdef loss_kind_t loss_kind
+    cdef bint knows_means               # whether r and d tell the means without exponentials
     cdef readonly Py_ssize_t n_steps, n_grams, n_halvings
     cdef list kept_intercepts
 
@@ -43,6 +55,8 @@ cdef class LocalModel(ScalarEngine):
     cdef int _drop_slots(self, double l1_strength) except -1
     cdef double _violation(self) noexcept nogil
     cdef int _slopes_at_residual(self) except -1
+    cdef int _slopes_of(self, double[:, ::1] v, Py_ssize_t first, double[:, ::1] out) except -1
+    cdef int _follow_error(self) except -1
     cdef int _solve_model(self, double tol) except -1
     cdef void _scale_slopes(self, double c) noexcept nogil
     cdef void _iterate(self, double tol) noexcept nogil

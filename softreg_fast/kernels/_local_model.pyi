@@ -14,9 +14,6 @@ class LocalModel(ScalarEngine):
     n_steps: int
     n_grams: int
     n_halvings: int
-    @property
-    def predictor(self) -> _F64: ...
-    def move_intercepts(self, by: _F64) -> None: ...
     def __init__(
         self,
         columns: Columns,

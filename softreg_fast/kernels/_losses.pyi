@@ -16,4 +16,14 @@ def part(
     weight: _F64 | None = None,
     k: float = 1.0,
     parameter: float = 0.0,
+    residual: _F64 | None = None,
+    curvature: _F64 | None = None,
 ) -> float: ...
+def null_model(
+    kind: str,
+    y: _F64,
+    z: _F64,
+    weight: _F64 | None = None,
+    parameter: float = 0.0,
+    rounding: float = 0.0,
+) -> tuple[float, float, _F64]: ...

@@ -10,6 +10,8 @@ cdef class ProximalNewton(LocalModel):
     cdef void _stretch(self, double ahead) noexcept nogil
     cdef bint _goes_by_stripes(self) noexcept nogil
     cdef double _sweep(self, double move) except? -1.0
+    cdef void _foresee(self) noexcept nogil
+    cdef void _trace(self) noexcept nogil
     cdef int _find_step(self) except -1
     cdef void _find_move(self) noexcept nogil
     cdef double _take_step(self) except -1

@@ -9,6 +9,7 @@ cdef class ScalarEngine(Screened):
     cdef Py_ssize_t[::1] order, row_of  # slot of each row of the factor; row of each slot, or -1
     cdef double[::1] x, h               # the only rows of us and hs
     cdef double[::1] rhs
+    cdef Py_ssize_t[::1] moved          # slots that a Newton step moves
     # signals
     cdef Py_ssize_t entries_done
     cdef bint must_stop
@@ -35,6 +36,8 @@ cdef class ScalarEngine(Screened):
     cdef void _follow_support(self) noexcept nogil
     @cython.final
     cdef void _drop_bound(self) noexcept nogil
+    @cython.final
+    cdef bint _shift_slopes(self, Py_ssize_t count) noexcept nogil
     @cython.final
     cdef bint _exchange(self, Py_ssize_t a) noexcept nogil
     @cython.final

@@ -60,12 +60,9 @@ def loss_of_text(text: str) -> Loss:
     """
     name, colon, number = text.partition(":")
     if not colon and name in BY_NAME:
-        if BY_NAME[name].n_outputs != 1:
-            raise ValueError(
-                f"{name} has a linear predictor for each class, which the files of models have no "
-                f"place for; fit it in Python, sf.path(X, y, loss={name!r})"
-            )
         return BY_NAME[name]
+    if text == "multinomial:grouped":
+        return Multinomial(grouped=True)
     if name == "cox" and number in TIES:
         return Cox(number)
     if name in NUMBERED:
@@ -74,7 +71,8 @@ def loss_of_text(text: str) -> Loss:
         except ValueError:
             raise ValueError(f"{text!r} needs a number behind a colon, as in {name}:1.5") from None
         return NUMBERED[name](value)
-    names = ", ".join([*BY_NAME, *(f"{each}:NUMBER" for each in NUMBERED)])
+    others = ["multinomial:grouped", "cox:efron", *(f"{each}:NUMBER" for each in NUMBERED)]
+    names = ", ".join([*BY_NAME, *others])
     raise ValueError(f"{text!r} is no loss; expected one of {names}")
 
 

@@ -13,9 +13,13 @@ from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.model_selection.dispersion import (
     LEAST_FREEDOM,
     MOST_ROUNDS,
+    degrees_of_classes,
     degrees_of_curved,
     dispersion_of,
     n_counted,
+    n_free_outputs,
+    n_informative,
+    nonzeros_of,
 )
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
@@ -46,6 +50,10 @@ class Criterion:
         bic               d log n
         ebic              d log n + 2 log (p over k)
 
+    Under Cox's loss n in these is the number of events, which is what the partial likelihood grows
+    with. With several classes p and k count coefficients, unless the penalty is of rows; an
+    intercept is one degree less than there are classes.
+
     A model with d >= n - 1 explains nothing: infinity. The variance is not taken from the model:
     n log(RSS / n) falls without bound as a path with many features approaches the data, and no
     penalty on d stops it. Gamma, Tweedie and inverse Gaussian losses have a dispersion in its
@@ -62,7 +70,8 @@ class Criterion:
     ----------
     Zou, Hastie, Tibshirani (2007), "On the 'degrees of freedom' of the lasso", Annals of Statistics
     35, for the form and for d; Hurvich, Tsai (1989), Biometrika 76 (the factor of aicc); Chen, Chen
-    (2008), Biometrika 95 (ebic with gamma = 1).
+    (2008), Biometrika 95 (ebic with gamma = 1); Volinsky, Raftery (2000), "Bayesian information
+    criterion for censored survival models", Biometrics 56 (events).
     """
 
     name: str
@@ -77,17 +86,17 @@ class Criterion:
         """Return the criterion of every model of a path, (n_alphas,)."""
         design = problem.design
         target, loss = problem.target, problem.loss
-        n = n_counted(design)
-        d = degrees_of_freedom(fits, problem) + target.fit_intercept
+        n, m = n_counted(design), n_informative(design)
+        d = degrees_of_freedom(fits, problem) + target.fit_intercept * n_free_outputs(design)
         deviance = 2.0 * target.null_loss * n * np.maximum(1.0 - fits.dev_ratio, 0.0)
         values = np.full(len(fits), np.inf)
-        usable = d < n - 1
-        d, k = d[usable], fits.df[usable]
+        usable = d < m - 1
+        d = d[usable]
         asked = {
             "aic": 2.0 * d,
-            "aicc": 2.0 * d * n / (n - d - 1.0),
-            "bic": d * np.log(n),
-            "ebic": d * np.log(n) + 2.0 * _log_choices(design.n_features, k),
+            "aicc": 2.0 * d * m / (m - d - 1.0),
+            "bic": d * np.log(m),
+            "ebic": d * np.log(m) + 2.0 * _log_choices(*_chosen(fits, problem))[usable],
         }[self.name]
         values[usable] = deviance[usable] / self.dispersion + asked
         constant = loss.log_normaliser(n, self.dispersion, target.observed, target.weight)
@@ -102,9 +111,9 @@ def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> 
     ValueError
         For several targets, a loss without a likelihood, or a noise variance that is not > 0.
     """
-    if isinstance(problem.design, MultiTaskDesign):
-        raise ValueError("A criterion is for one target; for several use cross-validation.")
     loss = problem.loss
+    if isinstance(problem.design, MultiTaskDesign) and loss.quadratic:
+        raise ValueError("A criterion is for one target; for several use cross-validation.")
     if not loss.is_likelihood:
         raise ValueError(
             f"A criterion needs a likelihood, and {loss!r} has none; choose by cross-validation."
@@ -183,6 +192,14 @@ def _scaled_lasso(
     return share, engine.coef != 0.0
 
 
+def _chosen(fits: Path, problem: Problem) -> tuple[int, NDArray[np.int64]]:
+    # how many coefficients, or rows of them, there are to choose from, and how many are chosen
+    p, loss = problem.design.n_features, problem.loss
+    if loss.n_outputs == 1 or loss.by_rows:
+        return p, fits.df
+    return p * np.size(fits.intercepts[0]), nonzeros_of(fits)
+
+
 def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
     # logarithm of the binomial coefficient p over k
     return np.asarray(gammaln(p + 1.0) - gammaln(k + 1.0) - gammaln(p - k + 1.0))
@@ -193,6 +210,8 @@ def degrees_of_freedom(fits: Path, problem: Problem) -> Vector:
     L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A') of squared error.
     """
     design, l1_ratio = problem.design, problem.l1_ratio
+    if problem.loss.n_outputs != 1:
+        return degrees_of_classes(fits, problem)
     if l1_ratio == 1.0:
         return fits.df.astype(np.float64)
     if not problem.loss.quadratic:

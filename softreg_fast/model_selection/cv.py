@@ -6,7 +6,7 @@ import numbers
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -135,10 +135,13 @@ def cv_path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
-    penalty : object of softreg_fast.penalties or None, default=None
-        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
-        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
-        the penalty by those arguments.
+    penalty : object of softreg_fast.penalties, list of them, or None, default=None
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or with
+        squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the a of SCAD
+        are in units of the loss's curvature along a column, so that they mean the same at any scale
+        of X; results have `stationarity` and `locally_convex` in place of a duality gap. Of a list,
+        such as MCPs of several gammas, that with the smallest mean error is chosen, as of several
+        l1_ratios. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -300,6 +303,8 @@ def cv_path(
         watcher=watcher,
     )
     found = choose(problems, pairs, choice, began)
+    if isinstance(penalty, list | tuple):
+        found = replace(found, penalties=tuple(penalty))
     if found.is_at_end:
         warnings.warn(found.note, EndOfGridWarning, stacklevel=level_of_caller())
     return found
@@ -361,12 +366,21 @@ def problems_for(
     penalty: Any = None,
     **stated: Any,
 ) -> list[Problem]:
-    """Return one problem for each l1_ratio.
+    """Return one problem for each l1_ratio, or for each of several penalties.
 
     `penalty` is that of `cv_path`, `stated` are further arguments of Penalty.
     """
     ratios = as_ratios(l1_ratio).tolist()
-    each = [penalty_for(penalty, Penalty(1.0, ratio, **stated)) for ratio in ratios]
+    if isinstance(penalty, list | tuple):
+        if not penalty:
+            raise ValueError(
+                "penalty is an empty list; give one penalty or several, or leave it out."
+            )
+        if len(ratios) > 1:
+            raise ValueError("Give several l1_ratios or several penalties, not both.")
+        each = [penalty_for(one, Penalty(1.0, ratios[0], **stated)) for one in penalty]
+    else:
+        each = [penalty_for(penalty, Penalty(1.0, ratio, **stated)) for ratio in ratios]
     return [Problem(design, one, options) for one in each]
 
 

@@ -66,6 +66,9 @@ class CVPath:
         with eps="auto" the errors do not fall any more ("turned"), hardly change ("settled"), or
         the grid reached its lower limit or a fit that did not converge ("floor"); stopped by a
         "watcher".
+    penalties : tuple or None
+        The penalties that were given as a list, which take the place of the l1_ratios; None: there
+        was no list.
 
     Examples
     --------
@@ -92,6 +95,7 @@ class CVPath:
     fold_weights: Vector | None = None
     noise_variance: float | None = None
     end: str = "eps"
+    penalties: tuple[Any, ...] | None = None
 
     @cached_property
     def _best(self) -> tuple[int, int, int]:
@@ -198,6 +202,11 @@ class CVPath:
         """The l1_ratio with the smallest mean error."""
         return float(self.l1_ratios[self.best_ratio])
 
+    @property
+    def penalty(self) -> Any:
+        """The penalty with the smallest mean error, of those given as a list; None: no list."""
+        return None if self.penalties is None else self.penalties[self.best_ratio]
+
     def predict(
         self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
     ) -> NDArray[Any]:
@@ -232,7 +241,8 @@ class CVPath:
 
     def __repr__(self) -> str:
         _, n_ratios, n_alphas, n_folds = self.errors_by_gamma.shape
-        ratios = f"{n_ratios} l1_ratios x " if n_ratios > 1 else ""
+        several = "l1_ratios" if self.penalties is None else "penalties"
+        ratios = f"{n_ratios} {several} x " if n_ratios > 1 else ""
         folds, by = f" x {n_folds} folds", f"rule {self.rule!r}"
         if not self.fold_paths:
             folds, by = "", self.measure
@@ -245,6 +255,8 @@ class CVPath:
         mean, spread = self.curve
         measure, sign = self.shown
         ratio = f", l1_ratio {self.l1_ratio:g}" if len(self.l1_ratios) > 1 else ""
+        if self.penalties is not None:
+            ratio = f", penalty {self.penalty!r}"
         gamma = f", gamma {self.gamma:g}" if len(self.gammas) > 1 else ""
         noise = ""
         if self.noise_variance is not None:

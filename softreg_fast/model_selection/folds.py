@@ -128,6 +128,8 @@ def _as_indices(name: str, given: Any, n: int, k: int) -> Index:
         )
     if not chosen.size:
         raise ValueError(f"The {name} set of fold {k} is empty; use fewer folds or other groups.")
+    if chosen.dtype == np.intp and chosen.view(np.uintp).max() < n:
+        return chosen  # the usual case in one pass: negative numbers would be large
     lowest, highest = chosen.min(), chosen.max()
     if lowest < -n or highest >= n:
         raise ValueError(
@@ -334,5 +336,6 @@ class FoldGrams:
         )
         if (sumsq <= CANCELLATION * size).any():
             return None
-        each = sumsq.reshape(-1, self.n_targets).mean(axis=1)
-        return np.asarray(each * (design.y_norm**2 / M[-1, -1]))
+        if self.n_targets > 1:
+            sumsq = sumsq.reshape(-1, self.n_targets).mean(axis=1)
+        return np.asarray(sumsq * (design.y_norm**2 / M[-1, -1]))

@@ -258,8 +258,10 @@ class Search:
 
     def callback_of(self, part: str, ratio: int) -> Any:
         """Return the callback of the path of these samples at an l1_ratio."""
-        if len(self.problems) > 1:
+        if len({problem.l1_ratio for problem in self.problems}) > 1:
             part = f"{part}, l1_ratio {self.problems[ratio].l1_ratio:g}"
+        elif len(self.problems) > 1:
+            part = f"{part}, penalty {ratio + 1} of {len(self.problems)}"
         return self.teller(part)
 
 

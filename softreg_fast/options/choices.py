@@ -4,5 +4,6 @@
 # error of that.
 RULES = ("min", "1se")
 
-# Kinds of predictions: the mean of y, the linear predictor, a class, the probabilities of all.
-PREDICTIONS = ("response", "link", "class", "proba")
+# Kinds of predictions: the mean of y, the linear predictor, a class, the probabilities of all, the
+# probabilities of no event.
+PREDICTIONS = ("response", "link", "class", "proba", "survival")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from softreg_fast.data.names import listed
 from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.paths.convergence import level_of_caller
+from softreg_fast.paths.endless_coupled import endless_classes, endless_survival
 from softreg_fast.paths.predict import BLOCK_ENTRIES, entries
 from softreg_fast.paths.result import Path, Solution
 from softreg_fast.solvers.certificate import NONE, unpenalised
@@ -48,7 +49,10 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
         That of the fit; of a path with alpha 1.
     fits : Solution or Path
     """
-    if problem.loss.falls_for_ever(problem.target.observed) is None:  # first, for it takes no time
+    kind = problem.loss.kind
+    find = {"multinomial": endless_classes, "cox": endless_survival}.get(kind, endless)
+    # first, for it takes no time
+    if find is endless and problem.loss.falls_for_ever(problem.target.observed) is None:
         return False
     strengths = problem.penalty.strengths
     if isinstance(fits, Path):
@@ -60,7 +64,7 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
     free = free[problem.design.norm[free] > 0.0]
     if not free.size:
         return False
-    features = endless(problem, fits[len(fits) - 1] if isinstance(fits, Path) else fits, free)
+    features = find(problem, fits[len(fits) - 1] if isinstance(fits, Path) else fits, free)
     if not features.size:
         return False
     from sklearn.exceptions import ConvergenceWarning  # here, for it imports all of scikit-learn
@@ -71,6 +75,11 @@ def warn_of_endless(problem: Problem, fits: Solution | Path) -> bool:
     target = problem.target
     if target.classes is not None:
         what = f"feature{'' if one else 's'} {said} separate{'s' if one else ''} the classes"
+    elif kind == "cox":
+        what = (
+            f"feature{'' if one else 's'} {said} tell{'s' if one else ''} samples with an event "
+            "from others at risk"
+        )
     else:
         what = f"feature{'' if one else 's'} {said} tell{'s' if one else ''} apart targets of 0"
     warnings.warn(

@@ -36,6 +36,7 @@ class Certified:
     has_offset: bool = False
     classes: NDArray[Any] | None = None
     baselines: Any = None
+    penalty_kind: str = "elastic_net"
 
     @property
     def certificate(self) -> str:
@@ -43,9 +44,24 @@ class Certified:
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the
-        coefficients helps. Other minima may be lower.
+        coefficients helps. Under MCP and SCAD it is `stationarity`. Other minima may be lower.
         """
-        return "duality gap" if self.loss.convex else "distance to stationarity"
+        return "duality gap" if self.is_convex else "distance to stationarity"
+
+    @property
+    def is_convex(self) -> bool:
+        """Return whether loss and penalty are convex, so that there is one minimum."""
+        return self.loss.convex and self.penalty_kind == "elastic_net"
+
+    @property
+    def bent(self) -> str:
+        """Name of the part that is not convex, penalty or loss."""
+        return repr(self.loss) if self.penalty_kind == "elastic_net" else self.penalty_kind.upper()
+
+    @property
+    def gap_unit(self) -> str:
+        """Unit of relative gaps: P0, the loss without features, or alpha under MCP and SCAD."""
+        return "P0" if self.penalty_kind == "elastic_net" else "alpha"
 
     @property
     def classes_(self) -> NDArray[Any]:

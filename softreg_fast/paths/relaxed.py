@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
-from softreg_fast.data.multi_task_design import MultiTaskDesign
-from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.losses import Loss
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.path import path
-from softreg_fast.paths.predict import predict_rows, row_blocks
-from softreg_fast.paths.result import Path, Solution
-from softreg_fast.paths.solve import solve_design
+from softreg_fast.paths.refits import blended, dev_ratios, features_in, refits_of
+from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.factor import solver_of
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.system.threads import blas_threads_for
 
 # Shares of the Lasso in the blends that cross-validation compares, as in glmnet.
 GAMMAS = (1.0, 0.75, 0.5, 0.25, 0.0)
-
-REFIT_TOL = 1e-10  # of refits that are not solved in closed form
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,11 +80,10 @@ class RelaxedPath:
         if gamma in (0.0, 1.0):
             return self.path if gamma else self.refits
         rest = 1.0 - gamma
-        coefs = sp.csc_array(gamma * self.path.coefs + rest * self.refits.coefs)
-        coefs.eliminate_zeros()
+        coefs = blended(self.path, self.refits, gamma)
         intercepts = gamma * self.path.intercepts + rest * self.refits.intercepts
         if self.overlap is None:
-            dev_ratio = _dev_ratios(self.design, coefs, intercepts)
+            dev_ratio = dev_ratios(self.design, coefs, intercepts)
         else:
             dev_ratio = 1.0 - (
                 gamma**2 * (1.0 - self.path.dev_ratio)
@@ -105,7 +96,7 @@ class RelaxedPath:
             intercepts=intercepts,
             gaps=np.maximum(self.path.gaps, self.refits.gaps),
             dev_ratio=dev_ratio,
-            df=np.diff(coefs.indptr).astype(np.int64),
+            df=features_in(coefs, len(self.path)),
         )
 
     def coef_at(self, alpha: float | ArrayLike, gamma: float = 0.0) -> Vector:
@@ -199,7 +190,8 @@ def relaxed_path(
     the bounds. If these features are linearly dependent the refit by squared error is the one of
     least norm (for columns of unit length). Features that separate two classes have no finite
     refit under a likelihood: it ends where its deviance is a negligible share, 1e-10, of that
-    without features. The path is that of `path`: with S the sum of the sample weights s,
+    without features. Of several classes a feature selected for one is refitted for all, as in
+    glmnet. The path is that of `path`: with S the sum of the sample weights s,
 
         1/(2S) sum_i s_i (y_i - x_i.w - b)^2
         + alpha * sum_j [ l1_ratio * l1_weights_j |w_j| + (1 - l1_ratio) / 2 * l2_weights_j w_j^2 ]
@@ -262,9 +254,11 @@ def relaxed_path(
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L2 penalty on each feature, as l1_weights.
         penalty : object of softreg_fast.penalties or None, default=None
-            L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
-            multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet.
-            None: the penalty by those arguments.
+            L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or
+            with squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the
+            a of SCAD are in units of the loss's curvature along a column, so that they mean the
+            same at any scale of X; results have `stationarity` and `locally_convex` in place of a
+            duality gap. None: the penalty by those arguments.
         solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
             "auto": the warm engine (coordinate descent and Newton steps on a working set, which
             ends at rounding level whatever tol), and where there is neither an L1 part nor a bound
@@ -346,131 +340,8 @@ def relax_fits(problem: Problem, fits: Path) -> RelaxedPath:
     ValueError
         For several targets.
     """
-    design, penalty = problem.design, problem.penalty
-    if isinstance(design, MultiTaskDesign):
-        raise ValueError("Relaxed fits are for one target; fit each target by itself.")
-    quadratic = problem.loss.quadratic
-    if quadratic and not penalty.positive and penalty.bounds is None:
-        found = _least_squares(design, fits)
-    else:
-        found = _by_engine(design, fits, penalty)
-    coefs = sp.csc_array(
-        (np.concatenate([[], *found.coefs]), fits.coefs.indices, fits.coefs.indptr),
-        shape=fits.coefs.shape,
-    )
-    if quadratic:
-        intercepts = design.y_mean - design.center @ coefs
-    else:
-        intercepts = np.array(found.intercepts)
-    refits = dataclasses.replace(
-        fits,
-        coefs=coefs,
-        intercepts=np.asarray(intercepts),
-        gaps=np.array(found.gaps) * design.objective_unit,
-        dev_ratio=np.zeros(len(fits)) if design.is_null else 1.0 - np.array(found.unexplained),
-        df=np.array([np.count_nonzero(w) for w in found.coefs], np.int64),
-    )
-    if not quadratic:
-        return RelaxedPath(fits, refits, None, design)
-    overlap = np.ones(len(fits)) if design.is_null else np.array(found.overlap)
-    return RelaxedPath(fits, refits, overlap)
-
-
-def _dev_ratios(design: Any, coefs: Any, intercepts: Vector) -> Vector:
-    # fractions of the deviance that models explain, one pass over the columns of their supports
-    target = design.described_target
-    if isinstance(target, SurvivalTarget):  # no sample has a deviance of its own
-        eta = predict_rows(design.X, np.arange(design.n_samples), coefs, intercepts)
-        deviance = target.total_deviance(target.predictors_of(slice(None), eta))
-        return np.asarray(target.dev_ratio(deviance))
-    weight = np.ones(design.n_samples) if target.weight is None else target.weight
-    rows, total = np.flatnonzero(weight), np.zeros(len(intercepts))
-    for part, eta in row_blocks(design.X, rows, coefs, intercepts):
-        chosen = rows[part]
-        y, eta = target.observed[chosen, np.newaxis], target.predictors_of(chosen, eta)
-        total += weight[chosen] @ target.loss.deviance(y, eta)
-    return np.asarray(target.dev_ratio(total))
-
-
-class _Refits(NamedTuple):
-    """Per alpha: coefficients on the support in the units of X, and figures as shares.
-
-    Intercepts are for losses other than squared error, the overlap is for that.
-    """
-
-    coefs: list[Vector]
-    gaps: list[float]
-    unexplained: list[float]
-    overlap: list[float]
-    intercepts: list[float]
-
-
-def _supports(fits: Path) -> list[Index]:
-    indptr = fits.coefs.indptr
-    return [fits.coefs.indices[indptr[k] : indptr[k + 1]] for k in range(len(fits))]
-
-
-def _least_squares(design: Design, fits: Path) -> _Refits:
-    # from the Gram matrix of all features selected at any alpha
-    features = np.unique(fits.coefs.indices).astype(np.intp)
-    gram = design.crossproduct(features)
-    slopes = design.gradient_at_zero()[features]
-    unit = design.y_norm / np.where(design.norm[features] > 0.0, design.norm[features], 1.0)
-    found, last = _Refits([], [], [], [], []), np.array([-1])
-    for support in _supports(fits):
-        if not np.array_equal(support, last):
-            last, place = support, np.searchsorted(features, support)
-            with blas_threads_for(place.size):
-                u, gap = _newton(gram[np.ix_(place, place)], slopes[place])
-            # ||t - Cu||^2 = t.t - u.C't; this residual is orthogonal to the support
-            unexplained = max(design.target_sumsq - float(u @ slopes[place]), 0.0)
-            w = u * unit[place]
-        found.coefs.append(w)
-        found.gaps.append(gap)
-        found.unexplained.append(unexplained)
-        found.overlap.append(unexplained)
-    return found
-
-
-def _newton(gram: NDArray[np.float64], slopes: Vector) -> tuple[Vector, float]:
-    # argmin 1/2 u'Gu - slopes.u in two steps, and the distance of its value from the minimum
-    if not slopes.size:
-        return np.zeros(0), 0.0
-    solve = solver_of(gram)
-    u = solve(slopes)
-    u = u + solve(slopes - gram @ u)
-    rest = slopes - gram @ u
-    return u, max(0.5 * float(rest @ solve(rest)), 0.0)
-
-
-def _by_engine(design: Design, fits: Path, penalty: Penalty) -> _Refits:
-    # with all other features excluded
-    found, last = _Refits([], [], [], [], []), np.array([-1])
-    for k, support in enumerate(_supports(fits)):
-        if not np.array_equal(support, last):
-            last, excluded = support, np.full(design.n_features, np.inf)
-            excluded[support] = 0.0
-            refit_penalty = Penalty(l1=excluded, positive=penalty.positive, bounds=penalty.bounds)
-            fit = solve_design(design, refit_penalty, fits[k].coef, tol=REFIT_TOL)
-        found.coefs.append(fit.coef[support])
-        found.gaps.append(fit.gap / design.objective_unit)
-        found.unexplained.append(1.0 - fit.dev_ratio)
-        found.intercepts.append(float(fit.intercept))
-        if design.described_target.loss.quadratic:
-            found.overlap.append(_overlap(design, fit, fits, k))
-    return found
-
-
-def _overlap(design: Design, refit: Solution, fits: Path, k: int) -> float:
-    # inner product of the residuals of the refit and of the k-th fit, as a share
-    if design.is_null:
-        return 0.0
-    coefs = sp.hstack([sp.csc_array(refit.coef[:, np.newaxis]), fits.coefs[:, [k]]], format="csc")
-    intercepts = np.array([refit.intercept, fits.intercepts[k]])
-    eta = predict_rows(design.X, np.arange(design.n_samples), sp.csc_array(coefs), intercepts)
-    residuals = (design.y[:, np.newaxis] - eta) / design.y_norm
-    weight = np.ones(design.n_samples) if design.weight is None else design.weight
-    return float(weight @ residuals.prod(axis=1))
+    refits, overlap = refits_of(problem, fits)
+    return RelaxedPath(fits, refits, overlap, None if problem.loss.quadratic else problem.design)
 
 
 def as_gammas(relax: Any) -> Vector:

@@ -57,6 +57,11 @@ class Solution(Certified):
         How X was used: "working set", "gram", "residual", or the name of a ridge solver; see
         docs/mathematics.md, section 9. "products" on a fold of cross-validation: its Gram matrix is
         the difference of two sums of products, and the gap is as accurate as that difference.
+    locally_convex : bool or None
+        Under MCP and SCAD whether the objective is convex in the coefficients of the support,
+        whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for nonconvex
+        penalized regression", Annals of Applied Statistics 5): these features then have no other
+        stationary point. None: the objective is convex.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -68,6 +73,8 @@ class Solution(Certified):
         Labels of two classes, the second with positive predictors; None: y is no class.
     baselines : Baselines or None
         What makes baseline hazards of survival times; None under other losses than Cox's.
+    penalty_kind : str
+        Kind of the penalty: "elastic_net", "mcp" or "scad".
 
     Examples
     --------
@@ -92,6 +99,7 @@ class Solution(Certified):
     df: int
     seconds: float
     strategy: str
+    locally_convex: bool | None = None
 
     @property
     def converged(self) -> bool:
@@ -100,8 +108,16 @@ class Solution(Certified):
 
     @property
     def relative_gap(self) -> float:
-        """gap / null_loss."""
-        return _relative(self.gap, self.null_loss)
+        """gap / null_loss; under MCP and SCAD `stationarity`."""
+        return self.gap if self.stationarity is not None else _relative(self.gap, self.null_loss)
+
+    @property
+    def stationarity(self) -> float | None:
+        """Largest distance of a slope from stationarity, relative to alpha; None: there is a gap.
+
+        The slope x_j.r / n is compared with the limiting subdifferential of MCP or SCAD at w_j.
+        """
+        return None if self.penalty_kind == "elastic_net" else self.gap
 
     def predict(
         self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
@@ -193,6 +209,8 @@ class Path(Certified):
         Wall time of the whole path, data checks included.
     strategy : str
         How X was used at the end: as in `Solution`.
+    locally_convex : ndarray (n_alphas,) of bool or None
+        As in `Solution`.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -202,6 +220,8 @@ class Path(Certified):
     classes : ndarray (2,) or None
         Labels of two classes, as in `Solution`.
     baselines : Baselines or None
+        As in `Solution`.
+    penalty_kind : str
         As in `Solution`.
 
     Examples
@@ -228,6 +248,7 @@ class Path(Certified):
     null_loss: float
     seconds: float
     strategy: str
+    locally_convex: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -267,6 +288,8 @@ class Path(Certified):
             has_offset=self.has_offset,
             classes=self.classes,
             baselines=self.baselines,
+            penalty_kind=self.penalty_kind,
+            locally_convex=None if self.locally_convex is None else bool(self.locally_convex[k]),
         )
 
     def part(self, chosen: slice) -> Self:
@@ -290,6 +313,8 @@ class Path(Certified):
             raise ValueError(f"The alphas of a path fall; {chosen} would make them rise.")
         by_alpha = ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df")
         parts = {name: getattr(self, name)[chosen] for name in by_alpha}
+        if self.locally_convex is not None:
+            parts["locally_convex"] = self.locally_convex[chosen]
         return replace(self, coefs=self.coefs[:, self._columns_of(chosen)], **parts)
 
     def _columns_of(self, chosen: slice) -> NDArray[np.intp]:
@@ -301,8 +326,15 @@ class Path(Certified):
         return bool(np.all(self.status == Status.CONVERGED))
 
     @property
+    def stationarity(self) -> Vector | None:
+        """Largest distance of a slope from stationarity at each alpha, as in `Solution`."""
+        return None if self.penalty_kind == "elastic_net" else self.gaps
+
+    @property
     def relative_gaps(self) -> Vector:
-        """gaps / null_loss."""
+        """gaps / null_loss; under MCP and SCAD `stationarity`."""
+        if self.stationarity is not None:
+            return self.gaps
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])
 
     def coef_at(self, alpha: float | ArrayLike) -> Vector:

@@ -93,9 +93,11 @@ def solve(
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
     penalty : object of softreg_fast.penalties or None, default=None
-        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; alpha
-        multiplies its strength. Others, such as MCP or GroupLasso, have no solver here yet. None:
-        the penalty by those arguments.
+        L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or with
+        squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the a of SCAD
+        are in units of the loss's curvature along a column, so that they mean the same at any scale
+        of X; results have `stationarity` and `locally_convex` in place of a duality gap. None: the
+        penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -211,13 +213,15 @@ def solve_problem(
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
     target = problem.target
-    unit = target.objective_unit
+    unit, gap_unit, convex = target.objective_unit, target.gap_unit, fits.locally_convex
+    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+        unit = gap_unit = 1.0
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
         coef=coef.T,
         intercept=intercept if np.ndim(intercept) else float(intercept),
         gap=float(fits.gaps[0]) * unit,
-        tol=options.tol * target.gap_unit,
+        tol=options.tol * gap_unit,
         null_loss=target.null_loss,
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),
@@ -230,4 +234,6 @@ def solve_problem(
         has_offset=target.offset is not None,
         classes=target.classes,
         baselines=baselines_of(design),
+        penalty_kind=problem.penalty_kind,
+        locally_convex=None if convex is None else bool(convex[0]),
     )

@@ -17,13 +17,14 @@ def table_of(path: Any, rows: int | None) -> str:
     shown = list(range(len(path)))
     if rows is not None and rows < len(path):
         shown = sorted({round(k) for k in np.linspace(0, len(path) - 1, rows)})
-    lines = [repr(path), f"{'':>4} {'Df':>6} {'%Dev':>7} {'alpha':>12} {'gap/P0':>9}"]
-    if not path.loss.convex:
-        lines.insert(1, f"gap: {path.certificate}, since {path.loss!r} is not convex")
-    for k, gap in zip(shown, path.relative_gaps[shown], strict=True):
+    gap = f"gap/{path.gap_unit}"
+    lines = [repr(path), f"{'':>4} {'Df':>6} {'%Dev':>7} {'alpha':>12} {gap:>9}"]
+    if not path.is_convex:
+        lines.insert(1, f"gap: {path.certificate}, since {path.bent} is not convex")
+    for k, relative in zip(shown, path.relative_gaps[shown], strict=True):
         mark = MARKS.get(int(path.status[k]), "  not converged")
         lines.append(
             f"{k:>4} {path.df[k]:>6} {round(100 * path.dev_ratio[k], 2) + 0.0:>7.2f} "
-            f"{path.alphas[k]:>12.6g} {gap:>9.1e}{mark}"
+            f"{path.alphas[k]:>12.6g} {relative:>9.1e}{mark}"
         )
     return "\n".join(lines)

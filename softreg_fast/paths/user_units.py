@@ -17,9 +17,10 @@ from softreg_fast.solvers.protocol import Fits
 
 
 class Coefficients(NamedTuple):
-    """Concatenated fits in the units of X, the k-th in starts[k]:starts[k + 1]."""
+    """Concatenated fits in the units of X: df[k] entries of the k-th in starts[k]:starts[k + 1]."""
 
     starts: NDArray[np.int64]
+    df: NDArray[np.int64]
     features: NDArray[np.intp]
     w: Vector
     intercepts: Vector
@@ -35,15 +36,16 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
     """
     design, vectors = problem.design, problem.vectors
     features, u = fits.features, fits.values
-    n_fits = len(fits.df)
-    starts = np.zeros(n_fits + 1, np.int64)
-    np.cumsum(fits.df, dtype=np.int64, out=starts[1:])
+    df = fits.df.astype(np.int64)
+    starts = np.zeros(len(df) + 1, np.int64)
+    np.add.accumulate(df, out=starts[1:])
     fixed = design.fixed(vectors.lower, vectors.upper)
     if fixed.size:
         ends = np.repeat(starts[1:], fixed.size)
-        features = np.insert(features, ends, np.tile(fixed, n_fits))
+        features = np.insert(features, ends, np.tile(fixed, len(df)))
         u = np.insert(u, ends, 0.0)
         starts += fixed.size * np.arange(len(starts))
+        df += fixed.size
     w, offsets = design.to_user(features, u, starts, vectors.lower, vectors.upper)
     if not np.isfinite(w).all():
         raise ValueError(
@@ -51,15 +53,17 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
             "against y. Multiply X, or divide y, by a constant."
         )
     intercepts = problem.target.intercepts_of(offsets, fits.intercepts)
-    return Coefficients(starts, features, w, intercepts)
+    return Coefficients(starts, df, features, w, intercepts)
 
 
 def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:
     """Return the fits as a Path at these alphas."""
     design, target, tol = problem.design, problem.target, problem.options.tol
-    unit = target.objective_unit
-    starts, features, w, intercepts = coefficients_of(problem, fits)
-    df, kind = np.diff(starts), Path
+    unit, gap_unit = target.objective_unit, target.gap_unit
+    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+        unit = gap_unit = 1.0
+    starts, df, features, w, intercepts = coefficients_of(problem, fits)
+    kind = Path
     if w.ndim > 1:
         kind = MultiTaskPath
         starts, features, w = columns_of_tasks(starts, features, w)
@@ -70,7 +74,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         coefs=coefs,
         intercepts=intercepts,
         gaps=fits.gaps * unit,
-        tols=np.full(len(df), tol * target.gap_unit),
+        tols=np.full(len(df), tol * gap_unit),
         n_epochs=fits.n_epochs.astype(np.int64),
         status=fits.status.astype(np.int8),
         dev_ratio=target.dev_ratio(fits.deviances),
@@ -83,6 +87,8 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         has_offset=target.offset is not None,
         classes=target.classes,
         baselines=baselines_of(design),
+        penalty_kind=problem.penalty_kind,
+        locally_convex=fits.locally_convex,
     )
 
 

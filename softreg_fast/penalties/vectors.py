@@ -68,6 +68,12 @@ class Penalty:
         weights. An omitted vector, and features not named, are 0; inf excludes.
     l2 : float, array-like (n_features,), dict, Series or None, default=None
         The vector l2_j = alpha * (1 - l1_ratio) * o_j itself, as l1.
+    kind : {"elastic_net", "mcp", "scad"}, default="elastic_net"
+        What takes the place of |w_j|: MCP and SCAD of softreg_fast.penalties bend it down to a
+        constant, so that large coefficients are not shrunk.
+    shape : float, default=0.0
+        gamma of MCP or a of SCAD, in units of the curvature of the loss along a column. Without
+        effect for the elastic net.
 
     Raises
     ------
@@ -96,6 +102,8 @@ class Penalty:
     bounds: Any = None
     l1: PerFeature | None = None
     l2: PerFeature | None = None
+    kind: str = "elastic_net"
+    shape: float = 0.0
 
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha, low=0.0)

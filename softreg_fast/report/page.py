@@ -306,7 +306,7 @@ def _bar(share: float) -> str:
 def _certificate(report: Report) -> Iterator[str]:
     model = report.model
     yield "<h2>Certificate</h2>\n"
-    if model.loss.convex:
+    if model.is_convex:
         yield (
             f"<p>The objective of this model is within {_proven(model):.1e} P0 of its minimum; P0 "
             "is the loss without features. That is proven, not estimated: no other coefficients "
@@ -315,15 +315,15 @@ def _certificate(report: Report) -> Iterator[str]:
         )
     else:
         yield (
-            f"<p>This loss is not convex. The {model.certificate} is {_proven(model):.1e} P0, with "
-            "P0 the loss without features: no small change of the coefficients makes the objective "
-            "smaller by more, but other minima may be lower.</p>\n"
+            f"<p>The objective is not convex. The {model.certificate} is {_proven(model):.1e} "
+            f"{model.gap_unit}; P0 is the loss without features. No small change of the "
+            "coefficients makes the objective smaller by more, but other minima may be lower.</p>\n"
         )
     facts = {
         model.certificate: f"{model.gap:.3e}",
         "gap asked for": f"{model.tol:.3e}",
         "P0": f"{model.null_loss:.6g}",
-        "gap / P0": f"{model.relative_gap:.1e}",
+        f"gap / {model.gap_unit}": f"{model.relative_gap:.1e}",
         "end of the fit": HOW_IT_ENDED[model.status],
     }
     if len(report.path) > 1:

@@ -68,7 +68,8 @@ def certified(
     strengths : pair of sequences, the L1 strengths and the L2 strengths, one of each per fit
     doubt : Doubt
     """
-    if not problem.loss.quadratic:  # its solvers compute their certificates from X
+    # solvers of other losses compute their certificates from X; a bent penalty has no duality gap
+    if not problem.loss.quadratic or problem.penalty_kind != "elastic_net":
         return fits
     design, penalty, tol = problem.design, problem.scaled, problem.options.tol
     positions, n_fits = doubtful(fits, doubt), len(fits.gaps)

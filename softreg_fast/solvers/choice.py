@@ -16,6 +16,7 @@ from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
+from softreg_fast.penalties.nonconvex import MCP, SCAD
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
@@ -25,13 +26,18 @@ from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.newton import NewtonEngine
+from softreg_fast.solvers.nonconvex import NonconvexEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
+from softreg_fast.solvers.rotated import RotatedEngine, n_penalised
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
 Gram = NDArray[np.float64] | None
+
+# Kinds of penalties that are not convex.
+NONCONVEX = (MCP.kind, SCAD.kind)
 
 
 class Fact(NamedTuple):
@@ -75,9 +81,15 @@ FACTS = {
         "'cd' or 'gradient'.",
     ),
     "elastic net": Fact(
-        lambda problem: True,  # all that `penalty_for` lets through
+        lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "solver={solver!r} solves problems with L1 and L2 penalties and bounds.",
+        "MCP and SCAD are fitted with squared error and solver='auto' only; with another loss or "
+        "solver use L1, L2 or ElasticNet.",
+    ),
+    "MCP or SCAD": Fact(
+        lambda problem: problem.penalty_kind in NONCONVEX,
+        "MCP or SCAD",
+        "solver={solver!r} is for MCP and SCAD.",
     ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
@@ -94,8 +106,12 @@ FACTS = {
 
 
 class Choice(NamedTuple):
-    """A row of the table of solvers: the first whose condition holds is chosen by "auto"."""
+    """A row of the table of solvers: the first whose condition holds is chosen by "auto".
 
+    Its condition is read only for losses that are quadratic, or only for others.
+    """
+
+    quadratic: bool
     solver: str
     when: Callable[[Problem], bool]
     reason: str
@@ -119,61 +135,91 @@ def ridge_solver(design: Design) -> str:
     return "cholesky" if smaller_side <= limits.LARGEST_AUTO_FACTOR else "cg"
 
 
+def is_wide_ridge(problem: Problem) -> bool:
+    """Return whether a pure L2 problem has more features than samples, of which not too many."""
+    n = problem.design.n_samples
+    return problem.is_ridge and n <= limits.LARGEST_AUTO_FACTOR and n_penalised(problem) > n
+
+
 AUTO = (
     Choice(
+        True,
+        "nonconvex",
+        lambda problem: problem.penalty_kind in NONCONVEX,
+        "Newton steps where the objective is convex near the fit, descent elsewhere, to rounding.",
+    ),
+    Choice(
+        False,
+        "rotated",
+        lambda problem: (
+            problem.loss.kind in ("quantile", "cox", "multinomial") and is_wide_ridge(problem)
+        ),
+        "Without an L1 part the features may be replaced by as many as there are samples; Newton's "
+        "method for a loss of single samples works in the samples by itself.",
+    ),
+    Choice(
+        False,
         "interior point",
         lambda problem: problem.loss.kind == "quantile",
         "Without curvature there is no Newton step; these need a dozen steps from anywhere.",
     ),
     Choice(
+        False,
         "cox",
         lambda problem: problem.loss.kind == "cox",
         "The loss compares samples, so that its Hessian is not diagonal.",
     ),
     Choice(
+        False,
         "grouped multinomial",
         lambda problem: problem.loss.n_outputs != 1 and problem.loss.by_rows,
         "Newton steps on the rows of features, with the Hessian that couples the classes.",
     ),
     Choice(
+        False,
         "multinomial",
         lambda problem: problem.loss.n_outputs != 1,
         "Newton steps on a working set of features and classes, whose Hessian couples them.",
     ),
     Choice(
+        False,
         "newton",
-        lambda problem: (
-            not problem.loss.quadratic and problem.is_ridge and bool(problem.scaled.l2.any())
-        ),
+        lambda problem: problem.is_ridge and bool(problem.scaled.l2.any()),
         "Without kinks Newton's method needs no working set. Fits on a few features without a "
         "penalty do, and where these separate two classes there is no minimum to step to.",
     ),
     Choice(
+        False,
         "proximal newton",
-        lambda problem: not problem.loss.quadratic,
+        lambda problem: True,
         "Newton steps on a working set, each at the curvature of the loss.",
     ),
     Choice(
+        True,
         "cholesky",
         lambda problem: problem.is_ridge and ridge_solver(problem.design) == "cholesky",
         "One factorisation gives the exact solution.",
     ),
     Choice(
+        True,
         "cg",
         lambda problem: problem.is_ridge,
         "Both sides of X are too large for a factorisation; products with X are not.",
     ),
     Choice(
+        True,
         "rows",
         has_tasks,
         "The penalty couples the tasks, whose coefficients of a feature are a row.",
     ),
     Choice(
+        True,
         "cd",
         lambda problem: problem.options.rng is not None,
         "Only plain descent has a random order.",
     ),
     Choice(
+        True,
         "warm",
         lambda problem: True,
         "Newton steps on a working set end at rounding level and start each alpha from the last.",
@@ -200,9 +246,16 @@ def _plain(problem: Problem, n_alphas: int) -> Engine:
 def _warm(problem: Problem, n_alphas: int) -> Engine:
     room = largest_gram(problem.options.gram_memory)
     gram = _early_gram(problem, n_alphas, room)
-    engine = WarmEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine = WarmEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room), room)
     engine.foreign_gram = is_foreign(problem.design, gram)
     return engine
+
+
+def _rotated(problem: Problem, n_alphas: int) -> Engine:
+    def make(inner: Problem) -> Engine:
+        return SOLVERS[chosen_by_auto(inner)].make(inner, n_alphas)
+
+    return RotatedEngine(problem, make)
 
 
 def _rows(problem: Problem, n_alphas: int) -> Engine:
@@ -216,7 +269,17 @@ def _rows(problem: Problem, n_alphas: int) -> Engine:
     return engine
 
 
+def _nonconvex(problem: Problem, n_alphas: int) -> Engine:
+    room = largest_gram(problem.options.gram_memory)
+    gram = _early_gram(problem, n_alphas, room)
+    engine = NonconvexEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine.foreign_gram = is_foreign(problem.design, gram)
+    return engine
+
+
 SOLVERS = {
+    "nonconvex": Solver(NonconvexEngine, _nonconvex),
+    "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
     "newton": Solver(NewtonEngine, lambda problem, _: NewtonEngine(problem)),
     "proximal newton": Solver(
@@ -277,8 +340,9 @@ def solver_for(problem: Problem) -> str:
 
 def chosen_by_auto(problem: Problem) -> str:
     """Return the name of the solver in the first row of AUTO whose condition holds."""
+    quadratic = problem.loss.quadratic
     for row in AUTO:
-        if row.when(problem):
+        if row.quadratic == quadratic and row.when(problem):
             break
     return row.solver
 
@@ -314,11 +378,16 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
             f"penalty={type(given).__name__}(...) says what is penalised, but "
             f"{' and '.join(beside)} was given too; leave one of them out."
         )
-    if not isinstance(given, ElasticNet):
+    if not isinstance(given, ElasticNet | MCP | SCAD):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
     if given.weights is not None:
         weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
+    if not isinstance(given, ElasticNet):
+        shape = float(given.shape)
+        return replace(
+            stated, l1_weights=weights, positive=given.positive, kind=given.kind, shape=shape
+        )
     return replace(
         stated,
         l1_ratio=float(given.l1_ratio),
@@ -340,7 +409,7 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties."
+        "NonNegative of softreg_fast.penalties, or MCP or SCAD with squared error."
     )
 
 

@@ -33,3 +33,7 @@ class CoxEngine(ProximalNewtonEngine):
             design.n_threads,
             max(min(self._most_slots(), int(room / max(len(target.times.time), 1))), 1),
         )
+
+    def _set_intercepts(self) -> None:
+        # the partial likelihood does not depend on one
+        pass

@@ -26,8 +26,8 @@ from softreg_fast.solvers.central_path import TINY
 from softreg_fast.solvers.interior_step import Candidate, Trial, dot
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Fits, Recorder
+from softreg_fast.solvers.vertex import met_exactly, vertex_near
 from softreg_fast.solvers.warm import largest_gram
-from softreg_fast.system.threads import blas_threads_for
 
 # Features without a slot are looked at when the products have fallen by this factor.
 BETWEEN_LOOKS = 0.1
@@ -51,12 +51,6 @@ MOST_RESTARTS = 2
 
 # What is below, as a share of the null deviance, is a rounding error.
 LEAST_GAP = 1e-17
-
-# At most so many samples for each coefficient are met exactly at the end: more are ties.
-MOST_MET = 10
-
-# Residuals below this share of y are rounding errors of samples that are met.
-ROUNDED = 1e-14
 
 # A slope of an unpenalised feature up to this share of the norm of the dual point counts as 0.
 SLACK = 1e-12
@@ -168,10 +162,12 @@ class InteriorPointEngine:
         at = Trial(self, self.gap)
         looked = lowest = np.inf
         n_vain = n_short = n_restarts = 0
+        candidate = Candidate(self.coef, self.intercept, self.r, self.v)
         while self.n_epochs < max_iter:
             look_at_signals()
             if n_vain == MOST_VAIN or (n_short == MOST_SHORT and not n_restarts):
-                if n_restarts == MOST_RESTARTS:
+                ends = n_vain == MOST_VAIN and self._take_vertex(candidate, at.met(), tol)
+                if ends or n_restarts == MOST_RESTARTS:
                     break
                 at, looked, lowest = Trial(self, self.gap, True, n_restarts > 0), np.inf, np.inf
                 n_vain = n_short = 0
@@ -221,28 +217,25 @@ class InteriorPointEngine:
         return lowest, best
 
     def _finish(self, met: Index) -> None:
-        # Meet the samples exactly that have no residual at the vertex of the solution; accepted if
-        # the gap does not grow.
-        design = self.design
-        free = np.flatnonzero((self.coef > self.penalty.lower) & (self.coef < self.penalty.upper))
-        free = free[self.coef[free] != 0.0]
-        n_unknown = free.size + design.fit_intercept
-        if not n_unknown or not n_unknown <= met.size <= MOST_MET * n_unknown:
-            return
-        C = self._columns_of(free, met)
-        with blas_threads_for(met.size):
-            e = np.linalg.lstsq(C, self.r[met], rcond=None)[0]
-        u, intercept = self.coef.copy(), self.intercept
-        u[free] += e[: free.size]
-        if design.fit_intercept:
-            intercept += float(e[-1])
-        r = self.y - (self.z_null + self._product(u) + intercept)
-        r[met[np.abs(r[met]) <= ROUNDED * np.abs(self.y[met])]] = 0.0
-        if np.any(np.sign(u) != np.sign(self.coef)):
-            return
-        gap = self._gap(u, r, self.v, self.slopes)
-        if gap <= self.gap:
-            self.coef, self.intercept, self.r, self.gap = u, intercept, r, gap
+        # meet the samples exactly that have no residual at the vertex of the solution
+        end = met_exactly(self, Candidate(self.coef, self.intercept, self.r, self.v), met)
+        if end is not None:
+            gap = self._gap(end.u, end.r, self.v, self.slopes)
+            if gap <= self.gap:
+                self.coef, self.intercept, self.r, self.v = end
+                self.gap = gap
+
+    def _take_vertex(self, candidate: Candidate, met: Index, tol: float) -> bool:
+        # the vertex near to where the steps have stalled; return whether it is optimal
+        end = vertex_near(self, candidate, met)
+        if end is None:
+            return False
+        slopes = self._slopes(end.v)
+        gap = self._gap(end.u, end.r, end.v, slopes)
+        if gap < self.gap:
+            self.coef, self.intercept, self.r, self.v = end
+            self.slopes, self.gap = slopes, gap
+        return gap <= tol
 
     def _columns_of(self, features: Index, rows: Index) -> Matrix:
         # some rows of C as an array, with a last column of ones for the intercept

@@ -9,6 +9,7 @@ import numpy as np
 from softreg_fast.kernels._grouped_multinomial import GroupedMultinomialNewton
 from softreg_fast.kernels._multinomial import MultinomialNewton
 from softreg_fast.options.types import Vector
+from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.warm import largest_gram
@@ -86,26 +87,9 @@ class MultinomialEngine(ProximalNewtonEngine):
         values = np.zeros((len(rows), self.n_classes))
         values[places, of_class] = fits.values
         owner, features = np.divmod(rows, n_features)
-        # a constant that is added to all classes changes nothing but the penalty
-        l1, l2 = self.problem.scaled.l1, self.problem.scaled.l2
-        unpenalised = (l1[features] == 0.0) & (l2[features] == 0.0)
-        values[unpenalised] -= values[unpenalised].mean(axis=1, keepdims=True)
         df = np.bincount(owner, minlength=n_fits)
-        return fits._replace(
-            features=features,
-            values=values,
-            df=df.astype(np.float64),
-            intercepts=self._centred(features, values, df, fits.intercepts),
-        )
-
-    def _centred(self, features: Any, values: Vector, df: Any, intercepts: Any) -> Vector:
-        # so that the intercepts in the units of X have the sum 0
-        if not self.design.fit_intercept:
-            return np.zeros(intercepts.shape)
-        starts, vectors = np.append(0, np.cumsum(df)), self.problem.vectors
-        _, offsets = self.design.to_user(features, values, starts, vectors.lower, vectors.upper)
-        shift = (intercepts - offsets).mean(axis=1, keepdims=True)
-        return np.asarray(intercepts - shift)
+        fits = fits._replace(features=features, values=values, df=df.astype(np.float64))
+        return centred(self.problem, fits)
 
 
 class GroupedMultinomialEngine(MultinomialEngine):
@@ -114,6 +98,26 @@ class GroupedMultinomialEngine(MultinomialEngine):
     needs: ClassVar[tuple[str, ...]] = ("elastic net", "no bounds")
 
     _solver_type = GroupedMultinomialNewton
+
+
+def centred(problem: Problem, fits: Fits) -> Fits:
+    """Return fits in which intercepts and coefficients without a penalty have the sum 0.
+
+    A constant that is added to all classes changes nothing but the penalty. The intercepts are
+    those in the units of X.
+    """
+    design: Any = problem.design
+    l1, l2, lower, upper = problem.scaled
+    free = (l1 == 0.0) & (l2 == 0.0) & np.isneginf(lower) & np.isposinf(upper)
+    features, values, intercepts = fits.features, fits.values.copy(), np.array(fits.intercepts)
+    unpenalised = free[features]
+    values[unpenalised] -= values[unpenalised].mean(axis=1, keepdims=True)
+    if not design.fit_intercept:
+        return fits._replace(values=values, intercepts=np.zeros(intercepts.shape))
+    starts, vectors = np.append(0, np.cumsum(fits.df)).astype(np.int64), problem.vectors
+    _, offsets = design.to_user(features, values, starts, vectors.lower, vectors.upper)
+    shift = (intercepts - offsets).mean(axis=1, keepdims=True)
+    return fits._replace(values=values, intercepts=intercepts - shift)
 
 
 def _by_class(values: Vector) -> Vector:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
+from softreg_fast.data.design import Design
 from softreg_fast.data.gram import crossproduct, gram_of
 from softreg_fast.kernels._losses import evaluate, part
 from softreg_fast.kernels._runtime import look_at_signals
@@ -207,22 +208,10 @@ class NewtonEngine:
         # C diag(inverse) C', computed once for all strengths
         if self._kernel is None:
             chosen = np.flatnonzero(inverse)
-            root = np.sqrt(inverse[chosen])
-            if self.design.is_sparse:
-                kernel = self._sparse_kernel(chosen, self.scale[chosen] * root)
-            else:
-                columns = self.design.columns_with()
-                kernel = crossproduct(columns, chosen, root, True, self.design.n_threads)
+            kernel = kernel_of(self.design, inverse)
             self._kernel = kernel, chosen[0] if chosen.size else 0, inverse
         known_kernel, j, known = self._kernel
         return np.asarray(known_kernel * (inverse[j] / known[j]) if known[j] else known_kernel)
-
-    def _sparse_kernel(self, chosen: Index, factor: Vector) -> Matrix:
-        A = self.design.X[:, chosen].multiply(factor[np.newaxis]).tocsr()
-        center = self.design.center[chosen] * factor
-        mean = A @ center
-        kernel: Matrix = (A @ A.T).toarray() - mean[:, np.newaxis] - (mean - center @ center)
-        return kernel
 
     def _by_conjugate_gradients(self, gradient: Vector, d: Vector, ridge: Vector) -> Vector:
         def hessian(e: Vector) -> Vector:
@@ -307,3 +296,20 @@ class NewtonEngine:
     def count_nonzero(self) -> int:
         """Return the number of nonzero coefficients of the last kept fit."""
         return self._record.count_nonzero()
+
+
+def kernel_of(design: Design, inverse: Vector) -> Matrix:
+    """Return C diag(inverse) C' of the engine's columns C, (n_samples, n_samples)."""
+    chosen = np.flatnonzero(inverse)
+    root = np.sqrt(inverse[chosen])
+    if design.is_sparse:
+        return _sparse_kernel(design, chosen, design.scale[chosen] * root)
+    return crossproduct(design.columns_with(), chosen, root, True, design.n_threads)
+
+
+def _sparse_kernel(design: Design, chosen: Index, factor: Vector) -> Matrix:
+    A = design.X[:, chosen].multiply(factor[np.newaxis]).tocsr()
+    center = design.center[chosen] * factor
+    mean = A @ center
+    kernel: Matrix = (A @ A.T).toarray() - mean[:, np.newaxis] - (mean - center @ center)
+    return kernel

@@ -88,6 +88,8 @@ class Problem:
     ----------
     target : Target
         That of the Design, under its loss.
+    penalty_kind : str
+        Kind of the penalty; "elastic_net" where it is given in the engine's units only.
     vectors : PenaltyVectors
         l1, l2 and the box at unit strength, in the units of X.
     scaled : PenaltyVectors
@@ -99,7 +101,7 @@ class Problem:
 
     def __init__(self, design: Design, penalty: Penalty, options: Options = DEFAULTS) -> None:
         self.design = design
-        self.penalty = penalty
+        self.penalty, self.penalty_kind = penalty, penalty.kind
         self.options = options
         self.vectors = penalty.vectors(design.n_features, design.feature_names)
         self.target = design.described_target
@@ -122,7 +124,7 @@ class Problem:
         """Return a problem with these vectors in the engine's units and nothing in the user's."""
         problem = cls.__new__(cls)
         problem.design, problem.options = design, options
-        problem.target = design.described_target
+        problem.target, problem.penalty_kind = design.described_target, "elastic_net"
         problem._set_scaled(scaled)
         return problem
 
@@ -134,7 +136,7 @@ class Problem:
 
     def on(self, design: Design) -> Self:
         """Return the same problem for another Design of the same features."""
-        other = copy.copy(self)
+        other = self.__copy__()
         other.design, other.target = design, design.described_target
         other._set_scaled(other._scaled())
         return other

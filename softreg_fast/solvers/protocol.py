@@ -86,6 +86,8 @@ class Fits(NamedTuple):
     intercepts : ndarray (n_fits,) or None
         Intercepts of the centred columns, from that of the null model; None: all 0, as they are for
         a quadratic loss.
+    locally_convex : ndarray (n_fits,) of bool or None
+        Whether the objective is convex on the support; None: it is convex everywhere.
     """
 
     features: Index
@@ -96,6 +98,7 @@ class Fits(NamedTuple):
     n_epochs: Vector
     status: Vector
     intercepts: Vector | None = None
+    locally_convex: NDArray[np.bool_] | None = None
 
     @classmethod
     def of_figures(cls, features: Index, values: Vector, figures: NDArray[np.float64]) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from softreg_fast.solvers.protocol import Doubt, Fits, Recorder
 
 def largest_gram(gram_memory: float) -> int:
     """Return the number of features whose Gram matrix and factor fit into `gram_memory` bytes."""
-    return int(np.sqrt(gram_memory / 16))
+    return int(math.sqrt(gram_memory / 16))
 
 
 class WarmEngine:

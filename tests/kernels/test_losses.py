@@ -6,7 +6,7 @@ from kernel_cases import each_weighting
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import LOSSES as ORACLES
 
-from softreg_fast.kernels._losses import KINDS, evaluate, part
+from softreg_fast.kernels._losses import KINDS, evaluate, null_model, part
 from softreg_fast.losses import (
     SQUARED,
     CLogLog,
@@ -131,6 +131,28 @@ def test_the_part_of_the_gap_at_every_share_of_the_residual(rng, loss, weighted)
         assert_allclose(found, np.sum(terms if s is None else s * terms), rtol=1e-5, atol=1e-28)
 
 
+@pytest.mark.parametrize("loss", [Logistic(), Poisson()], ids=repr)
+@each_weighting
+def test_the_part_of_the_gap_from_residual_and_curvature(rng, loss, weighted):
+    z = np.concatenate(
+        [2.0 * rng.standard_normal(300), [30.0, -30.0, 300.0, -300.0, 720.0, -720.0]]
+    )
+    y = (rng.random(306) < 0.5).astype(float)
+    if loss.kind == "poisson":
+        y = rng.poisson(3.0, 306).astype(float)
+        z = np.minimum(z, 30.0)
+    s = rng.uniform(0.0, 2.0, 306) * (rng.random(306) < 0.8) if weighted else None
+    y, z = y[np.newaxis], z[np.newaxis]
+    _, v, curvature = evaluate(loss.kind, y, z, s)
+    towards = loss.residual(y, z + 0.3 * rng.standard_normal(z.shape))
+    for theta in (loss.residual(y, z), towards):
+        for k in SHARES:
+            found = part(loss.kind, y, z, theta, s, k, 0.0, v, curvature)
+            terms = loss.bregman(y, z, k * theta)
+            assert np.isfinite(found)
+            assert_allclose(found, np.sum(terms if s is None else s * terms), rtol=1e-5, atol=1e-26)
+
+
 @each_convex
 def test_the_part_of_the_gap_at_other_dual_points(rng, loss):
     y, z = targets(rng, loss, (1, 12)), rng.standard_normal((1, 12))
@@ -223,3 +245,24 @@ def test_a_dual_point_next_to_the_end_of_the_domain(loss):
         point = np.full((1, 3), theta)
         found = part(loss.kind, y, z, point, None, 1.0, number_of(loss))
         assert_allclose(found, loss.bregman(y, z, point).sum(), rtol=1e-9)
+
+
+@each_convex
+@each_weighting
+def test_the_null_model(rng, loss, weighted):
+    y = targets(rng, loss, 40)
+    z, weight = rng.standard_normal(40), np.ones(40)
+    if weighted:
+        weight = rng.random(40) * (np.arange(40) % 5 > 0)
+        z[0] = 800.0  # without weight: infinite terms count nowhere
+    given = weight if weighted else None
+    deviance, excess, residual = null_model(loss.kind, y, z, given, number_of(loss), 1e-3)
+    counted = weight > 0.0
+    of_loss = y[counted], z[counted]
+    if loss.smooth:
+        each, r = loss.deviance(*of_loss), loss.residual(*of_loss)
+        assert_allclose(deviance, weight[counted] @ each, rtol=1e-12)
+        assert_allclose(residual[counted], weight[counted] * r, rtol=1e-12, atol=1e-14)
+        assert_array_equal(residual[~counted], 0.0)
+        rounding = 1e-3 * (1.0 + np.abs(of_loss[1])) * loss.curvature(*of_loss)
+        assert_allclose(excess, (np.abs(r) - rounding).max(), rtol=1e-12)

@@ -11,7 +11,7 @@ import oracles
 import problems
 import pytest
 import scipy.sparse as sp
-from glm import LOSSES, alpha_max, assert_proven, each_loss, fit_with_dual, make
+from glm import LOSSES, alpha_max, assert_proven, each_loss, fit_with_dual, make, run_along
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -422,3 +422,29 @@ def test_near_copies_of_a_column_need_few_epochs(seed):
     fits = path(X, y, n_alphas=20, standardize=True, eps=1e-2, **options)
     assert np.all(fits.status == 0)
     assert fits.n_epochs.max() < 50
+
+
+@pytest.mark.parametrize("kind", ["logistic", "poisson", "probit"])
+@pytest.mark.parametrize("layout", ["dense", "csc"])
+def test_certificates_hold_all_along_a_path(rng, kind, layout):
+    """Models are kept from alpha to alpha, and their errors are foreseen."""
+    loss, data = LOSSES[kind], make(rng, kind, n=1500, p=50, density=0.5)
+    X = LAYOUTS[layout](data.X)
+    options = {"sample_weight": data.s, "offset": data.offset}
+    alphas = alpha_max(data, loss) * np.geomspace(0.3, 0.01, 25)
+    alphas[12:] *= 0.8  # one step is larger than the others
+    for k in (3, 8, 12, 13, 18, 24):
+        at = {"alpha": alphas[k], **options}
+        fit, theta = fit_with_dual(X, data.y, loss, before=alphas[:k], tol=1e-6, **at)
+        assert fit.converged
+        assert_proven(kind, data.X, data.y, fit, theta, **at)
+
+
+def test_most_alphas_of_a_path_take_one_step(rng):
+    data = make(rng, "logistic", n=2000, p=60)
+    loss, n_alphas = LOSSES["logistic"], 80
+    alphas = alpha_max(data, loss) * np.geomspace(1.0, 0.01, n_alphas)
+    run, _ = run_along(data.X, data.y, loss, alphas)
+    assert np.all(run.path().status == Status.CONVERGED)
+    assert run.engine._solver.n_steps <= 1.2 * n_alphas
+    assert run.engine._solver.n_grams <= 0.5 * n_alphas

@@ -51,7 +51,7 @@ def read_archive(path: str, roles: Roles) -> Table:
         others["y"] = _vector_of(spec, arrays, X.shape[0], path, "--target", roles.labels)
         if roles.labels:
             where = spec if spec.endswith(".npy") else f'{path}: array "{spec}"'
-            others["y"], others["classes"] = classes_of(others["y"], where)
+            others["y"], others["classes"] = classes_of(others["y"], where, several=roles.several)
     return _of_matrix(X, names, others, roles, path)
 
 

@@ -1,4 +1,4 @@
-"""Targets that are the names of two classes."""
+"""Targets that are the names of classes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed, listed
 
 # Advice for a target of text where numbers are expected.
-HINT = ", or say --loss logistic if they are the names of two classes"
+HINT = ", or say --loss logistic if they are the names of two classes, --loss multinomial of more"
 
 
-def classes_of(given: Any, where: str, decimal: str = ".") -> tuple[Vector, tuple[str, str] | None]:
-    """Return a target as 0 and 1, and the names of these classes.
+def classes_of(
+    given: Any, where: str, decimal: str = ".", several: bool = False
+) -> tuple[Vector, tuple[str, ...] | None]:
+    """Return a target as 0, 1, ..., and the names of these classes.
 
-    Numbers from 0 to 1 stay as they are, without names, and so do those of more than two values,
-    which no loss of classes takes.
+    Of two classes numbers from 0 to 1 stay as they are, without names, and so do those of more than
+    two values, which no loss of two classes takes.
 
     Parameters
     ----------
@@ -29,30 +31,44 @@ def classes_of(given: Any, where: str, decimal: str = ".") -> tuple[Vector, tupl
         File and column, for messages.
     decimal : str
         Decimal mark of numbers in text.
+    several : bool, default=False
+        Whether there may be more than two classes.
 
     Raises
     ------
     InputError
-        For text that is not the names of two classes.
+        For text that is not the names of two classes; of several for one label only, and for
+        numbers that are not whole.
     """
     values = np.asarray(given)
     if values.dtype.kind not in "fiu":
         levels, place = np.unique([composed(str(each)) for each in values], return_inverse=True)
         numbers = [as_number(level, decimal) for level in levels.tolist()]
         if None in numbers:
-            return _two_of(levels.tolist(), place, where)
+            return _named(levels.tolist(), place, where, several)
         values = np.array(numbers, np.float64)[place]
     values = values.astype(np.float64)
-    levels = np.unique(values)
+    levels, place = np.unique(values, return_inverse=True)
+    if several:
+        if (levels != np.round(levels)).any():
+            part = float(levels[levels != np.round(levels)][0])
+            raise InputError(
+                f"{where} holds {part!r}; expected the names of classes, or whole numbers for them"
+            )
+        return _named([f"{level:.15g}" for level in levels], place, where, several)
     if len(levels) != 2 or (levels[0] >= 0.0 and levels[1] <= 1.0):
         return values, None
-    return _two_of([f"{level:.15g}" for level in levels], values == levels[1], where)
+    return _named([f"{level:.15g}" for level in levels], place, where, several)
 
 
-def _two_of(names: Sequence[str], place: Any, where: str) -> tuple[Vector, tuple[str, str]]:
-    if len(names) != 2:
+def _named(
+    names: Sequence[str], place: Any, where: str, several: bool
+) -> tuple[Vector, tuple[str, ...]]:
+    if len(names) < 2 or (len(names) > 2 and not several):
         held = "one label only" if len(names) == 1 else f"{len(names)} different labels"
+        wanted = "the names of two classes" if not several else "the names of at least two classes"
+        more = "; --loss multinomial is for more" if len(names) > 2 else ""
         raise InputError(
-            f"{where} holds {held} ({listed(list(names), 5)}); expected the names of two classes"
+            f"{where} holds {held} ({listed(list(names), 5)}); expected {wanted}{more}"
         )
-    return np.asarray(place, np.float64), (str(names[0]), str(names[1]))
+    return np.asarray(place, np.float64), tuple(map(str, names))

@@ -51,7 +51,10 @@ def read_parquet(path: str, roles: Roles) -> Table:
     classes = None
     for k, column in enumerate(needed):
         if roles.labels and column.name == roles.target:
-            values, classes = _labels(column, table, path)
+            where = f"{path}: column {listed([column.name])}"
+            values, classes = classes_of(_labels(column, table, path), where, several=roles.several)
+        elif column.name == roles.strata:
+            values = np.array([str(each) for each in _labels(column, table, path)])
         else:
             values = _floats(column, table, roles, path)
         if k < len(chosen.features):
@@ -94,8 +97,8 @@ def _check_types(file: Any, needed: Sequence[_Column], roles: Roles, path: str) 
 
     The error names the first column that does not, and others like it.
     """
-    labelled = roles.target if roles.labels else None
-    stored = (c for c in needed if c.numbers is None and c.name != labelled)
+    labelled = (roles.target if roles.labels else None, roles.strata)
+    stored = (c for c in needed if c.numbers is None and c.name not in labelled)
     wrong = [column for column in stored if column.is_category or _is_no_number(column.field.type)]
     if not wrong:
         return
@@ -133,14 +136,14 @@ def _type_in_words(file: Any, column: _Column) -> str:
     return f", row 1 holds {given} ({field.type}); expected numbers: write categories as 0/1"
 
 
-def _labels(column: _Column, table: Any, path: str) -> tuple[Vector, tuple[str, str] | None]:
+def _labels(column: _Column, table: Any, path: str) -> Any:
     where = f"{path}: column {listed([column.name])}"
     if column.numbers is not None:
-        return classes_of(np.array(column.numbers), where)
+        return np.array(column.numbers)
     values = table.column(table.column_names.index(column.field.name))
     if not _is_no_number(values.type) and str(values.type) != "bool":
-        return classes_of(as_floats(values.cast("float64").to_numpy(), where), where)
-    return classes_of([str(each) for each in values.to_pylist()], where)
+        return as_floats(values.cast("float64").to_numpy(), where)
+    return [str(each) for each in values.to_pylist()]
 
 
 def _floats(column: _Column, table: Any, roles: Roles, path: str) -> Vector:

@@ -46,7 +46,9 @@ class Roles:
         Index of the first feature in a svmlight file; None: 0 if that index occurs in the file,
         else 1.
     labels : bool
-        Whether the target may be the names of two classes.
+        Whether the target may be the names of classes.
+    several : bool
+        Whether there may be more than two.
     event, start, strata : str or None
         Of survival times, whose target is the time: columns of events, of entries, of strata.
     """
@@ -59,6 +61,7 @@ class Roles:
     n_features: int | None = None
     first_index: int | None = None
     labels: bool = False
+    several: bool = False
     event: str | None = None
     start: str | None = None
     strata: str | None = None
@@ -115,7 +118,7 @@ class Table(NamedTuple):
     event, start, strata : of survival times, which y holds; strata are labels
     first_index : index of the first feature in a svmlight file, else None
     notes : remarks for the user on how the file was read
-    classes : names of the classes that are 0 and 1 in y, or None
+    classes : names of the classes that are 0, 1, ... in y, or None
     """
 
     X: Any
@@ -125,7 +128,7 @@ class Table(NamedTuple):
     offset: Vector | None = None
     first_index: int | None = None
     notes: Sequence[str] = ()
-    classes: tuple[str, str] | None = None
+    classes: tuple[str, ...] | None = None
     event: Vector | None = None
     start: Vector | None = None
     strata: NDArray[Any] | None = None
@@ -154,8 +157,13 @@ class Chosen(NamedTuple):
 def choose(names: list[str], roles: Roles, path: str) -> Chosen:
     """Return the positions of the requested columns among those of a file."""
     if roles.to_predict:
-        offset = {} if roles.offset is None else {"offset": _offset_of_model(names, roles, path)}
-        return Chosen(columns_of_model(names, roles, path), offset)
+        asked = {"--offset": roles.offset, "--strata": roles.strata}
+        others = {
+            IN_TABLE[option]: _column_of_model(name, option, names, path)
+            for option, name in asked.items()
+            if name is not None
+        }
+        return Chosen(columns_of_model(names, roles, path), others)
     if roles.target is None:
         raise InputError(f"say which column to predict with --target; {path} has {listed(names)}")
     asked = roles.others
@@ -182,13 +190,12 @@ def _check_distinct(asked: dict[str, str]) -> None:
         by_name[name] = option
 
 
-def _offset_of_model(names: list[str], roles: Roles, path: str) -> int:
-    """Return the position of the column of the offset that a model needs."""
-    name = str(roles.offset)
+def _column_of_model(name: str, option: str, names: list[str], path: str) -> int:
+    """Return the position of the column of the offset, or of the strata, that a model needs."""
     if name not in names:
         raise InputError(
-            f"{path} lacks the column {listed([name])} of the offset, which the model was fitted "
-            f"with; {hint(name, names)}, and --offset names another"
+            f"{path} lacks the column {listed([name])} of the {option.removeprefix('--')}, which "
+            f"the model was fitted with; {hint(name, names)}, and {option} names another"
         )
     if names.count(name) > 1:
         raise InputError(f"{path} has more than one column named {listed([name])}; rename one")
@@ -198,7 +205,7 @@ def _offset_of_model(names: list[str], roles: Roles, path: str) -> int:
 def columns_of_model(names: list[str], roles: Roles, path: str) -> list[int]:
     """Return the positions of the columns that a model was fitted on."""
     if roles.features is None:
-        kept = [j for j, name in enumerate(names) if name != roles.offset]
+        kept = [j for j, name in enumerate(names) if name not in (roles.offset, roles.strata)]
         check_count(len(kept), roles, path)
         return kept
     first = {name: j for j, name in reversed(list(enumerate(names)))}

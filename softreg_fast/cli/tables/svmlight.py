@@ -55,7 +55,8 @@ def read_svmlight(path: str, roles: Roles) -> Table:
     others = vectors_of(roles, [], X.shape[0], path)
     target = None if roles.to_predict else as_floats(y, f"{path}: the target")
     if roles.labels and target is not None:
-        target, others["classes"] = classes_of(target, f"{path}: the target")
+        where = f"{path}: the target"
+        target, others["classes"] = classes_of(target, where, several=roles.several)
     return Table(X, None, target, first_index=first)._replace(**others)
 
 

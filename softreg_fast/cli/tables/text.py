@@ -63,7 +63,7 @@ def read_text(path: str, roles: Roles, delimiter: str | None, decimal: str) -> T
         others["strata"] = np.array(parts.labels)
     elif labelled is not None:
         where = f"{path}: column {listed([layout.names[labelled]])}"
-        others["y"], others["classes"] = classes_of(parts.labels, where, decimal)
+        others["y"], others["classes"] = classes_of(parts.labels, where, decimal, roles.several)
     return Table(
         columns[:, :p],
         [layout.names[j] for j in chosen.features],

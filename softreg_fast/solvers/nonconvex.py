@@ -1,0 +1,118 @@
+"""NonconvexEngine: MCP and SCAD on the slots of the warm engine."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._nonconvex import NonconvexEngine as CompiledEngine
+from softreg_fast.kernels._slots import NO_ROOM
+from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.protocol import Doubt, Fits
+from softreg_fast.solvers.warm import WarmEngine
+
+# Numbers of the kinds in src/nonconvex.pxd.
+KINDS = {"mcp": 1, "scad": 2}
+
+# Below this gamma the step of a single coefficient is hard thresholding.
+LEAST_GAMMA = 1.0
+
+
+class NonconvexEngine(WarmEngine):
+    """Stationary points of squared error plus MCP or SCAD, solved to rounding at every strength.
+
+    Parameters
+    ----------
+    problem, gram, may_build_gram, most_slots : as for WarmEngine
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "MCP or SCAD", "one target")
+
+    def __init__(
+        self,
+        problem: Problem,
+        gram: NDArray[np.float64] | None = None,
+        may_build_gram: bool = False,
+        most_slots: int | None = None,
+    ) -> None:
+        check_shape(problem)
+        self._convex: list[bool] = []
+        super().__init__(problem, gram, may_build_gram, most_slots)
+
+    def _begin(self, gram: NDArray[np.float64] | None) -> None:
+        design, penalty = self.design, self.problem.penalty
+        self.strategy = "working set" if gram is None else "gram"
+        self._solver: Any = CompiledEngine(
+            KINDS[penalty.kind],
+            penalty.shape,
+            design.columns if gram is None else Columns.gram(gram),
+            self.problem.target.residual if gram is None else design.gradient_at_zero(),
+            self.problem.target.null_deviance,
+            self.problem.scaled,
+            design.n_threads,
+            self.most_slots,
+        )
+
+    @property
+    def doubt(self) -> Doubt:
+        """No certificate is recomputed: there is no duality gap."""
+        return Doubt(False, False, False)
+
+    @property
+    def goes_along(self) -> bool:
+        """Return False: `keep` records more than the compiled solver does."""
+        return False
+
+    def go_on_without_gram(self) -> None:
+        """Raise an error: plain descent does not know these penalties."""
+        raise ValueError(
+            f"More than {self.most_slots} features are near the support, for whose Gram columns "
+            "gram_memory has no room; raise gram_memory, or use a larger alpha."
+        )
+
+    def solve(self, l1_strength: float, l2_strength: float, tol: float, max_iter: int) -> int:
+        """Descend from the current state to a stationary point and return the status."""
+        if l1_strength == 0.0:
+            raise ValueError(
+                f"alpha is 0, at which {self.problem.penalty.kind.upper()} penalises nothing; "
+                "give alpha > 0, or leave the penalty out for least squares."
+            )
+        status = super().solve(l1_strength, l2_strength, tol, max_iter)
+        if status == NO_ROOM:
+            self.go_on_without_gram()
+        return status
+
+    def keep(self, status: int) -> None:
+        """Append the current fit, and whether its objective is convex on the support."""
+        super().keep(status)
+        self._convex.append(self._solver.locally_convex)
+
+    def kept(self) -> Fits:
+        """Return all fits so far."""
+        return super().kept()._replace(locally_convex=np.array(self._convex))
+
+
+def check_shape(problem: Problem) -> None:
+    """Raise an error or warn where the penalty bends too fast for the curvature of the columns."""
+    penalty = problem.penalty
+    if penalty.kind != "mcp" or penalty.shape > LEAST_GAMMA:
+        return
+    _, _, lower, upper = problem.scaled
+    free = np.isneginf(lower) | (lower == 0.0)
+    free &= np.isposinf(upper) | (upper == 0.0)
+    if not free.all():
+        raise ValueError(
+            f"gamma of MCP is {penalty.shape:g}, and there are bounds: with bounds gamma must be > "
+            "1, in units of the curvature of a column."
+        )
+    warnings.warn(
+        f"gamma of MCP is {penalty.shape:g}, in units of the curvature of a column: up to 1 the "
+        "penalty is steeper than the loss is curved, and steps are hard thresholding, with many "
+        "stationary points; 3 is usual.",
+        UserWarning,
+        stacklevel=2,
+    )
