@@ -189,7 +189,7 @@ cdef class NonconvexEngine(ScalarEngine):
         return first < 0
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
-        cdef Py_ssize_t flips = 1, k
+        cdef Py_ssize_t flips = 1, _k
         cdef int n_vain = 0
         cdef double distance, best = INFINITY, largest = 0.0
         with nogil:
@@ -198,7 +198,7 @@ cdef class NonconvexEngine(ScalarEngine):
         self._raise_signal()
         while self.m and self.n_epochs < max_iter and n_vain < MOST_VAIN:
             with nogil:
-                for k in range(MOST_EPOCHS):
+                for _k in range(MOST_EPOCHS):
                     largest = self._bent_epoch(&flips)
                     self.n_epochs = self.n_epochs + 1
                     if flips == 0 or self.must_stop:
