@@ -294,12 +294,12 @@ class Design:
         other._target = self.described_target.with_weight(other.weight)
         return other
 
-    def reweighted(self, sample_weight: Any) -> Design:
-        """Return a design with other sample weights, of a target of counts times these."""
+    def reweighted(self, sample_weight: Any, is_part: bool = False) -> Design:
+        """Return a design with other weights; `is_part`: they may leave a class of several out."""
         other = self._copy_of_matrix()
         other._set_weight(sample_weight)
         if self._target is not None:
-            other._target = self._target.with_weight(other.weight)
+            other._target = self._target.with_weight(other.weight, is_part)
         return other
 
     def with_moments(self, weight: Vector, known: KnownMoments) -> Design:

@@ -20,6 +20,10 @@ from softreg_fast.options.types import Index, Vector
 # a few samples are all of the loss, or curvatures leave the range of float64.
 LEAST_DEVIANCE, MOST_DEVIANCE = 1e-200, 1e30
 
+# Share of a class, of several, that the training samples of a fold lack: it is the largest one
+# without effect on a sum of 1, so that the other classes are fitted as without it.
+UNSEEN = 1e-20
+
 
 class Target:
     """Properties of y under a loss: the null model, units, the residual at w = 0.
@@ -66,6 +70,7 @@ class Target:
     """
 
     _fixed: Vector | None = None  # the part of the offset that the loss is given
+    _is_part = False  # whether samples are left out that another fit has
 
     def __init__(
         self,
@@ -126,10 +131,16 @@ class Target:
             self._residual[:-1] = residual
             self._centre_residual(self._residual)
 
+    def best_intercepts(self, predictor: Vector) -> Any:
+        """Return the best intercept beside a predictor, a number or one for each class."""
+        return self._null(self.y, predictor)
+
     def _null(self, y: Vector, fixed: Vector | None) -> Any:
         try:
             return self.loss.null(y, self.weight, fixed)
         except ValueError:
+            if self._is_part and self.loss.n_outputs != 1:
+                return self.loss.null(np.maximum(y, UNSEEN), self.weight, fixed)
             if isinstance(self.loss, Binomial) or self.loss.n_outputs != 1:
                 self._refuse_one_class(y)
             raise
@@ -182,10 +193,10 @@ class Target:
         other.__dict__.update(self.__dict__)
         return other
 
-    def with_weight(self, weight: Vector | None) -> Self:
-        """Return the same targets with other sample weights."""
+    def with_weight(self, weight: Vector | None, is_part: bool = False) -> Self:
+        """Return the same targets with other sample weights, as `Design.reweighted`."""
         other = copy.copy(self)
-        other.weight = weight
+        other.weight, other._is_part = weight, is_part
         other._describe()
         return other
 

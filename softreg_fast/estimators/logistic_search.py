@@ -104,7 +104,10 @@ class LogisticSearch:
 
     def run(self, teller: Any) -> None:
         """Fit and score all folds, and warn once about fits that missed the tolerance."""
-        self._check_classes()
+        if len(self.classes) == 2:
+            self._check_classes()
+        else:
+            self.training.say_unseen_classes(self.classes)
         n_folds, design = len(self.training.folds), self.design
         crew = Workers(workers_for(n_folds, design.n_entries, design.most_threads))
         each = crew.map(lambda k: self._fold(k, crew, teller), range(n_folds))

@@ -408,6 +408,8 @@ def choose(
     gammas = as_gammas(choice.relax)
     # before the grids: Gram matrices of folds give the slopes at 0, where grids begin
     training = None if pairs is None else Training(design, make_folds(pairs, design.n_samples))
+    if training is not None:
+        training.say_unseen_classes(training.classes)
     fold_weights = None if training is None else training.fold_weights(choice.fold_weights)
     grids = Grids(problems, choice.alphas, choice.eps)
     total = grids.n_first * len(problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,10 +15,13 @@ from softreg_fast.data.columns import KnownMoments
 from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
 from softreg_fast.data.survival_target import SurvivalTarget
+from softreg_fast.data.target import UNSEEN
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.losses.base import Loss
+from softreg_fast.losses.classes import shown
 from softreg_fast.options.scalars import is_integer
 from softreg_fast.options.types import Index, Vector
+from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.predict import row_blocks
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.limits import LARGEST_EARLY_GRAM
@@ -152,6 +156,25 @@ class Training:
             self._check_weights()
         self._grams = self._fold_grams()
 
+    def say_unseen_classes(self, classes: Any) -> None:
+        """Warn where the training samples of a fold lack one of several classes, by its label."""
+        target = self.design.described_target
+        if target.loss.n_outputs == 1 or not self.design.fit_intercept:
+            return
+        for k, fold in enumerate(self.folds):
+            sums = (self.weight * fold.counts) @ target.y
+            if not sums.all():
+                missing = int(np.argmin(sums))
+                label = missing if classes is None else np.asarray(classes).tolist()[missing]
+                warnings.warn(
+                    f"The training samples of fold {k} hold no sample of class {shown(label)}, "
+                    f"whose probability is then {UNSEEN:g}; that makes the errors of its test "
+                    "samples large. Use fewer folds, or leave the class out.",
+                    UserWarning,
+                    stacklevel=level_of_caller(),
+                )
+                return
+
     def _check_weights(self) -> None:
         for k, fold in enumerate(self.folds):
             trained, tested = self.weight * fold.counts, self.weight[fold.test]
@@ -196,7 +219,7 @@ class Training:
         if known is not None:
             return design.with_moments(weight, known)
         try:
-            return design.reweighted(weight)
+            return design.reweighted(weight, is_part=True)
         except ValueError as error:  # such as one class only
             raise ValueError(
                 f"The training samples of fold {k} cannot be fitted: {error}"

@@ -80,7 +80,7 @@ def _check_sizes(strata: list[tuple[str, Index]], sizes: list[int], fraction: fl
         if size < least:
             raise ValueError(
                 f"A fraction of {fraction!r} of n_samples={len(samples)}{name} with weight is "
-                f"{size}; every subsample wants at least {least}, so give more samples or a larger "
+                f"{size}; every subsample needs at least {least}, so give more samples or a larger "
                 "fraction."
             )
 

@@ -125,8 +125,7 @@ class ProximalNewtonEngine:
         target = self.problem.target
         predictor = self._predictors()
         if np.abs(predictor).max() <= LARGEST_PREDICTOR:
-            by = target.loss.null(target.y, target.weight, predictor)
-            self._solver.move_intercepts(np.atleast_1d(by))
+            self._solver.move_intercepts(np.atleast_1d(target.best_intercepts(predictor)))
 
     def _predictors(self) -> Vector:
         # (n_samples,)

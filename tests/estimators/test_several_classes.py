@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import linear_model
 from sklearn.metrics import get_scorer
 
-from softreg_fast import LogisticRegression, LogisticRegressionCV
+from softreg_fast import LogisticRegression, LogisticRegressionCV, cv_path, path
 from softreg_fast.estimators.logistic_search import MEANS, measured
+from softreg_fast.losses import Multinomial
 
 TIGHT = {"tol": 1e-7}
 
@@ -121,3 +122,27 @@ def test_searches_of_scikit_learn(options, data):
         assert_allclose(mine, yours, rtol=1e-3, atol=1e-5)
     assert ours.n_iter_.shape == theirs.n_iter_.shape
     assert ours.score(X, labels) == pytest.approx(theirs.score(X, labels), rel=1e-4)
+
+
+def test_a_class_that_a_training_fold_lacks():
+    # the class has one sample; without features the best probabilities are the shares
+    X, y = np.zeros((10, 1)), np.array([1, 1, 1, 1, 1, 2, 2, 2, 2, 3])
+    folds = [(np.delete(np.arange(10), [0, 9]), [0, 9]), (np.arange(1, 10), [0])]
+    for scoring in ("neg_log_loss", "accuracy"):
+        with pytest.warns(UserWarning, match="fold 0 hold no sample of class 3, whose probability"):
+            model = LogisticRegressionCV(cv=folds, scoring=scoring).fit(X, y)
+        assert_array_equal(model.classes_, [1, 2, 3])
+        assert_allclose(model.predict_proba(X)[0], [0.5, 0.4, 0.1], rtol=1e-5)
+    for loss in (Multinomial(), Multinomial(grouped=True)):
+        with pytest.warns(UserWarning, match="no sample of class 3"):
+            found = cv_path(X + np.arange(10.0)[:, np.newaxis], y, loss=loss, cv=folds)
+        assert found.fold_paths[0].converged
+        assert np.isfinite(found.errors).all()
+        # two classes are fitted as without the third
+        lacking = found.fold_paths[0]
+        train = folds[0][0]
+        alone = path(
+            X[train] + train[:, np.newaxis], y[train], loss=loss, alphas=lacking.alphas, tol=1e-9
+        )
+        eta, both = (each.predict(X[:3], kind="link") for each in (lacking, alone))
+        assert_allclose(eta[:, 1] - eta[:, 0], both[:, 1] - both[:, 0], rtol=0.02, atol=0.02)

@@ -322,7 +322,7 @@ def test_fits_that_do_not_converge_warn_once(rng):
         ({"n_subsamples": 11}, "n_subsamples is 11, but complementary pairs"),
         ({"fraction": 0.6}, "fraction is 0.6, but complementary pairs"),
         ({"fraction": 0.0}, "fraction must be"),
-        ({"fraction": 0.1}, "with weight is 1; every subsample wants at least 2"),
+        ({"fraction": 0.1}, "with weight is 1; every subsample needs at least 2"),
         ({"max_selected": 0}, "max_selected must be an integer >= 1, got 0"),
         ({"max_selected": 1.5}, "max_selected must be an integer >= 1, got 1.5"),
         ({"l1_ratio": 0.0}, r"l1_ratio must be a finite number in \(0, 1\]"),
