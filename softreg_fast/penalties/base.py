@@ -29,8 +29,9 @@ class Penalty(ABC):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
 
     Raises
     ------
@@ -46,7 +47,7 @@ class Penalty(ABC):
     (True, 2.0)
     """
 
-    strength: float
+    strength: float = 1.0
 
     def __new__(cls, *given: Any, **settings: Any) -> Self:
         if given:

@@ -142,8 +142,9 @@ class ElasticNet(Elementwise):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
@@ -199,8 +200,9 @@ class L1(ElasticNet):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
@@ -236,8 +238,9 @@ class L2(ElasticNet):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
@@ -274,7 +277,8 @@ class NonNegative(ElasticNet):
     Parameters
     ----------
     strength : float >= 0, default=0.0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=True

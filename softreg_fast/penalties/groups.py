@@ -37,8 +37,9 @@ class GroupLasso(Penalty):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
@@ -176,8 +177,9 @@ class SparseGroupLasso(GroupLasso):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array

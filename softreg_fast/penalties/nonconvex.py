@@ -22,8 +22,9 @@ class MCP(Elementwise):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
@@ -85,8 +86,9 @@ class SCAD(Elementwise):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
@@ -151,8 +153,9 @@ class LHalf(Elementwise):
 
     Parameters
     ----------
-    strength : float >= 0
-        The factor lambda, in units of the loss. Given by name, like all settings.
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
     weights : array or tensor, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength for single weights. None: all 1.
     positive : bool, default=False
