@@ -56,10 +56,15 @@ cdef class RiskSets:
             time = np.arange(n_times)
             self.terms = np.array([np.ones(n_times), weights])
         self.by_term = np.array([time], np.intp)
-        by_time = np.zeros((4, max(n_times + 1, len(self.halves))), np.intp)
+        by_time = np.zeros((6, max(n_times + 1, len(self.halves))), np.intp)
         by_time[0, :n_times + 1], by_time[1, :n_times] = begins, counts == 1
         by_time[2, :len(self.halves)] = self.halves
         by_time[3, of_event] = stratum[events]
+        ends = last[is_before]
+        self.order = np.flatnonzero(is_before)[np.argsort(ends, kind="stable")]
+        self.events = events[np.argsort(of_event, kind="stable")]
+        by_time[4, 1:n_times + 1] = np.cumsum(np.bincount(ends, minlength=n_times))
+        by_time[5, 1:n_times + 1] = np.cumsum(counts)
         self.by_time = by_time
         self._describe(n, n_times, len(time), int(stratum.max()) + 1)
 
@@ -82,7 +87,7 @@ cdef class RiskSets:
         cdef RiskSets other = RiskSets.__new__(RiskSets)
         other.by_sample, other.by_time, other.by_term = self.by_sample, self.by_time, self.by_term
         other.samples, other.terms, other.times = self.samples, self.terms, self.times
-        other.halves = self.halves
+        other.order, other.events, other.halves = self.order, self.events, self.halves
         other._describe(self.R.n, self.R.n_times, self.R.n_terms, self.R.n_strata)
         return other
 
@@ -95,6 +100,10 @@ cdef class RiskSets:
         self.R.level, self.R.own = &self.by_sample[2, 0], &self.by_sample[3, 0]
         self.R.stratum = &self.by_sample[4, 0]
         self.R.begins, self.R.is_single = &self.by_time[0, 0], &self.by_time[1, 0]
+        self.R.order, self.R.events = NULL, &self.events[0]
+        if len(self.order):
+            self.R.order = &self.order[0]
+        self.R.group, self.R.group_of_events = &self.by_time[4, 0], &self.by_time[5, 0]
         self.R.half, self.R.time = &self.by_time[2, 0], &self.by_term[0, 0]
         self.R.share, self.R.term_weight = &self.terms[0, 0], &self.terms[1, 0]
         self.R.time_weight = &self.times[0]

@@ -49,6 +49,11 @@ ctypedef struct risk_t:
     const Py_ssize_t* is_single     # whether a time has one event
     const double* s                 # sample weights
     const double* event             # weight of the event of each sample; 0: censored
+    # samples by their last time, and with an event by its time, those of time g from [g] to [g + 1]
+    const Py_ssize_t* order
+    const Py_ssize_t* group
+    const Py_ssize_t* events
+    const Py_ssize_t* group_of_events
     double* work                    # (n_levels, n_times, MOST_SUMS)
 
 ctypedef struct risk_sums_t:
@@ -72,14 +77,26 @@ cdef inline risk_sums_t sums_in(const risk_t* R, double* room) noexcept nogil:
 cdef inline void sum_both(const risk_t* R, const double* x, double* out) noexcept nogil:
     # out[0, g] = sum of x over the samples at risk at time g, without those whose event is then;
     # out[1, g] = sum of these
-    cdef Py_ssize_t i
-    begin_sums(R, 1, out)
-    for i in range(R.n):
-        add_to_sums(R, 1, i, x + i, out)
-    finish_sums(R, 1, out)
+    cdef Py_ssize_t i, g, k
+    cdef double total = 0.0, own
+    if R.n_levels > 1:
+        begin_sums(R, 1, out)
+        for i in range(R.n):
+            add_to_sums(R, 1, i, x + i, out)
+        finish_sums(R, 1, out)
+        return
+    for g in range(R.n_times - 1, -1, -1):
+        if R.begins[g + 1]:
+            total = 0.0
+        for k in range(R.group[g], R.group[g + 1]):
+            total += x[R.order[k]]
+        own = 0.0
+        for k in range(R.group_of_events[g], R.group_of_events[g + 1]):
+            own += x[R.events[k]]
+        out[g], out[R.n_times + g] = total, own
 
 
-# The same of `count` numbers of each sample, at most MOST_SUMS: out[0 or 1, g, k].
+# The same, wherever ranges begin, of `count` numbers of each sample, at most MOST_SUMS: out[0 or 1, g, k].
 
 cdef inline void begin_sums(const risk_t* R, Py_ssize_t count, double* out) noexcept nogil:
     memset(R.work, 0, R.n_levels * R.n_times * count * sizeof(double))
@@ -238,12 +255,13 @@ cdef inline void find_means(const risk_t* R, const risk_sums_t* A, const double*
 cdef inline void find_expected(const risk_t* R, const risk_sums_t* A, const double* means,
                                double* by_time, double* out) noexcept nogil:
     # out[i] = v_i times the hazards of find_hazards at all times at which sample i is at risk
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, k
     find_hazards(R, A.S, means, by_time)
     sum_over_times(R, by_time, out)
+    for k in range(R.group_of_events[R.n_times]):
+        i = R.events[k]
+        out[i] += by_time[R.n_times + R.own[i]]
     for i in range(R.n):
-        if R.own[i] >= 0:
-            out[i] += by_time[R.n_times + R.own[i]]
         out[i] *= A.v[i]
 
 

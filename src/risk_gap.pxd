@@ -41,16 +41,16 @@ cdef inline void gap_of_events(const risk_t* R, const risk_sums_t* A, const doub
                                risk_gap_t* C) noexcept nogil:
     # What depends on x and q alone.
     cdef double* inverses = C.by_time
-    cdef Py_ssize_t i, t, g
+    cdef Py_ssize_t i, k, t, g
     memset(C.by_time, 0, R.n_times * sizeof(double))
     memset(C.mean_logs, 0, R.n_times * sizeof(double))
     for i in range(R.n):
         C.inverse[i] = 1.0 / A.v[i] if A.v[i] > 0.0 else 0.0
-    for i in range(R.n):
+    for k in range(R.group_of_events[R.n_times]):
+        i = R.events[k]
         g = R.own[i]
-        if g >= 0:
-            inverses[g] += R.event[i] * R.event[i] * C.inverse[i]
-            C.mean_logs[g] += (R.event[i] / R.time_weight[g]) * (z[i] - A.top[R.stratum[i]])
+        inverses[g] += R.event[i] * R.event[i] * C.inverse[i]
+        C.mean_logs[g] += (R.event[i] / R.time_weight[g]) * (z[i] - A.top[R.stratum[i]])
     for t in range(R.n_terms):
         g = R.time[t]
         C.events_away[t] = larger(A.S[t] * inverses[g] / (
@@ -122,45 +122,95 @@ cdef inline void sum_prediction(const risk_t* R, Py_ssize_t count, const risk_su
                                 const double* step, risk_gap_t* C) noexcept nogil:
     # u = a + b (step - mean), a of `old` and b of the reference: terms of u^2 / q and of x u / q.
     # Of 4 sums: a = b, of 7: it need not be.
-    cdef double[7] x, sums
-    cdef double* events
-    cdef double a, b, f, mean, c
+    cdef double[7] x, total, own
+    cdef double[3] along
+    cdef Py_ssize_t i, t, g, k, c
+    if R.n_levels > 1:
+        sum_late_prediction(R, count, old, reference, A, step, C)
+        return
+    t = R.n_terms - 1
+    for c in range(count):
+        total[c] = 0.0
+    for g in range(R.n_times - 1, -1, -1):
+        for c in range(count):
+            total[c] = 0.0 if R.begins[g + 1] else total[c]
+            own[c] = 0.0
+        along[0] = along[1] = along[2] = 0.0
+        for k in range(R.group[g], R.group[g + 1]):
+            i = R.order[k]
+            find_products(count, old.v[i], reference.v[i], C.inverse[i], step[i], x)
+            for c in range(count):
+                total[c] += x[c]
+        for k in range(R.group_of_events[g], R.group_of_events[g + 1]):
+            i = R.events[k]
+            find_products(count, old.v[i], reference.v[i], C.inverse[i], step[i], x)
+            for c in range(count):
+                own[c] += x[c]
+            add_event(R.event[i] * C.inverse[i], old.v[i], reference.v[i], step[i], along)
+        while t >= 0 and R.time[t] == g:
+            take_term(R, count, t, total, own, along, old, reference, A, C)
+            t -= 1
+
+
+cdef inline void sum_late_prediction(const risk_t* R, Py_ssize_t count, const risk_sums_t* old,
+                                     const risk_sums_t* reference, const risk_sums_t* A,
+                                     const double* step, risk_gap_t* C) noexcept nogil:
+    # The same where samples enter late.
+    cdef double[7] x
     cdef Py_ssize_t i, t, g, k
     begin_sums(R, count, C.sums)
-    memset(C.of_events, 0, 3 * R.n_times * sizeof(double))
     for i in range(R.n):
-        a, b = old.v[i], reference.v[i]
-        x[0] = b * step[i]
-        x[1] = b * C.inverse[i] * b
-        x[2] = x[1] * step[i]
-        x[3] = x[2] * step[i]
-        if count == 7:
-            x[4] = a * C.inverse[i] * b
-            x[5] = x[4] * step[i]
-            x[6] = a * C.inverse[i] * a
+        find_products(count, old.v[i], reference.v[i], C.inverse[i], step[i], x)
         add_to_sums(R, count, i, x, C.sums)
-        if R.own[i] >= 0:
-            events = C.of_events + 3 * R.own[i]
-            f = R.event[i] * C.inverse[i]
-            events[0] += f * b
-            events[1] += f * b * step[i]
-            events[2] += f * a
     finish_sums(R, count, C.sums)
+    memset(C.of_events, 0, 3 * R.n_times * sizeof(double))
+    for k in range(R.group_of_events[R.n_times]):
+        i = R.events[k]
+        add_event(R.event[i] * C.inverse[i], old.v[i], reference.v[i], step[i],
+                  C.of_events + 3 * R.own[i])
     for t in range(R.n_terms):
         g = R.time[t]
-        events = C.of_events + 3 * g
-        for k in range(count):
-            sums[k] = (C.sums[g * count + k]
-                       + R.share[t] * C.sums[(R.n_times + g) * count + k])
-        f, mean = 1.0 / reference.S[t], sums[0] / reference.S[t]
-        c = mean if count == 7 else mean - 1.0      # of a = b: (b + b (step - mean))^2
-        C.away[t] = A.S[t] * f * f * (c * c * sums[1] - 2.0 * c * sums[2] + sums[3]) - 1.0
-        if count == 7:      # a^2, 2 a b (step - mean)
-            C.away[t] += A.S[t] / old.S[t] * (
-                2.0 * f * (sums[5] - mean * sums[4]) + sums[6] / old.S[t])
-        C.away[t] = larger(C.away[t], 0.0)
-        C.along[t] = A.S[t] / R.time_weight[g] * (
-            f * (events[1] - mean * events[0]) + events[2] / old.S[t]) - 1.0
+        take_term(R, count, t, C.sums + g * count, C.sums + (R.n_times + g) * count,
+                  C.of_events + 3 * g, old, reference, A, C)
+
+
+cdef inline void find_products(Py_ssize_t count, double a, double b, double inverse, double step,
+                               double* x) noexcept nogil:
+    x[0] = b * step
+    x[1] = b * inverse * b
+    x[2] = x[1] * step
+    x[3] = x[2] * step
+    if count == 7:
+        x[4] = a * inverse * b
+        x[5] = x[4] * step
+        x[6] = a * inverse * a
+
+
+cdef inline void add_event(double f, double a, double b, double step, double* out) noexcept nogil:
+    out[0] += f * b
+    out[1] += f * b * step
+    out[2] += f * a
+
+
+cdef inline void take_term(const risk_t* R, Py_ssize_t count, Py_ssize_t t, const double* others,
+                           const double* own, const double* along, const risk_sums_t* old,
+                           const risk_sums_t* reference, const risk_sums_t* A,
+                           risk_gap_t* C) noexcept nogil:
+    # From the sums of products over those at risk, of those whose event it is, and of add_event.
+    cdef double[7] sums
+    cdef double f = 1.0 / reference.S[t], f_old = 1.0 / old.S[t], mean, c
+    cdef Py_ssize_t k
+    for k in range(count):
+        sums[k] = others[k] + R.share[t] * own[k]
+    mean = sums[0] * f
+    c = mean if count == 7 else mean - 1.0      # of a = b: (b + b (step - mean))^2
+    C.away[t] = A.S[t] * f * f * (c * c * sums[1] - 2.0 * c * sums[2] + sums[3]) - 1.0
+    if count == 7:      # a^2, 2 a b (step - mean)
+        C.away[t] += A.S[t] * f_old * (
+            2.0 * f * (sums[5] - mean * sums[4]) + sums[6] * f_old)
+    C.away[t] = larger(C.away[t], 0.0)
+    C.along[t] = A.S[t] / R.time_weight[R.time[t]] * (
+        f * (along[1] - mean * along[0]) + along[2] * f_old) - 1.0
 
 
 cdef inline double gap_part(const risk_t* R, const risk_sums_t* A, const risk_gap_t* C,
