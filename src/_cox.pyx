@@ -15,8 +15,7 @@ from certificate cimport feasible, penalty_part, units_t
 from matrix cimport column_cost, is_dense, shift, slope
 from penalty cimport penalty_t
 from risk cimport (
-    MOST_SUMS, add_to_sums, begin_sums, finish_sums, risk_curve, risk_evaluate, risk_sums_t, risk_t,
-    room_for_sums,
+    MOST_SUMS, find_rows, risk_curve, risk_evaluate, risk_sums_t, risk_t, room_for_sums,
 )
 from risk_gap cimport center_by_strata, gap_at_prediction, gap_at_residual, gap_part
 from signals cimport check_signals
@@ -170,10 +169,16 @@ cdef class CoxNewton(ProximalNewton):
         cdef Py_ssize_t a, b, c, t, wide
         cdef int m = <int> self.m, n_terms = <int> self.risk_sets.R.n_terms
         cdef double one = 1.0, minus = -1.0
-        cdef double[::1] M = np.empty(m * n_terms + 4), plain = np.empty(m), root
-        cdef double[:, ::1] column = np.empty((MOST_SUMS, self.U.n + 1))
+        cdef Py_ssize_t length = self.U.n + 1, size = m * n_terms + 4
+        cdef double* M
+        cdef double* columns
+        cdef double[::1] plain = np.empty(m), root
         cdef double[::1, :] found
+        cdef const risk_t* R = &self.risk_sets.R
         root = np.sqrt(self.risk_sets.terms[1])
+        if self.panel.shape[0] < size + MOST_SUMS * length:
+            self.panel = np.empty(2 * size + MOST_SUMS * length)
+        M, columns = &self.panel[0], &self.panel[size]
         with nogil:
             for t in range(n_terms):
                 root[t] /= self.base.S[t]
@@ -183,51 +188,32 @@ cdef class CoxNewton(ProximalNewton):
             while a < m:
                 wide = MOST_SUMS if m - a >= MOST_SUMS else (4 if m - a >= 4 else 1)
                 for c in range(wide):
-                    self._column(self.feature[a + c], &column[c, 0])
+                    self._column(self.feature[a + c], columns + c * length)
                 if wide == MOST_SUMS:
-                    self._find_rows(MOST_SUMS, column, root, &M[a * n_terms])
+                    find_rows(R, MOST_SUMS, self.base.v, columns, length, &root[0],
+                              self.risk_sets.C.sums, M + a * n_terms)
                 elif wide == 4:
-                    self._find_rows(4, column, root, &M[a * n_terms])
+                    find_rows(R, 4, self.base.v, columns, length, &root[0],
+                              self.risk_sets.C.sums, M + a * n_terms)
                 else:
-                    self._find_rows(1, column, root, &M[a * n_terms])
+                    find_rows(R, 1, self.base.v, columns, length, &root[0],
+                              self.risk_sets.C.sums, M + a * n_terms)
                 a += wide
         check_signals()
         if <double> m * m * n_terms <= FEW_MULTIPLICATIONS:
-            M[m * n_terms:] = 0.0
+            memset(M + m * n_terms, 0, 4 * sizeof(double))
             found = np.empty((m, m), order="F")
-            products_of_rows(&M[0], n_terms, m, &M[m * n_terms], &found[0, 0])
+            products_of_rows(M, n_terms, m, M + m * n_terms, &found[0, 0])
             for b in range(m):
                 for a in range(b, m):
                     gram[a, b] -= found[a, b]
         else:
             with blas_threads_for(m):
-                dsyrk(b"L", b"T", &m, &n_terms, &minus, &M[0], &n_terms, &one, &gram[0, 0], &m)
+                dsyrk(b"L", b"T", &m, &n_terms, &minus, M, &n_terms, &one, &gram[0, 0], &m)
         for a in range(m):
             if gram[a, a] <= LEAST_CURVATURE * plain[a]:
                 gram[a, a] = 0.0
         return 0
-
-    cdef inline void _find_rows(self, Py_ssize_t count, const double[:, ::1] column,
-                                const double[::1] root, double* out) noexcept nogil:
-        # Rows of M', one after the other, of `count` columns; root: that of the weight of each
-        # term, over its sum.
-        cdef const risk_t* R = &self.risk_sets.R
-        cdef double[MOST_SUMS] x
-        cdef double* sums = self.risk_sets.C.sums
-        cdef const double* others
-        cdef const double* events
-        cdef Py_ssize_t i, t, c
-        begin_sums(R, count, sums)
-        for i in range(R.n):
-            for c in range(count):
-                x[c] = self.base.v[i] * column[c, i]
-            add_to_sums(R, count, i, x, sums)
-        finish_sums(R, count, sums)
-        for t in range(R.n_terms):
-            others = sums + R.time[t] * count
-            events = others + R.n_times * count
-            for c in range(count):
-                out[c * R.n_terms + t] = root[t] * (others[c] + R.share[t] * events[c])
 
     # -- the certificate -----------------------------------------------------------------------
 

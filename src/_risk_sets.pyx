@@ -93,6 +93,7 @@ cdef class RiskSets:
 
     def _describe(self, Py_ssize_t n, Py_ssize_t n_times, Py_ssize_t n_terms, Py_ssize_t n_strata):
         cdef Py_ssize_t n_levels = len(self.halves)
+        cdef Py_ssize_t wide = 1 if n_levels == 1 else (n_levels + 2) * MOST_SUMS + 3
         cdef double* room
         self.R.n, self.R.n_times, self.R.n_terms = n, n_times, n_terms
         self.R.n_strata, self.R.n_levels = n_strata, n_levels
@@ -109,7 +110,7 @@ cdef class RiskSets:
         self.R.time_weight = &self.times[0]
         self.R.s, self.R.event = &self.samples[0, 0], &self.samples[1, 0]
         self.storage = np.zeros(2 * n + 5 * n_terms + 2 * n_strata
-                                + (6 + (n_levels + 2) * MOST_SUMS) * n_times)
+                                + (3 + wide) * n_times)
         room = &self.storage[0]
         self.C.room, self.C.inverse = room, room + n
         room += 2 * n
@@ -118,10 +119,13 @@ cdef class RiskSets:
         room += 5 * n_terms
         self.C.ranges = room
         room += 2 * n_strata
-        self.C.mean_logs, self.C.by_time, self.C.of_events = (
-            room, room + n_times, room + 3 * n_times)
-        room += 6 * n_times
-        self.C.sums, self.R.work = room, room + 2 * MOST_SUMS * n_times
+        self.C.mean_logs, self.C.by_time = room, room + n_times
+        room += 3 * n_times
+        self.R.work = room
+        self.C.of_events = self.C.sums = NULL
+        if n_levels > 1:
+            room += n_levels * MOST_SUMS * n_times
+            self.C.sums, self.C.of_events = room, room + 2 * MOST_SUMS * n_times
 
     def evaluate(self, const double[::1] z):
         """Return (loss, residual, d) at a predictor: the Hessian is diag(d) - M'M.

@@ -54,7 +54,7 @@ ctypedef struct risk_t:
     const Py_ssize_t* group
     const Py_ssize_t* events
     const Py_ssize_t* group_of_events
-    double* work                    # (n_levels, n_times, MOST_SUMS)
+    double* work                    # (n_levels, n_times, MOST_SUMS); of one level (n_times,)
 
 ctypedef struct risk_sums_t:
     # at a predictor z
@@ -250,6 +250,49 @@ cdef inline void find_means(const risk_t* R, const risk_sums_t* A, const double*
     sum_both(R, room, by_time)
     for t in range(R.n_terms):
         out[t] = (by_time[R.time[t]] + R.share[t] * by_time[R.n_times + R.time[t]]) / A.S[t]
+
+
+cdef inline void find_rows(const risk_t* R, Py_ssize_t count, const double* v, const double* columns,
+                           Py_ssize_t length, const double* factor, double* sums,
+                           double* out) noexcept nogil:
+    # out[k, t] = factor[t] times the sum of v times column k, of `count` of the given length, over
+    # those at risk at term t.  sums: room for 2 n_times `count`, if anybody enters late.
+    cdef double[MOST_SUMS] total, own
+    cdef const double* at_risk
+    cdef const double* events
+    cdef Py_ssize_t i, t, g, k, c
+    if R.n_levels > 1:
+        begin_sums(R, count, sums)
+        for i in range(R.n):
+            for c in range(count):
+                total[c] = v[i] * columns[c * length + i]
+            add_to_sums(R, count, i, total, sums)
+        finish_sums(R, count, sums)
+        for t in range(R.n_terms):
+            at_risk = sums + R.time[t] * count
+            events = at_risk + R.n_times * count
+            for c in range(count):
+                out[c * R.n_terms + t] = factor[t] * (at_risk[c] + R.share[t] * events[c])
+        return
+    t = R.n_terms - 1
+    for c in range(count):
+        total[c] = 0.0
+    for g in range(R.n_times - 1, -1, -1):
+        for c in range(count):
+            total[c] = 0.0 if R.begins[g + 1] else total[c]
+            own[c] = 0.0
+        for k in range(R.group[g], R.group[g + 1]):
+            i = R.order[k]
+            for c in range(count):
+                total[c] += v[i] * columns[c * length + i]
+        for k in range(R.group_of_events[g], R.group_of_events[g + 1]):
+            i = R.events[k]
+            for c in range(count):
+                own[c] += v[i] * columns[c * length + i]
+        while t >= 0 and R.time[t] == g:
+            for c in range(count):
+                out[c * R.n_terms + t] = factor[t] * (total[c] + R.share[t] * own[c])
+            t -= 1
 
 
 cdef inline void find_expected(const risk_t* R, const risk_sums_t* A, const double* means,

@@ -30,7 +30,7 @@ ctypedef struct risk_gap_t:
     double* mean_logs       # of each time: the mean of z - top of those whose event it is
     # storage
     double* by_time         # (2, n_times)
-    double* sums            # (2, n_times, MOST_SUMS)
+    double* sums            # (2, n_times, MOST_SUMS), if anybody enters late, as the next
     double* of_events       # (n_times, 3)
     double* room            # (n,)
     double* inverse         # (n,) 1 / v
