@@ -54,7 +54,7 @@ ctypedef struct risk_t:
     const Py_ssize_t* group
     const Py_ssize_t* events
     const Py_ssize_t* group_of_events
-    double* work                    # (n_levels, n_times, MOST_SUMS); of one level (n_times,)
+    double* work                    # (n_levels, n_times, MOST_SUMS); one level: (n_times,)
 
 ctypedef struct risk_sums_t:
     # at a predictor z
@@ -96,7 +96,8 @@ cdef inline void sum_both(const risk_t* R, const double* x, double* out) noexcep
         out[g], out[R.n_times + g] = total, own
 
 
-# The same, wherever ranges begin, of `count` numbers of each sample, at most MOST_SUMS: out[0 or 1, g, k].
+# The same, wherever ranges begin, of `count` numbers of each sample, at most MOST_SUMS:
+# out[0 or 1, g, k].
 
 cdef inline void begin_sums(const risk_t* R, Py_ssize_t count, double* out) noexcept nogil:
     memset(R.work, 0, R.n_levels * R.n_times * count * sizeof(double))
@@ -252,9 +253,9 @@ cdef inline void find_means(const risk_t* R, const risk_sums_t* A, const double*
         out[t] = (by_time[R.time[t]] + R.share[t] * by_time[R.n_times + R.time[t]]) / A.S[t]
 
 
-cdef inline void find_rows(const risk_t* R, Py_ssize_t count, const double* v, const double* columns,
-                           Py_ssize_t length, const double* factor, double* sums,
-                           double* out) noexcept nogil:
+cdef inline void find_rows(const risk_t* R, Py_ssize_t count, const double* v,
+                           const double* columns, Py_ssize_t length, const double* factor,
+                           double* sums, double* out) noexcept nogil:
     # out[k, t] = factor[t] times the sum of v times column k, of `count` of the given length, over
     # those at risk at term t.  sums: room for 2 n_times `count`, if anybody enters late.
     cdef double[MOST_SUMS] total, own
