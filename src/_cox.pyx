@@ -14,11 +14,14 @@ from blas cimport dsyrk_t, find_dsyrk
 from certificate cimport feasible, penalty_part, units_t
 from matrix cimport column_cost, is_dense, shift, slope
 from penalty cimport penalty_t
-from risk cimport find_means, risk_curve, risk_evaluate, risk_sums_t, room_for_sums
+from risk cimport (
+    MOST_SUMS, find_rows, risk_curve, risk_evaluate, risk_sums_t, risk_t, room_for_sums,
+)
 from risk_gap cimport center_by_strata, gap_at_prediction, gap_at_residual, gap_part
 from signals cimport check_signals
 from softreg_fast.kernels._proximal_newton cimport ProximalNewton
 from softreg_fast.kernels._risk_sets cimport RiskSets
+from stripes cimport products_of_rows
 from tasks cimport slopes_of_tasks
 
 import numpy as np
@@ -30,6 +33,9 @@ cdef dsyrk_t dsyrk = find_dsyrk()
 # Curvatures below this share of those of single samples are rounding errors of 0: the column is
 # constant in every risk set.
 cdef double LEAST_CURVATURE = 1e-13
+
+# Products of at most this many multiplications are not worth a call of BLAS.
+cdef double FEW_MULTIPLICATIONS = 2e6
 
 
 cdef class CoxNewton(ProximalNewton):
@@ -160,24 +166,50 @@ cdef class CoxNewton(ProximalNewton):
 
     cdef int _subtract_means(self, double[::1, :] gram) except -1:
         # gram -= M_A'M_A, its lower triangle
-        cdef Py_ssize_t a, t
+        cdef Py_ssize_t a, b, c, t, wide
         cdef int m = <int> self.m, n_terms = <int> self.risk_sets.R.n_terms
         cdef double one = 1.0, minus = -1.0
-        cdef double* by_time = self.risk_sets.C.by_time
-        cdef double[:, ::1] M = np.empty((m, n_terms))
-        cdef double[::1] column = np.empty(self.U.n + 1), plain = np.empty(m), root
-        root = np.sqrt(np.asarray(self.risk_sets.terms[1]))
+        cdef Py_ssize_t length = self.U.n + 1, size = m * n_terms + 4
+        cdef double* M
+        cdef double* columns
+        cdef double[::1] plain = np.empty(m), root
+        cdef double[::1, :] found
+        cdef const risk_t* R = &self.risk_sets.R
+        root = np.sqrt(self.risk_sets.terms[1])
+        if self.panel.shape[0] < size + MOST_SUMS * length:
+            self.panel = np.empty(2 * size + MOST_SUMS * length)
+        M, columns = &self.panel[0], &self.panel[size]
         with nogil:
+            for t in range(n_terms):
+                root[t] /= self.base.S[t]
             for a in range(m):
                 plain[a] = gram[a, a]
-                self._column(self.feature[a], &column[0])
-                find_means(&self.risk_sets.R, &self.base, &column[0], self.risk_sets.C.room,
-                           by_time, &M[a, 0])
-                for t in range(n_terms):
-                    M[a, t] *= root[t]
+            a = 0
+            while a < m:
+                wide = MOST_SUMS if m - a >= MOST_SUMS else (4 if m - a >= 4 else 1)
+                for c in range(wide):
+                    self._column(self.feature[a + c], columns + c * length)
+                if wide == MOST_SUMS:
+                    find_rows(R, MOST_SUMS, self.base.v, columns, length, &root[0],
+                              self.risk_sets.C.sums, M + a * n_terms)
+                elif wide == 4:
+                    find_rows(R, 4, self.base.v, columns, length, &root[0],
+                              self.risk_sets.C.sums, M + a * n_terms)
+                else:
+                    find_rows(R, 1, self.base.v, columns, length, &root[0],
+                              self.risk_sets.C.sums, M + a * n_terms)
+                a += wide
         check_signals()
-        with blas_threads_for(m):
-            dsyrk(b"L", b"T", &m, &n_terms, &minus, &M[0, 0], &n_terms, &one, &gram[0, 0], &m)
+        if <double> m * m * n_terms <= FEW_MULTIPLICATIONS:
+            memset(M + m * n_terms, 0, 4 * sizeof(double))
+            found = np.empty((m, m), order="F")
+            products_of_rows(M, n_terms, m, M + m * n_terms, &found[0, 0])
+            for b in range(m):
+                for a in range(b, m):
+                    gram[a, b] -= found[a, b]
+        else:
+            with blas_threads_for(m):
+                dsyrk(b"L", b"T", &m, &n_terms, &minus, M, &n_terms, &one, &gram[0, 0], &m)
         for a in range(m):
             if gram[a, a] <= LEAST_CURVATURE * plain[a]:
                 gram[a, a] = 0.0

@@ -6,7 +6,8 @@ risk.pxd has the loops, risk_gap.pxd the duality gap.
 """
 
 from risk cimport (
-    find_hazards, find_sums, risk_curve, risk_evaluate, risk_sums_t, room_for_sums, sums_in,
+    MOST_SUMS, find_hazards, find_sums, risk_curve, risk_evaluate, risk_sums_t, room_for_sums,
+    sums_in,
 )
 from risk_gap cimport center_by_strata, gap_at_prediction, gap_at_residual, gap_part
 
@@ -33,69 +34,98 @@ cdef class RiskSets:
     """
 
     def __init__(self, first, last, own, stratum, begins, weight, bint efron):
-        cdef Py_ssize_t n = len(first), n_times = len(begins) - 1, n_strata = int(max(stratum)) + 1
-        cdef Py_ssize_t n_terms, n_levels
-        at_risk = (first <= last) | (own >= 0)
+        cdef Py_ssize_t n = len(first), n_times = len(begins) - 1
         events = np.flatnonzero(own >= 0)
-        counts = np.bincount(own[events], minlength=n_times)
+        of_event = own[events]
+        counts = np.bincount(of_event, minlength=n_times)
         if not n_times or not counts.all():
             raise ValueError("every time wants an event")
-        self.by_sample = np.array([first, last, self._level_of(first, last, begins), own, stratum],
-                                  np.intp)
-        self.samples = np.zeros((4, n))
-        samples = np.asarray(self.samples)
-        samples[0], samples[1] = np.where(at_risk, weight, 0.0), np.where(own >= 0, weight, 0.0)
-        self.times = np.zeros((4, n_times))
-        weights = np.bincount(own[events], weight[events], n_times)
-        np.asarray(self.times)[0] = weights
-        repeats = counts if efron else np.ones(n_times, np.intp)
-        n_terms = repeats.sum()
-        time = np.repeat(np.arange(n_times), repeats)
-        place = np.arange(n_terms) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        is_before = first <= last
+        self.by_sample = np.array(
+            [first, last, self._level_of(first, last, begins, is_before), own, stratum], np.intp)
+        samples = np.zeros((2, n))
+        samples[0] = np.where(is_before, weight, 0.0)
+        samples[0][events] = samples[1][events] = weight[events]
+        self.samples = samples
+        self.times = weights = np.bincount(of_event, samples[1][events], n_times)
+        if efron:
+            time = np.repeat(np.arange(n_times), counts)
+            place = np.arange(len(time)) - np.repeat(np.cumsum(counts) - counts, counts)
+            self.terms = np.array([1.0 - place / counts[time], weights[time] / counts[time]])
+        else:
+            time = np.arange(n_times)
+            self.terms = np.array([np.ones(n_times), weights])
         self.by_term = np.array([time], np.intp)
-        self.terms = np.zeros((7, n_terms))
-        np.asarray(self.terms)[0] = 1.0 - place / repeats[time]
-        np.asarray(self.terms)[1] = weights[time] / repeats[time]
-        n_levels = len(self.halves)
-        by_time = np.zeros((4, max(n_times + 1, n_levels)), np.intp)
+        by_time = np.zeros((6, max(n_times + 1, len(self.halves))), np.intp)
         by_time[0, :n_times + 1], by_time[1, :n_times] = begins, counts == 1
-        by_time[2, :n_levels] = self.halves
-        by_time[3, own[events]] = stratum[events]
+        by_time[2, :len(self.halves)] = self.halves
+        by_time[3, of_event] = stratum[events]
+        ends = last[is_before]
+        self.order = np.flatnonzero(is_before)[np.argsort(ends, kind="stable")]
+        self.events = events[np.argsort(of_event, kind="stable")]
+        by_time[4, 1:n_times + 1] = np.cumsum(np.bincount(ends, minlength=n_times))
+        by_time[5, 1:n_times + 1] = np.cumsum(counts)
         self.by_time = by_time
-        self.strata, self.levels = np.zeros((2, n_strata)), np.zeros((n_levels, n_times))
-        self._describe(n, n_times, n_terms, n_strata, n_levels)
+        self._describe(n, n_times, len(time), int(stratum.max()) + 1)
 
-    def _level_of(self, first, last, begins):
+    def _level_of(self, first, last, begins, is_before):
         # The place in `halves` of the largest power of two of which a multiple lies within each
         # range: the highest bit in which its ends differ.
-        n_times = len(begins) - 1
-        starts = begins[np.clip(first, 0, n_times - 1)] == 1
-        late = (first <= last) & ~starts
+        self.halves = [0]
+        late = is_before & (begins[np.minimum(first, len(begins) - 2)] != 1)
+        if not late.any():
+            return np.where(is_before, 0, -1)
         differing = np.where(late, first ^ last, 0)
         bits = np.frexp(differing.astype(np.float64))[1]     # 0 for single times
         found = np.unique(bits[late])
-        self.halves = [0, *(0 if b == 0 else 2 ** (int(b) - 1) for b in found)]
+        self.halves += [0 if b == 0 else 2 ** (int(b) - 1) for b in found]
         level = np.searchsorted(found, bits) + 1
-        return np.where(first > last, -1, np.where(late, level, 0))
+        return np.where(is_before, np.where(late, level, 0), -1)
 
-    def _describe(self, Py_ssize_t n, Py_ssize_t n_times, Py_ssize_t n_terms, Py_ssize_t n_strata,
-                  Py_ssize_t n_levels):
+    def twin(self):
+        """Return the same risk sets with storage of their own, for another thread."""
+        cdef RiskSets other = RiskSets.__new__(RiskSets)
+        other.by_sample, other.by_time, other.by_term = self.by_sample, self.by_time, self.by_term
+        other.samples, other.terms, other.times = self.samples, self.terms, self.times
+        other.order, other.events, other.halves = self.order, self.events, self.halves
+        other._describe(self.R.n, self.R.n_times, self.R.n_terms, self.R.n_strata)
+        return other
+
+    def _describe(self, Py_ssize_t n, Py_ssize_t n_times, Py_ssize_t n_terms, Py_ssize_t n_strata):
+        cdef Py_ssize_t n_levels = len(self.halves)
+        cdef Py_ssize_t wide = 1 if n_levels == 1 else (n_levels + 2) * MOST_SUMS + 3
+        cdef double* room
         self.R.n, self.R.n_times, self.R.n_terms = n, n_times, n_terms
         self.R.n_strata, self.R.n_levels = n_strata, n_levels
         self.R.first, self.R.last = &self.by_sample[0, 0], &self.by_sample[1, 0]
         self.R.level, self.R.own = &self.by_sample[2, 0], &self.by_sample[3, 0]
         self.R.stratum = &self.by_sample[4, 0]
         self.R.begins, self.R.is_single = &self.by_time[0, 0], &self.by_time[1, 0]
+        self.R.order, self.R.events = NULL, &self.events[0]
+        if len(self.order):
+            self.R.order = &self.order[0]
+        self.R.group, self.R.group_of_events = &self.by_time[4, 0], &self.by_time[5, 0]
         self.R.half, self.R.time = &self.by_time[2, 0], &self.by_term[0, 0]
         self.R.share, self.R.term_weight = &self.terms[0, 0], &self.terms[1, 0]
-        self.R.time_weight = &self.times[0, 0]
+        self.R.time_weight = &self.times[0]
         self.R.s, self.R.event = &self.samples[0, 0], &self.samples[1, 0]
-        self.R.work = &self.levels[0, 0]
-        self.C.room, self.C.inverse = &self.samples[2, 0], &self.samples[3, 0]
-        self.C.by_time, self.C.ranges = &self.times[1, 0], &self.strata[0, 0]
-        self.C.away, self.C.along = &self.terms[2, 0], &self.terms[3, 0]
-        self.C.events_away, self.C.odds = &self.terms[4, 0], &self.terms[5, 0]
-        self.C.means, self.C.mean_logs = &self.terms[6, 0], &self.times[3, 0]
+        self.storage = np.zeros(2 * n + 5 * n_terms + 2 * n_strata
+                                + (3 + wide) * n_times)
+        room = &self.storage[0]
+        self.C.room, self.C.inverse = room, room + n
+        room += 2 * n
+        self.C.away, self.C.along, self.C.events_away = room, room + n_terms, room + 2 * n_terms
+        self.C.odds, self.C.means = room + 3 * n_terms, room + 4 * n_terms
+        room += 5 * n_terms
+        self.C.ranges = room
+        room += 2 * n_strata
+        self.C.mean_logs, self.C.by_time = room, room + n_times
+        room += 3 * n_times
+        self.R.work = room
+        self.C.of_events = self.C.sums = NULL
+        if n_levels > 1:
+            room += n_levels * MOST_SUMS * n_times
+            self.C.sums, self.C.of_events = room, room + 2 * MOST_SUMS * n_times
 
     def evaluate(self, const double[::1] z):
         """Return (loss, residual, d) at a predictor: the Hessian is diag(d) - M'M.
@@ -131,7 +161,7 @@ cdef class RiskSets:
         find_hazards(&self.R, A.S, NULL, self.C.by_time)
         of_time = np.asarray(self.by_time[3])[:self.R.n_times]
         top = np.asarray(room[0, self.R.n + self.R.n_terms:])[of_time]
-        return np.asarray(self.times[1]) * np.exp(-top)
+        return np.asarray(<double[:self.R.n_times]> self.C.by_time) * np.exp(-top)
 
     def part(self, const double[::1] z, double k, before=None, reference=None):
         """Return the loss's part of the gap at k times a dual point.

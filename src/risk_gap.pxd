@@ -16,7 +16,7 @@ from libc.math cimport INFINITY, exp, log, log1p
 from libc.string cimport memset
 
 from arithmetic cimport larger, smaller
-from risk cimport find_means, risk_sums_t, risk_t, sum_both, sum_events
+from risk cimport add_to_sums, begin_sums, finish_sums, risk_sums_t, risk_t, sum_both
 
 ctypedef struct risk_gap_t:
     bint exact              # u = q
@@ -30,6 +30,8 @@ ctypedef struct risk_gap_t:
     double* mean_logs       # of each time: the mean of z - top of those whose event it is
     # storage
     double* by_time         # (2, n_times)
+    double* sums            # (2, n_times, MOST_SUMS), if anybody enters late, as the next
+    double* of_events       # (n_times, 3)
     double* room            # (n,)
     double* inverse         # (n,) 1 / v
     double* ranges          # (2, n_strata)
@@ -39,15 +41,16 @@ cdef inline void gap_of_events(const risk_t* R, const risk_sums_t* A, const doub
                                risk_gap_t* C) noexcept nogil:
     # What depends on x and q alone.
     cdef double* inverses = C.by_time
-    cdef Py_ssize_t i, t, g
+    cdef Py_ssize_t i, k, t, g
     memset(C.by_time, 0, R.n_times * sizeof(double))
     memset(C.mean_logs, 0, R.n_times * sizeof(double))
     for i in range(R.n):
         C.inverse[i] = 1.0 / A.v[i] if A.v[i] > 0.0 else 0.0
+    for k in range(R.group_of_events[R.n_times]):
+        i = R.events[k]
         g = R.own[i]
-        if g >= 0:
-            inverses[g] += R.event[i] * R.event[i] * C.inverse[i]
-            C.mean_logs[g] += (R.event[i] / R.time_weight[g]) * (z[i] - A.top[R.stratum[i]])
+        inverses[g] += R.event[i] * R.event[i] * C.inverse[i]
+        C.mean_logs[g] += (R.event[i] / R.time_weight[g]) * (z[i] - A.top[R.stratum[i]])
     for t in range(R.n_terms):
         g = R.time[t]
         C.events_away[t] = larger(A.S[t] * inverses[g] / (
@@ -72,12 +75,18 @@ cdef inline double center_by_strata(const risk_t* R, double* x, double* ranges) 
     cdef double* high = ranges + R.n_strata
     cdef double largest = 0.0
     cdef Py_ssize_t i, g
+    cdef double least = INFINITY, most = -INFINITY
     for g in range(R.n_strata):
         low[g], high[g] = INFINITY, -INFINITY
+    g = R.stratum[0]
     for i in range(R.n):
-        if R.s[i] > 0.0:
+        if R.stratum[i] != g:
+            low[g], high[g] = least, most
             g = R.stratum[i]
-            low[g], high[g] = smaller(low[g], x[i]), larger(high[g], x[i])
+            least, most = low[g], high[g]
+        if R.s[i] > 0.0:
+            least, most = smaller(least, x[i]), larger(most, x[i])
+    low[g], high[g] = least, most
     for g in range(R.n_strata):
         if high[g] > low[g]:
             largest = larger(largest, high[g] - low[g])
@@ -95,55 +104,113 @@ cdef inline bint gap_at_prediction(const risk_t* R, const risk_sums_t* old,
     # `reference`, whose predictor differs from that of `old` by `range_since` at most; A, at z, is
     # after the step, which is changed here.  Returns whether u >= 0.
     cdef double reach = center_by_strata(R, step, C.ranges)
-    cdef Py_ssize_t i, t, power
-    cdef double f, c
     C.exact = False
     if not reach < exp(-range_since):
         return False
     C.least = (1.0 - reach) * exp(reach) if range_since == 0.0 else (
         (exp(-range_since) - reach) * exp(-range_since - reach))
     gap_of_events(R, A, z, C)
-    find_means(R, reference, step, C.room, C.by_time, C.means)
-    for t in range(R.n_terms):
-        C.away[t], C.along[t] = -1.0, -1.0
-    # u = a + b (step - mean), a of `old` and b of the reference: terms of u^2 / q and of x u / q
-    for power in range(3):      # b^2 (step - mean)^2, or (b + b (step - mean))^2 where a = b
-        for i in range(R.n):
-            f = reference.v[i] * reference.v[i] * C.inverse[i]
-            C.room[i] = f if power == 0 else (f * step[i] if power == 1 else f * step[i] * step[i])
-        sum_both(R, C.room, C.by_time)
-        for t in range(R.n_terms):
-            c = C.means[t] - (range_since == 0.0)
-            f = c * c if power == 0 else (-2.0 * c if power == 1 else 1.0)
-            add_shared(R, C, t, f * A.S[t] / (reference.S[t] * reference.S[t]))
-    for power in range(3 if range_since > 0.0 else 0):      # a^2, 2 a b (step - mean)
-        for i in range(R.n):
-            f = old.v[i] * C.inverse[i]
-            f *= old.v[i] if power == 2 else reference.v[i]
-            C.room[i] = f * step[i] if power == 1 else f
-        sum_both(R, C.room, C.by_time)
-        for t in range(R.n_terms):
-            f = 1.0 / old.S[t] if power == 2 else (
-                2.0 if power == 1 else -2.0 * C.means[t]) / reference.S[t]
-            add_shared(R, C, t, f * A.S[t] / old.S[t])
-    for power in range(3):
-        for i in range(R.n):
-            f = R.event[i] * C.inverse[i] * (old.v[i] if power == 2 else reference.v[i])
-            C.room[i] = f * step[i] if power == 1 else f
-        sum_events(R, C.room, C.by_time)
-        for t in range(R.n_terms):
-            f = 1.0 / old.S[t] if power == 2 else (
-                1.0 if power == 1 else -C.means[t]) / reference.S[t]
-            C.along[t] += A.S[t] / R.time_weight[R.time[t]] * f * C.by_time[R.time[t]]
-    for t in range(R.n_terms):
-        C.away[t] = larger(C.away[t], 0.0)
+    if range_since == 0.0:
+        sum_prediction(R, 4, old, reference, A, step, C)
+    else:
+        sum_prediction(R, 7, old, reference, A, step, C)
     return True
 
 
-cdef inline void add_shared(const risk_t* R, risk_gap_t* C, Py_ssize_t t, double f) noexcept nogil:
-    # away[t] += f times the sum that is in by_time, with the share of those whose event it is
-    cdef Py_ssize_t g = R.time[t]
-    C.away[t] += f * (C.by_time[g] + R.share[t] * C.by_time[R.n_times + g])
+cdef inline void sum_prediction(const risk_t* R, Py_ssize_t count, const risk_sums_t* old,
+                                const risk_sums_t* reference, const risk_sums_t* A,
+                                const double* step, risk_gap_t* C) noexcept nogil:
+    # u = a + b (step - mean), a of `old` and b of the reference: terms of u^2 / q and of x u / q.
+    # Of 4 sums: a = b, of 7: it need not be.
+    cdef double[7] x, total, own
+    cdef double[3] along
+    cdef Py_ssize_t i, t, g, k, c
+    if R.n_levels > 1:
+        sum_late_prediction(R, count, old, reference, A, step, C)
+        return
+    t = R.n_terms - 1
+    for c in range(count):
+        total[c] = 0.0
+    for g in range(R.n_times - 1, -1, -1):
+        for c in range(count):
+            total[c] = 0.0 if R.begins[g + 1] else total[c]
+            own[c] = 0.0
+        along[0] = along[1] = along[2] = 0.0
+        for k in range(R.group[g], R.group[g + 1]):
+            i = R.order[k]
+            find_products(count, old.v[i], reference.v[i], C.inverse[i], step[i], x)
+            for c in range(count):
+                total[c] += x[c]
+        for k in range(R.group_of_events[g], R.group_of_events[g + 1]):
+            i = R.events[k]
+            find_products(count, old.v[i], reference.v[i], C.inverse[i], step[i], x)
+            for c in range(count):
+                own[c] += x[c]
+            add_event(R.event[i] * C.inverse[i], old.v[i], reference.v[i], step[i], along)
+        while t >= 0 and R.time[t] == g:
+            take_term(R, count, t, total, own, along, old, reference, A, C)
+            t -= 1
+
+
+cdef inline void sum_late_prediction(const risk_t* R, Py_ssize_t count, const risk_sums_t* old,
+                                     const risk_sums_t* reference, const risk_sums_t* A,
+                                     const double* step, risk_gap_t* C) noexcept nogil:
+    # The same where samples enter late.
+    cdef double[7] x
+    cdef Py_ssize_t i, t, g, k
+    begin_sums(R, count, C.sums)
+    for i in range(R.n):
+        find_products(count, old.v[i], reference.v[i], C.inverse[i], step[i], x)
+        add_to_sums(R, count, i, x, C.sums)
+    finish_sums(R, count, C.sums)
+    memset(C.of_events, 0, 3 * R.n_times * sizeof(double))
+    for k in range(R.group_of_events[R.n_times]):
+        i = R.events[k]
+        add_event(R.event[i] * C.inverse[i], old.v[i], reference.v[i], step[i],
+                  C.of_events + 3 * R.own[i])
+    for t in range(R.n_terms):
+        g = R.time[t]
+        take_term(R, count, t, C.sums + g * count, C.sums + (R.n_times + g) * count,
+                  C.of_events + 3 * g, old, reference, A, C)
+
+
+cdef inline void find_products(Py_ssize_t count, double a, double b, double inverse, double step,
+                               double* x) noexcept nogil:
+    x[0] = b * step
+    x[1] = b * inverse * b
+    x[2] = x[1] * step
+    x[3] = x[2] * step
+    if count == 7:
+        x[4] = a * inverse * b
+        x[5] = x[4] * step
+        x[6] = a * inverse * a
+
+
+cdef inline void add_event(double f, double a, double b, double step, double* out) noexcept nogil:
+    out[0] += f * b
+    out[1] += f * b * step
+    out[2] += f * a
+
+
+cdef inline void take_term(const risk_t* R, Py_ssize_t count, Py_ssize_t t, const double* others,
+                           const double* own, const double* along, const risk_sums_t* old,
+                           const risk_sums_t* reference, const risk_sums_t* A,
+                           risk_gap_t* C) noexcept nogil:
+    # From the sums of products over those at risk, of those whose event it is, and of add_event.
+    cdef double[7] sums
+    cdef double f = 1.0 / reference.S[t], f_old = 1.0 / old.S[t], mean, c
+    cdef Py_ssize_t k
+    for k in range(count):
+        sums[k] = others[k] + R.share[t] * own[k]
+    mean = sums[0] * f
+    c = mean if count == 7 else mean - 1.0      # of a = b: (b + b (step - mean))^2
+    C.away[t] = A.S[t] * f * f * (c * c * sums[1] - 2.0 * c * sums[2] + sums[3]) - 1.0
+    if count == 7:      # a^2, 2 a b (step - mean)
+        C.away[t] += A.S[t] * f_old * (
+            2.0 * f * (sums[5] - mean * sums[4]) + sums[6] * f_old)
+    C.away[t] = larger(C.away[t], 0.0)
+    C.along[t] = A.S[t] / R.time_weight[R.time[t]] * (
+        f * (along[1] - mean * along[0]) + along[2] * f_old) - 1.0
 
 
 cdef inline double gap_part(const risk_t* R, const risk_sums_t* A, const risk_gap_t* C,

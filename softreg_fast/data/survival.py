@@ -150,6 +150,9 @@ def _columns(y: Any) -> dict[str, Any]:
 
 
 def _numbers(name: str, given: Any) -> Vector:
+    if type(given) is np.ndarray and given.dtype == np.float64 and given.ndim == 1 and len(given):
+        check_finite(name, given)
+        return given
     options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
     if np.ndim(given) == 0:
         raise ValueError(f"{name} is {given!r}; expected one number for every sample.")
@@ -162,6 +165,8 @@ def _numbers(name: str, given: Any) -> Vector:
 
 
 def _events(name: str, given: Any) -> NDArray[np.bool_]:
+    if type(given) is np.ndarray and given.dtype == np.bool_ and given.ndim == 1 and len(given):
+        return given
     values = _numbers(name, given)
     bad = ~np.isin(values, (0.0, 1.0))
     if bad.any():

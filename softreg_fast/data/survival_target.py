@@ -54,6 +54,7 @@ class SurvivalTarget(Target):
     """
 
     loss: Cox
+    _sets: RiskSets | None = None
 
     def __init__(
         self,
@@ -83,7 +84,8 @@ class SurvivalTarget(Target):
                 "No sample with a positive weight has an event, and Cox's loss compares samples at "
                 "the times of events; check y."
             )
-        value, residual, _ = self.risk_sets().evaluate(self.null_predictor)
+        self._sets = self.loss.risk_sets(self.times, self.weight)
+        value, residual, _ = self._sets.evaluate(self.null_predictor)
         if not np.isfinite(value):
             raise ValueError(
                 "The offsets of samples at risk at the same time are too far apart for their "
@@ -97,7 +99,13 @@ class SurvivalTarget(Target):
 
     def risk_sets(self) -> RiskSets:
         """Return new risk sets, whose storage only one thread may use at a time."""
-        return self.loss.risk_sets(self.times, self.weight)
+        if self._sets is None:
+            self._sets = self.loss.risk_sets(self.times, self.weight)
+        return self._sets.twin()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # risk sets hold pointers
+        return {**self.__dict__, "_sets": None}
 
     def intercepts_of(self, moved: Vector, found: Vector | None) -> Vector:
         """Return zeros: there is no intercept."""

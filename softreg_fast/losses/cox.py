@@ -48,10 +48,14 @@ def times_of(y: Vector, weight: Vector | None) -> Times:
     events = event > 0.0
     if weight is not None:
         events &= weight > 0.0
-    values, rank = np.unique(np.concatenate([stop, start]), return_inverse=True)
-    key = np.concatenate([stratum, stratum]).astype(np.int64) * len(values) + rank.reshape(-1)
-    ends, entries = np.split(key, 2)
-    times = np.unique(ends[events])
+    enter = bool((start > -np.inf).any())
+    ends_of = np.concatenate([stop, start]) if enter else stop
+    values, rank = np.unique(ends_of, return_inverse=True)
+    base = stratum.astype(np.int64) * len(values)
+    ends = base + rank[: len(y)]
+    entries = base + rank[len(y) :] if enter else base - 1  # before all times of the stratum
+    times = np.sort(ends[events])
+    times = times[np.diff(times, prepend=-1) != 0]
     first = np.searchsorted(times, entries, side="right")
     last = np.searchsorted(times, ends, side="right") - 1
     own = np.where(events, last, -1)

@@ -133,3 +133,36 @@ def test_times_without_an_event_are_refused():
     sets = Cox().risk_sets(times_of(np.array([[-1.0, 1, 1, 0], [-1, 2, 1, 0]]), None), None)
     with pytest.raises(ValueError, match="one entry per sample"):
         sets.evaluate(np.zeros(3))
+
+
+def test_a_sample_that_counts_for_nothing_may_enter_late(rng):
+    # then sums are made another way
+    for strata, ties, efron in ((1, False, False), (3, True, False), (3, True, True)):
+        y, loss = cases.data(rng, 40, strata, 0.0, ties), Cox("efron" if efron else "breslow")
+        last = y[:, 1].max()
+        more, s = np.vstack([y, [[0.5 * last, last + 1.0, 0.0, 0.0]]]), np.append(np.ones(40), 0.0)
+        plain = loss.risk_sets(times_of(y, None), None)
+        late = loss.risk_sets(times_of(more, s), s)
+        z, before, reference, step = 0.01 * rng.standard_normal((4, 41))
+        for found, expected in zip(
+            (*late.evaluate(z), late.curve(z, step), late.hazards(z)),
+            (*plain.evaluate(z[:40]), plain.curve(z[:40], step[:40]), plain.hazards(z[:40])),
+            strict=True,
+        ):
+            found = found[:40] if np.size(found) == 41 else found
+            assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+        for old, base in ((before, before), (before, reference)):
+            for k in (1.0, 0.999, 0.5):
+                expected = plain.part(z[:40], k, old[:40], base[:40])
+                assert 0.0 < expected < np.inf
+                assert_allclose(late.part(z, k, old, base), expected, rtol=1e-9, atol=1e-13)
+
+
+@each_kind
+def test_twins_have_storage_of_their_own(rng, strata, late, ties, efron):
+    sets, _, _ = make(rng, strata, late, ties, efron)
+    z, old = 0.01 * rng.standard_normal((2, 40))
+    expected, twin = sets.part(z, 0.9, old, old), sets.twin()
+    assert twin.part(100.0 * z, 0.9) != expected
+    assert twin.part(z, 0.9, old, old) == sets.part(z, 0.9, old, old) == expected
+    assert twin.twin().evaluate(z)[0] == sets.evaluate(z)[0]
