@@ -40,7 +40,8 @@ cdef Py_ssize_t MOST_HALVINGS = 40
 cdef double LARGEST_SHARE = 1.5
 
 # Largest change of a predictor whose exponential counts, in one step: where classes are separated
-# the model's minimum may be at 1e280.
+# the model's minimum may be at 1e280.  Predictors of several classes may all change by a constant,
+# which has no effect and may be as large.
 cdef double LARGEST_CHANGE = 200.0
 
 # Steps without progress after which rounding is taken for the reason.
@@ -204,7 +205,7 @@ cdef class ProximalNewton(LocalModel):
             after = self._sweep(self._move_of_intercept(sum_of(self.U.n, &self.r[0, 0])))
         else:
             self._find_step()
-        if is_exponential(self.F.kind):
+        if self.U.blocks == 1 and is_exponential(self.F.kind):
             t = smaller(1.0, LARGEST_CHANGE / largest_of(self.length, &self.step[0, 0]))
         while True:
             if t < 1.0 or not by_stripes:
