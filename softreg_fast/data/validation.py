@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -281,17 +282,18 @@ def as_weights(sample_weight: ArrayLike | float | None, n_samples: int) -> tuple
             f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}, "
             f"X has {n_samples} samples; expected one weight for each, shape ({n_samples},)."
         )
-    if not np.isfinite(weights).all():
+    low, high = float(weights.min()), float(weights.max())  # NaN if any weight is
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("sample_weight contains NaN or infinity; every weight must be finite.")
-    if weights.min() < 0.0:
+    if low < 0.0:
         raise ValueError(
-            f"sample_weight contains negative values (smallest {weights.min():.3g}); "
+            f"sample_weight contains negative values (smallest {low:.3g}); "
             "Negative values in data passed to `sample_weight`: use weights >= 0."
         )
-    if weights.max() == 0.0:
+    if high == 0.0:
         raise ValueError("sample_weight is zero for every sample; at least one must be positive.")
     total = float(weights.sum())
-    if weights.min() == weights.max():
+    if low == high:
         return None, total
-    weights /= weights.max()
+    weights /= high
     return weights * (n_samples / weights.sum()), total

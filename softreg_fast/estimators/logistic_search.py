@@ -170,7 +170,7 @@ class LogisticSearch:
 
     def _rows(self, fits: Path) -> Vector:
         # the rows of every model, (n_models, n_rows, n_features + 1)
-        coefs = fits.coefs.T.toarray().reshape(len(fits), self.n_rows, -1)
+        coefs = fits.coefs.toarray().T.reshape(len(fits), self.n_rows, -1)
         return np.concatenate([coefs, fits.intercepts.reshape(len(fits), -1, 1)], axis=-1)
 
     def _scores(self, k: int, fits: Path) -> Vector:

@@ -61,6 +61,12 @@ class Logistic(Binomial):
         away = self.residual(y, eta) - theta
         return entropy_of_two(y - theta, 1.0 - y + theta, eta, away)
 
+    def deviance(self, y: Vector, eta: Any) -> Vector:
+        """Return twice the relative entropy of y from mean(eta); of classes, twice f."""
+        if np.all((y == 0.0) | (y == 1.0)):  # the smallest f is 0
+            return np.asarray(2.0 * np.logaddexp(0.0, (1.0 - 2.0 * y) * eta))
+        return super().deviance(y, eta)
+
     def link(self, mean: Any) -> Vector:
         """Return log(mean / (1 - mean))."""
         return np.asarray(np.log(mean) - np.log1p(-np.asarray(mean, np.float64)))

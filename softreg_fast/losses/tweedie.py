@@ -144,17 +144,20 @@ class Tweedie(Loss):
 
     def bregman(self, y: Vector, eta: Any, theta: Vector) -> Vector:
         """Return f(eta) - f(x) + theta (eta - x), theta the residual at x; inf without an x."""
-        y, eta, theta = np.broadcast_arrays(y, eta, theta)
         with np.errstate(all="ignore"):
-            away = self.residual(y, eta) - theta
-            if self.power == 1.0:
-                part = relative_entropy_near(y - theta, np.exp(eta), eta, away)
-            elif self.power == 2.0:
-                log_ratio = np.log(y) - eta
-                part = relative_entropy_near(1.0 + theta, np.exp(log_ratio), log_ratio, -away)
-            else:
-                part = self._bregman(y, eta, self._moved(y, eta, theta, away))
+            part = self._divergence(y, eta, theta)
         return np.where(np.isnan(part), np.inf, np.maximum(part, 0.0))
+
+    def _divergence(self, y: Vector, eta: Any, theta: Vector) -> Vector:
+        if self.power == 1.0:  # counts are common: without arrays as large as eta for y
+            mean = np.exp(eta)
+            return relative_entropy_near(y - theta, mean, eta, y - mean - theta)
+        y, eta, theta = np.broadcast_arrays(y, eta, theta)
+        away = self.residual(y, eta) - theta
+        if self.power == 2.0:
+            log_ratio = np.log(y) - eta
+            return relative_entropy_near(1.0 + theta, np.exp(log_ratio), log_ratio, -away)
+        return self._bregman(y, eta, self._moved(y, eta, theta, away))
 
     def _bregman(self, y: Vector, eta: Vector, d: Vector) -> Vector:
         # of the entropies of both terms of f, t = y exp(a (eta - d)) from m = y exp(a eta)

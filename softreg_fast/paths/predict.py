@@ -34,8 +34,7 @@ def row_blocks(
 
     Only columns with a nonzero coefficient are read, and at most a few MiB of dense ones copied.
     """
-    support = np.unique(coefs.indices)
-    W = coefs[support].toarray()
+    support, W = _dense(coefs)
     chosen = X[:, support].tocsr()[rows] if sp.issparse(X) else None
     width = len(intercepts) if sp.issparse(X) else max(support.size, len(intercepts))
     step = max(BLOCK_ENTRIES // max(width, 1), 1)
@@ -45,6 +44,16 @@ def row_blocks(
         predicted = block @ W
         predicted += intercepts
         yield part, predicted
+
+
+def _dense(coefs: Any) -> tuple[Index, NDArray[np.float64]]:
+    # the features with a nonzero coefficient, and these rows
+    if coefs.shape[0] * coefs.shape[1] <= BLOCK_ENTRIES:  # indexing sparse arrays takes longer
+        W = coefs.toarray()
+        support = np.flatnonzero(W.any(axis=1))
+        return support, W if support.size == len(W) else W[support]
+    support = np.unique(coefs.indices)
+    return support, coefs[support].toarray()
 
 
 def entries(X: NDArray[Any], rows: Index, columns: Index) -> NDArray[Any]:

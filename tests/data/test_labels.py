@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score, make_scorer
 
 import softreg_fast as sf
-from softreg_fast.data.labels import given_target
+from softreg_fast.data.labels import encoded, given_target
 from softreg_fast.losses import Logistic, Poisson, SquaredHinge
 
 N, P = 40, 3
@@ -225,3 +225,17 @@ def test_estimators_point_to_the_functions_for_counts(counted):
         sf.LogisticRegression().fit(X, y)
     with pytest.raises(ValueError, match="y holds bytes; decode them to text"):
         sf.solve(X, np.where(IS_SECOND, b"yes", b"no"), loss="logistic")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32, np.float64])
+def test_two_whole_numbers_are_classes_in_their_order(dtype):
+    classes, codes = encoded(np.array([7, 3, 3, 7], dtype), "a model")
+    assert classes.dtype == dtype
+    assert classes.tolist() == [3, 7]
+    assert codes.tolist() == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("y", [[0.5, 1.0, 0.5], [0.0, np.nan, 0.0], [np.inf, 1.0, 1.0]])
+def test_two_other_numbers_are_no_classes(y):
+    with pytest.raises(ValueError, match=r"continuous|NaN|infinity"):
+        encoded(np.array(y), "a model")
