@@ -22,7 +22,7 @@ from vector cimport axpy, dot
 
 import numpy as np
 
-from softreg_fast.solvers.row_model import newton_step
+from softreg_fast.solvers.row_model import CoupledNewtonSteps
 
 # Multiplications of epochs that cost less than a Newton step, and the number of epochs before one;
 # slopes below the slack times ROUNDING are rounding errors.
@@ -41,6 +41,7 @@ cdef class GroupedMultinomialNewton(MultinomialNewton):
     cdef penalty_t G                    # of rows, by feature
     cdef const double[::1] row_l1, row_l2, row_lower, row_upper
     cdef double[::1] row
+    cdef object newton_steps
 
     def __init__(self, columns, y, null_predictor, target, weight, null_deviance, fit_intercept,
                  penalty, n_threads=1, most_slots=4_000):
@@ -48,7 +49,7 @@ cdef class GroupedMultinomialNewton(MultinomialNewton):
         self.row_l1, self.row_l2, self.row_lower, self.row_upper = penalty
         self.G.l1, self.G.l2 = &self.row_l1[0], &self.row_l2[0]
         self.G.lower, self.G.upper = &self.row_lower[0], &self.row_upper[0]
-        self.row = np.zeros(K)
+        self.row, self.newton_steps = np.zeros(K), CoupledNewtonSteps()
         l1, *others = (np.repeat(each, K) for each in penalty)
         MultinomialNewton.__init__(
             self, columns, y, null_predictor, target, weight, null_deviance, fit_intercept,
@@ -171,10 +172,10 @@ cdef class GroupedMultinomialNewton(MultinomialNewton):
             if violation <= tol or n_newton == MOST_NEWTON:
                 break
             features = np.asarray(self.feature[:m:self.K]) // self.K
-            newton_step(
+            self.newton_steps.step(
                 np.asarray(self.own_Q)[:m, :m], np.asarray(self.us)[0, :m],
                 np.asarray(self.hs)[0, :m], self.G.l1_strength * np.asarray(self.row_l1)[features],
-                self.G.l2_strength * np.asarray(self.row_l2)[features])
+                self.G.l2_strength * np.asarray(self.row_l2)[features], features)
             most = FEWEST_EPOCHS
         return 0
 
