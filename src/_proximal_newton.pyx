@@ -285,7 +285,7 @@ cdef class ProximalNewton(LocalModel):
         # Along a path a model is replaced when one more alpha costs more than the mean so far.
         if age > 0 and one * larger(n_more - 1.0, 1.0) > (rebuild + self.extra) / age:
             return True
-        self.extra += one
+        self.extra = self.extra + one
         return (n_more - 1.5) * one > rebuild
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
