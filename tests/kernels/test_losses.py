@@ -151,7 +151,7 @@ def test_the_part_of_the_gap_from_residual_and_curvature(rng, loss, weighted):
             terms = loss.bregman(y, z, k * theta)
             assert np.isfinite(found)
             total = np.sum(terms if s is None else s * terms)
-                assert_allclose(found, total, rtol=1e-5, atol=1e-16)  # 0 where theta is v
+            assert_allclose(found, total, rtol=1e-5, atol=1e-16)  # 0 where theta is v
 
 
 @each_convex
