@@ -97,8 +97,13 @@ class NonconvexEngine(WarmEngine):
 
 
 def check_shape(problem: Problem) -> None:
-    """Raise an error or warn where the penalty bends too fast for the curvature of the columns."""
+    """Raise an error where nothing is penalised; warn where gamma is too small for the columns."""
     penalty = problem.penalty
+    if not problem.vectors.l1.any():
+        raise ValueError(
+            f"{penalty.kind.upper()} penalises nothing: its strength, or each of its weights, is "
+            "0; give strength > 0, or leave the penalty out for least squares."
+        )
     if penalty.kind != "mcp" or penalty.shape > LEAST_GAMMA:
         return
     _, _, lower, upper = problem.scaled

@@ -255,6 +255,9 @@ def test_misfits(rng):
     ):
         with pytest.raises(ValueError, match=words):
             path(X, y, penalty=mcp, **options)
+    for nothing in (MCP(strength=0.0), SCAD(weights=np.zeros(80))):
+        with pytest.raises(ValueError, match="penalises nothing: its strength, or each of its"):
+            path(X, y, penalty=nothing)
     with pytest.warns(UserWarning, match="hard thresholding"):
         fits = path(X, y, penalty=MCP(strength=1.0, gamma=0.5), n_alphas=10, eps=0.02)
     assert fits.stationarity.max() <= 1e-9
