@@ -68,12 +68,9 @@ class Penalty:
         weights. An omitted vector, and features not named, are 0; inf excludes.
     l2 : float, array-like (n_features,), dict, Series or None, default=None
         The vector l2_j = alpha * (1 - l1_ratio) * o_j itself, as l1.
-    kind : {"elastic_net", "mcp", "scad"}, default="elastic_net"
-        What takes the place of |w_j|: MCP and SCAD of softreg_fast.penalties bend it down to a
-        constant, so that large coefficients are not shrunk.
-    shape : float, default=0.0
-        gamma of MCP or a of SCAD, in units of the curvature of the loss along a column. Without
-        effect for the elastic net.
+    omega : an object of softreg_fast.penalties or None, default=None
+        What takes the place of sum_j a_j |w_j|, such as MCP; a_j then holds its strength and
+        weights. None: the elastic net. `penalty=` of the functions that fit sets it.
 
     Raises
     ------
@@ -102,8 +99,7 @@ class Penalty:
     bounds: Any = None
     l1: PerFeature | None = None
     l2: PerFeature | None = None
-    kind: str = "elastic_net"
-    shape: float = 0.0
+    omega: Any = None
 
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha, low=0.0)
@@ -122,6 +118,11 @@ class Penalty:
                     f"l1 and l2 give the penalty outright, but {' and '.join(clash)} was given "
                     "too; use either the vectors or alpha with l1_ratio and weights."
                 )
+
+    @property
+    def kind(self) -> str:
+        """Kind of what takes the place of |w_j|, "elastic_net" without `omega`."""
+        return "elastic_net" if self.omega is None else str(self.omega.kind)
 
     @property
     def strengths(self) -> tuple[float, float]:

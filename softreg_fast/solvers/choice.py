@@ -384,10 +384,7 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
     if given.weights is not None:
         weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
     if not isinstance(given, ElasticNet):
-        shape = float(given.shape)
-        return replace(
-            stated, l1_weights=weights, positive=given.positive, kind=given.kind, shape=shape
-        )
+        return replace(stated, l1_weights=weights, positive=given.positive, omega=given)
     return replace(
         stated,
         l1_ratio=float(given.l1_ratio),

@@ -48,7 +48,7 @@ class NonconvexEngine(WarmEngine):
         self.strategy = "working set" if gram is None else "gram"
         self._solver: Any = CompiledEngine(
             KINDS[penalty.kind],
-            penalty.shape,
+            penalty.omega.shape,
             design.columns if gram is None else Columns.gram(gram),
             self.problem.target.residual if gram is None else design.gradient_at_zero(),
             self.problem.target.null_deviance,
@@ -104,18 +104,18 @@ def check_shape(problem: Problem) -> None:
             f"{penalty.kind.upper()} penalises nothing: its strength, or each of its weights, is "
             "0; give strength > 0, or leave the penalty out for least squares."
         )
-    if penalty.kind != "mcp" or penalty.shape > LEAST_GAMMA:
+    if penalty.kind != "mcp" or penalty.omega.shape > LEAST_GAMMA:
         return
     _, _, lower, upper = problem.scaled
     free = np.isneginf(lower) | (lower == 0.0)
     free &= np.isposinf(upper) | (upper == 0.0)
     if not free.all():
         raise ValueError(
-            f"gamma of MCP is {penalty.shape:g}, and there are bounds: with bounds gamma must be > "
+            f"gamma of MCP is {penalty.omega.shape:g}, and there are bounds: with bounds gamma must be > "
             "1, in units of the curvature of a column."
         )
     warnings.warn(
-        f"gamma of MCP is {penalty.shape:g}, in units of the curvature of a column: up to 1 the "
+        f"gamma of MCP is {penalty.omega.shape:g}, in units of the curvature of a column: up to 1 the "
         "penalty is steeper than the loss is curved, and steps are hard thresholding, with many "
         "stationary points; 3 is usual.",
         UserWarning,

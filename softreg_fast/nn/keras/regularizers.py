@@ -162,8 +162,9 @@ class L1(ProximalRegularizer):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     weights : array, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength. None: all 1.
     positive : bool, default=False
@@ -187,8 +188,9 @@ class L2(ProximalRegularizer):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     weights : array, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength. None: all 1.
     positive : bool, default=False
@@ -212,8 +214,9 @@ class ElasticNet(ProximalRegularizer):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     weights : array, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength. None: all 1.
     positive : bool, default=False
@@ -237,8 +240,9 @@ class MCP(ProximalRegularizer):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     weights : array, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength. None: all 1.
     positive : bool, default=False
@@ -263,8 +267,9 @@ class SCAD(ProximalRegularizer):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     weights : array, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength. None: all 1.
     positive : bool, default=False
@@ -289,8 +294,9 @@ class LHalf(ProximalRegularizer):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     weights : array, broadcast to the shape of w, or None, default=None
         Factors >= 0 of the strength. None: all 1.
     positive : bool, default=False
@@ -337,8 +343,9 @@ class GroupLasso(ByGroups):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     groups : {"units", "filters", "inputs"}, int or integer array, default="units"
         "units" and "filters" are the last axis of a kernel, "inputs" the last but one, as in Dense,
         Conv and Embedding (whose "inputs" are the words). An int is any other axis; an array gives
@@ -366,8 +373,9 @@ class SparseGroupLasso(ByGroups):
 
     Parameters
     ----------
-    strength : float >= 0
-        lambda, the strength of the penalty, in units of the loss. By name, like all settings.
+    strength : float >= 0, default=1.0
+        lambda, the strength of the penalty, in units of the loss. By name, like all settings. The
+        default is that of `softreg_fast.penalties`; networks usually want one far below 1.
     groups : {"units", "filters", "inputs"}, int or integer array, default="units"
         "units" and "filters" are the last axis of a kernel, "inputs" the last but one, as in Dense,
         Conv and Embedding (whose "inputs" are the words). An int is any other axis; an array gives

@@ -125,7 +125,6 @@ def test_slopes_by_differences(rng, name):
     ("make", "wanted"),
     [
         (lambda: L1(strength=-1.0), "strength must be a number >= 0"),
-        (lambda: L1(), "strength"),
         (lambda: L1(0.1), r"by name: L1\(strength=0\.1\)"),
         (lambda: L1(strength=0.1, gamma=2.0), "gamma"),
         (lambda: GroupLasso(strength=0.1, groups="rows"), "'inputs', 'units', 'filters'"),
