@@ -45,7 +45,7 @@ FITS = {
     ),
     "cv_path": lambda X, y, k: (
         lambda found: (*of_path(found.path), found.errors_by_gamma, found.predictions)
-    )(cv_path(X, y, cv=4, n_alphas=15, n_threads=k)),
+    )(cv_path(X, y, cv=3, n_alphas=10, eps=0.1, n_threads=k)),
     "relaxed_path": lambda X, y, k: of_path(
         relaxed_path(X, y, n_alphas=10, eps=0.1, n_threads=k).path
     ),
@@ -54,7 +54,7 @@ FITS = {
         Ridge(alpha=3.0, solver="cg", tol=1e-12, n_threads=k).fit(X, y).coef_,
     ),
     "RidgeCV": lambda X, y, k: (RidgeCV(n_threads=k).fit(X, y).coef_,),
-    "RidgeCV, folds": lambda X, y, k: (RidgeCV(cv=3, n_threads=k).fit(X, y).coef_,),
+    "RidgeCV, folds": lambda X, y, k: (RidgeCV(cv=2, n_threads=k).fit(X, y).coef_,),
     "stability_path": lambda X, y, k: (
         stability_path(
             X, y, n_alphas=15, n_subsamples=12, random_state=0, n_threads=k
@@ -83,6 +83,7 @@ def assert_same(found, expected, rtol, zeros=True):
 
 
 @pytest.mark.stress
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("fit", FITS)
 def test_number_of_threads_and_run_after_run(data, fit):
     X, y = data

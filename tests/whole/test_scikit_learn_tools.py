@@ -61,7 +61,7 @@ SMALL = {
     "LogisticRegression": {"tol": 1e-7},
     "LogisticRegressionCV": {"tol": 1e-7, "Cs": 3, "cv": 3},
     "QuantileRegressor": {"alpha": 0.05},
-    "QuantileRegressorCV": {"alphas": 5, "cv": 3},
+    "QuantileRegressorCV": {"alphas": 2, "cv": 2},
     "StabilitySelector": {"n_subsamples": 10, "alphas": 10, "max_selected": 3, "random_state": 0},
 }
 

@@ -86,7 +86,7 @@ def test_target_sparsity():
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     rules = {torch.nn.Linear: L1(strength=1e-3)}
     proximal = attach(model, optimizer, rules, target_sparsity=0.6)
-    train(model, optimizer, batches(800))
+    train(model, optimizer, batches(1600))
     assert abs(proximal.sparsity - 0.6) < 0.1
 
 
