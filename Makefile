@@ -16,6 +16,7 @@
 #   make bench-peers  compare with other packages
 #   make bench-cv  compare cross-validation with other packages and with our own operations
 #   make bench-losses  compare paths under logistic, Poisson, Cox and multinomial losses with other packages
+#   make bench-penalties  compare paths under MCP, SCAD, SLOPE and groups with other packages
 #   make bench-anatomy  measure the costs of our own paths: reads of X, memory, threads
 #   make bench-multi-task  compare paths and fits of several targets with scikit-learn
 #   make bench-builds  compare the speed of two builds: ARGS="OLD NEW", folders of two checkouts
@@ -41,7 +42,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-losses bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
+	bench-losses bench-penalties bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -64,6 +65,9 @@ bench-cv: build $(stamp)-bench
 
 bench-losses: build $(stamp)-bench
 	$(python) -m bench.losses $(ARGS)
+
+bench-penalties: build $(stamp)-bench
+	$(python) -m bench.penalties $(ARGS)
 
 # Results are kept under build/nn: it can be stopped at any time, and the next run continues.
 bench-nn: build $(stamp)-bench $(stamp)-bench-nn

@@ -8,6 +8,7 @@ SOLVERS maps the kinds of problem that a package can solve to its Solver:
     "loss path", "loss fit"  the first two under losses beyond the squared one, an answer at every
                              alpha; "loss path, liblinear" and the like name one of several solvers
     "loss cv"                a Choice by the deviance
+    "penalty path"           the first under a penalty beyond L1, `omega` of the problem
     "multi-task path", "multi-task fit"    coefficients, (n_alphas, n_features, n_tasks)
     "lasso path", "weighted ridge", "accelerated gradient", "gradient descent"    without intercept
 

@@ -109,7 +109,39 @@ def choose(prepared, tol):
     return Choice(model.lmdas[-1], model.betas[-1].toarray().ravel(), errors)
 
 
+def prepare_groups(problem, n_threads):
+    """Return X with the columns of each group side by side, the groups' starts, the way back."""
+    if problem.omega != "groups":
+        raise NotImplementedError("no such penalty")
+    _, of = np.unique(problem.groups, return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    X = np.asfortranarray(problem.X[:, order])
+    starts = np.concatenate([[0], np.cumsum(np.bincount(of))])[:-1]
+    matrix = adelie.matrix.dense(X, n_threads=n_threads)
+    return problem, matrix, starts, np.argsort(order), n_threads
+
+
+def group_path(prepared, tol):
+    problem, matrix, starts, back, n_threads = prepared
+    state = adelie.grpnet(
+        matrix,
+        adelie.glm.gaussian(problem.y),
+        groups=starts,
+        lmda_path=problem.alphas,
+        tol=tol,
+        early_exit=False,
+        adev_tol=1.0,
+        progress_bar=False,
+        n_threads=n_threads,
+        max_iters=10_000_000,
+    )
+    if len(state.lmdas) != len(problem.alphas):
+        raise RuntimeError(f"adelie stopped after {len(state.lmdas)} alphas")
+    return sp.csc_matrix(state.betas.T)[back]
+
+
 SOLVERS = dict.fromkeys(("path", "fit"), Solver(prepare, path, LADDER))
 LOSS = Solver(prepare, path, LOSS_LADDER)
 SOLVERS |= {"loss path": LOSS, "loss fit": LOSS}
+SOLVERS["penalty path"] = Solver(prepare_groups, group_path, LADDER)
 SOLVERS["cv"] = Solver(prepare_cv, choose, (1e-7,))

@@ -12,12 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import PredefinedSplit
 
 import softreg_fast
+from bench.harness.penalties import GAMMA, SHARE, A, Q
 from bench.harness.problem import Choice
 from bench.harness.task import DESCENT_STEPS, Solver, tolerances
 
 LADDER = (1e-3, 1e-6)
 CV_TOL = 1e-6
 LOSS_LADDER = (1e-4, 1e-6)
+PENALTY_LADDER = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 GROUPED = "grouped multinomial"
 
 
@@ -117,6 +119,25 @@ def choose(prepared, tol):
     return Choice(model.alpha_, model.coef_, model.mse_path_.mean(axis=1))
 
 
+def _omega(problem):
+    penalties = softreg_fast.penalties
+    return {
+        "l1": lambda: penalties.L1(),
+        "mcp": lambda: penalties.MCP(gamma=GAMMA),
+        "scad": lambda: penalties.SCAD(a=A),
+        "slope": lambda: penalties.SLOPE(weights="bh", q=Q),
+        "groups": lambda: penalties.GroupLasso(groups=problem.groups),
+        "sparse groups": lambda: penalties.SparseGroupLasso(groups=problem.groups, l1_ratio=SHARE),
+    }[problem.omega]()
+
+
+def penalty_path(prepared, tol):
+    problem, n_threads = prepared
+    options = {"alphas": problem.alphas, "tol": tol, "n_threads": n_threads}
+    fits = softreg_fast.path(problem.X, problem.y, penalty=_omega(problem), **options)
+    return certified(fits).coefs
+
+
 def multi_task_path(prepared, tol):
     problem, n_threads = prepared
     options = {"l1_ratio": problem.l1_ratio, "max_iter": 100_000, "n_threads": n_threads}
@@ -163,6 +184,7 @@ SOLVERS = {
     "loss cv": Solver(prepare_loss, loss_cv, LOSS_LADDER),
     "loss search": Solver(prepare_search, search, LOSS_LADDER),
     "cv": Solver(prepare_cv, choose, (CV_TOL,)),
+    "penalty path": Solver(prepare, penalty_path, PENALTY_LADDER),
     "multi-task path": Solver(prepare, multi_task_path, (1e-4, 1e-8)),
     "multi-task fit": Solver(prepare, multi_task_fit, (1e-4, 1e-8)),
     "lasso path": Solver(prepare, path, tolerances("lasso path")),

@@ -28,11 +28,14 @@ HOME = {
 R_HOME = {"rglmnet": "this"}
 # for losses beyond the squared one
 LOSS_HOME = {"glum": "glum", "sksurv": "survival"}
-ALL_HOMES = {**HOME, **R_HOME, **LOSS_HOME}
+# for penalties beyond L1
+PENALTY_HOME = {"sortedl1": "sorted"}
+ALL_HOMES = {**HOME, **R_HOME, **LOSS_HOME, **PENALTY_HOME}
 REQUIREMENTS = {
     "modern": ["numpy>=2", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet"],
     "glum": ["numpy>=2", "scipy", "glum"],
     "survival": ["numpy>=2", "scipy", "scikit-survival"],
+    "sorted": ["numpy>=2", "scipy", "sortedl1"],
     "older": ["numpy<2", "scipy", "adelie"],
 }
 DISTRIBUTIONS = {

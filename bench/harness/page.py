@@ -1,7 +1,7 @@
 """Writer of docs/benchmarks.md: each program replaces its own part and keeps the others."""
 
 HEAD = "# Benchmarks\n\nEach part of this page is written by the command that measured it.\n"
-PARTS = ("peers", "cv", "losses", "anatomy", "kernels")
+PARTS = ("peers", "cv", "losses", "penalties", "anatomy", "kernels")
 
 
 def write_part(path, part, text):

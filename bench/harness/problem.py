@@ -25,7 +25,9 @@ class Problem:
     c = `l1_weights` is 1 and l2 is 0 if they are None; b = 0 without `fit_intercept`.  With a y of
     shape (n_samples, n_tasks), w_j is a row of coefficients, |w_j| its length.  With `n_folds`,
     one of the alphas is chosen by cross-validation, by the `measure` "deviance" or "auc" under
-    losses beyond the squared one.  `learning_rate` is the step length of gradient descent.
+    losses beyond the squared one.  `learning_rate` is the step length of gradient descent.  An
+    `omega` of bench/harness/penalties.py replaces sum_j |w_j|; `groups` numbers the group of each
+    feature.
     """
 
     X: np.ndarray | sp.csc_matrix
@@ -39,6 +41,8 @@ class Problem:
     learning_rate: float = 0.0
     loss: str = "squared"
     measure: str = "deviance"
+    omega: str = "l1"
+    groups: np.ndarray | None = None
 
     @property
     def n_outputs(self):
@@ -157,7 +161,7 @@ def save_data(folder, problem):
     np.save(folder / "y.npy", problem.y)
 
 
-FIT = "fit_intercept", "l2", "learning_rate", "loss", "measure"
+FIT = "fit_intercept", "l2", "learning_rate", "loss", "measure", "omega", "groups"
 SETTING = ("alphas", "l1_ratio", "l1_weights", "n_folds", *FIT)
 
 
