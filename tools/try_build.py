@@ -83,7 +83,6 @@ KERNEL_TESTS = (*(f"tests/kernels/test_{name}.py" for name in KERNELS), "tests/p
 # Tests whose results depend on compiled code; the others see the same numbers.
 NUMERIC_TESTS = (
     *KERNEL_TESTS,
-    "tests/estimators",
     "tests/kernels/test_engine.py",
     "tests/kernels/test_rows.py",
     "tests/model_selection",
@@ -104,11 +103,10 @@ INSTALLED_TESTS = (
     "tests/whole/test_old_pickles.py",
 )
 
-# Tests that do not depend on the versions of dependencies: kernels and benchmarks.  The latency of
-# Ctrl-C can be measured on a quiet machine only.
+# Tests that do not depend on the versions of dependencies: mathematics, and benchmarks.  The latency
+# of Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
-    "--ignore=tests/bench",
-    *(f"--ignore=tests/kernels/test_{name}.py" for name in KERNELS),
+    *(f"--ignore=tests/{name}" for name in ("bench", "kernels", "losses", "penalties", "solvers")),
     "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_at_any_moment",
     "--deselect=tests/whole/test_ctrl_c.py::test_ctrl_c_ends_a_fit",
 )
