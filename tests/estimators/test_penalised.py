@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 
 import softreg_fast as sf
@@ -130,3 +131,10 @@ def test_messages(rng):
             model.fit(X, y)
     with pytest.raises(TypeError, match=r"^penalty must be an object of softreg_fast\.penalties"):
         sf.PenalizedRegression("mcp").fit(X, y)
+
+
+def test_a_fit_that_ends_early_says_how_far_it_is_from_stationarity(rng):
+    X, y = data(rng)
+    X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
+    with pytest.warns(ConvergenceWarning, match=r"Distance to stationarity: "):
+        sf.MCPRegression(0.01, max_iter=1).fit(X, y)
