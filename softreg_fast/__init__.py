@@ -42,12 +42,20 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.logistic_regression_cv import (
         LogisticRegressionCV as LogisticRegressionCV,
     )
+    from softreg_fast.estimators.mcp_regression import MCPRegression as MCPRegression
+    from softreg_fast.estimators.mcp_regression import MCPRegressionCV as MCPRegressionCV
     from softreg_fast.estimators.multi_task import MultiTaskElasticNet as MultiTaskElasticNet
     from softreg_fast.estimators.multi_task import MultiTaskLasso as MultiTaskLasso
     from softreg_fast.estimators.multi_task_cv import MultiTaskElasticNetCV as MultiTaskElasticNetCV
     from softreg_fast.estimators.multi_task_cv import MultiTaskLassoCV as MultiTaskLassoCV
     from softreg_fast.estimators.negative_binomial_regressor import (
         NegativeBinomialRegressor as NegativeBinomialRegressor,
+    )
+    from softreg_fast.estimators.penalized_regression import (
+        PenalizedRegression as PenalizedRegression,
+    )
+    from softreg_fast.estimators.penalized_regression import (
+        PenalizedRegressionCV as PenalizedRegressionCV,
     )
     from softreg_fast.estimators.probit_regression import ProbitRegression as ProbitRegression
     from softreg_fast.estimators.quantile_regressor import QuantileRegressor as QuantileRegressor
@@ -56,6 +64,8 @@ if TYPE_CHECKING:
     )
     from softreg_fast.estimators.ridge import Ridge as Ridge
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
+    from softreg_fast.estimators.scad_regression import SCADRegression as SCADRegression
+    from softreg_fast.estimators.scad_regression import SCADRegressionCV as SCADRegressionCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
     from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
@@ -102,6 +112,8 @@ _MODULE_OF = {
     "LinearSVC": "softreg_fast.estimators.linear_svc",
     "LogisticRegression": "softreg_fast.estimators.logistic_regression",
     "LogisticRegressionCV": "softreg_fast.estimators.logistic_regression_cv",
+    "MCPRegression": "softreg_fast.estimators.mcp_regression",
+    "MCPRegressionCV": "softreg_fast.estimators.mcp_regression",
     "MultiTaskElasticNet": "softreg_fast.estimators.multi_task",
     "MultiTaskElasticNetCV": "softreg_fast.estimators.multi_task_cv",
     "MultiTaskLasso": "softreg_fast.estimators.multi_task",
@@ -111,6 +123,8 @@ _MODULE_OF = {
     "Path": "softreg_fast.paths.result",
     "PathDisplay": "softreg_fast.display.path_display",
     "PathStep": "softreg_fast.paths.path",
+    "PenalizedRegression": "softreg_fast.estimators.penalized_regression",
+    "PenalizedRegressionCV": "softreg_fast.estimators.penalized_regression",
     "Penalty": "softreg_fast.penalties.vectors",
     "PoissonRegressor": "softreg_fast.estimators.tweedie_regressor",
     "ProbitRegression": "softreg_fast.estimators.probit_regression",
@@ -119,6 +133,8 @@ _MODULE_OF = {
     "RelaxedPath": "softreg_fast.paths.relaxed",
     "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
+    "SCADRegression": "softreg_fast.estimators.scad_regression",
+    "SCADRegressionCV": "softreg_fast.estimators.scad_regression",
     "Solution": "softreg_fast.paths.result",
     "StabilityDisplay": "softreg_fast.display.stability_display",
     "StabilityPath": "softreg_fast.model_selection.stability",

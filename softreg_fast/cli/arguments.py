@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from softreg_fast.cli import values
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.formats import TABLE_FORMATS
-from softreg_fast.options.choices import PREDICTIONS, RULES
+from softreg_fast.options.choices import PREDICTIONS, RULES, SHAPES
 from softreg_fast.options.hints import OTHER_OPTIONS
 from softreg_fast.options.spelling import as_names, composed, nearest, printable
 
@@ -37,6 +37,7 @@ examples:
   softreg_fast fit matrix.npz --target y.npy --penalty-weights weights.csv
   softreg_fast fit houses.csv --target price --cv 10 --rule 1se --report report.html
   softreg_fast fit clients.csv --target left --loss logistic --cv 10 --measure auc
+  softreg_fast fit houses.csv --target price --penalty mcp --gamma 1.5,3,10 --cv 10
   softreg_fast fit claims.csv --target number --loss poisson --offset log_exposure --cv 10
   softreg_fast fit patients.csv --time days --event died --loss cox --cv 10 --model model.json
 """
@@ -175,6 +176,23 @@ def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
         type=values.ratio,
         default=1.0,
         help="1: Lasso (default), 0: ridge, between: elastic net",
+    )
+    model.add_argument(
+        "--penalty",
+        choices=tuple(SHAPES),
+        help="instead of L1 and L2, with squared error: it does not shrink large coefficients",
+    )
+    model.add_argument(
+        "--gamma",
+        metavar="G[,G]",
+        type=values.numbers,
+        help="shape of --penalty mcp, > 0 (default 3); of several the best is chosen with --cv",
+    )
+    model.add_argument(
+        "--a",
+        metavar="A[,A]",
+        type=values.numbers,
+        help="shape of --penalty scad, > 2 (default 3.7); of several the best is chosen with --cv",
     )
     model.add_argument(
         "--penalty-weights",

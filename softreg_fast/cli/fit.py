@@ -16,15 +16,20 @@ from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
 from softreg_fast.losses.by_name import loss_of_text
+from softreg_fast.options.choices import SHAPES
 from softreg_fast.options.errors import InputError
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
+from softreg_fast.penalties import MCP, SCAD
 from softreg_fast.report.summary import well_explained
 
 if TYPE_CHECKING:
     from softreg_fast.model_selection.cv_result import CVPath
 
 Vector = NDArray[np.float64]
+
+# Penalties by the names of --penalty.
+OBJECTS: dict[str, Any] = {"mcp": MCP, "scad": SCAD}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Fit:
     path : Path
     search : CVPath or None
         The cross-validation, if there is one.
+    penalty : object of softreg_fast.penalties or None
+        The one of the path, if it is not L1 and L2.
     k : int
         Index of the model to show.
     """
@@ -51,6 +58,7 @@ class Fit:
     design: Design
     path: Path
     search: CVPath | None
+    penalty: Any
     k: int
 
     @property
@@ -76,7 +84,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     """
     weights = _penalty_weights(request, table)
     _check_folds(request, table)
-    options = {**request.settings, **request.grid.options, **weights}
+    options = with_objects({**request.settings, **request.grid.options, **weights})
     of_design = {name: options.pop(name) for name in ("fit_intercept", "standardize")}
     loss = loss_of_text(options.pop("loss"))
     search = None
@@ -105,7 +113,37 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     names = None if table.names is None else np.array(table.names, dtype=object)
     fits = dataclasses.replace(fits, feature_names=names)
     k = _selected(fits, request.select) if search is None else search.index
-    return Fit(request, table, weights, design, fits, search, k)
+    penalty = options.get("penalty")
+    if isinstance(penalty, list):
+        penalty = None if search is None else search.penalty
+    return Fit(request, table, weights, design, fits, search, penalty, k)
+
+
+def with_objects(options: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of `path`, in which objects stand for a penalty's name, shape and weights.
+
+    Raises
+    ------
+    InputError
+        For a shape that the penalty does not allow.
+    """
+    if "penalty" not in options:
+        return options
+    rest = dict(options)
+    make = OBJECTS[rest.pop("penalty")]
+    shape = SHAPES[make.kind]
+    weights, _ = rest.pop("l1_weights", None), rest.pop("l2_weights", None)
+    if weights is not None and not np.isfinite(weights).all():  # left out by bounds
+        excluded = np.isinf(weights)
+        weights = np.where(excluded, 1.0, weights)
+        rest["bounds"] = np.where(excluded, 0.0, -np.inf), np.where(excluded, 0.0, np.inf)
+    fixed: dict[str, Any] = {"weights": weights, "positive": rest.pop("positive")}
+    values = rest.pop(shape, None)
+    try:
+        each = [make(**fixed, **{shape: value}) for value in values or ()] or [make(**fixed)]
+    except ValueError as error:
+        raise InputError(f"--{shape}: {error}") from None
+    return {**rest, "penalty": each if len(each) > 1 else each[0]}
 
 
 def target_of(table: Table) -> Any:
@@ -125,7 +163,9 @@ def _penalty_weights(request: FitRequest, table: Table) -> dict[str, Vector | No
     ratio = request.settings["l1_ratio"]
     for name, vector, idle in (("l1", l1, ratio == 0.0), ("l2", l2, ratio == 1.0)):
         if idle and vector is not None and ((vector != 1.0) & np.isfinite(vector)).any():
-            warn(f"the {name} weights have no effect with --l1-ratio {ratio:g}")
+            kind = request.settings.get("penalty")
+            said = f"--l1-ratio {ratio:g}" if kind is None else f"--penalty {kind}"
+            warn(f"the {name} weights have no effect with {said}")
     return {"l1_weights": l1, "l2_weights": l2}
 
 

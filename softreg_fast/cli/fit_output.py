@@ -15,6 +15,7 @@ from softreg_fast.cli.files import csv_lines, save
 from softreg_fast.cli.fit import Fit
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.models import Model, model_text
+from softreg_fast.options.choices import SHAPES
 from softreg_fast.report.summary import certificate_lines, coefficient_lines
 
 
@@ -123,6 +124,7 @@ def _recorded_settings(fit: Fit) -> dict[str, Any]:
         "n_samples": fit.design.n_samples,
         "sample_weights": request.roles.weights,
         **request.settings,
+        **({} if fit.penalty is None else {SHAPES[fit.penalty.kind]: fit.penalty.shape}),
         **({"cross_validation": dataclasses.asdict(request.folds)} if request.folds else {}),
         **_weights_by_feature(fit),
     }

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from softreg_fast.cli.fit import Fit, target_of
 from softreg_fast.display.outcomes import Outcomes
 from softreg_fast.losses.classes import TwoClasses
+from softreg_fast.options.choices import SHAPES
 from softreg_fast.report.page import Report, page
 
 
@@ -82,7 +83,8 @@ def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
     said = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
     if len(alphas) == 1:
         said = {"alpha": repr(float(alphas[0]))}
-    for name, value in request.settings.items():
+    for name in [key for key in settings if key in request.settings or key in SHAPES.values()]:
+        value = settings[name]
         if name == "fit_intercept" and fit.path.loss.kind == "cox":  # it has none
             continue
         said[name] = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

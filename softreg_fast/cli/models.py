@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from softreg_fast.cli.files import brief, check_readable, reason
 from softreg_fast.losses.by_name import loss_of_text
+from softreg_fast.options.choices import SHAPES
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed
 from softreg_fast.options.types import Vector
@@ -23,6 +24,8 @@ MODEL_FORMAT = "softreg_fast model"
 MODEL_VERSION = 1
 OFFSET_VERSION = 2  # of models with an offset, which readers of version 1 would pass over
 LOSS_VERSION = 3  # of models with another loss than squared error
+PENALTY_VERSION = 4  # of models whose gaps are distances to stationarity
+VERSIONS = (MODEL_VERSION, OFFSET_VERSION, LOSS_VERSION, PENALTY_VERSION)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class Model:
     @property
     def version(self) -> int:
         """The oldest version of the format that holds this model."""
+        if self.path.penalty_kind != "elastic_net":
+            return PENALTY_VERSION
         if self.loss != "squared":
             return LOSS_VERSION
         return MODEL_VERSION if self.offset is None else OFFSET_VERSION
@@ -122,6 +127,7 @@ def model_text(model: Model, package_version: str) -> Iterator[str]:
         "target": model.target,
         **({} if model.offset is None else {"offset": model.offset}),
         **({} if model.loss == "squared" else {"loss": model.loss}),
+        **({} if model.version != PENALTY_VERSION else {"penalty": path.penalty_kind}),
         **({} if model.classes is None else {"classes": model.classes}),
         **_strata_head(model.strata),
         "n_features": model.n_features,
@@ -163,6 +169,7 @@ def _entry(model: Model, k: int) -> dict[str, Any]:
         "status": Status(int(path.status[k])).name.lower(),
         "coefficients": {model.label(j): value for j, value in zip(features, values, strict=True)},
         **({} if strata is None else {"baseline": _baseline(strata, k)}),
+        **({} if path.locally_convex is None else {"locally_convex": bool(path.locally_convex[k])}),
     }
 
 
@@ -195,10 +202,10 @@ def read_model(name: str) -> Model:
             f"{name} is JSON, but not a model of softreg_fast; give a file written by: "
             "softreg_fast fit ... --model FILE.json"
         )
-    if held.get("format_version") not in (MODEL_VERSION, OFFSET_VERSION, LOSS_VERSION):
+    if held.get("format_version") not in VERSIONS:
         raise InputError(
             f"{name} has format version {held.get('format_version')!r}, this softreg_fast reads "
-            f"{MODEL_VERSION} to {LOSS_VERSION}; fit the model again, or use the version that "
+            f"{VERSIONS[0]} to {VERSIONS[-1]}; fit the model again, or use the version that "
             f"wrote it ({held.get('softreg_fast')})"
         )
     try:
@@ -212,9 +219,12 @@ def read_model(name: str) -> Model:
 def _model(held: dict[str, Any]) -> Model:
     entries, offset = held["models"], held.get("offset")
     version, loss, classes = held["format_version"], held.get("loss", "squared"), None
-    if (version == LOSS_VERSION) != ("loss" in held):
+    kind = held.get("penalty", "elastic_net")
+    if (version == PENALTY_VERSION) != (kind in SHAPES):
+        raise ValueError(f"{' or '.join(SHAPES)} belongs to format version 4")
+    if version != PENALTY_VERSION and (version == LOSS_VERSION) != ("loss" in held):
         raise ValueError("a loss belongs to format version 3")
-    if version != LOSS_VERSION and (offset is None) != (version == MODEL_VERSION):
+    if version < LOSS_VERSION and (offset is None) != (version == MODEL_VERSION):
         raise ValueError("an offset belongs to format version 2")
     of_loss = loss_of_text(loss)
     if held.get("classes") is not None:
@@ -265,6 +275,8 @@ def _model(held: dict[str, Any]) -> Model:
         feature_names=None if names is None else np.array(names, dtype=object),
         has_offset=offset is not None,
         loss=of_loss,
+        penalty_kind=kind,
+        locally_convex=numbers("locally_convex", bool) if version == PENALTY_VERSION else None,
         classes=None if n_outputs == 1 else np.arange(n_outputs),
     )
     if path.intercepts.shape[1:] != (() if n_outputs == 1 else (n_outputs,)):

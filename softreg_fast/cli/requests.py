@@ -10,6 +10,7 @@ from typing import Any
 
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.roles import Roles
+from softreg_fast.options.choices import SHAPES
 from softreg_fast.options.errors import InputError
 
 # Losses whose target may hold the names of two classes.
@@ -196,6 +197,7 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
         settings={
             "loss": arguments.loss,
             "l1_ratio": arguments.l1_ratio,
+            **_penalty(arguments),
             "standardize": arguments.standardize,
             "fit_intercept": not arguments.no_intercept,
             "positive": arguments.positive,
@@ -239,8 +241,37 @@ def _check_survival(arguments: argparse.Namespace) -> None:
         raise InputError("--loss cox has no intercept; leave --no-intercept out")
 
 
+def _penalty(arguments: argparse.Namespace) -> dict[str, Any]:
+    # settings that name a penalty and the values of its shape
+    if arguments.penalty is None:
+        return {}
+    shape = SHAPES[arguments.penalty]
+    values = getattr(arguments, shape)
+    return {"penalty": arguments.penalty, **({} if values is None else {shape: values})}
+
+
+def _check_penalty(arguments: argparse.Namespace) -> None:
+    for kind, shape in SHAPES.items():
+        values = getattr(arguments, shape)
+        if values is None:
+            continue
+        if arguments.penalty != kind:
+            raise InputError(f"--{shape} is the shape of {kind.upper()}; say --penalty {kind} too")
+        if len(values) > 1 and arguments.cv is None:
+            raise InputError(f"--{shape} has several values; say --cv K to choose one of them")
+    if arguments.penalty is None:
+        return
+    if arguments.l1_ratio != 1.0:
+        raise InputError("--l1-ratio is for L1 and L2; leave it out, or --penalty")
+    if arguments.loss != "squared":
+        raise InputError(
+            f"--penalty {arguments.penalty} is for squared error; leave it out, or --loss"
+        )
+
+
 def _check_together(arguments: argparse.Namespace) -> None:
     _check_survival(arguments)
+    _check_penalty(arguments)
     if arguments.offset is not None and arguments.loss in OF_SEVERAL:
         raise InputError(
             f"--loss {arguments.loss} has an offset for each class, and --offset names one column; "

@@ -111,7 +111,8 @@ class _GeneralisedLinearModel(_LinearModel):
             return True
         alarm = bool(is_alarm(found.status))
         if alarm:
-            warn_not_converged([found.gap], [found.tol], [found.status], self._most_iterations)
+            most, said = self._most_iterations, found.certificate
+            warn_not_converged([found.gap], [found.tol], [found.status], most, "", said)
         return alarm
 
     def _fit_target(

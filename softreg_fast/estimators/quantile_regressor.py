@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
-from sklearn.utils.metadata_routing import MetadataRouter
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
-from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
-from softreg_fast.estimators.routing import routed, router_to_splitter
+from softreg_fast.estimators.searched import _SearchedRegressor
 from softreg_fast.losses import Loss, Quantile
-from softreg_fast.model_selection.cv import Choice, choose
-from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.scalars import check_number, is_real
-from softreg_fast.options.types import Vector
-from softreg_fast.paths.grids import as_alphas
-from softreg_fast.paths.result import Solution
+from softreg_fast.options.scalars import check_number
 from softreg_fast.solvers.problem import Problem
 
 # scikit-learn's solver names, all of which stand for the solver here
@@ -216,7 +207,7 @@ class QuantileRegressor(_QuantileModel):
         return super()._loss()
 
 
-class QuantileRegressorCV(_QuantileModel):
+class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
     """Quantile regression with alpha chosen by cross-validation.
 
     The objective is that of `QuantileRegressor`, and models are compared by the mean pinball loss
@@ -318,10 +309,6 @@ class QuantileRegressorCV(_QuantileModel):
     True
     """
 
-    alpha_: float
-    alphas_: Vector
-    cv_path_: CVPath
-
     @with_hints
     def __init__(
         self,
@@ -360,70 +347,5 @@ class QuantileRegressorCV(_QuantileModel):
         self.standardize = standardize
         self.n_threads = n_threads
 
-    def fit(
-        self,
-        X: Any,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-        **params: Any,
-    ) -> Self:
-        """Choose alpha by cross-validation, then fit the model to all samples.
-
-        Parameters
-        ----------
-        X : array-like, sparse or frame, (n_samples, n_features)
-            The features, finite numbers.
-        y : array-like (n_samples,) or (n_samples, n_targets), default=None
-            The target, finite numbers. The columns of a matrix are fitted one by one.
-        sample_weight : array-like (n_samples,), float or None, default=None
-            Weights >= 0, not all 0. None: all equal.
-        offset : array-like (n_samples,) or None, default=None
-            Part of the linear predictor that is known for each sample, such as the logarithm of an
-            exposure; predictions then need the offset of their samples. None: there is none.
-        **params
-            Options of the splitter: with metadata routing those that it requests, otherwise
-            `groups`, if `cv` is an object with a method `split`.
-
-        Returns
-        -------
-        self : the fitted estimator
-
-        Raises
-        ------
-        ValueError, TypeError
-            From `fit` and `predict`, for parameters or data that cannot be used; the message says
-            what is expected. Making the object raises nothing but a TypeError for a parameter that
-            does not exist.
-        """
-        self._refuse_missing(y)
-        split, _ = routed(self, sample_weight, params)
-        target = column_or_1d(as_targets(y), warn=True)
-        return self._fit(
-            X, y, sample_weight, lambda on, _: [self._chosen(on, target, offset, split)]
-        )
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return scikit-learn's metadata routing of `fit` parameters to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        return router_to_splitter(self)
-
-    def _chosen(
-        self, design: Design, target: Vector, offset: Any, split: dict[str, Any]
-    ) -> tuple[Solution, Problem]:
-        whole = design.with_target(target, self._loss(), offset)
-        alphas: Any = self.alphas
-        counted = is_real(alphas)
-        if not counted:
-            alphas = as_alphas(alphas)
-        pairs = folds_for(5 if self.cv is None else self.cv, None, whole.X, target, **split)
-        problem = self._problem(whole, self._penalty_of(1.0, self.l1_ratio))
-        choice = Choice(alphas=alphas, eps=self.eps, rule=self.rule)
-        self.cv_path_ = found = choose([problem], pairs, choice)
-        self.alpha_, self.alphas_ = float(found.alpha), found.path.alphas
-        best = self._problem(whole, self._penalty_of(self.alpha_, self.l1_ratio))
-        return found.path[found.index], best
+    def _problems(self, design: Design) -> list[Problem]:
+        return [self._problem(design, self._penalty_of(1.0, self.l1_ratio))]

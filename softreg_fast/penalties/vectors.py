@@ -69,8 +69,8 @@ class Penalty:
     l2 : float, array-like (n_features,), dict, Series or None, default=None
         The vector l2_j = alpha * (1 - l1_ratio) * o_j itself, as l1.
     omega : an object of softreg_fast.penalties or None, default=None
-        What takes the place of sum_j a_j |w_j|, such as MCP; a_j then holds its strength and
-        weights. None: the elastic net. `penalty=` of the functions that fit sets it.
+        The penalty as `penalty=` of the functions that fit gives it, whose strength and weights a_j
+        and o_j hold; such as MCP it may take the place of sum_j a_j |w_j|. None: the elastic net.
 
     Raises
     ------
@@ -121,7 +121,7 @@ class Penalty:
 
     @property
     def kind(self) -> str:
-        """Kind of what takes the place of |w_j|, "elastic_net" without `omega`."""
+        """Kind of the penalty, "elastic_net" without `omega`."""
         return "elastic_net" if self.omega is None else str(self.omega.kind)
 
     @property
@@ -154,6 +154,8 @@ class Penalty:
         ValueError, TypeError
             For arrays of another length, unknown names, weights below 0 and empty bounds.
         """
+        if self.omega is not None:
+            self.omega.check_fits((n_features,))
         if self.l1 is not None or self.l2 is not None:
             l1 = nonnegative_vector("l1", self.l1, n_features, 0.0, names)
             l2 = nonnegative_vector("l2", self.l2, n_features, 0.0, names)

@@ -382,7 +382,12 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
     if given.weights is not None:
-        weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
+        with np.errstate(over="ignore"):
+            weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
+        if not np.isfinite(weights).all():
+            raise ValueError(
+                f"strength * weights of {type(given).__name__} is beyond float64; give less."
+            )
     if not isinstance(given, ElasticNet):
         return replace(stated, l1_weights=weights, positive=given.positive, omega=given)
     return replace(
@@ -391,6 +396,7 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
         l1_weights=weights,
         l2_weights=weights,
         positive=given.positive,
+        omega=given,
     )
 
 

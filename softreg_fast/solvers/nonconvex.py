@@ -111,13 +111,13 @@ def check_shape(problem: Problem) -> None:
     free &= np.isposinf(upper) | (upper == 0.0)
     if not free.all():
         raise ValueError(
-            f"gamma of MCP is {penalty.omega.shape:g}, and there are bounds: with bounds gamma must be > "
-            "1, in units of the curvature of a column."
+            f"gamma of MCP is {penalty.omega.shape:g}, and there are bounds: with bounds gamma "
+            "must be > 1, in units of the curvature of a column."
         )
     warnings.warn(
-        f"gamma of MCP is {penalty.omega.shape:g}, in units of the curvature of a column: up to 1 the "
-        "penalty is steeper than the loss is curved, and steps are hard thresholding, with many "
-        "stationary points; 3 is usual.",
+        f"gamma of MCP is {penalty.omega.shape:g}, in units of the curvature of a column: up to 1 "
+        "the penalty is steeper than the loss is curved, and steps are hard thresholding, with "
+        "many stationary points; 3 is usual.",
         UserWarning,
         stacklevel=2,
     )

@@ -146,6 +146,20 @@ def test_a_misfit_is_one_sentence(data):
         chosen(tasks, Penalty(positive=True))
 
 
+@pytest.mark.parametrize("kind", [ElasticNet, L1, MCP, SCAD])
+def test_messages_name_the_weights_of_the_penalty(rng, kind):
+    X, y = rng.standard_normal((20, 5)), rng.standard_normal(20)
+    for weights, problem in (
+        (np.ones(3), r"^weights of the penalty have shape \(3,\); expected .* one for each weight"),
+        (np.ones((5, 1)), r"^weights of the penalty have shape \(5, 1\)"),
+    ):
+        with pytest.raises(ValueError, match=problem):
+            solve(X, y, alpha=0.1, penalty=kind(weights=weights))
+    assert solve(X, y, alpha=0.1, penalty=kind(weights=[1.0])).alpha == 0.1
+    with pytest.raises(ValueError, match=f"^strength \\* weights of {kind.__name__} is beyond"):
+        solve(X, y, alpha=0.1, penalty=kind(strength=1e308, weights=[1e3] * 5))
+
+
 def test_solvers_say_what_they_need():
     for solver in SOLVERS.values():
         assert set(solver.kind.needs) <= set(FACTS)

@@ -60,6 +60,7 @@ SMALL = {
     # the checks compare coefficients to seven digits
     "LogisticRegression": {"tol": 1e-7},
     "LogisticRegressionCV": {"tol": 1e-7, "Cs": 3, "cv": 3},
+    **{f"{kind}RegressionCV": {"alphas": 5, "cv": 3} for kind in ("MCP", "SCAD", "Penalized")},
     "QuantileRegressor": {"alpha": 0.05},
     "QuantileRegressorCV": {"alphas": 2, "cv": 2},
     "StabilitySelector": {"n_subsamples": 10, "alphas": 10, "max_selected": 3, "random_state": 0},
@@ -124,7 +125,7 @@ def takes_weights(estimator):
 
 
 def test_every_estimator_is_tested():
-    assert len(ESTIMATORS) == 23
+    assert len(ESTIMATORS) == 29
 
 
 DATA = ("dense", "sparse")
