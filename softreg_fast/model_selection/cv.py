@@ -184,9 +184,9 @@ def cv_path(
         without one of the classes has no "auc". None: "deviance".
     scoring : str, callable or None, default=None
         A scikit-learn scorer, the same as `measure`.
-    criterion : {"aic", "aicc", "bic", "ebic"} or None, default=None
-        Choose by an information criterion instead of folds; `model_selection.criteria` has the
-        formulas.
+    criterion : {"aic", "aicc", "bic", "ebic", "gcv"} or None, default=None
+        Choose by an information criterion, or by generalised cross-validation, instead of folds;
+        `model_selection.criteria` has the formulas.
     noise_variance : float > 0 or None, default=None
         Variance of y about its mean given X, in the squared unit of y, for the criterion; for
         Gamma, Tweedie and inverse Gaussian losses their dispersion. None: an estimate independent
