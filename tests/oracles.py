@@ -733,3 +733,15 @@ def exact_ridge(X, y, l2, s=None, fit_intercept=True):
     stacked = np.vstack([root[:, None] * A, rows])
     w = np.linalg.lstsq(stacked, np.append(root * y, np.zeros(p)), rcond=None)[0]
     return w[:p], w[p] if fit_intercept else 0.0
+
+
+def tikhonov(X, y, D, alpha, s=None, fit_intercept=True):
+    """Return the shortest (w, b) that minimises mean s (y - X w - b)^2 / 2 + alpha/2 |D w|^2."""
+    X, y, D = (np.asarray(dense(each), np.float64) for each in (X, y, D))
+    s = np.ones(len(y)) if s is None else s
+    s = s / s.sum()
+    x_mean, y_mean = (s @ X, s @ y) if fit_intercept else (0.0 * X[0], 0.0)
+    root = np.sqrt(s)[:, np.newaxis]
+    rows = np.vstack([root * (X - x_mean), np.sqrt(alpha) * D])
+    w = np.linalg.lstsq(rows, np.append(root[:, 0] * (y - y_mean), np.zeros(len(D))), 1e-13)[0]
+    return w, y_mean - x_mean @ w

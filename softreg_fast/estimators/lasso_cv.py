@@ -75,9 +75,9 @@ class LassoCV(ElasticNetCV):
         mean error is within one standard error of that.
     scoring : str, callable or None, default=None
         A scikit-learn scorer instead of the mean squared error.
-    criterion : {"aic", "aicc", "bic", "ebic"} or None, default=None
-        Choose by an information criterion instead of folds; `model_selection.criteria` has the
-        formulas.
+    criterion : {"aic", "aicc", "bic", "ebic", "gcv"} or None, default=None
+        Choose by an information criterion, or by generalised cross-validation, instead of folds;
+        `model_selection.criteria` has the formulas.
     noise_variance : float > 0 or None, default=None
         Variance of y about its mean given X, in the squared unit of y, for the criterion. None:
         estimated as in `cv_path`.

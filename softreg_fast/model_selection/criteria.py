@@ -25,17 +25,19 @@ from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.solve import solve_design
+from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.problem import Problem
+from softreg_fast.solvers.tikhonov import spectrum_of
 from softreg_fast.system.interrupts import interruptible
 
-CRITERIA = ("aic", "aicc", "bic", "ebic")
+CRITERIA = ("aic", "aicc", "bic", "ebic", "gcv")
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """-2 log likelihood with a known scale, plus a penalty per degree of freedom.
+    """-2 log likelihood with a known scale, plus a penalty per degree of freedom; or "gcv".
 
     With RSS the weighted sum of squared residuals (weights of mean one), n the number of samples
     with a positive weight, d the degrees of freedom (the intercept is one of them) and k the number
@@ -54,6 +56,11 @@ class Criterion:
     with. With several classes p and k count coefficients, unless the penalty is of rows; an
     intercept is one degree less than there are classes.
 
+    Generalised cross-validation needs no variance. It is for squared error, the mean squared error
+    that leaving one sample out at a time would have if all samples had the same influence:
+
+        gcv     (RSS / n) / (1 - d / n)^2
+
     A model with d >= n - 1 explains nothing: infinity. The variance is not taken from the model:
     n log(RSS / n) falls without bound as a path with many features approaches the data, and no
     penalty on d stops it. Gamma, Tweedie and inverse Gaussian losses have a dispersion in its
@@ -62,16 +69,18 @@ class Criterion:
 
     Attributes
     ----------
-    name : {"aic", "aicc", "bic", "ebic"}
+    name : {"aic", "aicc", "bic", "ebic", "gcv"}
     noise_variance : float or None
-        The variance, or the dispersion; None for a loss whose likelihood has no free scale.
+        The variance, or the dispersion; None for a loss whose likelihood has no free scale, and for
+        "gcv".
 
     References
     ----------
     Zou, Hastie, Tibshirani (2007), "On the 'degrees of freedom' of the lasso", Annals of Statistics
     35, for the form and for d; Hurvich, Tsai (1989), Biometrika 76 (the factor of aicc); Chen, Chen
-    (2008), Biometrika 95 (ebic with gamma = 1); Volinsky, Raftery (2000), "Bayesian information
-    criterion for censored survival models", Biometrics 56 (events).
+    (2008), Biometrika 95 (ebic with gamma = 1); Golub, Heath, Wahba (1979), Technometrics 21 (gcv);
+    Volinsky, Raftery (2000), "Bayesian information criterion for censored survival models",
+    Biometrics 56 (events).
     """
 
     name: str
@@ -92,6 +101,9 @@ class Criterion:
         values = np.full(len(fits), np.inf)
         usable = d < m - 1
         d = d[usable]
+        if self.name == "gcv":
+            values[usable] = deviance[usable] / n / np.square(1.0 - d / n)
+            return values
         asked = {
             "aic": 2.0 * d,
             "aicc": 2.0 * d * m / (m - d - 1.0),
@@ -114,6 +126,8 @@ def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> 
     loss = problem.loss
     if isinstance(problem.design, MultiTaskDesign) and loss.quadratic:
         raise ValueError("A criterion is for one target; for several use cross-validation.")
+    if name == "gcv":
+        return _gcv(problem, noise_variance)
     if not loss.is_likelihood:
         raise ValueError(
             f"A criterion needs a likelihood, and {loss!r} has none; choose by cross-validation."
@@ -129,6 +143,17 @@ def criterion_for(name: str, problem: Problem, noise_variance: float | None) -> 
         estimate = noise_variance_of if loss.quadratic else dispersion_of
         return Criterion(name, estimate(problem))
     return Criterion(name, check_number("noise_variance", noise_variance, low=0.0, low_open=True))
+
+
+def _gcv(problem: Problem, noise_variance: float | None) -> Criterion:
+    if not problem.loss.quadratic:
+        raise ValueError(
+            f"criterion='gcv' is for squared error, not for {problem.loss!r}; choose another one, "
+            "or by cross-validation."
+        )
+    if noise_variance is not None:
+        raise ValueError("criterion='gcv' needs no noise_variance; leave it out.")
+    return Criterion("gcv", None)
 
 
 def noise_variance_of(problem: Problem) -> float:
@@ -207,8 +232,11 @@ def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
 
 def degrees_of_freedom(fits: Path, problem: Problem) -> Vector:
     """Return the degrees of freedom of every model: its number of nonzero coefficients or, with an
-    L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A') of squared error.
+    L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A') of squared error; with
+    Tikhonov's penalty trace(C (C'C + alpha P)^-1 C').
     """
+    if problem.penalty_kind == Tikhonov.kind:
+        return spectrum_of(problem).degrees_of_freedom(fits.alphas)
     design, l1_ratio = problem.design, problem.l1_ratio
     if problem.loss.n_outputs != 1:
         return degrees_of_classes(fits, problem)

@@ -137,11 +137,13 @@ def cv_path(
         pairs (lower, upper) by feature name; other features are unbounded.
     penalty : object of softreg_fast.penalties, list of them, or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or with
-        squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the a of SCAD
-        are in units of the loss's curvature along a column, so that they mean the same at any scale
-        of X; results have `stationarity` and `locally_convex` in place of a duality gap. Of a list,
-        such as MCPs of several gammas, that with the smallest mean error is chosen, as of several
-        l1_ratios. None: the penalty by those arguments.
+        squared error MCP, SCAD or Tikhonov; alpha multiplies its strength. The matrix of Tikhonov
+        is of the coefficients in the units of X, with standardize of those of columns of unit
+        variance. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a
+        column, so that they mean the same at any scale of X; results have `stationarity` and
+        `locally_convex` in place of a duality gap. Of a list, such as MCPs of several gammas, that
+        with the smallest mean error is chosen, as of several l1_ratios. None: the penalty by those
+        arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -182,9 +184,9 @@ def cv_path(
         without one of the classes has no "auc". None: "deviance".
     scoring : str, callable or None, default=None
         A scikit-learn scorer, the same as `measure`.
-    criterion : {"aic", "aicc", "bic", "ebic"} or None, default=None
-        Choose by an information criterion instead of folds; `model_selection.criteria` has the
-        formulas.
+    criterion : {"aic", "aicc", "bic", "ebic", "gcv"} or None, default=None
+        Choose by an information criterion, or by generalised cross-validation, instead of folds;
+        `model_selection.criteria` has the formulas.
     noise_variance : float > 0 or None, default=None
         Variance of y about its mean given X, in the squared unit of y, for the criterion; for
         Gamma, Tweedie and inverse Gaussian losses their dispersion. None: an estimate independent

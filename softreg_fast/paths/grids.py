@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
@@ -18,6 +19,7 @@ from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
+from softreg_fast.solvers.tikhonov import spectrum_of
 
 AUTO = "auto"
 
@@ -123,6 +125,9 @@ def alpha_grid(problem: Problem, n_alphas: int, eps: float) -> Vector:
         )
     check_grid(n_alphas, eps)
     l1_ratio, scaled = problem.l1_ratio, problem.scaled
+    if problem.penalty_kind == Tikhonov.kind:
+        ends = spectrum_of(problem).ends(eps, LEAST_VARIANCE)
+        return _spaced(ends[0], ends[1], n_alphas)
     has_l1 = l1_ratio > 0.0 and bool(np.any((scaled.l1 > 0.0) & (scaled.lower < scaled.upper)))
     largest = smallest = np.inf
     if has_l1:
@@ -131,6 +136,11 @@ def alpha_grid(problem: Problem, n_alphas: int, eps: float) -> Vector:
     if l1_ratio < LEAST_L1_RATIO or not has_l1:
         ends = ridge_ends(problem, eps)
         largest, smallest = min(largest, ends[0]), min(smallest, ends[1])
+    return _spaced(largest, smallest, n_alphas)
+
+
+def _spaced(largest: float, smallest: float, n_alphas: int) -> Vector:
+    # evenly spaced in the logarithm
     if not largest > np.finfo(np.float64).tiny:  # nothing to explain, or nothing penalised
         return np.full(int(n_alphas), np.finfo(np.float64).resolution)
     grid = np.geomspace(largest, smallest, int(n_alphas))

@@ -18,6 +18,7 @@ from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of
+from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine, penalty_for
@@ -94,10 +95,11 @@ def solve(
         pairs (lower, upper) by feature name; other features are unbounded.
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or with
-        squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the a of SCAD
-        are in units of the loss's curvature along a column, so that they mean the same at any scale
-        of X; results have `stationarity` and `locally_convex` in place of a duality gap. None: the
-        penalty by those arguments.
+        squared error MCP, SCAD or Tikhonov; alpha multiplies its strength. The matrix of Tikhonov
+        is of the coefficients in the units of X, with standardize of those of columns of unit
+        variance. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a
+        column, so that they mean the same at any scale of X; results have `stationarity` and
+        `locally_convex` in place of a duality gap. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -214,7 +216,7 @@ def solve_problem(
     outright = penalty.l1 is not None or penalty.l2 is not None
     target = problem.target
     unit, gap_unit, convex = target.objective_unit, target.gap_unit, fits.locally_convex
-    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+    if problem.penalty_kind in NONCONVEX:  # distances relative to alpha
         unit = gap_unit = 1.0
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),

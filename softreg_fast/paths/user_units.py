@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.survival import baselines_of
+from softreg_fast.penalties.nonconvex import NONCONVEX
+from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 
@@ -47,6 +49,11 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
         starts += fixed.size * np.arange(len(starts))
         df += fixed.size
     w, offsets = design.to_user(features, u, starts, vectors.lower, vectors.upper)
+    if problem.penalty_kind == Tikhonov.kind:  # which determines those of constant columns, too
+        constant = design.norm[features] == 0.0
+        w[constant] = design.y_norm * u[constant]
+        owner = np.repeat(np.arange(len(df)), df)[constant]
+        offsets += np.bincount(owner, w[constant] * design.center[features[constant]], len(df))
     if not np.isfinite(w).all():
         raise ValueError(
             "The coefficients leave the range of float64: the columns of X are too small "
@@ -60,7 +67,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
     """Return the fits as a Path at these alphas."""
     design, target, tol = problem.design, problem.target, problem.options.tol
     unit, gap_unit = target.objective_unit, target.gap_unit
-    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+    if problem.penalty_kind in NONCONVEX:  # distances relative to alpha
         unit = gap_unit = 1.0
     starts, df, features, w, intercepts = coefficients_of(problem, fits)
     kind = Path

@@ -7,6 +7,7 @@ from softreg_fast.penalties.base import Penalty
 from softreg_fast.penalties.elementwise import L1, L2, ElasticNet, NonNegative
 from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
 from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf
+from softreg_fast.penalties.quadratic import Tikhonov, difference_matrix, graph_laplacian
 
 __all__ = [
     "L1",
@@ -19,4 +20,7 @@ __all__ = [
     "NonNegative",
     "Penalty",
     "SparseGroupLasso",
+    "Tikhonov",
+    "difference_matrix",
+    "graph_laplacian",
 ]

@@ -198,3 +198,7 @@ class LHalf(Elementwise):
         angle = xp.arccos(xp.clip(cosine, -1.0, 1.0))
         root = 2.0 / 3.0 * z * (1.0 + xp.cos(2.0 / 3.0 * (np.pi - angle)))
         return xp.where(small, xp.zeros_like(z), xp.where(u == 0, z, root))
+
+
+# Kinds of those that solvers of regression fit.
+NONCONVEX = (MCP.kind, SCAD.kind)

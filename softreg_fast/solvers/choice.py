@@ -16,7 +16,8 @@ from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
-from softreg_fast.penalties.nonconvex import MCP, SCAD
+from softreg_fast.penalties.nonconvex import MCP, NONCONVEX, SCAD
+from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
@@ -32,12 +33,10 @@ from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
 from softreg_fast.solvers.rotated import RotatedEngine, n_penalised
+from softreg_fast.solvers.tikhonov import TikhonovEngine, check_fitted
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
 Gram = NDArray[np.float64] | None
-
-# Kinds of penalties that are not convex.
-NONCONVEX = (MCP.kind, SCAD.kind)
 
 
 class Fact(NamedTuple):
@@ -91,6 +90,11 @@ FACTS = {
         "MCP or SCAD",
         "solver={solver!r} is for MCP and SCAD.",
     ),
+    "Tikhonov": Fact(
+        lambda problem: problem.penalty_kind == Tikhonov.kind,
+        "Tikhonov's penalty",
+        "solver={solver!r} is for Tikhonov's penalty.",
+    ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
         "one target",
@@ -142,6 +146,12 @@ def is_wide_ridge(problem: Problem) -> bool:
 
 
 AUTO = (
+    Choice(
+        True,
+        "tikhonov",
+        lambda problem: problem.penalty_kind == Tikhonov.kind,
+        "One decomposition gives the exact solutions at all alphas.",
+    ),
     Choice(
         True,
         "nonconvex",
@@ -278,6 +288,7 @@ def _nonconvex(problem: Problem, n_alphas: int) -> Engine:
 
 
 SOLVERS = {
+    "tikhonov": Solver(TikhonovEngine, lambda problem, _: TikhonovEngine(problem)),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
@@ -328,6 +339,8 @@ def solver_for(problem: Problem) -> str:
     asked = problem.options.solver
     if asked not in NAMES:
         raise ValueError(f"solver must be one of {', '.join(NAMES)}; got {asked!r}.")
+    if problem.penalty_kind == Tikhonov.kind:
+        check_fitted(problem)
     if asked != "auto" and has_tasks(problem):
         raise ValueError(FACTS["one target"].misfit.format(solver=asked))
     name = chosen_by_auto(problem) if asked == "auto" else asked
@@ -378,6 +391,10 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
             f"penalty={type(given).__name__}(...) says what is penalised, but "
             f"{' and '.join(beside)} was given too; leave one of them out."
         )
+    if isinstance(given, Tikhonov):
+        if stated.bounds is not None:
+            raise ValueError("Tikhonov is fitted without bounds only; leave bounds out.")
+        return replace(stated, l1_ratio=0.0, omega=given)
     if not isinstance(given, ElasticNet | MCP | SCAD):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength

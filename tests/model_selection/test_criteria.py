@@ -12,10 +12,15 @@ from sklearn.linear_model import LassoLarsIC, lars_path
 from softreg_fast import Design, ElasticNetCV, LassoCV, cv_path, path
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.model_selection.criteria import CRITERIA, noise_variance_of
+from softreg_fast.penalties import Tikhonov, difference_matrix
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
+
+
+# Those that need a noise variance.
+INFORMATION = [name for name in CRITERIA if name != "gcv"]
 
 
 def estimated(X, y, **options):
@@ -32,7 +37,7 @@ def least_squares_variance(X, y, weight=None):
     return np.square(t - A @ w).sum() / (len(y) - A.shape[1])
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", INFORMATION)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("noise_variance", [None, 2.5])
 def test_values(rng, data, criterion, weighted, noise_variance):
@@ -102,6 +107,65 @@ def test_degrees_of_freedom_of_an_elastic_net(rng):
     assert d == pytest.approx(np.sum(slope), rel=1e-5)
 
 
+PENALTIES = {
+    "lasso": {},
+    "elastic net": {"l1_ratio": 0.5},
+    "ridge": {"l1_ratio": 0.0},
+    "tikhonov": {"penalty": Tikhonov(root=difference_matrix(6, 2))},
+}
+
+
+@pytest.mark.parametrize("options", PENALTIES.values(), ids=PENALTIES)
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["", "no intercept"])
+def test_generalised_cross_validation(rng, options, fit_intercept):
+    # degrees of freedom as changes of the fit with y, by small ones
+    X, y = problems.make_data(rng, 30, 6)
+    alphas, h = [0.9, 0.1], 1e-5
+    options = {"alphas": alphas, "tol": 1e-13, "fit_intercept": fit_intercept, **options}
+
+    def fitted(y):
+        return path(X, y, **options).predict(X)
+
+    d = sum(
+        (fitted(y + h * e)[i] - fitted(y - h * e)[i]) / (2 * h) for i, e in enumerate(np.eye(30))
+    )
+    found = cv_path(X, y, criterion="gcv", **options)
+    rss = np.square(y[:, np.newaxis] - found.path.predict(X)).sum(axis=0)
+    np.testing.assert_allclose(found.errors[0, :, 0], 30 * rss / (30 - d) ** 2, rtol=1e-5)
+    assert found.index == np.argmin(found.errors[0, :, 0])
+    assert found.noise_variance is None
+    assert "by gcv" in repr(found)
+
+
+@pytest.mark.parametrize("name", ["aic", "bic", "gcv"])
+def test_smoothing_is_chosen_as_much_as_the_curve_needs(rng, name):
+    x = np.linspace(0.0, 1.0, 200)
+    penalty = Tikhonov(root=difference_matrix(200, 2))
+    for truth in (0.5 * x, np.sin(20.0 * x)):
+        y = truth + 0.2 * rng.standard_normal(200)
+        options = {"fit_intercept": False, "noise_variance": None if name == "gcv" else 0.04}
+        found = cv_path(np.eye(200), y, penalty=penalty, criterion=name, **options)
+        assert np.sqrt(np.mean((found.path[found.index].coef - truth) ** 2)) < 0.1
+
+
+def test_weights_count_in_generalised_cross_validation(rng):
+    X, y = problems.make_data(rng, 40, 6)
+    s = rng.integers(0, 3, 40).astype(float)
+    options = {"penalty": PENALTIES["tikhonov"]["penalty"], "alphas": [0.1], "criterion": "gcv"}
+    found = cv_path(X, y, sample_weight=s, **options)
+    used = s > 0.0
+    again = cv_path(X[used], y[used], sample_weight=7.0 * s[used], **options)
+    np.testing.assert_allclose(found.errors, again.errors, rtol=1e-9)
+
+
+def test_generalised_cross_validation_is_for_squared_error(rng):
+    X, y = problems.make_data(rng, 30, 5)
+    with pytest.raises(ValueError, match="'gcv' is for squared error, not for Logistic"):
+        cv_path(X, y > 0, loss="logistic", criterion="gcv")
+    with pytest.raises(ValueError, match="'gcv' needs no noise_variance"):
+        cv_path(X, y, criterion="gcv", noise_variance=1.0)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_noise_by_least_squares(rng, weighted):
     X, y = problems.make_data(rng, 60, 12, noise=2.0)
@@ -163,11 +227,11 @@ SIZES = {"p = 4n": (50, 200), "p = 5n/6": (60, 50), "p = n - 2": (52, 50), "p = 
 @pytest.mark.parametrize("size", SIZES)
 def test_pure_noise(size):
     n, p = SIZES[size]
-    kept, variances = {name: [] for name in CRITERIA}, []
+    kept, variances = {name: [] for name in INFORMATION}, []
     for seed in range(12):
         rng = np.random.default_rng(seed)
         X, y = rng.standard_normal((n, p)), 3.0 * rng.standard_normal(n)
-        for name in CRITERIA:
+        for name in INFORMATION:
             found = cv_path(X, y, criterion=name)
             kept[name].append(found.path.df[found.index])
         variances.append(found.noise_variance)

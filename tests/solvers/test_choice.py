@@ -16,13 +16,15 @@ from softreg_fast import (
     stability_path,
 )
 from softreg_fast.data.multi_task_design import MultiTaskDesign
-from softreg_fast.penalties import L1, L2, MCP, SCAD, ElasticNet, NonNegative
+from softreg_fast.penalties import L1, L2, MCP, SCAD, ElasticNet, NonNegative, Tikhonov
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.choice import AUTO, FACTS, SOLVERS, solver_for
 from softreg_fast.solvers.problem import Options, Problem
 
-PENALTIES = [getattr(penalties, name) for name in penalties.__all__ if name != "Penalty"]
-WITHOUT_SOLVER = [each for each in PENALTIES if not issubclass(each, ElasticNet | MCP | SCAD)]
+PUBLIC = [getattr(penalties, name) for name in penalties.__all__ if name != "Penalty"]
+PENALTIES = [each for each in PUBLIC if isinstance(each, type)]
+FITTED = ElasticNet | MCP | SCAD | Tikhonov
+WITHOUT_SOLVER = [each for each in PENALTIES if not issubclass(each, FITTED)]
 WEIGHTS = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
 
 
