@@ -17,6 +17,7 @@ from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.kinds import Certified, predictions
 from softreg_fast.paths.table import table_of
+from softreg_fast.penalties.vectors import CONVEX
 from softreg_fast.solvers.protocol import Status, is_alarm
 
 
@@ -117,7 +118,7 @@ class Solution(Certified):
 
         The slope x_j.r / n is compared with the limiting subdifferential of MCP or SCAD at w_j.
         """
-        return None if self.penalty_kind == "elastic_net" else self.gap
+        return None if self.penalty_kind in CONVEX else self.gap
 
     def predict(
         self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
@@ -328,7 +329,7 @@ class Path(Certified):
     @property
     def stationarity(self) -> Vector | None:
         """Largest distance of a slope from stationarity at each alpha, as in `Solution`."""
-        return None if self.penalty_kind == "elastic_net" else self.gaps
+        return None if self.penalty_kind in CONVEX else self.gaps
 
     @property
     def relative_gaps(self) -> Vector:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.survival import baselines_of
+from softreg_fast.penalties.vectors import CONVEX
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 
@@ -60,7 +61,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
     """Return the fits as a Path at these alphas."""
     design, target, tol = problem.design, problem.target, problem.options.tol
     unit, gap_unit = target.objective_unit, target.gap_unit
-    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+    if problem.penalty_kind not in CONVEX:  # distances relative to alpha
         unit = gap_unit = 1.0
     starts, df, features, w, intercepts = coefficients_of(problem, fits)
     kind = Path
