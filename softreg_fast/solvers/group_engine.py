@@ -11,6 +11,7 @@ from softreg_fast.kernels._groups import Blocks, entry_strengths
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.solvers.descent import Recorded
+from softreg_fast.solvers.extrapolation import extrapolated
 from softreg_fast.solvers.group_newton import Step, newton_step, support_of
 from softreg_fast.solvers.group_screening import Screening
 from softreg_fast.solvers.group_slots import GroupSlots, Layout
@@ -26,6 +27,9 @@ ROUNDED_UP = 1.0 + 1e-14
 
 # Epochs between two computations of the gap.
 EPOCHS_PER_GAP = 10
+
+# Number of the last iterates among them that are extrapolated.
+EXTRAPOLATED = 6
 
 # Costs in multiplications of a descent step: a factorisation runs some four times as fast, and a
 # Newton step takes at least as long as NEWTON_CALL of them.
@@ -270,14 +274,46 @@ class GroupEngine(Recorded):
             last, best = self.gap, min(best, self.gap)
 
     def _epochs(self, strength: float, max_iter: int) -> None:
-        first = 0.0
+        # epochs, the first over all slots, and an extrapolation of the last ones
+        first, iterates = 0.0, []
         for k in range(min(EPOCHS_PER_GAP, max_iter - self.n_epochs)):
             look_at_signals()
             self._blocks.epoch(strength, k > 0)
             self.n_epochs += 1
             first = max(first, self._blocks.largest_move)
             if self._blocks.largest_move <= 1e-3 * first:
-                break
+                return
+            if k >= EPOCHS_PER_GAP - EXTRAPOLATED:
+                iterates.append(np.concatenate(self._state))
+        if len(iterates) == EXTRAPOLATED:
+            self._jump_to(extrapolated(iterates), strength)
+
+    @property
+    def _state(self) -> tuple[Vector, Vector]:
+        # the coefficients, and what changes linearly with them
+        return self._slots.u, self._slots.v if self._slots.Q is None else self._slots.h
+
+    def _jump_to(self, state: Vector | None, strength: float) -> None:
+        # go to an extrapolated state if the objective is lower there
+        if state is None:
+            return
+        now, before = self._state, np.concatenate(self._state)
+        objective = self._objective(strength)
+        for part, new in zip(now, np.split(state, [now[0].size]), strict=True):
+            part[:] = new
+        if not self._objective(strength) < objective:
+            for part, old in zip(now, np.split(before, [now[0].size]), strict=True):
+                part[:] = old
+
+    def _objective(self, strength: float) -> float:
+        slots = self._slots
+        if slots.Q is None:
+            rr = self.layout.columns.residual_sumsq(slots.v)
+        else:
+            rr = self._yy - float(slots.u @ (slots.at_zero + slots.h))
+        sizes = np.sqrt(np.add.reduceat(np.square(slots.u), slots.start[:-1]))
+        ones = np.add.reduceat(np.abs(slots.u), slots.start[:-1])
+        return 0.5 * rr + strength * float(slots.weight @ sizes + slots.thin @ ones)
 
     def _newton_pays(self, last: float, n_epochs: int, tol: float) -> bool:
         # whether the epochs that are still needed, at the rate of the last ones, cost more than a

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from softreg_fast.options.types import Index, Matrix, Vector
+from softreg_fast.solvers.factor import LARGEST_AT_ONCE, cholesky
 from softreg_fast.solvers.group_slots import GroupSlots, Layout
+from softreg_fast.system.threads import blas_threads_for
 
 # Ridges, relative to the diagonal, that are tried until the Hessian is positive definite.
 RIDGES = (1e-14, 1e-11, 1e-8, 1e-5)
@@ -78,7 +79,9 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
     else:
         gram = np.empty((A.size, A.size), order="F")
         layout.columns.gram_block(slots.feature[A], slots.feature[A], gram, n_threads)
-    direction = _solved(_hessian(gram, owner, u, pull, size), downhill)
+    many = n_threads > 1 and A.size > LARGEST_AT_ONCE
+    with blas_threads_for(A.size if many else 0):
+        direction = _solved(_hessian(gram, owner, u, pull, size), downhill)
     if direction is None:
         return None
     penalties = _Penalties(owner, strength * slots.weight, thin)
@@ -123,8 +126,7 @@ def _solved(H: NDArray[np.float64], downhill: Vector) -> Vector | None:
     for ridge in RIDGES:
         H[np.diag_indices(len(H))] = diagonal * (1.0 + ridge)
         try:
-            factor = cho_factor(H, lower=True, check_finite=False)
+            return np.asarray(cholesky(H)(downhill))
         except np.linalg.LinAlgError:
             continue
-        return np.asarray(cho_solve(factor, downhill, check_finite=False))
     return None
