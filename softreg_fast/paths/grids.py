@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.penalties.grouping import GROUPED
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
+from softreg_fast.solvers.group_engine import alpha_max_of_groups
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.problem import Problem
@@ -153,7 +155,7 @@ def alpha_max(problem: Problem) -> float:
 
     With u the fit of the features without L1 penalty, alpha_max is the largest
     |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
-    bounds allow.
+    bounds allow. Of groups it is the smallest alpha at which no group enters.
     """
     design, scaled, l1_ratio = problem.design, problem.scaled, problem.l1_ratio
     l1, _, lower, upper = scaled
@@ -170,6 +172,8 @@ def alpha_max(problem: Problem) -> float:
         guess = _largest(gradient, l1, penalised) / l1_ratio
         null = problem.with_scaled(frozen)
         gradient = sizes(_slopes_without_l1(null, guess * (1.0 - l1_ratio)))
+    if problem.penalty_kind in GROUPED:
+        return alpha_max_of_groups(problem, gradient)
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     return _largest(gradient, l1, penalised & allowed) / l1_ratio
 

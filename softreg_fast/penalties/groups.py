@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from softreg_fast.penalties.arrays import (
     take,
 )
 from softreg_fast.penalties.base import Kept, Penalty, check_in, take_entries
+from softreg_fast.penalties.grouping import are_lists
 
 # Maximum number of Newton steps on the norms of groups in the vectorised form.
 MOST_STEPS = 60
@@ -71,6 +73,8 @@ class GroupLasso(Penalty):
            [0. , 0. ]])
     """
 
+    kind: ClassVar[str] = "group_lasso"
+
     groups: Any = 0
     size: int = 1
     group_weights: Array = None
@@ -78,10 +82,10 @@ class GroupLasso(Penalty):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, value in (("size", self.size), ("groups", self.groups)):
-            if not np.ndim(value) and not is_integer(value):
+            if not _has_entries(value) and not is_integer(value):
                 raise ValueError(f"{name} must be an integer, got {value!r}.")
         check_in("size", self.size, 1)
-        if np.ndim(self.groups) and self.size != 1:
+        if _has_entries(self.groups) and self.size != 1:
             raise ValueError(
                 f"size={self.size} is for groups along an axis; groups by number are what the "
                 "array says."
@@ -103,7 +107,7 @@ class GroupLasso(Penalty):
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
             check_steps(t, z)
-            if not np.ndim(self.groups):
+            if not _has_entries(self.groups):
                 return self._prox_compiled(z, t, float(scale))
         xp, layout = namespace(z), _Layout(self, z)
         t = xp.zeros_like(z) + t
@@ -213,11 +217,18 @@ class SparseGroupLasso(GroupLasso):
            [0.        , 0.        ]])
     """
 
+    kind: ClassVar[str] = "sparse_group_lasso"
+
     l1_ratio: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_in("l1_ratio", self.l1_ratio, 0.0, 1.0)
+
+
+def _has_entries(groups: Any) -> bool:
+    # whether it is an array, or what only regression takes: a list of lists, or a dict
+    return isinstance(groups, Mapping) or are_lists(groups) or bool(np.ndim(groups))
 
 
 class _Layout:
@@ -227,8 +238,9 @@ class _Layout:
         self.like = w
         self.xp = namespace(w)
         self.labels = None
-        if np.ndim(penalty.groups):
-            labels = np.asarray(as_numpy(penalty.groups))
+        if _has_entries(penalty.groups):
+            ragged = are_lists(penalty.groups) and len({np.size(g) for g in penalty.groups}) > 1
+            labels = np.asarray(as_numpy(penalty.groups), object if ragged else None)
             if labels.shape != tuple(w.shape) or labels.dtype.kind not in "iu":
                 raise ValueError(
                     f"groups is {labels.dtype} of shape {labels.shape}; expected integers of the "

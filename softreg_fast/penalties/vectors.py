@@ -13,6 +13,7 @@ from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_name, name_of
 from softreg_fast.options.scalars import check_flag, check_number, is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.penalties.grouping import GROUPED, grouping_of
 
 
 class PenaltyVectors(NamedTuple):
@@ -154,13 +155,16 @@ class Penalty:
         ValueError, TypeError
             For arrays of another length, unknown names, weights below 0 and empty bounds.
         """
-        if self.omega is not None:
+        if self.omega is not None and self.kind not in GROUPED:  # whose groups may be by name
             self.omega.check_fits((n_features,))
         if self.l1 is not None or self.l2 is not None:
             l1 = nonnegative_vector("l1", self.l1, n_features, 0.0, names)
             l2 = nonnegative_vector("l2", self.l2, n_features, 0.0, names)
         else:
-            l1 = nonnegative_vector("l1_weights", self.l1_weights, n_features, 1.0, names)
+            l1_weights = self.l1_weights
+            if self.kind in GROUPED:
+                l1_weights = grouping_of(self.omega, n_features, names).by_feature
+            l1 = nonnegative_vector("l1_weights", l1_weights, n_features, 1.0, names)
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
         vectors = _excluding(PenaltyVectors(l1, l2, *self._box(n_features, names)), names)
         if self.strengths[1] == 0.0:

@@ -16,6 +16,8 @@ from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
+from softreg_fast.penalties.grouping import GROUPED
+from softreg_fast.penalties.groups import GroupLasso
 from softreg_fast.penalties.nonconvex import MCP, NONCONVEX, SCAD
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.vectors import Penalty
@@ -23,6 +25,7 @@ from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
+from softreg_fast.solvers.group_engine import GroupEngine
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
@@ -82,8 +85,13 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP and SCAD are fitted with squared error and solver='auto' only; with another loss or "
-        "solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD and the penalties of groups are fitted with squared error and solver='auto' "
+        "only; with another loss or solver use L1, L2 or ElasticNet.",
+    ),
+    "groups": Fact(
+        lambda problem: problem.penalty_kind in GROUPED,
+        "a penalty of groups",
+        "solver={solver!r} is for GroupLasso and SparseGroupLasso.",
     ),
     "MCP or SCAD": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
@@ -151,6 +159,12 @@ AUTO = (
         "tikhonov",
         lambda problem: problem.penalty_kind == Tikhonov.kind,
         "One decomposition gives the exact solutions at all alphas.",
+    ),
+    Choice(
+        True,
+        "groups",
+        lambda problem: problem.penalty_kind in GROUPED,
+        "A group's coefficients become zero together, so that descent is by blocks.",
     ),
     Choice(
         True,
@@ -287,8 +301,14 @@ def _nonconvex(problem: Problem, n_alphas: int) -> Engine:
     return engine
 
 
+def _groups(problem: Problem, n_alphas: int) -> Engine:
+    room = largest_gram(problem.options.gram_memory)
+    return GroupEngine(problem, _early_gram(problem, n_alphas, room), room)
+
+
 SOLVERS = {
     "tikhonov": Solver(TikhonovEngine, lambda problem, _: TikhonovEngine(problem)),
+    "groups": Solver(GroupEngine, _groups),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
@@ -395,6 +415,13 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
         if stated.bounds is not None:
             raise ValueError("Tikhonov is fitted without bounds only; leave bounds out.")
         return replace(stated, l1_ratio=0.0, omega=given)
+    if isinstance(given, GroupLasso):
+        if stated.bounds is not None:
+            raise ValueError(
+                f"bounds are not for {type(given).__name__}, which sees the length of a group "
+                "only; leave them out."
+            )
+        return replace(stated, omega=given)
     if not isinstance(given, ElasticNet | MCP | SCAD):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
@@ -429,7 +456,8 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP or SCAD with squared error."
+        "NonNegative of softreg_fast.penalties, or MCP, SCAD, GroupLasso or SparseGroupLasso with "
+        "squared error."
     )
 
 

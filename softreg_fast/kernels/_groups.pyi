@@ -1,0 +1,19 @@
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_F64 = NDArray[np.float64]
+_Index = NDArray[np.intp]
+
+def entry_strengths(z: _F64, start: _Index, weight: _F64, thin: _F64) -> _F64: ...
+def soft_norms(z: _F64, start: _Index, thin: _F64, strength: float) -> _F64: ...
+
+@final
+class Blocks:
+    n_flips: int
+    largest_move: float
+    def __init__(self, columns: Any, largest: int) -> None: ...
+    def hold(self, slots: Any) -> None: ...
+    def epoch(self, strength: float, only_nonzero: bool = False) -> None: ...
+    def gap(self, strength: float, rr: float) -> float: ...

@@ -1,0 +1,219 @@
+"""Grouping: which feature belongs to which group, from the forms in which users give groups."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softreg_fast.data.names import Names, entries_by_name, is_by_name, name_of
+from softreg_fast.options.scalars import is_integer
+from softreg_fast.options.types import Index, Vector
+from softreg_fast.penalties.arrays import as_numpy
+
+# Kinds of the penalties of groups in regression.
+GROUPED = ("group_lasso", "sparse_group_lasso")
+
+# Label of a feature without a group, which is not penalised.
+NO_GROUP = -1
+
+
+class Grouping(NamedTuple):
+    """The groups of a penalty for given features, whose weights are c_g and a_g of
+
+        sum_g c_g ||w_g||_2 + a_g ||w_g||_1.
+
+    Attributes
+    ----------
+    labels : ndarray (n_features,)
+        Numbers 0 ... n_groups - 1, without a gap; -1 for a feature in no group.
+    weight, thin : ndarray (n_groups,)
+        c_g and a_g, finite and with the strength of the penalty; 0 where a group is excluded.
+    excluded : ndarray (n_groups,) of bool
+    """
+
+    labels: Index
+    weight: Vector
+    thin: Vector
+    excluded: NDArray[np.bool_]
+
+    @property
+    def by_feature(self) -> Vector:
+        """c_g + a_g of the group of each feature, (n_features,): its weight if it were alone.
+
+        0 for no group, inf for an excluded one.
+        """
+        whole = np.append(np.where(self.excluded, np.inf, self.weight + self.thin), 0.0)
+        return np.asarray(whole[self.labels])
+
+
+def are_lists(groups: Any) -> bool:
+    """Return whether groups is a list of lists, of features or, for networks, of labels."""
+    kinds = (list, tuple, set, frozenset, range, np.ndarray)
+    return isinstance(groups, list | tuple) and any(isinstance(each, kinds) for each in groups)
+
+
+def grouping_of(penalty: Any, n_features: int, names: Names | None = None) -> Grouping:
+    """Return the groups of a GroupLasso or SparseGroupLasso among the features of a regression.
+
+    Parameters
+    ----------
+    penalty : GroupLasso or SparseGroupLasso
+    n_features : int
+        Number of features.
+    names : ndarray (n_features,) of object or None, default=None
+        Feature names, for groups that are given by name.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For groups that do not fit the features, and for weights that leave nothing to penalise.
+    """
+    labels = _labels(penalty, n_features, names)
+    found, counts = np.unique(labels[labels >= 0], return_counts=True)
+    numbers = np.searchsorted(found, labels)
+    numbers[labels < 0] = NO_GROUP
+    given = _weights(penalty.group_weights, counts.astype(np.float64))
+    excluded = np.isinf(given)
+    ratio = float(penalty.l1_ratio)
+    finite = np.where(excluded, 0.0, given)
+    weight = penalty.strength * (1.0 - ratio) * finite
+    thin = np.where(excluded, 0.0, penalty.strength * ratio)
+    if not found.size or not (weight + thin).any():
+        raise ValueError(_nothing_left(penalty, bool(found.size), bool(excluded.any())))
+    return Grouping(numbers, weight, thin, excluded)
+
+
+def _nothing_left(penalty: Any, has_groups: bool, excludes: bool) -> str:
+    name = type(penalty).__name__
+    if not has_groups:
+        return f"{name} has no groups: every label is -1; give a label >= 0 to some features."
+    if excludes:
+        return (
+            f"Each group of {name} is excluded by an infinite weight or has the weight 0, so that "
+            "there is nothing to choose; give some groups a weight between."
+        )
+    return (
+        f"{name} penalises nothing: its strength, or the weight of each group, is 0; give "
+        "strength > 0, or leave the penalty out for least squares."
+    )
+
+
+def _labels(penalty: Any, n_features: int, names: Names | None) -> Index:
+    groups = penalty.groups
+    if is_by_name(groups, names):
+        return _labels_by_name(groups, n_features, names)
+    if are_lists(groups):
+        return _labels_of_lists(groups, n_features, names)
+    if np.ndim(groups):
+        return _checked(np.asarray(as_numpy(groups)), n_features, names)
+    if groups not in (0, -1):
+        raise ValueError(
+            f"groups={groups!r} names no axis of the coefficients of a regression, which have one; "
+            f"for blocks of {groups!r} neighbouring features use groups=0, size={groups!r}."
+        )
+    count, rest = divmod(n_features, penalty.size)
+    if rest:
+        raise ValueError(
+            f"size={penalty.size} does not divide the {n_features} features; give a label for each."
+        )
+    return np.repeat(np.arange(count), penalty.size)
+
+
+def _labels_by_name(groups: Any, n_features: int, names: Names | None) -> Index:
+    entries = entries_by_name("groups", groups, n_features, names)
+    for j in range(n_features):
+        if j not in entries:
+            raise ValueError(
+                f"groups has no label for feature {name_of(j, names)}; give one for each feature, "
+                "-1 for no group."
+            )
+    for j, label in entries.items():
+        if not is_integer(label):
+            raise TypeError(
+                f"groups[{name_of(j, names)}] must be an integer, the label of a group, got "
+                f"{label!r}."
+            )
+    return _checked(np.array([entries[j] for j in range(n_features)]), n_features, names)
+
+
+def _checked(labels: NDArray[Any], n_features: int, names: Names | None) -> Index:
+    if labels.shape != (n_features,):
+        raise ValueError(
+            f"groups has shape {labels.shape}; in a regression expected one label for each of the "
+            f"{n_features} features, shape ({n_features},), or a list of lists of features."
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"groups must hold integers, the labels of groups, got dtype {labels.dtype}; NaN is no "
+            "label: -1 stands for no group."
+        )
+    if (labels < NO_GROUP).any():
+        j = int(np.flatnonzero(labels < NO_GROUP)[0])
+        raise ValueError(
+            f"groups[{name_of(j, names)}] is {labels[j]}; labels must be >= 0, or -1 for no group."
+        )
+    return labels.astype(np.intp)
+
+
+def _labels_of_lists(groups: Any, n_features: int, names: Names | None) -> Index:
+    labels = np.full(n_features, NO_GROUP)
+    place = {} if names is None else {name: j for j, name in enumerate(names)}
+    for g, members in enumerate(groups):
+        if isinstance(members, str) or not np.iterable(members):
+            raise TypeError(
+                f"groups[{g}] is {members!r}; in a list of lists each is the list of the features "
+                "of a group."
+            )
+        members = list(members)
+        if not members:
+            raise ValueError(f"groups[{g}] is empty; leave it out.")
+        for member in members:
+            j = _position(member, g, place, n_features)
+            if labels[j] != NO_GROUP:
+                raise ValueError(
+                    f"Feature {name_of(j, names)} is in groups {labels[j]} and {g}; groups may not "
+                    "overlap: give the feature to one, or its column twice."
+                )
+            labels[j] = g
+    if (labels == NO_GROUP).any():
+        j = int(np.flatnonzero(labels == NO_GROUP)[0])
+        raise ValueError(
+            f"Feature {name_of(j, names)} is in no group; add it to one, or to one of its own with "
+            "group_weights 0 if it is not to be penalised."
+        )
+    return labels
+
+
+def _position(member: Any, g: int, place: dict[Any, int], n_features: int) -> int:
+    if member in place:
+        return place[member]
+    if not is_integer(member):
+        raise ValueError(
+            f"groups[{g}] names {member!r}, which is no feature; give names of columns, or numbers "
+            f"from 0 to {n_features - 1}."
+        )
+    if not 0 <= member < n_features:
+        raise ValueError(
+            f"groups[{g}] names feature {member}; the features are numbered 0 to {n_features - 1}."
+        )
+    return int(member)
+
+
+def _weights(given: Any, counts: Vector) -> Vector:
+    if given is None:
+        return np.sqrt(counts)
+    weights = np.asarray(as_numpy(given), np.float64)
+    if weights.shape != counts.shape:
+        raise ValueError(
+            f"group_weights has shape {weights.shape}; expected one for each of the {counts.size} "
+            f"groups, in the order of their labels, shape ({counts.size},)."
+        )
+    if np.isnan(weights).any() or (weights < 0.0).any():
+        g = int(np.flatnonzero(np.isnan(weights) | (weights < 0.0))[0])
+        raise ValueError(
+            f"group_weights[{g}] is {weights[g]}; every weight must be >= 0 (0: not penalised, "
+            "inf: excluded)."
+        )
+    return weights

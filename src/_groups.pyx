@@ -1,0 +1,356 @@
+"""Descent on blocks of coefficients, for the group lasso and the sparse group lasso.
+
+    minimise  1/2 ||y - C u||_s^2 + strength * sum_g [ c_g ||u_g||_2 + a_g ||u_g||_1 ]
+
+over the slots, which hold the blocks near the support one after the other (docs/mathematics.md,
+"Groups of coefficients").  A block without L1 part is minimised exactly: in the eigenvectors of its Gram matrix
+the length t of the new block is the root of a function of one number.  One with an L1 part takes
+proximal gradient steps on its own Gram matrix.  Slopes of the slots are kept by Gram columns, or
+computed from the residual.
+"""
+
+cimport cython
+from libc.math cimport fabs, sqrt
+from libc.string cimport memset
+
+from arithmetic cimport larger, smaller
+from matrix cimport matrix_of, matrix_t, shift
+from passes cimport slopes_of_block
+from penalty cimport soft_threshold
+from signals cimport check_signals
+from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
+from vector cimport axpy, dot
+
+import numpy as np
+
+# Maximum number of Newton steps for a root; a few are enough.
+cdef enum: MOST_STEPS = 100
+
+# Maximum number of proximal gradient steps on a block at once, and the share of the first step's
+# length at which they end.
+cdef enum: MOST_INNER = 30
+cdef double INNER = 0.05
+
+
+cdef double norm_of(const double* x, Py_ssize_t n) noexcept nogil:
+    return sqrt(dot(n, x, 0.0, x))
+
+
+cdef double soft_norm(const double* z, Py_ssize_t n, double t) noexcept nogil:
+    # ||S(z, t)||, S the soft threshold
+    cdef double e, total = 0.0
+    cdef Py_ssize_t i
+    if t == 0.0:
+        return norm_of(z, n)
+    for i in range(n):
+        e = fabs(z[i]) - t
+        if e > 0.0:
+            total += e * e
+    return sqrt(total)
+
+
+cdef double entry_strength(const double* z, Py_ssize_t n, double weight,
+                           double thin) noexcept nogil:
+    # The smallest strength s with ||S(z, s thin)|| <= s weight; inf if there is none.  The
+    # difference of both sides is convex and falls with s: Newton's method from 0 stays left.
+    cdef double s = 0.0, e, size, slope, new
+    cdef Py_ssize_t i
+    if thin == 0.0:
+        size = norm_of(z, n)
+        return size / weight if size > 0.0 else 0.0
+    for _ in range(MOST_STEPS):
+        size = slope = 0.0
+        for i in range(n):
+            e = fabs(z[i]) - s * thin
+            if e > 0.0:
+                size += e * e
+                slope += e
+        size = sqrt(size)
+        if size <= s * weight:
+            break
+        new = s + (size - s * weight) / (thin * slope / size + weight)
+        if new <= s * (1.0 + 1e-16):
+            break
+        s = new
+    return s
+
+
+def entry_strengths(const double[::1] z, const Py_ssize_t[::1] start, const double[::1] weight,
+                    const double[::1] thin):
+    """Return for each block the smallest strength at which slopes z leave it zero.
+
+    Parameters
+    ----------
+    z : (n_slots,) slopes at u = 0 of the block
+    start : (n_blocks + 1,) first slot of each block, and their number
+    weight, thin : (n_blocks,) c_g and a_g
+    """
+    cdef Py_ssize_t k, n = weight.shape[0]
+    out = np.zeros(n)
+    cdef double[::1] found = out
+    if start.shape[0] != n + 1 or thin.shape[0] != n or start[n] != z.shape[0]:
+        raise ValueError("blocks must have one weight and one L1 part each, and end with z")
+    with nogil:
+        for k in range(n):
+            if start[k + 1] > start[k] and (weight[k] > 0.0 or thin[k] > 0.0):
+                found[k] = entry_strength(&z[start[k]], start[k + 1] - start[k], weight[k],
+                                          thin[k])
+    return out
+
+
+def soft_norms(const double[::1] z, const Py_ssize_t[::1] start, const double[::1] thin,
+               double strength):
+    """Return ||S(z_g, strength a_g)|| of all blocks; parameters as for `entry_strengths`."""
+    cdef Py_ssize_t k, n = thin.shape[0]
+    out = np.zeros(n)
+    cdef double[::1] found = out
+    if start.shape[0] != n + 1 or start[n] != z.shape[0]:
+        raise ValueError("blocks must have one L1 part each, and end with z")
+    with nogil:
+        for k in range(n):
+            if start[k + 1] > start[k]:
+                found[k] = soft_norm(&z[start[k]], start[k + 1] - start[k], strength * thin[k])
+    return out
+
+
+cdef double length_at_minimum(const double* c, const double* D, Py_ssize_t n, double size,
+                              double w, double t) noexcept nogil:
+    # The root t of sum_i (c_i / (D_i t + w))^2 = 1, size = ||c|| > w > 0, from a first guess; D
+    # rises.  1 / sqrt(sum) is concave in t: Newton's method comes to the left of the root in one
+    # step and then stays there.
+    cdef double least = (size - w) / D[n - 1], f, slope, q, e, new, root
+    cdef Py_ssize_t i
+    t = larger(t, least)
+    for _ in range(MOST_STEPS):
+        f = slope = 0.0
+        for i in range(n):
+            q = 1.0 / (D[i] * t + w)
+            e = c[i] * q
+            f += e * e
+            slope += e * e * q * D[i]
+        root = sqrt(f)
+        new = larger(t + (root - 1.0) * f / slope, least)
+        if fabs(new - t) <= 1e-15 * new:
+            return new
+        t = new
+    return t
+
+
+@cython.final
+cdef class Blocks:
+    """Blocks of slots: their coefficients and slopes, and descent on them.
+
+    Parameters
+    ----------
+    columns : Columns
+    largest : int
+        Number of coefficients of the largest block.
+    """
+
+    cdef const matrix_t* X
+    cdef object columns
+    cdef Py_ssize_t m, n_blocks
+    cdef const Py_ssize_t[::1] feature, start, at_V, at_D, rank
+    cdef const double[::1] weight, thin, V, D
+    cdef const double[:, ::1] Q
+    cdef bint has_gram
+    cdef double[::1] u, h, v
+    cdef double[:, ::1] work
+    cdef double strength
+    cdef readonly Py_ssize_t n_flips     # blocks that became zero or nonzero in the last epoch
+    cdef readonly double largest_move    # in it, of the fit C u
+
+    def __init__(self, columns, Py_ssize_t largest):
+        self.X = matrix_of(columns)
+        self.columns = columns
+        self.work = np.empty((4, max(largest, 1)))
+
+    def hold(self, slots):
+        """Take over the arrays of a record of slots (`solvers.group_slots.GroupSlots`)."""
+        self.feature, self.start = slots.feature, slots.start
+        self.weight, self.thin = slots.weight, slots.thin
+        self.V, self.D = slots.V, slots.D
+        self.at_V, self.at_D, self.rank = slots.at_V, slots.at_D, slots.rank
+        self.u, self.h, self.v = slots.u, slots.h, slots.v
+        self.has_gram = slots.Q is not None
+        if self.has_gram:
+            self.Q = slots.Q
+        self.n_blocks, self.m = self.weight.shape[0], self.u.shape[0]
+
+    # -- the step of one block -----------------------------------------------------------------
+
+    cdef void _exact_step(self, Py_ssize_t k, double* new) noexcept nogil:
+        # new <- the minimum over block k, which has no L1 part
+        cdef Py_ssize_t i, o = self.start[k], d = self.start[k + 1] - o, r = self.rank[k]
+        cdef const double* V = &self.V[self.at_V[k]]
+        cdef const double* D = &self.D[self.at_D[k]]
+        cdef double* c = &self.work[1, 0]
+        cdef double w = self.strength * self.weight[k], size, t
+        for i in range(r):
+            c[i] = dot(d, V + i * d, 0.0, &self.h[o]) + D[i] * dot(d, V + i * d, 0.0, &self.u[o])
+        memset(new, 0, d * sizeof(double))
+        if w == 0.0:
+            for i in range(r):
+                axpy(d, -c[i] / D[i], V + i * d, 0.0, NULL, new)
+            return
+        size = norm_of(c, r)
+        if size <= w:
+            return
+        if r == 1:
+            t = (size - w) / D[0]
+        else:
+            t = length_at_minimum(c, D, r, size, w, norm_of(&self.u[o], d))
+        for i in range(r):
+            axpy(d, -c[i] * t / (D[i] * t + w), V + i * d, 0.0, NULL, new)
+
+    cdef void _proximal_steps(self, Py_ssize_t k, double* new) noexcept nogil:
+        # new <- block k after some proximal gradient steps; V holds its Gram matrix, D the largest
+        # eigenvalue
+        cdef Py_ssize_t i, o = self.start[k], d = self.start[k + 1] - o
+        cdef const double* G = &self.V[self.at_V[k]]
+        cdef double L = self.D[self.at_D[k]], w = self.strength * self.weight[k]
+        cdef double thin = self.strength * self.thin[k], size, f, move, first = 0.0
+        cdef double* h = &self.work[1, 0]
+        cdef double* x = &self.work[2, 0]
+        for i in range(d):
+            h[i] = self.h[o + i]
+            new[i] = 0.0
+        for i in range(d):      # the slopes at 0
+            if self.u[o + i] != 0.0:
+                axpy(d, -self.u[o + i], G + i * d, 0.0, NULL, h)
+        if soft_norm(h, d, thin) <= w:
+            return
+        for i in range(d):
+            h[i] = self.h[o + i]
+            new[i] = self.u[o + i]
+        for _ in range(MOST_INNER):
+            for i in range(d):
+                x[i] = soft_threshold(new[i] + h[i] / L, thin / L)
+            size = norm_of(x, d)
+            f = larger(1.0 - w / (L * size), 0.0) if size > 0.0 else 0.0
+            move = 0.0
+            for i in range(d):
+                x[i] = f * x[i] - new[i]
+                if x[i] != 0.0:
+                    move = larger(move, fabs(x[i]))
+                    new[i] = new[i] + x[i]
+            first = larger(first, move)
+            if d == 1 or move <= INNER * first:
+                return
+            for i in range(d):
+                if x[i] != 0.0:
+                    axpy(d, x[i], G + i * d, 0.0, NULL, h)
+
+    cdef double _top(self, Py_ssize_t k) noexcept nogil:
+        # the largest eigenvalue of the block's Gram matrix
+        if self.thin[k] > 0.0:
+            return self.D[self.at_D[k]]
+        return self.D[self.at_D[k] + self.rank[k] - 1]
+
+    # -- epochs --------------------------------------------------------------------------------
+
+    cdef void _slopes_of(self, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+        cdef Py_ssize_t a = start
+        while a < stop:
+            slopes_of_block(self.X, &self.v[0], &self.feature[0], a, min(a + 4, stop), &self.h[a])
+            a += 4
+
+    cdef Py_ssize_t _descend(self, Py_ssize_t first, bint only_nonzero) noexcept nogil:
+        # Minimise over the blocks from `first` on, one after the other, until a check for signals
+        # is due; returns the number of the next block.
+        cdef Py_ssize_t k, a, o, stop, cost = 0
+        cdef Py_ssize_t each = self.m if self.has_gram else self.X.n
+        cdef double* new = &self.work[0, 0]
+        cdef double d, move
+        cdef bint was, moved, present
+        for k in range(first, self.n_blocks):
+            if cost > ENTRIES_PER_SIGNAL_CHECK:
+                return k
+            o, stop = self.start[k], self.start[k + 1]
+            was = False
+            for a in range(o, stop):
+                was = was or self.u[a] != 0.0
+            if self.rank[k] == 0 or (only_nonzero and not was):
+                continue
+            if not self.has_gram:
+                self._slopes_of(o, stop)
+                cost += (stop - o) * each
+            if not was and (soft_norm(&self.h[o], stop - o, self.strength * self.thin[k])
+                            <= self.strength * self.weight[k]):
+                continue
+            if self.thin[k] > 0.0:
+                self._proximal_steps(k, new)
+            else:
+                self._exact_step(k, new)
+            cost += (stop - o) * (each + stop - o)
+            moved = present = False
+            move = 0.0
+            for a in range(o, stop):
+                present = present or new[a - o] != 0.0
+                d = new[a - o] - self.u[a]
+                if d == 0.0:
+                    continue
+                moved = True
+                move += d * d
+                self.u[a] = new[a - o]
+                if self.has_gram:
+                    axpy(self.m, d, &self.Q[a, 0], 0.0, NULL, &self.h[0])
+                else:
+                    shift(self.X, self.feature[a], d, &self.v[0])
+            if moved:
+                self.largest_move = larger(self.largest_move, sqrt(move * self._top(k)))
+            self.n_flips = self.n_flips + (present != was)
+        return self.n_blocks
+
+    def epoch(self, double strength, bint only_nonzero=False):
+        """Minimise over all blocks, or those that are not zero, one after the other."""
+        cdef Py_ssize_t k = 0
+        self.strength = strength
+        self.n_flips, self.largest_move = 0, 0.0
+        while k < self.n_blocks:
+            with nogil:
+                k = self._descend(k, only_nonzero)
+            check_signals()
+
+    # -- certificate ---------------------------------------------------------------------------
+
+    def gap(self, double strength, double rr):
+        """Return the duality gap, from the slopes h and ||r||^2 = rr.
+
+        The dual point is k r, k <= 1 as large as the slopes of the slots allow; blocks without
+        slots must allow 1.
+        """
+        cdef Py_ssize_t k
+        cdef double scaling = 1.0, total = 0.0
+        with nogil:
+            for k in range(self.n_blocks):
+                scaling = smaller(scaling, self._scaling(k, strength))
+            if scaling < 1.0:       # rounding must not make the point infeasible
+                scaling *= 1.0 - 1e-15
+            for k in range(self.n_blocks):
+                total += self._part_of_gap(k, strength, scaling)
+        return 0.5 * (1.0 - scaling) * (1.0 - scaling) * rr + total
+
+    cdef double _scaling(self, Py_ssize_t k, double strength) noexcept nogil:
+        # the largest factor <= 1 of the slopes of block k at which its conjugate is 0
+        cdef Py_ssize_t o = self.start[k], d = self.start[k + 1] - o
+        cdef double weight = self.weight[k], thin = self.thin[k]
+        if d == 0 or (weight == 0.0 and thin == 0.0):
+            return 1.0
+        if soft_norm(&self.h[o], d, strength * thin) <= strength * weight:
+            return 1.0
+        return strength / entry_strength(&self.h[o], d, weight, thin)
+
+    cdef double _part_of_gap(self, Py_ssize_t k, double strength, double scaling) noexcept nogil:
+        # phi(u) - scaling h.u of block k; of a block without penalty the size of its second term,
+        # which is 0 but for rounding
+        cdef Py_ssize_t a, o = self.start[k], stop = self.start[k + 1]
+        cdef double inner = 0.0, total = 0.0, ones = 0.0
+        for a in range(o, stop):
+            inner += self.h[a] * self.u[a]
+            total += self.u[a] * self.u[a]
+            ones += fabs(self.u[a])
+        if self.weight[k] == 0.0 and self.thin[k] == 0.0:
+            return fabs(scaling * inner)
+        return larger(strength * (self.weight[k] * sqrt(total) + self.thin[k] * ones)
+                      - scaling * inner, 0.0)
