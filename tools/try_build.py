@@ -103,7 +103,7 @@ INSTALLED_TESTS = (
     "tests/whole/test_old_pickles.py",
 )
 
-# Tests that do not depend on the versions of dependencies: mathematics, and benchmarks.  The latency
+# Tests that do not depend on versions of dependencies: mathematics, and benchmarks.  The latency
 # of Ctrl-C can be measured on a quiet machine only.
 SAME_FOR_OLDEST = (
     *(f"--ignore=tests/{name}" for name in ("bench", "kernels", "losses", "penalties", "solvers")),

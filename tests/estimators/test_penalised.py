@@ -119,7 +119,10 @@ def test_messages(rng):
         (sf.MCPRegression(gamma=0.0), "^gamma must be a number > 0"),
         (sf.MCPRegression(alpha=0.0), "^alpha is 0"),
         (sf.SCADRegressionCV(a=[3.7, 2.0]), "^a must be a number > 2"),
-        (sf.PenalizedRegression(GroupLasso()), "^No solver fits GroupLasso yet"),
+        (
+            sf.PenalizedRegression(GroupLasso(), loss="logistic"),
+            "penalties of groups are fitted with squared error",
+        ),
         (sf.PenalizedRegression(loss="cox"), "^PenalizedRegression is for losses of one number"),
         (sf.PenalizedRegression(loss="multinomial"), "of one number per sample"),
         (sf.PenalizedRegression(loss="mse"), "^loss must be one of"),
