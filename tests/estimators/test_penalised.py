@@ -120,7 +120,7 @@ def test_messages(rng):
         (sf.MCPRegression(alpha=0.0), "^alpha is 0"),
         (sf.SCADRegressionCV(a=[3.7, 2.0]), "^a must be a number > 2"),
         (
-            sf.PenalizedRegression(GroupLasso(), loss="logistic"),
+            sf.PenalizedRegression(GroupLasso(), loss=sf.losses.Huber(1.0)),
             "penalties of groups are fitted with squared error",
         ),
         (sf.PenalizedRegression(loss="cox"), "^PenalizedRegression is for losses of one number"),
