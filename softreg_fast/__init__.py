@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from softreg_fast.paths.sklearn_paths import enet_path as enet_path
     from softreg_fast.paths.sklearn_paths import lasso_path as lasso_path
     from softreg_fast.paths.solve import solve as solve
+    from softreg_fast.paths.transforms import fused_path as fused_path
+    from softreg_fast.paths.transforms import trend_filter_path as trend_filter_path
     from softreg_fast.penalties.vectors import Penalty as Penalty
     from softreg_fast.solvers.gradient import gradient_descent as gradient_descent
     from softreg_fast.solvers.protocol import Status as Status
@@ -130,6 +132,7 @@ _MODULE_OF = {
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
     "enet_path": "softreg_fast.paths.sklearn_paths",
+    "fused_path": "softreg_fast.paths.transforms",
     "gradient_descent": "softreg_fast.solvers.gradient",
     "lasso_path": "softreg_fast.paths.sklearn_paths",
     "patch_sklearn": "softreg_fast.estimators.drop_in",
@@ -140,6 +143,7 @@ _MODULE_OF = {
     "stability_path": "softreg_fast.model_selection.stability",
     "survival": "softreg_fast.data.survival",
     "survival_by_risk_group": "softreg_fast.display.survival_display",
+    "trend_filter_path": "softreg_fast.paths.transforms",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }
 _SUBPACKAGES = ("losses", "nn", "penalties")
