@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
     from softreg_fast.estimators.tweedie_regressor import TweedieRegressor as TweedieRegressor
+    from softreg_fast.model_selection.adaptive import adaptive_path as adaptive_path
     from softreg_fast.model_selection.cv import cv_path as cv_path
     from softreg_fast.model_selection.cv_result import CVPath as CVPath
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
@@ -128,6 +129,7 @@ _MODULE_OF = {
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "adaptive_path": "softreg_fast.model_selection.adaptive",
     "concordance": "softreg_fast.model_selection.survival_measures",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",

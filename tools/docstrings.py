@@ -53,6 +53,7 @@ PASSED_ON = {
     "relaxed_path": "path",
     "fused_path": "path",
     "trend_filter_path": "path",
+    "adaptive_path": "path",
     "enet_path": "path",
     "lasso_path": "path",
     "PathDisplay.from_path": "PathDisplay.plot",
@@ -68,6 +69,7 @@ PASSED_ON = {
 # Parameters of those that a function sets itself.
 OF_THE_PENALTY = ["l1_ratio", "l1_weights", "l2_weights", "positive", "bounds", "penalty"]
 FIXED = {
+    "adaptive_path": ["l1_weights", "penalty"],
     "fused_path": [*OF_THE_PENALTY, "standardize", "precompute"],
     "trend_filter_path": [*OF_THE_PENALTY, "standardize", "precompute"],
     "enet_path": ["penalty", "loss", "offset"],
@@ -83,6 +85,7 @@ TAKE_OPTIONS = {
     "relaxed_path",
     "fused_path",
     "trend_filter_path",
+    "adaptive_path",
     "enet_path",
     "lasso_path",
 }
