@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
     from softreg_fast.estimators.tweedie_regressor import TweedieRegressor as TweedieRegressor
+    from softreg_fast.model_selection.adaptive import adaptive_path as adaptive_path
     from softreg_fast.model_selection.cv import cv_path as cv_path
     from softreg_fast.model_selection.cv_result import CVPath as CVPath
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
@@ -85,6 +86,8 @@ if TYPE_CHECKING:
     from softreg_fast.paths.sklearn_paths import enet_path as enet_path
     from softreg_fast.paths.sklearn_paths import lasso_path as lasso_path
     from softreg_fast.paths.solve import solve as solve
+    from softreg_fast.paths.transforms import fused_path as fused_path
+    from softreg_fast.paths.transforms import trend_filter_path as trend_filter_path
     from softreg_fast.penalties.vectors import Penalty as Penalty
     from softreg_fast.solvers.gradient import gradient_descent as gradient_descent
     from softreg_fast.solvers.protocol import Status as Status
@@ -142,10 +145,12 @@ _MODULE_OF = {
     "StabilitySelector": "softreg_fast.estimators.stability_selector",
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "adaptive_path": "softreg_fast.model_selection.adaptive",
     "concordance": "softreg_fast.model_selection.survival_measures",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
     "enet_path": "softreg_fast.paths.sklearn_paths",
+    "fused_path": "softreg_fast.paths.transforms",
     "gradient_descent": "softreg_fast.solvers.gradient",
     "lasso_path": "softreg_fast.paths.sklearn_paths",
     "patch_sklearn": "softreg_fast.estimators.drop_in",
@@ -156,6 +161,7 @@ _MODULE_OF = {
     "stability_path": "softreg_fast.model_selection.stability",
     "survival": "softreg_fast.data.survival",
     "survival_by_risk_group": "softreg_fast.display.survival_display",
+    "trend_filter_path": "softreg_fast.paths.transforms",
     "unpatch_sklearn": "softreg_fast.estimators.drop_in",
 }
 _SUBPACKAGES = ("losses", "nn", "penalties")

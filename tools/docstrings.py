@@ -51,6 +51,9 @@ NOT_CALLED = {"nn.Plan", "nn.Proximal", "keras.ProximalRegularizer"}
 # Functions whose **options go to another one, whose parameters are described with them.
 PASSED_ON = {
     "relaxed_path": "path",
+    "fused_path": "path",
+    "trend_filter_path": "path",
+    "adaptive_path": "path",
     "enet_path": "path",
     "lasso_path": "path",
     "PathDisplay.from_path": "PathDisplay.plot",
@@ -64,7 +67,11 @@ PASSED_ON = {
 }
 
 # Parameters of those that a function sets itself.
+OF_THE_PENALTY = ["l1_ratio", "l1_weights", "l2_weights", "positive", "bounds", "penalty"]
 FIXED = {
+    "adaptive_path": ["l1_weights", "penalty"],
+    "fused_path": [*OF_THE_PENALTY, "standardize", "precompute"],
+    "trend_filter_path": [*OF_THE_PENALTY, "standardize", "precompute"],
     "enet_path": ["penalty", "loss", "offset"],
     "lasso_path": ["l1_ratio", "penalty", "loss", "offset"],
 }
@@ -76,6 +83,9 @@ TAKE_OPTIONS = {
     "cv_path",
     "stability_path",
     "relaxed_path",
+    "fused_path",
+    "trend_filter_path",
+    "adaptive_path",
     "enet_path",
     "lasso_path",
 }

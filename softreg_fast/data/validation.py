@@ -246,25 +246,31 @@ def no_offset(offset: Any, n_samples: int) -> Vector:
     )
 
 
-def as_start(coef_init: Any, n_features: int, *n_tasks: int, names: Names | None = None) -> Vector:
+def as_start(
+    coef_init: Any,
+    n_features: int,
+    *n_tasks: int,
+    names: Names | None = None,
+    what: str = "coef_init",
+) -> Vector:
     """Return initial coefficients as a finite float64 array, one value per feature (and task).
 
     A dict or a Series is matched by feature name; features not named in it start at 0.
     """
     if not n_tasks and is_by_name(coef_init, names):
-        entries = entries_by_name("coef_init", coef_init, n_features, names)
+        entries = entries_by_name(what, coef_init, n_features, names)
         coef_init = [entries.get(j, 0.0) for j in range(n_features)]
-    check_unmasked("coef_init", coef_init)
+    check_unmasked(what, coef_init)
     start, expected = np.asarray(coef_init), (*n_tasks, n_features)
     if start.dtype.kind not in "fiub":
-        raise TypeError(f"coef_init must hold real numbers, got dtype {start.dtype}.")
+        raise TypeError(f"{what} must hold real numbers, got dtype {start.dtype}.")
     if start.shape != expected:
         each = "each feature and task" if n_tasks else "each feature"
         raise ValueError(
-            f"coef_init has shape {start.shape}; expected one number for {each}, shape {expected}."
+            f"{what} has shape {start.shape}; expected one number for {each}, shape {expected}."
         )
     if not np.isfinite(start).all():
-        raise ValueError("coef_init contains NaN or infinity; start from finite numbers.")
+        raise ValueError(f"{what} contains NaN or infinity; start from finite numbers.")
     return start.astype(np.float64)
 
 

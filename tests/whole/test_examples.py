@@ -112,6 +112,21 @@ def test_sparse_truth_claims(capsys):
     assert f"at most {final.gap:.1e} above" in printed
 
 
+# --- smooth_curves.py -------------------------------------------------------------------------
+
+
+def test_smooth_curves_claims():
+    example = load("smooth_curves.py")
+    x, y = example["make_data"]()
+    found = example["smooth"](x, y)
+    grid = np.linspace(0.0, 1.0, 300)
+    basis, curve = example["splines"](grid), example["truth"](grid)
+    errors = np.sqrt(np.mean((found.path.predict(basis) - curve[:, np.newaxis]) ** 2, axis=0))
+    assert errors[found.index] < 0.1
+    assert errors[found.index] < 0.3 * min(errors[0], errors[-1])
+    assert found.path.converged
+
+
 # --- torch_sparse_dense.py --------------------------------------------------------------------
 
 
