@@ -15,7 +15,7 @@ from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.choice import penalty_for
+from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.problem import Options, Problem
 
 INNER = "penalty__"  # what the settings of a penalty begin with, among the parameters

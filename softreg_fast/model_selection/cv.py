@@ -33,7 +33,7 @@ from softreg_fast.paths.predict import predictor_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.choice import penalty_for
+from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 

@@ -26,7 +26,7 @@ from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_
 from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
-from softreg_fast.solvers.choice import penalty_for
+from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import is_alarm

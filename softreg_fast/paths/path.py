@@ -23,7 +23,8 @@ from softreg_fast.paths.result import Path
 from softreg_fast.paths.user_units import path_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
-from softreg_fast.solvers.choice import make_engine, penalty_for
+from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine

@@ -21,7 +21,8 @@ from softreg_fast.paths.user_units import coefficients_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
-from softreg_fast.solvers.choice import make_engine, penalty_for
+from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import Status, is_alarm

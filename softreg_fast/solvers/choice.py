@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,14 +12,9 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._losses import KINDS
-from softreg_fast.penalties.arrays import as_numpy
-from softreg_fast.penalties.base import Penalty as BasePenalty
-from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.grouping import GROUPED
-from softreg_fast.penalties.groups import GroupLasso
-from softreg_fast.penalties.nonconvex import MCP, NONCONVEX, SCAD
+from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.quadratic import Tikhonov
-from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
@@ -378,87 +372,6 @@ def chosen_by_auto(problem: Problem) -> str:
         if row.quadratic == quadratic and row.when(problem):
             break
     return row.solver
-
-
-def penalty_for(given: Any, stated: Penalty) -> Penalty:
-    """Return the penalty of a fit: `stated`, unless one of softreg_fast.penalties is given.
-
-    Parameters
-    ----------
-    given : an object of softreg_fast.penalties, or None
-        Its strength is multiplied by alpha.
-    stated : Penalty
-        alpha, bounds and the other arguments, which must be the defaults beside `given`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For anything else, for contradicting arguments, and for a penalty that no solver can fit.
-    """
-    if given is None:
-        return stated
-    if not isinstance(given, BasePenalty):
-        raise TypeError(
-            f"penalty must be an object of softreg_fast.penalties, such as L1(strength=1.0), or "
-            f"None; got {given!r}."
-        )
-    usual = Penalty()
-    names = ("l1_ratio", "l1_weights", "l2_weights", "positive", "l1", "l2")
-    beside = [n for n in names if getattr(stated, n) is not getattr(usual, n)]
-    beside = [n for n in beside if n != "l1_ratio" or stated.l1_ratio != usual.l1_ratio]
-    if beside:
-        raise ValueError(
-            f"penalty={type(given).__name__}(...) says what is penalised, but "
-            f"{' and '.join(beside)} was given too; leave one of them out."
-        )
-    if isinstance(given, Tikhonov):
-        if stated.bounds is not None:
-            raise ValueError("Tikhonov is fitted without bounds only; leave bounds out.")
-        return replace(stated, l1_ratio=0.0, omega=given)
-    if isinstance(given, GroupLasso):
-        if stated.bounds is not None:
-            raise ValueError(
-                f"bounds are not for {type(given).__name__}, which sees the length of a group "
-                "only; leave them out."
-            )
-        return replace(stated, omega=given)
-    if not isinstance(given, ElasticNet | MCP | SCAD):
-        raise ValueError(_no_solver(given))
-    weights: Any = given.strength
-    if given.weights is not None:
-        with np.errstate(over="ignore"):
-            weights = given.strength * np.asarray(as_numpy(given.weights), np.float64)
-        if not np.isfinite(weights).all():
-            raise ValueError(
-                f"strength * weights of {type(given).__name__} is beyond float64; give less."
-            )
-    if not isinstance(given, ElasticNet):
-        return replace(stated, l1_weights=weights, positive=given.positive, omega=given)
-    return replace(
-        stated,
-        l1_ratio=float(given.l1_ratio),
-        l1_weights=weights,
-        l2_weights=weights,
-        positive=given.positive,
-        omega=given,
-    )
-
-
-def _no_solver(penalty: BasePenalty) -> str:
-    # which solver needs what of a penalty, for one that none can fit
-    solvers: dict[str, list[str]] = {}
-    for name in NAMES:
-        needs = SOLVERS["warm" if name == "auto" else name].kind.needs
-        noun = FACTS["pure L2" if "pure L2" in needs else "elastic net"].noun
-        solvers.setdefault(noun, []).append(repr(name))
-    said = ", ".join(
-        f"{', '.join(names[:-1])} and {names[-1]} need {noun}" for noun, names in solvers.items()
-    )
-    return (
-        f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP, SCAD, GroupLasso or SparseGroupLasso with "
-        "squared error."
-    )
 
 
 def is_foreign(design: Design, gram: Gram) -> bool:
