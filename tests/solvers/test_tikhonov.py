@@ -14,6 +14,8 @@ from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.tikhonov import spectrum_of
 
+pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
+
 LAYOUTS = {
     "dense": np.asfortranarray,
     "rows": np.ascontiguousarray,
