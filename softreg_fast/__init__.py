@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from softreg_fast.display.survival_display import (
         survival_by_risk_group as survival_by_risk_group,
     )
+    from softreg_fast.estimators.adaptive_lasso import AdaptiveLasso as AdaptiveLasso
+    from softreg_fast.estimators.adaptive_lasso import AdaptiveLassoCV as AdaptiveLassoCV
     from softreg_fast.estimators.cox_regression import CoxRegression as CoxRegression
     from softreg_fast.estimators.cox_regression_cv import CoxRegressionCV as CoxRegressionCV
     from softreg_fast.estimators.drop_in import patch_sklearn as patch_sklearn
@@ -99,6 +101,8 @@ if TYPE_CHECKING:
 # A public name is imported when it is first used, so that the command line starts quickly. The list
 # above says the same to type checkers and editors.
 _MODULE_OF = {
+    "AdaptiveLasso": "softreg_fast.estimators.adaptive_lasso",
+    "AdaptiveLassoCV": "softreg_fast.estimators.adaptive_lasso",
     "CVPath": "softreg_fast.model_selection.cv_result",
     "CVPathDisplay": "softreg_fast.display.cv_path_display",
     "CoxRegression": "softreg_fast.estimators.cox_regression",

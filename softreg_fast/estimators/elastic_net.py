@@ -196,12 +196,21 @@ class ElasticNet(_LinearRegressor):
         """
         return super().fit(X, y, sample_weight)
 
+    def _l1_weights_for(self, design: Design) -> Any:
+        # the weights of a fit to these samples
+        return self.l1_weights
+
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
     ) -> Solution:
         rng = order_of_descent(self.selection, self.random_state)
         penalty = Penalty(
-            alpha, self.l1_ratio, self.l1_weights, self.l2_weights, self.positive, self.bounds
+            alpha,
+            self.l1_ratio,
+            self._l1_weights_for(design),
+            self.l2_weights,
+            self.positive,
+            self.bounds,
         )
         return solve_design(
             design,

@@ -330,6 +330,10 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             return 100 if self.n_alphas is None else self.n_alphas
         return self.alphas
 
+    def _l1_weights_for(self, design: Design) -> Any:
+        # the weights of a search on these samples
+        return self.l1_weights
+
     def _search(self, design: Design, pairs: list[Any] | None, watcher: Any) -> CVPath:
         if self._counted and np.any(np.equal(self.l1_ratio, 0.0)):
             raise ValueError(
@@ -341,7 +345,7 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             design,
             self.l1_ratio,
             options,
-            l1_weights=self.l1_weights,
+            l1_weights=self._l1_weights_for(design),
             l2_weights=self.l2_weights,
             positive=self.positive,
             bounds=self.bounds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -184,16 +185,26 @@ def adaptive_path(
         if name in options:
             raise TypeError(f"{name} has no place here: the weights come from `initial`.")
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
-    rounds = Rounds(gamma, weight_eps, n_rounds, criterion)
+    box = {name: options[name] for name in ("positive", "bounds") if name in options}
+    rounds = Rounds(gamma, weight_eps, n_rounds, criterion, **box)
     return path(design, l1_weights=rounds.weights(design, initial), **options)
 
 
 class Rounds:
     """Rule for the weights of an adaptive Lasso, with the parameters of `adaptive_path`."""
 
-    def __init__(self, gamma: float, offset: float, n_rounds: int, criterion: str) -> None:
+    def __init__(
+        self,
+        gamma: float,
+        eps: float,
+        n_rounds: int,
+        criterion: str,
+        positive: bool = False,
+        bounds: Any = None,
+    ) -> None:
         self.gamma = check_number("gamma", gamma, low=0.0, low_open=True)
-        self.offset = check_number("weight_eps", offset, low=0.0)
+        self.eps = check_number("weight_eps", eps, low=0.0)
+        self.penalty = Penalty(positive=positive, bounds=bounds)
         self.n_rounds = check_count("n_rounds", n_rounds)
         if criterion not in CRITERIA:
             raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}.")
@@ -218,9 +229,9 @@ class Rounds:
         # with standardisation w0 is that of columns of unit variance, as the penalty is
         scale = design.norm / np.sqrt(design.n_samples) if design.standardize else 1.0
         with np.errstate(divide="ignore"):
-            return np.asarray((np.abs(w * scale) + self.offset) ** -self.gamma)
+            return np.asarray((np.abs(w * scale) + self.eps) ** -self.gamma)
 
     def _chosen(self, design: Design, weights: Vector | None) -> Vector:
-        problem = Problem(design, Penalty(l1_weights=weights))
+        problem = Problem(design, replace(self.penalty, l1_weights=weights))
         found = choose([problem], None, Choice(criterion=self.criterion))
         return found.path[found.index].coef
