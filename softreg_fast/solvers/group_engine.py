@@ -18,9 +18,9 @@ from softreg_fast.solvers.group_slots import GroupSlots, Layout
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Status
 
-# Gram columns are kept for up to this many slots per sample: beyond, epochs on the residual cost
-# less, and the columns would cost more than they save.
-SLOTS_PER_SAMPLE = 2.0
+# Gram columns are kept for up to this many slots per sample: beyond, an epoch on the residual reads
+# fewer numbers, and the columns need not be computed.
+SLOTS_PER_SAMPLE = 1.0
 
 # alpha_max is rounded up by this factor, so that no coefficient enters by rounding.
 ROUNDED_UP = 1.0 + 1e-14
@@ -184,14 +184,19 @@ class GroupEngine(Recorded):
         slots, columns = self._slots, self.layout.columns
         from_x = exact and self._known is None
         if slots.Q is not None and not from_x:
-            support = np.flatnonzero(slots.u)
-            slots.h[:] = slots.at_zero - slots.u[support] @ slots.Q[support]
-            self._rr = max(self._yy - float(slots.u @ (slots.at_zero + slots.h)), 0.0)
+            slots.h[:] = slots.at_zero
+            self._blocks.subtract_products()
+            self._follow_slopes()
             return
         self._settle(afresh=from_x)
         if slots.feature.size:
             columns.slopes(slots.v, slots.h, slots.feature, self.design.n_threads)
         self._rr = float(columns.residual_sumsq(slots.v))
+
+    def _follow_slopes(self) -> None:
+        # ||r||^2 from the slopes, ||y||^2 - u'(X'y + h)
+        slots = self._slots
+        self._rr = max(self._yy - float(slots.u @ (slots.at_zero + slots.h)), 0.0)
 
     # -- the fit at one strength ---------------------------------------------------------------
 
@@ -257,7 +262,10 @@ class GroupEngine(Recorded):
         while self.n_epochs < max_iter and vain < MOST_VAIN:
             before = self.n_epochs
             self._epochs(strength, max_iter)
-            self._refresh()
+            if self._slots.Q is None:
+                self._refresh()
+            else:
+                self._follow_slopes()
             self.gap = self._blocks.gap(strength, self._rr)
             if self.gap <= tol:
                 return
@@ -355,7 +363,7 @@ class GroupEngine(Recorded):
         slots.u[step.slots] += step.change
         if step.way is not None:
             slots.h[:] -= step.way
-            self._rr = max(self._yy - float(slots.u @ (slots.at_zero + slots.h)), 0.0)
+            self._follow_slopes()
             return
         change = np.zeros(self.design.n_features)
         change[slots.feature[step.slots]] = step.change
