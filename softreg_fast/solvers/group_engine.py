@@ -44,6 +44,9 @@ QUICK = 0.1
 # Rounds without progress after which a fit has stalled.
 MOST_VAIN = 50
 
+# Number of times that a fit goes on after a certificate that missed the tolerance.
+MOST_CERTIFICATES = 3
+
 # Sum of |u| up to which slopes from Gram columns are exact enough for the certificate.
 LARGEST_FOR_GRAM = 10.0
 
@@ -138,7 +141,7 @@ class GroupEngine(Recorded):
         wanted = np.flatnonzero(nonzero[:-1] > 0)
         self._enter(np.setdiff1d(wanted, self._slots.block))
         self._slots.u[:] = own[self._slots.feature]
-        self._refresh()
+        self._refresh(exact=True)
 
     # -- slots ---------------------------------------------------------------------------------
 
@@ -211,11 +214,14 @@ class GroupEngine(Recorded):
         ahead = 2.0 * ratio - 1.0 if ratio > 0.8 else 1.0
         self._last = l1_strength
         self.n_epochs = 0
-        while True:
-            self._descend(l1_strength, tol, max_iter)
-            if not self._let_in(l1_strength, ahead):
+        for _ in range(MOST_CERTIFICATES):  # more than one where slopes had lost digits
+            while True:
+                self._descend(l1_strength, tol, max_iter)
+                if not self._let_in(l1_strength, ahead):
+                    break
+            self._certify(l1_strength)
+            if self.gap <= tol or self.n_epochs >= max_iter:
                 break
-        self._certify(l1_strength, tol)
         if self.gap <= tol:
             return int(Status.CONVERGED)
         return int(Status.MAX_ITER if self.n_epochs >= max_iter else Status.STALLED)
@@ -244,7 +250,7 @@ class GroupEngine(Recorded):
         self._enter(chosen)
         return violated
 
-    def _certify(self, strength: float, tol: float) -> None:
+    def _certify(self, strength: float) -> None:
         # the gap from slopes recomputed without the rounding errors of many updates
         slots = self._slots
         exact = self._known is None and (
