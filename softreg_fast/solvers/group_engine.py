@@ -12,7 +12,7 @@ from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.solvers.descent import Recorded
 from softreg_fast.solvers.extrapolation import extrapolated
-from softreg_fast.solvers.group_newton import Step, newton_step, support_of
+from softreg_fast.solvers.group_newton import Step, cost_of_step, newton_step, support_of
 from softreg_fast.solvers.group_screening import Screening
 from softreg_fast.solvers.group_slots import GroupSlots, Layout
 from softreg_fast.solvers.problem import Problem
@@ -334,7 +334,7 @@ class GroupEngine(Recorded):
         # few Newton steps
         slots, n = self._slots, self.design.n_samples
         k = support_of(slots).size
-        factor = FACTORISATION * k * k * (k / 3.0 + (n if slots.Q is None else 0.0))
+        factor = FACTORISATION * cost_of_step(k, n, slots.Q is not None)
         newton = NEWTON_CALL + factor + k * (len(slots.u) if slots.Q is not None else n)
         epoch = EPOCH_CALL + EACH_BLOCK * len(slots.block)
         epoch += k * (len(slots.u) if slots.Q is not None else 2.0 * n)
