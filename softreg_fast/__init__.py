@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.drop_in import unpatch_sklearn as unpatch_sklearn
     from softreg_fast.estimators.elastic_net import ElasticNet as ElasticNet
     from softreg_fast.estimators.elastic_net_cv import ElasticNetCV as ElasticNetCV
+    from softreg_fast.estimators.group_lasso import GroupLasso as GroupLasso
+    from softreg_fast.estimators.group_lasso import SparseGroupLasso as SparseGroupLasso
     from softreg_fast.estimators.huber_regressor import HuberRegressor as HuberRegressor
     from softreg_fast.estimators.inverse_gaussian_regressor import (
         InverseGaussianRegressor as InverseGaussianRegressor,
@@ -112,6 +114,7 @@ _MODULE_OF = {
     "ElasticNetCV": "softreg_fast.estimators.elastic_net_cv",
     "EndOfGridWarning": "softreg_fast.paths.grids",
     "GammaRegressor": "softreg_fast.estimators.tweedie_regressor",
+    "GroupLasso": "softreg_fast.estimators.group_lasso",
     "HuberRegressor": "softreg_fast.estimators.huber_regressor",
     "InverseGaussianRegressor": "softreg_fast.estimators.inverse_gaussian_regressor",
     "Lasso": "softreg_fast.estimators.lasso",
@@ -143,6 +146,7 @@ _MODULE_OF = {
     "SCADRegression": "softreg_fast.estimators.scad_regression",
     "SCADRegressionCV": "softreg_fast.estimators.scad_regression",
     "Solution": "softreg_fast.paths.result",
+    "SparseGroupLasso": "softreg_fast.estimators.group_lasso",
     "StabilityDisplay": "softreg_fast.display.stability_display",
     "StabilityPath": "softreg_fast.model_selection.stability",
     "SurvivalDisplay": "softreg_fast.display.survival_display",

@@ -312,6 +312,19 @@ cdef class Blocks:
                 k = self._descend(k, only_nonzero)
             check_signals()
 
+    def subtract_products(self):
+        """Subtract Q u from the slopes, which are those at u = 0."""
+        cdef Py_ssize_t a = 0, cost
+        while a < self.m:
+            cost = 0
+            with nogil:
+                while a < self.m and cost < ENTRIES_PER_SIGNAL_CHECK:
+                    if self.u[a] != 0.0:
+                        axpy(self.m, self.u[a], &self.Q[a, 0], 0.0, NULL, &self.h[0])
+                        cost += self.m
+                    a += 1
+            check_signals()
+
     # -- certificate ---------------------------------------------------------------------------
 
     def gap(self, double strength, double rr):

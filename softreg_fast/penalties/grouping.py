@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,24 @@ def are_lists(groups: Any) -> bool:
     """Return whether groups is a list of lists, of features or, for networks, of labels."""
     kinds = (list, tuple, set, frozenset, range, np.ndarray)
     return isinstance(groups, list | tuple) and any(isinstance(each, kinds) for each in groups)
+
+
+def is_one_size(groups: Any) -> bool:
+    """Return whether `groups` of an estimator is a number, the size of all groups.
+
+    Raises
+    ------
+    ValueError
+        For a number that is no size.
+    """
+    if isinstance(groups, Mapping) or are_lists(groups) or np.ndim(groups):
+        return False
+    if not is_integer(groups) or groups < 1:
+        raise ValueError(
+            f"groups must be the size of all groups, an integer >= 1, or labels, a list of lists "
+            f"or a dict of labels by name; got {groups!r}."
+        )
+    return True
 
 
 def grouping_of(penalty: Any, n_features: int, names: Names | None = None) -> Grouping:

@@ -45,13 +45,16 @@ class GroupLasso(Penalty):
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
-        gives the group number of every weight, -1 for none.
+        gives the group number of every weight, -1 for none. In regression also a list of lists of
+        features, by number or name, or a dict of labels by name; labels need not be consecutive
+        there, and features labelled -1 have no penalty.
     size : int >= 1, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
-        attention head.
+        attention head. In regression groups=0 with size=5 are blocks of five features.
     group_weights : array (n_groups,) or None, default=None
         Factors c_g >= 0. None: the square root of the number of weights, so that groups of
-        different sizes are treated alike (Yuan and Lin 2006).
+        different sizes are treated alike (Yuan and Lin 2006). In regression in the order of the
+        labels, and inf excludes a group.
 
     Raises
     ------
@@ -187,13 +190,16 @@ class SparseGroupLasso(GroupLasso):
     groups : int or integer array of the shape of w, default=0
         An int is an axis, with one group for each index along it. In PyTorch, 0 is the axis of
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
-        gives the group number of every weight, -1 for none.
+        gives the group number of every weight, -1 for none. In regression also a list of lists of
+        features, by number or name, or a dict of labels by name; labels need not be consecutive
+        there, and features labelled -1 have no penalty.
     size : int >= 1, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
-        attention head.
+        attention head. In regression groups=0 with size=5 are blocks of five features.
     group_weights : array (n_groups,) or None, default=None
         Factors c_g >= 0. None: the square root of the number of weights, so that groups of
-        different sizes are treated alike (Yuan and Lin 2006).
+        different sizes are treated alike (Yuan and Lin 2006). In regression in the order of the
+        labels, and inf excludes a group.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part. The default treats both parts alike.
 

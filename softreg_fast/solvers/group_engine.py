@@ -12,15 +12,15 @@ from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.solvers.descent import Recorded
 from softreg_fast.solvers.extrapolation import extrapolated
-from softreg_fast.solvers.group_newton import Step, newton_step, support_of
+from softreg_fast.solvers.group_newton import Step, cost_of_step, newton_step, support_of
 from softreg_fast.solvers.group_screening import Screening
 from softreg_fast.solvers.group_slots import GroupSlots, Layout
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Doubt, Status
 
-# Gram columns are kept for up to this many slots per sample: beyond, epochs on the residual cost
-# less, and the columns would cost more than they save.
-SLOTS_PER_SAMPLE = 2.0
+# Gram columns are kept for up to this many slots per sample: beyond, an epoch on the residual reads
+# fewer numbers, and the columns need not be computed.
+SLOTS_PER_SAMPLE = 1.0
 
 # alpha_max is rounded up by this factor, so that no coefficient enters by rounding.
 ROUNDED_UP = 1.0 + 1e-14
@@ -43,6 +43,9 @@ QUICK = 0.1
 
 # Rounds without progress after which a fit has stalled.
 MOST_VAIN = 50
+
+# Number of times that a fit goes on after a certificate that missed the tolerance.
+MOST_CERTIFICATES = 3
 
 # Sum of |u| up to which slopes from Gram columns are exact enough for the certificate.
 LARGEST_FOR_GRAM = 10.0
@@ -138,7 +141,7 @@ class GroupEngine(Recorded):
         wanted = np.flatnonzero(nonzero[:-1] > 0)
         self._enter(np.setdiff1d(wanted, self._slots.block))
         self._slots.u[:] = own[self._slots.feature]
-        self._refresh()
+        self._refresh(exact=True)
 
     # -- slots ---------------------------------------------------------------------------------
 
@@ -184,14 +187,19 @@ class GroupEngine(Recorded):
         slots, columns = self._slots, self.layout.columns
         from_x = exact and self._known is None
         if slots.Q is not None and not from_x:
-            support = np.flatnonzero(slots.u)
-            slots.h[:] = slots.at_zero - slots.u[support] @ slots.Q[support]
-            self._rr = max(self._yy - float(slots.u @ (slots.at_zero + slots.h)), 0.0)
+            slots.h[:] = slots.at_zero
+            self._blocks.subtract_products()
+            self._follow_slopes()
             return
         self._settle(afresh=from_x)
         if slots.feature.size:
             columns.slopes(slots.v, slots.h, slots.feature, self.design.n_threads)
         self._rr = float(columns.residual_sumsq(slots.v))
+
+    def _follow_slopes(self) -> None:
+        # ||r||^2 from the slopes, ||y||^2 - u'(X'y + h)
+        slots = self._slots
+        self._rr = max(self._yy - float(slots.u @ (slots.at_zero + slots.h)), 0.0)
 
     # -- the fit at one strength ---------------------------------------------------------------
 
@@ -206,11 +214,14 @@ class GroupEngine(Recorded):
         ahead = 2.0 * ratio - 1.0 if ratio > 0.8 else 1.0
         self._last = l1_strength
         self.n_epochs = 0
-        while True:
-            self._descend(l1_strength, tol, max_iter)
-            if not self._let_in(l1_strength, ahead):
+        for _ in range(MOST_CERTIFICATES):  # more than one where slopes had lost digits
+            while True:
+                self._descend(l1_strength, tol, max_iter)
+                if not self._let_in(l1_strength, ahead):
+                    break
+            self._certify(l1_strength)
+            if self.gap <= tol or self.n_epochs >= max_iter:
                 break
-        self._certify(l1_strength, tol)
         if self.gap <= tol:
             return int(Status.CONVERGED)
         return int(Status.MAX_ITER if self.n_epochs >= max_iter else Status.STALLED)
@@ -239,7 +250,7 @@ class GroupEngine(Recorded):
         self._enter(chosen)
         return violated
 
-    def _certify(self, strength: float, tol: float) -> None:
+    def _certify(self, strength: float) -> None:
         # the gap from slopes recomputed without the rounding errors of many updates
         slots = self._slots
         exact = self._known is None and (
@@ -257,7 +268,10 @@ class GroupEngine(Recorded):
         while self.n_epochs < max_iter and vain < MOST_VAIN:
             before = self.n_epochs
             self._epochs(strength, max_iter)
-            self._refresh()
+            if self._slots.Q is None:
+                self._refresh()
+            else:
+                self._follow_slopes()
             self.gap = self._blocks.gap(strength, self._rr)
             if self.gap <= tol:
                 return
@@ -320,7 +334,7 @@ class GroupEngine(Recorded):
         # few Newton steps
         slots, n = self._slots, self.design.n_samples
         k = support_of(slots).size
-        factor = FACTORISATION * k * k * (k / 3.0 + (n if slots.Q is None else 0.0))
+        factor = FACTORISATION * cost_of_step(k, n, slots.Q is not None)
         newton = NEWTON_CALL + factor + k * (len(slots.u) if slots.Q is not None else n)
         epoch = EPOCH_CALL + EACH_BLOCK * len(slots.block)
         epoch += k * (len(slots.u) if slots.Q is not None else 2.0 * n)
@@ -355,7 +369,7 @@ class GroupEngine(Recorded):
         slots.u[step.slots] += step.change
         if step.way is not None:
             slots.h[:] -= step.way
-            self._rr = max(self._yy - float(slots.u @ (slots.at_zero + slots.h)), 0.0)
+            self._follow_slopes()
             return
         change = np.zeros(self.design.n_features)
         change[slots.feature[step.slots]] = step.change

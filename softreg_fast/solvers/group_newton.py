@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,15 +74,17 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
     size = np.sqrt(np.bincount(owner, np.square(u), len(slots.weight)))[owner]
     pull = np.zeros(A.size)
     np.divide(strength * slots.weight[owner], size, out=pull, where=size > 0.0)
+    normal = np.divide(u, size, out=np.zeros(A.size), where=pull > 0.0)
+    bend = Bend(owner, pull, normal)
     downhill = h - pull * u - thin * np.sign(u)
+    loss: Loss = Wide(layout, slots.feature[A])
     if slots.Q is not None:
-        gram = slots.Q[np.ix_(A, A)]
-    else:
-        gram = np.empty((A.size, A.size), order="F")
-        layout.columns.gram_block(slots.feature[A], slots.feature[A], gram, n_threads)
+        loss = Tall(slots.Q[np.ix_(A, A)])
+    elif A.size <= loss.n_samples:
+        loss = Tall(_gram(layout, slots.feature[A], n_threads))
     many = n_threads > 1 and A.size > LARGEST_AT_ONCE
     with blas_threads_for(A.size if many else 0):
-        direction = _solved(_hessian(gram, owner, u, pull, size), downhill)
+        direction = loss.direction(bend, downhill)
     if direction is None:
         return None
     penalties = _Penalties(owner, strength * slots.weight, thin)
@@ -90,12 +93,136 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
         new = u + t * direction
         new[(thin > 0.0) & (new * u < 0.0)] = 0.0
         change = new - u
-        loss = 0.5 * change @ (gram @ change) - h @ change
-        if loss + penalties.of(new) - before <= ROUNDED:
+        rise = 0.5 * loss.square(change) - h @ change
+        if rise + penalties.of(new) - before <= ROUNDED:
             way = None if slots.Q is None else change @ slots.Q[A]
             return Step(A, change, way)
         t *= 0.5
     return None
+
+
+def cost_of_step(k: int, n_samples: int, has_gram: bool) -> float:
+    """Return the multiplications of a step on k slots, without those of its line search."""
+    if has_gram:
+        return k**3 / 3.0
+    if k <= n_samples:
+        return k * k * (k / 3.0 + n_samples)
+    return n_samples**2 * (1.5 * k + n_samples / 3.0)
+
+
+class Bend(NamedTuple):
+    """The Hessian of the penalty on the support, pull (I - n n') for each block.
+
+    Attributes
+    ----------
+    owner : ndarray (k,)
+        The block of each slot.
+    pull : ndarray (k,)
+        c_g / ||u_g||, the same for all slots of a block; 0 without a penalty of the group.
+    normal : ndarray (k,)
+        The entries of n; 0 where `pull` is.
+    """
+
+    owner: Index
+    pull: Vector
+    normal: Vector
+
+    @property
+    def ends(self) -> tuple[Index, Index]:
+        """First and last position of each block, the latter exclusive."""
+        borders = np.flatnonzero(np.diff(self.owner)) + 1
+        return np.append(0, borders), np.append(borders, len(self.owner))
+
+
+class Loss(Protocol):
+    """The quadratic loss on the support."""
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, if it works in them."""
+
+    def direction(self, bend: Bend, downhill: Vector) -> Vector | None:
+        """Return Newton's direction; None if the Hessian is not positive definite."""
+
+    def square(self, change: Vector) -> float:
+        """Return ||C d||^2 for a change d."""
+
+
+class Tall:
+    """The loss by the Gram matrix of the support, for no more slots than samples."""
+
+    n_samples = 0
+
+    def __init__(self, gram: Matrix) -> None:
+        self.gram = gram
+
+    def square(self, change: Vector) -> float:
+        """Return ||C d||^2 for a change d."""
+        return float(change @ (self.gram @ change))
+
+    def direction(self, bend: Bend, downhill: Vector) -> Vector | None:
+        """Return Newton's direction from a factor of the Hessian."""
+        H = np.array(self.gram)
+        H[np.diag_indices(len(H))] += bend.pull
+        radial = np.sqrt(bend.pull) * bend.normal
+        for a, b in zip(*bend.ends, strict=True):
+            H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
+        return _solved(H, downhill)
+
+
+class Wide:
+    """The loss by the columns of the support, for more slots than samples.
+
+    Each block's change is T t + n r, T its directions orthogonal to n, in which the penalty has the
+    curvature `pull`: these are eliminated, and what is left are the fit C d, one number for each
+    sample, and the r, one for each block. Slots without a penalty of the group are treated as r.
+    """
+
+    def __init__(self, layout: Layout, features: Index) -> None:
+        self.layout, self.features = layout, features
+        self.n_samples = layout.n_samples
+
+    @cached_property
+    def columns(self) -> NDArray[np.float64]:
+        """The columns of the support times the roots of the sample weights."""
+        C = np.empty((self.n_samples, self.features.size), order="F")
+        self.layout.columns.gather(0, C, self.features)
+        return C
+
+    def square(self, change: Vector) -> float:
+        """Return ||C d||^2 for a change d."""
+        fit = self.columns @ change
+        return float(fit @ fit)
+
+    def direction(self, bend: Bend, downhill: Vector) -> Vector | None:
+        """Return Newton's direction from factors of as many rows as samples, and as blocks."""
+        bent = bend.pull > 0.0
+        starts, _ = bend.ends
+        blocks = starts[bent[starts]]  # the first slot of each block with a penalty
+        sums = np.add.reduceat(self.columns * bend.normal, starts, axis=1)[:, bent[starts]]
+        number = np.cumsum(np.isin(np.arange(bent.size), blocks)) - 1
+        straight = np.flatnonzero(~bent)
+        R = np.hstack([sums, self.columns[:, straight]])
+        f_R = np.append(
+            np.add.reduceat(downhill * bend.normal, starts)[bent[starts]], downhill[straight]
+        )
+        curved = np.flatnonzero(bent)
+        owner, normal, root = number[curved], bend.normal[curved], np.sqrt(bend.pull[curved])
+        M = (self.columns[:, curved] - sums[:, owner] * normal) / root
+        f_T = (downhill[curved] - f_R[owner] * normal) / root
+        try:
+            solve = cholesky(M @ M.T + np.eye(self.n_samples))
+        except np.linalg.LinAlgError:
+            return None
+        by_T, by_R = solve(M @ f_T), solve(R)
+        r = _solved(R.T @ by_R, f_R - R.T @ by_T)
+        if r is None:
+            return None
+        fit = by_T + by_R @ r
+        found = np.empty(bent.size)
+        found[straight] = r[blocks.size :]
+        found[curved] = (f_T - M.T @ fit) / root + normal * r[owner]
+        return found
 
 
 class _Penalties(NamedTuple):
@@ -108,17 +235,10 @@ class _Penalties(NamedTuple):
         return float(self.weight @ sizes + self.thin @ np.abs(u))
 
 
-def _hessian(
-    gram: Matrix, owner: Index, u: Vector, pull: Vector, size: Vector
-) -> NDArray[np.float64]:
-    H = np.array(gram)
-    H[np.diag_indices(len(H))] += pull
-    radial = np.zeros(len(u))
-    np.divide(u * np.sqrt(pull), size, out=radial, where=size > 0.0)
-    ends = np.flatnonzero(np.diff(owner)) + 1
-    for a, b in zip(np.append(0, ends), np.append(ends, len(u)), strict=True):
-        H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
-    return H
+def _gram(layout: Layout, features: Index, n_threads: int) -> Matrix:
+    gram = np.empty((features.size, features.size), order="F")
+    layout.columns.gram_block(features, features, gram, n_threads)
+    return gram
 
 
 def _solved(H: NDArray[np.float64], downhill: Vector) -> Vector | None:

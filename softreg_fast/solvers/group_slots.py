@@ -42,6 +42,7 @@ class Layout:
         c_g and a_g for these columns; both 0 for features without a penalty.
     norm : ndarray (n_blocks,)
         Upper bound of the largest singular value of the columns of each block.
+    n_samples : int
     n_free : int
         Number of blocks without a penalty, 0 or 1.
     """
@@ -76,6 +77,7 @@ class Layout:
         self.weight[: self.n_free] = self.thin[: self.n_free] = 0.0
         scale = design.scale * self.ratio
         self.columns: Columns = design.columns_with(scale=scale, weight=design.weight)
+        self.n_samples = design.n_samples
         squares = np.bincount(owner, np.square(self.ratio[self.feature]), found.size)
         self.norm: Vector = np.sqrt(squares)
 
