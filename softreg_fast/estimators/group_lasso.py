@@ -15,7 +15,7 @@ from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.grouping import is_one_size
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.choice import penalty_for
+from softreg_fast.solvers.given_penalty import penalty_for
 
 
 class GroupLasso(_LinearRegressor):
@@ -92,7 +92,7 @@ class GroupLasso(_LinearRegressor):
     References
     ----------
     Yuan, Lin (2006), "Model selection and estimation in regression with grouped variables", JRSS B
-    68(1), for the penalty; docs/mathematics.md, section 19, for the descent and the duality gap.
+    68(1), for the penalty; docs/mathematics.md, section 22, for the descent and the duality gap.
 
     Examples
     --------
@@ -229,7 +229,7 @@ class SparseGroupLasso(GroupLasso):
     References
     ----------
     Simon, Friedman, Hastie, Tibshirani (2013), "A sparse-group lasso", J. Comput. Graph. Statist.
-    22(2), for the penalty; docs/mathematics.md, section 19, for the descent and the duality gap.
+    22(2), for the penalty; docs/mathematics.md, section 22, for the descent and the duality gap.
 
     Examples
     --------
