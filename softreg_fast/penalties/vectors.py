@@ -14,6 +14,9 @@ from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_na
 from softreg_fast.options.scalars import check_flag, check_number, is_real
 from softreg_fast.options.types import Vector
 
+# Kinds of penalties that are convex, so that fits have a duality gap.
+CONVEX = ("elastic_net", "slope")
+
 
 class PenaltyVectors(NamedTuple):
     """sum_j l1_j |w_j| + l2_j / 2 w_j^2 with lower_j <= w_j <= upper_j; each (n_features,).
