@@ -15,6 +15,8 @@ from softreg_fast.data.target import beside
 from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import labels_at
+from softreg_fast.options.types import Vector
+from softreg_fast.penalties.vectors import CONVEX
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
 # has those kinds whose methods it has.
@@ -37,6 +39,7 @@ class Certified:
     classes: NDArray[Any] | None = None
     baselines: Any = None
     penalty_kind: str = "elastic_net"
+    deviations: Vector | None = None
 
     @property
     def certificate(self) -> str:
@@ -51,17 +54,17 @@ class Certified:
     @property
     def is_convex(self) -> bool:
         """Return whether loss and penalty are convex, so that there is one minimum."""
-        return self.loss.convex and self.penalty_kind == "elastic_net"
+        return self.loss.convex and self.penalty_kind in CONVEX
 
     @property
     def bent(self) -> str:
         """Name of the part that is not convex, penalty or loss."""
-        return repr(self.loss) if self.penalty_kind == "elastic_net" else self.penalty_kind.upper()
+        return repr(self.loss) if self.penalty_kind in CONVEX else self.penalty_kind.upper()
 
     @property
     def gap_unit(self) -> str:
         """Unit of relative gaps: P0, the loss without features, or alpha under MCP and SCAD."""
-        return "P0" if self.penalty_kind == "elastic_net" else "alpha"
+        return "P0" if self.penalty_kind in CONVEX else "alpha"
 
     @property
     def classes_(self) -> NDArray[Any]:

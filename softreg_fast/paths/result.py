@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.clusters import clusters_of
 from softreg_fast.paths.kinds import Certified, predictions
 from softreg_fast.paths.table import table_of
+from softreg_fast.penalties.vectors import CONVEX
 from softreg_fast.solvers.protocol import Status, is_alarm
 
 
@@ -74,7 +76,10 @@ class Solution(Certified):
     baselines : Baselines or None
         What makes baseline hazards of survival times; None under other losses than Cox's.
     penalty_kind : str
-        Kind of the penalty: "elastic_net", "mcp" or "scad".
+        Kind of the penalty: "elastic_net", "mcp", "scad" or "slope".
+    deviations : ndarray (n_features,) or None
+        Standard deviations by which SLOPE multiplies coefficients before it compares them, under
+        standardize=True; None: it compares them as they are.
 
     Examples
     --------
@@ -117,7 +122,7 @@ class Solution(Certified):
 
         The slope x_j.r / n is compared with the limiting subdifferential of MCP or SCAD at w_j.
         """
-        return None if self.penalty_kind == "elastic_net" else self.gap
+        return None if self.penalty_kind in CONVEX else self.gap
 
     def predict(
         self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
@@ -167,6 +172,21 @@ class Solution(Certified):
         support = support[np.argsort(-sizes[support], kind="stable")]
         names = range(len(coef)) if self.feature_names is None else self.feature_names
         return [(names[j], float(coef[j]) if coef.ndim == 1 else coef[j]) for j in support]
+
+    def clusters(self) -> list[NDArray[Any]]:
+        """Return the features whose coefficients SLOPE has made equal in size, the largest first.
+
+        Returns
+        -------
+        list of ndarray
+            Of each cluster of nonzero coefficients the indices of its features, or their names.
+
+        Raises
+        ------
+        ValueError
+            For another penalty than SLOPE.
+        """
+        return clusters_of(self, self.coef)
 
     def __repr__(self) -> str:
         return (
@@ -222,6 +242,8 @@ class Path(Certified):
     baselines : Baselines or None
         As in `Solution`.
     penalty_kind : str
+        As in `Solution`.
+    deviations : ndarray (n_features,) or None
         As in `Solution`.
 
     Examples
@@ -289,6 +311,7 @@ class Path(Certified):
             classes=self.classes,
             baselines=self.baselines,
             penalty_kind=self.penalty_kind,
+            deviations=self.deviations,
             locally_convex=None if self.locally_convex is None else bool(self.locally_convex[k]),
         )
 
@@ -328,7 +351,7 @@ class Path(Certified):
     @property
     def stationarity(self) -> Vector | None:
         """Largest distance of a slope from stationarity at each alpha, as in `Solution`."""
-        return None if self.penalty_kind == "elastic_net" else self.gaps
+        return None if self.penalty_kind in CONVEX else self.gaps
 
     @property
     def relative_gaps(self) -> Vector:
@@ -361,6 +384,26 @@ class Path(Certified):
         if np.ndim(alpha) == 0:
             return self._at(alpha)[0]
         return np.stack([coef for coef, _ in self._at_all(alpha)], axis=-1)
+
+    def clusters_at(self, alpha: float) -> list[NDArray[Any]]:
+        """Return the clusters of SLOPE at any alpha in the path's range, the largest sizes first.
+
+        Parameters
+        ----------
+        alpha : float
+            Within the path's range, as in `coef_at`.
+
+        Returns
+        -------
+        list of ndarray
+            As `Solution.clusters` returns them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If alpha lies outside the path, or is not a number; for another penalty than SLOPE.
+        """
+        return clusters_of(self, self._at(alpha)[0])
 
     def predict(
         self,

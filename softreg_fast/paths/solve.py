@@ -17,8 +17,8 @@ from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
-from softreg_fast.paths.user_units import coefficients_of
-from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.paths.user_units import coefficients_of, deviations_of
+from softreg_fast.penalties.vectors import CONVEX, Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
@@ -214,7 +214,7 @@ def solve_problem(
     outright = penalty.l1 is not None or penalty.l2 is not None
     target = problem.target
     unit, gap_unit, convex = target.objective_unit, target.gap_unit, fits.locally_convex
-    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+    if problem.penalty_kind not in CONVEX:  # distances relative to alpha
         unit = gap_unit = 1.0
     return Solution(
         alpha=float("nan") if outright else float(penalty.alpha),
@@ -235,5 +235,6 @@ def solve_problem(
         classes=target.classes,
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
+        deviations=deviations_of(problem),
         locally_convex=None if convex is None else bool(convex[0]),
     )

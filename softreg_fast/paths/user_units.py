@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.survival import baselines_of
+from softreg_fast.penalties.vectors import CONVEX
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 
@@ -47,6 +48,9 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
         starts += fixed.size * np.arange(len(starts))
         df += fixed.size
     w, offsets = design.to_user(features, u, starts, vectors.lower, vectors.upper)
+    if fits.sizes is not None and not design.standardize:  # equal, where conversion has rounded
+        unit = problem.target.objective_unit / problem.penalty.omega.strength
+        w = np.copysign(fits.sizes * unit, w)
     if not np.isfinite(w).all():
         raise ValueError(
             "The coefficients leave the range of float64: the columns of X are too small "
@@ -56,11 +60,20 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
     return Coefficients(starts, df, features, w, intercepts)
 
 
+def deviations_of(problem: Problem) -> Vector | None:
+    """Return the deviations that SLOPE multiplies coefficients by; None: it does not."""
+    design = problem.design
+    if problem.penalty_kind != "slope" or not design.standardize:
+        return None
+    deviations: Vector = design.norm / np.sqrt(design.n_samples)
+    return deviations
+
+
 def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:
     """Return the fits as a Path at these alphas."""
     design, target, tol = problem.design, problem.target, problem.options.tol
     unit, gap_unit = target.objective_unit, target.gap_unit
-    if problem.penalty_kind != "elastic_net":  # distances relative to alpha
+    if problem.penalty_kind not in CONVEX:  # distances relative to alpha
         unit = gap_unit = 1.0
     starts, df, features, w, intercepts = coefficients_of(problem, fits)
     kind = Path
@@ -88,6 +101,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         classes=target.classes,
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
+        deviations=deviations_of(problem),
         locally_convex=fits.locally_convex,
     )
 

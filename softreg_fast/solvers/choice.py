@@ -17,6 +17,7 @@ from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.nonconvex import MCP, SCAD
+from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
@@ -32,6 +33,7 @@ from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
 from softreg_fast.solvers.rotated import RotatedEngine, n_penalised
+from softreg_fast.solvers.slope import SlopeEngine
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
 Gram = NDArray[np.float64] | None
@@ -83,13 +85,23 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP and SCAD are fitted with squared error and solver='auto' only; with another loss or "
-        "solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD and SLOPE are fitted with squared error and solver='auto' only; with another "
+        "loss or solver use L1, L2 or ElasticNet.",
     ),
     "MCP or SCAD": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
         "MCP or SCAD",
         "solver={solver!r} is for MCP and SCAD.",
+    ),
+    "SLOPE": Fact(
+        lambda problem: problem.penalty_kind == SLOPE.kind,
+        "SLOPE",
+        "solver={solver!r} is for SLOPE.",
+    ),
+    "no box": Fact(
+        lambda problem: not has_bounds(problem),
+        "no bounds",
+        "bounds are not for SLOPE, whose coefficients change places; leave them out.",
     ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
@@ -147,6 +159,12 @@ AUTO = (
         "nonconvex",
         lambda problem: problem.penalty_kind in NONCONVEX,
         "Newton steps where the objective is convex near the fit, descent elsewhere, to rounding.",
+    ),
+    Choice(
+        True,
+        "slope",
+        lambda problem: problem.penalty_kind == SLOPE.kind,
+        "Newton steps on clusters of equal sizes, which sorted slopes split and collisions merge.",
     ),
     Choice(
         False,
@@ -277,7 +295,16 @@ def _nonconvex(problem: Problem, n_alphas: int) -> Engine:
     return engine
 
 
+def _slope(problem: Problem, n_alphas: int) -> Engine:
+    room = largest_gram(problem.options.gram_memory)
+    gram = _early_gram(problem, n_alphas, room)
+    engine = SlopeEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine.foreign_gram = is_foreign(problem.design, gram)
+    return engine
+
+
 SOLVERS = {
+    "slope": Solver(SlopeEngine, _slope),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
@@ -378,6 +405,8 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
             f"penalty={type(given).__name__}(...) says what is penalised, but "
             f"{' and '.join(beside)} was given too; leave one of them out."
         )
+    if isinstance(given, SLOPE):
+        return replace(stated, l1_weights=given.strength, omega=given)
     if not isinstance(given, ElasticNet | MCP | SCAD):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
@@ -406,7 +435,7 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP or SCAD with squared error."
+        "NonNegative of softreg_fast.penalties, or MCP, SCAD or SLOPE with squared error."
     )
 
 
