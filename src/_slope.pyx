@@ -7,7 +7,7 @@ user's.  Slots and screening are those of `Slots` and `Screened`.  The slots are
 clusters of equal |t_j|, in falling order, and the zeros.  While the partition stays, the objective
 is quadratic in one number for each cluster, and a Newton step on these numbers is exact.  A step
 that breaks the order is projected on falling numbers, which merges clusters; after a full step
-partial sums of sorted slopes tell which clusters must be split.  docs/mathematics.md, section 22.
+partial sums of sorted slopes tell which clusters must be split.  docs/mathematics.md, "SLOPE".
 """
 
 cimport cython

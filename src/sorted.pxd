@@ -5,7 +5,7 @@
 z is a subgradient of J at t if, for every set of equal sizes, the numbers sign(t_j) z_j in falling
 order have partial sums that are at most those of the lambdas at the ranks of the set, and the same
 total; at t = 0, |z_j| takes the place of sign(t_j) z_j, and the total may be smaller.
-docs/mathematics.md, section 22.
+docs/mathematics.md, "SLOPE".
 """
 
 from libc.stdlib cimport qsort

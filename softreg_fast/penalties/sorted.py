@@ -203,8 +203,7 @@ def _check_weights(given: Any) -> None:
 
 def _decompose(sizes: Vector, steps: Vector, lambdas: Vector, members: Any, out: Vector) -> None:
     # The proximal point for steps of each weight: were all members equal, they would be `level`;
-    # those whose sum exceeds that of the lambdas by most are larger, the others smaller (Groenevelt
-    # 1991, two greedy algorithms for resource allocation).
+    # those whose sum exceeds that of the lambdas by most are larger, the others smaller.
     todo = [(members, 0)]
     while todo:
         part, first = todo.pop()
