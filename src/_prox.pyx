@@ -10,6 +10,8 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t
 
+from sorted cimport pool
+
 cdef extern from "prox.h" nogil:
     enum: NOTHING "SR_KIND_nothing"
     const char** sr_penalties   # the names of the kinds, ended by NULL
@@ -328,3 +330,15 @@ cdef void adamw_block(const adam_t* A, const rule_t* R, Py_ssize_t start, Py_ssi
         stop_unseen(n, v if most == NULL else most, t)
     if R.kind != NOTHING or R.positive:
         prox_block(R, start, n, w, t, 1, weights)
+
+
+def pool_falling(double[::1] sums, double[::1] weights, Py_ssize_t[::1] stop):
+    """Pool the sums and weights until sums / weights fall: of the blocks, of which the number is
+    returned, write the sums, the weights and the ends to the beginnings of the arrays."""
+    cdef Py_ssize_t n = sums.shape[0], n_blocks = 0
+    if weights.shape[0] != n or stop.shape[0] != n:
+        raise ValueError("sums, weights and stop must have the same length")
+    if n:
+        with nogil:
+            n_blocks = pool(n, &sums[0], &weights[0], &stop[0])
+    return n_blocks

@@ -808,3 +808,35 @@ def group_gap(X, y, fit, labels, weights, thin, *, s=None, fit_intercept=True, s
     theta = k * theta
     dual = s @ (y * theta) - s @ theta**2 / 2
     return float(primal - dual), float(s @ y**2 / 2)
+
+
+# ---------------------------------------------------------------------------------------------
+# SLOPE.
+
+
+def sorted_l1(w, lambdas):
+    """Return sum_k lambda_k |w|_(k), the sizes in falling order."""
+    return np.sort(np.abs(np.asarray(w, LD)))[::-1] @ np.asarray(lambdas, LD)
+
+
+def slope_gap(data, w, b, alpha, lambdas):
+    """Return the duality gap under SLOPE, by the best multiple of the residual up to 1.
+
+    data is (X, y, s, d): samples, targets, weights with sum 1, and the factors by which the
+    coefficients are multiplied before they are compared. Without an intercept b is None.
+
+    J >= sum_i s_i (y_i rho_i - rho_i^2 / 2) for every rho, with sum s rho = 0 if there is an
+    intercept, for which the sums of the k largest |x_j.(s rho)| / d_j are at most those of alpha
+    lambda.
+    """
+    X, y, s, d = (dense(each) for each in data)
+    w = np.asarray(w, LD)
+    r = y - X @ w - (0.0 if b is None else LD(b))
+    rho = r if b is None else r - s @ r
+    varies = d > 0
+    sizes = np.sort(np.abs(X[:, varies].T @ (s * rho)) / d[varies])[::-1]
+    sums = np.cumsum(np.asarray(lambdas, LD))[: sizes.size]
+    ratio = (np.cumsum(sizes) / (alpha * sums)).max(initial=LD(0.0))
+    rho = rho / max(ratio, LD(1.0))
+    primal = s @ r**2 / 2 + alpha * sorted_l1(d * w, lambdas)
+    return primal - s @ (y * rho - rho**2 / 2)

@@ -21,6 +21,7 @@ from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
+from softreg_fast.solvers.slope import first_alpha
 from softreg_fast.solvers.tikhonov import spectrum_of
 
 AUTO = "auto"
@@ -157,6 +158,8 @@ def alpha_max(problem: Problem) -> float:
     |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
     bounds allow. Of groups it is the smallest alpha at which no group enters.
     """
+    if problem.penalty_kind == "slope":
+        return first_alpha(problem)
     design, scaled, l1_ratio = problem.design, problem.scaled, problem.l1_ratio
     l1, _, lower, upper = scaled
     penalised = l1 > 0.0

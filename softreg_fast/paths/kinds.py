@@ -15,6 +15,7 @@ from softreg_fast.data.target import beside
 from softreg_fast.data.validation import as_offset, check_same_rows, check_sparse
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import labels_at
+from softreg_fast.options.types import Vector
 from softreg_fast.penalties.nonconvex import NONCONVEX
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
@@ -38,6 +39,7 @@ class Certified:
     classes: NDArray[Any] | None = None
     baselines: Any = None
     penalty_kind: str = "elastic_net"
+    deviations: Vector | None = None
 
     @property
     def certificate(self) -> str:

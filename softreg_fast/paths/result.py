@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.clusters import clusters_of
 from softreg_fast.paths.kinds import Certified, predictions
 from softreg_fast.paths.table import table_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
@@ -76,7 +77,11 @@ class Solution(Certified):
     baselines : Baselines or None
         What makes baseline hazards of survival times; None under other losses than Cox's.
     penalty_kind : str
-        Kind of the penalty: "elastic_net", "mcp", "scad" or "tikhonov".
+        Kind of the penalty: "elastic_net", "mcp", "scad", "group_lasso",
+        "sparse_group_lasso", "slope" or "tikhonov".
+    deviations : ndarray (n_features,) or None
+        Standard deviations by which SLOPE multiplies coefficients before it compares them, under
+        standardize=True; None: it compares them as they are.
 
     Examples
     --------
@@ -170,6 +175,21 @@ class Solution(Certified):
         names = range(len(coef)) if self.feature_names is None else self.feature_names
         return [(names[j], float(coef[j]) if coef.ndim == 1 else coef[j]) for j in support]
 
+    def clusters(self) -> list[NDArray[Any]]:
+        """Return the features whose coefficients SLOPE has made equal in size, the largest first.
+
+        Returns
+        -------
+        list of ndarray
+            Of each cluster of nonzero coefficients the indices of its features, or their names.
+
+        Raises
+        ------
+        ValueError
+            For another penalty than SLOPE.
+        """
+        return clusters_of(self, self.coef)
+
     def __repr__(self) -> str:
         return (
             f"Solution(alpha={self.alpha:.6g}: {self.df} of {len(self.coef.T)} coefficients, "
@@ -224,6 +244,8 @@ class Path(Certified):
     baselines : Baselines or None
         As in `Solution`.
     penalty_kind : str
+        As in `Solution`.
+    deviations : ndarray (n_features,) or None
         As in `Solution`.
 
     Examples
@@ -291,6 +313,7 @@ class Path(Certified):
             classes=self.classes,
             baselines=self.baselines,
             penalty_kind=self.penalty_kind,
+            deviations=self.deviations,
             locally_convex=None if self.locally_convex is None else bool(self.locally_convex[k]),
         )
 
@@ -363,6 +386,26 @@ class Path(Certified):
         if np.ndim(alpha) == 0:
             return self._at(alpha)[0]
         return np.stack([coef for coef, _ in self._at_all(alpha)], axis=-1)
+
+    def clusters_at(self, alpha: float) -> list[NDArray[Any]]:
+        """Return the clusters of SLOPE at any alpha in the path's range, the largest sizes first.
+
+        Parameters
+        ----------
+        alpha : float
+            Within the path's range, as in `coef_at`.
+
+        Returns
+        -------
+        list of ndarray
+            As `Solution.clusters` returns them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If alpha lies outside the path, or is not a number; for another penalty than SLOPE.
+        """
+        return clusters_of(self, self._at(alpha)[0])
 
     def predict(
         self,

@@ -17,7 +17,7 @@ from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
-from softreg_fast.paths.user_units import coefficients_of
+from softreg_fast.paths.user_units import coefficients_of, deviations_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
@@ -238,5 +238,6 @@ def solve_problem(
         classes=target.classes,
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
+        deviations=deviations_of(problem),
         locally_convex=None if convex is None else bool(convex[0]),
     )

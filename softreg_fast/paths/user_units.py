@@ -54,6 +54,9 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
         w[constant] = design.y_norm * u[constant]
         owner = np.repeat(np.arange(len(df)), df)[constant]
         offsets += np.bincount(owner, w[constant] * design.center[features[constant]], len(df))
+    if fits.sizes is not None and not design.standardize:  # equal, where conversion has rounded
+        unit = problem.target.objective_unit / problem.penalty.omega.strength
+        w = np.copysign(fits.sizes * unit, w)
     if not np.isfinite(w).all():
         raise ValueError(
             "The coefficients leave the range of float64: the columns of X are too small "
@@ -61,6 +64,15 @@ def coefficients_of(problem: Problem, fits: Fits) -> Coefficients:
         )
     intercepts = problem.target.intercepts_of(offsets, fits.intercepts)
     return Coefficients(starts, df, features, w, intercepts)
+
+
+def deviations_of(problem: Problem) -> Vector | None:
+    """Return the deviations that SLOPE multiplies coefficients by; None: it does not."""
+    design = problem.design
+    if problem.penalty_kind != "slope" or not design.standardize:
+        return None
+    deviations: Vector = design.norm / np.sqrt(design.n_samples)
+    return deviations
 
 
 def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: float) -> Path:
@@ -95,6 +107,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         classes=target.classes,
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
+        deviations=deviations_of(problem),
         locally_convex=fits.locally_convex,
     )
 

@@ -8,12 +8,14 @@ from softreg_fast.penalties.elementwise import L1, L2, ElasticNet, NonNegative
 from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
 from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf
 from softreg_fast.penalties.quadratic import Tikhonov, difference_matrix, graph_laplacian
+from softreg_fast.penalties.sorted import SLOPE
 
 __all__ = [
     "L1",
     "L2",
     "MCP",
     "SCAD",
+    "SLOPE",
     "ElasticNet",
     "GroupLasso",
     "LHalf",

@@ -15,6 +15,7 @@ from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.grouping import GROUPED
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.quadratic import Tikhonov
+from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
@@ -30,6 +31,7 @@ from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
 from softreg_fast.solvers.rotated import RotatedEngine, n_penalised
+from softreg_fast.solvers.slope import SlopeEngine
 from softreg_fast.solvers.tikhonov import TikhonovEngine, check_fitted
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
 
@@ -79,8 +81,8 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP, SCAD and the penalties of groups are fitted with squared error and solver='auto' "
-        "only; with another loss or solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD, SLOPE and the penalties of groups are fitted with squared error and "
+        "solver='auto' only; with another loss or solver use L1, L2 or ElasticNet.",
     ),
     "groups": Fact(
         lambda problem: problem.penalty_kind in GROUPED,
@@ -96,6 +98,16 @@ FACTS = {
         lambda problem: problem.penalty_kind == Tikhonov.kind,
         "Tikhonov's penalty",
         "solver={solver!r} is for Tikhonov's penalty.",
+    ),
+    "SLOPE": Fact(
+        lambda problem: problem.penalty_kind == SLOPE.kind,
+        "SLOPE",
+        "solver={solver!r} is for SLOPE.",
+    ),
+    "no box": Fact(
+        lambda problem: not has_bounds(problem),
+        "no bounds",
+        "bounds are not for SLOPE, whose coefficients change places; leave them out.",
     ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
@@ -165,6 +177,12 @@ AUTO = (
         "nonconvex",
         lambda problem: problem.penalty_kind in NONCONVEX,
         "Newton steps where the objective is convex near the fit, descent elsewhere, to rounding.",
+    ),
+    Choice(
+        True,
+        "slope",
+        lambda problem: problem.penalty_kind == SLOPE.kind,
+        "Newton steps on clusters of equal sizes, which sorted slopes split and collisions merge.",
     ),
     Choice(
         False,
@@ -300,9 +318,18 @@ def _groups(problem: Problem, n_alphas: int) -> Engine:
     return GroupEngine(problem, _early_gram(problem, n_alphas, room), room)
 
 
+def _slope(problem: Problem, n_alphas: int) -> Engine:
+    room = largest_gram(problem.options.gram_memory)
+    gram = _early_gram(problem, n_alphas, room)
+    engine = SlopeEngine(problem, gram, gram is None and _may_grow(problem, n_alphas, room))
+    engine.foreign_gram = is_foreign(problem.design, gram)
+    return engine
+
+
 SOLVERS = {
     "tikhonov": Solver(TikhonovEngine, lambda problem, _: TikhonovEngine(problem)),
     "groups": Solver(GroupEngine, _groups),
+    "slope": Solver(SlopeEngine, _slope),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),

@@ -13,6 +13,7 @@ from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.groups import GroupLasso
 from softreg_fast.penalties.nonconvex import MCP, SCAD
 from softreg_fast.penalties.quadratic import Tikhonov
+from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.choice import FACTS, NAMES, SOLVERS
 
@@ -52,6 +53,8 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
         if stated.bounds is not None:
             raise ValueError("Tikhonov is fitted without bounds only; leave bounds out.")
         return replace(stated, l1_ratio=0.0, omega=given)
+    if isinstance(given, SLOPE):
+        return replace(stated, l1_weights=given.strength, omega=given)
     if isinstance(given, GroupLasso):
         if stated.bounds is not None:
             raise ValueError(
@@ -93,6 +96,6 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP, SCAD, GroupLasso or SparseGroupLasso with "
-        "squared error."
+        "NonNegative of softreg_fast.penalties, or MCP, SCAD, SLOPE, GroupLasso or "
+        "SparseGroupLasso with squared error."
     )

@@ -88,6 +88,10 @@ class Fits(NamedTuple):
         a quadratic loss.
     locally_convex : ndarray (n_fits,) of bool or None
         Whether the objective is convex on the support; None: it is convex everywhere.
+    sizes : ndarray (total,) or None
+        Sizes of `values` as SLOPE compares them, equal within a cluster: |w|, or with standardised
+        columns |w| times the standard deviation, in the unit of `Target.objective_unit` over that
+        of the penalty's strength. None: another penalty.
     """
 
     features: Index
@@ -99,6 +103,7 @@ class Fits(NamedTuple):
     status: Vector
     intercepts: Vector | None = None
     locally_convex: NDArray[np.bool_] | None = None
+    sizes: Vector | None = None
 
     @classmethod
     def of_figures(cls, features: Index, values: Vector, figures: NDArray[np.float64]) -> Self:
@@ -112,7 +117,9 @@ class Fits(NamedTuple):
         if len(parts) == 1:
             return parts[0]
         columns: Any = zip(*parts, strict=True)
-        both: Any = (None if each[0] is None else np.concatenate(each) for each in columns)
+        both: Any = (
+            None if any(part is None for part in each) else np.concatenate(each) for each in columns
+        )
         return cls(*both)
 
 
