@@ -6,7 +6,7 @@ Nothing of PyTorch or Keras is imported here.
 from softreg_fast.penalties.base import Penalty
 from softreg_fast.penalties.elementwise import L1, L2, ElasticNet, NonNegative
 from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
-from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf
+from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
 
 __all__ = [
     "L1",
@@ -16,6 +16,7 @@ __all__ = [
     "ElasticNet",
     "GroupLasso",
     "LHalf",
+    "LogSum",
     "NonNegative",
     "Penalty",
     "SparseGroupLasso",
