@@ -44,7 +44,8 @@ class Certified:
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the
-        coefficients helps. Under MCP and SCAD it is `stationarity`. Other minima may be lower.
+        coefficients helps. Under MCP, SCAD and LogSum it is `stationarity`. Other minima may be
+        lower.
         """
         return "duality gap" if self.is_convex else "distance to stationarity"
 
@@ -56,11 +57,15 @@ class Certified:
     @property
     def bent(self) -> str:
         """Name of the part that is not convex, penalty or loss."""
-        return repr(self.loss) if self.penalty_kind == "elastic_net" else self.penalty_kind.upper()
+        return (
+            repr(self.loss)
+            if self.penalty_kind == "elastic_net"
+            else self.penalty_kind.upper().replace("_", "-")
+        )
 
     @property
     def gap_unit(self) -> str:
-        """Unit of relative gaps: P0, the loss without features, or alpha under MCP and SCAD."""
+        """Unit of relative gaps: P0, loss without features, alpha if the penalty is not convex."""
         return "P0" if self.penalty_kind == "elastic_net" else "alpha"
 
     @property

@@ -249,6 +249,10 @@ class LogSum(Elementwise):
     def shape(self) -> float:
         return self.eps
 
+    @property
+    def steepness(self) -> float:
+        return 1.0 / self.eps
+
     def _omega(self, xp: Any, size: Array, s: Array) -> Array:
         return s * xp.log1p(size / self.eps)
 

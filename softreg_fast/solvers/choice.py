@@ -16,7 +16,7 @@ from softreg_fast.kernels._losses import KINDS
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
-from softreg_fast.penalties.nonconvex import MCP, SCAD
+from softreg_fast.penalties.nonconvex import MCP, SCAD, LogSum
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.cox import CoxEngine
@@ -37,7 +37,7 @@ from softreg_fast.solvers.warm import WarmEngine, largest_gram
 Gram = NDArray[np.float64] | None
 
 # Kinds of penalties that are not convex.
-NONCONVEX = (MCP.kind, SCAD.kind)
+NONCONVEX = (MCP.kind, SCAD.kind, LogSum.kind)
 
 
 class Fact(NamedTuple):
@@ -83,13 +83,13 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP and SCAD are fitted with squared error and solver='auto' only; with another loss or "
-        "solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD and LogSum are fitted with squared error and solver='auto' only; with another "
+        "loss or solver use L1, L2 or ElasticNet.",
     ),
-    "MCP or SCAD": Fact(
+    "nonconvex penalty": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
-        "MCP or SCAD",
-        "solver={solver!r} is for MCP and SCAD.",
+        "MCP, SCAD or LogSum",
+        "solver={solver!r} is for MCP, SCAD and LogSum.",
     ),
     "one target": Fact(
         lambda problem: not has_tasks(problem),
@@ -378,7 +378,7 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
             f"penalty={type(given).__name__}(...) says what is penalised, but "
             f"{' and '.join(beside)} was given too; leave one of them out."
         )
-    if not isinstance(given, ElasticNet | MCP | SCAD):
+    if not isinstance(given, ElasticNet | MCP | SCAD | LogSum):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
     if given.weights is not None:
@@ -389,6 +389,7 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
                 f"strength * weights of {type(given).__name__} is beyond float64; give less."
             )
     if not isinstance(given, ElasticNet):
+        weights = weights * given.steepness
         return replace(stated, l1_weights=weights, positive=given.positive, omega=given)
     return replace(
         stated,
@@ -412,7 +413,7 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP or SCAD with squared error."
+        "NonNegative of softreg_fast.penalties, or MCP, SCAD or LogSum with squared error."
     )
 
 

@@ -16,13 +16,14 @@ from softreg_fast import (
     stability_path,
 )
 from softreg_fast.data.multi_task_design import MultiTaskDesign
-from softreg_fast.penalties import L1, L2, MCP, SCAD, ElasticNet, NonNegative
+from softreg_fast.penalties import L1, L2, MCP, SCAD, ElasticNet, LogSum, NonNegative
 from softreg_fast.solvers import limits
 from softreg_fast.solvers.choice import AUTO, FACTS, SOLVERS, solver_for
 from softreg_fast.solvers.problem import Options, Problem
 
 PENALTIES = [getattr(penalties, name) for name in penalties.__all__ if name != "Penalty"]
-WITHOUT_SOLVER = [each for each in PENALTIES if not issubclass(each, ElasticNet | MCP | SCAD)]
+WITH_SOLVER = (ElasticNet, MCP, SCAD, LogSum)
+WITHOUT_SOLVER = [each for each in PENALTIES if not issubclass(each, WITH_SOLVER)]
 WEIGHTS = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
 
 
@@ -92,7 +93,8 @@ def test_penalties_without_a_solver(data, penalty, function):
     said = (
         f"No solver fits {penalty.__name__} yet: 'auto', 'cd' and 'gradient' need an L1 and an "
         "L2 part of single coefficients, 'cholesky' and 'cg' need a pure L2 penalty; use L1, L2, "
-        "ElasticNet or NonNegative of softreg_fast.penalties, or MCP or SCAD with squared error."
+        "ElasticNet or NonNegative of softreg_fast.penalties, or MCP, SCAD or LogSum with squared "
+        "error."
     )
     with pytest.raises(ValueError, match="No solver fits") as error:
         function(*data, penalty=penalty(strength=1.0))
