@@ -107,6 +107,15 @@ cdef class NonconvexEngine(ScalarEngine):
         return worst
 
     @cython.final
+    cdef inline double _at_kink(self, Py_ssize_t a, double new) noexcept nogil:
+        # 0 for a coefficient that a Newton step has brought there up to rounding, if it is
+        # penalised and may be 0.
+        if (fabs(new) <= ROUNDED and self.S.l1_strength * self.S.l1[a] > 0.0
+                and self.S.lower[a] <= 0.0 <= self.S.upper[a]):
+            return 0.0
+        return new
+
+    @cython.final
     cdef double _bent_epoch(self, Py_ssize_t* n_flips) noexcept nogil:
         # One pass of descent; returns the largest move, sets the number of changes of piece.
         cdef Py_ssize_t a
@@ -219,7 +228,7 @@ cdef class NonconvexEngine(ScalarEngine):
             if d != 0.0:
                 a = self.A.order[i]
                 end = bent_end(&self.S, &self.bent, a, self.x[a], d)
-                self._move(a, end if i == first else self.x[a] + d)
+                self._move(a, self._at_kink(a, end if i == first else self.x[a] + d))
                 if self._stops(self.m):
                     return False
         return first < 0 and t == 1.0
