@@ -1,12 +1,13 @@
-"""The warm engine for MCP and SCAD: descent to a stationary point, solved to rounding.
+"""The warm engine for MCP, SCAD and log-sum: descent to a stationary point, solved to rounding.
 
     minimise  1/2 ||y - C u||_s^2 + sum_j phi_j(u_j),      phi_j of nonconvex.pxd
 
 Slots, screening and factor are those of `ScalarEngine`.  Epochs run until no coefficient changes
 its piece; then a Newton step on the free slots, whose Hessian is the Gram matrix plus the curvature
 of each piece, is exact if the pieces stay.  It is taken only where the Hessian is positive
-definite, so that the objective is convex on the support.  Each alpha is solved to rounding: after a
-loose fit a path goes on into another valley.
+definite, so that the objective is convex on the support.  The curvature of log-sum changes along
+its piece: steps are halved until the objective falls, and repeated.  Each alpha is solved to
+rounding: after a loose fit a path goes on into another valley.
 """
 
 cimport cython
@@ -15,8 +16,8 @@ from libc.math cimport INFINITY, fabs
 from arithmetic cimport larger, smaller
 from factor cimport factor_append, factor_remove, factor_solve, factor_t
 from nonconvex cimport (
-    MCP, bent_curvature, bent_distance, bent_end, bent_is_free, bent_piece, bent_prox,
-    bent_slope, bent_t,
+    LOG_SUM, bent_curvature, bent_distance, bent_end, bent_is_free, bent_least, bent_piece,
+    bent_prox, bent_rise, bent_slope, bent_t,
 )
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport Slots
@@ -32,22 +33,26 @@ cdef double ROUNDED = 1e-15
 # Epochs after which a Newton step is tried although pieces change.
 cdef Py_ssize_t MOST_EPOCHS = 10
 
+# Halvings of a Newton step, and the rise of the objective, relative to its terms, that is rounding.
+cdef int MOST_HALVINGS = 30
+cdef double ROUNDED_RISE = 1e-14
+
 # Rounds without progress after which rounding is taken for the reason.
 cdef int MOST_VAIN = 5
 
 
 cdef class NonconvexEngine(ScalarEngine):
-    """Solver for a whole path of one target under MCP or SCAD.
+    """Solver for a whole path of one target under MCP, SCAD or log-sum.
 
     `gap` is the distance to stationarity: the largest one of a slope from the limiting
     subdifferential, relative to the L1 strength of its coefficient.
 
     Parameters
     ----------
-    kind : {1, 2}
-        MCP or SCAD.
+    kind : {1, 2, 3}
+        MCP, SCAD or log-sum.
     shape : float
-        gamma or a, in units of the curvature of a column.
+        gamma or a, in units of the curvature of a column; eps in units of u.
     others : as for Slots
     """
 
@@ -102,6 +107,15 @@ cdef class NonconvexEngine(ScalarEngine):
         return worst
 
     @cython.final
+    cdef inline double _at_kink(self, Py_ssize_t a, double new) noexcept nogil:
+        # 0 for a coefficient that a Newton step has brought there up to rounding, if it is
+        # penalised and may be 0.
+        if (fabs(new) <= ROUNDED and self.S.l1_strength * self.S.l1[a] > 0.0
+                and self.S.lower[a] <= 0.0 <= self.S.upper[a]):
+            return 0.0
+        return new
+
+    @cython.final
     cdef double _bent_epoch(self, Py_ssize_t* n_flips) noexcept nogil:
         # One pass of descent; returns the largest move, sets the number of changes of piece.
         cdef Py_ssize_t a
@@ -112,7 +126,7 @@ cdef class NonconvexEngine(ScalarEngine):
             if q == 0.0:
                 continue
             old = self.x[a]
-            new = bent_prox(&self.S, &self.bent, a, self.h[a] + q * old, q)
+            new = bent_prox(&self.S, &self.bent, a, self.h[a] + q * old, q, old)
             if new != old:
                 n_flips[0] += (bent_piece(&self.S, &self.bent, a, new)
                                != bent_piece(&self.S, &self.bent, a, old))
@@ -125,7 +139,7 @@ cdef class NonconvexEngine(ScalarEngine):
 
     @cython.final
     cdef double _curvature_of(self, Py_ssize_t a) noexcept nogil:
-        return bent_curvature(&self.bent, bent_piece(&self.S, &self.bent, a, self.x[a]))
+        return bent_curvature(&self.S, &self.bent, a, self.x[a])
 
     @cython.final
     cdef bint _follow_pieces(self) noexcept nogil:
@@ -152,11 +166,35 @@ cdef class NonconvexEngine(ScalarEngine):
         return True
 
     @cython.final
+    cdef double _falling(self, double t) noexcept nogil:
+        # The step t * rhs, or the first half, quarter, ... of it by which the objective does not
+        # rise; 0 if there is none.
+        cdef Py_ssize_t i, a
+        cdef double d, fall = 0.0, size = 0.0, square = 0.0, change
+        cdef int _k
+        for i in range(self.A.k):
+            a = self.A.order[i]
+            d = self.rhs[i]
+            fall += self.h[a] * d
+            size += fabs(self.h[a] * d)
+            square += d * (self.h[a] - bent_slope(&self.S, &self.bent, a, self.x[a])
+                           - self.curvature[a] * d)
+        for _k in range(MOST_HALVINGS):
+            change = t * (0.5 * t * square - fall)
+            for i in range(self.A.k):
+                a = self.A.order[i]
+                change += bent_rise(&self.S, &self.bent, a, self.x[a], t * self.rhs[i])
+            if change <= ROUNDED_RISE * t * size:
+                return t
+            t *= 0.5
+        return 0.0
+
+    @cython.final
     cdef bint _bent_newton(self, bint clipped) noexcept nogil:
         # A Newton step, shortened to where the first coefficient leaves its piece, or each
         # coefficient clipped to its piece; returns whether the full step was taken.
         cdef Py_ssize_t i, a, first = -1
-        cdef double d, end, t = 1.0, room
+        cdef double d, end, t = 1.0, room, most
         if not self._follow_pieces():
             return False
         self.n_newton = self.n_newton + 1
@@ -178,15 +216,22 @@ cdef class NonconvexEngine(ScalarEngine):
                 if room < t:
                     t = larger(room, 0.0)
                     first = i
+        if self.bent.kind == LOG_SUM:
+            most = t
+            t = self._falling(most)
+            if t < most:
+                first = -1
+            if t == 0.0:
+                return False
         for i in range(self.A.k):
             d = t * self.rhs[i]
             if d != 0.0:
                 a = self.A.order[i]
                 end = bent_end(&self.S, &self.bent, a, self.x[a], d)
-                self._move(a, end if i == first else self.x[a] + d)
+                self._move(a, self._at_kink(a, end if i == first else self.x[a] + d))
                 if self._stops(self.m):
                     return False
-        return first < 0
+        return first < 0 and t == 1.0
 
     cdef int _solve_slots(self, double tol, Py_ssize_t max_iter) except -1:
         cdef Py_ssize_t flips = 1, _k
@@ -194,7 +239,7 @@ cdef class NonconvexEngine(ScalarEngine):
         cdef double distance, best = INFINITY, largest = 0.0
         with nogil:
             if self.A.k:
-                self._bent_newton(True)
+                self._bent_newton(self.bent.kind != LOG_SUM)
         self._raise_signal()
         while self.m and self.n_epochs < max_iter and n_vain < MOST_VAIN:
             with nogil:
@@ -227,16 +272,17 @@ cdef class NonconvexEngine(ScalarEngine):
         # Whether the Gram matrix of the support plus the least curvature of the penalty is positive
         # definite: the objective is then convex in these coefficients, whatever their values.
         cdef Py_ssize_t i, a
-        cdef double least = bent_curvature(&self.bent, 1 if self.bent.kind == MCP else 2)
+        cdef double least
         for i in range(self.W.k - 1, -1, -1):
             a = self.W.order[i]
-            if self.x[a] == 0.0:
+            if self.x[a] == 0.0 or self.bent.kind == LOG_SUM:  # whose curvature is that of l1
                 if self._stops((self.W.k - i) * (self.W.k - i)):
                     return False
                 self.in_least[a] = 0
                 factor_remove(&self.W, i)
         for a in range(self.m):
             if self.x[a] != 0.0 and not self.in_least[a]:
+                least = bent_least(&self.S, &self.bent, a)
                 if (self._stops(self.W.k * self.W.k // 2)
                         or not factor_append(&self.W, &self.Q[a, 0], self.Q[a, a] + least, a)):
                     return False

@@ -1,15 +1,16 @@
-"""MCP and SCAD, penalties that are not convex, by their pieces, and their functions.
+"""Penalties that are not convex, MCP, SCAD and log-sum, by their pieces, and their functions.
 
 In the engine's units, with l1 = l1_strength * l1_j and a shape g:
 
     MCP     slope l1 - |u| / g up to g l1, then 0                               (Zhang 2010)
     SCAD    slope l1 up to l1, (g l1 - |u|) / (g - 1) up to g l1, then 0       (Fan, Li 2001)
+    log-sum slope l1 g / (g + |u|)                                (Candes, Wakin, Boyd 2008)
 
-At u = 0 both behave as l1 |u|, so that screening is that of L1.  Columns have length 1 there, so
-that the shape is in units of a column's curvature.
+At u = 0 all behave as l1 |u|, so that screening is that of L1.  Columns have length 1 there, so
+that the shape is in units of a column's curvature, that of log-sum in units of u.
 """
 
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, copysign, fabs, log1p, sqrt
 
 from arithmetic cimport clip, larger, smaller
 from penalty cimport penalty_t, soft_threshold
@@ -17,6 +18,7 @@ from penalty cimport penalty_t, soft_threshold
 cdef enum:
     MCP = 1
     SCAD = 2
+    LOG_SUM = 3
 
 # Pieces of |u|, with the sign of u; a bound is a piece of its own.
 cdef enum:
@@ -33,13 +35,31 @@ cdef inline double threshold(const penalty_t* P, Py_ssize_t j) noexcept nogil:
     return P.l1_strength * P.l1[j]
 
 
+cdef inline double log_sum_minimum(double l1, double g, double b, double c,
+                                   double u) noexcept nogil:
+    # The local minimum of  c/2 x^2 - b x + l1 g log(1 + |x| / g)  to which u descends.  For b > 0
+    # the derivative vanishes at the roots of  c x^2 - (b - c g) x = g (b - l1).  While b <= l1, 0
+    # is a minimum too, and ends where the smaller root begins.
+    cdef double size = fabs(b), far = size - c * g, rise = size - l1 * (1.0 + 4e-15)
+    cdef double square = far * far + 4.0 * c * g * (size - l1), root = sqrt(larger(square, 0.0))
+    if rise <= 0.0 and (far <= 0.0 or square <= 0.0 or u * b <= 0.0
+                        or 2.0 * c * fabs(u) <= far - root):
+        return 0.0
+    if far > 0.0:
+        return copysign(0.5 * (far + root) / c, b)
+    return copysign(2.0 * g * (size - l1) / (root - far), b)
+
+
 cdef inline double bent_prox(const penalty_t* P, const bent_t* B, Py_ssize_t j, double b,
-                             double c) noexcept nogil:
-    # argmin_u  c/2 u^2 - b u + phi_j(u);  where that is not convex, hard thresholding.  Slopes that
-    # are larger than l1 by rounding leave u at 0: where the penalty is about as bent as the loss is
-    # curved, the step would magnify their difference.
+                             double c, double now) noexcept nogil:
+    # argmin_u  c/2 u^2 - b u + phi_j(u);  where that is not convex, hard thresholding, of log-sum
+    # the minimum to which u = `now` descends.  Slopes that are larger than l1 by rounding leave u
+    # at 0: where the penalty is about as bent as the loss is curved, the step would magnify their
+    # difference.
     cdef double l1 = threshold(P, j), size = fabs(b), g = B.shape, u
-    if size <= l1 * (1.0 + 4e-15) and not (B.kind == MCP and c * g <= 1.0):
+    if B.kind == LOG_SUM:
+        u = log_sum_minimum(l1, g, b, c, now) if l1 > 0.0 else b / c
+    elif size <= l1 * (1.0 + 4e-15) and not (B.kind == MCP and c * g <= 1.0):
         u = 0.0
     elif B.kind == MCP:
         if c * g <= 1.0:
@@ -69,18 +89,38 @@ cdef inline int bent_piece(const penalty_t* P, const bent_t* B, Py_ssize_t j,
         return -BOUND
     if u == 0.0 and l1 > 0.0:
         return 0
-    if size >= B.shape * l1:
+    if l1 == 0.0 or (B.kind != LOG_SUM and size >= B.shape * l1):
         piece = FLAT
     else:
         piece = 2 if B.kind == SCAD and size > l1 else 1
     return piece if u >= 0.0 else -piece
 
 
-cdef inline double bent_curvature(const bent_t* B, int piece) noexcept nogil:
-    # phi_j'' in a piece
+cdef inline double bent_curvature(const penalty_t* P, const bent_t* B, Py_ssize_t j,
+                                  double u) noexcept nogil:
+    # phi_j''(u)
+    cdef int piece = bent_piece(P, B, j, u)
+    if piece < 0:
+        piece = -piece
+    if B.kind == LOG_SUM:
+        return -threshold(P, j) * B.shape / (B.shape + fabs(u)) ** 2 if piece == 1 else 0.0
     if B.kind == MCP:
-        return -1.0 / B.shape if piece == 1 or piece == -1 else 0.0
-    return -1.0 / (B.shape - 1.0) if piece == 2 or piece == -2 else 0.0
+        return -1.0 / B.shape if piece == 1 else 0.0
+    return -1.0 / (B.shape - 1.0) if piece == 2 else 0.0
+
+
+cdef inline double bent_least(const penalty_t* P, const bent_t* B, Py_ssize_t j) noexcept nogil:
+    # the least curvature of phi_j away from 0
+    if B.kind == LOG_SUM:
+        return -threshold(P, j) / B.shape
+    return -1.0 / (B.shape if B.kind == MCP else B.shape - 1.0)
+
+
+cdef inline double bent_rise(const penalty_t* P, const bent_t* B, Py_ssize_t j, double u,
+                             double d) noexcept nogil:
+    # phi_j(u + d) - phi_j(u) of log-sum, within a piece
+    cdef double size = fabs(u), g = B.shape
+    return threshold(P, j) * g * log1p((fabs(u + d) - size) / (g + size))
 
 
 cdef inline double bent_slope(const penalty_t* P, const bent_t* B, Py_ssize_t j,
@@ -89,7 +129,9 @@ cdef inline double bent_slope(const penalty_t* P, const bent_t* B, Py_ssize_t j,
     cdef double l1 = threshold(P, j), size = fabs(u), s
     if u == 0.0:
         return 0.0
-    if B.kind == MCP:
+    if B.kind == LOG_SUM:
+        s = l1 * B.shape / (B.shape + size)
+    elif B.kind == MCP:
         s = larger(l1 - size / B.shape, 0.0)
     else:
         s = l1 if size <= l1 else larger(B.shape * l1 - size, 0.0) / (B.shape - 1.0)
@@ -107,7 +149,7 @@ cdef inline double bent_end(const penalty_t* P, const bent_t* B, Py_ssize_t j, d
         low = g * l1
     elif piece == 2:
         low, high = l1, g * l1
-    elif l1 > 0.0:
+    elif l1 > 0.0 and B.kind != LOG_SUM:
         high = g * l1 if B.kind == MCP else l1
     if u * d >= 0.0:
         end = high * (1.0 + 4e-16)

@@ -7,7 +7,8 @@
  * A penalty is a helper sr_prox_KIND and its KIND, the one of its Python class, in SR_PENALTIES.
  */
 #ifndef SR_PENALTIES
-#define SR_PENALTIES(EACH) EACH(nothing) EACH(elastic_net) EACH(mcp) EACH(scad) EACH(l_half)
+#define SR_PENALTIES(EACH) EACH(nothing) EACH(elastic_net) EACH(mcp) EACH(scad) EACH(l_half) \
+    EACH(log_sum)
 
 #define SR_KIND(kind) SR_KIND_##kind,
 #define SR_KIND_NAME(kind) #kind,
@@ -95,6 +96,25 @@ SR_HELPER void SR_NAME(sr_prox_l_half)(ptrdiff_t n, SR_T *z, const SR_T *t, cons
         y = u < most * scale ? y : 0;
         /* correct also where the power underflows, and for NaN */
         z[i] = (u > 0 ? (SR_T)(z[i] * (y * y)) : z[i]) + (SR_T)0;
+    }
+}
+
+/* s log(1 + |x| / eps), with u = t s: the larger root of x^2 - (|z| - eps) x = |z| eps - u.  While
+ * |z| eps <= u, 0 is a minimum too, and the root is one only for |z| > eps; the lower of the two is
+ * taken.  Lengths are relative to the larger of |z| and eps, so that no square overflows. */
+SR_HELPER void SR_NAME(sr_prox_log_sum)(ptrdiff_t n, SR_T *z, const SR_T *t, const SR_T *s,
+                                        SR_T eps)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; i++) {
+        const double u = (double)t[i] * (double)s[i], size = SR_TYPED(sr_abs)(z[i]);
+        const double unit = size > eps ? size : eps, a = size / unit, e = eps / unit;
+        const double v = u / unit / unit, rise = a * e - v, square = (a - e) * (a - e) + 4 * rise;
+        const double root = sqrt(square > 0 ? square : 0);
+        const double x = a > e ? 0.5 * (a - e + root) : 2 * rise / (e - a + root);
+        const int lower = a > e && square > 0 && v * log1p(x / e) < x * (a - 0.5 * x);
+        const double found = rise <= 0 && !lower ? 0 : copysign(x * unit, z[i]);
+        z[i] = (u > 0 ? (SR_T)found : z[i]) + (SR_T)0;
     }
 }
 

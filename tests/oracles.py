@@ -701,6 +701,7 @@ ELEMENTWISE = {
     "MCP": ({"strength": 0.7, "gamma": 1.8}, lambda x: mcp(x, 0.7, 1.8)),
     "SCAD": ({"strength": 0.7, "a": 2.9}, lambda x: scad(x, 0.7, 2.9)),
     "LHalf": ({"strength": 0.7}, lambda x: 0.7 * np.sqrt(abs(x))),
+    "LogSum": ({"strength": 0.7, "eps": 0.4}, lambda x: 0.7 * np.log1p(abs(x) / 0.4)),
     "NonNegative": ({"positive": False}, lambda x: 0.0 * x),
 }
 

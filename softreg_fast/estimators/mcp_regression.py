@@ -28,7 +28,7 @@ class MCPRegression(_PenalisedRegressor):
     Parameters
     ----------
     alpha : float >= 0, default=1.0
-        Strength of the penalty, by which its own is multiplied; > 0 for MCP and SCAD.
+        Strength of the penalty, by which its own is multiplied; > 0 where that is not convex.
     gamma : float > 0, default=3.0
         Where the penalty becomes constant: the smaller, the less are large coefficients shrunk, and
         the more stationary points there are. Up to 1 the step of a single coefficient is hard
@@ -40,8 +40,8 @@ class MCPRegression(_PenalisedRegressor):
         for fits that do not converge; others need far fewer.
     tol : float, default=1e-6
         The fit ends when the duality gap is at most tol times the mean deviance of the model
-        without features, as in `solve`. Fits of MCP and SCAD are stationary to rounding whatever
-        tol.
+        without features, as in `solve`. With penalties that are not convex fits are stationary to
+        rounding whatever tol.
     warm_start : bool, default=False
         Start from the coefficients of the last fit, matched by feature name if both have names.
     weights : array-like (n_features,) or None, default=None
@@ -67,10 +67,10 @@ class MCPRegression(_PenalisedRegressor):
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
-        loss; for losses that are not convex the distance from stationarity, under MCP and SCAD the
-        largest one of a slope, relative to alpha.
+        loss; for losses that are not convex the distance from stationarity, for penalties that are
+        not the largest one of a slope, relative to alpha.
     locally_convex_ : bool or None
-        Under MCP and SCAD, whether the objective is convex on the support of the fit; None: there
+        With such penalties, whether the objective is convex on the support of the fit; None: there
         is a duality gap.
     n_iter_ : int
         Number of epochs; 0 if warm_start began at the solution.
@@ -170,8 +170,8 @@ class MCPRegressionCV(_PenalisedSearch):
         for fits that do not converge; others need far fewer.
     tol : float, default=1e-6
         The fit ends when the duality gap is at most tol times the mean deviance of the model
-        without features, as in `solve`. Fits of MCP and SCAD are stationary to rounding whatever
-        tol.
+        without features, as in `solve`. With penalties that are not convex fits are stationary to
+        rounding whatever tol.
     weights : array-like (n_features,) or None, default=None
         Factors >= 0 of the strength for each feature; 0: not penalised. None: all 1.
     positive : bool, default=False
@@ -206,10 +206,10 @@ class MCPRegressionCV(_PenalisedSearch):
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
-        loss; for losses that are not convex the distance from stationarity, under MCP and SCAD the
-        largest one of a slope, relative to alpha.
+        loss; for losses that are not convex the distance from stationarity, for penalties that are
+        not the largest one of a slope, relative to alpha.
     locally_convex_ : bool or None
-        Under MCP and SCAD, whether the objective is convex on the support of the fit; None: there
+        With such penalties, whether the objective is convex on the support of the fit; None: there
         is a duality gap.
     n_iter_ : int
         Number of epochs; 0 if warm_start began at the solution.

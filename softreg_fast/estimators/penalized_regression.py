@@ -26,14 +26,15 @@ class PenalizedRegression(_NestedPenalty):
     Parameters
     ----------
     penalty : object of softreg_fast.penalties or None, default=None
-        L1, L2, ElasticNet or NonNegative, or with squared error MCP or SCAD; alpha multiplies its
-        strength. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a
-        column. None: L1().
+        L1, L2, ElasticNet or NonNegative, or with squared error MCP, SCAD or LogSum; alpha
+        multiplies its strength. The gamma of MCP and the a of SCAD are in units of the loss's
+        curvature along a column, the eps of LogSum is a coefficient of columns in which that is 1.
+        None: L1().
     loss : Loss or str, default="squared"
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them), of
         one number per sample: not "multinomial" or "cox".
     alpha : float >= 0, default=1.0
-        Strength of the penalty, by which its own is multiplied; > 0 for MCP and SCAD.
+        Strength of the penalty, by which its own is multiplied; > 0 where that is not convex.
     fit_intercept : bool, default=True
         Fit an intercept, which is never penalised.
     max_iter : int or None, default=100_000
@@ -41,8 +42,8 @@ class PenalizedRegression(_NestedPenalty):
         for fits that do not converge; others need far fewer.
     tol : float, default=1e-6
         The fit ends when the duality gap is at most tol times the mean deviance of the model
-        without features, as in `solve`. Fits of MCP and SCAD are stationary to rounding whatever
-        tol.
+        without features, as in `solve`. With penalties that are not convex fits are stationary to
+        rounding whatever tol.
     warm_start : bool, default=False
         Start from the coefficients of the last fit, matched by feature name if both have names.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
@@ -64,10 +65,10 @@ class PenalizedRegression(_NestedPenalty):
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
-        loss; for losses that are not convex the distance from stationarity, under MCP and SCAD the
-        largest one of a slope, relative to alpha.
+        loss; for losses that are not convex the distance from stationarity, for penalties that are
+        not the largest one of a slope, relative to alpha.
     locally_convex_ : bool or None
-        Under MCP and SCAD, whether the objective is convex on the support of the fit; None: there
+        With such penalties, whether the objective is convex on the support of the fit; None: there
         is a duality gap.
     n_iter_ : int
         Number of epochs; 0 if warm_start began at the solution.
@@ -165,8 +166,8 @@ class PenalizedRegressionCV(_NestedPenalty, _PenalisedSearch):
         for fits that do not converge; others need far fewer.
     tol : float, default=1e-6
         The fit ends when the duality gap is at most tol times the mean deviance of the model
-        without features, as in `solve`. Fits of MCP and SCAD are stationary to rounding whatever
-        tol.
+        without features, as in `solve`. With penalties that are not convex fits are stationary to
+        rounding whatever tol.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
@@ -195,10 +196,10 @@ class PenalizedRegressionCV(_NestedPenalty, _PenalisedSearch):
         Intercept, in the unit of the linear predictor; 0.0 without one.
     dual_gap_ : float
         Upper bound on the distance of the objective from its minimum, in the units of the mean
-        loss; for losses that are not convex the distance from stationarity, under MCP and SCAD the
-        largest one of a slope, relative to alpha.
+        loss; for losses that are not convex the distance from stationarity, for penalties that are
+        not the largest one of a slope, relative to alpha.
     locally_convex_ : bool or None
-        Under MCP and SCAD, whether the objective is convex on the support of the fit; None: there
+        With such penalties, whether the objective is convex on the support of the fit; None: there
         is a duality gap.
     n_iter_ : int
         Number of epochs; 0 if warm_start began at the solution.

@@ -48,7 +48,8 @@ class Certified:
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the
-        coefficients helps. Under MCP and SCAD it is `stationarity`. Other minima may be lower.
+        coefficients helps. Under MCP, SCAD and LogSum it is `stationarity`. Other minima may be
+        lower.
         """
         return "duality gap" if self.is_convex else "distance to stationarity"
 
@@ -60,11 +61,13 @@ class Certified:
     @property
     def bent(self) -> str:
         """Name of the part that is not convex, penalty or loss."""
-        return self.penalty_kind.upper() if self.penalty_kind in NONCONVEX else repr(self.loss)
+        if self.penalty_kind in NONCONVEX:
+            return self.penalty_kind.upper().replace("_", "-")
+        return repr(self.loss)
 
     @property
     def gap_unit(self) -> str:
-        """Unit of relative gaps: P0, the loss without features, or alpha under MCP and SCAD."""
+        """Unit of relative gaps: P0, loss without features, alpha if the penalty is not convex."""
         return "alpha" if self.penalty_kind in NONCONVEX else "P0"
 
     @property

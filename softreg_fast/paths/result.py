@@ -61,10 +61,10 @@ class Solution(Certified):
         cross-validation: its Gram matrix is the difference of two sums of products, and the gap is
         as accurate as that difference.
     locally_convex : bool or None
-        Under MCP and SCAD whether the objective is convex in the coefficients of the support,
-        whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for nonconvex
-        penalized regression", Annals of Applied Statistics 5): these features then have no other
-        stationary point. None: the objective is convex.
+        Under MCP, SCAD and LogSum whether the objective is convex in the coefficients of the
+        support, whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for
+        nonconvex penalized regression", Annals of Applied Statistics 5): these features then have
+        no other stationary point. None: the objective is convex.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -115,14 +115,14 @@ class Solution(Certified):
 
     @property
     def relative_gap(self) -> float:
-        """gap / null_loss; under MCP and SCAD `stationarity`."""
+        """gap / null_loss; under MCP, SCAD and LogSum `stationarity`."""
         return self.gap if self.stationarity is not None else _relative(self.gap, self.null_loss)
 
     @property
     def stationarity(self) -> float | None:
         """Largest distance of a slope from stationarity, relative to alpha; None: there is a gap.
 
-        The slope x_j.r / n is compared with the limiting subdifferential of MCP or SCAD at w_j.
+        The slope x_j.r / n is compared with the limiting subdifferential of the penalty at w_j.
         """
         return self.gap if self.penalty_kind in NONCONVEX else None
 
@@ -357,7 +357,7 @@ class Path(Certified):
 
     @property
     def relative_gaps(self) -> Vector:
-        """gaps / null_loss; under MCP and SCAD `stationarity`."""
+        """gaps / null_loss; under MCP, SCAD and LogSum `stationarity`."""
         if self.stationarity is not None:
             return self.gaps
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])

@@ -6,7 +6,7 @@ Nothing of PyTorch or Keras is imported here.
 from softreg_fast.penalties.base import Penalty
 from softreg_fast.penalties.elementwise import L1, L2, ElasticNet, NonNegative
 from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
-from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf
+from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
 from softreg_fast.penalties.quadratic import Tikhonov, difference_matrix, graph_laplacian
 from softreg_fast.penalties.sorted import SLOPE
 
@@ -19,6 +19,7 @@ __all__ = [
     "ElasticNet",
     "GroupLasso",
     "LHalf",
+    "LogSum",
     "NonNegative",
     "Penalty",
     "SparseGroupLasso",

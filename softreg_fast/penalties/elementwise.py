@@ -58,8 +58,13 @@ class Elementwise(Penalty):
 
     @property
     def shape(self) -> float:
-        """Shape parameter of this penalty (l1_ratio, gamma or a), 0 if it has none."""
+        """Shape parameter of this penalty (l1_ratio, gamma, a or eps), 0 if it has none."""
         return 0.0
+
+    @property
+    def steepness(self) -> float:
+        """Slope at 0 for strength 1, where it is finite: near 0 the penalty is so much L1."""
+        return 1.0
 
     def value(self, w: Array) -> float:
         if self.positive and bool(namespace(w).any(w < 0)):

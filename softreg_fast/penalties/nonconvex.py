@@ -1,4 +1,4 @@
-"""Penalties of single weights that are not convex: MCP, SCAD, L1/2."""
+"""Penalties of single weights that are not convex: MCP, SCAD, L1/2, log-sum."""
 
 from __future__ import annotations
 
@@ -200,5 +200,79 @@ class LHalf(Elementwise):
         return xp.where(small, xp.zeros_like(z), xp.where(u == 0, z, root))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LogSum(Elementwise):
+    """strength * sum_j weights_j log(1 + |w_j| / eps), whose slope falls as 1 / (eps + |w|).
+
+    Its slope at 0 is strength / eps. The larger eps, the more it is like L1; the smaller, the more
+    like a count of the weights that are not 0.
+
+    Parameters
+    ----------
+    strength : float >= 0, default=1.0
+        The factor lambda, in units of the loss. Given by name, like all settings. In regression
+        alpha multiplies it, to which the default leaves it.
+    weights : array or tensor, broadcast to the shape of w, or None, default=None
+        Factors >= 0 of the strength for single weights. None: all 1.
+    positive : bool, default=False
+        Allow only w >= 0: the value is infinite elsewhere.
+    eps : float > 0, default=1.0
+        Size of the weights that are shrunk half as much as small ones.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range; of shapes that do not fit the weights, from the methods.
+
+    References
+    ----------
+    Candes, Wakin, Boyd (2008), "Enhancing sparsity by reweighted l1 minimization", Journal of
+    Fourier Analysis and Applications 14.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softreg_fast.penalties import LogSum
+    >>> LogSum(strength=0.5).prox(np.array([3.0, -0.2, 0.5]), 1.0)
+    array([2.87082869, 0.        , 0.        ])
+    """
+
+    eps: float = 1.0
+
+    kind: ClassVar[str] = "log_sum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_in("eps", self.eps, 0.0, open_below=True)
+
+    @property
+    def shape(self) -> float:
+        return self.eps
+
+    @property
+    def steepness(self) -> float:
+        return 1.0 / self.eps
+
+    def _omega(self, xp: Any, size: Array, s: Array) -> Array:
+        return s * xp.log1p(size / self.eps)
+
+    def _slope(self, xp: Any, size: Array, s: Array) -> Array:
+        return s / (self.eps + size)
+
+    def _prox(self, xp: Any, z: Array, t: Array, s: Array) -> Array:
+        # in lengths relative to the larger of |z| and eps; a root of a quadratic equation, or 0
+        u, size, nothing = t * s, xp.abs(z), xp.zeros_like(z)
+        unit = xp.clip(size, self.eps, np.inf)
+        a, e, v = size / unit, self.eps / unit, u / unit / unit
+        rise, far = a * e - v, a > e
+        square = (a - e) ** 2 + 4.0 * rise
+        below = xp.where(far, nothing + 1.0, e - a + root(xp, square))
+        x = xp.where(far, 0.5 * (a - e + root(xp, square)), 2.0 * rise / below)
+        out = xp.where(far, x, nothing)
+        lower = (square > 0) & (v * xp.log1p(out / e) < out * (a - 0.5 * out))
+        found = xp.where(rise <= 0, xp.where(far & lower, x, nothing), x)
+        return xp.where(u == 0, z, xp.sign(z) * found * unit)
+
+
 # Kinds of those that solvers of regression fit.
-NONCONVEX = (MCP.kind, SCAD.kind)
+NONCONVEX = (MCP.kind, SCAD.kind, LogSum.kind)

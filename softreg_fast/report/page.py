@@ -96,7 +96,7 @@ class Report:
         if self.l1_ratio in (0.0, 1.0):
             name = "Lasso" if self.l1_ratio else "Ridge"
         if self.path.penalty_kind != "elastic_net":
-            name = self.path.penalty_kind.upper()
+            name = self.path.bent
         if self.is_squared:
             return name
         words = self.loss.replace("_", " ").replace(":", " ")

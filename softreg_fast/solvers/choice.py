@@ -81,7 +81,7 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP, SCAD, SLOPE and the penalties of groups are fitted with squared error and "
+        "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted with squared error and "
         "solver='auto' only; with another loss or solver use L1, L2 or ElasticNet.",
     ),
     "groups": Fact(
@@ -89,10 +89,10 @@ FACTS = {
         "a penalty of groups",
         "solver={solver!r} is for GroupLasso and SparseGroupLasso.",
     ),
-    "MCP or SCAD": Fact(
+    "nonconvex penalty": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
-        "MCP or SCAD",
-        "solver={solver!r} is for MCP and SCAD.",
+        "MCP, SCAD or LogSum",
+        "solver={solver!r} is for MCP, SCAD and LogSum.",
     ),
     "Tikhonov": Fact(
         lambda problem: problem.penalty_kind == Tikhonov.kind,

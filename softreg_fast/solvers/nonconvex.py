@@ -1,4 +1,4 @@
-"""NonconvexEngine: MCP and SCAD on the slots of the warm engine."""
+"""NonconvexEngine: MCP, SCAD and log-sum on the slots of the warm engine."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from softreg_fast.solvers.protocol import Doubt, Fits
 from softreg_fast.solvers.warm import WarmEngine
 
 # Numbers of the kinds in src/nonconvex.pxd.
-KINDS = {"mcp": 1, "scad": 2}
+KINDS = {"mcp": 1, "scad": 2, "log_sum": 3}
 
 # Below this gamma the step of a single coefficient is hard thresholding.
 LEAST_GAMMA = 1.0
 
 
 class NonconvexEngine(WarmEngine):
-    """Stationary points of squared error plus MCP or SCAD, solved to rounding at every strength.
+    """Stationary points of squared error plus MCP, SCAD or LogSum, solved to rounding.
 
     Parameters
     ----------
     problem, gram, may_build_gram, most_slots : as for WarmEngine
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "MCP or SCAD", "one target")
+    needs: ClassVar[tuple[str, ...]] = ("quadratic loss", "nonconvex penalty", "one target")
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class NonconvexEngine(WarmEngine):
         self.strategy = "working set" if gram is None else "gram"
         self._solver: Any = CompiledEngine(
             KINDS[penalty.kind],
-            penalty.omega.shape,
+            self._shape(),
             design.columns if gram is None else Columns.gram(gram),
             self.problem.target.residual if gram is None else design.gradient_at_zero(),
             self.problem.target.null_deviance,
@@ -56,6 +56,12 @@ class NonconvexEngine(WarmEngine):
             design.n_threads,
             self.most_slots,
         )
+
+    def _shape(self) -> float:
+        # that of log-sum is a length, of coefficients of columns with unit curvature
+        omega, design = self.problem.penalty.omega, self.design
+        unit = np.sqrt(design.n_samples) / design.y_norm if omega.kind == "log_sum" else 1.0
+        return float(omega.shape * unit)
 
     @property
     def doubt(self) -> Doubt:
@@ -78,7 +84,7 @@ class NonconvexEngine(WarmEngine):
         """Descend from the current state to a stationary point and return the status."""
         if l1_strength == 0.0:
             raise ValueError(
-                f"alpha is 0, at which {self.problem.penalty.kind.upper()} penalises nothing; "
+                f"alpha is 0, at which {_name(self.problem)} penalises nothing; "
                 "give alpha > 0, or leave the penalty out for least squares."
             )
         status = super().solve(l1_strength, l2_strength, tol, max_iter)
@@ -96,13 +102,17 @@ class NonconvexEngine(WarmEngine):
         return super().kept()._replace(locally_convex=np.array(self._convex))
 
 
+def _name(problem: Problem) -> str:
+    return type(problem.penalty.omega).__name__
+
+
 def check_shape(problem: Problem) -> None:
     """Raise an error where nothing is penalised; warn where gamma is too small for the columns."""
     penalty = problem.penalty
     if not problem.vectors.l1.any():
         raise ValueError(
-            f"{penalty.kind.upper()} penalises nothing: its strength, or each of its weights, is "
-            "0; give strength > 0, or leave the penalty out for least squares."
+            f"{_name(problem)} penalises nothing: its strength, or each of its weights, is 0; "
+            "give strength > 0, or leave the penalty out for least squares."
         )
     if penalty.kind != "mcp" or penalty.omega.shape > LEAST_GAMMA:
         return

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from softreg_fast import penalties
 from softreg_fast.kernels._prox import KINDS
-from softreg_fast.penalties import GroupLasso, LHalf, SparseGroupLasso
+from softreg_fast.penalties import GroupLasso, LHalf, LogSum, SparseGroupLasso
 from softreg_fast.penalties.elementwise import Elementwise
 
 STEPS = [1e-3, 0.3, 1.0, 1.8, 1.9, 2.5, 3.9, 4.5, 30.0]
@@ -152,6 +152,15 @@ def test_numbers_next_to_nothing(array):
     assert np.isfinite(x).all()
     assert (np.abs(x) <= np.abs(z)).all()
     assert_allclose(x[[0, 4]], z[[0, 4]], rtol=0.01)
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1e140])
+def test_log_sum_has_no_unit(rng, array, unit):
+    z = 2.0 * rng.standard_normal(50)
+    penalty = LogSum(strength=0.7, eps=0.4)
+    scaled = LogSum(strength=0.7 * unit * unit, eps=0.4 * unit)
+    found = np.asarray(scaled.prox(array(z * unit), 1.0)) / unit
+    assert_allclose(found, np.asarray(penalty.prox(array(z), 1.0)), rtol=1e-12)
 
 
 def test_nan_stays_to_be_seen(array, elementwise):

@@ -24,6 +24,7 @@ from softreg_fast.penalties import (
     SLOPE,
     ElasticNet,
     GroupLasso,
+    LogSum,
     NonNegative,
     Tikhonov,
 )
@@ -33,7 +34,7 @@ from softreg_fast.solvers.problem import Options, Problem
 
 PUBLIC = [getattr(penalties, name) for name in penalties.__all__ if name != "Penalty"]
 PENALTIES = [each for each in PUBLIC if isinstance(each, type)]
-FITTED = ElasticNet | MCP | SCAD | GroupLasso | SLOPE | Tikhonov
+FITTED = ElasticNet | MCP | SCAD | LogSum | GroupLasso | SLOPE | Tikhonov
 WITHOUT_SOLVER = [each for each in PENALTIES if not issubclass(each, FITTED)]
 WEIGHTS = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
 
@@ -104,8 +105,8 @@ def test_penalties_without_a_solver(data, penalty, function):
     said = (
         f"No solver fits {penalty.__name__} yet: 'auto', 'cd' and 'gradient' need an L1 and an "
         "L2 part of single coefficients, 'cholesky' and 'cg' need a pure L2 penalty; use L1, L2, "
-        "ElasticNet or NonNegative of softreg_fast.penalties, or MCP, SCAD, SLOPE, GroupLasso or "
-        "SparseGroupLasso with squared error."
+        "ElasticNet or NonNegative of softreg_fast.penalties, or MCP, SCAD, LogSum, SLOPE, "
+        "GroupLasso or SparseGroupLasso with squared error."
     )
     with pytest.raises(ValueError, match="No solver fits") as error:
         function(*data, penalty=penalty(strength=1.0))
