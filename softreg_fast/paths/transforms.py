@@ -28,6 +28,9 @@ from softreg_fast.paths.result import Path
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.system.threads import blas_threads_for
 
+# Largest number of epochs of `trend_filter_path`, which needs many short ones.
+MAX_ITER = 1_000_000
+
 # Parameters of `path` that these functions set themselves.
 SET_HERE = (
     "l1_ratio",
@@ -204,8 +207,8 @@ def trend_filter_path(
     order : int >= 1, default=2
         Order of the differences, one more than that of the polynomials: 1 for plateaus, 2 for
         straight lines, 3 for parabolas. Order 1 is fast for thousands of features. From 2 on
-        neighbouring knots are hard to tell apart: it is for up to about 200 features; with more
-        many alphas end without convergence, after a long time.
+        neighbouring knots are hard to tell apart, which takes many epochs: order 2 is for up to
+        about 1000 features, order 3 for 300.
     convex : bool or None, default=None
         For order 2: True, the coefficients are a convex sequence, no difference is smaller than the
         one before; False, a concave one. None: neither.
@@ -247,9 +250,8 @@ def trend_filter_path(
             Stop when the duality gap is at most tol * ||y - mean(y)||^2 (in the sum form of the
             objective, as in scikit-learn; relative to the null loss that is 2 tol). The default is
             a hundredth of scikit-learn's, for models that can be compared along a path.
-        max_iter : int, default=100_000
-            Largest number of epochs, passes over the features, at one alpha. The default is a limit
-            for fits that do not converge; others need far fewer.
+        max_iter : int, default=1_000_000
+            Largest number of epochs at one alpha.
         max_dev_ratio : float in [0, 1] or None, default=None
             Stop after the first alpha that explains this fraction of the deviance. None: no such
             limit.
@@ -301,7 +303,7 @@ def trend_filter_path(
             f"convex is for order 2, got order={order}; fused_path takes increasing, for order 1."
         )
     design = as_design(X, y, sample_weight, fit_intercept, None, n_threads, loss, offset)
-    return _path_of(design, order, sign, coef_init, options)
+    return _path_of(design, order, sign, coef_init, {"max_iter": MAX_ITER, **options})
 
 
 def _sign(name: str, rising: Any) -> int:

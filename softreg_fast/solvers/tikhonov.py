@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import solve_triangular
 
+from softreg_fast.data.design import Design
 from softreg_fast.options.types import Matrix, Vector
 from softreg_fast.solvers.certificate import LARGEST_FOR_GRAM
 from softreg_fast.solvers.descent import Recorded
@@ -100,9 +101,9 @@ class TikhonovSpectrum:
         self.gram = gram * np.outer(self.scale, self.scale)
         self.slopes = slopes * self.scale
         with blas_threads_for(p):
-            self._decompose()
+            self._decompose(problem.design)
 
-    def _decompose(self) -> None:
+    def _decompose(self, design: Design) -> None:
         G, P = self.gram, self.P
         sizes, penalties = np.diag(G), np.diag(P)
         both = (sizes > 0.0) & (penalties > 0.0)
@@ -115,8 +116,8 @@ class TikhonovSpectrum:
         M *= np.outer(inverse, inverse)
         white = _whitening(M)
         W = inverse[:, np.newaxis] * white.W
-        self.g, turn = interruptible(np.linalg.eigh, W.T @ G @ W)
-        self.g = np.clip(self.g, 0.0, 1.0)
+        g, turn = self._directions(design, W)
+        self.g = np.clip(g, 0.0, 1.0)
         self.Z = W @ turn
         if white.null.size:  # the shortest of all minimisers
             N = np.linalg.qr(inverse[:, np.newaxis] * white.null)[0]
@@ -125,6 +126,17 @@ class TikhonovSpectrum:
         left, right = (self.Z, self.P @ self.Z) if self.root is None else (self.root @ self.Z,) * 2
         self.seen = right
         self.q = self.tau * np.maximum(np.einsum("ij,ij->j", left, right), 0.0)
+
+    def _directions(self, design: Design, W: Matrix) -> tuple[Vector, Matrix]:
+        # eigenvalues and eigenvectors of W'G W; of wide X all but n_samples of them are 0
+        n = design.n_samples
+        if W.shape[1] <= n:
+            values, vectors = interruptible(np.linalg.eigh, W.T @ self.gram @ W)
+            return values, vectors
+        C = np.empty((n, len(W)), order="F")
+        design.columns.gather(0, C, np.flatnonzero(self.fitted), design.n_threads)
+        _, sizes, turn = interruptible(np.linalg.svd, C @ (self.scale[:, np.newaxis] * W))
+        return np.append(sizes**2, np.zeros(W.shape[1] - n)), turn.T
 
     def penalty_slopes(self, v: Vector) -> Vector:
         """Return Z'P v."""

@@ -127,6 +127,17 @@ def test_pieces_without_noise_are_found(order):
         assert_allclose(fit.coef, t ** (order - 1), atol=1e-7 * t.max() ** (order - 1))
 
 
+def test_long_curves_are_certified(rng):
+    t = np.linspace(0.0, 9.0, 300)
+    y = np.sin(t) + 0.2 * rng.standard_normal(300)
+    fits = trend_filter_path(np.eye(300), y, n_alphas=20, fit_intercept=False)
+    assert fits.converged
+    error = np.sqrt(np.mean(np.square(fits.coefs.toarray() - np.sin(t)[:, np.newaxis]), axis=0))
+    assert error.min() < 0.08
+    knots = np.abs(np.diff(fits.coefs.toarray(), 2, axis=0)) > 1e-8
+    assert knots.sum(axis=0).max() < 100
+
+
 def test_they_are_starts_and_designs_and_names(rng):
     X, y = problems.make_data(rng, 40, 6)
     frame = pd.DataFrame(X, columns=list("abcdef"))
