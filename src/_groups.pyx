@@ -3,7 +3,7 @@
     minimise  1/2 ||y - C u||_s^2 + strength * sum_g [ c_g ||u_g||_2 + a_g ||u_g||_1 ]
 
 over the slots, which hold the blocks near the support one after the other (docs/mathematics.md,
-"Groups of coefficients").  A block without L1 part is minimised exactly: in the eigenvectors of its Gram matrix
+section 19).  A block without L1 part is minimised exactly: in the eigenvectors of its Gram matrix
 the length t of the new block is the root of a function of one number.  One with an L1 part takes
 proximal gradient steps on its own Gram matrix.  Slopes of the slots are kept by Gram columns, or
 computed from the residual.
@@ -204,20 +204,16 @@ cdef class Blocks:
             axpy(d, -c[i] * t / (D[i] * t + w), V + i * d, 0.0, NULL, new)
 
     cdef void _proximal_steps(self, Py_ssize_t k, double* new) noexcept nogil:
-        # new <- block k after some proximal gradient steps; V holds its Gram matrix, D the largest
-        # eigenvalue
+        # new <- block k after some proximal gradient steps
         cdef Py_ssize_t i, o = self.start[k], d = self.start[k + 1] - o
-        cdef const double* G = &self.V[self.at_V[k]]
-        cdef double L = self.D[self.at_D[k]], w = self.strength * self.weight[k]
+        cdef double L = self._top(k), w = self.strength * self.weight[k]
         cdef double thin = self.strength * self.thin[k], size, f, move, first = 0.0
         cdef double* h = &self.work[1, 0]
         cdef double* x = &self.work[2, 0]
         for i in range(d):
             h[i] = self.h[o + i]
             new[i] = 0.0
-        for i in range(d):      # the slopes at 0
-            if self.u[o + i] != 0.0:
-                axpy(d, -self.u[o + i], G + i * d, 0.0, NULL, h)
+        self._add_product(k, &self.u[o], 1.0, h)        # the slopes at 0
         if soft_norm(h, d, thin) <= w:
             return
         for i in range(d):
@@ -237,14 +233,19 @@ cdef class Blocks:
             first = larger(first, move)
             if d == 1 or move <= INNER * first:
                 return
-            for i in range(d):
-                if x[i] != 0.0:
-                    axpy(d, x[i], G + i * d, 0.0, NULL, h)
+            self._add_product(k, x, -1.0, h)
+
+    cdef void _add_product(self, Py_ssize_t k, const double* x, double f,
+                           double* h) noexcept nogil:
+        # h += f G x, G the Gram matrix of block k
+        cdef Py_ssize_t i, d = self.start[k + 1] - self.start[k]
+        cdef const double* V = &self.V[self.at_V[k]]
+        cdef const double* D = &self.D[self.at_D[k]]
+        for i in range(self.rank[k]):
+            axpy(d, -f * D[i] * dot(d, V + i * d, 0.0, x), V + i * d, 0.0, NULL, h)
 
     cdef double _top(self, Py_ssize_t k) noexcept nogil:
         # the largest eigenvalue of the block's Gram matrix
-        if self.thin[k] > 0.0:
-            return self.D[self.at_D[k]]
         return self.D[self.at_D[k] + self.rank[k] - 1]
 
     # -- epochs --------------------------------------------------------------------------------

@@ -12,8 +12,11 @@ from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.penalties.grouping import grouping_of
 from softreg_fast.solvers.problem import Problem
 
-# Eigenvalues of a block's Gram matrix below this share of the largest are rounding errors.
+# Eigenvalues of a block's Gram matrix, and singular values of a block, below this share of the
+# largest are rounding errors.
 SMALLEST_EIGENVALUE = 1e-13
+
+SMALLEST_SINGULAR_VALUE = 1e-13
 
 
 class Layout:
@@ -110,9 +113,8 @@ class GroupSlots(NamedTuple):
     start, weight, thin : ndarray
         As in the layout.
     V, D, at_V, at_D, rank : ndarray
-        Of a block without L1 part: the eigenvectors of its Gram matrix as rows from V[at_V] on, and
-        its `rank` positive eigenvalues from D[at_D] on. With one: the Gram matrix, and its largest
-        eigenvalue.
+        Of each block: the eigenvectors of its Gram matrix as rows from V[at_V] on, and its `rank`
+        positive eigenvalues, rising, from D[at_D] on.
     u, h, at_zero : ndarray (n_slots,)
         Coefficients, slopes, and slopes at u = 0.
     v : ndarray (n_samples + 1,)
@@ -174,11 +176,7 @@ class GroupSlots(NamedTuple):
         if known is None and self.Q is not None:
             Q = _extended(self.Q, layout.columns, every, feature, n_threads)
         m = len(self.feature)
-        grams = [
-            _gram_of_block(layout, every[a:b], None if Q is None else Q[a:b, a:b], n_threads)
-            for a, b in zip(start[len(self.block) : -1], start[len(self.block) + 1 :], strict=True)
-        ]
-        parts = _steps(grams, layout.thin[blocks])
+        parts = _spectra(layout, every, start[len(self.block) :], Q, n_threads)
         at_zero = gradient[feature]
         h = at_zero.copy()
         if Q is None:
@@ -222,25 +220,37 @@ def _extended(
     return larger
 
 
-def _gram_of_block(layout: Layout, features: Index, known: Matrix | None, n_threads: int) -> Matrix:
-    if known is not None:
-        return np.asarray(known)
-    gram = np.empty((features.size, features.size), order="F")
-    layout.columns.gram_block(features, features, gram, n_threads)
-    return gram
-
-
-def _steps(grams: list[Matrix], thin: Vector) -> list[tuple[Matrix, Vector]]:
-    # for each block the matrix V and the vector D of its step; blocks of the same size at once
-    found: list[tuple[Matrix, Vector]] = [(np.empty((0, 0)), np.empty(0))] * len(grams)
-    sizes = np.array([len(gram) for gram in grams])
+def _spectra(
+    layout: Layout, features: Index, start: Index, Q: Matrix | None, n_threads: int
+) -> list[tuple[Matrix, Vector]]:
+    # for each block between two of `start` the eigenvectors, as rows, and positive eigenvalues of
+    # its Gram matrix; small blocks of the same size at once
+    sizes = np.diff(start)
+    found: list[tuple[Matrix, Vector]] = [(np.empty((0, 0)), np.empty(0))] * sizes.size
     for size in np.unique(sizes):
         chosen = np.flatnonzero(sizes == size)
-        values, vectors = np.linalg.eigh(np.stack([grams[k] for k in chosen]))
-        for k, D, V in zip(chosen, values, vectors, strict=True):
-            if thin[k] > 0.0:
-                found[k] = np.ascontiguousarray(grams[k]), D[-1:]
+        if Q is None and size > layout.n_samples:
+            for k in chosen:
+                found[k] = _spectrum_in_samples(layout, features[start[k] : start[k + 1]])
+            continue
+        grams = np.empty((chosen.size, size, size))
+        for gram, k in zip(grams, chosen, strict=True):
+            part = slice(start[k], start[k + 1])
+            if Q is not None:
+                gram[:] = Q[part, part]
             else:
-                used = D[-1] * SMALLEST_EIGENVALUE < D
-                found[k] = np.ascontiguousarray(V[:, used].T), D[used]
+                layout.columns.gram_block(features[part], features[part], gram.T, n_threads)
+        values, vectors = np.linalg.eigh(grams)
+        for k, D, V in zip(chosen, values, vectors, strict=True):
+            used = D[-1] * SMALLEST_EIGENVALUE < D
+            found[k] = np.ascontiguousarray(V[:, used].T), D[used]
     return found
+
+
+def _spectrum_in_samples(layout: Layout, features: Index) -> tuple[Matrix, Vector]:
+    # the same of a block with more columns than samples
+    C = np.empty((layout.n_samples, features.size), order="F")
+    layout.columns.gather(0, C, features)
+    _, sizes, V = np.linalg.svd(C, full_matrices=False)
+    used = sizes > SMALLEST_SINGULAR_VALUE * sizes[0]
+    return np.ascontiguousarray(V[used][::-1]), np.square(sizes[used][::-1])
