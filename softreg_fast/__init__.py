@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     )
     from softreg_fast.estimators.ridge import Ridge as Ridge
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
+    from softreg_fast.estimators.slope import Slope as Slope
+    from softreg_fast.estimators.slope_cv import SlopeCV as SlopeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
     from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
@@ -119,6 +121,8 @@ _MODULE_OF = {
     "RelaxedPath": "softreg_fast.paths.relaxed",
     "Ridge": "softreg_fast.estimators.ridge",
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
+    "Slope": "softreg_fast.estimators.slope",
+    "SlopeCV": "softreg_fast.estimators.slope_cv",
     "Solution": "softreg_fast.paths.result",
     "StabilityDisplay": "softreg_fast.display.stability_display",
     "StabilityPath": "softreg_fast.model_selection.stability",
