@@ -273,10 +273,10 @@ def stability_path(
         pairs (lower, upper) by feature name; other features are unbounded.
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or with
-        squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the a of SCAD
-        are in units of the loss's curvature along a column, so that they mean the same at any scale
-        of X; results have `stationarity` and `locally_convex` in place of a duality gap. None: the
-        penalty by those arguments.
+        squared error MCP, SCAD or SLOPE; alpha multiplies its strength. The gamma of MCP and the a
+        of SCAD are in units of the loss's curvature along a column, so that they mean the same at
+        any scale of X; results have `stationarity` and `locally_convex` in place of a duality gap.
+        None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.

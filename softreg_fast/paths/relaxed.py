@@ -255,10 +255,10 @@ def relaxed_path(
             Relative strength of the L2 penalty on each feature, as l1_weights.
         penalty : object of softreg_fast.penalties or None, default=None
             L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or
-            with squared error MCP or SCAD; alpha multiplies its strength. The gamma of MCP and the
-            a of SCAD are in units of the loss's curvature along a column, so that they mean the
-            same at any scale of X; results have `stationarity` and `locally_convex` in place of a
-            duality gap. None: the penalty by those arguments.
+            with squared error MCP, SCAD or SLOPE; alpha multiplies its strength. The gamma of MCP
+            and the a of SCAD are in units of the loss's curvature along a column, so that they mean
+            the same at any scale of X; results have `stationarity` and `locally_convex` in place of
+            a duality gap. None: the penalty by those arguments.
         solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
             "auto": the warm engine (coordinate descent and Newton steps on a working set, which
             ends at rounding level whatever tol), and where there is neither an L1 part nor a bound
