@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.ridge_cv import RidgeCV as RidgeCV
     from softreg_fast.estimators.scad_regression import SCADRegression as SCADRegression
     from softreg_fast.estimators.scad_regression import SCADRegressionCV as SCADRegressionCV
+    from softreg_fast.estimators.slope import Slope as Slope
+    from softreg_fast.estimators.slope_cv import SlopeCV as SlopeCV
     from softreg_fast.estimators.stability_selector import StabilitySelector as StabilitySelector
     from softreg_fast.estimators.tweedie_regressor import GammaRegressor as GammaRegressor
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
@@ -145,6 +147,8 @@ _MODULE_OF = {
     "RidgeCV": "softreg_fast.estimators.ridge_cv",
     "SCADRegression": "softreg_fast.estimators.scad_regression",
     "SCADRegressionCV": "softreg_fast.estimators.scad_regression",
+    "Slope": "softreg_fast.estimators.slope",
+    "SlopeCV": "softreg_fast.estimators.slope_cv",
     "Solution": "softreg_fast.paths.result",
     "SparseGroupLasso": "softreg_fast.estimators.group_lasso",
     "StabilityDisplay": "softreg_fast.display.stability_display",

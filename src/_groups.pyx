@@ -3,7 +3,7 @@
     minimise  1/2 ||y - C u||_s^2 + strength * sum_g [ c_g ||u_g||_2 + a_g ||u_g||_1 ]
 
 over the slots, which hold the blocks near the support one after the other (docs/mathematics.md,
-section 19).  A block without L1 part is minimised exactly: in the eigenvectors of its Gram matrix
+section 22).  A block without L1 part is minimised exactly: in the eigenvectors of its Gram matrix
 the length t of the new block is the root of a function of one number.  One with an L1 part takes
 proximal gradient steps on its own Gram matrix.  Slopes of the slots are kept by Gram columns, or
 computed from the residual.

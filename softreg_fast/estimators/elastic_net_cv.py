@@ -21,7 +21,7 @@ from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.sklearn_paths import enet_path
-from softreg_fast.solvers.problem import Options
+from softreg_fast.solvers.problem import Options, Problem
 
 
 class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
@@ -334,14 +334,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         # the weights of a search on these samples
         return self.l1_weights
 
-    def _search(self, design: Design, pairs: list[Any] | None, watcher: Any) -> CVPath:
-        if self._counted and np.any(np.equal(self.l1_ratio, 0.0)):
-            raise ValueError(
-                "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
-                "grid by providing your estimator with the appropriate `alphas=` argument."
-            )
-        options = Options("auto", self.precompute, self.tol, self._most_iterations)
-        problems = problems_for(
+    def _problems(self, design: Design, options: Options) -> list[Problem]:
+        # one problem for each penalty that is compared
+        return problems_for(
             design,
             self.l1_ratio,
             options,
@@ -350,6 +345,15 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             positive=self.positive,
             bounds=self.bounds,
         )
+
+    def _search(self, design: Design, pairs: list[Any] | None, watcher: Any) -> CVPath:
+        if self._counted and np.any(np.equal(self.l1_ratio, 0.0)):
+            raise ValueError(
+                "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
+                "grid by providing your estimator with the appropriate `alphas=` argument."
+            )
+        options = Options("auto", self.precompute, self.tol, self._most_iterations)
+        problems = self._problems(design, options)
         choice = Choice(
             alphas=self._alphas_or_number,
             eps=self.eps,
