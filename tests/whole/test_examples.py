@@ -183,3 +183,55 @@ def test_a_network_with_a_fifth_of_its_weights_reads_as_well():
     assert found.density[found.index] < 0.2
     dense, chosen = (example["accuracy"](found.model(k), *test)[0] for k in (0, None))
     assert chosen > dense - 0.02
+
+
+# --- categories.py, less_bias.py, clusters.py -------------------------------------------------
+
+
+def test_categories_claims():
+    pytest.importorskip("pandas")
+    example = load("categories.py")
+    found, origin = example["main"]()
+    origin = np.array(origin)
+    assert len(origin) == sum(example["LEVELS"].values()) + 2
+    fit = found.path[found.index]
+    inside = set(origin[fit.coef != 0.0])
+    assert inside == {"region", "roof", "size"}
+    for name in inside:  # a column enters as a whole
+        assert (fit.coef[origin == name] != 0.0).all()
+    # the step that the norms of groups allow: S(w - gradient), with roots of sizes as weights
+    frame, y = example["make_data"]()
+    X = example["coded"](frame)[0].to_numpy()
+    w = fit.coef - X.T @ (X @ fit.coef + fit.intercept - y) / len(y)
+    for name in set(origin):
+        size, part = (origin == name).sum(), w[origin == name]
+        rest = max(1.0 - fit.alpha * np.sqrt(size) / np.linalg.norm(part), 0.0)
+        assert_allclose(rest * part, fit.coef[origin == name], atol=2e-3)
+
+
+def test_less_bias_claims():
+    example = load("less_bias.py")
+    fits, truth = example["main"]()
+    true = truth != 0.0
+    for fit in fits.values():
+        assert (fit.coef[true] != 0.0).all()
+    false = {name: np.count_nonzero(fit.coef[~true]) for name, fit in fits.items()}
+    bias = {name: 2.0 - np.abs(fit.coef[true]).mean() for name, fit in fits.items()}
+    assert false["MCP"] < false["L1"] / 10
+    assert abs(bias["MCP"]) < 0.05 < 0.1 < bias["L1"]
+    assert fits["MCP"].stationarity < 1e-10
+    assert fits["L1"].relative_gap < 1e-10
+
+
+def test_clusters_claims():
+    example = load("clusters.py")
+    fit, lasso, truth = example["main"]()
+    assert set(np.flatnonzero(truth)) <= set(np.flatnonzero(fit.coef))
+    clusters = [members for members in fit.clusters() if members[0] < 10]
+    assert max(map(len, clusters)) >= 3
+    for members in clusters:
+        assert len(np.unique(np.abs(fit.coef[members]))) == 1
+        assert len(set(example["GROUP"][members])) == 1
+    error = [np.abs(each.coef - truth)[:10].mean() for each in (fit, lasso)]
+    assert error[0] < error[1]
+    assert fit.relative_gap < 1e-12
