@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.elastic_net_cv import ElasticNetCV as ElasticNetCV
     from softreg_fast.estimators.group_lasso import GroupLasso as GroupLasso
     from softreg_fast.estimators.group_lasso import SparseGroupLasso as SparseGroupLasso
+    from softreg_fast.estimators.group_lasso_cv import GroupLassoCV as GroupLassoCV
+    from softreg_fast.estimators.group_lasso_cv import SparseGroupLassoCV as SparseGroupLassoCV
     from softreg_fast.estimators.huber_regressor import HuberRegressor as HuberRegressor
     from softreg_fast.estimators.inverse_gaussian_regressor import (
         InverseGaussianRegressor as InverseGaussianRegressor,
@@ -117,6 +119,7 @@ _MODULE_OF = {
     "EndOfGridWarning": "softreg_fast.paths.grids",
     "GammaRegressor": "softreg_fast.estimators.tweedie_regressor",
     "GroupLasso": "softreg_fast.estimators.group_lasso",
+    "GroupLassoCV": "softreg_fast.estimators.group_lasso_cv",
     "HuberRegressor": "softreg_fast.estimators.huber_regressor",
     "InverseGaussianRegressor": "softreg_fast.estimators.inverse_gaussian_regressor",
     "Lasso": "softreg_fast.estimators.lasso",
@@ -151,6 +154,7 @@ _MODULE_OF = {
     "SlopeCV": "softreg_fast.estimators.slope_cv",
     "Solution": "softreg_fast.paths.result",
     "SparseGroupLasso": "softreg_fast.estimators.group_lasso",
+    "SparseGroupLassoCV": "softreg_fast.estimators.group_lasso_cv",
     "StabilityDisplay": "softreg_fast.display.stability_display",
     "StabilityPath": "softreg_fast.model_selection.stability",
     "SurvivalDisplay": "softreg_fast.display.survival_display",

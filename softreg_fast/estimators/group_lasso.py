@@ -13,7 +13,7 @@ from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
-from softreg_fast.penalties.grouping import is_one_size
+from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 
@@ -131,13 +131,7 @@ class GroupLasso(_LinearRegressor):
         self.n_threads = n_threads
 
     def _penalty(self) -> penalties.Penalty:
-        return penalties.GroupLasso(**self._grouping())
-
-    def _grouping(self) -> dict[str, Any]:
-        given: dict[str, Any] = {"groups": self.groups}
-        if is_one_size(self.groups):
-            given = {"size": self.groups}
-        return {"group_weights": self.group_weights, **given}
+        return penalties.GroupLasso(**groups_of_estimator(self.groups, self.group_weights))
 
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
@@ -270,4 +264,5 @@ class SparseGroupLasso(GroupLasso):
         self.n_threads = n_threads
 
     def _penalty(self) -> penalties.Penalty:
-        return penalties.SparseGroupLasso(l1_ratio=self.l1_ratio, **self._grouping())
+        given = groups_of_estimator(self.groups, self.group_weights)
+        return penalties.SparseGroupLasso(l1_ratio=self.l1_ratio, **given)

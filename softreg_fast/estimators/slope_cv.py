@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 
 from softreg_fast.data.design import Design
-from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
+from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
-from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.hints import with_hints
-from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.solvers.problem import Options, Problem
 
 
-class SlopeCV(ElasticNetCV):
+class SlopeCV(_StructuredCV):
     """SLOPE with alpha chosen by cross-validation.
 
     The objective is that of `Slope`: with S the sum of the sample weights s,
@@ -133,14 +131,6 @@ class SlopeCV(ElasticNetCV):
     0.51
     """
 
-    # what `ElasticNetCV` has and SLOPE has not
-    l1_ratio = 1.0
-    l1_weights = l2_weights = bounds = criterion = noise_variance = n_alphas = random_state = None
-    positive = relax = alpha_per_target = False
-    selection = "cyclic"
-
-    path: Any = staticmethod(path)
-
     @with_hints
     def __init__(
         self,
@@ -185,7 +175,3 @@ class SlopeCV(ElasticNetCV):
     def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
         super()._keep(fits, single, dtype)
         self.clusters_ = fits[0].clusters()
-
-    def _keep_search(self, found: list[CVPath], single: bool) -> None:
-        super()._keep_search(found, single)
-        del self.l1_ratio_

@@ -73,6 +73,12 @@ def is_one_size(groups: Any) -> bool:
     return True
 
 
+def groups_of_estimator(groups: Any, group_weights: Any) -> dict[str, Any]:
+    """Return the arguments of a penalty for those of an estimator, whose int is a size."""
+    given = {"size": groups} if is_one_size(groups) else {"groups": groups}
+    return {"group_weights": group_weights, **given}
+
+
 def grouping_of(penalty: Any, n_features: int, names: Names | None = None) -> Grouping:
     """Return the groups of a GroupLasso or SparseGroupLasso among the features of a regression.
 

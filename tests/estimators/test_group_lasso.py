@@ -6,10 +6,19 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from softreg_fast import GroupLasso, Lasso, SparseGroupLasso, penalties, solve
+from softreg_fast import (
+    GroupLasso,
+    GroupLassoCV,
+    Lasso,
+    SparseGroupLasso,
+    SparseGroupLassoCV,
+    cv_path,
+    penalties,
+    solve,
+)
 
 EACH = {
     "group": (GroupLasso, penalties.GroupLasso, {}),
@@ -86,3 +95,44 @@ def test_misfits(data):
         GroupLasso(alpha=0.0).fit(X, y)
     with pytest.raises(ValueError, match="l1_ratio must be"):
         SparseGroupLasso(l1_ratio=2.0).fit(X, y)
+
+
+@parametrize_with_checks([GroupLassoCV(cv=3, alphas=10), SparseGroupLassoCV(cv=3, alphas=10)])
+def test_scikit_learn_accepts_the_searches(estimator, check):
+    check(estimator)
+
+
+def test_searches_are_those_of_cv_path(data, rng):
+    X, y = data
+    s, folds = rng.random(60), KFold(4, shuffle=True, random_state=0)
+    model = GroupLassoCV(groups=GROUPS, cv=folds, eps=0.01, standardize=True, rule="1se")
+    model.fit(X, y, sample_weight=s)
+    found = cv_path(
+        X,
+        y,
+        penalty=penalties.GroupLasso(groups=GROUPS),
+        cv=folds,
+        eps=0.01,
+        standardize=True,
+        sample_weight=s,
+        rule="1se",
+    )
+    assert model.alpha_ == pytest.approx(found.alpha)
+    assert_allclose(model.coef_, found.path[found.index].coef, atol=1e-6)
+    assert_allclose(model.mse_path_, found.errors[0], rtol=1e-4)
+    assert not hasattr(model, "l1_ratio_")
+
+
+def test_a_search_for_the_share_of_l1(data):
+    X, y = data
+    ratios = [0.1, 0.5, 0.9]
+    model = SparseGroupLassoCV(groups=GROUPS, l1_ratio=ratios, cv=4, eps=0.01).fit(X, y)
+    alone = {
+        ratio: SparseGroupLassoCV(groups=GROUPS, l1_ratio=ratio, cv=4, eps=0.01).fit(X, y)
+        for ratio in ratios
+    }
+    best = min(ratios, key=lambda ratio: alone[ratio].mse_path_.mean(axis=1).min())
+    assert model.l1_ratio_ == best
+    assert alone[0.5].l1_ratio_ == 0.5
+    assert_allclose(model.coef_, alone[best].coef_, atol=1e-6)
+    assert model.alphas_.shape == (3, 100)
