@@ -18,7 +18,7 @@ class MCPRegression(_PenalisedRegressor):
     Minimises over w and b, with S the sum of the sample weights s,
 
         1/(2S) sum_i s_i (y_i - eta_i)^2 + sum_j phi_j(w_j),    eta_i = x_i.w + b + offset_i,
-        phi_j'(w) = alpha * weights_j - q_j w / gamma  for w > 0, and 0 where that is negative,
+        phi_j'(w) = alpha * v_j - q_j w / gamma  for w > 0, and 0 where that is negative,
 
     and q_j the curvature of the loss along column j, its mean square about its mean, so that gamma
     means the same in any unit of X. The objective is not convex: the fit is a stationary point, to
@@ -44,8 +44,8 @@ class MCPRegression(_PenalisedRegressor):
         rounding whatever tol.
     warm_start : bool, default=False
         Start from the coefficients of the last fit, matched by feature name if both have names.
-    weights : array-like (n_features,) or None, default=None
-        Factors >= 0 of the strength for each feature; 0: not penalised. None: all 1.
+    penalty_weights : array-like (n_features,) or None, default=None
+        The v_j, factors >= 0 of the strength of each feature; 0: not penalised. None: all 1.
     positive : bool, default=False
         Constrain every coefficient to be >= 0.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
@@ -119,7 +119,7 @@ class MCPRegression(_PenalisedRegressor):
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
         warm_start: bool = False,
-        weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | None = None,
         positive: bool = False,
         bounds: Any = None,
         standardize: bool = False,
@@ -131,14 +131,14 @@ class MCPRegression(_PenalisedRegressor):
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.positive = positive
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
 
     def _given(self) -> Any:
-        return MCP(gamma=self.gamma, weights=self.weights, positive=self.positive)
+        return MCP(gamma=self.gamma, weights=self.penalty_weights, positive=self.positive)
 
 
 class MCPRegressionCV(_PenalisedSearch):
@@ -172,8 +172,8 @@ class MCPRegressionCV(_PenalisedSearch):
         The fit ends when the duality gap is at most tol times the mean deviance of the model
         without features, as in `solve`. With penalties that are not convex fits are stationary to
         rounding whatever tol.
-    weights : array-like (n_features,) or None, default=None
-        Factors >= 0 of the strength for each feature; 0: not penalised. None: all 1.
+    penalty_weights : array-like (n_features,) or None, default=None
+        The v_j, factors >= 0 of the strength of each feature; 0: not penalised. None: all 1.
     positive : bool, default=False
         Constrain every coefficient to be >= 0.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
@@ -261,7 +261,7 @@ class MCPRegressionCV(_PenalisedSearch):
         rule: str = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
-        weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | None = None,
         positive: bool = False,
         bounds: Any = None,
         standardize: bool = False,
@@ -276,14 +276,14 @@ class MCPRegressionCV(_PenalisedSearch):
         self.rule = rule
         self.max_iter = max_iter
         self.tol = tol
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.positive = positive
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
 
     def _given(self) -> Any:
-        settings: Any = {"weights": self.weights, "positive": self.positive}
+        settings: Any = {"weights": self.penalty_weights, "positive": self.positive}
         several = np.atleast_1d(np.asarray(self.gamma)).tolist()
         return [MCP(gamma=gamma, **settings) for gamma in several]
 

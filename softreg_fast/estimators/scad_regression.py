@@ -18,7 +18,7 @@ class SCADRegression(_PenalisedRegressor):
     Minimises over w and b, with S the sum of the sample weights s,
 
         1/(2S) sum_i s_i (y_i - eta_i)^2 + sum_j phi_j(w_j),    eta_i = x_i.w + b + offset_i,
-        phi_j'(w) = alpha * weights_j up to w = alpha * weights_j / q_j, falling to 0 at a times w,
+        phi_j'(w) = alpha * v_j up to w = alpha * v_j / q_j, falling to 0 at a times w,
 
     and q_j the curvature of the loss along column j, its mean square about its mean, so that a
     means the same in any unit of X. The objective is not convex: the fit is a stationary point, to
@@ -43,8 +43,8 @@ class SCADRegression(_PenalisedRegressor):
         rounding whatever tol.
     warm_start : bool, default=False
         Start from the coefficients of the last fit, matched by feature name if both have names.
-    weights : array-like (n_features,) or None, default=None
-        Factors >= 0 of the strength for each feature; 0: not penalised. None: all 1.
+    penalty_weights : array-like (n_features,) or None, default=None
+        The v_j, factors >= 0 of the strength of each feature; 0: not penalised. None: all 1.
     positive : bool, default=False
         Constrain every coefficient to be >= 0.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
@@ -118,7 +118,7 @@ class SCADRegression(_PenalisedRegressor):
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
         warm_start: bool = False,
-        weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | None = None,
         positive: bool = False,
         bounds: Any = None,
         standardize: bool = False,
@@ -130,14 +130,14 @@ class SCADRegression(_PenalisedRegressor):
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.positive = positive
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
 
     def _given(self) -> Any:
-        return SCAD(a=self.a, weights=self.weights, positive=self.positive)
+        return SCAD(a=self.a, weights=self.penalty_weights, positive=self.positive)
 
 
 class SCADRegressionCV(_PenalisedSearch):
@@ -171,8 +171,8 @@ class SCADRegressionCV(_PenalisedSearch):
         The fit ends when the duality gap is at most tol times the mean deviance of the model
         without features, as in `solve`. With penalties that are not convex fits are stationary to
         rounding whatever tol.
-    weights : array-like (n_features,) or None, default=None
-        Factors >= 0 of the strength for each feature; 0: not penalised. None: all 1.
+    penalty_weights : array-like (n_features,) or None, default=None
+        The v_j, factors >= 0 of the strength of each feature; 0: not penalised. None: all 1.
     positive : bool, default=False
         Constrain every coefficient to be >= 0.
     bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
@@ -260,7 +260,7 @@ class SCADRegressionCV(_PenalisedSearch):
         rule: str = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
-        weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | None = None,
         positive: bool = False,
         bounds: Any = None,
         standardize: bool = False,
@@ -275,14 +275,14 @@ class SCADRegressionCV(_PenalisedSearch):
         self.rule = rule
         self.max_iter = max_iter
         self.tol = tol
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.positive = positive
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
 
     def _given(self) -> Any:
-        settings: Any = {"weights": self.weights, "positive": self.positive}
+        settings: Any = {"weights": self.penalty_weights, "positive": self.positive}
         several = np.atleast_1d(np.asarray(self.a)).tolist()
         return [SCAD(a=a, **settings) for a in several]
 

@@ -26,8 +26,8 @@ def test_single_fits_are_those_of_solve(rng):
     weights = rng.random(20)
     options = {"standardize": True, "fit_intercept": False, "bounds": (-0.5, None)}
     for model, penalty in (
-        (sf.MCPRegression(0.2, gamma=2.0, weights=weights, **options), MCP(gamma=2.0)),
-        (sf.SCADRegression(0.2, a=3.0, weights=weights, **options), SCAD(a=3.0)),
+        (sf.MCPRegression(0.2, gamma=2.0, penalty_weights=weights, **options), MCP(gamma=2.0)),
+        (sf.SCADRegression(0.2, a=3.0, penalty_weights=weights, **options), SCAD(a=3.0)),
         (sf.PenalizedRegression(MCP(weights=weights), alpha=0.2, **options), MCP()),
         (sf.PenalizedRegression(ElasticNet(weights=weights), alpha=0.2, **options), ElasticNet()),
     ):

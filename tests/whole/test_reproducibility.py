@@ -25,6 +25,9 @@ from softreg_fast import (
 from softreg_fast.kernels._runtime import build_info
 from softreg_fast.system.threads import SMALLEST_PARALLEL_WORK
 
+# the grids are short
+pytestmark = pytest.mark.filterwarnings("ignore:The last alpha of the grid")
+
 OPENMP = build_info()["openmp"]
 THREADS = (1, 2, 4)
 
