@@ -7,7 +7,6 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from softreg_fast import (
     GroupLasso,
@@ -33,11 +32,6 @@ each_kind = pytest.mark.parametrize("kind", EACH.values(), ids=EACH)
 def data(rng):
     X = rng.standard_normal((60, 10))
     return X, X[:, :4] @ rng.standard_normal(4) + rng.standard_normal(60)
-
-
-@parametrize_with_checks([GroupLasso(), SparseGroupLasso()])
-def test_scikit_learn_accepts_them(estimator, check):
-    check(estimator)
 
 
 @each_kind
@@ -95,11 +89,6 @@ def test_misfits(data):
         GroupLasso(alpha=0.0).fit(X, y)
     with pytest.raises(ValueError, match="l1_ratio must be"):
         SparseGroupLasso(l1_ratio=2.0).fit(X, y)
-
-
-@parametrize_with_checks([GroupLassoCV(cv=3, alphas=10), SparseGroupLassoCV(cv=3, alphas=10)])
-def test_scikit_learn_accepts_the_searches(estimator, check):
-    check(estimator)
 
 
 def test_searches_are_those_of_cv_path(data, rng):

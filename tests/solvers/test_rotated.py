@@ -95,8 +95,10 @@ def test_fits_are_those_in_all_features(rng, name, alpha, kind):
         assert not ours.coef[..., [2, 3, 5]].any()
     fits, rest = ours.kept(), other.kept()
     assert_array_equal(fits.features, rest.features)
-    assert_allclose(fits.values, rest.values, atol=1e-3 * np.abs(rest.values).max())
-    assert_allclose(fits.intercepts, rest.intercepts, rtol=1e-3, atol=2e-3)
+    # features without a penalty may nearly separate the classes
+    close = 1e-3 if l2 is None else 1e-2
+    assert_allclose(fits.values, rest.values, atol=close * np.abs(rest.values).max())
+    assert_allclose(fits.intercepts, rest.intercepts, rtol=close, atol=2.0 * close)
 
 
 @EVERY

@@ -61,6 +61,9 @@ SMALL = {
     "LogisticRegression": {"tol": 1e-7},
     "LogisticRegressionCV": {"tol": 1e-7, "Cs": 3, "cv": 3},
     **{f"{kind}RegressionCV": {"alphas": 5, "cv": 3} for kind in ("MCP", "SCAD", "Penalized")},
+    **{
+        f"{kind}CV": {"alphas": 10, "cv": 3} for kind in ("GroupLasso", "SparseGroupLasso", "Slope")
+    },
     "QuantileRegressor": {"alpha": 0.05},
     "QuantileRegressorCV": {"alphas": 2, "cv": 2},
     "StabilitySelector": {"n_subsamples": 10, "alphas": 10, "max_selected": 3, "random_state": 0},
