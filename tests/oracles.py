@@ -800,7 +800,7 @@ def group_gap(X, y, fit, labels, weights, thin, *, s=None, fit_intercept=True, s
         root = np.sqrt(np.array(s, float))
         basis = np.array(X[:, alone], float) * root[:, None]
         for _ in range(2):
-            theta -= np.array(X[:, alone], float) @ np.linalg.lstsq(basis, root * theta)[0]
+            theta -= np.array(X[:, alone], float) @ np.linalg.lstsq(basis, root * theta, None)[0]
     z = X.T @ (s * theta)
     used = [g for g in range(len(weights)) if weights[g] > 0 or thin[g] > 0]
     k = min(

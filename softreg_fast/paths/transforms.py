@@ -366,7 +366,7 @@ def _summed(design: Design, order: int) -> tuple[Design, Matrix]:
     mean = np.average(F, axis=0, weights=root**2) if design.fit_intercept else 0.0
     seen = root[:, np.newaxis] * (F - mean)
     with blas_threads_for(0):
-        A = np.linalg.lstsq(seen, root[:, np.newaxis] * Z)[0]
+        A = np.linalg.lstsq(seen, root[:, np.newaxis] * Z, None)[0]
         Z -= F @ A
     kind = MultiTaskDesign if isinstance(design, MultiTaskDesign) else Design
     other: Any = kind(

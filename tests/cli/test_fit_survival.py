@@ -204,4 +204,5 @@ def test_strata_of_text_in_parquet(table, tmp_path, capsys):
     for file in (table[0], name):
         model = fitted((file,), tmp_path, capsys, "--strata", "site", "--alpha", "0.02")
         out.append(predicted(capsys, model, file, "--kind", "survival")[1])
-    np.testing.assert_array_equal(*out)
+    # readers of text and of Parquet may leave columns in another order in memory
+    np.testing.assert_allclose(*out, rtol=1e-12)

@@ -36,7 +36,7 @@ def test_it_is_the_weighted_lasso_by_hand(rng, kind):
 
 def test_weights_of_given_coefficients(rng):
     X, y = problems.make_data(rng, 60, 6)
-    w0 = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    w0 = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), None)[0]
     options = {"n_alphas": 10, "l1_ratio": 0.8}
     fits = adaptive_path(X, y, initial=w0, gamma=0.5, weight_eps=0.1, **options)
     by_hand = path(X, y, l1_weights=(np.abs(w0) + 0.1) ** -0.5, **options)
@@ -63,7 +63,7 @@ def test_rounds(rng, eps):
 @pytest.mark.parametrize("standardize", [False, True])
 def test_units_of_the_columns_have_no_effect(rng, standardize):
     X, y = problems.make_data(rng, 60, 6)
-    w0 = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    w0 = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), None)[0]
     unit = np.exp(2.0 * rng.standard_normal(6))
     options = {"standardize": standardize, "n_alphas": 10}
     one = adaptive_path(X, y, initial=w0, **options)

@@ -152,7 +152,7 @@ def test_the_answer_is_that_of_the_linear_programme_of_all_samples(rng, tol):
     assert 0 < sum(found) < len(found)  # both occur
 
 
-@pytest.mark.parametrize("seed", [1, 5])
+@pytest.mark.parametrize("seed", [5, 7, 8])
 def test_coefficients_stay_finite_in_meaning_along_a_path(seed):
     # pixels that are dark in one class: their curvature underflows, and steps went to 1e280
     rng = np.random.default_rng(seed)

@@ -32,8 +32,8 @@ def dual_value(X, y, fit, order):
     null = np.linalg.svd(D)[2][p - order :].T
     free = X @ null
     theta = y - X @ fit.coef
-    theta = theta - free @ np.linalg.lstsq(free, theta)[0]
-    z = np.linalg.lstsq(D.T, X.T @ theta / n)[0]
+    theta = theta - free @ np.linalg.lstsq(free, theta, None)[0]
+    z = np.linalg.lstsq(D.T, X.T @ theta / n, None)[0]
     theta = theta * min(1.0, fit.alpha / np.abs(z).max())
     return (y @ y - np.sum((y - theta) ** 2)) / (2 * n)
 

@@ -250,7 +250,7 @@ def test_grids_go_from_the_null_space_to_least_squares(rng):
     fits = path(X, y, penalty=penalty, n_alphas=20)
     assert len(fits) == 20
     null = X @ np.column_stack([np.ones(12), np.arange(12.0)])
-    ends = [np.linalg.lstsq(np.column_stack([np.ones(60), each]), y)[0] for each in (null, X)]
+    ends = [np.linalg.lstsq(np.column_stack([np.ones(60), each]), y, None)[0] for each in (null, X)]
     whole = np.sum((y - y.mean()) ** 2)
     for k, each, best in zip((0, -1), (null, X), ends, strict=True):
         rss = np.sum((y - np.column_stack([np.ones(60), each]) @ best) ** 2)
