@@ -31,7 +31,7 @@ from softreg_fast.data.multi_task_design import MultiTaskDesign
 # The promised latency. A busy machine may take longer to schedule a thread at all: late results are
 # repeated at the same moment, and fail if they are always late.
 LONGEST_LATENCY = 0.25
-TRIES = 4
+TRIES = 8
 
 
 def endless_fits():
