@@ -48,9 +48,19 @@ class Elementwise(Penalty):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.weights is not None:
-            weights = np.asarray(self.weights, np.float64)
-            if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
-                raise ValueError("weights of a penalty must be finite numbers >= 0.")
+            try:
+                weights = np.asarray(self.weights, np.float64)
+            except (TypeError, ValueError):
+                raise TypeError(
+                    "weights of a penalty must be an array of numbers >= 0, in the order of what "
+                    f"they weigh, got {self.weights!r}."
+                ) from None
+            wrong = weights[~(np.isfinite(weights) & (weights >= 0.0))]
+            if wrong.size:
+                also = "; exclude a feature of a regression by bounds" if wrong[0] > 0.0 else ""
+                raise ValueError(
+                    f"weights of a penalty must be finite numbers >= 0, got {wrong[0]:g}{also}."
+                )
 
     def check_fits(self, shape: tuple[int, ...]) -> None:
         if self.weights is not None:

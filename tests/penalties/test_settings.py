@@ -35,7 +35,8 @@ def test_negative_steps_are_refused(kind, penalty):
         (lambda: ElasticNet(strength=1.0, l1_ratio=2.0), "l1_ratio must be a number >= 0 and <= 1"),
         (lambda: MCP(strength=1.0, gamma=0.0), "gamma must be a number > 0"),
         (lambda: SCAD(strength=1.0, a=2.0), "a must be a number > 2"),
-        (lambda: L1(strength=1.0, weights=[-1.0]), "finite numbers >= 0"),
+        (lambda: L1(strength=1.0, weights=[-1.0]), "finite numbers >= 0, got -1.$"),
+        (lambda: L1(strength=1.0, weights=[1.0, np.inf]), "got inf; exclude a feature"),
         (lambda: L1(strength=1.0).prox([1.0], 1.0), "NumPy array, a PyTorch tensor or"),
         (lambda: GroupLasso(strength=1.0, groups=2).prox(np.ones((3, 2)), 1.0), "names no axis"),
         (lambda: GroupLasso(strength=1.0, size=2).prox(np.ones((3, 2)), 1.0), "does not divide"),
@@ -61,3 +62,8 @@ def test_negative_steps_are_refused(kind, penalty):
 def test_bad_penalties(make, wanted):
     with pytest.raises((ValueError, TypeError), match=wanted):
         make()
+
+
+def test_weights_are_no_dict():
+    with pytest.raises(TypeError, match=r"must be an array of numbers >= 0.* got {'a': 0.0}"):
+        MCP(weights={"a": 0.0})
