@@ -12,7 +12,6 @@ number.  _proximal_newton.pyx takes the steps.
 
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
-from libc.string cimport memset
 
 from arithmetic cimport larger, smaller
 from gram cimport mirror
@@ -20,36 +19,18 @@ from loss cimport (
     HUBER, LOGISTIC, POISSON, QUANTILE, SQUARED, SQUARED_HINGE, loss_bound, loss_evaluate,
     loss_kind_t, loss_kinds, sum_of,
 )
-from matrix cimport (
-    column_cost, cost_of_columns, is_dense, length_of, matrix_of, matrix_t, residual_dot, shift,
-    slope,
-)
+from matrix cimport length_of, matrix_of, matrix_t, residual_dot, shift
 from openmp cimport threads_for
 from penalty cimport kkt_distance, null_value
 from screening cimport screening_know, screening_skip
-from signals cimport check_signals
-from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport count_reading
-from stripes cimport MOST_GROUPS, products_of_group, products_of_rows, rows_of_stripe
+from softreg_fast.kernels._weighted_gram cimport FEW_SLOTS, WeightedGram
 from tasks cimport slopes_of_tasks
-from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
 
 import numpy as np
 
-from softreg_fast.system.threads import blas_threads_for
-
 # Samples of a block of which the loss is summed by one thread.
 cdef Py_ssize_t BLOCK = 4096
-
-# A model of at most this many slots, or this many numbers, gets new weights before each step.
-cdef Py_ssize_t FEW_SLOTS = 24
-cdef double FEW_NUMBERS = 40_000.0
-
-# Gram matrices of at most this many multiplications are not worth a call of BLAS.
-cdef double FEW_MULTIPLICATIONS = 2e6
-
-# So many new slots at once are multiplied by BLAS.
-cdef Py_ssize_t FEWEST_NEW_FOR_BLAS = 8
 
 cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 
@@ -67,22 +48,19 @@ cdef int MOST_VAIN = 3
 cdef double ROUNDING = 1e-3
 
 
-cdef class LocalModel(ScalarEngine):
+cdef class LocalModel(WeightedGram):
     """Slots, reference weights, and the state of a loss: predictor, residual, curvature.
 
     Parameters
     ----------
     columns : Columns
-    reference : Columns
-        The same columns with centres and weights of their own, which the engine changes in place.
-    center, weight : ndarrays of `reference`
+    reference, center, weight, fit_intercept : as for WeightedGram
     y : (n_samples,)
     null_predictor : (n_samples,) z_0, the predictor of the null model
     target : (n_samples + 1,) weighted residual of u = 0; of columns of several blocks these
         follow each other, n_samples + 1 entries for each, as those of y and z_0 then do
     null_deviance : float
     loss : (kind, parameter) of loss.pxd
-    fit_intercept : bool
     penalty, n_threads, most_slots : as for Slots
     """
 
@@ -94,14 +72,10 @@ cdef class LocalModel(ScalarEngine):
         cdef double[:, :, ::1] padded
         cdef double length
         kind, parameter = loss
-        self.U = matrix_of(columns)[0]
-        self.F.weight = self.U.weight
-        self.U.weight = NULL
-        self.R = matrix_of(reference)
+        self.F.weight = matrix_of(columns).weight
+        self._refer_to(columns, reference, center, weight, fit_intercept)
         self.length = n = length_of(&self.U) - 1
-        self.reference, self.reference_center, self.d_ref = reference, center, weight
         self.y, self.z_null = y, null_predictor
-        self.fit_intercept = fit_intercept
         self.by_sample = np.zeros((5, n + 1))
         self.z, self.z_next, self.d = self.by_sample[0], self.by_sample[1], self.by_sample[2]
         self.d_next, self.theta = self.by_sample[3], self.by_sample[4]
@@ -109,8 +83,6 @@ cdef class LocalModel(ScalarEngine):
         self.r, self.r_next, self.step = padded[0], padded[1], padded[2]
         self.at_screening, self.padded, self.error = padded[3], padded[4], padded[5]
         self.partial = np.empty(n // BLOCK + 1)
-        self.rows = np.empty((0, 0), order="F")
-        self.panel = self.sums = np.empty(0)
         self.kept_intercepts = []
         self.stretch = 1.0
         self.F.parameter = parameter
@@ -121,7 +93,7 @@ cdef class LocalModel(ScalarEngine):
         self.knows_means = self.loss_kind == POISSON or (
             self.loss_kind == LOGISTIC and np.isin(y, (0.0, 1.0)).all())
         np.asarray(self.at_screening)[0] = target
-        ScalarEngine.__init__(self, columns, target, null_deviance, penalty, n_threads, most_slots)
+        WeightedGram.__init__(self, columns, target, null_deviance, penalty, n_threads, most_slots)
         length = sqrt(residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]))
         self.P.slack = self.S.slack = 1e-12 * length
         self.saturated = -0.5 * null_deviance + self._evaluate(
@@ -191,38 +163,6 @@ cdef class LocalModel(ScalarEngine):
         for i in range(self.U.n):
             out[i] = self.d_ref[i] * step[i]
 
-    cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1:
-        # rows, the products of the slots from `first` on with all slots, less those of M'M.
-        return 0
-
-    cdef int _gram_of(self, double[::1, :] rows, Py_ssize_t first) except -1:
-        # rows = the products of the slots from `first` on with all slots, at the reference weights;
-        # of all slots the lower triangle.
-        cdef Py_ssize_t m = self.m
-        cdef bint dense = is_dense(&self.U)
-        if dense and not first and <double> m * m * self.U.n <= FEW_MULTIPLICATIONS:
-            self._multiply_slots(rows)
-        elif dense and first and m - first < FEWEST_NEW_FOR_BLAS:
-            self._multiply_new_slots(rows)
-        else:
-            self._multiply_by_blas(rows, first)
-        return self._lower_gram(rows, first)
-
-    cdef bint _is_small(self) noexcept nogil:
-        cdef double size = cost_of_columns(&self.U, &self.feature[0], self.m)
-        if self.m <= FEW_SLOTS:
-            return size <= 10.0 * FEW_NUMBERS
-        return is_dense(&self.U) and size <= FEW_NUMBERS
-
-    cdef double _center_of(self, Py_ssize_t j) noexcept nogil:
-        # The mean of column j under d_ref, whose last entry in `padded` is 0.
-        cdef double base = 0.0
-        if not self.fit_intercept or self.U.scale[j] == 0.0:
-            return self.U.center[j]
-        if is_dense(&self.U) or column_cost(&self.U, j) == self.U.n:
-            base = self.U.center[j]
-        return base + slope(&self.U, j, &self.padded[0, 0]) / self.U.scale[j] / self.sum_d
-
     cdef int _weigh(self, Py_ssize_t first) except -1:
         # Centre the columns of the slots from `first` on by the reference weights; their slopes at
         # r, of the intercept eliminated, follow.
@@ -275,37 +215,32 @@ cdef class LocalModel(ScalarEngine):
         self._gram_of(self.rows, 0)
         count_reading(self, &self.feature[0], m)
         mirror(m, &self.rows[0, 0], &self.own_Q[0, 0], self.own_Q.shape[1])
+        if self.S.l2_strength == 0.0:
+            self._leave_flat()
         self._refactor()
         self.factor_l2 = self.S.l2_strength
+        return 0
+
+    cdef int _leave_flat(self) except -1:
+        # Leave slots without a penalty where they are once curvature and slope are rounding errors
+        # of a column of length 1: where nothing bounds them, their steps would be a quotient of
+        # these.
+        cdef Py_ssize_t a, b, m = self.m
+        cdef double slack = self.S.slack
+        for a in range(m):
+            if (self.own_Q[a, a] > slack or self.S.l1_strength * self.S.l1[a] != 0.0
+                    or self.S.upper[a] != INFINITY):
+                continue
+            if self.n_known < m:
+                self._slopes_at_residual()
+            if fabs(self.qs[0, a]) <= 0.5 * slack:
+                for b in range(m):
+                    self.own_Q[a, b] = self.own_Q[b, a] = 0.0
         return 0
 
     cdef int _follow_strengths(self) except -1:
         self._reserve_factor(self.capacity)     # `_solve_model` factorises
         return 0
-
-    cdef int _multiply_slots(self, double[::1, :] rows) except -1:
-        # The lower triangle of a small Gram matrix of dense columns.
-        cdef Py_ssize_t a, i, m = self.m, n = self.U.n
-        cdef matrix_t B = self.R[0]
-        cdef double* root = &self.theta[0]
-        if self.panel.shape[0] < m * n + 4:
-            self.panel = np.empty(2 * m * n + 4)
-        memset(&self.panel[0], 0, (m * n + 4) * sizeof(double))
-        for i in range(n):
-            root[i] = sqrt(self.d_ref[i])
-        B.weight = root
-        for a in range(m):
-            shift(&B, self.feature[a], -1.0, &self.panel[a * n])
-        products_of_rows(&self.panel[0], n, m, &self.panel[m * n], &rows[0, 0])
-        return 0
-
-    def _multiply_by_blas(self, rows, Py_ssize_t first):
-        features = np.asarray(self.feature[:self.m])
-        if is_dense(&self.U) and not first:
-            with blas_threads_for(0):
-                self.reference.crossproduct(rows, features, n_threads=self.n_threads)
-        else:
-            self.reference.gram_block(features[first:], features, rows, self.n_threads, not first)
 
     cdef bint _add_slots(self, const Py_ssize_t[::1] new) except -1:
         cdef Py_ssize_t a, count = new.shape[0], m = self.m, stop = m + count
@@ -327,37 +262,6 @@ cdef class LocalModel(ScalarEngine):
         Q[m:stop, :stop] = rows
         Q[:m, m:stop] = rows[:, :m].T
         return True
-
-    cdef int _multiply_new_slots(self, double[::1, :] rows) except -1:
-        # Products of a few new slots, the last ones, with all slots, from dense columns: by stripes
-        # of rows in a fixed number of groups.
-        cdef Py_ssize_t n = self.U.n, count = rows.shape[0], m = self.m, g, first, stop = 0
-        cdef Py_ssize_t height = rows_of_stripe(n, 16 * count)     # of which the new ones fit
-        cdef Py_ssize_t n_stripes = (n + height - 1) // height
-        cdef Py_ssize_t length = count * (m + height), a, k, portion
-        cdef int n_groups = <int> min(n_stripes, MOST_GROUPS)
-        cdef int n_threads = threads_for(<double> count * m * n, self.n_threads)
-        if self.sums.shape[0] < n_groups * length:
-            self.sums = np.empty(2 * n_groups * length)
-        memset(&self.sums[0], 0, n_groups * length * sizeof(double))
-        portion = n_groups * max(
-            ENTRIES_PER_SIGNAL_CHECK // (height * (count * m + 1) * n_groups), 1)
-        while stop < n_stripes:
-            first = stop
-            stop = min(first + portion, n_stripes)
-            for g in prange(n_groups, num_threads=n_threads, schedule="static", nogil=True):
-                products_of_group(self.R, &self.feature[0], m, count, first + g, stop, n_groups,
-                                  height, &self.sums[g * length])
-            check_signals()
-        for a in range(m):
-            for k in range(max(a - m + count, 0), count):
-                rows[k, a] = 0.0
-                for g in range(n_groups):
-                    rows[k, a] += self.sums[g * length + a * count + k]
-        for k in range(count):      # among the new ones
-            for a in range(k):
-                rows[a, m - count + k] = rows[k, m - count + a]
-        return 0
 
     cdef bint _is_near(self, Py_ssize_t a, double l1_strength) noexcept nogil:
         # Whether slot a is in the support, or would be at this strength.

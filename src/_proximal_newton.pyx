@@ -293,6 +293,7 @@ cdef class ProximalNewton(LocalModel):
         cdef double violation, last = INFINITY, size, t, now, lowest = INFINITY, best = INFINITY
         cdef Py_ssize_t k = 0, a
         cdef int n_vain = 0
+        cdef bint failed
         self.gap = INFINITY
         while True:
             check_signals()
@@ -339,9 +340,14 @@ cdef class ProximalNewton(LocalModel):
                     continue
             self.is_first = False
             now = self.F_now + self._penalty_of(0.0)
-            n_vain = 0 if now < lowest or self.gap_at_residual < 0.99 * best else n_vain + 1
+            failed = t < 0.1
+            if now < lowest or self.gap_at_residual < 0.99 * best:
+                n_vain = 0
+            elif failed or self.caution == 0.0:     # cautious steps may be too short to be seen
+                n_vain += 1
+                failed = True
             lowest, best = smaller(lowest, now), smaller(best, self.gap_at_residual)
-            self._adjust(t < 0.1 or n_vain)
+            self._adjust(failed)
         self.loss = 2.0 * (self.F_now - self.saturated)
         return 0
 

@@ -1,26 +1,18 @@
 from loss cimport loss_kind_t
-from matrix cimport matrix_t
-from softreg_fast.kernels._scalars cimport ScalarEngine
+from softreg_fast.kernels._weighted_gram cimport WeightedGram
 
 
-cdef class LocalModel(ScalarEngine):
-    cdef matrix_t U                     # the columns without weights
-    cdef const matrix_t* R              # the columns at the reference weights
-    cdef object reference
-    cdef double[::1] reference_center, d_ref
-    cdef double sum_d
-    cdef bint fit_intercept, has_gram
+cdef class LocalModel(WeightedGram):
+    cdef bint has_gram
     cdef const double[::1] y, z_null
     cdef Py_ssize_t length              # number of entries of a predictor
     cdef double[:, ::1] by_sample       # storage of the next six
     cdef double[::1] z, z_next, d, d_next, theta, partial
-    cdef double[:, ::1] r, r_next, step, at_screening, padded   # with a last entry for the centring
+    cdef double[:, ::1] r, r_next, step, at_screening    # with a last entry for the centring
     cdef double F_now, saturated        # the loss; its smallest value
     cdef double intercept, move         # relative to the null model; of the last step
     cdef double gap_at_residual
     cdef Py_ssize_t n_known             # slots whose slopes at r are known: qs
-    cdef double[::1, :] rows            # a Gram matrix, its lower triangle
-    cdef double[::1] panel, sums        # scratch: weighted columns; sums of groups of stripes
     # what the model missed in the residual at the last alpha, which the next step foresees: its
     # slopes at the slots are hs_synced
     cdef double[:, ::1] error
@@ -42,16 +34,12 @@ cdef class LocalModel(ScalarEngine):
 
     cdef double _evaluate(self, const double* z, double* r, double* d) noexcept nogil
     cdef void _curve(self, const double* step, double* out) noexcept nogil
-    cdef int _gram_of(self, double[::1, :] rows, Py_ssize_t first) except -1
     cdef void _spread(self, double* step) noexcept nogil
-    cdef int _lower_gram(self, double[::1, :] rows, Py_ssize_t first) except -1
-    cdef double _center_of(self, Py_ssize_t j) noexcept nogil
     cdef int _weigh(self, Py_ssize_t first) except -1
     cdef void _take_weights(self) noexcept nogil
     cdef int _rebuild(self) except -1
+    cdef int _leave_flat(self) except -1
     cdef bint _is_near(self, Py_ssize_t a, double l1_strength) noexcept nogil
-    cdef int _multiply_slots(self, double[::1, :] rows) except -1
-    cdef int _multiply_new_slots(self, double[::1, :] rows) except -1
     cdef int _drop_slots(self, double l1_strength) except -1
     cdef double _violation(self) noexcept nogil
     cdef int _slopes_at_residual(self) except -1
@@ -60,4 +48,3 @@ cdef class LocalModel(ScalarEngine):
     cdef int _solve_model(self, double tol) except -1
     cdef void _scale_slopes(self, double c) noexcept nogil
     cdef void _iterate(self, double tol) noexcept nogil
-    cdef bint _is_small(self) noexcept nogil

@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 from softreg_fast.kernels._columns import Columns
-from softreg_fast.kernels._scalars import ScalarEngine
+from softreg_fast.kernels._weighted_gram import WeightedGram
 
 _F64 = NDArray[np.float64]
 
 @disjoint_base
-class LocalModel(ScalarEngine):
+class LocalModel(WeightedGram):
     n_steps: int
     n_grams: int
     n_halvings: int
