@@ -6,10 +6,10 @@
 cimport cython
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, prange
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
-from gram cimport by_rows_t, multiply_by_rows, scatter_column, store_by_rows
+from gram cimport scatter_column
 from matrix cimport (
     GRAM, check_chosen, column_cost, gather_column, kind_of, kind_t, length_of, matrix_t,
     residual_sumsq,
@@ -19,6 +19,7 @@ from openmp cimport omp_get_thread_num, threads_for
 from panels cimport add_panels, multiply_tile, panels_t
 from passes cimport slopes, subtract_product
 from signals cimport check_signals
+from softreg_fast.kernels._gram_by_rows cimport gram_by_rows
 from tasks cimport slopes_of_tasks
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
 from vector cimport axpy, index_t
@@ -267,7 +268,7 @@ cdef class Columns:
         cdef Py_ssize_t count = rows.shape[0]
         if (self.X.indptr != NULL and count >= FEWEST_BY_ROWS
                 and self.X.n <= count * self._cost(columns)):
-            self._gram_by_rows(rows, columns, out, n_threads, lower)
+            gram_by_rows(&self.X, rows, columns, out, n_threads, lower)
         elif (self.X.indptr == NULL and count >= 8
                 and count * columns.shape[0] * self.X.n >= FEWEST_MULTIPLICATIONS_FOR_BLAS):
             self._gram_by_blas(rows, columns, out, n_threads)
@@ -321,32 +322,6 @@ cdef class Columns:
                                   min(TILE, count - tile * TILE), depth,
                                   &panels[omp_get_thread_num(), 0], &out[0, tile * TILE])
                 check_signals()
-        return 0
-
-    cdef int _gram_by_rows(self, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
-                           double[::1, :] out, int n_threads, bint lower) except -1:
-        cdef Py_ssize_t k, portion, start, stop = 0, n_rows = rows.shape[0], stored
-        cdef Py_ssize_t count = columns.shape[0]
-        cdef by_rows_t R
-        stored = self._cost(rows)
-        cdef int64_t[::1] starts = np.empty(self.X.n + 1, np.int64)
-        cdef int32_t[::1] features = np.empty(stored + 1, np.int32)
-        cdef double[::1] values = np.empty(stored + 1)
-        R.start, R.feature, R.value = &starts[0], &features[0], &values[0]
-        with nogil:
-            store_by_rows(&self.X, &rows[0], n_rows, &R)
-        # average number of entries that a column is multiplied with
-        portion = (self._cost(columns) // max(count, 1) + 1) * (stored // self.X.n + 1) + n_rows
-        n_threads = threads_for(<double> portion * count, n_threads)
-        # long columns have more, as their entries lie in long rows: hence the factor 8
-        portion = max(ENTRIES_PER_SIGNAL_CHECK // (8 * portion), n_threads)
-        while stop < count:
-            start = stop
-            stop = min(start + portion, count)
-            for k in prange(start, stop, num_threads=n_threads, schedule="dynamic", nogil=True):
-                multiply_by_rows(&self.X, &R, &rows[0], min(k, n_rows) if lower else 0, n_rows,
-                                 columns[k], &out[0, k])
-            check_signals()
         return 0
 
     def crossproduct(self, double[::1, :] out, const Py_ssize_t[::1] chosen, factor=None,

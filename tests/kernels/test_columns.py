@@ -350,6 +350,28 @@ def test_gram_block_of_many_features(rng, kind, weighted):
     assert_close(per_thread(block), gram[np.ix_(rows, columns)], size)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "csc" in kind])
+@each_weighting
+def test_gram_block_of_frequent_features(rng, kind, weighted):
+    # three tiles of 32 columns, of blocks of 128 samples, and columns that are in none
+    case = make_case(rng, kind, n=300, p=110, weighted=weighted)
+    gram = case.C.T @ (case.s[:, None] * case.C)
+    norm = np.sqrt(np.diag(gram))
+    few, everything = rng.permutation(110)[:7], rng.permutation(110)
+    for rows, columns in ((few, everything), (everything, everything)):
+        size = 10 * norm[rows][:, None] * norm[columns]
+
+        def block(n_threads, rows=rows, columns=columns, lower=False):
+            out = np.full((len(rows), len(columns)), np.nan, order="F")
+            case.columns.gram_block(rows, columns, out, n_threads, lower)
+            return out
+
+        assert_close(per_thread(block), gram[np.ix_(rows, columns)], size)
+    lower = np.tril_indices(110)
+    found = per_thread(lambda n_threads, block=block: block(n_threads, lower=True)[lower])
+    assert_close(found, gram[np.ix_(everything, everything)][lower], size[lower])
+
+
 @each_kind
 @each_weighting
 @pytest.mark.parametrize("of_samples", [False, True])
