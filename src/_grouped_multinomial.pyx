@@ -12,7 +12,6 @@ from libc.math cimport INFINITY, sqrt
 from arithmetic cimport larger, smaller
 from certificate cimport units_t
 from matrix cimport slope
-from multinomial cimport multinomial_part
 from penalty cimport (
     conjugate, dual_scaling, dual_scaling_augmented, may_move, penalty_t, row_distance, row_norm,
     row_prox, row_rest, value,
@@ -142,7 +141,7 @@ cdef class GroupedMultinomialNewton(MultinomialNewton):
 
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil:
-        cdef double gap = multinomial_part(&self.M, &self.z[0], &self.theta[0], k)
+        cdef double gap = self._loss_part(k)
         cdef Py_ssize_t a = 0, j
         cdef bint of_slots = P == &self.S
         while a < units.count:

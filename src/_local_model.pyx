@@ -34,6 +34,11 @@ cdef Py_ssize_t BLOCK = 4096
 
 cdef Py_ssize_t MOST_INNER_EPOCHS = 2_000
 
+# OPEN_PART and CANDIDATES_PART of these losses, whose dual points move less from alpha to alpha, so
+# that slopes of candidates alone suffice for longer: mnist5k reads 31 instead of 43 times X.
+cdef double OPEN_PART = 0.4
+cdef double CANDIDATES_PART = 1.0
+
 # A Newton step follows an epoch without a change of sign, and every so many epochs.
 cdef Py_ssize_t EPOCHS_PER_NEWTON = 5
 
@@ -94,6 +99,7 @@ cdef class LocalModel(WeightedGram):
             self.loss_kind == LOGISTIC and np.isin(y, (0.0, 1.0)).all())
         np.asarray(self.at_screening)[0] = target
         WeightedGram.__init__(self, columns, target, null_deviance, penalty, n_threads, most_slots)
+        self.open_part, self.candidates_part = OPEN_PART, CANDIDATES_PART
         length = sqrt(residual_dot(self.X, &self.v[0, 0], &self.v[0, 0]))
         self.P.slack = self.S.slack = 1e-12 * length
         self.saturated = -0.5 * null_deviance + self._evaluate(

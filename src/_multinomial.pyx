@@ -22,7 +22,7 @@ from arithmetic cimport larger, smaller
 from blas cimport dgemm_t, dsyrk_t, find_dgemm, find_dsyrk
 from certificate cimport feasible, penalty_part, units_t
 from factor cimport factor_append, factor_solve
-from loss cimport loss_t
+from loss cimport counts_part, loss_t
 from matrix cimport gather_column, is_dense
 from multinomial cimport multinomial_evaluate, multinomial_part
 from openmp cimport threads_for
@@ -134,8 +134,16 @@ cdef class MultinomialNewton(ProximalNewton):
 
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil:
-        return penalty_part(P, units, 1, k,
-                            multinomial_part(&self.M, &self.z[0], &self.theta[0], k))
+        return penalty_part(P, units, 1, k, self._loss_part(k))
+
+    cdef double _loss_part(self, double k) noexcept nogil:
+        # The loss's part of the gap at k theta.  With the mean r + s y and r known it is, class by
+        # class, that of counts; where means underflow or y - k theta is not positive, NaN.
+        cdef double part = counts_part(
+            self.length, &self.r[0, 0], &self.d[0], &self.theta[0], k, &self.s[0])
+        if part == part:
+            return part
+        return multinomial_part(&self.M, &self.z[0], &self.theta[0], k)
 
     # -- the model -----------------------------------------------------------------------------
 

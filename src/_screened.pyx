@@ -60,9 +60,10 @@ cdef class Screened(Slots):
         cdef Py_ssize_t T = self.n_tasks, first = 2 + 2 * T
         Slots._prepare(self, several)
         self.last_strength = INFINITY
+        self.open_part, self.candidates_part = OPEN_PART, CANDIDATES_PART
         if self.X.kind == GRAM:
             return 0
-        self.B.n_tasks = T
+        self.B.n_tasks, self.B.p = T, self.X.p
         self.known = self.by_feature[first]
         self.scanned = self.by_feature[first + 1:first + 1 + T]
         self.basis = np.empty((self.B.largest, T * length_of(self.X)))
@@ -126,13 +127,13 @@ cdef class Screened(Slots):
         for k in range(self.B.k):
             beta[k] = self.B.target_slopes[k]
         for a in range(self.m):
-            q_slopes = self.B.slopes + self.feature[a] * self.B.largest * T
             for t in range(T):
                 x = self.us[t, a]
                 if x != 0.0:
                     size += fabs(x)
+                    q_slopes = self.B.slopes + t * self.X.p + self.feature[a]
                     for k in range(self.B.k):
-                        beta[k] -= x * q_slopes[k * T + t]
+                        beta[k] -= x * q_slopes[k * T * self.X.p]
         for k in range(self.B.k):
             rest -= beta[k] * beta[k]
         return sqrt(larger(rest, 0.0) + 1e-11 * (1.0 + size))
@@ -147,8 +148,8 @@ cdef class Screened(Slots):
         before = self.entries
         count_reading(self, &self.listed[0], n_open)
         self.entries_of_listed += self.entries - before
-        if (n_open <= OPEN_PART * self.X.p
-                and self.entries_of_listed <= CANDIDATES_PART * self.entries_of_X):
+        if (n_open <= self.open_part * self.X.p
+                and self.entries_of_listed <= self.candidates_part * self.entries_of_X):
             slopes_of_tasks(self.X, self.v, &self.listed[0], n_open, self.found, 0,
                             self.n_threads)
         else:

@@ -19,18 +19,23 @@ from matrix cimport length_of, matrix_t, residual_dot
 from penalty cimport may_move, penalty_t, row_size
 from vector cimport axpy, count_above
 
+cdef extern from "screening.h" nogil:
+    void combine "sr_combine_f64"(Py_ssize_t n, Py_ssize_t count, const double* factor,
+                                  const double* rows, Py_ssize_t stride, double* out) noexcept
+
 # Maximum number of residuals in the basis, at which the slopes of all features are stored.
 cdef enum: LARGEST_BASIS = 12
 
-# Features of which vector code finds whether there is a candidate among them.
+# Features of which vector code finds whether there is a candidate among them, and the bounds.
 cdef enum: AT_ONCE = 128
 
 ctypedef struct screening_t:
     Py_ssize_t n_tasks
+    Py_ssize_t p            # features
     double* known           # by feature: |c_j . r_ref| - (odometer at r_ref); -inf with a slot
     double odometer         # length of the path that r has travelled
     double* basis           # the q_k, n + 1 entries for each task
-    double* slopes          # c_j . q_k: for each feature `largest` times n_tasks entries
+    double* slopes          # c_j . q_k: for each k and task p entries
     double* target_slopes   # y . q_k
     Py_ssize_t k, largest   # members of the basis: present and maximum number
 
@@ -82,56 +87,44 @@ cdef inline Py_ssize_t screening_open(const screening_t* B, const penalty_t* P, 
     return kept
 
 
-cdef inline double in_basis(Py_ssize_t n, const double* beta, const double* q_slopes,
-                            Py_ssize_t stride) noexcept nogil:
-    # sum_k beta_k (c_j . q_k), in three independent sums to hide latency
-    cdef double a = 0.0, b = 0.0, c = 0.0
-    cdef Py_ssize_t k = 0
-    while k + 3 <= n:
-        a += beta[k] * q_slopes[k * stride]
-        b += beta[k + 1] * q_slopes[(k + 1) * stride]
-        c += beta[k + 2] * q_slopes[(k + 2) * stride]
-        k += 3
-    while k < n:
-        a += beta[k] * q_slopes[k * stride]
-        k += 1
-    return a + b + c
-
-
-cdef inline double row_in_basis(const screening_t* B, const double* beta,
-                                const double* q_slopes) noexcept nogil:
-    # ||sum_k beta_k (c_j . q_k)||
-    cdef double middle, total = 0.0
-    cdef Py_ssize_t t
+cdef inline void norms_in_basis(const screening_t* B, const double* beta, Py_ssize_t first,
+                                Py_ssize_t count, double* out) noexcept nogil:
+    # out = sum_k beta_k (c_j . q_k) of some features, with several tasks its norm
+    cdef double[AT_ONCE] part
+    cdef Py_ssize_t i, t
+    if B.n_tasks == 1:
+        combine(count, B.k, beta, B.slopes + first, B.p, out)
+        return
+    for i in range(count):
+        out[i] = 0.0
     for t in range(B.n_tasks):
-        middle = in_basis(B.k, beta, q_slopes + t, B.n_tasks)
-        total += middle * middle
-    return sqrt(total)
+        combine(count, B.k, beta, B.slopes + t * B.p + first, B.n_tasks * B.p, part)
+        for i in range(count):
+            out[i] += part[i] * part[i]
+    for i in range(count):
+        out[i] = sqrt(out[i])
 
 
 cdef inline Py_ssize_t screening_still_open(screening_t* B, const penalty_t* P, const double* beta,
                                             double rest, Py_ssize_t* candidates, Py_ssize_t start,
                                             Py_ssize_t stop, Py_ssize_t kept) noexcept nogil:
-    # Append to the first `kept` candidates those of start .. stop that the second bound does not
-    # exclude either; return their number.
-    cdef Py_ssize_t i, j
-    cdef const double* q_slopes
+    # Append to the first `kept` candidates those of start .. stop, in increasing order, that the
+    # second bound does not exclude either; return their number.
+    cdef double[AT_ONCE] middle
+    cdef Py_ssize_t i = start, j, first
     cdef double low, high
-    for i in range(start, stop):
-        j = candidates[i]
-        q_slopes = B.slopes + j * B.largest * B.n_tasks
-        if B.n_tasks == 1:
-            high = in_basis(B.k, beta, q_slopes, 1)
-            B.known[j] = smaller(B.known[j], fabs(high) + rest - B.odometer)
-            low = high - rest
-            high = high + rest
-        else:
-            high = row_in_basis(B, beta, q_slopes) + rest
-            B.known[j] = smaller(B.known[j], high - B.odometer)
-            low = -high
-        if may_move(P, j, low, high):
-            candidates[kept] = j
-            kept += 1
+    while i < stop:
+        first = candidates[i] - candidates[i] % AT_ONCE
+        norms_in_basis(B, beta, first, min(AT_ONCE, B.p - first), middle)
+        while i < stop and candidates[i] < first + AT_ONCE:
+            j = candidates[i]
+            high = middle[j - first] + rest
+            low = middle[j - first] - rest if B.n_tasks == 1 else -high
+            B.known[j] = smaller(B.known[j], fabs(middle[j - first]) + rest - B.odometer)
+            if may_move(P, j, low, high):
+                candidates[kept] = j
+                kept += 1
+            i = i + 1
     return kept
 
 
@@ -149,7 +142,7 @@ cdef inline void screening_extend(screening_t* B, const matrix_t* X, const doubl
                                   const double* v, double* z) noexcept nogil:
     # Add the residual of v to the basis, orthonormalised by Gram-Schmidt (twice is enough); z: its
     # slopes (n_tasks, n_features), which are overwritten.
-    cdef Py_ssize_t i, j, k, t, length = B.n_tasks * length_of(X), width = B.largest * B.n_tasks
+    cdef Py_ssize_t i, j, k, length = B.n_tasks * length_of(X), width = B.n_tasks * X.p
     cdef double beta, norm
     cdef double* q
     if B.k == B.largest:
@@ -161,16 +154,13 @@ cdef inline void screening_extend(screening_t* B, const matrix_t* X, const doubl
         for k in range(B.k):
             beta = product_of(B, X, q, B.basis + k * length)
             axpy(length, beta, B.basis + k * length, 0.0, NULL, q)
-            for t in range(B.n_tasks):
-                for j in range(X.p):
-                    z[t * X.p + j] -= beta * B.slopes[j * width + k * B.n_tasks + t]
+            axpy(width, beta, B.slopes + k * width, 0.0, NULL, z)
     norm = sqrt(product_of(B, X, q, q))
     if norm <= 1e-4:        # in the span of the basis; dividing would magnify rounding errors
         return
     for i in range(length):
         q[i] /= norm
-    for t in range(B.n_tasks):
-        for j in range(X.p):
-            B.slopes[j * width + B.k * B.n_tasks + t] = z[t * X.p + j] / norm
+    for j in range(width):
+        B.slopes[B.k * width + j] = z[j] / norm
     B.target_slopes[B.k] = product_of(B, X, target, q)
     B.k += 1

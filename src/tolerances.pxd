@@ -11,9 +11,9 @@ cdef extern from *:
     # The warm engines iterate down to this gap (rounding level) even if `tol` is larger.
     const double EXACT "SR_EXACT"
 
-    # They compute and store the slopes of all features when screening leaves more than OPEN_PART of
-    # them as candidates, or when CANDIDATES_PART of X has been read for candidates since the last
-    # full scan.
+    # For squared error they compute and store the slopes of all features when screening leaves more
+    # than OPEN_PART of them as candidates, or when CANDIDATES_PART of X has been read for those
+    # since the last full scan.
     const double OPEN_PART "SR_OPEN_PART"
     const double CANDIDATES_PART "SR_CANDIDATES_PART"
 

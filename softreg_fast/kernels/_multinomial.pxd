@@ -25,6 +25,7 @@ cdef class MultinomialNewton(ProximalNewton):
     cdef void _solve_for_shifts(self, const double* r, const double* less) noexcept nogil
     cdef int _minimise_model(self, double tol) except -1
     cdef bint _sums_are_zero(self) noexcept nogil
+    cdef double _loss_part(self, double k) noexcept nogil
     cdef double _gap_at_multiple(self, const penalty_t* P, const units_t* units,
                                  double k) noexcept nogil
     cdef void _sort_by_class(self, Py_ssize_t first, Py_ssize_t[:, ::1] out) noexcept nogil

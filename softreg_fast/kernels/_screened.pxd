@@ -10,6 +10,7 @@ cdef class Screened(Slots):
     cdef double[::1] target_slopes
     cdef double last_strength
     cdef double entries_of_listed       # read for candidates since the last full scan
+    cdef double open_part, candidates_part      # of tolerances.pxd
 
     cdef int _advance(self) except -1
     cdef Py_ssize_t _find_open(self) except -1
