@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.coding import Coding, coding_of
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
@@ -65,6 +66,7 @@ class Design:
     n_features : int
     feature_names : ndarray of object or None
         Column labels of a frame; None if they are just 0, 1, 2, ...
+    coding : Coding or None
     index : pandas.Index or None
         Row labels of a frame, used to detect a y or weights in another order.
     center : ndarray (n_features,)
@@ -99,6 +101,7 @@ class Design:
     """
 
     index: Any = None  # missing in pickles of older versions
+    coding: Coding | None = None
     trials: Vector | None = None  # single samples of each row, where y counts them
     _target: Target | None = None
     _plain: Design | None = None  # without the trials in its weights
@@ -124,7 +127,7 @@ class Design:
                 f"X is a {type(X).__name__}; expected an array, a sparse matrix or a frame. "
                 "solve, path and cv_path take a Design; a new one is made from its attribute X."
             )
-        self.feature_names = feature_names_of(X)
+        self.feature_names, self.coding = feature_names_of(X), coding_of(X)
         rows = getattr(X, "index", None)
         self.index = None if callable(rows) else rows  # a list has a method `index`
         check_same_rows(self, "y", y)
