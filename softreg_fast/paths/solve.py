@@ -18,6 +18,7 @@ from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of, deviations_of
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
@@ -184,7 +185,9 @@ def solve(
     began = time.perf_counter()
     stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     chosen = penalty_for(penalty, stated)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    design = as_design(
+        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
+    )
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     problem = Problem(design, chosen, options)
     solution = solve_problem(problem, coef_init, began)
@@ -241,5 +244,7 @@ def solve_problem(
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
         deviations=deviations_of(problem),
+        coding=design.coding,
+        groups=problem.groups,
         locally_convex=None if convex is None else bool(convex[0]),
     )

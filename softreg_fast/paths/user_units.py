@@ -108,6 +108,8 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
         deviations=deviations_of(problem),
+        coding=design.coding,
+        groups=problem.groups,
         locally_convex=fits.locally_convex,
     )
 

@@ -73,8 +73,10 @@ def is_one_size(groups: Any) -> bool:
     return True
 
 
-def groups_of_estimator(groups: Any, group_weights: Any) -> dict[str, Any]:
+def groups_of_estimator(groups: Any, group_weights: Any, unknown: str = "error") -> dict[str, Any]:
     """Return the arguments of a penalty for those of an estimator, whose int is a size."""
+    if isinstance(groups, str) and groups == "columns":
+        return {"group_weights": group_weights, "groups": groups, "unknown": unknown}
     given = {"size": groups} if is_one_size(groups) else {"groups": groups}
     return {"group_weights": group_weights, **given}
 
