@@ -159,9 +159,7 @@ class Design:
     def _describe_columns(self) -> NDArray[np.float64]:
         # the moments are filled in later
         moments = np.empty((3, self.n_features))
-        self._center: Vector = moments[0]
-        self.norm: Vector = moments[1]
-        self._scale: Vector = moments[2]
+        self._center, self.norm, self._scale = moments
         self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
         return moments
 

@@ -28,7 +28,7 @@ class _GroupedCV(_StructuredCV):
 
     @property
     def coding_(self) -> Coding | None:
-        """How the columns of a frame became features; None where each is one."""
+        """Coding of the columns of a frame as features; None where each is one."""
         check_is_fitted(self)
         return self._coding
 
@@ -128,6 +128,9 @@ class GroupLassoCV(_GroupedCV):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features under groups="columns"; its `feature_names` are
+        those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -298,6 +301,9 @@ class SparseGroupLassoCV(_GroupedCV):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features under groups="columns"; its `feature_names` are
+        those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
