@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.contents import check_contents, columns_at, is_lazy
 from softreg_fast.data.levels import Levels, levels_of
-from softreg_fast.data.names import Names, feature_names_of, in_order, labels_of, listed
+from softreg_fast.data.names import (
+    Names,
+    feature_names_of,
+    in_order,
+    labels_of,
+    listed,
+    row_labels_of,
+)
 from softreg_fast.options.callers import level_of_caller
 from softreg_fast.options.hints import suggestion
 from softreg_fast.options.spelling import composed
@@ -249,7 +256,7 @@ class Coded:
         self.coding, found = Coding._read(frame, unknown)
         self.matrix = self.coding._matrix(frame, found)
         self.columns = self.coding.feature_names
-        self.index = getattr(frame, "index", None)
+        self.index = row_labels_of(frame)
 
 
 def coding_of(X: Any) -> Coding | None:

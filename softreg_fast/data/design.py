@@ -13,7 +13,7 @@ from softreg_fast.data.coding import Coding, coding_of
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
-from softreg_fast.data.names import feature_names_of
+from softreg_fast.data.names import feature_names_of, row_labels_of
 from softreg_fast.data.survival import as_survival, check_no_survival
 from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import Target
@@ -128,8 +128,7 @@ class Design:
                 "solve, path and cv_path take a Design; a new one is made from its attribute X."
             )
         self.feature_names, self.coding = feature_names_of(X), coding_of(X)
-        rows = getattr(X, "index", None)
-        self.index = None if callable(rows) else rows  # a list has a method `index`
+        self.index = row_labels_of(X)
         check_same_rows(self, "y", y)
         check_same_rows(self, "sample_weight", sample_weight)
         self.X = as_columns(X)
@@ -159,7 +158,9 @@ class Design:
     def _describe_columns(self) -> NDArray[np.float64]:
         # the moments are filled in later
         moments = np.empty((3, self.n_features))
-        self._center, self.norm, self._scale = moments
+        self._center: Vector = moments[0]
+        self.norm: Vector = moments[1]
+        self._scale: Vector = moments[2]
         self.columns = Columns(self._buffers, self._center, self._scale, self.weight)
         return moments
 
@@ -218,8 +219,7 @@ class Design:
 
     def __getstate__(self) -> dict[str, Any]:
         # the compiled columns hold pointers into X
-        left_out = ("columns", "_unscaled")
-        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {k: v for k, v in self.__dict__.items() if k not in ("columns", "_unscaled")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -116,6 +116,12 @@ def labels_of(X: Any) -> Names | None:
     return np.fromiter(labels, dtype=object, count=len(labels))
 
 
+def row_labels_of(X: Any) -> Any:
+    """Return the row labels of a pandas frame, None for anything else."""
+    rows = getattr(X, "index", None)
+    return None if callable(rows) else rows  # a list has a method `index`
+
+
 def _are_positions(labels: Iterable[Any]) -> bool:
     # integers only: True == 1, and a column labelled 1.0 counts as named
     return all(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.options.types import Index
 from softreg_fast.penalties.by_column import NamedGroups
 
 
@@ -25,6 +26,30 @@ def norms_of_groups(coef: NDArray[np.float64], groups: NamedGroups) -> NDArray[n
     unit = np.where(largest > 0.0, largest, 1.0)  # squares of tiny coefficients would underflow
     np.add.at(squares, groups.labels, np.square(coef / unit[groups.labels]))
     return np.asarray(unit * np.sqrt(squares))
+
+
+def sizes_of_groups(
+    values: NDArray[np.float64], features: Index, groups: NamedGroups
+) -> tuple[NDArray[np.float64], Index]:
+    """Return what stands for each group among some features, and which groups these are.
+
+    It is the norm of several features, and the coefficient itself of a single one.
+
+    Parameters
+    ----------
+    values : ndarray (n_given, ...)
+        Coefficients of the features; those of others are 0.
+    features : ndarray (n_given,)
+    groups : NamedGroups
+        Of all features.
+    """
+    found, owner = np.unique(groups.labels[features], return_inverse=True)
+    part = NamedGroups(owner, found.tolist())
+    sizes = norms_of_groups(values, part)
+    single = np.bincount(groups.labels)[found] == 1
+    alone = single[owner]
+    sizes[owner[alone]] = values[alone]
+    return sizes, found
 
 
 def selected_groups(coef: NDArray[np.float64], groups: NamedGroups) -> list[tuple[Any, Any]]:
