@@ -49,6 +49,9 @@ class GroupLasso(_LinearRegressor):
     unknown : {"error", "zero"}, default="error"
         What a level means in `predict` that the fit has not seen, under groups="columns": an error,
         or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     fit_intercept : bool, default=True
         Fit an intercept, which is never penalised.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
@@ -123,6 +126,7 @@ class GroupLasso(_LinearRegressor):
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
         unknown: str = "error",
+        overlap: bool = False,
         fit_intercept: bool = True,
         precompute: Any = "auto",
         max_iter: int | None = None,
@@ -135,6 +139,7 @@ class GroupLasso(_LinearRegressor):
         self.groups = groups
         self.group_weights = group_weights
         self.unknown = unknown
+        self.overlap = overlap
         self.fit_intercept = fit_intercept
         self.precompute = precompute
         self.max_iter = max_iter
@@ -154,7 +159,7 @@ class GroupLasso(_LinearRegressor):
 
     def _penalty(self) -> penalties.Penalty:
         return penalties.GroupLasso(
-            **groups_of_estimator(self.groups, self.group_weights, self.unknown)
+            **groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         )
 
     def _fit_target(
@@ -201,6 +206,9 @@ class SparseGroupLasso(GroupLasso):
     unknown : {"error", "zero"}, default="error"
         What a level means in `predict` that the fit has not seen, under groups="columns": an error,
         or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     fit_intercept : bool, default=True
         Fit an intercept, which is never penalised.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
@@ -276,6 +284,7 @@ class SparseGroupLasso(GroupLasso):
         l1_ratio: float = 0.5,
         group_weights: ArrayLike | None = None,
         unknown: str = "error",
+        overlap: bool = False,
         fit_intercept: bool = True,
         precompute: Any = "auto",
         max_iter: int | None = None,
@@ -289,6 +298,7 @@ class SparseGroupLasso(GroupLasso):
         self.l1_ratio = l1_ratio
         self.group_weights = group_weights
         self.unknown = unknown
+        self.overlap = overlap
         self.fit_intercept = fit_intercept
         self.precompute = precompute
         self.max_iter = max_iter
@@ -298,5 +308,5 @@ class SparseGroupLasso(GroupLasso):
         self.n_threads = n_threads
 
     def _penalty(self) -> penalties.Penalty:
-        given = groups_of_estimator(self.groups, self.group_weights, self.unknown)
+        given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return penalties.SparseGroupLasso(l1_ratio=self.l1_ratio, **given)

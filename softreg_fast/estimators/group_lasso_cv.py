@@ -64,6 +64,9 @@ class GroupLassoCV(_GroupedCV):
     unknown : {"error", "zero"}, default="error"
         What a level means in `predict` that the fit has not seen, under groups="columns": an error,
         or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     eps : float in (0, 1] or "auto", default=1e-3
         Ratio of the smallest alpha to alpha_max, the smallest alpha at which all coefficients are
         0. The default is scikit-learn's. "auto" extends the grid while the error falls, as in
@@ -168,6 +171,7 @@ class GroupLassoCV(_GroupedCV):
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
         unknown: str = "error",
+        overlap: bool = False,
         eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
@@ -186,6 +190,7 @@ class GroupLassoCV(_GroupedCV):
         self.groups = groups
         self.group_weights = group_weights
         self.unknown = unknown
+        self.overlap = overlap
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -202,7 +207,7 @@ class GroupLassoCV(_GroupedCV):
         self.n_threads = n_threads
 
     def _penalties(self) -> list[penalties.Penalty]:
-        given = groups_of_estimator(self.groups, self.group_weights, self.unknown)
+        given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return [penalties.GroupLasso(**given)]
 
 
@@ -235,6 +240,9 @@ class SparseGroupLassoCV(_GroupedCV):
     unknown : {"error", "zero"}, default="error"
         What a level means in `predict` that the fit has not seen, under groups="columns": an error,
         or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     eps : float in (0, 1] or "auto", default=1e-3
         Ratio of the smallest alpha to alpha_max, the smallest alpha at which all coefficients are
         0. The default is scikit-learn's. "auto" extends the grid while the error falls, as in
@@ -343,6 +351,7 @@ class SparseGroupLassoCV(_GroupedCV):
         l1_ratio: Any = 0.5,
         group_weights: ArrayLike | None = None,
         unknown: str = "error",
+        overlap: bool = False,
         eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
@@ -362,6 +371,7 @@ class SparseGroupLassoCV(_GroupedCV):
         self.l1_ratio = l1_ratio
         self.group_weights = group_weights
         self.unknown = unknown
+        self.overlap = overlap
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -382,7 +392,7 @@ class SparseGroupLassoCV(_GroupedCV):
         return list(np.atleast_1d(np.asarray(self.l1_ratio)).tolist())
 
     def _penalties(self) -> list[penalties.Penalty]:
-        given = groups_of_estimator(self.groups, self.group_weights, self.unknown)
+        given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return [penalties.SparseGroupLasso(l1_ratio=ratio, **given) for ratio in self._ratios]
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:

@@ -25,6 +25,7 @@ from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.overlap import start_of_copies, summed, with_copies
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import Status, is_alarm
 
@@ -209,6 +210,8 @@ def solve_problem(
 ) -> Solution:
     """Run `solve` for a Problem; the caller warns."""
     began = time.perf_counter() if began is None else began
+    given, coef_init = problem, start_of_copies(problem, coef_init)
+    problem = with_copies(given)
     design, penalty, options = problem.design, problem.penalty, problem.options
     options.check()
     strengths = penalty.strengths
@@ -218,6 +221,10 @@ def solve_problem(
     found = coefficients_of(problem, fits)
     coef = np.zeros((design.n_features, *found.w.shape[1:]))
     coef[found.features] = found.w
+    df = len(found.features)
+    if problem is not given:
+        coef = summed(given, coef)
+        df = int(np.count_nonzero(coef))
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
     target = problem.target
@@ -234,10 +241,10 @@ def solve_problem(
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),
         dev_ratio=float(target.dev_ratio(float(fits.deviances[0]))),
-        df=len(found.features),
+        df=df,
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
-        feature_names=design.feature_names,
+        feature_names=given.design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
         classes=target.classes,
@@ -245,6 +252,6 @@ def solve_problem(
         penalty_kind=problem.penalty_kind,
         deviations=deviations_of(problem),
         coding=design.coding,
-        groups=problem.groups,
+        groups=given.groups,
         locally_convex=None if convex is None else bool(convex[0]),
     )

@@ -82,7 +82,7 @@ def coded_for(X: Any, penalty: Any) -> Any:
 def on_columns(penalty: Penalty, design: Design) -> Penalty:
     """Return the penalty of a fit with a label of each feature in place of groups="columns"."""
     omega = penalty.omega
-    if not is_by_column(omega):
+    if not is_by_column(omega) or omega.overlap:  # which is refused elsewhere
         return penalty
     coding = design.coding
     labels = np.arange(design.n_features) if coding is None else coding.labels
@@ -101,8 +101,11 @@ def _weights(omega: Any, labels: Index, columns: Names | None) -> dict[str, Any]
 
 
 def groups_of(penalty: Penalty, design: Design) -> NamedGroups | None:
-    """Return the groups of a fit with their names; None for a penalty without groups."""
-    if penalty.kind not in GROUPED:
+    """Return the groups of a fit with their names; None for a penalty without groups.
+
+    None also where groups may overlap, so that features have no label.
+    """
+    if penalty.kind not in GROUPED or penalty.omega.overlap:
         return None
     names, coding = design.feature_names, design.coding
     labels = grouping_of(penalty.omega, design.n_features, names).labels

@@ -10,7 +10,7 @@ import numpy as np
 
 from softreg_fast.data.coding import check_unknown
 from softreg_fast.kernels import _prox
-from softreg_fast.options.scalars import is_integer
+from softreg_fast.options.scalars import check_flag, is_integer
 from softreg_fast.penalties.arrays import (
     Array,
     absolute,
@@ -63,6 +63,10 @@ class GroupLasso(Penalty):
     unknown : {"error", "zero"}, default="error"
         With groups="columns", what a level means in `predict` that the fit has not seen: an error
         that names it, or zeros, so that its column has no effect.
+    overlap : bool, default=False
+        In regression, whether features may be in several groups, which are then lists of features.
+        The coefficient of a feature is the sum of one for each of its groups, so that the nonzero
+        features are a union of groups (Jacob, Obozinski, Vert 2009).
 
     Raises
     ------
@@ -90,10 +94,12 @@ class GroupLasso(Penalty):
     size: int = 1
     group_weights: Array = None
     unknown: str = "error"
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_unknown(self.unknown)
+        check_flag("overlap", self.overlap)
         for name, value in (("size", self.size), ("groups", self.groups)):
             if name == "groups" and isinstance(value, str) and value == "columns":
                 continue
@@ -219,6 +225,10 @@ class SparseGroupLasso(GroupLasso):
     unknown : {"error", "zero"}, default="error"
         With groups="columns", what a level means in `predict` that the fit has not seen: an error
         that names it, or zeros, so that its column has no effect.
+    overlap : bool, default=False
+        In regression, whether features may be in several groups, which are then lists of features.
+        The coefficient of a feature is the sum of one for each of its groups, so that the nonzero
+        features are a union of groups (Jacob, Obozinski, Vert 2009).
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part. The default treats both parts alike.
 
@@ -263,6 +273,10 @@ class _Layout:
         self.like = w
         self.xp = namespace(w)
         self.labels = None
+        if penalty.overlap:
+            raise ValueError(
+                "overlap=True is for regression, where a feature may be in several groups."
+            )
         if _has_entries(penalty.groups):
             ragged = are_lists(penalty.groups) and len({np.size(g) for g in penalty.groups}) > 1
             labels = np.asarray(as_numpy(penalty.groups), object if ragged else None)
