@@ -26,6 +26,7 @@ from softreg_fast.data.names import (
     listed,
     row_labels_of,
 )
+from softreg_fast.data.validation import as_real, check_finite
 from softreg_fast.options.callers import level_of_caller
 from softreg_fast.options.hints import suggestion
 from softreg_fast.options.spelling import composed
@@ -169,7 +170,12 @@ class Coding:
             for j, levels in enumerate(self.levels)
             if levels is not None
         }
-        return self._matrix(frame, found)
+        features = self._matrix(frame, found)
+        if not np.isfinite(features.data).all():
+            for j, name in enumerate(self.feature_names):
+                column = features.data[features.indptr[j] : features.indptr[j + 1]]
+                check_finite("X", column, f", the first in feature {name}")
+        return features
 
     def features_of(self, X: Any) -> Any:
         """Return the features of X: a frame is coded, an array or a Design has them already."""
@@ -186,7 +192,7 @@ class Coding:
         kind = np.int32 if max(most, self.n_features) <= np.iinfo(np.int32).max else np.int64
         rows, data = np.empty(most, kind), np.empty(most)
         counts, filled = np.zeros(self.n_features + 1, np.int64), 0
-        first = np.append(0, np.cumsum(self.sizes))
+        first, every = np.append(0, np.cumsum(self.sizes)), np.arange(n, dtype=kind)
         for j in range(len(self.columns)):
             if j in found:
                 codes = self._codes(j, found[j])
@@ -195,7 +201,8 @@ class Coding:
                 data[filled : filled + part.size] = 1.0
             else:
                 values = next(dense)
-                part = np.flatnonzero(values)  # NaN, too, so that it is found later
+                # NaN, too, so that it is found later
+                part = every if values.all() else np.flatnonzero(values)
                 counts[first[j] + 1] = part.size
                 data[filled : filled + part.size] = values[part]
             rows[filled : filled + part.size] = part
@@ -264,6 +271,11 @@ def coding_of(X: Any) -> Coding | None:
     return X.coding if isinstance(X, Coded) else None
 
 
+def matrix_of(X: Any) -> Any:
+    """Return the features of a coded frame, anything else as it is."""
+    return X.matrix if isinstance(X, Coded) else X
+
+
 def check_unknown(unknown: Any) -> None:
     """Raise ValueError unless `unknown` is one of the choices."""
     if unknown not in UNKNOWN:
@@ -323,8 +335,6 @@ def _n_rows(frame: Any) -> int:
 
 def _numbers(frame: Any, columns: list[int]) -> Iterator[NDArray[np.float64]]:
     # the numeric columns one by one, converted in blocks
-    from softreg_fast.data.validation import as_real
-
     check_contents("X", columns_at(frame, columns)) if columns else None
     for start in range(0, len(columns), BLOCK):
         block = columns_at(frame, columns[start : start + BLOCK])

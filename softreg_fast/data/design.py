@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Coding, coding_of
+from softreg_fast.data.coding import Coding, coding_of, matrix_of
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
@@ -131,7 +131,7 @@ class Design:
         self.index = row_labels_of(X)
         check_same_rows(self, "y", y)
         check_same_rows(self, "sample_weight", sample_weight)
-        self.X = as_columns(X)
+        self.X = as_columns(matrix_of(X))
         self.n_samples, self.n_features = self.X.shape
         self.is_sparse: bool = sp.issparse(self.X)
         self.n_entries = self.X.data.size if self.is_sparse else self.X.size

@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Coded
 from softreg_fast.data.contents import check_contents, check_unmasked
 from softreg_fast.data.names import Names, entries_by_name, is_by_name
 from softreg_fast.kernels._columns import check_compressed
@@ -25,8 +24,6 @@ TILE = (256, 16_384)
 
 def as_columns(X: Any) -> Any:
     """Return X as float64 or float32 with contiguous columns, or canonical CSC; copy if needed."""
-    if isinstance(X, Coded):
-        return X.matrix
     if not (_is_plain(X) and X.ndim == 2):
         if not sp.issparse(X):
             options = {"dtype": list(READ_DENSE), "ensure_all_finite": False}

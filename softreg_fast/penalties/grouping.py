@@ -68,8 +68,8 @@ def is_one_size(groups: Any) -> bool:
         return False
     if not is_integer(groups) or groups < 1:
         raise ValueError(
-            f"groups must be the size of all groups, an integer >= 1, or labels, a list of lists "
-            f"or a dict of labels by name; got {groups!r}."
+            f"groups must be the size of all groups, an integer >= 1, or labels, a list of lists, "
+            f"a dict of labels by name or 'columns'; got {groups!r}."
         )
     return True
 

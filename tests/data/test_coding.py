@@ -194,6 +194,8 @@ def test_a_design_knows_its_coding_and_missing_numbers_are_found():
     assert Design(FRAME[["size", "count"]]).coding is None
     with pytest.raises(ValueError, match=r"contains NaN, the first in feature count"):
         Design(Coded(FRAME.assign(count=[1.0, np.nan, 2.0, 3.0, 4.0, 5.0])))
+    with pytest.raises(ValueError, match=r"contains infinity, the first in feature size"):
+        design.coding.matrix(FRAME.assign(size=[1.0, np.inf, 2.0, 3.0, 4.0, 5.0]))
 
 
 def test_levels_of_many_rows(rng):
