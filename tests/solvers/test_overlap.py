@@ -6,9 +6,13 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from softreg_fast import Design, cv_path, path, relaxed_path, solve, stability_path
 from softreg_fast import GroupLasso as Estimator
-from softreg_fast import cv_path, path, relaxed_path, solve, stability_path
 from softreg_fast.penalties import GroupLasso, SparseGroupLasso
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.overlap import start_of_copies, summed
+from softreg_fast.solvers.problem import Problem
 
 GROUPS = [[0, 1, 2], [2, 3, 4], [4, 5], [6], [0, 6, 7]]
 ORIGIN = np.concatenate(GROUPS)
@@ -143,3 +147,11 @@ def test_what_is_refused(data, settings, words):
 def test_networks_have_no_overlaps():
     with pytest.raises(ValueError, match="overlap=True is for regression"):
         GroupLasso(overlap=True).value(np.ones((2, 3)))
+
+
+def test_a_start_is_shared_by_the_copies(data):
+    penalty = GroupLasso(groups=GROUPS, overlap=True)
+    problem = Problem(Design(*data), penalty_for(penalty, Penalty(1.0)))
+    start = start_of_copies(problem, {2: 4.0, 5: 1.0})
+    assert_array_equal(start, [0, 0, 2, 2, 0, 0, 0, 1, 0, 0, 0, 0])
+    assert_array_equal(summed(problem, start), [0, 0, 4, 0, 0, 1, 0, 0])
