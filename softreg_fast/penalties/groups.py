@@ -30,6 +30,9 @@ from softreg_fast.penalties.arrays import (
 from softreg_fast.penalties.base import Kept, Penalty, check_in, take_entries
 from softreg_fast.penalties.grouping import are_lists
 
+# Settings that only regression has a use for.
+OF_REGRESSION = ("unknown", "overlap")
+
 # Maximum number of Newton steps on the norms of groups in the vectorised form.
 MOST_STEPS = 60
 
