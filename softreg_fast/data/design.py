@@ -9,10 +9,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.coding import Coding, coding_of, matrix_of
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
-from softreg_fast.data.names import feature_names_of
+from softreg_fast.data.names import feature_names_of, row_labels_of
 from softreg_fast.data.survival import as_survival, check_no_survival
 from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import Target
@@ -65,6 +66,7 @@ class Design:
     n_features : int
     feature_names : ndarray of object or None
         Column labels of a frame; None if they are just 0, 1, 2, ...
+    coding : Coding or None
     index : pandas.Index or None
         Row labels of a frame, used to detect a y or weights in another order.
     center : ndarray (n_features,)
@@ -99,6 +101,7 @@ class Design:
     """
 
     index: Any = None  # missing in pickles of older versions
+    coding: Coding | None = None
     trials: Vector | None = None  # single samples of each row, where y counts them
     _target: Target | None = None
     _plain: Design | None = None  # without the trials in its weights
@@ -124,12 +127,11 @@ class Design:
                 f"X is a {type(X).__name__}; expected an array, a sparse matrix or a frame. "
                 "solve, path and cv_path take a Design; a new one is made from its attribute X."
             )
-        self.feature_names = feature_names_of(X)
-        rows = getattr(X, "index", None)
-        self.index = None if callable(rows) else rows  # a list has a method `index`
+        self.feature_names, self.coding = feature_names_of(X), coding_of(X)
+        self.index = row_labels_of(X)
         check_same_rows(self, "y", y)
         check_same_rows(self, "sample_weight", sample_weight)
-        self.X = as_columns(X)
+        self.X = as_columns(matrix_of(X))
         self.n_samples, self.n_features = self.X.shape
         self.is_sparse: bool = sp.issparse(self.X)
         self.n_entries = self.X.data.size if self.is_sparse else self.X.size
@@ -217,8 +219,7 @@ class Design:
 
     def __getstate__(self) -> dict[str, Any]:
         # the compiled columns hold pointers into X
-        left_out = ("columns", "_unscaled")
-        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {k: v for k, v in self.__dict__.items() if k not in ("columns", "_unscaled")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

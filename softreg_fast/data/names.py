@@ -33,7 +33,7 @@ def feature_names_of(X: Any, what: str = "X") -> Names | None:
     ValueError
         If several columns have the same name.
     """
-    labels = _labels_of(X)
+    labels = labels_of(X)
     if labels is not None and (twice := _repeated(labels)):
         raise ValueError(
             f"{what} has several columns named {listed(twice)}; rename or leave out some."
@@ -63,7 +63,7 @@ def in_order(X: Any, names: Names | None, n_features: int) -> Any:
     if hasattr(X, "feature_names") and hasattr(X, "X"):  # a Design
         labels, X = X.feature_names, X.X
     else:
-        labels = _labels_of(X)
+        labels = labels_of(X)
     if labels is None:
         return X
     if names is None:
@@ -103,7 +103,8 @@ def _positions(labels: Names, names: Names) -> list[int]:
     return [first[_key(name)] for name in names]
 
 
-def _labels_of(X: Any) -> Names | None:
+def labels_of(X: Any) -> Names | None:
+    """Return the column labels of a frame; None if X is none."""
     if is_lazy(X):  # such a frame is rejected later
         return None
     labels = getattr(X, "column_names", None)
@@ -113,6 +114,12 @@ def _labels_of(X: Any) -> Names | None:
         return None
     labels = list(labels)
     return np.fromiter(labels, dtype=object, count=len(labels))
+
+
+def row_labels_of(X: Any) -> Any:
+    """Return the row labels of a pandas frame, None for anything else."""
+    rows = getattr(X, "index", None)
+    return None if callable(rows) else rows  # a list has a method `index`
 
 
 def _are_positions(labels: Iterable[Any]) -> bool:

@@ -23,6 +23,7 @@ from softreg_fast.display.drawing import (
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
+from softreg_fast.paths.selected import sizes_of_groups
 
 AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "deviance explained"}
 
@@ -30,14 +31,22 @@ AXES = {"alpha": "alpha", "l1": "L1 norm of the coefficients", "deviance": "devi
 MOST_OF_MARKED = 4.0
 
 
+# The same axis, the vertical one and that along the top where groups of several features are drawn.
+OF_GROUPS = ("sum of the norms of groups", "coefficient, or norm of a group", "nonzero groups")
+
+
 class Coefficients(NamedTuple):
     """Coefficients along falling alphas, without the features that are 0 everywhere.
+
+    Of a group of several features they are the norm of its coefficients.
 
     alphas : ndarray (n_alphas,)
     values : ndarray (n_outputs, n_kept, n_alphas)
     names : list of str, of the kept features
     outputs : list of str, of the classes or tasks; without a name for a single one
     dev_ratio : ndarray (n_alphas,) or None
+    grouped : bool
+        Whether some are of groups of several features.
     """
 
     alphas: Vector
@@ -45,6 +54,7 @@ class Coefficients(NamedTuple):
     names: list[str]
     outputs: list[str]
     dev_ratio: Vector | None
+    grouped: bool = False
 
     @classmethod
     def of_path(cls, path: Path) -> Self:
@@ -52,13 +62,21 @@ class Coefficients(NamedTuple):
         kept = np.unique(path.coefs.indices)
         n_outputs = path.coefs.shape[1] // max(len(path), 1)
         values = path.coefs[kept].toarray().reshape(len(kept), len(path), n_outputs)
+        names, grouped = _names_of(path.feature_names, kept), False
+        if path.groups is not None:
+            groups = path.groups.with_singles(path.feature_names)
+            grouped = len(groups.names) < path.coefs.shape[0]
+            if grouped:
+                values, drawn = sizes_of_groups(values, kept, groups)
+                names = [str(groups.names[g]) for g in drawn]
         outputs = getattr(path, "classes_", None)
         return cls(
             path.alphas,
             values.transpose(2, 0, 1),
-            _names_of(path.feature_names, kept),
+            names,
             _output_names(outputs, n_outputs),
             path.dev_ratio,
+            grouped,
         )
 
     @classmethod
@@ -119,6 +137,9 @@ class Coefficients(NamedTuple):
 
 class PathDisplay:
     """Plot of the coefficients along a path, with the number of nonzeros along the top.
+
+    Under a penalty of groups each group of several features is one line, the norm of its
+    coefficients; a feature that is a group by itself keeps its coefficient.
 
     With several classes or tasks there is a plot for each, with the same colours and the same
     vertical axis. The attributes of the plot are then lists with an entry for each.
@@ -337,7 +358,7 @@ class PathDisplay:
         parts = []
         for k, each in enumerate(drawn):
             parts.append(_lines(each, x, shown.values[k], chosen[k], colours))
-            _frame(each, x, against, None if mark is None else x[mark])
+            _frame(each, x, against, None if mark is None else x[mark], shown.grouped)
             each.set_title(shown.outputs[k])
         tops, texts = [], []
         for k, each in enumerate(drawn):  # when the scale, which panels share, is known
@@ -345,7 +366,8 @@ class PathDisplay:
                 _keep_scale(each, shown.values[:, :, mark])
             if against == "alpha":
                 falling_alphas(each, x)
-            tops.append(show_nonzeros(each, x, np.count_nonzero(shown.values[k], axis=0)))
+            counts = np.count_nonzero(shown.values[k], axis=0)
+            tops.append(show_nonzeros(each, x, counts, *(OF_GROUPS[2:] if shown.grouped else ())))
         for k, each in enumerate(drawn):
             names = [shown.names[j] for j in chosen[k]]
             texts.append(label_ends(each, parts[k][1], names))
@@ -365,16 +387,16 @@ def _lines(
     return background, [ax.plot(x, W[j], linewidth=1.6, color=colours[j])[0] for j in chosen]
 
 
-def _frame(ax: Any, x: Vector, against: str, mark: float | None) -> None:
+def _frame(ax: Any, x: Vector, against: str, mark: float | None, grouped: bool) -> None:
     ink = ax.xaxis.label.get_color()
     ax.axhline(0.0, color=ink, linewidth=0.6)
     if mark is not None:
         ax.axvline(mark, color=ink, linestyle="--", linewidth=1.0)
     ax.margins(x=0.0)
     ax.autoscale_view()
-    ax.set_xlabel(AXES[against])
+    ax.set_xlabel(OF_GROUPS[0] if grouped and against == "l1" else AXES[against])
     if ax.get_subplotspec() is None or ax.get_subplotspec().is_first_col():
-        ax.set_ylabel("coefficient")
+        ax.set_ylabel(OF_GROUPS[1] if grouped else "coefficient")
 
 
 def _keep_scale(ax: Any, marked: NDArray[np.float64]) -> None:

@@ -13,9 +13,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from softreg_fast.data.coding import Coding
 from softreg_fast.data.contents import check_contents
 from softreg_fast.data.design import Design
-from softreg_fast.data.names import Names, feature_names_of, in_order
+from softreg_fast.data.names import Names, feature_names_of, in_order, labels_of
 from softreg_fast.data.validation import as_targets, check_sparse
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
@@ -29,6 +30,7 @@ class _LinearModel(BaseEstimator):
     coef_: Any
     intercept_: Any
     n_features_in_: int
+    _coding: Coding | None
     max_iter: Any
     fit_intercept: bool
     standardize: bool
@@ -64,12 +66,16 @@ class _LinearModel(BaseEstimator):
         self._refuse_design(X)
         self._refuse_missing(y)
         return self._design_type(
-            X,
+            self._coded(X),
             sample_weight=sample_weight,
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             n_threads=n_threads,
         )
+
+    def _coded(self, X: Any) -> Any:
+        # X, or its categorical columns as features
+        return X
 
     @property
     def _most_iterations(self) -> int:
@@ -79,6 +85,9 @@ class _LinearModel(BaseEstimator):
         # initial coefficients of a warm start, matched by name if both fits have names
         coef = getattr(self, "coef_", None) if getattr(self, "warm_start", False) else None
         last, now = getattr(self, "feature_names_in_", None), design.feature_names
+        coding: Coding | None = getattr(self, "_coding", None)
+        if coding is not None:
+            last = coding.feature_names
         if coef is not None and sp.issparse(coef):
             coef = coef.toarray()
         if coef is not None and last is not None and now is not None:
@@ -102,11 +111,26 @@ class _LinearModel(BaseEstimator):
     def _linear_predictor(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         self._refuse_design(X)
+        if getattr(self, "_coding", None) is not None:
+            return self._product(self._features_of(X))
         if not (isinstance(X, np.ndarray) or hasattr(self, "feature_names_in_")):
             X = in_order(X, getattr(self, "_labels", None), self.n_features_in_)
         check_sparse(X)
         check_contents("X", X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+        return self._product(
+            validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+        )
+
+    def _features_of(self, X: Any) -> Any:
+        # the features that stand for the columns of a frame
+        if self._coding is None or labels_of(X) is None:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted to a frame with categorical columns; give "
+                "a frame with the same columns."
+            )
+        return self._coding.matrix(X)
+
+    def _product(self, X: Any) -> NDArray[Any]:
         product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
         return np.asarray(product + self.intercept_)
 
@@ -197,6 +221,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, _LinearModel):
     def _keep(self, fits: list[Solution], single: bool, dtype: Any = np.float64) -> None:
         one = single or len(fits) == 1
         fewest = 0 if getattr(self, "warm_start", False) else 1
+        self._coding = fits[0].coding
         first, n_iter = fits[0], [max(fit.n_epochs, fewest) for fit in fits]
         self.coef_ = rounded(first.coef if one else np.array([fit.coef for fit in fits]), dtype)
         self.dual_gap_ = first.gap if one else np.array([fit.gap for fit in fits])

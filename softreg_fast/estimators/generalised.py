@@ -133,6 +133,7 @@ class _GeneralisedLinearModel(_LinearModel):
         self.dual_gap_ = found.gap
         self.n_iter_: Any = max(found.n_epochs, 0 if self.warm_start else 1)
         self.loss_ = found.loss
+        self._coding = found.coding
         self._has_offset = found.has_offset
 
     def _keep_coefficients(self, coef: Vector, intercept: Any, dtype: Any) -> None:

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast import penalties
+from softreg_fast.data.coding import Coding
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
@@ -32,15 +35,23 @@ class GroupLasso(_LinearRegressor):
     ----------
     alpha : float > 0, default=1.0
         Strength of the penalty.
-    groups : int, array-like (n_features,), list of lists or dict, default=1
+    groups : int, array-like (n_features,), list of lists, dict or "columns", default=1
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name.
+        dict the labels by name. "columns": each column of a frame is a group, and a column of
+        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
+        level dropped.
     group_weights : array-like (n_groups,) or None, default=None
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
+    unknown : {"error", "zero"}, default="error"
+        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
+        or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     fit_intercept : bool, default=True
         Fit an intercept, which is never penalised.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
@@ -74,6 +85,9 @@ class GroupLasso(_LinearRegressor):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features under groups="columns"; its `feature_names` are
+        those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -111,6 +125,8 @@ class GroupLasso(_LinearRegressor):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
+        unknown: str = "error",
+        overlap: bool = False,
         fit_intercept: bool = True,
         precompute: Any = "auto",
         max_iter: int | None = None,
@@ -122,6 +138,8 @@ class GroupLasso(_LinearRegressor):
         self.alpha = alpha
         self.groups = groups
         self.group_weights = group_weights
+        self.unknown = unknown
+        self.overlap = overlap
         self.fit_intercept = fit_intercept
         self.precompute = precompute
         self.max_iter = max_iter
@@ -130,8 +148,19 @@ class GroupLasso(_LinearRegressor):
         self.standardize = standardize
         self.n_threads = n_threads
 
+    @property
+    def coding_(self) -> Coding | None:
+        """Coding of the columns of a frame as features; None where each is one."""
+        check_is_fitted(self)
+        return self._coding
+
+    def _coded(self, X: Any) -> Any:
+        return coded_for(X, self._penalty())
+
     def _penalty(self) -> penalties.Penalty:
-        return penalties.GroupLasso(**groups_of_estimator(self.groups, self.group_weights))
+        return penalties.GroupLasso(
+            **groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
+        )
 
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None
@@ -160,11 +189,13 @@ class SparseGroupLasso(GroupLasso):
     ----------
     alpha : float > 0, default=1.0
         Strength of the penalty.
-    groups : int, array-like (n_features,), list of lists or dict, default=1
+    groups : int, array-like (n_features,), list of lists, dict or "columns", default=1
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name.
+        dict the labels by name. "columns": each column of a frame is a group, and a column of
+        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
+        level dropped.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part: 0 is the group lasso, 1 the Lasso. The default treats both parts
         alike.
@@ -172,6 +203,12 @@ class SparseGroupLasso(GroupLasso):
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
+    unknown : {"error", "zero"}, default="error"
+        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
+        or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     fit_intercept : bool, default=True
         Fit an intercept, which is never penalised.
     precompute : bool, "auto" or array-like (n_features, n_features), default="auto"
@@ -205,6 +242,9 @@ class SparseGroupLasso(GroupLasso):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features under groups="columns"; its `feature_names` are
+        those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -243,6 +283,8 @@ class SparseGroupLasso(GroupLasso):
         groups: Any = 1,
         l1_ratio: float = 0.5,
         group_weights: ArrayLike | None = None,
+        unknown: str = "error",
+        overlap: bool = False,
         fit_intercept: bool = True,
         precompute: Any = "auto",
         max_iter: int | None = None,
@@ -255,6 +297,8 @@ class SparseGroupLasso(GroupLasso):
         self.groups = groups
         self.l1_ratio = l1_ratio
         self.group_weights = group_weights
+        self.unknown = unknown
+        self.overlap = overlap
         self.fit_intercept = fit_intercept
         self.precompute = precompute
         self.max_iter = max_iter
@@ -264,5 +308,5 @@ class SparseGroupLasso(GroupLasso):
         self.n_threads = n_threads
 
     def _penalty(self) -> penalties.Penalty:
-        given = groups_of_estimator(self.groups, self.group_weights)
+        given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return penalties.SparseGroupLasso(l1_ratio=self.l1_ratio, **given)

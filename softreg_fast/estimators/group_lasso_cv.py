@@ -6,18 +6,40 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast import penalties
+from softreg_fast.data.coding import Coding
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.hints import with_hints
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
 
-class GroupLassoCV(_StructuredCV):
+class _GroupedCV(_StructuredCV):
+    """Base of both: the penalties between which folds decide, and the coding of columns."""
+
+    def _penalties(self) -> list[penalties.Penalty]:
+        raise NotImplementedError
+
+    @property
+    def coding_(self) -> Coding | None:
+        """Coding of the columns of a frame as features; None where each is one."""
+        check_is_fitted(self)
+        return self._coding
+
+    def _coded(self, X: Any) -> Any:
+        return coded_for(X, self._penalties())
+
+    def _problems(self, design: Design, options: Options) -> list[Problem]:
+        return problems_for(design, 1.0, options, self._penalties())
+
+
+class GroupLassoCV(_GroupedCV):
     """The group lasso with alpha chosen by cross-validation.
 
     The objective is that of `GroupLasso`: with S the sum of the sample weights s,
@@ -28,15 +50,23 @@ class GroupLassoCV(_StructuredCV):
 
     Parameters
     ----------
-    groups : int, array-like (n_features,), list of lists or dict, default=1
+    groups : int, array-like (n_features,), list of lists, dict or "columns", default=1
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name.
+        dict the labels by name. "columns": each column of a frame is a group, and a column of
+        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
+        level dropped.
     group_weights : array-like (n_groups,) or None, default=None
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
+    unknown : {"error", "zero"}, default="error"
+        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
+        or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     eps : float in (0, 1] or "auto", default=1e-3
         Ratio of the smallest alpha to alpha_max, the smallest alpha at which all coefficients are
         0. The default is scikit-learn's. "auto" extends the grid while the error falls, as in
@@ -101,6 +131,9 @@ class GroupLassoCV(_StructuredCV):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features under groups="columns"; its `feature_names` are
+        those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -137,6 +170,8 @@ class GroupLassoCV(_StructuredCV):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
+        unknown: str = "error",
+        overlap: bool = False,
         eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
@@ -154,6 +189,8 @@ class GroupLassoCV(_StructuredCV):
     ) -> None:
         self.groups = groups
         self.group_weights = group_weights
+        self.unknown = unknown
+        self.overlap = overlap
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -169,12 +206,12 @@ class GroupLassoCV(_StructuredCV):
         self.patience = patience
         self.n_threads = n_threads
 
-    def _problems(self, design: Design, options: Options) -> list[Problem]:
-        penalty = penalties.GroupLasso(**groups_of_estimator(self.groups, self.group_weights))
-        return problems_for(design, 1.0, options, penalty)
+    def _penalties(self) -> list[penalties.Penalty]:
+        given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
+        return [penalties.GroupLasso(**given)]
 
 
-class SparseGroupLassoCV(_StructuredCV):
+class SparseGroupLassoCV(_GroupedCV):
     """The sparse group lasso with alpha and l1_ratio chosen by cross-validation.
 
     The objective is that of `SparseGroupLasso`: with S the sum of the sample weights s,
@@ -186,11 +223,13 @@ class SparseGroupLassoCV(_StructuredCV):
 
     Parameters
     ----------
-    groups : int, array-like (n_features,), list of lists or dict, default=1
+    groups : int, array-like (n_features,), list of lists, dict or "columns", default=1
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name.
+        dict the labels by name. "columns": each column of a frame is a group, and a column of
+        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
+        level dropped.
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
         Share of the L1 part: 0 is the group lasso, 1 the Lasso; the best of several is chosen with
         alpha. The default treats both parts alike.
@@ -198,6 +237,12 @@ class SparseGroupLassoCV(_StructuredCV):
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
+    unknown : {"error", "zero"}, default="error"
+        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
+        or no effect of its column.
+    overlap : bool, default=False
+        Whether features may be in several groups, which are then lists of features. The coefficient
+        of a feature is the sum of one for each of its groups.
     eps : float in (0, 1] or "auto", default=1e-3
         Ratio of the smallest alpha to alpha_max, the smallest alpha at which all coefficients are
         0. The default is scikit-learn's. "auto" extends the grid while the error falls, as in
@@ -264,6 +309,9 @@ class SparseGroupLassoCV(_StructuredCV):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features under groups="columns"; its `feature_names` are
+        those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -302,6 +350,8 @@ class SparseGroupLassoCV(_StructuredCV):
         groups: Any = 1,
         l1_ratio: Any = 0.5,
         group_weights: ArrayLike | None = None,
+        unknown: str = "error",
+        overlap: bool = False,
         eps: float | str = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
@@ -320,6 +370,8 @@ class SparseGroupLassoCV(_StructuredCV):
         self.groups = groups
         self.l1_ratio = l1_ratio
         self.group_weights = group_weights
+        self.unknown = unknown
+        self.overlap = overlap
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -339,10 +391,9 @@ class SparseGroupLassoCV(_StructuredCV):
     def _ratios(self) -> list[float]:
         return list(np.atleast_1d(np.asarray(self.l1_ratio)).tolist())
 
-    def _problems(self, design: Design, options: Options) -> list[Problem]:
-        given = groups_of_estimator(self.groups, self.group_weights)
-        each = [penalties.SparseGroupLasso(l1_ratio=ratio, **given) for ratio in self._ratios]
-        return problems_for(design, 1.0, options, each)
+    def _penalties(self) -> list[penalties.Penalty]:
+        given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
+        return [penalties.SparseGroupLasso(l1_ratio=ratio, **given) for ratio in self._ratios]
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

@@ -14,6 +14,7 @@ from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.base import Penalty as BasePenalty
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.problem import Options, Problem
@@ -30,6 +31,9 @@ class _PenalisedRegressor(_GeneralisedRegressor):
     def _given(self) -> Any:
         # the object of softreg_fast.penalties, or a list of those between which folds decide
         raise NotImplementedError
+
+    def _coded(self, X: Any) -> Any:
+        return coded_for(X, self._given())
 
     def _loss(self) -> Loss:
         loss = as_loss(self.loss)

@@ -32,6 +32,7 @@ from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one
 from softreg_fast.paths.predict import predictor_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
@@ -274,7 +275,9 @@ def cv_path(
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    design = as_design(
+        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
+    )
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X

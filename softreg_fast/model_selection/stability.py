@@ -10,26 +10,24 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.losses import Loss
+from softreg_fast.model_selection.entries import Entries
 from softreg_fast.model_selection.subsamples import part_of, subsamples
 from softreg_fast.model_selection.workers import Workers, workers_for
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Index, Vector
-from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.path import PathRun
-from softreg_fast.paths.result import Path
-from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
+from softreg_fast.penalties.by_column import coded_for
+from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
-from softreg_fast.solvers.protocol import is_alarm
 from softreg_fast.system.progress_bar import progress_bar
 
 # For subsamples of half the samples, alphas below this share of the largest are not useful.
@@ -42,7 +40,8 @@ class StabilityPath:
 
     A feature has entered by an alpha if its coefficient was nonzero there or at a larger one, so
     frequencies never fall along the path. In each subsample only the first `max_selected`
-    candidates to enter count.
+    candidates to enter count. Under a penalty of groups all of this counts groups, whose names
+    `feature_names` then holds.
 
     What `stability_path` returns.
 
@@ -70,7 +69,8 @@ class StabilityPath:
     seconds : float
         Wall time, data checks included.
     feature_names : ndarray (n_features,) of object or None
-        Column labels of a frame.
+        Column labels of a frame. Under a penalty of groups the features of this result are groups,
+        and these are their names.
 
     Examples
     --------
@@ -368,7 +368,9 @@ def stability_path(
     options = Options(precompute=False, tol=tol, max_iter=max_iter, gram_memory=gram_memory)
     options.check()
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    design = as_design(
+        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
+    )
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
     stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
     chosen = penalty_for(penalty, stated)
@@ -379,7 +381,7 @@ def stability_path(
         grid = alpha_grid(problem, count, eps) / np.sqrt(fraction)
     else:
         grid = as_alphas(alphas)
-    entries = _Entries(candidates_of(problem.vectors), max_selected, threshold)
+    entries = Entries(problem, max_selected, threshold)
     crew = Workers(workers_for(n_subsamples, design.n_entries, design.most_threads))
     with progress_bar(n_subsamples, progress, "subsample") as bar:
         _fit_subsamples(problem, grid, drawn, entries, crew, bar)
@@ -396,7 +398,7 @@ def stability_path(
         fraction=fraction,
         complementary=complementary,
         seconds=time.perf_counter() - began,
-        feature_names=design.feature_names,
+        feature_names=entries.names,
     )
 
 
@@ -404,90 +406,22 @@ def _fit_subsamples(
     problem: Problem,
     grid: Vector,
     drawn: Iterator[Index],
-    entries: _Entries,
+    entries: Entries,
     crew: Workers,
     bar: Any,
 ) -> None:
     # fit the path of each subsample until enough features have entered
     design = problem.design
-    most = entries.max_selected + np.count_nonzero(always_in(problem.vectors))
+    most = entries.max_selected + int(entries.always_in.sum())
     one_at_a_time = Lock()
 
     def fit(rows: Index) -> None:
         part = part_of(design.with_threads(crew.share(design.n_threads)), rows)
         run = PathRun(problem.on(part), grid)
-        run.advance(len(grid), lambda step: bool(step.df >= most))
+        run.advance(len(grid), lambda step: bool(entries.count(run, step.df) >= most))
         with one_at_a_time:
             entries.add(run.path(), part.norm)
             if bar is not None:
                 bar.update()
 
     crew.map(fit, drawn)
-
-
-def candidates_of(vectors: PenaltyVectors) -> NDArray[np.bool_]:
-    """Return the features that an L1 penalty excludes until it is small enough."""
-    _, _, lower, upper = vectors
-    return (vectors.l1 > 0.0) & (lower <= 0.0) & (upper >= 0.0) & (lower < upper)
-
-
-def always_in(vectors: PenaltyVectors) -> NDArray[np.bool_]:
-    """Return the features that are in the model at any alpha."""
-    return ~candidates_of(vectors) & ((vectors.lower < 0.0) | (vectors.upper > 0.0))
-
-
-class _Entries:
-    """Record of the features that entered at each alpha, over the subsamples."""
-
-    def __init__(
-        self, candidates: NDArray[np.bool_], max_selected: int | None, threshold: float
-    ) -> None:
-        self.candidates = candidates
-        self.n_candidates = int(np.count_nonzero(candidates))
-        if max_selected is None:
-            max_selected = max(int(np.sqrt((2.0 * threshold - 1.0) * self.n_candidates)), 1)
-        self.max_selected = check_count("max_selected", max_selected)
-        self.features: list[Index] = []
-        self.positions: list[Index] = []
-        self.missed: list[Path] = []
-
-    def add(self, fits: Path, norm: Vector) -> None:
-        """Add the first features to enter this path; `norm` holds the norms of the columns."""
-        coefs = fits.coefs
-        features, first = np.unique(coefs.indices, return_index=True)
-        n_outputs = coefs.shape[1] // max(len(fits), 1)  # columns of each alpha, one for each class
-        position = (np.searchsorted(coefs.indptr, first, side="right") - 1) // n_outputs
-        size = np.abs(coefs.data[first]) * norm[features]
-        if n_outputs > 1:
-            rows = [fits.support_of(k) for k in range(len(fits))]
-            places = ((rows[k], j) for j, k in zip(features, position, strict=True))
-            found = [w[np.searchsorted(support, j)] for (support, w), j in places]
-            size = np.linalg.norm(np.reshape(found, (-1, n_outputs)), axis=1) * norm[features]
-        candidate = self.candidates[features]
-        order = np.lexsort((-size, position, candidate))  # non-candidates come first
-        kept = order[: self.max_selected + np.count_nonzero(~candidate)]
-        self.features.append(features[kept])
-        self.positions.append(position[kept])
-        if is_alarm(fits.status).any():
-            self.missed.append(fits)
-
-    def frequencies(self, alphas: Vector) -> Any:
-        """Return the share of subsamples that each feature entered by each alpha (csc_array)."""
-        features, position = np.concatenate(self.features), np.concatenate(self.positions)
-        support, place = np.unique(features, return_inverse=True)
-        counts = np.zeros((len(support), len(alphas)))
-        np.add.at(counts, (place, position), 1.0)
-        shares = sp.csc_array(counts.cumsum(axis=1) / len(self.features))
-        shape = len(self.candidates), len(alphas)
-        return sp.csc_array((shares.data, support[shares.indices], shares.indptr), shape=shape)
-
-    def warn(self, max_iter: int) -> None:
-        """Issue one ConvergenceWarning for all subsamples."""
-        if not self.missed:
-            return
-        where = f" in {len(self.missed)} of {len(self.features)} subsamples"
-        gaps, tols, status = (
-            np.concatenate([getattr(fits, name)[is_alarm(fits.status)] for fits in self.missed])
-            for name in ("gaps", "tols", "status")
-        )
-        warn_not_converged(gaps, tols, status, max_iter, where)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Any
 
 import numpy as np
 
+from softreg_fast.options.callers import level_of_caller as level_of_caller
 from softreg_fast.paths.result import Path
 from softreg_fast.solvers.protocol import Status, is_alarm
 
@@ -54,13 +54,3 @@ def warn_not_converged(
         ConvergenceWarning,
         stacklevel=level_of_caller(),
     )
-
-
-def level_of_caller() -> int:
-    """Return the stacklevel at which a warning points to the user's line."""
-    frame, level = sys._getframe(1), 1
-    # scikit-learn's callbacks wrap methods of ours
-    ours = ("softreg_fast.", "sklearn.callback.")
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(ours):
-        frame, level = frame.f_back, level + 1
-    return level

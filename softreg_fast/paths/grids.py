@@ -19,6 +19,7 @@ from softreg_fast.solvers.gradient import largest_variance
 from softreg_fast.solvers.group_engine import alpha_max_of_groups
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
+from softreg_fast.solvers.overlap import with_copies
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 from softreg_fast.solvers.slope import first_alpha
@@ -160,6 +161,7 @@ def alpha_max(problem: Problem) -> float:
     """
     if problem.penalty_kind == "slope":
         return first_alpha(problem)
+    problem = with_copies(problem)
     design, scaled, l1_ratio = problem.design, problem.scaled, problem.l1_ratio
     l1, _, lower, upper = scaled
     penalised = l1 > 0.0

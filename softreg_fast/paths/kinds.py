@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from softreg_fast.data.coding import Coding
 from softreg_fast.data.contents import check_contents
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
@@ -16,6 +17,7 @@ from softreg_fast.data.validation import as_offset, check_same_rows, check_spars
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import labels_at
 from softreg_fast.options.types import Vector
+from softreg_fast.penalties.by_column import NamedGroups
 from softreg_fast.penalties.nonconvex import NONCONVEX
 
 # Kinds of predictions, each with the method of a loss that makes it of linear predictors. A loss
@@ -40,6 +42,8 @@ class Certified:
     baselines: Any = None
     penalty_kind: str = "elastic_net"
     deviations: Vector | None = None
+    coding: Coding | None = None
+    groups: NamedGroups | None = None
 
     @property
     def certificate(self) -> str:
@@ -143,6 +147,9 @@ def predictions(
             "the offset of the samples that were fitted."
         )
     check_same_rows(X, "offset", offset)
+    coding = getattr(model, "coding", None)
+    if coding is not None:
+        X = coding.features_of(X)
     eta = _product(X, coef, model.feature_names)
     if np.ndim(intercept) > 1:
         eta = eta.reshape(-1, *np.shape(intercept))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.given import as_design
@@ -20,12 +21,14 @@ from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
-from softreg_fast.paths.user_units import path_of
+from softreg_fast.paths.user_units import of_features, path_of
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.overlap import start_of_copies, summed, with_copies
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.warm import WarmEngine
@@ -244,7 +247,9 @@ def path(
     options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    design = as_design(
+        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
+    )
     problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas
@@ -305,11 +310,12 @@ class PathRun:
         began: float | None = None,
     ) -> None:
         self.began = time.perf_counter() if began is None else began
-        self.problem = problem
+        self.given, self.problem = problem, with_copies(problem)
         self.alphas = alphas
         self.first = self.position = first
         self.stopped = False  # by the callback
-        self.engine = make_engine(problem, coef_init, len(alphas) - first)
+        start = start_of_copies(problem, coef_init)
+        self.engine = make_engine(self.problem, start, len(alphas) - first)
 
     def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
         """Fit the next n alphas; stop early if `tell` returns a true value."""
@@ -333,11 +339,14 @@ class PathRun:
         problem, engine = self.problem, self.engine
         design, target, vectors = problem.design, problem.target, problem.vectors
         unit = target.objective_unit
+        df = engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper))
+        if problem is not self.given:
+            df = int(np.count_nonzero(summed(self.given, engine.coef)))
         return PathStep(
             position=self.position - 1,
             n_alphas=len(self.alphas),
             alpha=alpha,
-            df=engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper)),
+            df=df,
             dev_ratio=float(target.dev_ratio(engine.residual_sumsq)),
             gap=engine.gap * unit,
             tol=problem.options.tol * target.gap_unit,
@@ -353,4 +362,7 @@ class PathRun:
         strategy = engine.strategy
         if problem.design.only_products and strategy == "gram":
             strategy = "products"
-        return path_of(problem, fits, alphas, strategy, self.began)
+        found = path_of(problem, fits, alphas, strategy, self.began)
+        if problem is self.given:
+            return found
+        return of_features(self.given, found)

@@ -17,6 +17,7 @@ from softreg_fast.options.types import Vector
 from softreg_fast.paths.path import path
 from softreg_fast.paths.refits import blended, dev_ratios, features_in, refits_of
 from softreg_fast.paths.result import Path
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Problem
 
@@ -329,6 +330,7 @@ def relaxed_path(
     >>> bool((fits.refits.dev_ratio >= fits.path.dev_ratio).all())
     True
     """
+    X = coded_for(X, options.get("penalty"))
     design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     fits = path(design, positive=positive, bounds=bounds, **options)
     positive = positive or getattr(options.get("penalty"), "positive", False)

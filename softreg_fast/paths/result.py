@@ -17,6 +17,7 @@ from softreg_fast.options.scalars import is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.clusters import clusters_of
 from softreg_fast.paths.kinds import Certified, predictions
+from softreg_fast.paths.selected import selected_groups
 from softreg_fast.paths.table import table_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.solvers.protocol import Status, is_alarm
@@ -82,6 +83,12 @@ class Solution(Certified):
     deviations : ndarray (n_features,) or None
         Standard deviations by which SLOPE multiplies coefficients before it compares them, under
         standardize=True; None: it compares them as they are.
+    coding : Coding or None
+        How the columns of a frame became features, if some are categorical: `predict` codes other
+        frames alike.
+    groups : NamedGroups or None
+        The groups of a penalty of groups: `labels`, the number of each feature's group, and the
+        `names` of groups.
 
     Examples
     --------
@@ -163,11 +170,17 @@ class Solution(Certified):
     def selected(self) -> list[tuple[Any, Any]]:
         """Return the nonzero features with their coefficients, the largest first.
 
+        Under a penalty of groups they are the nonzero groups, those of the largest norm first.
+
         Returns
         -------
         list of (str or int, float or ndarray (n_tasks,))
-            Name or index of the feature, and its coefficient or those of all tasks.
+            Name or index of the feature, and its coefficient or those of all tasks. Of a group its
+            name (that of a column, or its label; of a single feature the feature's), and the
+            coefficients of its features, ndarray (n_in_group,) or (n_tasks, n_in_group).
         """
+        if self.groups is not None:
+            return selected_groups(self.coef, self.groups.with_singles(self.feature_names))
         coef = self.coef.T
         sizes = np.abs(coef) if coef.ndim == 1 else np.sqrt(np.square(coef).sum(axis=1))
         support = np.flatnonzero(sizes)
@@ -247,6 +260,10 @@ class Path(Certified):
         As in `Solution`.
     deviations : ndarray (n_features,) or None
         As in `Solution`.
+    coding : Coding or None
+        As in `Solution`.
+    groups : NamedGroups or None
+        As in `Solution`.
 
     Examples
     --------
@@ -314,6 +331,8 @@ class Path(Certified):
             baselines=self.baselines,
             penalty_kind=self.penalty_kind,
             deviations=self.deviations,
+            coding=self.coding,
+            groups=self.groups,
             locally_convex=None if self.locally_convex is None else bool(self.locally_convex[k]),
         )
 

@@ -18,12 +18,14 @@ from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of, deviations_of
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
+from softreg_fast.solvers.overlap import start_of_copies, summed, with_copies
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import Status, is_alarm
 
@@ -184,7 +186,9 @@ def solve(
     began = time.perf_counter()
     stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     chosen = penalty_for(penalty, stated)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    design = as_design(
+        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
+    )
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     problem = Problem(design, chosen, options)
     solution = solve_problem(problem, coef_init, began)
@@ -206,6 +210,8 @@ def solve_problem(
 ) -> Solution:
     """Run `solve` for a Problem; the caller warns."""
     began = time.perf_counter() if began is None else began
+    given, coef_init = problem, start_of_copies(problem, coef_init)
+    problem = with_copies(given)
     design, penalty, options = problem.design, problem.penalty, problem.options
     options.check()
     strengths = penalty.strengths
@@ -215,6 +221,10 @@ def solve_problem(
     found = coefficients_of(problem, fits)
     coef = np.zeros((design.n_features, *found.w.shape[1:]))
     coef[found.features] = found.w
+    df = len(found.features)
+    if problem is not given:
+        coef = summed(given, coef)
+        df = int(np.count_nonzero(coef))
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
     target = problem.target
@@ -231,15 +241,17 @@ def solve_problem(
         n_epochs=engine.n_epochs,
         status=Status(int(fits.status[0])),
         dev_ratio=float(target.dev_ratio(float(fits.deviances[0]))),
-        df=len(found.features),
+        df=df,
         seconds=time.perf_counter() - began,
         strategy=engine.strategy,
-        feature_names=design.feature_names,
+        feature_names=given.design.feature_names,
         loss=target.loss,
         has_offset=target.offset is not None,
         classes=target.classes,
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
         deviations=deviations_of(problem),
+        coding=design.coding,
+        groups=given.groups,
         locally_convex=None if convex is None else bool(convex[0]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.quadratic import Tikhonov
+from softreg_fast.solvers.overlap import summed
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
 
@@ -108,8 +110,18 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         baselines=baselines_of(design),
         penalty_kind=problem.penalty_kind,
         deviations=deviations_of(problem),
+        coding=design.coding,
+        groups=problem.groups,
         locally_convex=fits.locally_convex,
     )
+
+
+def of_features(problem: Problem, fits: Path) -> Path:
+    """Return a path of copies of columns, `with_copies(problem)`, as one of the features."""
+    coefs = summed(problem, fits.coefs)
+    names = problem.design.feature_names
+    df = np.diff(coefs.indptr).astype(np.int64)
+    return replace(fits, coefs=coefs, df=df, feature_names=names, groups=None)
 
 
 def columns_of_tasks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,14 +68,20 @@ def is_one_size(groups: Any) -> bool:
         return False
     if not is_integer(groups) or groups < 1:
         raise ValueError(
-            f"groups must be the size of all groups, an integer >= 1, or labels, a list of lists "
-            f"or a dict of labels by name; got {groups!r}."
+            f"groups must be the size of all groups, an integer >= 1, or labels, a list of lists, "
+            f"a dict of labels by name or 'columns'; got {groups!r}."
         )
     return True
 
 
-def groups_of_estimator(groups: Any, group_weights: Any) -> dict[str, Any]:
+def groups_of_estimator(
+    groups: Any, group_weights: Any, unknown: str = "error", overlap: bool = False
+) -> dict[str, Any]:
     """Return the arguments of a penalty for those of an estimator, whose int is a size."""
+    if overlap:
+        return {"group_weights": group_weights, "groups": groups, "overlap": overlap}
+    if isinstance(groups, str) and groups == "columns":
+        return {"group_weights": group_weights, "groups": groups, "unknown": unknown}
     given = {"size": groups} if is_one_size(groups) else {"groups": groups}
     return {"group_weights": group_weights, **given}
 
@@ -123,6 +130,43 @@ def _nothing_left(penalty: Any, has_groups: bool, excludes: bool) -> str:
         f"{name} penalises nothing: its strength, or the weight of each group, is 0; give "
         "strength > 0, or leave the penalty out for least squares."
     )
+
+
+def copies_of(penalty: Any, n_features: int, names: Names | None) -> tuple[Index, Any]:
+    """Return the feature of each copy of a column, and the penalty of these copies.
+
+    Overlapping groups are groups of copies that do not overlap.
+
+    Parameters
+    ----------
+    penalty : GroupLasso or SparseGroupLasso with overlap=True
+    n_features : int
+    names : ndarray (n_features,) of object or None
+
+    Raises
+    ------
+    ValueError, TypeError
+        For groups that are no lists, a feature that is in one of them twice, or in none.
+    """
+    if not are_lists(penalty.groups):
+        raise ValueError(
+            "overlap=True is for groups that are lists of features, [[...], [...]]; labels put "
+            "each feature into one group."
+        )
+    origin = _members_of_lists(penalty.groups, n_features, names)
+    sizes = [len(each) for each in origin]
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    return np.concatenate(origin), replace(penalty, groups=labels, overlap=False)
+
+
+def weights_by_feature(penalty: Any, n_features: int, names: Names | None) -> Vector:
+    """Return the smallest weight of the groups of each feature, as `Grouping.by_feature`."""
+    if not penalty.overlap:
+        return grouping_of(penalty, n_features, names).by_feature
+    origin, copied = copies_of(penalty, n_features, names)
+    least = np.full(n_features, np.inf)
+    np.minimum.at(least, origin, grouping_of(copied, len(origin)).by_feature)
+    return least
 
 
 def _labels(penalty: Any, n_features: int, names: Names | None) -> Index:
@@ -184,7 +228,20 @@ def _checked(labels: NDArray[Any], n_features: int, names: Names | None) -> Inde
 
 def _labels_of_lists(groups: Any, n_features: int, names: Names | None) -> Index:
     labels = np.full(n_features, NO_GROUP)
+    for g, members in enumerate(_members_of_lists(groups, n_features, names)):
+        for j in members.tolist():
+            if labels[j] != NO_GROUP:
+                raise ValueError(
+                    f"Feature {name_of(j, names)} is in groups {labels[j]} and {g}; give it to one "
+                    "of them, or allow groups to overlap with overlap=True."
+                )
+            labels[j] = g
+    return labels
+
+
+def _members_of_lists(groups: Any, n_features: int, names: Names | None) -> list[Index]:
     place = {} if names is None else {name: j for j, name in enumerate(names)}
+    found = []
     for g, members in enumerate(groups):
         if isinstance(members, str) or not np.iterable(members):
             raise TypeError(
@@ -194,21 +251,18 @@ def _labels_of_lists(groups: Any, n_features: int, names: Names | None) -> Index
         members = list(members)
         if not members:
             raise ValueError(f"groups[{g}] is empty; leave it out.")
-        for member in members:
-            j = _position(member, g, place, n_features)
-            if labels[j] != NO_GROUP:
-                raise ValueError(
-                    f"Feature {name_of(j, names)} is in groups {labels[j]} and {g}; groups may not "
-                    "overlap: give the feature to one, or its column twice."
-                )
-            labels[j] = g
-    if (labels == NO_GROUP).any():
-        j = int(np.flatnonzero(labels == NO_GROUP)[0])
+        found.append(np.array([_position(each, g, place, n_features) for each in members], np.intp))
+        several = np.bincount(found[-1]) > 1
+        if several.any():
+            twice = name_of(int(np.argmax(several)), names)
+            raise ValueError(f"groups[{g}] has feature {twice} twice; leave it out once.")
+    missing = np.setdiff1d(np.arange(n_features), np.concatenate(found))
+    if missing.size:
         raise ValueError(
-            f"Feature {name_of(j, names)} is in no group; add it to one, or to one of its own with "
-            "group_weights 0 if it is not to be penalised."
+            f"Feature {name_of(int(missing[0]), names)} is in no group; add it to one, or to one "
+            "of its own with group_weights 0 if it is not to be penalised."
         )
-    return labels
+    return found
 
 
 def _position(member: Any, g: int, place: dict[Any, int], n_features: int) -> int:

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from softreg_fast.data.coding import check_unknown
 from softreg_fast.kernels import _prox
-from softreg_fast.options.scalars import is_integer
+from softreg_fast.options.scalars import check_flag, is_integer
 from softreg_fast.penalties.arrays import (
     Array,
     absolute,
@@ -29,6 +30,9 @@ from softreg_fast.penalties.arrays import (
 from softreg_fast.penalties.base import Kept, Penalty, check_in, take_entries
 from softreg_fast.penalties.grouping import are_lists
 
+# Settings that only regression has a use for.
+OF_REGRESSION = ("unknown", "overlap")
+
 # Maximum number of Newton steps on the norms of groups in the vectorised form.
 MOST_STEPS = 60
 
@@ -47,14 +51,25 @@ class GroupLasso(Penalty):
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
         gives the group number of every weight, -1 for none. In regression also a list of lists of
         features, by number or name, or a dict of labels by name; labels need not be consecutive
-        there, and features labelled -1 have no penalty.
+        there, and features labelled -1 have no penalty. "columns", in regression: each column of a
+        frame is a group; one of categories, text or booleans is coded as a sparse feature of 0 and
+        1 for each level that occurs, without a level dropped, and a numeric one is a group by
+        itself. Coefficients are those of the 0-1 features; with standardize their norms are those
+        of features of unit variance, under which rare levels are shrunk less.
     size : int >= 1, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
         attention head. In regression groups=0 with size=5 are blocks of five features.
     group_weights : array (n_groups,) or None, default=None
         Factors c_g >= 0. None: the square root of the number of weights, so that groups of
         different sizes are treated alike (Yuan and Lin 2006). In regression in the order of the
-        labels, and inf excludes a group.
+        labels, and inf excludes a group; with groups="columns" also a dict by the names of columns.
+    unknown : {"error", "zero"}, default="error"
+        With groups="columns", what a level means in `predict` that the fit has not seen: an error
+        that names it, or zeros, so that its column has no effect.
+    overlap : bool, default=False
+        In regression, whether features may be in several groups, which are then lists of features.
+        The coefficient of a feature is the sum of one for each of its groups, so that the nonzero
+        features are a union of groups (Jacob, Obozinski, Vert 2009).
 
     Raises
     ------
@@ -81,14 +96,20 @@ class GroupLasso(Penalty):
     groups: Any = 0
     size: int = 1
     group_weights: Array = None
+    unknown: str = "error"
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_unknown(self.unknown)
+        check_flag("overlap", self.overlap)
         for name, value in (("size", self.size), ("groups", self.groups)):
+            if name == "groups" and isinstance(value, str) and value == "columns":
+                continue
             if not _has_entries(value) and not is_integer(value):
                 raise ValueError(f"{name} must be an integer, got {value!r}.")
         check_in("size", self.size, 1)
-        if _has_entries(self.groups) and self.size != 1:
+        if (_has_entries(self.groups) or self.groups == "columns") and self.size != 1:
             raise ValueError(
                 f"size={self.size} is for groups along an axis; groups by number are what the "
                 "array says."
@@ -192,14 +213,25 @@ class SparseGroupLasso(GroupLasso):
         neurons, filters and gates (in Keras it is the last, -1), and 1 that of inputs. An array
         gives the group number of every weight, -1 for none. In regression also a list of lists of
         features, by number or name, or a dict of labels by name; labels need not be consecutive
-        there, and features labelled -1 have no penalty.
+        there, and features labelled -1 have no penalty. "columns", in regression: each column of a
+        frame is a group; one of categories, text or booleans is coded as a sparse feature of 0 and
+        1 for each level that occurs, without a level dropped, and a numeric one is a group by
+        itself. Coefficients are those of the 0-1 features; with standardize their norms are those
+        of features of unit variance, under which rare levels are shrunk less.
     size : int >= 1, default=1
         Number of neighbouring indices along the axis that form one group, such as the rows of an
         attention head. In regression groups=0 with size=5 are blocks of five features.
     group_weights : array (n_groups,) or None, default=None
         Factors c_g >= 0. None: the square root of the number of weights, so that groups of
         different sizes are treated alike (Yuan and Lin 2006). In regression in the order of the
-        labels, and inf excludes a group.
+        labels, and inf excludes a group; with groups="columns" also a dict by the names of columns.
+    unknown : {"error", "zero"}, default="error"
+        With groups="columns", what a level means in `predict` that the fit has not seen: an error
+        that names it, or zeros, so that its column has no effect.
+    overlap : bool, default=False
+        In regression, whether features may be in several groups, which are then lists of features.
+        The coefficient of a feature is the sum of one for each of its groups, so that the nonzero
+        features are a union of groups (Jacob, Obozinski, Vert 2009).
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part. The default treats both parts alike.
 
@@ -244,6 +276,10 @@ class _Layout:
         self.like = w
         self.xp = namespace(w)
         self.labels = None
+        if penalty.overlap:
+            raise ValueError(
+                "overlap=True is for regression, where a feature may be in several groups."
+            )
         if _has_entries(penalty.groups):
             ragged = are_lists(penalty.groups) and len({np.size(g) for g in penalty.groups}) > 1
             labels = np.asarray(as_numpy(penalty.groups), object if ragged else None)
@@ -257,6 +293,11 @@ class _Layout:
             counts = np.bincount(self.labels[self.labels >= 0], minlength=self.n_groups)
             self.counts = counts.astype(np.float64)
             return
+        if isinstance(penalty.groups, str):
+            raise ValueError(
+                f"groups={penalty.groups!r} is for the columns of a frame, in regression; give an "
+                "axis, or the group number of each weight."
+            )
         axis = int(penalty.groups)
         if not -len(w.shape) <= axis < len(w.shape):
             raise ValueError(f"groups={axis} names no axis of weights with shape {tuple(w.shape)}.")

@@ -13,7 +13,7 @@ from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_name, name_of
 from softreg_fast.options.scalars import check_flag, check_number, is_real
 from softreg_fast.options.types import Vector
-from softreg_fast.penalties.grouping import GROUPED, grouping_of
+from softreg_fast.penalties.grouping import GROUPED, weights_by_feature
 
 
 class PenaltyVectors(NamedTuple):
@@ -163,7 +163,7 @@ class Penalty:
         else:
             l1_weights = self.l1_weights
             if self.kind in GROUPED:
-                l1_weights = grouping_of(self.omega, n_features, names).by_feature
+                l1_weights = weights_by_feature(self.omega, n_features, names)
             l1 = nonnegative_vector("l1_weights", l1_weights, n_features, 1.0, names)
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
         vectors = _excluding(PenaltyVectors(l1, l2, *self._box(n_features, names)), names)

@@ -88,8 +88,12 @@ def path_picture(
     With several classes, those of the one with this number.
     """
     names = [_shortened(label(j)) for j in range(path.coefs.shape[0])]
+    groups = path.groups
+    if groups is not None:
+        groups = groups._replace(names=[_shortened(str(each)) for each in groups.names])
     shown = dataclasses.replace(
         path,
+        groups=groups,
         coefs=sp.csc_array(sp.diags_array(deviation) @ path.coefs),
         feature_names=np.array(names, dtype=object),
     )
@@ -120,7 +124,7 @@ def _draw_errors(found: CVPath, ax: Any) -> None:
 
 def _draw_path(path: Path, k: int, output: int, ax: Any) -> None:
     picture = PathDisplay.from_path(path, ax=ax, mark=k, output=output)
-    ax.set_ylabel("coefficient per st.dev.")
+    ax.set_ylabel(ax.get_ylabel().replace("coefficient", "coefficient per st.dev."))
     lines: Any = picture.lines_
     if len(lines.get_segments()) > MOST_LINES:
         lines.set(rasterized=True, color="0.5")

@@ -11,6 +11,7 @@ import numpy as np
 from softreg_fast.data.design import Design
 from softreg_fast.losses.base import Loss
 from softreg_fast.options.scalars import check_count, check_number
+from softreg_fast.penalties.by_column import NamedGroups, groups_of, on_columns
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.limits import GRAM_MEMORY
 
@@ -101,6 +102,7 @@ class Problem:
 
     def __init__(self, design: Design, penalty: Penalty, options: Options = DEFAULTS) -> None:
         self.design = design
+        penalty = on_columns(penalty, design)
         self.penalty, self.penalty_kind = penalty, penalty.kind
         self.options = options
         self.vectors = penalty.vectors(design.n_features, design.feature_names)
@@ -157,6 +159,11 @@ class Problem:
     def loss(self) -> Loss:
         """The loss of the target."""
         return self.target.loss
+
+    @property
+    def groups(self) -> NamedGroups | None:
+        """Groups of the features and their names; None for a penalty without groups."""
+        return groups_of(self.penalty, self.design)
 
     @property
     def l1_ratio(self) -> float:

@@ -3,13 +3,14 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from pictures import assert_legible, boxes_of, overlapping, pixels
 from sklearn.datasets import load_diabetes
 
-from softreg_fast import PathDisplay, path
+from softreg_fast import PathDisplay, path, penalties
 from softreg_fast.paths.result import MultiTaskPath
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -186,3 +187,29 @@ def test_wrong_paths(diabetes, classes):
         PathDisplay.from_coefficients(alphas, coefs, feature_names=["a", "b"])
     with pytest.raises(ValueError, match="needs a path"):
         PathDisplay.from_coefficients(alphas, coefs, against="deviance")
+
+
+def test_groups_are_one_line_each():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 12))
+    frame = pd.DataFrame(X, columns=list("abcdefghijkl"))
+    y = X @ np.r_[1.0, -2.0, 0.5, -1.5, np.zeros(8)] + rng.standard_normal(60)
+    labels = [3, 3, 3, 1, 7, 7, 7, 7, 7, 7, 7, -1]
+    fits = path(frame, y, penalty=penalties.GroupLasso(groups=labels), n_alphas=20)
+    picture = PathDisplay.from_path(fits)
+    assert sorted(text.get_text() for text in picture.text_) == ["3", "7", "d", "l"]
+    drawn = {
+        text.get_text(): line.get_ydata()
+        for text, line in zip(picture.text_, picture.labelled_, strict=True)
+    }
+    coefs = fits.coefs.toarray()
+    assert_allclose(drawn["3"], np.linalg.norm(coefs[:3], axis=0))
+    assert_array_equal(drawn["d"], coefs[3])  # with its sign
+    assert_array_equal(drawn["l"], coefs[11])
+    assert picture.ax_.get_ylabel() == "coefficient, or norm of a group"
+    assert picture.top_ax_.get_xlabel() == "nonzero groups"
+    assert_legible(picture.figure_, picture.ax_, picture.text_)
+    along = PathDisplay.from_path(fits, against="l1", mark=10)
+    assert along.ax_.get_xlabel() == "sum of the norms of groups"
+    ones = path(X, y, penalty=penalties.GroupLasso(groups=range(12)), n_alphas=5)
+    assert PathDisplay.from_path(ones).ax_.get_ylabel() == "coefficient"

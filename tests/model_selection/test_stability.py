@@ -25,8 +25,11 @@ from softreg_fast import (
     path,
     stability_path,
 )
-from softreg_fast.model_selection.stability import _Entries
+from softreg_fast.data.given import as_design
+from softreg_fast.model_selection.entries import Entries
 from softreg_fast.model_selection.subsamples import subsamples
+from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.problem import Problem
 
 QUICK = {"n_subsamples": 12, "n_alphas": 12, "eps": 0.05, "random_state": 0}
 
@@ -456,7 +459,8 @@ def test_features_enter_for_any_class(rng, grouped):
     X = rng.standard_normal((90, 8))
     y = np.digitize(X[:, 5] + 0.5 * X[:, 2] + 0.5 * rng.standard_normal(90), [-0.6, 0.6])
     fits = path(X, y, loss=losses.Multinomial(grouped), n_alphas=12, eps=0.1)
-    entries = _Entries(np.ones(8, bool), 3, 0.75)
+    design = as_design(X, y, None, None, None, None, losses.Multinomial(grouped))
+    entries = Entries(Problem(design, Penalty()), 3, 0.75)
     entries.add(fits, np.ones(8))
     coefs = fits.coefs.toarray().reshape(8, -1, 3)
     size = np.linalg.norm(coefs, axis=2)

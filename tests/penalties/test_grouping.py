@@ -56,7 +56,7 @@ def test_parts_and_exclusion():
         ({"groups": [0, 1, -2, 0]}, "groups['c'] is -2"),
         ({"groups": [-1, -1, -1, -1]}, "has no groups: every label is -1"),
         ({"groups": [[0, 1], [1, 2, 3]]}, "Feature 'b' is in groups 0 and 1"),
-        ({"groups": [[0, 0], [1, 2, 3]]}, "Feature 'a' is in groups 0 and 0"),
+        ({"groups": [[0, 0], [1, 2, 3]]}, "groups[0] has feature 'a' twice"),
         ({"groups": [[0, 1], [2]]}, "Feature 'd' is in no group"),
         ({"groups": [[0, 1, 2, 3], []]}, "groups[1] is empty"),
         ({"groups": [[0, 1, 2, 3], 7]}, "groups[1] is 7"),

@@ -189,19 +189,20 @@ def test_a_network_with_a_fifth_of_its_weights_reads_as_well():
 
 
 def test_categories_claims():
-    pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas")
     example = load("categories.py")
-    found, origin = example["main"]()
-    origin = np.array(origin)
-    assert len(origin) == sum(example["LEVELS"].values()) + 2
+    found = example["main"]()
+    frame, y = example["make_data"]()
     fit = found.path[found.index]
+    X = pandas.get_dummies(frame, dtype=float, prefix_sep="=")[fit.feature_names].to_numpy()
+    origin = np.array([name.partition("=")[0] for name in fit.feature_names])
+    assert len(origin) == sum(example["LEVELS"].values()) + 2
+    assert {name for name, _ in fit.selected()} == {"region", "roof", "size"}
     inside = set(origin[fit.coef != 0.0])
     assert inside == {"region", "roof", "size"}
     for name in inside:  # a column enters as a whole
         assert (fit.coef[origin == name] != 0.0).all()
     # the step that the norms of groups allow: S(w - gradient), with roots of sizes as weights
-    frame, y = example["make_data"]()
-    X = example["coded"](frame)[0].to_numpy()
     w = fit.coef - X.T @ (X @ fit.coef + fit.intercept - y) / len(y)
     for name in set(origin):
         size, part = (origin == name).sum(), w[origin == name]

@@ -13,6 +13,7 @@ from keras import ops
 
 from softreg_fast import penalties
 from softreg_fast.penalties.arrays import as_numpy
+from softreg_fast.penalties.groups import OF_REGRESSION
 
 # Axis of groups by name, for kernels (inputs, units) or (height, width, inputs, filters).
 AXES = {"inputs": -2, "units": -1, "filters": -1}
@@ -56,7 +57,8 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
         if hasattr(cls, "make"):
             own = inspect.signature(cls.__init__).parameters
             given = inspect.signature(cls.make)
-            both = [own.get(name, each) for name, each in given.parameters.items()]
+            all_of_them = given.parameters.items()
+            both = [own.get(n, each) for n, each in all_of_them if n not in OF_REGRESSION]
             cls.__signature__ = given.replace(parameters=both)
 
     def __new__(cls, *given: Any, **settings: Any) -> Self:
@@ -107,7 +109,7 @@ class ProximalRegularizer(keras.regularizers.Regularizer):
     def get_config(self) -> dict[str, Any]:
         """Return the settings, as numbers, strings and lists."""
         given = {field.name: getattr(self.penalty, field.name) for field in fields(self.penalty)}
-        return {name: _plain(value) for name, value in given.items()}
+        return {name: _plain(v) for name, v in given.items() if name not in OF_REGRESSION}
 
     def __repr__(self) -> str:
         return repr(self.penalty)
