@@ -11,10 +11,21 @@ from softreg_fast.kernels._groups import Blocks, entry_strengths
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.solvers.descent import Recorded
 from softreg_fast.solvers.group_engine import SLOTS_PER_SAMPLE, GroupEngine
-from softreg_fast.solvers.group_slots import GroupSlots, Layout
+from softreg_fast.solvers.group_slots import SMALLEST_EIGENVALUE, GroupSlots, Layout
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.reweighted import Expansion, Modelled, ReweightedEngine, slopes_of
 from softreg_fast.solvers.warm import largest_gram
+
+# Spectra of blocks at earlier weights are used while the largest ratio of the present weights to
+# those is at most MOST_RATIO, and at most LOOSE times the ratio of their sums. Smaller weights than
+# this share of the mean are raised to it, for their ratios would be large.
+MOST_RATIO = 1.3
+LOOSE = 1.5
+LEAST_WEIGHT = 0.1
+
+
+def _starts(sizes: Any) -> Index:
+    return np.append(0, np.cumsum(sizes)).astype(np.intp)
 
 
 class GroupModel(GroupEngine):
@@ -40,6 +51,9 @@ class GroupModel(GroupEngine):
         self.strategy, self.n_newton, self._known, self._screening = "working set", 0, None, None
         self._blocks = Blocks(self.layout.columns, layout.largest)
         self.unit = 1.0
+        self._reference: Any = None
+        self._total = 1.0
+        self._spectra: dict[int, tuple[Vector, Vector]] = {}
 
     def renew(self, at: Expansion, blocks: Index) -> None:
         """Make the model at an expansion, among these blocks.
@@ -60,9 +74,12 @@ class GroupModel(GroupEngine):
         columns = layout.columns
         with_gram = feature.size <= self.most_slots
         self._gradient = np.zeros(design.n_features)
-        slots = GroupSlots.empty(v, with_gram).with_blocks(
-            layout, blocks, self._gradient, None, design.n_threads
-        )
+        if with_gram:
+            slots = GroupSlots.empty(v, True).with_blocks(
+                layout, blocks, self._gradient, None, design.n_threads
+            )
+        else:
+            slots = self._without_gram(blocks, v, d)
         own = at.u[feature] / layout.ratio[feature]
         columns.slopes(v, slots.h, slots.feature, design.n_threads)
         slots.at_zero[:] = slots.h if slots.Q is None else slots.h + slots.Q @ own
@@ -84,6 +101,57 @@ class GroupModel(GroupEngine):
         self._settled = self._full()
         self._blocks.hold(slots)
         self.gap, self.n_epochs = np.inf, 0
+
+    def _without_gram(self, blocks: Index, v: Vector, d: Vector) -> GroupSlots:
+        # slots of these blocks, whose steps use the spectra at earlier weights times the largest
+        # ratio of the present weights to those: never too long, and little shorter
+        layout = self.layout
+        ratio = np.inf
+        if self._reference is not None:
+            ratio = float((d / self._reference).max())
+        loose = ratio > LOOSE * d.sum() / self._total
+        if ratio > MOST_RATIO or loose:
+            self._reference = np.maximum(d, LEAST_WEIGHT * d.mean())
+            self._total, self._spectra, ratio = float(d.sum()), {}, 1.0
+        new = [k for k in blocks.tolist() if k not in self._spectra]
+        if new:
+            self._spectra |= self._spectra_of(np.array(new))
+        V, D = zip(*[self._spectra[k] for k in blocks.tolist()], strict=True)
+        position = layout.members(blocks)
+        sizes = layout.start[blocks + 1] - layout.start[blocks]
+        return GroupSlots(
+            blocks, position, layout.feature[position], _starts(sizes),
+            layout.weight[blocks], layout.thin[blocks],
+            np.concatenate(V), ratio * np.concatenate(D),
+            _starts([each.size for each in V])[:-1], _starts([each.size for each in D])[:-1],
+            np.array([each.size for each in D], np.intp),
+            *np.zeros((3, position.size)), v, None,
+        )  # fmt: skip
+
+    def _spectra_of(self, blocks: Index) -> dict[int, tuple[Vector, Vector]]:
+        # eigenvectors, one after the other, and positive eigenvalues of the Gram matrices of blocks at the
+        # reference weights
+        layout, weight = self.layout, self._reference
+        position = layout.members(blocks)
+        C = np.empty((self.design.n_samples, position.size), order="F")
+        self.unscaled.gather(0, C, layout.feature[position], self.design.n_threads)
+        if self.design.fit_intercept:
+            C -= (weight @ C) / weight.sum()
+        C *= np.sqrt(weight)[:, np.newaxis]
+        sizes = layout.start[blocks + 1] - layout.start[blocks]
+        start, found = _starts(sizes), {}
+        for size in np.unique(sizes).tolist():
+            chosen = np.flatnonzero(sizes == size)
+            panel = C.T[start[chosen][:, np.newaxis] + np.arange(size)]
+            if size <= self.design.n_samples:
+                squares, vectors = np.linalg.eigh(panel @ panel.transpose(0, 2, 1))
+            else:
+                vectors, lengths, _ = np.linalg.svd(panel, full_matrices=False)
+                squares, vectors = np.square(lengths)[:, ::-1], vectors[:, :, ::-1]
+            for k, D, U in zip(blocks[chosen].tolist(), squares, vectors, strict=True):
+                used = D[-1] * SMALLEST_EIGENVALUE < D
+                found[k] = np.ravel(U[:, used].T), D[used]
+        return found
 
     def minimise(self, strength: float, enough: float, max_iter: int) -> None:
         """Minimise to a gap of `enough`."""
@@ -120,19 +188,15 @@ class GroupOmega:
         self.free: Index = layout.feature[: layout.start[layout.n_free]]
         self._last, self._is_empty = np.inf, True
         self._wanted = np.empty(0, np.intp)
-        sizes = np.diff(layout.start)
-        self._owner = np.repeat(np.arange(layout.n_blocks), sizes)
-
-    def _own(self, u: Vector) -> Vector:
-        # coefficients block by block, in the units of the layout
-        feature = self.layout.feature
-        return np.asarray(u[feature] / self.layout.ratio[feature])
+        self._owner = np.zeros(problem.design.n_features, np.intp)  # block of each feature
+        self._owner[layout.feature] = np.repeat(np.arange(layout.n_blocks), np.diff(layout.start))
 
     def value(self, u: Vector) -> float:
         """Return Omega(u)."""
-        layout, own = self.layout, self._own(u)
-        sizes = np.sqrt(np.bincount(self._owner, np.square(own), layout.n_blocks))
-        return float(layout.weight @ sizes + layout.thin[self._owner] @ np.abs(own))
+        layout, nonzero = self.layout, np.flatnonzero(u)
+        own, owner = u[nonzero] / layout.ratio[nonzero], self._owner[nonzero]
+        sizes = np.sqrt(np.bincount(owner, np.square(own), layout.n_blocks))
+        return float(layout.weight @ sizes + layout.thin[owner] @ np.abs(own))
 
     def _entries(self, slopes: Vector) -> Vector:
         # the strength at which each block enters
@@ -158,9 +222,7 @@ class GroupOmega:
 
     def minimise(self, at: Expansion, strength: float, enough: float, max_iter: int) -> Modelled:
         """Return the minimum of the model at an expansion, to a gap of `enough`."""
-        nonzero = np.bincount(self._owner, self._own(at.u) != 0.0, self.layout.n_blocks) > 0.0
-        nonzero[self._wanted] = True
-        blocks = np.flatnonzero(nonzero)
+        blocks = np.union1d(self._owner[np.flatnonzero(at.u)], self._wanted).astype(np.intp)
         self._is_empty = not blocks.size
         if self._is_empty:
             return Modelled(at.u, 0)

@@ -32,11 +32,14 @@ ENOUGH = 0.02
 # Share of the tolerance that a model may use up.
 MODEL_SHARE = 0.3
 
+# From this share of the last gap of all features on that of the model's features is in doubt.
+UNSEEN = 1e-4
+
 MOST_HALVINGS = 40
 
 # Models at one alpha, and those among them that may lower neither the objective nor the gap.
 MOST_MODELS = 500
-MOST_VAIN = 3
+MOST_VAIN = 10
 
 # A working response farther away than this times the residual counts with at least LEAST_SHARE of
 # a bound on the curvature: linear parts of a loss have no curvature of their own.
@@ -152,6 +155,7 @@ class ReweightedEngine:
 
     def _begin(self, u: Vector) -> None:
         self.coef, self.intercept = u, 0.0
+        self._earlier: list[Any] = []  # strengths, coefficients and intercepts of the last fits
         self.z = self.z_null + self._product(u)
         self.value, self.r, self.d = self._evaluate(self.z)
         # of the latest dual point, with the slopes of all features
@@ -188,6 +192,7 @@ class ReweightedEngine:
             return int(Status.CONVERGED)
         if self.slopes is None:
             self._look_at(self.r)
+        self._extrapolate(strength)
         self.gap = self._gap(strength)
         caution, vain, best, reach = 0.0, 0, np.inf, self.gap
         for _ in range(MOST_MODELS):
@@ -197,12 +202,14 @@ class ReweightedEngine:
             self.omega.expect(self.slopes, strength)
             aim = max(MODEL_SHARE * enough, ENOUGH * min(reach, self.unit))
             fallen, reach = self._step(strength, caution, aim, max_iter, enough)
-            fallen |= reach < 0.9 * best
-            best = min(best, reach)
+            missed = reach == self.gap and reach > best  # features outside of the model violate
+            fallen |= missed or reach < 0.9 * best
+            best = reach if missed else min(best, reach)
             vain = 0 if fallen else vain + 1
             caution *= 0.1 if caution > LEAST_CAUTION else 0.0
             if not fallen:
                 caution = 1.0
+        self._earlier.append((strength, self.coef, self.intercept))
         if self.gap <= enough:
             return int(Status.CONVERGED)
         self._look_at(self.r)  # the gap of the last coefficients
@@ -212,6 +219,28 @@ class ReweightedEngine:
         if self.n_epochs >= max_iter:
             return int(Status.MAX_ITER)
         return int(Status.PRECISION if self.gap <= EXACT * self.unit else Status.STALLED)
+
+    def _extrapolate(self, strength: float) -> None:
+        # go on along the line through the last two fits, over the logarithm of the strength, among
+        # the coefficients that both have, if the objective is lower there
+        self._earlier = self._earlier[-2:]
+        if len(self._earlier) < 2 or self._earlier[-1][1] is not self.coef:
+            return
+        (first, u, intercept), (last, now, its_intercept) = self._earlier
+        if not (strength < last < first and strength > 0.0):
+            return
+        ahead = min(np.log(strength / last) / np.log(last / first), 1.0)
+        change = np.where((u != 0.0) & (now != 0.0), ahead * (now - u), 0.0)
+        change[(now + change) * now < 0.0] = 0.0
+        if not change.any():
+            return
+        move = ahead * (its_intercept - intercept)
+        z = self.z + self._product(change) + move
+        value, r, d = self._evaluate(z)
+        before = self.value + self._penalty_at(now, strength)
+        if value + self._penalty_at(now + change, strength) < before:
+            self.coef, self.intercept, self.z = now + change, self.intercept + move, z
+            self.value, self.r, self.d = value, r, d
 
     def _strength(self, l1_strength: float, l2_strength: float) -> float:
         if l1_strength == 0.0:
@@ -234,7 +263,7 @@ class ReweightedEngine:
             slopes = np.zeros(len(self.coef))
             slopes[features] = its_slopes
             reach = self._gap_at(predicted, slopes, strength)
-            if enough < reach < np.inf:
+            if max(enough, UNSEEN * self.gap) < reach < np.inf:
                 return fallen, reach
             predicted = predicted if reach < np.inf else None
         self._look_at(self.r if predicted is None else predicted)
