@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from softreg_fast.kernels._groups import Blocks, entry_strengths
+from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.solvers.descent import Recorded
 from softreg_fast.solvers.group_engine import SLOTS_PER_SAMPLE, GroupEngine
@@ -22,6 +23,9 @@ from softreg_fast.solvers.warm import largest_gram
 MOST_RATIO = 1.3
 LOOSE = 1.5
 LEAST_WEIGHT = 0.1
+
+# Entries of dense columns that are made at once for spectra.
+PANEL_ENTRIES = 4_000_000
 
 
 def _starts(sizes: Any) -> Index:
@@ -115,7 +119,10 @@ class GroupModel(GroupEngine):
             self._total, self._spectra, ratio = float(d.sum()), {}, 1.0
         new = [k for k in blocks.tolist() if k not in self._spectra]
         if new:
-            self._spectra |= self._spectra_of(np.array(new))
+            step = max(PANEL_ENTRIES // (self.design.n_samples * layout.largest), 1)
+            for first in range(0, len(new), step):
+                look_at_signals()
+                self._spectra |= self._spectra_of(np.array(new[first : first + step]))
         V, D = zip(*[self._spectra[k] for k in blocks.tolist()], strict=True)
         position = layout.members(blocks)
         sizes = layout.start[blocks + 1] - layout.start[blocks]
@@ -129,8 +136,8 @@ class GroupModel(GroupEngine):
         )  # fmt: skip
 
     def _spectra_of(self, blocks: Index) -> dict[int, tuple[Vector, Vector]]:
-        # eigenvectors, one after the other, and positive eigenvalues of the Gram matrices of blocks at the
-        # reference weights
+        # eigenvectors, one after the other, and positive eigenvalues of the Gram matrices of blocks
+        # at the reference weights
         layout, weight = self.layout, self._reference
         position = layout.members(blocks)
         C = np.empty((self.design.n_samples, position.size), order="F")

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from softreg_fast import PenalizedRegression, Status, cv_path, path, relaxed_path, solve
 from softreg_fast.losses import InverseGaussian, Quantile
 from softreg_fast.penalties import MCP, SCAD, SLOPE, GroupLasso, LogSum, SparseGroupLasso
+from softreg_fast.solvers import group_reweighted
 
 KINDS = ["logistic", "poisson", "gamma", "tweedie", "negative binomial", "probit", "huber",
          "squared hinge", "cloglog"]  # fmt: skip
@@ -235,14 +236,25 @@ def test_a_separating_feature_without_a_group(rng):
         case.path(GroupLasso(groups=labels), alphas=[0.1])
 
 
-def test_many_slots_and_little_memory(rng):
-    case = Case(rng, "logistic", n=40, p=120)
-    penalty = GroupLasso(size=4)
-    fits = case.path(penalty, n_alphas=8, eps=0.01)
-    small = case.path(penalty, alphas=fits.alphas, gram_memory=1000)
+@pytest.mark.parametrize("size", [4, 60], ids=["small groups", "groups larger than n"])
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_many_slots_and_little_memory(rng, monkeypatch, size, sparse):
+    monkeypatch.setattr(group_reweighted, "PANEL_ENTRIES", 500)  # so that there are several panels
+    case = Case(rng, "logistic", {"sparse": sparse}, n=40, p=120)
+    penalty = GroupLasso(size=size)
+    fits = case.path(penalty, n_alphas=8, eps=0.01, tol=1e-12)
+    small = case.path(penalty, alphas=fits.alphas, gram_memory=1000, tol=1e-12)
     assert fits.df[-1] > 40
     assert fits.converged
-    assert small.converged
+    assert_allclose(small.dev_ratio, fits.dev_ratio, atol=1e-6)
+    whole = np.sqrt(size)
+    for fit in fits:
+        z = np.sqrt(np.square(case.slopes(fit)).reshape(-1, size).sum(axis=1))
+        assert z.max() <= fit.alpha * whole * (1.0 + 1e-4)
+
+
+def test_too_little_memory(rng):
+    case = Case(rng, "logistic", n=40, p=120)
     for penalty in (SLOPE(), MCP(gamma=6.0)):
         with pytest.raises(ValueError, match="gram_memory"):
             case.path(penalty, n_alphas=5, gram_memory=100)
