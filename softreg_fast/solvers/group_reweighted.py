@@ -126,13 +126,14 @@ class GroupModel(GroupEngine):
         V, D = zip(*[self._spectra[k] for k in blocks.tolist()], strict=True)
         position = layout.members(blocks)
         sizes = layout.start[blocks + 1] - layout.start[blocks]
+        zeros = np.zeros(position.size)
         return GroupSlots(
             blocks, position, layout.feature[position], _starts(sizes),
             layout.weight[blocks], layout.thin[blocks],
             np.concatenate(V), ratio * np.concatenate(D),
             _starts([each.size for each in V])[:-1], _starts([each.size for each in D])[:-1],
             np.array([each.size for each in D], np.intp),
-            *np.zeros((3, position.size)), v, None,
+            zeros.copy(), zeros.copy(), zeros, v, None,
         )  # fmt: skip
 
     def _spectra_of(self, blocks: Index) -> dict[int, tuple[Vector, Vector]]:

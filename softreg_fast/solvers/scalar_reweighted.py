@@ -34,7 +34,7 @@ NEARER = 0.1
 
 # Epochs on one model, and models at one alpha under a penalty that is not convex.
 MOST_EPOCHS = 1_000
-MOST_MODELS = 200
+MOST_MODELS = 60
 
 # Models that lower neither the objective by this share nor the distance by half, after which a fit
 # has stalled: by rounding, or where the loss falls for ever along coefficients without a slope.
