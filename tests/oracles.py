@@ -841,3 +841,33 @@ def slope_gap(data, w, b, alpha, lambdas):
     rho = rho / max(ratio, LD(1.0))
     primal = s @ r**2 / 2 + alpha * sorted_l1(d * w, lambdas)
     return primal - s @ (y * rho - rho**2 / 2)
+
+
+# ---------------------------------------------------------------------------------------------
+# Penalties that are norms, under any loss.
+
+
+def norm_bounds(kind, data, fit, value, scaling):
+    """Return the objective of a fit under a norm, for any loss, and a lower bound on its minimum.
+
+    data is (X, y, s, offset, factors): weights with sum 1, and the factors by which coefficients
+    are multiplied before they are penalised; value(w) is the penalty, scaling(z) the largest k <= 1
+    for which k z is feasible. With theta any number between 0 and the residual for each sample, of
+    sum 0,
+
+        J >= - sum_i s_i (f*(-theta_i) + theta_i offset_i)    if X'(s theta) is feasible.
+    """
+    X, y, s, offset, factors = (dense(each) for each in data)
+    oracle = LOSSES[kind]
+    z = offset + X @ dense(fit.coef) + LD(fit.intercept)
+    h = LD(1e-6)
+    r = (oracle.value(y, z - h) - oracle.value(y, z + h)) / (2 * h)
+    up, down = s @ np.maximum(r, 0), s @ np.maximum(-r, 0)
+    theta = np.where(r > 0, r * min(1, down / max(up, LD(1e-300))), r)
+    theta = np.where(r < 0, r * min(1, up / max(down, LD(1e-300))), theta)
+    varies = factors > 0
+    slopes = np.zeros(len(factors), LD)
+    slopes[varies] = X[:, varies].T @ (s * theta) / factors[varies]
+    theta = theta * scaling(slopes) * (1 - LD(1e-12))  # within the domain, whatever rounding
+    primal = s @ oracle.value(y, z) + value(factors * dense(fit.coef))
+    return primal, -(s @ (oracle.conjugate(y, -theta) + theta * offset))

@@ -111,7 +111,7 @@ def choose(prepared, tol):
 
 def prepare_groups(problem, n_threads):
     """Return X with the columns of each group side by side, the groups' starts, the way back."""
-    if problem.omega != "groups":
+    if problem.omega not in ("groups", "logistic groups"):
         raise NotImplementedError("no such penalty")
     _, of = np.unique(problem.groups, return_inverse=True)
     order = np.argsort(of, kind="stable")
@@ -123,9 +123,11 @@ def prepare_groups(problem, n_threads):
 
 def group_path(prepared, tol):
     problem, matrix, starts, back, n_threads = prepared
+    # Newton's models of other losses are fitted as exactly as the whole
+    more = {} if problem.loss == "squared" else {"irls_tol": tol}
     state = adelie.grpnet(
         matrix,
-        adelie.glm.gaussian(problem.y),
+        TARGETS[problem.loss](np.asarray(problem.y, dtype=np.float64)),
         groups=starts,
         lmda_path=problem.alphas,
         tol=tol,
@@ -134,6 +136,7 @@ def group_path(prepared, tol):
         progress_bar=False,
         n_threads=n_threads,
         max_iters=10_000_000,
+        **more,
     )
     if len(state.lmdas) != len(problem.alphas):
         raise RuntimeError(f"adelie stopped after {len(state.lmdas)} alphas")

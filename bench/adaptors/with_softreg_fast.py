@@ -127,6 +127,7 @@ def _omega(problem):
         "scad": lambda: penalties.SCAD(a=A),
         "slope": lambda: penalties.SLOPE(weights="bh", q=Q),
         "groups": lambda: penalties.GroupLasso(groups=problem.groups),
+        "logistic groups": lambda: penalties.GroupLasso(groups=problem.groups),
         "sparse groups": lambda: penalties.SparseGroupLasso(groups=problem.groups, l1_ratio=SHARE),
     }[problem.omega]()
 
@@ -134,6 +135,7 @@ def _omega(problem):
 def penalty_path(prepared, tol):
     problem, n_threads = prepared
     options = {"alphas": problem.alphas, "tol": tol, "n_threads": n_threads}
+    options["loss"] = problem.loss
     fits = softreg_fast.path(problem.X, problem.y, penalty=_omega(problem), **options)
     return certified(fits).coefs
 

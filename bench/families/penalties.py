@@ -29,6 +29,7 @@ OMEGAS = {
     "scad": Omega("SCAD", 1e-3, ("skglm",)),
     "slope": Omega("SLOPE, weights of Benjamini and Hochberg, q = 0.1", 1e-6, ("sortedl1",)),
     "groups": Omega("Group lasso", 1e-6, ("adelie", "skglm")),
+    "logistic groups": Omega("Group lasso with the logistic loss", 1e-6, ("adelie",)),
     "sparse groups": Omega("Sparse group lasso, l1_ratio = 0.5", 1e-6, ()),
 }
 
@@ -44,7 +45,11 @@ def path_under(omega, make, eps, groups=None):
     """Return a function that makes the path of 100 alphas to eps alpha_max under a penalty."""
 
     def made():
-        problem = replace(standardised(make()), omega=omega)
+        given = make()
+        problem = replace(standardised(given), omega=omega)
+        if omega.startswith("logistic"):
+            classes = np.where(given.y > np.median(given.y), 1.0, 0.0)
+            problem = replace(problem, y=classes, loss="logistic")
         if groups is not None:
             problem = replace(problem, groups=groups(problem.shape[1]))
         return replace(problem, alphas=np.geomspace(1.0, eps, 100) * largest_alpha(problem))
@@ -118,5 +123,6 @@ FAMILIES = [
         parts_of,
         "diamonds.npz",
     ),
+    family("logistic groups", "gene sets 200 x 10,000", gene_sets, 3, 8, 0.01, sets_of),
     family("sparse groups", "gene sets 200 x 10,000", gene_sets, 2, 5, 0.01, sets_of),
 ]

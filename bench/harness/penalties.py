@@ -1,11 +1,14 @@
 """Accuracy of answers under penalties beyond L1, in NumPy and SciPy, the same for every package.
 
-All of them are for squared error with an intercept, 1/(2n) ||y - b - X w||^2 + alpha Omega(w).
+They are for squared error with an intercept, 1/(2n) ||y - b - X w||^2 + alpha Omega(w), or for a
+loss of bench/harness/losses.py in place of the squares.
 """
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import ndtri
+
+from bench.harness.losses import FORMULAS, with_nuisance
 
 # Shapes of MCP and SCAD, false discovery rate of SLOPE's weights, share of L1 in sparse groups.
 GAMMA, A, Q, SHARE = 3.0, 3.7, 0.1, 0.5
@@ -16,7 +19,13 @@ BISECTIONS = 60
 
 def judge_of(problem):
     """Return judge(problem, W): the worst gap along the path, relative to the null objective, or
-    for MCP and SCAD the largest distance to stationarity, relative to alpha."""
+    for MCP and SCAD the largest distance to stationarity, relative to alpha.
+
+    Under other losses than the squared one it is the distance from the best lower bound that any of
+    the judged paths has given.
+    """
+    if problem.loss != "squared":
+        return Suboptimality(problem)
     return worst_distance if problem.omega in SLOPES else worst_gap
 
 
@@ -69,6 +78,37 @@ def worst_gap(problem, W):
         primal = r @ r / (2 * n) + alpha * omega.value(w)
         worst = max(worst, primal - k * (y @ r) / n + k * k * (r @ r) / (2 * n))
     return float(worst / (y @ y / (2 * n)))
+
+
+class Suboptimality:
+    """Judge of paths under a loss of bench/harness/losses.py: their objectives, less lower bounds.
+
+        P(w) = 1/n sum_i f(y_i, eta_i) + alpha Omega(w),   D(theta) = -1/n sum_i f*(-theta_i),
+
+    with the multiple of the residual for theta that is feasible, as in `worst_gap`; here the best
+    bound of all judged paths counts at each alpha.
+    """
+
+    def __init__(self, problem):
+        self.formula = FORMULAS[problem.loss]
+        self.bounds = np.full(len(problem.alphas), -np.inf)
+
+    def __call__(self, problem, W):
+        n, y, omega = len(problem.y), problem.y, OMEGAS[problem.omega](problem)
+        W = W.toarray() if sp.issparse(W) else np.asarray(W)
+        ones, values = np.ones((n, 1)), []
+        for k, (alpha, w) in enumerate(zip(problem.alphas, W.T, strict=True)):
+            eta = with_nuisance(self.formula, y, problem.X @ w, ones)
+            theta = y - self.formula.mean(eta)
+            theta -= theta.mean()
+            norm = omega.dual_norm(problem.X.T @ theta / n)
+            theta *= 1.0 if norm <= alpha else alpha / norm
+            bound = -np.mean(self.formula.conjugate(y - theta))
+            self.bounds[k] = max(self.bounds[k], bound)
+            values.append(np.mean(self.formula.value(y, eta)) + alpha * omega.value(w))
+        null = with_nuisance(self.formula, y, np.zeros(n), ones)
+        null = np.mean(self.formula.value(y, null) - self.formula.saturated(y))
+        return float(np.max(values - self.bounds) / null)
 
 
 class Sorted:
@@ -137,6 +177,7 @@ OMEGAS = {
     "scad": Largest,
     "slope": Sorted,
     "groups": Groups,
+    "logistic groups": Groups,
     "sparse groups": Groups,
 }
 

@@ -13,6 +13,7 @@ from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.grouping import GROUPED
 from softreg_fast.penalties.quadratic import Tikhonov
+from softreg_fast.solvers.choice import solver_for
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import gradient_without_l1
 from softreg_fast.solvers.gradient import largest_variance
@@ -159,6 +160,8 @@ def alpha_max(problem: Problem) -> float:
     |x_j.r| / (l1_ratio * l1_weights_j) over the others, counted only in a direction that the
     bounds allow. Of groups it is the smallest alpha at which no group enters.
     """
+    if problem.penalty_kind != "elastic_net":
+        solver_for(problem)  # raises an error for a loss that the penalty is not for
     if problem.penalty_kind == "slope":
         return first_alpha(problem)
     problem = with_copies(problem)

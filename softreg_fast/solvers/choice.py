@@ -21,6 +21,7 @@ from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.group_engine import GroupEngine
+from softreg_fast.solvers.group_reweighted import ReweightedGroups
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
@@ -31,6 +32,7 @@ from softreg_fast.solvers.protocol import Engine
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.ridge import RidgeEngine
 from softreg_fast.solvers.rotated import RotatedEngine, n_penalised
+from softreg_fast.solvers.scalar_reweighted import ReweightedNonconvex, ReweightedSlope
 from softreg_fast.solvers.slope import SlopeEngine
 from softreg_fast.solvers.tikhonov import TikhonovEngine, check_fitted
 from softreg_fast.solvers.warm import WarmEngine, largest_gram
@@ -81,8 +83,14 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted with squared error and "
-        "solver='auto' only; with another loss or solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted with solver='auto' only; "
+        "with another solver use L1, L2 or ElasticNet.",
+    ),
+    "modelled loss": Fact(
+        lambda problem: problem.loss.kind in KINDS and problem.loss.smooth and problem.loss.convex,
+        "a convex loss with a derivative, of one number per sample",
+        "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted under convex losses with "
+        "a derivative, of one number per sample; with another loss use L1, L2 or ElasticNet.",
     ),
     "groups": Fact(
         lambda problem: problem.penalty_kind in GROUPED,
@@ -183,6 +191,24 @@ AUTO = (
         "slope",
         lambda problem: problem.penalty_kind == SLOPE.kind,
         "Newton steps on clusters of equal sizes, which sorted slopes split and collisions merge.",
+    ),
+    Choice(
+        False,
+        "reweighted groups",
+        lambda problem: problem.penalty_kind in GROUPED,
+        "Newton's models of the loss are weighted least squares, which descent on blocks fits.",
+    ),
+    Choice(
+        False,
+        "reweighted SLOPE",
+        lambda problem: problem.penalty_kind == SLOPE.kind,
+        "As for groups; the models are fitted by Newton steps on clusters.",
+    ),
+    Choice(
+        False,
+        "reweighted nonconvex",
+        lambda problem: problem.penalty_kind in NONCONVEX,
+        "As for groups; the models are fitted to rounding.",
     ),
     Choice(
         False,
@@ -331,6 +357,11 @@ SOLVERS = {
     "groups": Solver(GroupEngine, _groups),
     "slope": Solver(SlopeEngine, _slope),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
+    "reweighted groups": Solver(ReweightedGroups, lambda problem, _: ReweightedGroups(problem)),
+    "reweighted SLOPE": Solver(ReweightedSlope, lambda problem, _: ReweightedSlope(problem)),
+    "reweighted nonconvex": Solver(
+        ReweightedNonconvex, lambda problem, _: ReweightedNonconvex(problem)
+    ),
     "rotated": Solver(RotatedEngine, _rotated),
     "interior point": Solver(InteriorPointEngine, lambda problem, _: InteriorPointEngine(problem)),
     "newton": Solver(NewtonEngine, lambda problem, _: NewtonEngine(problem)),

@@ -97,6 +97,6 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP, SCAD, LogSum, SLOPE, "
-        "GroupLasso or SparseGroupLasso with squared error."
+        "NonNegative of softreg_fast.penalties, or under convex losses MCP, SCAD, LogSum, SLOPE, "
+        "GroupLasso or SparseGroupLasso."
     )

@@ -120,8 +120,8 @@ def test_messages(rng):
         (sf.MCPRegression(alpha=0.0), "^alpha is 0"),
         (sf.SCADRegressionCV(a=[3.7, 2.0]), "^a must be a number > 2"),
         (
-            sf.PenalizedRegression(GroupLasso(), loss=sf.losses.Huber(1.0)),
-            "penalties of groups are fitted with squared error",
+            sf.PenalizedRegression(GroupLasso(), loss=sf.losses.Quantile(0.3)),
+            "penalties of groups are fitted under convex losses with a derivative",
         ),
         (sf.PenalizedRegression(loss="cox"), "^PenalizedRegression is for losses of one number"),
         (sf.PenalizedRegression(loss="multinomial"), "of one number per sample"),

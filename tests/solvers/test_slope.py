@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from softreg_fast import Design, cv_path, path, relaxed_path, solve, stability_path
-from softreg_fast.losses import Huber
+from softreg_fast.losses import Quantile
 from softreg_fast.penalties import SLOPE
 from softreg_fast.solvers.protocol import Status
 
@@ -305,7 +305,7 @@ def test_misfits(rng):
     X, y = data(rng)
     for words, options in (
         ("alpha is 0, at which SLOPE penalises nothing", {"alphas": [1.0, 0.0]}),
-        ("squared error and solver='auto' only", {"loss": Huber(delta=1.0)}),
+        ("under convex losses with a derivative", {"loss": Quantile(0.3)}),
         ("solver='auto' only", {"solver": "cd"}),
         ("solver='auto' only", {"solver": "gradient"}),
         ("bounds are not for SLOPE", {"bounds": (-1.0, 1.0)}),
