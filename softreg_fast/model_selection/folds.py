@@ -6,6 +6,7 @@ import numbers
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from softreg_fast.data.columns import KnownMoments
 from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
 from softreg_fast.data.survival_target import SurvivalTarget
-from softreg_fast.data.target import UNSEEN
+from softreg_fast.data.target import UNSEEN, Target
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import shown
@@ -155,6 +156,8 @@ class Training:
             self.weight = design.weight
             self._check_weights()
         self._grams = self._fold_grams()
+        # of training designs, as long as those are in use
+        self._targets: WeakValueDictionary[int, Target] = WeakValueDictionary()
 
     def say_unseen_classes(self, classes: Any) -> None:
         """Warn where the training samples of a fold lack one of several classes, by its label."""
@@ -219,11 +222,17 @@ class Training:
         if known is not None:
             return design.with_moments(weight, known)
         try:
-            return design.reweighted(weight, is_part=True)
+            design = design.reweighted(weight, is_part=True)
         except ValueError as error:  # such as one class only
             raise ValueError(
                 f"The training samples of fold {k} cannot be fitted: {error}"
             ) from error
+        self._targets[k] = design.described_target
+        return design
+
+    def target_of(self, k: int) -> Target | None:
+        """Return the target of the k-th training design, unless none is in use."""
+        return self._targets.get(k)
 
     @property
     def loss(self) -> Loss:
