@@ -253,19 +253,28 @@ class Training:
             errors = self._grams.errors(k, fits)
             if errors is not None:
                 return errors
-        return self.mean_over(k, fits, self.design.described_target.deviance_of)
+        return self._mean_of_sums(k, fits, self.design.described_target.deviance_sums)
 
     def mean_over(self, k: int, fits: Path, of: Callable[[Index, Any], Any]) -> Vector:
         """Return the weighted mean over the test samples of fold k of a function of samples and
         their linear predictors without offset, at each alpha; with several tasks the mean over
         these, too.
         """
+
+        def sums(rows: Index, eta: Any, weight: Vector) -> Any:
+            return weight @ of(rows, eta).reshape(len(eta), -1)
+
+        return self._mean_of_sums(k, fits, sums)
+
+    def _mean_of_sums(
+        self, k: int, fits: Path, sums: Callable[[Index, Any, Vector], Any]
+    ) -> Vector:
         test = self.folds[k].test
         test = test[self.weight[test] > 0.0]  # 0 times infinity would be NaN
         weight = self.weight[test]
         total: Any = 0.0
         for part, eta in self._blocks_of(test, fits):
-            total = total + weight[part] @ of(test[part], eta).reshape(len(eta), -1)
+            total = total + sums(test[part], eta, weight[part])
         return np.asarray(total.reshape(len(fits), -1).mean(axis=1) / weight.sum())
 
     def predictors_of(self, k: int, fits: Path) -> NDArray[np.float64]:
