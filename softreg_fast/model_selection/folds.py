@@ -1,4 +1,4 @@
-"""Folds as weight vectors: training designs that share X, and errors on the held-out samples."""
+"""Folds as weight vectors: training designs that share X if it is large, and test errors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from softreg_fast.data.columns import KnownMoments
 from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
+from softreg_fast.data.rows import design_of_rows
 from softreg_fast.data.survival_target import SurvivalTarget
 from softreg_fast.data.target import UNSEEN, Target
 from softreg_fast.kernels._folds import squared_errors, training_moments
@@ -30,6 +31,9 @@ from softreg_fast.system.threads import blas_threads_for
 
 # Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
 MOST_GRAM_ENTRIES = 1 << 24
+
+# Largest number of entries of an X of which each fold copies its training rows: 4 MiB.
+LARGEST_COPY = 1 << 19
 
 # A squared error this small relative to the sums of which it is the difference is recomputed from
 # residuals, and so is a training column whose spread nearly vanishes without the fold.
@@ -222,13 +226,22 @@ class Training:
         if known is not None:
             return design.with_moments(weight, known)
         try:
-            design = design.reweighted(weight, is_part=True)
+            design = self._few_rows(design, weight) or design.reweighted(weight, is_part=True)
         except ValueError as error:  # such as one class only
             raise ValueError(
                 f"The training samples of fold {k} cannot be fitted: {error}"
             ) from error
         self._targets[k] = design.described_target
         return design
+
+    def _few_rows(self, design: Design, weight: Vector) -> Design | None:
+        # Rows of a small X that is not wide are copied: then solvers are up to 1.7 times as fast as
+        # with weights. Those of squared error mostly work with Gram matrices.
+        small = design.n_features <= design.n_samples and design.n_entries <= LARGEST_COPY
+        if design.described_target.loss.quadratic or not small:
+            return None
+        rows = np.flatnonzero(weight)
+        return design_of_rows(design, rows, weight[rows]) if len(rows) < len(weight) else None
 
     def target_of(self, k: int) -> Target | None:
         """Return the target of the k-th training design, unless none is in use."""

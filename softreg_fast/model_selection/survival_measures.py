@@ -53,8 +53,9 @@ class PartialLikelihood(NamedTuple):
         known: Any = training.target_of(k)
         if known is None:
             alone = target.loss.deviance_of(target.y, eta, trained)
-        else:  # with weights of mean one, of which the deviance is a multiple
-            alone = known.total_deviance(eta) * trained.mean()
+        else:  # with weights of mean one, of which the deviance is a multiple; of all rows or some
+            rows = np.flatnonzero(trained) if known.n_samples < len(trained) else slice(None)
+            alone = known.total_deviance(eta.T[:, rows].T) * trained[rows].mean()
         if fold.covers:
             both = target.total_deviance(eta)
         else:
