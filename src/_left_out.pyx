@@ -4,9 +4,10 @@ Each model has a column of linear predictors.  Folds of small problems take less
 passes of NumPy over these.
 """
 
-from libc.math cimport INFINITY, exp, log1p
+from libc.math cimport INFINITY, exp, fabs, log1p
 
-from loss cimport bregman, exponent, loss_kind_t, loss_kinds
+from arithmetic cimport larger
+from loss cimport LOGISTIC, bregman, exponent, loss_kind_t, loss_kinds
 
 import numpy as np
 
@@ -36,9 +37,12 @@ def deviances(str kind, const double[::1] y, const double[:, ::1] z, const doubl
             if weight[i] == 0.0:
                 continue
             for k in range(n_models):
-                # twice the excess of the loss over its smallest value
-                d = bregman(exp(exponent(loss, parameter, z[i, k])), loss, parameter, y[i],
-                            z[i, k], 0.0)
+                # twice the excess of the loss over its smallest value, which for classes is 0
+                if loss == LOGISTIC and (y[i] == 0.0 or y[i] == 1.0):
+                    d = log1p(exp(-fabs(z[i, k]))) + larger((1.0 - 2.0 * y[i]) * z[i, k], 0.0)
+                else:
+                    d = bregman(exp(exponent(loss, parameter, z[i, k])), loss, parameter, y[i],
+                                z[i, k], 0.0)
                 total[k] += 2.0 * weight[i] * (d if d == d else INFINITY)   # NaN: terms overflow
     return found
 
