@@ -12,11 +12,11 @@ from softreg_fast.data.target import Target
 from softreg_fast.options.types import Index, Vector
 
 
-def design_of_rows(design: Design, rows: Index, weight: Vector) -> Design | None:
-    """Return a design of these rows of X, their targets and these weights; X is copied.
+def design_of_rows(design: Design, rows: Index, weight: Vector | None) -> Design | None:
+    """Return a design of a copy of these rows of X, of their targets and these weights.
 
-    It is the one with weight zero elsewhere, but for rounding, and as many samples smaller. None
-    where the columns are stored with another origin.
+    Weights of None are all one. The design is the one with weight zero elsewhere, but for rounding,
+    and as many samples smaller. None where the columns are stored with another origin.
     """
     if design._origin is not None:
         return None

@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer
 from softreg_fast.estimators.logistic_regression import LogisticRegression
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.folds import Training
-from softreg_fast.model_selection.measures import auc
+from softreg_fast.model_selection.measures import aucs
 from softreg_fast.model_selection.progress import Tell
 from softreg_fast.model_selection.scoring import looks_at_X, name_of, rows_for, scores_by
 from softreg_fast.model_selection.workers import Workers, workers_for
@@ -246,4 +246,4 @@ def measured(
     if scoring in MEANS:
         each = MEANS[scoring](loss, y[:, np.newaxis], eta)
         return np.asarray(np.average(each, axis=0, weights=weight))
-    return np.array([auc(y, column, weight) for column in eta.T])
+    return aucs(y, eta, weight)

@@ -241,7 +241,10 @@ class Training:
         if design.described_target.loss.quadratic or not small:
             return None
         rows = np.flatnonzero(weight)
-        return design_of_rows(design, rows, weight[rows]) if len(rows) < len(weight) else None
+        if len(rows) == len(weight):
+            return None
+        plain = design.weight is None and weight.max() == 1.0
+        return design_of_rows(design, rows, None if plain else weight[rows])
 
     def target_of(self, k: int) -> Target | None:
         """Return the target of the k-th training design, unless none is in use."""

@@ -243,17 +243,21 @@ def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) 
     """
     share = given_target(y, Logistic(), len(np.atleast_1d(y))).values
     n = len(share)
-    scores, weight = as_real("score", score, dtype=np.float64, ensure_2d=False), np.ones(n)
+    scores = as_real("score", score, dtype=np.float64, ensure_2d=False)
     if scores.shape != (n,):
         raise ValueError(
             f"score has shape {scores.shape}, y has {n} samples; expected one number for each."
         )
-    if sample_weight is not None:
-        weight = as_weights(sample_weight, n)[0]
-        weight = np.ones(n) if weight is None else weight
+    return float(aucs(share, scores[:, np.newaxis], sample_weight)[0])
+
+
+def aucs(share: Vector, scores: Array, sample_weight: ArrayLike | None = None) -> Vector:
+    """Return what `auc` does for several scores, (n_samples, n_models), of shares of class 1."""
+    weight = as_weights(sample_weight, len(share))[0]
+    weight = np.ones(len(share)) if weight is None else weight
     if not (weight @ share > 0.0 and weight @ (1.0 - share) > 0.0):
         raise ValueError("The area under the ROC curve needs samples of both classes in y.")
-    return float(_areas(share, scores[:, np.newaxis], weight)[0])
+    return _areas(share, scores, weight)
 
 
 def _areas(share: Vector, scores: Array, weight: Vector) -> Vector:
