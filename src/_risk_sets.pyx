@@ -10,6 +10,7 @@ from risk cimport (
     sums_in,
 )
 from risk_gap cimport center_by_strata, gap_at_prediction, gap_at_residual, gap_part
+from signals cimport check_signals
 
 import numpy as np
 
@@ -139,6 +140,23 @@ cdef class RiskSets:
         self._check(z)
         loss = risk_evaluate(&self.R, &z[0], self.C.by_time, &A, &r[0], &d[0])
         return loss, np.asarray(r), np.asarray(d)
+
+    def losses(self, const double[:, ::1] z):
+        """Return the loss at each of several predictors, (n_predictors, n_samples)."""
+        cdef double[:, ::1] room = self._room()
+        cdef double[::1] work = np.empty(self.R.n)
+        cdef risk_sums_t A = self.sums(room)
+        cdef Py_ssize_t k
+        if z.shape[1] != self.R.n:
+            raise ValueError("a predictor has one entry per sample")
+        found = np.empty(z.shape[0])
+        cdef double[::1] loss = found
+        for k in range(z.shape[0]):
+            with nogil:
+                find_sums(&self.R, &z[k, 0], &work[0], self.C.by_time, &A)
+            loss[k] = A.loss
+            check_signals()
+        return found
 
     def curve(self, const double[::1] z, const double[::1] step):
         """Return the product of the Hessian at z with a step."""

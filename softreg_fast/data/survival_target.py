@@ -113,7 +113,8 @@ class SurvivalTarget(Target):
 
     def total_deviance(self, eta: Vector) -> Vector:
         """Return the deviances of all samples with linear predictors (n_samples, n_models)."""
-        return self.loss.deviance_of(self.y, eta, self.weight)
+        least = self.loss.saturated(self.times, self.weight)
+        return self.loss.deviance_on(self.risk_sets(), least, eta)
 
     @property
     def shape(self) -> tuple[int, ...]:

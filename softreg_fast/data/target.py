@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.validation import check_finite
 from softreg_fast.kernels._columns import Columns
+from softreg_fast.kernels._left_out import class_deviances, deviances
 from softreg_fast.kernels._losses import KINDS, null_model
 from softreg_fast.losses.base import ROUNDING, Loss, times
 from softreg_fast.losses.classes import Binomial, shown
@@ -102,7 +103,7 @@ class Target:
         self._gradient: Vector | None = None
         self.y_mean: Any = self._null(y, fixed) if self.fit_intercept else np.zeros(y.shape[1:])[()]
         self._residual: Vector | None
-        if loss.kind in KINDS and loss.smooth and loss.convex and not loss.quadratic:
+        if self._by_kernel:
             self._describe_by_kernel(y, fixed)
         else:
             with np.errstate(under="ignore"):
@@ -115,6 +116,12 @@ class Target:
                 f"The largest |y| is {largest:.3g} and its squares leave the range of float64; "
                 "divide y by a constant."
             )
+
+    @property
+    def _by_kernel(self) -> bool:
+        # whether a kernel knows the loss's deviance
+        loss = self.loss
+        return loss.kind in KINDS and loss.smooth and loss.convex and not loss.quadratic
 
     def _describe_by_kernel(self, y: Vector, fixed: Vector | None) -> None:
         # the same, for smooth convex losses, in a fraction of the time: small paths notice it
@@ -271,6 +278,29 @@ class Target:
         if self._fixed is not None:
             eta = self.predictors_of(rows, eta)
         return self.loss.deviance(self.y[rows][:, np.newaxis], eta)
+
+    def deviance_sums(self, rows: Index, eta: Vector, weight: Vector) -> Vector:
+        """Return the weighted sums over samples of what `deviance_of` returns.
+
+        Parameters
+        ----------
+        rows : indices of the samples
+        eta : ndarray (n_rows, n_models), or (n_rows, n_models, n_tasks)
+        weight : ndarray (n_rows,)
+
+        Returns
+        -------
+        ndarray (n_models,), or (n_models, n_tasks) of several targets
+        """
+        y, loss = self.y[rows], self.loss
+        if self._by_kernel and eta.ndim == 2:
+            z = np.ascontiguousarray(self.predictors_of(rows, eta))
+            return deviances(loss.kind, y, z, weight, (*loss.parameters, 0.0)[0])
+        if loss.n_outputs != 1 and (own := loss.strata(y)) is not None:
+            z = np.ascontiguousarray(self.predictors_of(rows, eta))
+            return class_deviances(own.astype(np.intp, copy=False), z, weight)
+        each = self.deviance_of(rows, eta).reshape(len(eta), -1)
+        return np.asarray((weight @ each).reshape(eta.shape[1:]))
 
     def mean_of(self, rows: Index | slice, eta: Vector) -> Vector:
         """Return the predictions for some samples by linear predictors without their offset.

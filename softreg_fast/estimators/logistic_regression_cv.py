@@ -40,8 +40,9 @@ class LogisticRegressionCV(LogisticRegression):
     """Logistic regression with C, and l1_ratio, chosen by cross-validation.
 
     The objective is that of `LogisticRegression`. Every fold is a vector of sample weights on the
-    same X; as in scikit-learn the same C is fitted to fewer samples there, so that alpha differs.
-    `cv_path(loss="logistic")` compares folds at the same alpha, on a grid that fits the data.
+    same X, or of a small X some rows; as in scikit-learn the same C is fitted to fewer samples
+    there, so that alpha differs. `cv_path(loss="logistic")` compares folds at the same alpha, on a
+    grid that fits the data.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer
 from softreg_fast.estimators.logistic_regression import LogisticRegression
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.folds import Training
-from softreg_fast.model_selection.measures import auc
+from softreg_fast.model_selection.measures import aucs
 from softreg_fast.model_selection.progress import Tell
 from softreg_fast.model_selection.scoring import looks_at_X, name_of, rows_for, scores_by
 from softreg_fast.model_selection.workers import Workers, workers_for
@@ -99,7 +99,7 @@ class LogisticSearch:
         shape = len(training.folds), len(problems), len(Cs)
         self.scores = np.full(shape, np.nan)
         self.n_rows = 1 if len(classes) == 2 else len(classes)
-        self.coefs = np.full((*shape, self.n_rows, self.design.n_features + 1), np.nan)
+        self.coefs = np.empty((*shape, self.n_rows, self.design.n_features + 1))
         self.n_iter = np.zeros(shape, np.int32)
 
     def run(self, teller: Any) -> None:
@@ -163,6 +163,7 @@ class LogisticSearch:
             fits = run.path()
             place = k, ratio, falling[: len(fits)]
             self.coefs[place] = self._rows(fits)
+            self.coefs[k, ratio, falling[len(fits) :]] = np.nan
             self.n_iter[place] = fits.n_epochs
             self.scores[place] = self._scores(k, fits)
             found.append(fits)
@@ -170,8 +171,12 @@ class LogisticSearch:
 
     def _rows(self, fits: Path) -> Vector:
         # the rows of every model, (n_models, n_rows, n_features + 1)
-        coefs = fits.coefs.toarray().T.reshape(len(fits), self.n_rows, -1)
-        return np.concatenate([coefs, fits.intercepts.reshape(len(fits), -1, 1)], axis=-1)
+        coefs = fits.coefs
+        rows = np.zeros((len(fits), self.n_rows, self.design.n_features + 1))
+        owner = np.repeat(np.arange(coefs.shape[1]), np.diff(coefs.indptr))
+        rows.reshape(coefs.shape[1], -1)[owner, coefs.indices] = coefs.data
+        rows[..., -1] = fits.intercepts.reshape(len(fits), -1)
+        return rows
 
     def _scores(self, k: int, fits: Path) -> Vector:
         test, loss = self.training.folds[k].test, self.training.loss
@@ -241,4 +246,4 @@ def measured(
     if scoring in MEANS:
         each = MEANS[scoring](loss, y[:, np.newaxis], eta)
         return np.asarray(np.average(each, axis=0, weights=weight))
-    return np.array([auc(y, column, weight) for column in eta.T])
+    return aucs(y, eta, weight)

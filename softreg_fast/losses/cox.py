@@ -157,9 +157,12 @@ class Cox(Loss):
         times = times_of(y, weight)
         if not len(times.time):
             return np.zeros(eta.shape[1])
-        sets, least = self.risk_sets(times, weight), self.saturated(times, weight)
-        losses = [sets.evaluate(np.ascontiguousarray(each))[0] for each in eta.T]
-        return 2.0 * np.maximum(np.array(losses) - least, 0.0)
+        return self.deviance_on(self.risk_sets(times, weight), self.saturated(times, weight), eta)
+
+    def deviance_on(self, sets: RiskSets, least: float, eta: Vector) -> Vector:
+        """Return what `deviance_of` does, given risk sets and the infimum of the loss on them."""
+        losses: Vector = sets.losses(np.ascontiguousarray(eta.T))
+        return 2.0 * np.maximum(losses - least, 0.0)
 
     def _not_by_sample(self) -> NoReturn:
         raise TypeError("Cox's loss is a sum over risk sets; no sample has a loss of its own.")

@@ -84,9 +84,9 @@ def cv_path(
 ) -> CVPath:
     """Choose alpha, and l1_ratio if several are given, by the errors on held-out samples.
 
-    Every fold is a vector of sample weights on the same X: no rows are copied. For few features and
-    many samples all Gram matrices come from one pass over X. Centring and standardisation use the
-    training samples only.
+    Every fold is a vector of sample weights on the same X: no rows are copied, but under losses
+    other than squared error those of an X of a few MiB. For few features and many samples all Gram
+    matrices come from one pass over X. Centring and standardisation use the training samples only.
 
     The objective is that of `path`: with S the sum of the sample weights s,
 

@@ -1,4 +1,4 @@
-"""Folds as weight vectors: training designs that share X, and errors on the held-out samples."""
+"""Folds as weight vectors: training designs that share X if it is large, and test errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numbers
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from softreg_fast.data.columns import KnownMoments
 from softreg_fast.data.design import Design
 from softreg_fast.data.gram import mirror
+from softreg_fast.data.rows import design_of_rows
 from softreg_fast.data.survival_target import SurvivalTarget
-from softreg_fast.data.target import UNSEEN
+from softreg_fast.data.target import UNSEEN, Target
 from softreg_fast.kernels._folds import squared_errors, training_moments
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import shown
@@ -29,6 +31,9 @@ from softreg_fast.system.threads import blas_threads_for
 
 # Largest number of entries of the Gram matrices of all folds, unless X has more: 128 MiB.
 MOST_GRAM_ENTRIES = 1 << 24
+
+# Largest number of entries of an X of which each fold copies its training rows: 4 MiB.
+LARGEST_COPY = 1 << 19
 
 # A squared error this small relative to the sums of which it is the difference is recomputed from
 # residuals, and so is a training column whose spread nearly vanishes without the fold.
@@ -155,6 +160,8 @@ class Training:
             self.weight = design.weight
             self._check_weights()
         self._grams = self._fold_grams()
+        # of training designs, as long as those are in use
+        self._targets: WeakValueDictionary[int, Target] = WeakValueDictionary()
 
     def say_unseen_classes(self, classes: Any) -> None:
         """Warn where the training samples of a fold lack one of several classes, by its label."""
@@ -219,11 +226,29 @@ class Training:
         if known is not None:
             return design.with_moments(weight, known)
         try:
-            return design.reweighted(weight, is_part=True)
+            design = self._few_rows(design, weight) or design.reweighted(weight, is_part=True)
         except ValueError as error:  # such as one class only
             raise ValueError(
                 f"The training samples of fold {k} cannot be fitted: {error}"
             ) from error
+        self._targets[k] = design.described_target
+        return design
+
+    def _few_rows(self, design: Design, weight: Vector) -> Design | None:
+        # Rows of a small X that is not wide are copied: then solvers are up to 1.7 times as fast as
+        # with weights. Those of squared error mostly work with Gram matrices.
+        small = design.n_features <= design.n_samples and design.n_entries <= LARGEST_COPY
+        if design.described_target.loss.quadratic or not small:
+            return None
+        rows = np.flatnonzero(weight)
+        if len(rows) == len(weight):
+            return None
+        plain = design.weight is None and weight.max() == 1.0
+        return design_of_rows(design, rows, None if plain else weight[rows])
+
+    def target_of(self, k: int) -> Target | None:
+        """Return the target of the k-th training design, unless none is in use."""
+        return self._targets.get(k)
 
     @property
     def loss(self) -> Loss:
@@ -244,19 +269,28 @@ class Training:
             errors = self._grams.errors(k, fits)
             if errors is not None:
                 return errors
-        return self.mean_over(k, fits, self.design.described_target.deviance_of)
+        return self._mean_of_sums(k, fits, self.design.described_target.deviance_sums)
 
     def mean_over(self, k: int, fits: Path, of: Callable[[Index, Any], Any]) -> Vector:
         """Return the weighted mean over the test samples of fold k of a function of samples and
         their linear predictors without offset, at each alpha; with several tasks the mean over
         these, too.
         """
+
+        def sums(rows: Index, eta: Any, weight: Vector) -> Any:
+            return weight @ of(rows, eta).reshape(len(eta), -1)
+
+        return self._mean_of_sums(k, fits, sums)
+
+    def _mean_of_sums(
+        self, k: int, fits: Path, sums: Callable[[Index, Any, Vector], Any]
+    ) -> Vector:
         test = self.folds[k].test
         test = test[self.weight[test] > 0.0]  # 0 times infinity would be NaN
         weight = self.weight[test]
         total: Any = 0.0
         for part, eta in self._blocks_of(test, fits):
-            total = total + weight[part] @ of(test[part], eta).reshape(len(eta), -1)
+            total = total + sums(test[part], eta, weight[part])
         return np.asarray(total.reshape(len(fits), -1).mean(axis=1) / weight.sum())
 
     def predictors_of(self, k: int, fits: Path) -> NDArray[np.float64]:

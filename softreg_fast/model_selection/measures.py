@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.labels import given_target
 from softreg_fast.data.validation import as_real, as_weights
+from softreg_fast.kernels._left_out import areas
 from softreg_fast.losses import Logistic
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.classes import Binomial, TwoClasses
@@ -81,7 +82,7 @@ class Auc(NamedTuple):
         """
         loss: Any = training.loss
         y, weight = training.observed_of(k), training.test_weight(k)
-        eta, areas = training.predictors_of(k, fits), []
+        eta, found = training.predictors_of(k, fits), []
         for name, other, share, scores in loss.contests(training.classes.tolist(), y, eta):
             for label, part in ((other, 1.0 - share), (name, share)):
                 if not (weight @ part) > 0.0:
@@ -90,8 +91,8 @@ class Auc(NamedTuple):
                         f"fold {k} have none of class {label}; use fewer folds, folds that are "
                         "stratified, or measure='deviance'."
                     )
-            areas.append(_areas(share, scores, weight))
-        return np.asarray(-np.mean(areas, axis=0))
+            found.append(_areas(share, scores, weight))
+        return np.asarray(-np.mean(found, axis=0))
 
 
 class Scorer(NamedTuple):
@@ -242,36 +243,27 @@ def auc(y: ArrayLike, score: ArrayLike, sample_weight: ArrayLike | None = None) 
     """
     share = given_target(y, Logistic(), len(np.atleast_1d(y))).values
     n = len(share)
-    scores, weight = as_real("score", score, dtype=np.float64, ensure_2d=False), np.ones(n)
+    scores = as_real("score", score, dtype=np.float64, ensure_2d=False)
     if scores.shape != (n,):
         raise ValueError(
             f"score has shape {scores.shape}, y has {n} samples; expected one number for each."
         )
-    if sample_weight is not None:
-        weight = as_weights(sample_weight, n)[0]
-        weight = np.ones(n) if weight is None else weight
+    return float(aucs(share, scores[:, np.newaxis], sample_weight)[0])
+
+
+def aucs(share: Vector, scores: Array, sample_weight: ArrayLike | None = None) -> Vector:
+    """Return what `auc` does for several scores, (n_samples, n_models), of shares of class 1."""
+    weight = as_weights(sample_weight, len(share))[0]
+    weight = np.ones(len(share)) if weight is None else weight
     if not (weight @ share > 0.0 and weight @ (1.0 - share) > 0.0):
         raise ValueError("The area under the ROC curve needs samples of both classes in y.")
-    return float(_areas(share, scores[:, np.newaxis], weight)[0])
+    return _areas(share, scores, weight)
 
 
 def _areas(share: Vector, scores: Array, weight: Vector) -> Vector:
     # of every column of scores: sum over samples of class 1 of the weight of class 0 below them,
     # and half of that beside them
-    order = np.argsort(scores, axis=0, kind="stable")
-    ranked = np.take_along_axis(scores, order, axis=0)
-    ones, zeros = (weight * share)[order], (weight * (1.0 - share))[order]
-    n = len(share)
-    place = np.arange(n)[:, np.newaxis]
-    begins = np.ones(ranked.shape, bool)
-    begins[1:] = ranked[1:] != ranked[:-1]
-    ends = np.roll(begins, -1, axis=0)
-    ends[-1] = True
-    first = np.maximum.accumulate(np.where(begins, place, 0), axis=0)
-    last = np.minimum.accumulate(np.where(ends, place, n - 1)[::-1], axis=0)[::-1]
-    up_to = np.zeros((n + 1, scores.shape[1]))
-    np.cumsum(zeros, axis=0, out=up_to[1:])
-    below = np.take_along_axis(up_to, first, axis=0)
-    beside = np.take_along_axis(up_to, last + 1, axis=0)
-    pairs = 0.5 * (ones * (below + beside)).sum(axis=0)
+    rows = np.ascontiguousarray(scores.T)
+    ones, zeros = weight * share, weight * (1.0 - share)
+    pairs = areas(rows, np.argsort(rows, axis=1), ones, zeros)
     return np.asarray(pairs / ((weight @ share) * (weight @ (1.0 - share))))

@@ -13,7 +13,7 @@ from softreg_fast.kernels._risk_sets import concordance as pairs
 from softreg_fast.losses.cox import EVENT, START, STOP, STRATUM
 from softreg_fast.model_selection.folds import Training
 from softreg_fast.options.types import Vector
-from softreg_fast.paths.predict import predict_rows
+from softreg_fast.paths.predict import predict_all
 from softreg_fast.paths.result import Path
 
 
@@ -40,9 +40,9 @@ class PartialLikelihood(NamedTuple):
             If no test sample with a positive weight has an event.
         """
         target: Any = training.design.described_target
-        fold, rows = training.folds[k], np.arange(training.design.n_samples)
-        eta = predict_rows(training.design.X, rows, fits.coefs, fits.intercepts)
-        eta = np.asfortranarray(target.predictors_of(slice(None), eta))
+        eta = predict_all(training.design.X, fits.coefs, fits.intercepts)
+        eta = target.predictors_of(slice(None), eta)
+        fold = training.folds[k]
         events = float(training.test_weight(k) @ target.events[fold.test])
         if not events > 0.0:
             raise ValueError(
@@ -50,10 +50,17 @@ class PartialLikelihood(NamedTuple):
                 "fewer folds, or folds that are stratified by the event."
             )
         trained = training.weight * fold.counts
-        tested = training.weight * np.bincount(fold.test, minlength=len(rows))
-        both, alone = (
-            target.loss.deviance_of(target.y, eta, weight) for weight in (trained + tested, trained)
-        )
+        known: Any = training.target_of(k)
+        if known is None:
+            alone = target.loss.deviance_of(target.y, eta, trained)
+        else:  # with weights of mean one, of which the deviance is a multiple; of all rows or some
+            rows = np.flatnonzero(trained) if known.n_samples < len(trained) else slice(None)
+            alone = known.total_deviance(eta.T[:, rows].T) * trained[rows].mean()
+        if fold.covers:
+            both = target.total_deviance(eta)
+        else:
+            tested = training.weight * np.bincount(fold.test, minlength=len(trained))
+            both = target.loss.deviance_of(target.y, eta, trained + tested)
         return np.asarray((both - alone) / events)
 
 

@@ -27,6 +27,24 @@ def predict_rows(X: Any, rows: Index, coefs: Any, intercepts: Vector) -> NDArray
     return out
 
 
+def predict_all(X: Any, coefs: Any, intercepts: Vector) -> NDArray[np.float64]:
+    """Return the linear predictors of all rows, as `predict_rows` does, in Fortran order."""
+    support, W = _dense(coefs)
+    n, n_models = X.shape[0], len(intercepts)
+    out = np.empty((n_models, n))
+    if sp.issparse(X):
+        out[...] = (X[:, support] @ W).T
+    else:
+        whole = support.size == X.shape[1]
+        step = max(BLOCK_ENTRIES // max(support.size, n_models, 1), 1)
+        for start in range(0, n, step):
+            part = slice(start, min(start + step, n))
+            block = X[part].T if whole else X[part].T[support]
+            np.matmul(W.T, block, out=out[:, part])
+    out += intercepts[:, np.newaxis]
+    return out.T
+
+
 def row_blocks(
     X: Any, rows: Index, coefs: Any, intercepts: Vector
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:

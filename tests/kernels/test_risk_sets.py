@@ -3,7 +3,7 @@
 import cox_cases as cases
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from softreg_fast.kernels._risk_sets import RiskSets
 from softreg_fast.losses.cox import Cox, times_of
@@ -111,6 +111,13 @@ def test_large_predictors(rng, late):
     assert not np.isfinite(sets.evaluate(z)[0])
 
 
+@each_kind
+def test_losses_at_several_predictors(rng, strata, late, ties, efron):
+    sets, _, _ = make(rng, strata, late, ties, efron)
+    z = rng.standard_normal((5, 40)) * [[0.0], [1.0], [1e3], [0.1], [1.0]]
+    assert_array_equal(sets.losses(z), [sets.evaluate(each)[0] for each in z])
+
+
 def test_late_entry_loses_no_digits():
     # differences of sums would lose those of the last event to the sample that has left
     y = np.array([[-np.inf, 1, 0, 0], [-np.inf, 2, 1, 0], [1.5, 3, 1, 0], [2.5, 4, 0, 0]])
@@ -133,6 +140,8 @@ def test_times_without_an_event_are_refused():
     sets = Cox().risk_sets(times_of(np.array([[-1.0, 1, 1, 0], [-1, 2, 1, 0]]), None), None)
     with pytest.raises(ValueError, match="one entry per sample"):
         sets.evaluate(np.zeros(3))
+    with pytest.raises(ValueError, match="one entry per sample"):
+        sets.losses(np.zeros((2, 3)))
 
 
 def test_a_sample_that_counts_for_nothing_may_enter_late(rng):

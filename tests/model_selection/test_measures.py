@@ -213,7 +213,7 @@ def test_a_class_missing_in_a_fold(classes):
     assert np.isfinite(found.errors).all()
     with pytest.raises(
         ValueError,
-        match=r"training samples of fold 0 cannot be fitted: No sample with weight is of class 0",
+        match=r"training samples of fold 0 cannot be fitted: No sample is of class 0",
     ):
         cv_path(X, y, cv=[(ones, zeros)], **options)
 

@@ -1,13 +1,17 @@
 """Measures of survival models: the partial likelihood of folds, and concordance."""
 
+import gc
+
 import cox_cases as cases
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.model_selection import KFold
 
-from softreg_fast import concordance, cv_path, path, stability_path, survival
+from softreg_fast import Design, concordance, cv_path, path, stability_path, survival
 from softreg_fast.losses import Cox
+from softreg_fast.model_selection.folds import Training, make_folds
+from softreg_fast.model_selection.survival_measures import PartialLikelihood
 
 pytestmark = pytest.mark.filterwarnings("ignore::softreg_fast.EndOfGridWarning")
 
@@ -85,6 +89,24 @@ def test_the_deviance_of_folds(rng, ties, weighted):
             # ties of weights that are not of mean one shift the infimum by a constant
             assert_allclose(found.errors_by_gamma[0, 0, j, k], expected, rtol=1e-4)
     assert found.measure == "partial likelihood deviance"
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+def test_a_training_target_in_use_is_not_described_again(rng, ties):
+    X, _, given = make(rng)
+    weight = rng.random(80) + 0.1
+    design = Design(X, sample_weight=weight).with_target(given, Cox(ties))
+    fits = path(design, alphas=[0.1, 0.02])
+    for pairs in (KFold(3).split(X), [(np.arange(50), np.arange(20, 80))]):  # one overlaps
+        training = Training(design, make_folds(list(pairs), 80))
+        for k in range(len(training.folds)):
+            expected = PartialLikelihood().errors(training, k, fits)
+            in_use = training.design_of(k)
+            assert training.target_of(k) is in_use.described_target
+            assert_allclose(PartialLikelihood().errors(training, k, fits), expected, rtol=1e-9)
+            del in_use
+            gc.collect()
+            assert training.target_of(k) is None
 
 
 def test_concordance_of_folds(rng):

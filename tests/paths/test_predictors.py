@@ -18,3 +18,6 @@ def test_predictors_are_products(rng, monkeypatch, limit, store, share):
     monkeypatch.setattr(predict, "BLOCK_ENTRIES", limit)
     found = predict.predict_rows(store(X), rows, sp.csc_array(W), intercepts)
     assert_allclose(found, X[rows] @ W + intercepts, rtol=1e-13, atol=1e-14)
+    everything = predict.predict_all(store(X), sp.csc_array(W), intercepts)
+    assert_allclose(everything, X @ W + intercepts, rtol=1e-13, atol=1e-14)
+    assert everything.flags.f_contiguous

@@ -121,5 +121,5 @@ def test_targets_outside_of_the_domain(rng, kind, bad):
 def test_a_class_of_one_sample(rng):
     X, y = rng.standard_normal((40, 2)), (np.arange(40) == 7) * 1
     folds = [(np.flatnonzero(np.arange(40) % 4 != k), np.arange(k, 40, 4)) for k in range(4)]
-    with pytest.raises(ValueError, match="fold 3 cannot be fitted: No sample with weight is of cl"):
+    with pytest.raises(ValueError, match="fold 3 cannot be fitted: No sample is of cl"):
         cv_path(X, y, loss="logistic", cv=folds)
