@@ -26,10 +26,9 @@ class PenalizedRegression(_NestedPenalty):
     Parameters
     ----------
     penalty : object of softreg_fast.penalties or None, default=None
-        L1, L2, ElasticNet or NonNegative, or with squared error any other but LHalf; alpha
-        multiplies its strength. The gamma of MCP and the a of SCAD are in units of the loss's
-        curvature along a column, the eps of LogSum is a coefficient of columns in which that is 1.
-        None: L1().
+        L1, L2, ElasticNet or NonNegative, or with squared error any other; alpha multiplies its
+        strength. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a
+        column, the eps of LogSum is a coefficient of columns in which that is 1. None: L1().
     loss : Loss or str, default="squared"
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them), of
         one number per sample: not "multinomial" or "cox".

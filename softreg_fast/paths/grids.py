@@ -12,6 +12,7 @@ from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.grouping import GROUPED
+from softreg_fast.penalties.nonconvex import LHalf
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import gradient_without_l1
@@ -19,6 +20,7 @@ from softreg_fast.solvers.gradient import largest_variance
 from softreg_fast.solvers.group_engine import alpha_max_of_groups
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
+from softreg_fast.solvers.nonconvex import first_alpha as first_alpha_of_halves
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 from softreg_fast.solvers.slope import first_alpha
@@ -178,6 +180,8 @@ def alpha_max(problem: Problem) -> float:
     if problem.penalty_kind in GROUPED:
         return alpha_max_of_groups(problem, gradient)
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
+    if problem.penalty_kind == LHalf.kind:
+        return first_alpha_of_halves(problem, np.where(penalised & allowed, np.abs(gradient), 0.0))
     return _largest(gradient, l1, penalised & allowed) / l1_ratio
 
 

@@ -275,4 +275,4 @@ class LogSum(Elementwise):
 
 
 # Kinds of those that solvers of regression fit.
-NONCONVEX = (MCP.kind, SCAD.kind, LogSum.kind)
+NONCONVEX = (MCP.kind, SCAD.kind, LogSum.kind, LHalf.kind)

@@ -81,8 +81,8 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted with squared error and "
-        "solver='auto' only; with another loss or solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD, LogSum, LHalf, SLOPE and the penalties of groups are fitted with squared error "
+        "and solver='auto' only; with another loss or solver use L1, L2 or ElasticNet.",
     ),
     "groups": Fact(
         lambda problem: problem.penalty_kind in GROUPED,
@@ -91,8 +91,8 @@ FACTS = {
     ),
     "nonconvex penalty": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
-        "MCP, SCAD or LogSum",
-        "solver={solver!r} is for MCP, SCAD and LogSum.",
+        "MCP, SCAD, LogSum or LHalf",
+        "solver={solver!r} is for MCP, SCAD, LogSum and LHalf.",
     ),
     "Tikhonov": Fact(
         lambda problem: problem.penalty_kind == Tikhonov.kind,

@@ -11,7 +11,7 @@ from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.groups import GroupLasso
-from softreg_fast.penalties.nonconvex import MCP, SCAD, LogSum
+from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty
@@ -62,7 +62,7 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
                 "only; leave them out."
             )
         return replace(stated, omega=given)
-    if not isinstance(given, ElasticNet | MCP | SCAD | LogSum):
+    if not isinstance(given, ElasticNet | MCP | SCAD | LogSum | LHalf):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
     if given.weights is not None:
@@ -97,6 +97,6 @@ def _no_solver(penalty: BasePenalty) -> str:
     )
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
-        "NonNegative of softreg_fast.penalties, or MCP, SCAD, LogSum, SLOPE, "
+        "NonNegative of softreg_fast.penalties, or MCP, SCAD, LogSum, LHalf, SLOPE, "
         "GroupLasso or SparseGroupLasso with squared error."
     )

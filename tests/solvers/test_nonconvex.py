@@ -309,7 +309,7 @@ def test_misfits(rng):
     for words, options in (
         ("alpha is 0", {"alphas": [1.0, 0.0]}),
         (
-            "^MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted with squared error",
+            "^MCP, SCAD, LogSum, LHalf, SLOPE and the penalties of groups are fitted with",
             {"loss": Huber(delta=1.0)},
         ),
         ("solver='auto' only", {"solver": "cd"}),
