@@ -37,6 +37,9 @@ MOST_STEPS = 60
 class GroupLasso(Penalty):
     """strength * sum_g c_g ||w_g||_2: whole groups of weights become zero together.
 
+    With an l2_ratio it is the group elastic net, strength * sum_g c_g [(1 - l2_ratio) ||w_g||_2 +
+    l2_ratio / 2 ||w_g||_2^2].
+
     Parameters
     ----------
     strength : float >= 0, default=1.0
@@ -55,6 +58,9 @@ class GroupLasso(Penalty):
         Factors c_g >= 0. None: the square root of the number of weights, so that groups of
         different sizes are treated alike (Yuan and Lin 2006). In regression in the order of the
         labels, and inf excludes a group.
+    l2_ratio : float in [0, 1), default=0.0
+        Share of the L2 part, which shrinks groups that are alike towards each other, as that of the
+        elastic net does. c_g multiplies it, too.
 
     Raises
     ------
@@ -81,9 +87,15 @@ class GroupLasso(Penalty):
     groups: Any = 0
     size: int = 1
     group_weights: Array = None
+    l2_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_in("l2_ratio", self.l2_ratio, 0.0, 1.0)
+        if self.l2_ratio == 1.0:
+            raise ValueError(
+                "l2_ratio must be < 1, got 1.0: without the part that makes groups zero use L2."
+            )
         for name, value in (("size", self.size), ("groups", self.groups)):
             if not _has_entries(value) and not is_integer(value):
                 raise ValueError(f"{name} must be an integer, got {value!r}.")
@@ -104,8 +116,15 @@ class GroupLasso(Penalty):
 
     def term(self, w: Array) -> Array:
         xp, layout = namespace(w), _Layout(self, w)
-        whole = xp.sum(layout.strengths(1.0) * root(xp, layout.sums(w * w)))
-        return whole + self.strength * self.l1_ratio * xp.sum(absolute(xp, layout.grouped(w)))
+        squares = layout.sums(w * w)
+        whole = xp.sum(layout.strengths(1.0) * root(xp, squares))
+        if self.l2_ratio:
+            whole = whole + 0.5 * xp.sum(layout.l2(1.0) * squares)
+        return whole + self._thin(1.0) * xp.sum(absolute(xp, layout.grouped(w)))
+
+    def _thin(self, scale: float) -> float:
+        # the strength of the L1 part
+        return self.strength * self.l1_ratio * (1.0 - self.l2_ratio) * scale
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
@@ -114,9 +133,11 @@ class GroupLasso(Penalty):
                 return self._prox_compiled(z, t, float(scale))
         xp, layout = namespace(z), _Layout(self, z)
         t = xp.zeros_like(z) + t
+        if self.l2_ratio:  # the step of the other parts from a nearer point, and shorter
+            rest = 1.0 + t * xp.where(layout.member(z), layout.spread(layout.l2(scale)), 0.0 * t)
+            z, t = z / rest, t / rest
         if self.l1_ratio:
-            thin = self.strength * self.l1_ratio * scale
-            z = xp.where(layout.member(z), soft(xp, z, t * thin), z)
+            z = xp.where(layout.member(z), soft(xp, z, t * self._thin(scale)), z)
         return no_minus_zero(xp, layout.prox(xp, z, t, scale))
 
     def take(self, shape: tuple[int, ...], kept: Kept) -> GroupLasso:
@@ -146,8 +167,12 @@ class GroupLasso(Penalty):
             steps = np.ascontiguousarray(layout.rows(steps), dtype=x.dtype).ravel()
         else:
             steps = np.array([float(t)], x.dtype)
-        thin = self.strength * scale * self.l1_ratio
+        thin = self._thin(scale)
         n_threads = n_threads_for(x.size)
+        if self.l2_ratio:
+            l2 = np.asarray(as_numpy(layout.l2(scale)), x.dtype)[:, np.newaxis]
+            every = np.broadcast_to(steps, x.size).reshape(x.shape)
+            x, steps = x / (1.0 + every * l2), (every / (1.0 + every * l2)).ravel()
         if thin:
             _prox.prox(x.ravel(), steps, ("elastic_net", thin, 1.0, False), None, n_threads)
         starts = np.arange(layout.n_groups + 1, dtype=np.int64) * x.shape[1]
@@ -158,10 +183,12 @@ class GroupLasso(Penalty):
 
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
         xp, layout = namespace(w), _Layout(self, w)
-        thin = self.strength * scale * self.l1_ratio
+        thin = self._thin(scale)
         norms, strengths = xp.sqrt(layout.sums(w * w)), layout.strengths(scale)
         safe = xp.where(norms > 0, norms, xp.ones_like(norms))
         slopes = gradient + w * layout.spread(strengths / safe) + thin * xp.sign(w)
+        if self.l2_ratio:
+            slopes = slopes + w * layout.spread(layout.l2(scale))
         slopes = xp.where(w == 0, soft(xp, gradient, thin), slopes)
         inside = xp.sqrt(layout.sums(slopes * slopes))
         outer = soft(xp, gradient, thin)
@@ -178,6 +205,9 @@ class GroupLasso(Penalty):
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SparseGroupLasso(GroupLasso):
     """strength * [(1 - l1_ratio) sum_g c_g ||w_g||_2 + l1_ratio sum_j |w_j|].
+
+    With an l2_ratio it is (1 - l2_ratio) times that, plus strength * l2_ratio / 2 * sum_g c_g
+    ||w_g||_2^2.
 
     Whole groups become zero, and single weights within the remaining groups. The proximal step is
     soft-thresholding followed by the group step.
@@ -200,6 +230,9 @@ class SparseGroupLasso(GroupLasso):
         Factors c_g >= 0. None: the square root of the number of weights, so that groups of
         different sizes are treated alike (Yuan and Lin 2006). In regression in the order of the
         labels, and inf excludes a group.
+    l2_ratio : float in [0, 1), default=0.0
+        Share of the L2 part, which shrinks groups that are alike towards each other, as that of the
+        elastic net does. c_g multiplies it, too.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part. The default treats both parts alike.
 
@@ -292,9 +325,14 @@ class _Layout:
 
     def strengths(self, scale: float) -> Array:
         """Return the strengths of all groups."""
-        weights = self.weights()
-        ratio = 1.0 - self.penalty.l1_ratio
-        return like(weights * (self.penalty.strength * ratio), self.like) * scale
+        weights, penalty = self.weights(), self.penalty
+        ratio = (1.0 - penalty.l1_ratio) * (1.0 - penalty.l2_ratio)
+        return like(weights * (penalty.strength * ratio), self.like) * scale
+
+    def l2(self, scale: float) -> Array:
+        """Return the strengths of the L2 part of all groups."""
+        strength = self.penalty.strength * self.penalty.l2_ratio
+        return like(self.weights() * strength, self.like) * scale
 
     def rows(self, x: Array) -> Array:
         """Reshape x to (n_groups, weights in each), for groups along an axis."""

@@ -325,9 +325,10 @@ class GroupEngine(Recorded):
             rr = self.layout.columns.residual_sumsq(slots.v)
         else:
             rr = self._yy - float(slots.u @ (slots.at_zero + slots.h))
-        sizes = np.sqrt(np.add.reduceat(np.square(slots.u), slots.start[:-1]))
+        squares = np.add.reduceat(np.square(slots.u), slots.start[:-1])
         ones = np.add.reduceat(np.abs(slots.u), slots.start[:-1])
-        return 0.5 * rr + strength * float(slots.weight @ sizes + slots.thin @ ones)
+        penalties = slots.weight @ np.sqrt(squares) + slots.thin @ ones + 0.5 * slots.l2 @ squares
+        return 0.5 * rr + strength * float(penalties)
 
     def _newton_pays(self, last: float, n_epochs: int, tol: float) -> bool:
         # whether the epochs that are still needed, at the rate of the last ones, cost more than a

@@ -75,8 +75,9 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
     pull = np.zeros(A.size)
     np.divide(strength * slots.weight[owner], size, out=pull, where=size > 0.0)
     normal = np.divide(u, size, out=np.zeros(A.size), where=pull > 0.0)
-    bend = Bend(owner, pull, normal)
-    downhill = h - pull * u - thin * np.sign(u)
+    l2 = strength * slots.l2[owner]
+    bend = Bend(owner, pull, normal, l2)
+    downhill = h - (pull + l2) * u - thin * np.sign(u)
     loss: Loss = Wide(layout, slots.feature[A])
     if slots.Q is not None:
         loss = Tall(slots.Q[np.ix_(A, A)])
@@ -87,7 +88,7 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
         direction = loss.direction(bend, downhill)
     if direction is None:
         return None
-    penalties = _Penalties(owner, strength * slots.weight, thin)
+    penalties = _Penalties(owner, strength * slots.weight, thin, l2)
     before, t = penalties.of(u), 1.0
     for _ in range(MOST_HALVINGS):
         new = u + t * direction
@@ -111,7 +112,7 @@ def cost_of_step(k: int, n_samples: int, has_gram: bool) -> float:
 
 
 class Bend(NamedTuple):
-    """The Hessian of the penalty on the support, pull (I - n n') for each block.
+    """The Hessian of the penalty on the support, pull (I - n n') + l2 I for each block.
 
     Attributes
     ----------
@@ -121,11 +122,14 @@ class Bend(NamedTuple):
         c_g / ||u_g||, the same for all slots of a block; 0 without a penalty of the group.
     normal : ndarray (k,)
         The entries of n; 0 where `pull` is.
+    l2 : ndarray (k,)
+        The same for all slots of a block.
     """
 
     owner: Index
     pull: Vector
     normal: Vector
+    l2: Vector
 
     @property
     def ends(self) -> tuple[Index, Index]:
@@ -163,7 +167,7 @@ class Tall:
     def direction(self, bend: Bend, downhill: Vector) -> Vector | None:
         """Return Newton's direction from a factor of the Hessian."""
         H = np.array(self.gram)
-        H[np.diag_indices(len(H))] += bend.pull
+        H[np.diag_indices(len(H))] += bend.pull + bend.l2
         radial = np.sqrt(bend.pull) * bend.normal
         for a, b in zip(*bend.ends, strict=True):
             H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
@@ -207,7 +211,8 @@ class Wide:
             np.add.reduceat(downhill * bend.normal, starts)[bent[starts]], downhill[straight]
         )
         curved = np.flatnonzero(bent)
-        owner, normal, root = number[curved], bend.normal[curved], np.sqrt(bend.pull[curved])
+        owner, normal = number[curved], bend.normal[curved]
+        root = np.sqrt(bend.pull[curved] + bend.l2[curved])
         M = (self.columns[:, curved] - sums[:, owner] * normal) / root
         f_T = (downhill[curved] - f_R[owner] * normal) / root
         try:
@@ -215,7 +220,8 @@ class Wide:
         except np.linalg.LinAlgError:
             return None
         by_T, by_R = solve(M @ f_T), solve(R)
-        r = _solved(R.T @ by_R, f_R - R.T @ by_T)
+        l2 = np.append(bend.l2[blocks], bend.l2[straight])
+        r = _solved(R.T @ by_R + np.diag(l2), f_R - R.T @ by_T)
         if r is None:
             return None
         fit = by_T + by_R @ r
@@ -229,10 +235,11 @@ class _Penalties(NamedTuple):
     owner: Index
     weight: Vector  # of the blocks
     thin: Vector  # of the coefficients
+    l2: Vector
 
     def of(self, u: Vector) -> float:
         sizes = np.sqrt(np.bincount(self.owner, np.square(u), len(self.weight)))
-        return float(self.weight @ sizes + self.thin @ np.abs(u))
+        return float(self.weight @ sizes + self.thin @ np.abs(u) + 0.5 * self.l2 @ np.square(u))
 
 
 def _gram(layout: Layout, features: Index, n_threads: int) -> Matrix:
