@@ -137,14 +137,15 @@ def cv_path(
         pairs (lower, upper) by feature name; other features are unbounded.
     penalty : object of softreg_fast.penalties, list of them, or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive, or with
-        squared error MCP, SCAD, LogSum, LHalf, SLOPE, GroupLasso, SparseGroupLasso or Tikhonov;
-        alpha multiplies its strength. Of a list, such as MCPs of several gammas, that with the
-        smallest mean error is chosen, as of several l1_ratios. Under MCP, SCAD, LogSum and LHalf
-        results have `stationarity` and `locally_convex` in place of a duality gap. The gamma of MCP
-        and the a of SCAD are in units of the loss's curvature along a column, the eps of LogSum is
-        a coefficient of columns in which that is 1, so that they mean the same at any scale of X.
-        SLOPE, groups and Tikhonov compare or couple coefficients in the units of X, with
-        standardize those of columns of unit variance. None: the penalty by those arguments.
+        squared error MCP, SCAD, LogSum, LHalf, SLOPE, GroupLasso, SparseGroupLasso, GroupMCP or
+        Tikhonov; alpha multiplies its strength. Of a list, such as MCPs of several gammas, that
+        with the smallest mean error is chosen, as of several l1_ratios. Under MCP, SCAD, LogSum,
+        LHalf and GroupMCP results have `stationarity` and `locally_convex` in place of a duality
+        gap. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a column,
+        under GroupMCP along the longest of a group, the eps of LogSum is a coefficient of columns
+        in which that is 1, so that they mean the same at any scale of X. SLOPE, groups and Tikhonov
+        compare or couple coefficients in the units of X, with standardize those of columns of unit
+        variance. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.

@@ -48,8 +48,8 @@ class Certified:
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the
-        coefficients helps. Under MCP, SCAD, LogSum and LHalf it is `stationarity`. Other minima may
-        be lower.
+        coefficients helps. Under penalties that are not convex it is `stationarity`. Other minima
+        may be lower.
         """
         return "duality gap" if self.is_convex else "distance to stationarity"
 

@@ -61,11 +61,11 @@ class Solution(Certified):
         cross-validation: its Gram matrix is the difference of two sums of products, and the gap is
         as accurate as that difference.
     locally_convex : bool or None
-        Under MCP, SCAD and LogSum whether the objective is convex in the coefficients of the
-        support, whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for
-        nonconvex penalized regression", Annals of Applied Statistics 5): these features then have
-        no other stationary point; under LHalf among coefficients of at least the size with which
-        they enter. None: the objective is convex.
+        Under MCP, SCAD, LogSum and GroupMCP whether the objective is convex in the coefficients of
+        the support, whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms
+        for nonconvex penalized regression", Annals of Applied Statistics 5): these features then
+        have no other stationary point; under LHalf among coefficients of at least the size with
+        which they enter. None: the objective is convex.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -116,7 +116,7 @@ class Solution(Certified):
 
     @property
     def relative_gap(self) -> float:
-        """gap / null_loss; under MCP, SCAD, LogSum and LHalf `stationarity`."""
+        """gap / null_loss; under penalties that are not convex `stationarity`."""
         return self.gap if self.stationarity is not None else _relative(self.gap, self.null_loss)
 
     @property
@@ -360,7 +360,7 @@ class Path(Certified):
 
     @property
     def relative_gaps(self) -> Vector:
-        """gaps / null_loss; under MCP, SCAD, LogSum and LHalf `stationarity`."""
+        """gaps / null_loss; under penalties that are not convex `stationarity`."""
         if self.stationarity is not None:
             return self.gaps
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])

@@ -14,7 +14,7 @@ from softreg_fast.options.types import Index, Vector
 from softreg_fast.penalties.arrays import as_numpy
 
 # Kinds of the penalties of groups in regression.
-GROUPED = ("group_lasso", "sparse_group_lasso")
+GROUPED = ("group_lasso", "sparse_group_lasso", "group_mcp")
 
 # Label of a feature without a group, which is not penalised.
 NO_GROUP = -1
@@ -81,7 +81,7 @@ def groups_of_estimator(groups: Any, group_weights: Any) -> dict[str, Any]:
 
 
 def grouping_of(penalty: Any, n_features: int, names: Names | None = None) -> Grouping:
-    """Return the groups of a GroupLasso or SparseGroupLasso among the features of a regression.
+    """Return the groups of a GroupLasso or its kin among the features of a regression.
 
     Parameters
     ----------

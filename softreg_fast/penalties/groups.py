@@ -107,7 +107,7 @@ class GroupLasso(Penalty):
             )
 
     def check_fits(self, shape: tuple[int, ...]) -> None:
-        _Layout(self, np.broadcast_to(np.float64(0.0), shape)).weights()
+        Layout(self, np.broadcast_to(np.float64(0.0), shape)).weights()
 
     @property
     def l1_ratio(self) -> float:
@@ -115,12 +115,20 @@ class GroupLasso(Penalty):
         return 0.0
 
     def term(self, w: Array) -> Array:
-        xp, layout = namespace(w), _Layout(self, w)
+        xp, layout = namespace(w), Layout(self, w)
         squares = layout.sums(w * w)
-        whole = xp.sum(layout.strengths(1.0) * root(xp, squares))
+        whole = xp.sum(self._of_lengths(xp, root(xp, squares), layout.strengths(1.0)))
         if self.l2_ratio:
             whole = whole + 0.5 * xp.sum(layout.l2(1.0) * squares)
         return whole + self._thin(1.0) * xp.sum(absolute(xp, layout.grouped(w)))
+
+    def _of_lengths(self, xp: Any, lengths: Array, strengths: Array) -> Array:
+        # the penalty of groups of these lengths, without the other parts
+        return strengths * lengths
+
+    def _pulls(self, xp: Any, lengths: Array, strengths: Array) -> Array:
+        # its derivative by the lengths, at 0 the limit from above
+        return strengths
 
     def _thin(self, scale: float) -> float:
         # the strength of the L1 part
@@ -131,18 +139,23 @@ class GroupLasso(Penalty):
             check_steps(t, z)
             if not _has_entries(self.groups):
                 return self._prox_compiled(z, t, float(scale))
-        xp, layout = namespace(z), _Layout(self, z)
+        xp, layout = namespace(z), Layout(self, z)
         t = xp.zeros_like(z) + t
-        if self.l2_ratio:  # the step of the other parts from a nearer point, and shorter
-            rest = 1.0 + t * xp.where(layout.member(z), layout.spread(layout.l2(scale)), 0.0 * t)
-            z, t = z / rest, t / rest
+        z, t = self._without_l2(xp, layout, z, t, scale)
         if self.l1_ratio:
             z = xp.where(layout.member(z), soft(xp, z, t * self._thin(scale)), z)
         return no_minus_zero(xp, layout.prox(xp, z, t, scale))
 
+    def _without_l2(self, xp: Any, layout: Layout, z: Array, t: Array, scale: float) -> Any:
+        # the step of the other parts is from a nearer point, and shorter
+        if not self.l2_ratio:
+            return z, t
+        rest = 1.0 + t * xp.where(layout.member(z), layout.spread(layout.l2(scale)), 0.0 * t)
+        return z / rest, t / rest
+
     def take(self, shape: tuple[int, ...], kept: Kept) -> GroupLasso:
         # the strengths of groups stay those of their original sizes
-        layout = _Layout(self, np.broadcast_to(np.float64(0.0), shape))
+        layout = Layout(self, np.broadcast_to(np.float64(0.0), shape))
         weights = layout.weights()
         if layout.labels is None and (self.size == 1 or kept[layout.axis] is None):
             indices = kept[layout.axis]
@@ -159,7 +172,7 @@ class GroupLasso(Penalty):
         )
 
     def _prox_compiled(self, z: Array, t: Array, scale: float) -> Array:
-        layout = _Layout(self, z)
+        layout = Layout(self, z)
         x = np.ascontiguousarray(layout.rows(as_numpy(z)))
         x = x.copy() if np.shares_memory(x, as_numpy(z)) else x
         steps = np.broadcast_to(as_numpy(t), z.shape) if np.ndim(t) else t
@@ -182,11 +195,12 @@ class GroupLasso(Penalty):
         return like(layout.from_rows(x), z)
 
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
-        xp, layout = namespace(w), _Layout(self, w)
+        xp, layout = namespace(w), Layout(self, w)
         thin = self._thin(scale)
         norms, strengths = xp.sqrt(layout.sums(w * w)), layout.strengths(scale)
         safe = xp.where(norms > 0, norms, xp.ones_like(norms))
-        slopes = gradient + w * layout.spread(strengths / safe) + thin * xp.sign(w)
+        slopes = gradient + w * layout.spread(self._pulls(xp, norms, strengths) / safe)
+        slopes = slopes + thin * xp.sign(w)
         if self.l2_ratio:
             slopes = slopes + w * layout.spread(layout.l2(scale))
         slopes = xp.where(w == 0, soft(xp, gradient, thin), slopes)
@@ -196,10 +210,10 @@ class GroupLasso(Penalty):
         return xp.where(norms > 0, inside, at_zero)
 
     def unit_sums(self, x: Array) -> Array:
-        return _Layout(self, x).sums(x)
+        return Layout(self, x).sums(x)
 
     def to_units(self, values: Array, w: Array) -> Array:
-        return _Layout(self, w).spread(values)
+        return Layout(self, w).spread(values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -270,8 +284,9 @@ def _has_entries(groups: Any) -> bool:
     return isinstance(groups, Mapping) or are_lists(groups) or bool(np.ndim(groups))
 
 
-class _Layout:
-    # The groups of a penalty for weights of a given shape.
+class Layout:
+    """The groups of a penalty for weights of a given shape."""
+
     def __init__(self, penalty: GroupLasso, w: Array) -> None:
         self.penalty = penalty
         self.like = w

@@ -87,7 +87,7 @@ FACTS = {
     "groups": Fact(
         lambda problem: problem.penalty_kind in GROUPED,
         "a penalty of groups",
-        "solver={solver!r} is for GroupLasso and SparseGroupLasso.",
+        "solver={solver!r} is for GroupLasso, SparseGroupLasso and GroupMCP.",
     ),
     "nonconvex penalty": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,

@@ -98,5 +98,5 @@ def _no_solver(penalty: BasePenalty) -> str:
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
         "NonNegative of softreg_fast.penalties, or MCP, SCAD, LogSum, LHalf, SLOPE, "
-        "GroupLasso or SparseGroupLasso with squared error."
+        "GroupLasso, SparseGroupLasso or GroupMCP with squared error."
     )

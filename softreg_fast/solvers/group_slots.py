@@ -48,6 +48,9 @@ class Layout:
         c_g, a_g and l2_g for these columns; all 0 for features without a penalty.
     norm : ndarray (n_blocks,)
         Upper bound of the largest singular value of the columns of each block.
+    gamma : float
+        Shape of group MCP, in units of the curvature of the longest column of a group; 0: another
+        penalty.
     n_samples : int
     n_free : int
         Number of blocks without a penalty, 0 or 1.
@@ -88,6 +91,7 @@ class Layout:
         self.weight[: self.n_free] = self.thin[: self.n_free] = self.l2[: self.n_free] = 0.0
         scale = design.scale * self.ratio
         self.columns: Columns = design.columns_with(scale=scale, weight=design.weight)
+        self.gamma = float(getattr(penalty.omega, "gamma", 0.0))
         self.n_samples = design.n_samples
         squares = np.bincount(owner, np.square(self.ratio[self.feature]), found.size)
         self.norm: Vector = np.sqrt(squares)

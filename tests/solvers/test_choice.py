@@ -106,7 +106,7 @@ def test_penalties_without_a_solver(data, penalty, function):
         f"No solver fits {penalty.__name__} yet: 'auto', 'cd' and 'gradient' need an L1 and an "
         "L2 part of single coefficients, 'cholesky' and 'cg' need a pure L2 penalty; use L1, L2, "
         "ElasticNet or NonNegative of softreg_fast.penalties, or MCP, SCAD, LogSum, LHalf, SLOPE, "
-        "GroupLasso or SparseGroupLasso with squared error."
+        "GroupLasso, SparseGroupLasso or GroupMCP with squared error."
     )
     with pytest.raises(ValueError, match="No solver fits") as error:
         function(*data, penalty=penalty(strength=1.0))
