@@ -72,18 +72,9 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
     owner = owners(slots)[A]
     u, h = slots.u[A], slots.h[A]
     thin = strength * slots.thin[owner]
-    size = np.sqrt(np.bincount(owner, np.square(u), len(slots.weight)))[owner]
-    slope = strength * slots.weight[owner]
-    curve = np.zeros(A.size)
-    if layout.gamma:
-        slope = np.maximum(slope - size / layout.gamma, 0.0)
-        curve[slope > 0.0] = -1.0 / layout.gamma
-    pull = np.zeros(A.size)
-    np.divide(slope, size, out=pull, where=size > 0.0)
-    normal = np.divide(u, size, out=np.zeros(A.size), where=pull > 0.0)
-    l2 = strength * slots.l2[owner]
-    bend = Bend(owner, pull, normal, l2, curve)
-    downhill = h - (pull + l2) * u - thin * np.sign(u)
+    weight, l2 = strength * slots.weight, strength * slots.l2
+    bend = Bend.at(u, owner, weight, l2, layout.gamma)
+    downhill = h - (bend.pull + bend.l2) * u - thin * np.sign(u)
     loss: Loss = Wide(layout, slots.feature[A])
     if slots.Q is not None:
         loss = Tall(slots.Q[np.ix_(A, A)])
@@ -94,7 +85,7 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
         direction = loss.direction(bend, downhill)
     if direction is None:
         return None
-    penalties = _Penalties(owner, strength * slots.weight, thin, l2, layout.gamma)
+    penalties = _Penalties(owner, weight, thin, bend.l2, layout.gamma)
     before, t = penalties.of(u), 1.0
     for _ in range(MOST_HALVINGS):
         new = u + t * direction
@@ -129,8 +120,10 @@ def is_convex_on(slots: GroupSlots, layout: Layout, strength: float, n_threads: 
     least = strength * slots.l2[owner] - (slots.weight[owner] > 0.0) / layout.gamma
     if A.size > layout.n_samples and not (least > 0.0).any():
         return False
-    known = slots.Q is not None
-    H = np.array(slots.Q[np.ix_(A, A)] if known else _gram(layout, slots.feature[A], n_threads))
+    if slots.Q is None:
+        H = np.array(_gram(layout, slots.feature[A], n_threads))
+    else:
+        H = np.array(slots.Q[np.ix_(A, A)])
     H[np.diag_indices(A.size)] += least
     try:
         cholesky(H)
@@ -169,6 +162,27 @@ class Bend(NamedTuple):
     l2: Vector
     curve: Vector
 
+    @classmethod
+    def at(cls, u: Vector, owner: Index, weight: Vector, l2: Vector, gamma: float) -> Bend:
+        """Return the Hessian at nonzero coefficients u of blocks with these c_g and l2_g."""
+        size = np.sqrt(np.bincount(owner, np.square(u), len(weight)))[owner]
+        slope, curve = weight[owner], np.zeros(len(u))
+        if gamma:
+            slope = np.maximum(slope - size / gamma, 0.0)
+            curve[slope > 0.0] = -1.0 / gamma
+        pull = np.divide(slope, size, out=np.zeros(len(u)), where=size > 0.0)
+        normal = np.divide(u, size, out=np.zeros(len(u)), where=pull > 0.0)
+        return cls(owner, pull, normal, l2[owner], curve)
+
+    def added_to(self, gram: Matrix) -> Matrix:
+        """Return gram plus this Hessian."""
+        H = np.array(gram)
+        H[np.diag_indices(len(H))] += self.pull + self.l2
+        radial = np.sqrt(self.pull - self.curve) * self.normal
+        for a, b in zip(*self.ends, strict=True):
+            H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
+        return H
+
     @property
     def ends(self) -> tuple[Index, Index]:
         """First and last position of each block, the latter exclusive."""
@@ -204,12 +218,7 @@ class Tall:
 
     def direction(self, bend: Bend, downhill: Vector) -> Vector | None:
         """Return Newton's direction from a factor of the Hessian."""
-        H = np.array(self.gram)
-        H[np.diag_indices(len(H))] += bend.pull + bend.l2
-        radial = np.sqrt(bend.pull - bend.curve) * bend.normal
-        for a, b in zip(*bend.ends, strict=True):
-            H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
-        return _solved(H, downhill)
+        return _solved(np.array(bend.added_to(self.gram)), downhill)
 
 
 class Wide:
