@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses import Loss
@@ -33,7 +32,7 @@ from softreg_fast.paths.predict import predictor_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -275,7 +274,8 @@ def cv_path(
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    make = maker_of_design(penalty)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X

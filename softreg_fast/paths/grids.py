@@ -167,7 +167,8 @@ def alpha_max(problem: Problem) -> float:
     penalised = l1 > 0.0
     start = np.clip(0.0, lower, upper)
     untouched = ~penalised & (lower < upper)
-    sizes = _lengths if problem.loss.by_rows else np.asarray
+    grouped = problem.penalty_kind in GROUPED  # whose lengths are those of groups
+    sizes = _lengths if problem.loss.by_rows and not grouped else np.asarray
     gradient = sizes(design.gradient_at_zero())
     if untouched.any() or start.any():
         frozen = scaled._replace(
@@ -177,7 +178,7 @@ def alpha_max(problem: Problem) -> float:
         guess = _largest(gradient, l1, penalised) / l1_ratio
         null = problem.with_scaled(frozen)
         gradient = sizes(_slopes_without_l1(null, guess * (1.0 - l1_ratio)))
-    if problem.penalty_kind in GROUPED:
+    if grouped:
         return alpha_max_of_groups(problem, gradient)
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
     if problem.penalty_kind == LHalf.kind:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.losses import Loss
@@ -24,7 +23,7 @@ from softreg_fast.paths.user_units import path_of
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
-from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
@@ -245,7 +244,8 @@ def path(
     options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    make = maker_of_design(penalty)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas

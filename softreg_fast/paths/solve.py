@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
@@ -22,7 +21,7 @@ from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
-from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import Status, is_alarm
@@ -185,7 +184,8 @@ def solve(
     began = time.perf_counter()
     stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     chosen = penalty_for(penalty, stated)
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    make = maker_of_design(penalty)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     problem = Problem(design, chosen, options)
     solution = solve_problem(problem, coef_init, began)

@@ -38,7 +38,8 @@ class GroupLasso(Penalty):
     """strength * sum_g c_g ||w_g||_2: whole groups of weights become zero together.
 
     With an l2_ratio it is the group elastic net, strength * sum_g c_g [(1 - l2_ratio) ||w_g||_2 +
-    l2_ratio / 2 ||w_g||_2^2].
+    l2_ratio / 2 ||w_g||_2^2]. In regression y may have several columns, the tasks, in `path`,
+    `solve` and `cv_path`: w_g are then the coefficients of the features of g for all tasks.
 
     Parameters
     ----------

@@ -21,6 +21,7 @@ from softreg_fast.solvers.cox import CoxEngine
 from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.group_engine import GroupEngine
+from softreg_fast.solvers.group_tasks import TaskGroupEngine
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
@@ -165,6 +166,12 @@ AUTO = (
         "tikhonov",
         lambda problem: problem.penalty_kind == Tikhonov.kind,
         "One decomposition gives the exact solutions at all alphas.",
+    ),
+    Choice(
+        True,
+        "groups of rows",
+        lambda problem: problem.penalty_kind in GROUPED and has_tasks(problem),
+        "The rows of a group are one group of the columns X (x) I.",
     ),
     Choice(
         True,
@@ -329,6 +336,10 @@ def _slope(problem: Problem, n_alphas: int) -> Engine:
 SOLVERS = {
     "tikhonov": Solver(TikhonovEngine, lambda problem, _: TikhonovEngine(problem)),
     "groups": Solver(GroupEngine, _groups),
+    "groups of rows": Solver(
+        TaskGroupEngine,
+        lambda problem, _: TaskGroupEngine(problem, largest_gram(problem.options.gram_memory)),
+    ),
     "slope": Solver(SlopeEngine, _slope),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "rotated": Solver(RotatedEngine, _rotated),

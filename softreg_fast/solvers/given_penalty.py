@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design, as_design_of_tasks
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.elementwise import ElasticNet
@@ -83,6 +86,18 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
         positive=given.positive,
         omega=given,
     )
+
+
+def maker_of_design(given: Any) -> Callable[..., Design]:
+    """Return `as_design`, or for penalties of groups the form of it that allows several targets.
+
+    Parameters
+    ----------
+    given : an object of softreg_fast.penalties, a list of them, or None
+    """
+    every = given if isinstance(given, list | tuple) else [given]
+    grouped = bool(every) and all(isinstance(one, GroupLasso) for one in every)
+    return as_design_of_tasks if grouped else as_design
 
 
 def _no_solver(penalty: BasePenalty) -> str:

@@ -74,12 +74,13 @@ def alpha_max_of_groups(problem: Problem, gradient: Vector) -> float:
     Parameters
     ----------
     problem : Problem
-    gradient : ndarray (n_features,)
+    gradient : ndarray (n_features,) or (n_tasks, n_features)
         Slopes of the engine's columns.
     """
     layout = Layout(problem)
-    z = (gradient * layout.ratio)[layout.feature]
-    found = entry_strengths(z, layout.start, layout.weight, layout.thin)
+    each = np.atleast_2d(gradient * layout.ratio)[:, layout.feature]
+    z = np.ascontiguousarray(each.T).reshape(-1)
+    found = entry_strengths(z, layout.start * len(each), layout.weight, layout.thin)
     return float(found.max(initial=0.0)) * ROUNDED_UP
 
 
@@ -107,8 +108,8 @@ class GroupEngine(Recorded):
         most_slots: int = 8192,
     ) -> None:
         super().__init__(problem)
+        self.layout = layout = self._lay_out()
         design = self.design
-        self.layout = layout = Layout(problem)
         self._convex: list[bool] = []
         if 0.0 < layout.gamma <= LEAST_GAMMA:
             _warn_of_gamma(layout.gamma)
@@ -133,6 +134,9 @@ class GroupEngine(Recorded):
         unit = float(layout.weight.max(initial=0.0)) or 1.0
         self._blocks = Blocks(layout.columns, layout.largest, layout.gamma, unit)
         self._enter(first)
+
+    def _lay_out(self) -> Layout:
+        return Layout(self.problem)
 
     # -- what paths read -----------------------------------------------------------------------
 
