@@ -1,12 +1,17 @@
-"""Descent on blocks of coefficients, for the group lasso and the sparse group lasso.
+"""Descent on blocks of coefficients, for the group lasso, the sparse group lasso and group MCP.
 
-    minimise  1/2 ||y - C u||_s^2 + strength * sum_g [ c_g ||u_g||_2 + a_g ||u_g||_1 ]
+    minimise  1/2 ||y - C u||_s^2
+              + strength * sum_g [ c_g ||u_g||_2 + a_g ||u_g||_1 + l2_g / 2 ||u_g||_2^2 ]
 
 over the slots, which hold the blocks near the support one after the other (docs/mathematics.md,
 section 22).  A block without L1 part is minimised exactly: in the eigenvectors of its Gram matrix
 the length t of the new block is the root of a function of one number.  One with an L1 part takes
 proximal gradient steps on its own Gram matrix.  Slopes of the slots are kept by Gram columns, or
 computed from the residual.
+
+With a shape gamma the penalty of a block is MCP of its length instead, p(||u_g||) with the slope
+p'(t) = strength c_g - t / gamma, at least 0.  p is concave: each step minimises over its tangent,
+p(t) + p'(t) (||u_g|| - t), which lies above it.
 """
 
 cimport cython
@@ -114,20 +119,20 @@ def soft_norms(const double[::1] z, const Py_ssize_t[::1] start, const double[::
 
 
 cdef double length_at_minimum(const double* c, const double* D, Py_ssize_t n, double size,
-                              double w, double t) noexcept nogil:
-    # The root t of sum_i (c_i / (D_i t + w))^2 = 1, size = ||c|| > w > 0, from a first guess; D
-    # rises.  1 / sqrt(sum) is concave in t: Newton's method comes to the left of the root in one
-    # step and then stays there.
-    cdef double least = (size - w) / D[n - 1], f, slope, q, e, new, root
+                              double w, double l2, double t) noexcept nogil:
+    # The root t of sum_i (c_i / ((D_i + l2) t + w))^2 = 1, size = ||c|| > w > 0, from a first
+    # guess; D rises.  1 / sqrt(sum) is concave in t: Newton's method comes to the left of the root
+    # in one step and then stays there.
+    cdef double least = (size - w) / (D[n - 1] + l2), f, slope, q, e, new, root
     cdef Py_ssize_t i
     t = larger(t, least)
     for _ in range(MOST_STEPS):
         f = slope = 0.0
         for i in range(n):
-            q = 1.0 / (D[i] * t + w)
+            q = 1.0 / ((D[i] + l2) * t + w)
             e = c[i] * q
             f += e * e
-            slope += e * e * q * D[i]
+            slope += e * e * q * (D[i] + l2)
         root = sqrt(f)
         new = larger(t + (root - 1.0) * f / slope, least)
         if fabs(new - t) <= 1e-15 * new:
@@ -145,13 +150,18 @@ cdef class Blocks:
     columns : Columns
     largest : int
         Number of coefficients of the largest block.
+    gamma : float, default=0
+        Shape of group MCP; 0 for the convex penalties.
+    unit : float, default=1
+        Largest c_g, to which distances of blocks without a penalty are relative.
     """
 
     cdef const matrix_t* X
     cdef object columns
     cdef Py_ssize_t m, n_blocks
     cdef const Py_ssize_t[::1] feature, start, at_V, at_D, rank
-    cdef const double[::1] weight, thin, V, D
+    cdef const double[::1] weight, thin, l2, V, D
+    cdef double gamma, unit
     cdef const double[:, ::1] Q
     cdef bint has_gram
     cdef double[::1] u, h, v
@@ -160,7 +170,8 @@ cdef class Blocks:
     cdef readonly Py_ssize_t n_flips     # blocks that became zero or nonzero in the last epoch
     cdef readonly double largest_move    # in it, of the fit C u
 
-    def __init__(self, columns, Py_ssize_t largest):
+    def __init__(self, columns, Py_ssize_t largest, double gamma=0.0, double unit=1.0):
+        self.gamma, self.unit = gamma, unit
         self.X = matrix_of(columns)
         self.columns = columns
         self.work = np.empty((4, max(largest, 1)))
@@ -168,7 +179,7 @@ cdef class Blocks:
     def hold(self, slots):
         """Take over the arrays of a record of slots (`solvers.group_slots.GroupSlots`)."""
         self.feature, self.start = slots.feature, slots.start
-        self.weight, self.thin = slots.weight, slots.thin
+        self.weight, self.thin, self.l2 = slots.weight, slots.thin, slots.l2
         self.V, self.D = slots.V, slots.D
         self.at_V, self.at_D, self.rank = slots.at_V, slots.at_D, slots.rank
         self.u, self.h, self.v = slots.u, slots.h, slots.v
@@ -185,28 +196,49 @@ cdef class Blocks:
         cdef const double* V = &self.V[self.at_V[k]]
         cdef const double* D = &self.D[self.at_D[k]]
         cdef double* c = &self.work[1, 0]
-        cdef double w = self.strength * self.weight[k], size, t
+        cdef double l2 = self.strength * self.l2[k], w, t, before
         for i in range(r):
             c[i] = dot(d, V + i * d, 0.0, &self.h[o]) + D[i] * dot(d, V + i * d, 0.0, &self.u[o])
         memset(new, 0, d * sizeof(double))
+        t = norm_of(&self.u[o], d)
+        for _ in range(MOST_INNER):
+            before = t
+            w = self._slope_at(k, t)
+            t = self._length(k, w, t)
+            if self.gamma == 0.0 or fabs(t - before) <= 1e-12 * t:
+                break
+        if t == 0.0:
+            return
+        for i in range(r):
+            axpy(d, -c[i] * t / ((D[i] + l2) * t + w), V + i * d, 0.0, NULL, new)
+
+    cdef double _slope_at(self, Py_ssize_t k, double t) noexcept nogil:
+        # the derivative of the penalty of block k by its length t
+        cdef double w = self.strength * self.weight[k]
+        return larger(w - t / self.gamma, 0.0) if self.gamma > 0.0 and w > 0.0 else w
+
+    cdef double _length(self, Py_ssize_t k, double w, double t) noexcept nogil:
+        # The length of block k at its minimum under w ||u_k|| and its L2 part, from a first guess;
+        # its slopes at 0, in the eigenvectors, are in the second row of `work`.
+        cdef Py_ssize_t i, r = self.rank[k]
+        cdef const double* D = &self.D[self.at_D[k]]
+        cdef const double* c = &self.work[1, 0]
+        cdef double l2 = self.strength * self.l2[k], size = norm_of(c, r), total = 0.0
+        if size <= w:
+            return 0.0
         if w == 0.0:
             for i in range(r):
-                axpy(d, -c[i] / D[i], V + i * d, 0.0, NULL, new)
-            return
-        size = norm_of(c, r)
-        if size <= w:
-            return
+                total += (c[i] / (D[i] + l2)) ** 2
+            return sqrt(total)
         if r == 1:
-            t = (size - w) / D[0]
-        else:
-            t = length_at_minimum(c, D, r, size, w, norm_of(&self.u[o], d))
-        for i in range(r):
-            axpy(d, -c[i] * t / (D[i] * t + w), V + i * d, 0.0, NULL, new)
+            return (size - w) / (D[0] + l2)
+        return length_at_minimum(c, D, r, size, w, l2, t)
 
     cdef void _proximal_steps(self, Py_ssize_t k, double* new) noexcept nogil:
         # new <- block k after some proximal gradient steps
         cdef Py_ssize_t i, o = self.start[k], d = self.start[k + 1] - o
-        cdef double L = self._top(k), w = self.strength * self.weight[k]
+        cdef double l2 = self.strength * self.l2[k]
+        cdef double L = self._top(k) + l2, w = self.strength * self.weight[k]
         cdef double thin = self.strength * self.thin[k], size, f, move, first = 0.0
         cdef double* h = &self.work[1, 0]
         cdef double* x = &self.work[2, 0]
@@ -221,7 +253,7 @@ cdef class Blocks:
             new[i] = self.u[o + i]
         for _ in range(MOST_INNER):
             for i in range(d):
-                x[i] = soft_threshold(new[i] + h[i] / L, thin / L)
+                x[i] = soft_threshold(new[i] + (h[i] - l2 * new[i]) / L, thin / L)
             size = norm_of(x, d)
             f = larger(1.0 - w / (L * size), 0.0) if size > 0.0 else 0.0
             move = 0.0
@@ -332,12 +364,17 @@ cdef class Blocks:
         """Return the duality gap, from the slopes h and ||r||^2 = rr.
 
         The dual point is k r, k <= 1 as large as the slopes of the slots allow; blocks without
-        slots must allow 1.
+        slots must allow 1. An L2 part is squared error of further samples, whose residuals are
+        -sqrt(strength l2) u.
         """
-        cdef Py_ssize_t k
-        cdef double scaling = 1.0, total = 0.0
+        cdef Py_ssize_t k, a
+        cdef double scaling = 1.0, total = 0.0, l2
         with nogil:
             for k in range(self.n_blocks):
+                l2 = strength * self.l2[k]
+                if l2 > 0.0:
+                    for a in range(self.start[k], self.start[k + 1]):
+                        rr += l2 * self.u[a] * self.u[a]
                 scaling = smaller(scaling, self._scaling(k, strength))
             if scaling < 1.0:       # rounding must not make the point infeasible
                 scaling *= 1.0 - 1e-15
@@ -349,22 +386,60 @@ cdef class Blocks:
         # the largest factor <= 1 of the slopes of block k at which its conjugate is 0
         cdef Py_ssize_t o = self.start[k], d = self.start[k + 1] - o
         cdef double weight = self.weight[k], thin = self.thin[k]
+        cdef const double* h = self._full_slopes(k, strength)
         if d == 0 or (weight == 0.0 and thin == 0.0):
             return 1.0
-        if soft_norm(&self.h[o], d, strength * thin) <= strength * weight:
+        if soft_norm(h, d, strength * thin) <= strength * weight:
             return 1.0
-        return strength / entry_strength(&self.h[o], d, weight, thin)
+        return strength / entry_strength(h, d, weight, thin)
+
+    cdef const double* _full_slopes(self, Py_ssize_t k, double strength) noexcept nogil:
+        # the slopes of block k, with those of its L2 part
+        cdef Py_ssize_t a, o = self.start[k]
+        cdef double l2 = strength * self.l2[k]
+        if l2 == 0.0:
+            return &self.h[0] + o
+        for a in range(o, self.start[k + 1]):
+            self.work[1, a - o] = self.h[a] - l2 * self.u[a]
+        return &self.work[1, 0]
 
     cdef double _part_of_gap(self, Py_ssize_t k, double strength, double scaling) noexcept nogil:
-        # phi(u) - scaling h.u of block k; of a block without penalty the size of its second term,
-        # which is 0 but for rounding
+        # phi(u) - scaling h.u of block k, without the L2 part; of a block without penalty the size
+        # of its second term, which is 0 but for rounding
         cdef Py_ssize_t a, o = self.start[k], stop = self.start[k + 1]
         cdef double inner = 0.0, total = 0.0, ones = 0.0
+        cdef const double* h = self._full_slopes(k, strength)
         for a in range(o, stop):
-            inner += self.h[a] * self.u[a]
+            inner += h[a - o] * self.u[a]
             total += self.u[a] * self.u[a]
             ones += fabs(self.u[a])
         if self.weight[k] == 0.0 and self.thin[k] == 0.0:
             return fabs(scaling * inner)
         return larger(strength * (self.weight[k] * sqrt(total) + self.thin[k] * ones)
                       - scaling * inner, 0.0)
+
+    # -- stationarity --------------------------------------------------------------------------
+
+    def distance(self, double strength):
+        """Return the largest distance of a block's slopes from stationarity, relative to its own
+        strength * c_g, of group MCP."""
+        cdef Py_ssize_t k
+        cdef double worst = 0.0
+        self.strength = strength
+        with nogil:
+            for k in range(self.n_blocks):
+                worst = larger(worst, self._distance(k))
+        return worst
+
+    cdef double _distance(self, Py_ssize_t k) noexcept nogil:
+        cdef Py_ssize_t a, o = self.start[k], stop = self.start[k + 1]
+        cdef double t = norm_of(&self.u[0] + o, stop - o), pull, e, total = 0.0
+        cdef const double* h = self._full_slopes(k, self.strength)
+        cdef double w = self.strength * (self.weight[k] if self.weight[k] > 0.0 else self.unit)
+        if t == 0.0 and self.weight[k] > 0.0:
+            return larger(norm_of(h, stop - o) - w, 0.0) / w
+        pull = self._slope_at(k, t) / t if t > 0.0 else 0.0
+        for a in range(o, stop):
+            e = h[a - o] - pull * self.u[a]
+            total += e * e
+        return sqrt(total) / w

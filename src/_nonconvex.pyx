@@ -1,13 +1,13 @@
-"""The warm engine for MCP, SCAD and log-sum: descent to a stationary point, solved to rounding.
+"""The warm engine for MCP, SCAD, log-sum and L1/2: descent to a stationary point, to rounding.
 
     minimise  1/2 ||y - C u||_s^2 + sum_j phi_j(u_j),      phi_j of nonconvex.pxd
 
 Slots, screening and factor are those of `ScalarEngine`.  Epochs run until no coefficient changes
 its piece; then a Newton step on the free slots, whose Hessian is the Gram matrix plus the curvature
 of each piece, is exact if the pieces stay.  It is taken only where the Hessian is positive
-definite, so that the objective is convex on the support.  The curvature of log-sum changes along
-its piece: steps are halved until the objective falls, and repeated.  Each alpha is solved to
-rounding: after a loose fit a path goes on into another valley.
+definite, so that the objective is convex on the support.  The curvatures of log-sum and L1/2 change
+along their pieces: steps are halved until the objective falls, and repeated.  Each alpha is solved
+to rounding: after a loose fit a path goes on into another valley.
 """
 
 cimport cython
@@ -17,7 +17,7 @@ from arithmetic cimport larger, smaller
 from factor cimport factor_append, factor_remove, factor_solve, factor_t
 from nonconvex cimport (
     LOG_SUM, bent_curvature, bent_distance, bent_end, bent_is_free, bent_least, bent_piece,
-    bent_prox, bent_rise, bent_slope, bent_t,
+    bent_prox, bent_rise, bent_slope, bent_t, has_flat,
 )
 from softreg_fast.kernels._scalars cimport ScalarEngine
 from softreg_fast.kernels._slots cimport Slots
@@ -42,17 +42,17 @@ cdef int MOST_VAIN = 5
 
 
 cdef class NonconvexEngine(ScalarEngine):
-    """Solver for a whole path of one target under MCP, SCAD or log-sum.
+    """Solver for a whole path of one target under MCP, SCAD, log-sum or L1/2.
 
     `gap` is the distance to stationarity: the largest one of a slope from the limiting
     subdifferential, relative to the L1 strength of its coefficient.
 
     Parameters
     ----------
-    kind : {1, 2, 3}
-        MCP, SCAD or log-sum.
+    kind : {1, 2, 3, 4}
+        MCP, SCAD, log-sum or L1/2.
     shape : float
-        gamma or a, in units of the curvature of a column; eps in units of u.
+        gamma or a, in units of the curvature of a column; eps in units of u; L1/2 has none.
     others : as for Slots
     """
 
@@ -216,7 +216,7 @@ cdef class NonconvexEngine(ScalarEngine):
                 if room < t:
                     t = larger(room, 0.0)
                     first = i
-        if self.bent.kind == LOG_SUM:
+        if not has_flat(&self.bent):
             most = t
             t = self._falling(most)
             if t < most:
@@ -239,7 +239,7 @@ cdef class NonconvexEngine(ScalarEngine):
         cdef double distance, best = INFINITY, largest = 0.0
         with nogil:
             if self.A.k:
-                self._bent_newton(self.bent.kind != LOG_SUM)
+                self._bent_newton(has_flat(&self.bent))
         self._raise_signal()
         while self.m and self.n_epochs < max_iter and n_vain < MOST_VAIN:
             with nogil:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
@@ -59,6 +60,28 @@ def as_design(
             "give y too."
         )
     return X
+
+
+def as_design_of_tasks(X: Any, y: ArrayLike | None, *settings: Any) -> Design:
+    """Return the Design of `as_design`, where y may have several columns, the tasks.
+
+    `settings` are the other arguments of `as_design`. Tasks are for squared error without offset.
+    """
+    weight, fit_intercept, standardize, n_threads, loss, offset = settings
+    plain = loss is None or as_loss(loss) is SQUARED
+    if y is None or np.ndim(y) != 2 or np.shape(y)[1] < 2 or not plain or offset is not None:
+        return as_design(X, y, *settings)
+    if isinstance(X, Design):
+        _check_beside(X, weight, fit_intercept, standardize, n_threads)
+        return MultiTaskDesign.of(X).with_target(y)
+    return MultiTaskDesign(
+        X,
+        y,
+        weight,
+        fit_intercept=True if fit_intercept is None else fit_intercept,
+        standardize=False if standardize is None else standardize,
+        n_threads=n_threads,
+    )
 
 
 def _check_beside(

@@ -64,9 +64,10 @@ class MultiTaskDesign(Design):
             return no_offset(offset, self.n_samples)
         return as_offset(offset, *targets.shape)
 
-    def columns_of_tasks(self) -> Columns:
-        """Return columns for each task, those of X (x) I."""
-        return Columns(self._buffers, self._center, self._scale, self.weight, self.n_tasks)
+    def columns_of_tasks(self, scale: Vector | None = None) -> Columns:
+        """Return columns for each task, those of X (x) I; another scale may be given."""
+        scale = self._scale if scale is None else scale
+        return Columns(self._buffers, self._center, scale, self.weight, self.n_tasks)
 
     @property
     def n_tasks(self) -> int:

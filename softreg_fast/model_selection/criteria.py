@@ -10,6 +10,7 @@ from scipy.special import gammaln
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
+from softreg_fast.model_selection.coupled_freedom import degrees_of_clusters, degrees_of_groups
 from softreg_fast.model_selection.dispersion import (
     LEAST_FREEDOM,
     MOST_ROUNDS,
@@ -25,7 +26,9 @@ from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.solve import solve_design
+from softreg_fast.penalties.grouping import GROUPED
 from softreg_fast.penalties.quadratic import Tikhonov
+from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.problem import Problem
@@ -233,10 +236,15 @@ def _log_choices(p: int, k: NDArray[np.int64]) -> Vector:
 def degrees_of_freedom(fits: Path, problem: Problem) -> Vector:
     """Return the degrees of freedom of every model: its number of nonzero coefficients or, with an
     L2 part, on its support A, trace(C_A (C_A'C_A + diag(l2_A))^-1 C_A') of squared error; with
-    Tikhonov's penalty trace(C (C'C + alpha P)^-1 C').
+    Tikhonov's penalty trace(C (C'C + alpha P)^-1 C'). Of SLOPE it is the number of clusters, of
+    groups the same trace with the Hessian of their norms in place of l2.
     """
     if problem.penalty_kind == Tikhonov.kind:
         return spectrum_of(problem).degrees_of_freedom(fits.alphas)
+    if problem.penalty_kind == SLOPE.kind:
+        return degrees_of_clusters(fits)
+    if problem.penalty_kind in GROUPED and problem.loss.quadratic:
+        return degrees_of_groups(fits, problem)
     design, l1_ratio = problem.design, problem.l1_ratio
     if problem.loss.n_outputs != 1:
         return degrees_of_classes(fits, problem)

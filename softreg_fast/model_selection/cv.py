@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses import Loss
@@ -32,9 +31,8 @@ from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one
 from softreg_fast.paths.predict import predictor_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -139,14 +137,15 @@ def cv_path(
     penalty : object of softreg_fast.penalties, list of them, or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
-        GroupLasso or SparseGroupLasso; with squared error Tikhonov. alpha multiplies its strength.
-        Of a list, such as MCPs of several gammas, that with the smallest mean error is chosen, as
-        of several l1_ratios. Under MCP, SCAD and LogSum results have `stationarity` and
-        `locally_convex` in place of a duality gap. The gamma of MCP and the a of SCAD are in units
-        of the loss's curvature along a column, in the model without features; the eps of LogSum is
-        a coefficient of columns in which that is 1: they mean the same at any scale of X. SLOPE,
-        groups and Tikhonov compare or couple coefficients in the units of X, with standardize those
-        of columns of unit variance. None: the penalty by those arguments.
+        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP, groups with an l2_ratio
+        or Tikhonov. alpha multiplies its strength. Of a list, such as MCPs of several gammas, that
+        with the smallest mean error is chosen, as of several l1_ratios. Under MCP, SCAD, LogSum,
+        LHalf and GroupMCP results have `stationarity` and `locally_convex` in place of a duality
+        gap. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a column,
+        in the model without features, under GroupMCP along the longest of a group; the eps of
+        LogSum is a coefficient of columns in which that is 1: they mean the same at any scale of X.
+        SLOPE, groups and Tikhonov compare or couple coefficients in the units of X, with
+        standardize those of columns of unit variance. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -276,9 +275,8 @@ def cv_path(
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    design = as_design(
-        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    make = maker_of_design(penalty)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     pairs = None
     if criterion is None:
         rows = design.X if isinstance(X, Design) else X

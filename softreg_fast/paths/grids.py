@@ -12,6 +12,7 @@ from softreg_fast.data.contents import check_unmasked
 from softreg_fast.options.scalars import check_count, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.grouping import GROUPED
+from softreg_fast.penalties.nonconvex import LHalf
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.solvers.choice import solver_for
 from softreg_fast.solvers.cox import CoxEngine
@@ -20,6 +21,7 @@ from softreg_fast.solvers.gradient import largest_variance
 from softreg_fast.solvers.group_engine import alpha_max_of_groups
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
+from softreg_fast.solvers.nonconvex import first_alpha as first_alpha_of_halves
 from softreg_fast.solvers.overlap import with_copies
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
@@ -170,7 +172,8 @@ def alpha_max(problem: Problem) -> float:
     penalised = l1 > 0.0
     start = np.clip(0.0, lower, upper)
     untouched = ~penalised & (lower < upper)
-    sizes = _lengths if problem.loss.by_rows else np.asarray
+    grouped = problem.penalty_kind in GROUPED  # whose lengths are those of groups
+    sizes = _lengths if problem.loss.by_rows and not grouped else np.asarray
     gradient = sizes(design.gradient_at_zero())
     if untouched.any() or start.any():
         frozen = scaled._replace(
@@ -180,9 +183,11 @@ def alpha_max(problem: Problem) -> float:
         guess = _largest(gradient, l1, penalised) / l1_ratio
         null = problem.with_scaled(frozen)
         gradient = sizes(_slopes_without_l1(null, guess * (1.0 - l1_ratio)))
-    if problem.penalty_kind in GROUPED:
+    if grouped:
         return alpha_max_of_groups(problem, gradient)
     allowed = ((gradient > 0.0) & (start < upper)) | ((gradient < 0.0) & (start > lower))
+    if problem.penalty_kind == LHalf.kind:
+        return first_alpha_of_halves(problem, np.where(penalised & allowed, np.abs(gradient), 0.0))
     return _largest(gradient, l1, penalised & allowed) / l1_ratio
 
 

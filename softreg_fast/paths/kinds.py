@@ -52,8 +52,8 @@ class Certified:
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the
-        coefficients helps. Under MCP, SCAD and LogSum it is `stationarity`. Other minima may be
-        lower.
+        coefficients helps. Under penalties that are not convex it is `stationarity`. Other minima
+        may be lower.
         """
         return "duality gap" if self.is_convex else "distance to stationarity"
 
@@ -66,7 +66,7 @@ class Certified:
     def bent(self) -> str:
         """Name of the part that is not convex, penalty or loss."""
         if self.penalty_kind in NONCONVEX:
-            return self.penalty_kind.upper().replace("_", "-")
+            return self.penalty_kind.upper().replace("_", "-").replace("L-HALF", "L1/2")
         return repr(self.loss)
 
     @property

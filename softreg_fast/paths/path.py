@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.losses import Loss
@@ -22,11 +21,10 @@ from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.user_units import of_features, path_of
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
-from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.overlap import start_of_copies, summed, with_copies
 from softreg_fast.solvers.problem import Options, Problem
@@ -151,13 +149,14 @@ def path(
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
-        GroupLasso or SparseGroupLasso; with squared error Tikhonov. alpha multiplies its strength.
-        Under MCP, SCAD and LogSum results have `stationarity` and `locally_convex` in place of a
-        duality gap. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a
-        column, in the model without features; the eps of LogSum is a coefficient of columns in
-        which that is 1: they mean the same at any scale of X. SLOPE, groups and Tikhonov compare or
-        couple coefficients in the units of X, with standardize those of columns of unit variance.
-        None: the penalty by those arguments.
+        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP, groups with an l2_ratio
+        or Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and GroupMCP
+        results have `stationarity` and `locally_convex` in place of a duality gap. The gamma of MCP
+        and the a of SCAD are in units of the loss's curvature along a column, in the model without
+        features, under GroupMCP along the longest of a group; the eps of LogSum is a coefficient of
+        columns in which that is 1: they mean the same at any scale of X. SLOPE, groups and Tikhonov
+        compare or couple coefficients in the units of X, with standardize those of columns of unit
+        variance. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -248,9 +247,8 @@ def path(
     options.check()
     stops = _stops(max_dev_ratio, max_df, callback)
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(
-        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    make = maker_of_design(penalty)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas

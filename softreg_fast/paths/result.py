@@ -62,10 +62,11 @@ class Solution(Certified):
         cross-validation: its Gram matrix is the difference of two sums of products, and the gap is
         as accurate as that difference.
     locally_convex : bool or None
-        Under MCP, SCAD and LogSum whether the objective is convex in the coefficients of the
-        support, whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms for
-        nonconvex penalized regression", Annals of Applied Statistics 5): these features then have
-        no other stationary point. None: the objective is convex.
+        Under MCP, SCAD, LogSum and GroupMCP whether the objective is convex in the coefficients of
+        the support, whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms
+        for nonconvex penalized regression", Annals of Applied Statistics 5): these features then
+        have no other stationary point; under LHalf among coefficients of at least the size with
+        which they enter. None: the objective is convex.
     feature_names : ndarray (n_features,) of object or None
         Column labels of a frame, by which `predict` matches columns.
     loss : Loss
@@ -122,7 +123,7 @@ class Solution(Certified):
 
     @property
     def relative_gap(self) -> float:
-        """gap / null_loss; under MCP, SCAD and LogSum `stationarity`."""
+        """gap / null_loss; under penalties that are not convex `stationarity`."""
         return self.gap if self.stationarity is not None else _relative(self.gap, self.null_loss)
 
     @property
@@ -130,6 +131,8 @@ class Solution(Certified):
         """Largest distance of a slope from stationarity, relative to alpha; None: there is a gap.
 
         The slope x_j.r / n is compared with the limiting subdifferential of the penalty at w_j.
+        Under LHalf every slope is stationary at w_j = 0: there it is compared with the smallest
+        one at which another w_j were better, to which the distance is relative, too.
         """
         return self.gap if self.penalty_kind in NONCONVEX else None
 
@@ -376,7 +379,7 @@ class Path(Certified):
 
     @property
     def relative_gaps(self) -> Vector:
-        """gaps / null_loss; under MCP, SCAD and LogSum `stationarity`."""
+        """gaps / null_loss; under penalties that are not convex `stationarity`."""
         if self.stationarity is not None:
             return self.gaps
         return np.array([_relative(gap, self.null_loss) for gap in self.gaps])

@@ -5,6 +5,7 @@ Nothing of PyTorch or Keras is imported here.
 
 from softreg_fast.penalties.base import Penalty
 from softreg_fast.penalties.elementwise import L1, L2, ElasticNet, NonNegative
+from softreg_fast.penalties.group_mcp import GroupMCP
 from softreg_fast.penalties.groups import GroupLasso, SparseGroupLasso
 from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
 from softreg_fast.penalties.quadratic import Tikhonov, difference_matrix, graph_laplacian
@@ -18,6 +19,7 @@ __all__ = [
     "SLOPE",
     "ElasticNet",
     "GroupLasso",
+    "GroupMCP",
     "LHalf",
     "LogSum",
     "NonNegative",

@@ -15,7 +15,7 @@ from softreg_fast.options.types import Index, Vector
 from softreg_fast.penalties.arrays import as_numpy
 
 # Kinds of the penalties of groups in regression.
-GROUPED = ("group_lasso", "sparse_group_lasso")
+GROUPED = ("group_lasso", "sparse_group_lasso", "group_mcp")
 
 # Label of a feature without a group, which is not penalised.
 NO_GROUP = -1
@@ -24,20 +24,21 @@ NO_GROUP = -1
 class Grouping(NamedTuple):
     """The groups of a penalty for given features, whose weights are c_g and a_g of
 
-        sum_g c_g ||w_g||_2 + a_g ||w_g||_1.
+        sum_g c_g ||w_g||_2 + a_g ||w_g||_1 + l2_g / 2 ||w_g||_2^2.
 
     Attributes
     ----------
     labels : ndarray (n_features,)
         Numbers 0 ... n_groups - 1, without a gap; -1 for a feature in no group.
-    weight, thin : ndarray (n_groups,)
-        c_g and a_g, finite and with the strength of the penalty; 0 where a group is excluded.
+    weight, thin, l2 : ndarray (n_groups,)
+        c_g, a_g and l2_g, finite and with the strength of the penalty; 0 where a group is excluded.
     excluded : ndarray (n_groups,) of bool
     """
 
     labels: Index
     weight: Vector
     thin: Vector
+    l2: Vector
     excluded: NDArray[np.bool_]
 
     @property
@@ -87,7 +88,7 @@ def groups_of_estimator(
 
 
 def grouping_of(penalty: Any, n_features: int, names: Names | None = None) -> Grouping:
-    """Return the groups of a GroupLasso or SparseGroupLasso among the features of a regression.
+    """Return the groups of a GroupLasso or its kin among the features of a regression.
 
     Parameters
     ----------
@@ -108,13 +109,15 @@ def grouping_of(penalty: Any, n_features: int, names: Names | None = None) -> Gr
     numbers[labels < 0] = NO_GROUP
     given = _weights(penalty.group_weights, counts.astype(np.float64))
     excluded = np.isinf(given)
-    ratio = float(penalty.l1_ratio)
+    ratio, smooth = float(penalty.l1_ratio), float(penalty.l2_ratio)
     finite = np.where(excluded, 0.0, given)
-    weight = penalty.strength * (1.0 - ratio) * finite
-    thin = np.where(excluded, 0.0, penalty.strength * ratio)
+    sharp = penalty.strength * (1.0 - smooth)
+    weight = sharp * (1.0 - ratio) * finite
+    thin = np.where(excluded, 0.0, sharp * ratio)
+    l2 = penalty.strength * smooth * finite
     if not found.size or not (weight + thin).any():
         raise ValueError(_nothing_left(penalty, bool(found.size), bool(excluded.any())))
-    return Grouping(numbers, weight, thin, excluded)
+    return Grouping(numbers, weight, thin, l2, excluded)
 
 
 def _nothing_left(penalty: Any, has_groups: bool, excludes: bool) -> str:

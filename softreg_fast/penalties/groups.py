@@ -41,6 +41,10 @@ MOST_STEPS = 60
 class GroupLasso(Penalty):
     """strength * sum_g c_g ||w_g||_2: whole groups of weights become zero together.
 
+    With an l2_ratio it is the group elastic net, strength * sum_g c_g [(1 - l2_ratio) ||w_g||_2 +
+    l2_ratio / 2 ||w_g||_2^2]. In regression y may have several columns, the tasks, in `path`,
+    `solve` and `cv_path`: w_g are then the coefficients of the features of g for all tasks.
+
     Parameters
     ----------
     strength : float >= 0, default=1.0
@@ -70,6 +74,9 @@ class GroupLasso(Penalty):
         In regression, whether features may be in several groups, which are then lists of features.
         The coefficient of a feature is the sum of one for each of its groups, so that the nonzero
         features are a union of groups (Jacob, Obozinski, Vert 2009).
+    l2_ratio : float in [0, 1), default=0.0
+        Share of the L2 part, which shrinks groups that are alike towards each other, as that of the
+        elastic net does. c_g multiplies it, too.
 
     Raises
     ------
@@ -98,11 +105,17 @@ class GroupLasso(Penalty):
     group_weights: Array = None
     unknown: str = "error"
     overlap: bool = False
+    l2_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_unknown(self.unknown)
         check_flag("overlap", self.overlap)
+        check_in("l2_ratio", self.l2_ratio, 0.0, 1.0)
+        if self.l2_ratio == 1.0:
+            raise ValueError(
+                "l2_ratio must be < 1, got 1.0: without the part that makes groups zero use L2."
+            )
         for name, value in (("size", self.size), ("groups", self.groups)):
             if name == "groups" and isinstance(value, str) and value == "columns":
                 continue
@@ -116,7 +129,7 @@ class GroupLasso(Penalty):
             )
 
     def check_fits(self, shape: tuple[int, ...]) -> None:
-        _Layout(self, np.broadcast_to(np.float64(0.0), shape)).weights()
+        Layout(self, np.broadcast_to(np.float64(0.0), shape)).weights()
 
     @property
     def l1_ratio(self) -> float:
@@ -124,25 +137,47 @@ class GroupLasso(Penalty):
         return 0.0
 
     def term(self, w: Array) -> Array:
-        xp, layout = namespace(w), _Layout(self, w)
-        whole = xp.sum(layout.strengths(1.0) * root(xp, layout.sums(w * w)))
-        return whole + self.strength * self.l1_ratio * xp.sum(absolute(xp, layout.grouped(w)))
+        xp, layout = namespace(w), Layout(self, w)
+        squares = layout.sums(w * w)
+        whole = xp.sum(self._of_lengths(xp, root(xp, squares), layout.strengths(1.0)))
+        if self.l2_ratio:
+            whole = whole + 0.5 * xp.sum(layout.l2(1.0) * squares)
+        return whole + self._thin(1.0) * xp.sum(absolute(xp, layout.grouped(w)))
+
+    def _of_lengths(self, xp: Any, lengths: Array, strengths: Array) -> Array:
+        # the penalty of groups of these lengths, without the other parts
+        return strengths * lengths
+
+    def _pulls(self, xp: Any, lengths: Array, strengths: Array) -> Array:
+        # its derivative by the lengths, at 0 the limit from above
+        return strengths
+
+    def _thin(self, scale: float) -> float:
+        # the strength of the L1 part
+        return self.strength * self.l1_ratio * (1.0 - self.l2_ratio) * scale
 
     def prox(self, z: Array, t: Array, scale: float = 1.0) -> Array:
         if is_in_memory(z):
             check_steps(t, z)
             if not _has_entries(self.groups):
                 return self._prox_compiled(z, t, float(scale))
-        xp, layout = namespace(z), _Layout(self, z)
+        xp, layout = namespace(z), Layout(self, z)
         t = xp.zeros_like(z) + t
+        z, t = self._without_l2(xp, layout, z, t, scale)
         if self.l1_ratio:
-            thin = self.strength * self.l1_ratio * scale
-            z = xp.where(layout.member(z), soft(xp, z, t * thin), z)
+            z = xp.where(layout.member(z), soft(xp, z, t * self._thin(scale)), z)
         return no_minus_zero(xp, layout.prox(xp, z, t, scale))
+
+    def _without_l2(self, xp: Any, layout: Layout, z: Array, t: Array, scale: float) -> Any:
+        # the step of the other parts is from a nearer point, and shorter
+        if not self.l2_ratio:
+            return z, t
+        rest = 1.0 + t * xp.where(layout.member(z), layout.spread(layout.l2(scale)), 0.0 * t)
+        return z / rest, t / rest
 
     def take(self, shape: tuple[int, ...], kept: Kept) -> GroupLasso:
         # the strengths of groups stay those of their original sizes
-        layout = _Layout(self, np.broadcast_to(np.float64(0.0), shape))
+        layout = Layout(self, np.broadcast_to(np.float64(0.0), shape))
         weights = layout.weights()
         if layout.labels is None and (self.size == 1 or kept[layout.axis] is None):
             indices = kept[layout.axis]
@@ -159,7 +194,7 @@ class GroupLasso(Penalty):
         )
 
     def _prox_compiled(self, z: Array, t: Array, scale: float) -> Array:
-        layout = _Layout(self, z)
+        layout = Layout(self, z)
         x = np.ascontiguousarray(layout.rows(as_numpy(z)))
         x = x.copy() if np.shares_memory(x, as_numpy(z)) else x
         steps = np.broadcast_to(as_numpy(t), z.shape) if np.ndim(t) else t
@@ -167,8 +202,12 @@ class GroupLasso(Penalty):
             steps = np.ascontiguousarray(layout.rows(steps), dtype=x.dtype).ravel()
         else:
             steps = np.array([float(t)], x.dtype)
-        thin = self.strength * scale * self.l1_ratio
+        thin = self._thin(scale)
         n_threads = n_threads_for(x.size)
+        if self.l2_ratio:
+            l2 = np.asarray(as_numpy(layout.l2(scale)), x.dtype)[:, np.newaxis]
+            every = np.broadcast_to(steps, x.size).reshape(x.shape)
+            x, steps = x / (1.0 + every * l2), (every / (1.0 + every * l2)).ravel()
         if thin:
             _prox.prox(x.ravel(), steps, ("elastic_net", thin, 1.0, False), None, n_threads)
         starts = np.arange(layout.n_groups + 1, dtype=np.int64) * x.shape[1]
@@ -178,11 +217,14 @@ class GroupLasso(Penalty):
         return like(layout.from_rows(x), z)
 
     def violation(self, w: Array, gradient: Array, scale: float = 1.0) -> Array:
-        xp, layout = namespace(w), _Layout(self, w)
-        thin = self.strength * scale * self.l1_ratio
+        xp, layout = namespace(w), Layout(self, w)
+        thin = self._thin(scale)
         norms, strengths = xp.sqrt(layout.sums(w * w)), layout.strengths(scale)
         safe = xp.where(norms > 0, norms, xp.ones_like(norms))
-        slopes = gradient + w * layout.spread(strengths / safe) + thin * xp.sign(w)
+        slopes = gradient + w * layout.spread(self._pulls(xp, norms, strengths) / safe)
+        slopes = slopes + thin * xp.sign(w)
+        if self.l2_ratio:
+            slopes = slopes + w * layout.spread(layout.l2(scale))
         slopes = xp.where(w == 0, soft(xp, gradient, thin), slopes)
         inside = xp.sqrt(layout.sums(slopes * slopes))
         outer = soft(xp, gradient, thin)
@@ -190,15 +232,18 @@ class GroupLasso(Penalty):
         return xp.where(norms > 0, inside, at_zero)
 
     def unit_sums(self, x: Array) -> Array:
-        return _Layout(self, x).sums(x)
+        return Layout(self, x).sums(x)
 
     def to_units(self, values: Array, w: Array) -> Array:
-        return _Layout(self, w).spread(values)
+        return Layout(self, w).spread(values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SparseGroupLasso(GroupLasso):
     """strength * [(1 - l1_ratio) sum_g c_g ||w_g||_2 + l1_ratio sum_j |w_j|].
+
+    With an l2_ratio it is (1 - l2_ratio) times that, plus strength * l2_ratio / 2 * sum_g c_g
+    ||w_g||_2^2.
 
     Whole groups become zero, and single weights within the remaining groups. The proximal step is
     soft-thresholding followed by the group step.
@@ -232,6 +277,9 @@ class SparseGroupLasso(GroupLasso):
         In regression, whether features may be in several groups, which are then lists of features.
         The coefficient of a feature is the sum of one for each of its groups, so that the nonzero
         features are a union of groups (Jacob, Obozinski, Vert 2009).
+    l2_ratio : float in [0, 1), default=0.0
+        Share of the L2 part, which shrinks groups that are alike towards each other, as that of the
+        elastic net does. c_g multiplies it, too.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part. The default treats both parts alike.
 
@@ -269,8 +317,9 @@ def _has_entries(groups: Any) -> bool:
     return isinstance(groups, Mapping) or are_lists(groups) or bool(np.ndim(groups))
 
 
-class _Layout:
-    # The groups of a penalty for weights of a given shape.
+class Layout:
+    """The groups of a penalty for weights of a given shape."""
+
     def __init__(self, penalty: GroupLasso, w: Array) -> None:
         self.penalty = penalty
         self.like = w
@@ -333,9 +382,14 @@ class _Layout:
 
     def strengths(self, scale: float) -> Array:
         """Return the strengths of all groups."""
-        weights = self.weights()
-        ratio = 1.0 - self.penalty.l1_ratio
-        return like(weights * (self.penalty.strength * ratio), self.like) * scale
+        weights, penalty = self.weights(), self.penalty
+        ratio = (1.0 - penalty.l1_ratio) * (1.0 - penalty.l2_ratio)
+        return like(weights * (penalty.strength * ratio), self.like) * scale
+
+    def l2(self, scale: float) -> Array:
+        """Return the strengths of the L2 part of all groups."""
+        strength = self.penalty.strength * self.penalty.l2_ratio
+        return like(self.weights() * strength, self.like) * scale
 
     def rows(self, x: Array) -> Array:
         """Reshape x to (n_groups, weights in each), for groups along an axis."""

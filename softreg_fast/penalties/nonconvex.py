@@ -10,6 +10,7 @@ import numpy as np
 from softreg_fast.penalties.arrays import Array, root, soft
 from softreg_fast.penalties.base import check_in
 from softreg_fast.penalties.elementwise import Elementwise
+from softreg_fast.penalties.group_mcp import GroupMCP
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -275,4 +276,4 @@ class LogSum(Elementwise):
 
 
 # Kinds of those that solvers of regression fit.
-NONCONVEX = (MCP.kind, SCAD.kind, LogSum.kind)
+NONCONVEX = (MCP.kind, SCAD.kind, LogSum.kind, LHalf.kind, GroupMCP.kind)

@@ -12,8 +12,9 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._losses import KINDS
+from softreg_fast.penalties.group_mcp import GroupMCP
 from softreg_fast.penalties.grouping import GROUPED
-from softreg_fast.penalties.nonconvex import NONCONVEX
+from softreg_fast.penalties.nonconvex import NONCONVEX, LHalf
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.solvers import limits
@@ -22,6 +23,7 @@ from softreg_fast.solvers.descent import PlainEngine
 from softreg_fast.solvers.gradient import GradientEngine
 from softreg_fast.solvers.group_engine import GroupEngine
 from softreg_fast.solvers.group_reweighted import ReweightedGroups
+from softreg_fast.solvers.group_tasks import TaskGroupEngine
 from softreg_fast.solvers.interior_point import InteriorPointEngine
 from softreg_fast.solvers.multi_task import MultiTaskEngine, cheap_rows
 from softreg_fast.solvers.multinomial import GroupedMultinomialEngine, MultinomialEngine
@@ -83,8 +85,8 @@ FACTS = {
     "elastic net": Fact(
         lambda problem: problem.penalty_kind == "elastic_net",
         "an L1 and an L2 part of single coefficients",
-        "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted with solver='auto' only; "
-        "with another solver use L1, L2 or ElasticNet.",
+        "MCP, SCAD, LogSum, LHalf, SLOPE and the penalties of groups are fitted with "
+        "solver='auto' only; with another solver use L1, L2 or ElasticNet.",
     ),
     "modelled loss": Fact(
         lambda problem: problem.loss.kind in KINDS and problem.loss.smooth and problem.loss.convex,
@@ -92,15 +94,26 @@ FACTS = {
         "MCP, SCAD, LogSum, SLOPE and the penalties of groups are fitted under convex losses with "
         "a derivative, of one number per sample; with another loss use L1, L2 or ElasticNet.",
     ),
+    "modelled penalty": Fact(
+        lambda problem: (
+            not (
+                problem.penalty_kind in (LHalf.kind, GroupMCP.kind)
+                or getattr(problem.penalty.omega, "l2_ratio", 0.0)
+            )
+        ),
+        "a penalty but LHalf, GroupMCP and those of groups with an l2_ratio",
+        "LHalf, GroupMCP and groups with an l2_ratio are fitted with squared error only; with "
+        "another loss use MCP, SCAD, LogSum, SLOPE, or groups without l2_ratio.",
+    ),
     "groups": Fact(
         lambda problem: problem.penalty_kind in GROUPED,
         "a penalty of groups",
-        "solver={solver!r} is for GroupLasso and SparseGroupLasso.",
+        "solver={solver!r} is for GroupLasso, SparseGroupLasso and GroupMCP.",
     ),
     "nonconvex penalty": Fact(
         lambda problem: problem.penalty_kind in NONCONVEX,
-        "MCP, SCAD or LogSum",
-        "solver={solver!r} is for MCP, SCAD and LogSum.",
+        "MCP, SCAD, LogSum or LHalf",
+        "solver={solver!r} is for MCP, SCAD, LogSum and LHalf.",
     ),
     "Tikhonov": Fact(
         lambda problem: problem.penalty_kind == Tikhonov.kind,
@@ -173,6 +186,12 @@ AUTO = (
         "tikhonov",
         lambda problem: problem.penalty_kind == Tikhonov.kind,
         "One decomposition gives the exact solutions at all alphas.",
+    ),
+    Choice(
+        True,
+        "groups of rows",
+        lambda problem: problem.penalty_kind in GROUPED and has_tasks(problem),
+        "The rows of a group are one group of the columns X (x) I.",
     ),
     Choice(
         True,
@@ -355,6 +374,10 @@ def _slope(problem: Problem, n_alphas: int) -> Engine:
 SOLVERS = {
     "tikhonov": Solver(TikhonovEngine, lambda problem, _: TikhonovEngine(problem)),
     "groups": Solver(GroupEngine, _groups),
+    "groups of rows": Solver(
+        TaskGroupEngine,
+        lambda problem, _: TaskGroupEngine(problem, largest_gram(problem.options.gram_memory)),
+    ),
     "slope": Solver(SlopeEngine, _slope),
     "nonconvex": Solver(NonconvexEngine, _nonconvex),
     "reweighted groups": Solver(ReweightedGroups, lambda problem, _: ReweightedGroups(problem)),

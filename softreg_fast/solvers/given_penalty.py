@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from softreg_fast.data.design import Design
+from softreg_fast.data.given import as_design, as_design_of_tasks
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
+from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.groups import GroupLasso
-from softreg_fast.penalties.nonconvex import MCP, SCAD, LogSum
+from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty
@@ -62,7 +66,7 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
                 "only; leave them out."
             )
         return replace(stated, omega=given)
-    if not isinstance(given, ElasticNet | MCP | SCAD | LogSum):
+    if not isinstance(given, ElasticNet | MCP | SCAD | LogSum | LHalf):
         raise ValueError(_no_solver(given))
     weights: Any = given.strength
     if given.weights is not None:
@@ -85,6 +89,21 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
     )
 
 
+def maker_of_design(given: Any) -> Callable[..., Design]:
+    """Return `as_design`, or for penalties of groups the form of it that allows several targets.
+
+    It codes the categorical columns of X where a penalty asks for columns as groups.
+
+    Parameters
+    ----------
+    given : an object of softreg_fast.penalties, a list of them, or None
+    """
+    every = given if isinstance(given, list | tuple) else [given]
+    grouped = bool(every) and all(isinstance(one, GroupLasso) for one in every)
+    make = as_design_of_tasks if grouped else as_design
+    return lambda X, *rest: make(coded_for(X, given), *rest)
+
+
 def _no_solver(penalty: BasePenalty) -> str:
     # which solver needs what of a penalty, for one that none can fit
     solvers: dict[str, list[str]] = {}
@@ -98,5 +117,5 @@ def _no_solver(penalty: BasePenalty) -> str:
     return (
         f"No solver fits {type(penalty).__name__} yet: {said}; use L1, L2, ElasticNet or "
         "NonNegative of softreg_fast.penalties, or under convex losses MCP, SCAD, LogSum, SLOPE, "
-        "GroupLasso or SparseGroupLasso."
+        "GroupLasso or SparseGroupLasso, or with squared error LHalf or GroupMCP."
     )

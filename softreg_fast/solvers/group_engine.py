@@ -1,7 +1,8 @@
-"""GroupEngine: group lasso and sparse group lasso, by descent on blocks and Newton steps."""
+"""GroupEngine: penalties of groups, by descent on blocks and Newton steps."""
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +13,18 @@ from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.solvers.descent import Recorded
 from softreg_fast.solvers.extrapolation import extrapolated
-from softreg_fast.solvers.group_newton import Step, cost_of_step, newton_step, support_of
+from softreg_fast.solvers.group_newton import (
+    Step,
+    cost_of_step,
+    is_convex_on,
+    newton_step,
+    penalty_of_lengths,
+    support_of,
+)
 from softreg_fast.solvers.group_screening import Screening
 from softreg_fast.solvers.group_slots import GroupSlots, Layout
 from softreg_fast.solvers.problem import Problem
-from softreg_fast.solvers.protocol import Doubt, Status
+from softreg_fast.solvers.protocol import Doubt, Fits, Status
 
 # Gram columns are kept for up to this many slots per sample: beyond, an epoch on the residual reads
 # fewer numbers, and the columns need not be computed.
@@ -47,6 +55,12 @@ MOST_VAIN = 50
 # Number of times that a fit goes on after a certificate that missed the tolerance.
 MOST_CERTIFICATES = 3
 
+# Distance of slopes from stationarity, relative to their strength, that ends a fit of group MCP.
+STATIONARY = 1e-11
+
+# Up to this gamma a group has several minima whatever its columns.
+LEAST_GAMMA = 1.0
+
 # Sum of |u| up to which slopes from Gram columns are exact enough for the certificate.
 LARGEST_FOR_GRAM = 10.0
 
@@ -60,17 +74,21 @@ def alpha_max_of_groups(problem: Problem, gradient: Vector) -> float:
     Parameters
     ----------
     problem : Problem
-    gradient : ndarray (n_features,)
+    gradient : ndarray (n_features,) or (n_tasks, n_features)
         Slopes of the engine's columns.
     """
     layout = Layout(problem)
-    z = (gradient * layout.ratio)[layout.feature]
-    found = entry_strengths(z, layout.start, layout.weight, layout.thin)
+    each = np.atleast_2d(gradient * layout.ratio)[:, layout.feature]
+    z = np.ascontiguousarray(each.T).reshape(-1)
+    found = entry_strengths(z, layout.start * len(each), layout.weight, layout.thin)
     return float(found.max(initial=0.0)) * ROUNDED_UP
 
 
 class GroupEngine(Recorded):
     """Descent on the blocks near the support, Newton steps where they cost less, to a duality gap.
+
+    Under group MCP `gap` is the largest distance of a block's slopes from stationarity, relative to
+    its strength, and fits go on to rounding.
 
     Parameters
     ----------
@@ -90,8 +108,11 @@ class GroupEngine(Recorded):
         most_slots: int = 8192,
     ) -> None:
         super().__init__(problem)
+        self.layout = layout = self._lay_out()
         design = self.design
-        self.layout = layout = Layout(problem)
+        self._convex: list[bool] = []
+        if 0.0 < layout.gamma <= LEAST_GAMMA:
+            _warn_of_gamma(layout.gamma)
         self.strategy = "working set" if gram is None else "gram"
         self.gap, self.n_epochs, self.n_newton = np.inf, 0, 0
         self.most_slots = min(most_slots, int(SLOTS_PER_SAMPLE * design.n_samples))
@@ -110,8 +131,12 @@ class GroupEngine(Recorded):
             first = np.arange(layout.n_blocks)
         else:
             self._screening = Screening(layout, design)
-        self._blocks = Blocks(layout.columns, layout.largest)
+        unit = float(layout.weight.max(initial=0.0)) or 1.0
+        self._blocks = Blocks(layout.columns, layout.largest, layout.gamma, unit)
         self._enter(first)
+
+    def _lay_out(self) -> Layout:
+        return Layout(self.problem)
 
     # -- what paths read -----------------------------------------------------------------------
 
@@ -132,6 +157,18 @@ class GroupEngine(Recorded):
     def residual_sumsq(self) -> float:
         """||y - C u||^2"""
         return self._rr
+
+    def keep(self, status: int) -> None:
+        """Append the current fit, of group MCP with whether it is convex on the support."""
+        super().keep(status)
+        if self.layout.gamma:
+            n_threads = self.design.n_threads
+            self._convex.append(is_convex_on(self._slots, self.layout, self._last, n_threads))
+
+    def kept(self) -> Fits:
+        """Return all fits so far."""
+        fits = super().kept()
+        return fits._replace(locally_convex=np.array(self._convex)) if self.layout.gamma else fits
 
     def start(self, u: Vector) -> None:
         """Set the starting coefficients."""
@@ -214,6 +251,7 @@ class GroupEngine(Recorded):
         ahead = 2.0 * ratio - 1.0 if ratio > 0.8 else 1.0
         self._last = l1_strength
         self.n_epochs = 0
+        wanted, tol = tol, STATIONARY if self.layout.gamma else tol
         for _ in range(MOST_CERTIFICATES):  # more than one where slopes had lost digits
             while True:
                 self._descend(l1_strength, tol, max_iter)
@@ -222,7 +260,7 @@ class GroupEngine(Recorded):
             self._certify(l1_strength)
             if self.gap <= tol or self.n_epochs >= max_iter:
                 break
-        if self.gap <= tol:
+        if self.gap <= wanted:
             return int(Status.CONVERGED)
         return int(Status.MAX_ITER if self.n_epochs >= max_iter else Status.STALLED)
 
@@ -257,7 +295,7 @@ class GroupEngine(Recorded):
             slots.Q is None or np.abs(slots.u).sum() > LARGEST_FOR_GRAM
         )
         self._refresh(exact)
-        self.gap = self._blocks.gap(strength, self._rr)
+        self.gap = self._measured(strength)
 
     def _descend(self, strength: float, tol: float, max_iter: int) -> None:
         # epochs and Newton steps within the slots, until the gap is at most tol or stays
@@ -272,7 +310,7 @@ class GroupEngine(Recorded):
                 self._refresh()
             else:
                 self._follow_slopes()
-            self.gap = self._blocks.gap(strength, self._rr)
+            self.gap = self._measured(strength)
             if self.gap <= tol:
                 return
             moved = self._blocks.largest_move > 1e-15
@@ -286,6 +324,11 @@ class GroupEngine(Recorded):
             if self._blocks.n_flips:
                 vain = min(vain, MOST_VAIN - 2)
             last, best = self.gap, min(best, self.gap)
+
+    def _measured(self, strength: float) -> float:
+        if self.layout.gamma:
+            return self._blocks.distance(strength)
+        return self._blocks.gap(strength, self._rr)
 
     def _epochs(self, strength: float, max_iter: int) -> None:
         # epochs, the first over all slots, and an extrapolation of the last ones
@@ -325,9 +368,13 @@ class GroupEngine(Recorded):
             rr = self.layout.columns.residual_sumsq(slots.v)
         else:
             rr = self._yy - float(slots.u @ (slots.at_zero + slots.h))
-        sizes = np.sqrt(np.add.reduceat(np.square(slots.u), slots.start[:-1]))
+        squares = np.add.reduceat(np.square(slots.u), slots.start[:-1])
         ones = np.add.reduceat(np.abs(slots.u), slots.start[:-1])
-        return 0.5 * rr + strength * float(slots.weight @ sizes + slots.thin @ ones)
+        penalties = strength * float(slots.thin @ ones + 0.5 * slots.l2 @ squares)
+        of_lengths = penalty_of_lengths(
+            np.sqrt(squares), strength * slots.weight, self.layout.gamma
+        )
+        return 0.5 * rr + penalties + of_lengths
 
     def _newton_pays(self, last: float, n_epochs: int, tol: float) -> bool:
         # whether the epochs that are still needed, at the rate of the last ones, cost more than a
@@ -352,7 +399,7 @@ class GroupEngine(Recorded):
         moved, last = False, np.inf
         while self.gap > tol and self.gap <= QUICK * last and self._newton(strength):
             moved, last = True, self.gap
-            self.gap = self._blocks.gap(strength, self._rr)
+            self.gap = self._measured(strength)
         return moved
 
     def _newton(self, strength: float) -> bool:
@@ -375,3 +422,13 @@ class GroupEngine(Recorded):
         change[slots.feature[step.slots]] = step.change
         self.layout.columns.subtract_product(change, slots.v, self.design.n_threads)
         self._refresh()
+
+
+def _warn_of_gamma(gamma: float) -> None:
+    warnings.warn(
+        f"gamma of GroupMCP is {gamma:g}, in units of the curvature of the longest column of a "
+        "group: up to 1 the penalty is steeper than the loss is curved, with many stationary "
+        "points; 3 is usual.",
+        UserWarning,
+        stacklevel=2,
+    )

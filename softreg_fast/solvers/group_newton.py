@@ -1,4 +1,4 @@
-"""Newton steps on the nonzero blocks of a group lasso or sparse group lasso."""
+"""Newton steps on the nonzero blocks under a penalty of groups."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def owners(slots: GroupSlots) -> Index:
 def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: int) -> Step | None:
     """Return a step that lowers the objective, from Newton's direction; None if there is none.
 
-    The penalty of block g has the curvature c_g / ||u_g|| (I - n n') with n = u_g / ||u_g||. Where
-    a coefficient with an L1 part would change its sign it becomes 0.
+    The penalty of block g has the curvature p' / ||u_g|| (I - n n') + p'' n n', n = u_g / ||u_g||,
+    p its function of the length; of a group lasso p' = c_g and p'' = 0. Where a coefficient with an
+    L1 part would change its sign it becomes 0.
 
     Parameters
     ----------
@@ -71,12 +72,9 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
     owner = owners(slots)[A]
     u, h = slots.u[A], slots.h[A]
     thin = strength * slots.thin[owner]
-    size = np.sqrt(np.bincount(owner, np.square(u), len(slots.weight)))[owner]
-    pull = np.zeros(A.size)
-    np.divide(strength * slots.weight[owner], size, out=pull, where=size > 0.0)
-    normal = np.divide(u, size, out=np.zeros(A.size), where=pull > 0.0)
-    bend = Bend(owner, pull, normal)
-    downhill = h - pull * u - thin * np.sign(u)
+    weight, l2 = strength * slots.weight, strength * slots.l2
+    bend = Bend.at(u, owner, weight, l2, layout.gamma)
+    downhill = h - (bend.pull + bend.l2) * u - thin * np.sign(u)
     loss: Loss = Wide(layout, slots.feature[A])
     if slots.Q is not None:
         loss = Tall(slots.Q[np.ix_(A, A)])
@@ -87,7 +85,7 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
         direction = loss.direction(bend, downhill)
     if direction is None:
         return None
-    penalties = _Penalties(owner, strength * slots.weight, thin)
+    penalties = _Penalties(owner, weight, thin, bend.l2, layout.gamma)
     before, t = penalties.of(u), 1.0
     for _ in range(MOST_HALVINGS):
         new = u + t * direction
@@ -101,6 +99,39 @@ def newton_step(slots: GroupSlots, layout: Layout, strength: float, n_threads: i
     return None
 
 
+def penalty_of_lengths(sizes: Vector, weight: Vector, gamma: float) -> float:
+    """Return the penalty of blocks of these lengths: c_g ||u_g||, or MCP with the shape gamma."""
+    if gamma == 0.0:
+        return float(weight @ sizes)
+    short = np.minimum(sizes, gamma * weight)
+    return float(np.sum(short * (weight - 0.5 / gamma * short)))
+
+
+def is_convex_on(slots: GroupSlots, layout: Layout, strength: float, n_threads: int) -> bool:
+    """Return whether the objective under group MCP is convex in the coefficients of the support.
+
+    It is if the Gram matrix of the support, plus the L2 part, minus 1 / gamma for coefficients with
+    a penalty, is positive definite: the least curvature of a group is -1 / gamma.
+    """
+    A = support_of(slots)
+    if not A.size:
+        return True
+    owner = owners(slots)[A]
+    least = strength * slots.l2[owner] - (slots.weight[owner] > 0.0) / layout.gamma
+    if A.size > layout.n_samples and not (least > 0.0).any():
+        return False
+    if slots.Q is None:
+        H = np.array(_gram(layout, slots.feature[A], n_threads))
+    else:
+        H = np.array(slots.Q[np.ix_(A, A)])
+    H[np.diag_indices(A.size)] += least
+    try:
+        cholesky(H)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def cost_of_step(k: int, n_samples: int, has_gram: bool) -> float:
     """Return the multiplications of a step on k slots, without those of its line search."""
     if has_gram:
@@ -111,7 +142,7 @@ def cost_of_step(k: int, n_samples: int, has_gram: bool) -> float:
 
 
 class Bend(NamedTuple):
-    """The Hessian of the penalty on the support, pull (I - n n') for each block.
+    """The penalty's Hessian on the support, pull (I - n n') + curve n n' + l2 I for each block.
 
     Attributes
     ----------
@@ -121,11 +152,36 @@ class Bend(NamedTuple):
         c_g / ||u_g||, the same for all slots of a block; 0 without a penalty of the group.
     normal : ndarray (k,)
         The entries of n; 0 where `pull` is.
+    l2, curve : ndarray (k,)
+        The same for all slots of a block; curve is 0 where `pull` is.
     """
 
     owner: Index
     pull: Vector
     normal: Vector
+    l2: Vector
+    curve: Vector
+
+    @classmethod
+    def at(cls, u: Vector, owner: Index, weight: Vector, l2: Vector, gamma: float) -> Bend:
+        """Return the Hessian at nonzero coefficients u of blocks with these c_g and l2_g."""
+        size = np.sqrt(np.bincount(owner, np.square(u), len(weight)))[owner]
+        slope, curve = weight[owner], np.zeros(len(u))
+        if gamma:
+            slope = np.maximum(slope - size / gamma, 0.0)
+            curve[slope > 0.0] = -1.0 / gamma
+        pull = np.divide(slope, size, out=np.zeros(len(u)), where=size > 0.0)
+        normal = np.divide(u, size, out=np.zeros(len(u)), where=pull > 0.0)
+        return cls(owner, pull, normal, l2[owner], curve)
+
+    def added_to(self, gram: Matrix) -> Matrix:
+        """Return gram plus this Hessian."""
+        H = np.array(gram)
+        H[np.diag_indices(len(H))] += self.pull + self.l2
+        radial = np.sqrt(self.pull - self.curve) * self.normal
+        for a, b in zip(*self.ends, strict=True):
+            H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
+        return H
 
     @property
     def ends(self) -> tuple[Index, Index]:
@@ -162,12 +218,7 @@ class Tall:
 
     def direction(self, bend: Bend, downhill: Vector) -> Vector | None:
         """Return Newton's direction from a factor of the Hessian."""
-        H = np.array(self.gram)
-        H[np.diag_indices(len(H))] += bend.pull
-        radial = np.sqrt(bend.pull) * bend.normal
-        for a, b in zip(*bend.ends, strict=True):
-            H[a:b, a:b] -= np.outer(radial[a:b], radial[a:b])
-        return _solved(H, downhill)
+        return _solved(np.array(bend.added_to(self.gram)), downhill)
 
 
 class Wide:
@@ -207,7 +258,8 @@ class Wide:
             np.add.reduceat(downhill * bend.normal, starts)[bent[starts]], downhill[straight]
         )
         curved = np.flatnonzero(bent)
-        owner, normal, root = number[curved], bend.normal[curved], np.sqrt(bend.pull[curved])
+        owner, normal = number[curved], bend.normal[curved]
+        root = np.sqrt(bend.pull[curved] + bend.l2[curved])
         M = (self.columns[:, curved] - sums[:, owner] * normal) / root
         f_T = (downhill[curved] - f_R[owner] * normal) / root
         try:
@@ -215,7 +267,8 @@ class Wide:
         except np.linalg.LinAlgError:
             return None
         by_T, by_R = solve(M @ f_T), solve(R)
-        r = _solved(R.T @ by_R, f_R - R.T @ by_T)
+        l2 = np.append((bend.l2 + bend.curve)[blocks], bend.l2[straight])
+        r = _solved(R.T @ by_R + np.diag(l2), f_R - R.T @ by_T)
         if r is None:
             return None
         fit = by_T + by_R @ r
@@ -229,10 +282,13 @@ class _Penalties(NamedTuple):
     owner: Index
     weight: Vector  # of the blocks
     thin: Vector  # of the coefficients
+    l2: Vector
+    gamma: float
 
     def of(self, u: Vector) -> float:
         sizes = np.sqrt(np.bincount(self.owner, np.square(u), len(self.weight)))
-        return float(self.weight @ sizes + self.thin @ np.abs(u))
+        of_lengths = penalty_of_lengths(sizes, self.weight, self.gamma)
+        return float(of_lengths + self.thin @ np.abs(u) + 0.5 * self.l2 @ np.square(u))
 
 
 def _gram(layout: Layout, features: Index, n_threads: int) -> Matrix:

@@ -129,7 +129,7 @@ class GroupModel(GroupEngine):
         zeros = np.zeros(position.size)
         return GroupSlots(
             blocks, position, layout.feature[position], _starts(sizes),
-            layout.weight[blocks], layout.thin[blocks],
+            layout.weight[blocks], layout.thin[blocks], layout.l2[blocks],
             np.concatenate(V), ratio * np.concatenate(D),
             _starts([each.size for each in V])[:-1], _starts([each.size for each in D])[:-1],
             np.array([each.size for each in D], np.intp),
@@ -249,7 +249,7 @@ class ReweightedGroups(ReweightedEngine):
     """Group lasso and sparse group lasso: descent and Newton steps on weighted models."""
 
     needs: ClassVar[tuple[str, ...]] = (
-        "modelled loss", "groups", "one target",
+        "modelled loss", "modelled penalty", "groups", "one target",
     )  # fmt: skip
 
     def _make_omega(self) -> Any:

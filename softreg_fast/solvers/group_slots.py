@@ -18,6 +18,9 @@ SMALLEST_EIGENVALUE = 1e-13
 
 SMALLEST_SINGULAR_VALUE = 1e-13
 
+# Limit of an L2 part, for columns whose squares leave float64.
+LARGEST_L2 = 1e200
+
 
 class Layout:
     """The blocks of a problem in columns that share one unit within each block.
@@ -41,10 +44,13 @@ class Layout:
         The features, block by block.
     start : ndarray (n_blocks + 1,)
         First position of each block in `feature`, and their number.
-    weight, thin : ndarray (n_blocks,)
-        c_g and a_g for these columns; both 0 for features without a penalty.
+    weight, thin, l2 : ndarray (n_blocks,)
+        c_g, a_g and l2_g for these columns; all 0 for features without a penalty.
     norm : ndarray (n_blocks,)
         Upper bound of the largest singular value of the columns of each block.
+    gamma : float
+        Shape of group MCP, in units of the curvature of the longest column of a group; 0: another
+        penalty.
     n_samples : int
     n_free : int
         Number of blocks without a penalty, 0 or 1.
@@ -77,9 +83,15 @@ class Layout:
         np.maximum.at(each, owner, shared)
         self.weight: Vector = each * np.append(groups.weight, 0.0)[found]
         self.thin: Vector = each * np.append(groups.thin, 0.0)[found]
-        self.weight[: self.n_free] = self.thin[: self.n_free] = 0.0
+        square = np.ones(found.size)
+        if not design.standardize:
+            with np.errstate(over="ignore", divide="ignore"):  # of a column of zeros nearly
+                square = np.minimum(design.n_samples / largest / largest, LARGEST_L2)
+        self.l2: Vector = square * np.append(groups.l2, 0.0)[found]
+        self.weight[: self.n_free] = self.thin[: self.n_free] = self.l2[: self.n_free] = 0.0
         scale = design.scale * self.ratio
         self.columns: Columns = design.columns_with(scale=scale, weight=design.weight)
+        self.gamma = float(getattr(penalty.omega, "gamma", 0.0))
         self.n_samples = design.n_samples
         squares = np.bincount(owner, np.square(self.ratio[self.feature]), found.size)
         self.norm: Vector = np.sqrt(squares)
@@ -110,7 +122,7 @@ class GroupSlots(NamedTuple):
         Numbers of the blocks in the layout.
     position, feature : ndarray (n_slots,)
         Of each slot: the position in `Layout.feature`, and the feature.
-    start, weight, thin : ndarray
+    start, weight, thin, l2 : ndarray
         As in the layout.
     V, D, at_V, at_D, rank : ndarray
         Of each block: the eigenvectors of its Gram matrix as rows from V[at_V] on, and its `rank`
@@ -129,6 +141,7 @@ class GroupSlots(NamedTuple):
     start: Index
     weight: Vector
     thin: Vector
+    l2: Vector
     V: Vector
     D: Vector
     at_V: Index
@@ -147,8 +160,8 @@ class GroupSlots(NamedTuple):
         Q = np.empty((0, 0)) if with_gram else None
         start = np.zeros(1, np.intp)
         return cls(
-            whole, whole, whole, start, none, none, none, none, whole, whole, whole, none, none,
-            none, v, Q,
+            whole, whole, whole, start, none, none, none, none, none, whole, whole, whole, none,
+            none, none, v, Q,
         )  # fmt: skip
 
     def with_blocks(
@@ -190,6 +203,7 @@ class GroupSlots(NamedTuple):
             start.astype(np.intp),
             np.concatenate([self.weight, layout.weight[blocks]]),
             np.concatenate([self.thin, layout.thin[blocks]]),
+            np.concatenate([self.l2, layout.l2[blocks]]),
             np.concatenate([self.V, *(V.ravel() for V, _ in parts)]),
             np.concatenate([self.D, *(D for _, D in parts)]),
             _ends(self.at_V, len(self.V), [V.size for V, _ in parts]),

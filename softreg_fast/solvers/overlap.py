@@ -34,6 +34,11 @@ def with_copies(problem: Problem) -> Problem:
     if known is not None and known[0] is problem.design and known[1] is problem.options:
         return known[2]  # type: ignore[no-any-return]
     design, penalty, options = problem.design, problem.penalty, problem.options
+    if np.ndim(design.described_target.y) > 1 and design.described_target.loss.quadratic:
+        raise ValueError(
+            "overlap=True is for one target; fit the targets one by one, or give groups that do "
+            "not overlap."
+        )
     origin, omega = copies_of(penalty.omega, design.n_features, design.feature_names)
     given: Any = options.precompute
     if np.ndim(given):

@@ -293,7 +293,7 @@ class ReweightedNonconvex(ReweightedEngine):
     """
 
     needs: ClassVar[tuple[str, ...]] = (
-        "modelled loss", "nonconvex penalty", "one target",
+        "modelled loss", "modelled penalty", "nonconvex penalty", "one target",
     )  # fmt: skip
 
     most_halvings = 0

@@ -10,6 +10,6 @@ def array(request, monkeypatch):
     if request.param == "torch":
         return pytest.importorskip("torch").tensor
     if request.param == "vectorised":
-        for module in ("elementwise", "groups", "quadratic"):
+        for module in ("elementwise", "groups", "group_mcp", "quadratic"):
             monkeypatch.setattr(f"softreg_fast.penalties.{module}.is_in_memory", lambda x: False)
     return np.array

@@ -1,5 +1,7 @@
 """Penalties of groups: optimal proximal steps, groups that become zero together, group weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import oracles
 import pytest
@@ -104,3 +106,24 @@ def test_group_weights(rng, array):
     z = rng.standard_normal((5, 6))
     x = np.asarray(GroupLasso(strength=1.0, group_weights=[0, 99, 0, 99, 0]).prox(array(z), 1.0))
     assert_array_equal(x, z * np.array([1, 0, 1, 0, 1])[:, np.newaxis])
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.4])
+@pytest.mark.parametrize("labels", [False, True], ids=["axis", "labels"])
+@pytest.mark.parametrize("steps", [False, True], ids=["one step", "steps"])
+def test_steps_with_an_l2_part_are_optimal(rng, array, l1_ratio, labels, steps):
+    groups = np.arange(24).reshape(6, 4) % 5 - 1 if labels else 0
+    penalty = SparseGroupLasso(strength=0.3, groups=groups, l1_ratio=l1_ratio, l2_ratio=0.4)
+    plain = replace(penalty, strength=0.3 * 0.6, l2_ratio=0.0)
+    z = rng.standard_normal((6, 4)) * rng.choice([0.1, 3.0], (6, 1))
+    t = np.exp(rng.standard_normal((6, 4))) if steps else 0.7
+    x = np.asarray(penalty.prox(array(z), array(t) if steps else t))
+    gradient = (x - z) / t
+    assert np.asarray(penalty.violation(array(x), array(gradient))).max() <= 1e-9
+    member = groups >= 0 if labels else np.ones((6, 4), bool)
+    sizes = np.bincount(groups[member]) if labels else np.full(6, 4)
+    number = np.where(member, groups, 0) if labels else np.indices((6, 4))[0]
+    l2 = 0.3 * 0.4 * np.sqrt(sizes)[number] * member
+    assert plain.violation(x, gradient + l2 * x).max() <= 1e-9
+    value = plain.value(x) + 0.5 * np.sum(l2 * x * x)
+    assert penalty.value(x) == pytest.approx(value, rel=1e-12)

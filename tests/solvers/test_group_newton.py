@@ -20,10 +20,12 @@ def test_directions_solve_newtons_equation(rng, free):
     u = rng.standard_normal(owner.size)
     lengths = np.sqrt(np.bincount(owner, u**2))[owner]
     normal = np.where(pull > 0.0, u / lengths, 0.0)
-    bend, downhill = Bend(owner, pull, normal), rng.standard_normal(owner.size)
-    hessian = C.T @ C + np.diag(pull)
+    curve = np.where(pull > 0.0, rng.choice([0.0, -0.02], sizes.size)[owner], 0.0)
+    l2 = rng.choice([0.0, 0.3], sizes.size)[owner]
+    bend, downhill = Bend(owner, pull, normal, l2, curve), rng.standard_normal(owner.size)
+    hessian = C.T @ C + np.diag(pull + l2)
     for g in range(sizes.size):
-        r = np.where(owner == g, np.sqrt(pull) * normal, 0.0)
+        r = np.where(owner == g, np.sqrt(pull - curve) * normal, 0.0)
         hessian -= np.outer(r, r)
     expected = np.linalg.solve(hessian, downhill)
     wide = Wide(SimpleNamespace(columns=Columns(C), n_samples=15), np.arange(owner.size))

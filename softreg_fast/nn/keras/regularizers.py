@@ -358,6 +358,9 @@ class GroupLasso(ByGroups):
     group_weights : array (n_groups,) or None, default=None
         c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
         are treated alike (Yuan and Lin 2006).
+    l2_ratio : float in [0, 1), default=0.0
+        Share of an L2 part, which shrinks groups that are alike towards each other; c_g multiplies
+        it, too.
 
     Examples
     --------
@@ -388,6 +391,9 @@ class SparseGroupLasso(ByGroups):
     group_weights : array (n_groups,) or None, default=None
         c_g >= 0; None: the square root of the number of weights, so that groups of different sizes
         are treated alike (Yuan and Lin 2006).
+    l2_ratio : float in [0, 1), default=0.0
+        Share of an L2 part, which shrinks groups that are alike towards each other; c_g multiplies
+        it, too.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 penalty on single weights; the rest is the penalty on groups.
 
