@@ -20,8 +20,7 @@ import numpy as np
 
 from softreg_fast.system.threads import blas_threads_for
 
-# A model of at most this many slots, or this many numbers, gets new weights before each step.
-cdef Py_ssize_t FEW_SLOTS = 24
+# A model of at most FEW_SLOTS, or this many numbers, gets new weights before each step.
 cdef double FEW_NUMBERS = 40_000.0
 
 # Gram matrices of at most this many multiplications are not worth a call of BLAS.

@@ -1,7 +1,7 @@
 from matrix cimport matrix_t
 from softreg_fast.kernels._scalars cimport ScalarEngine
 
-cdef Py_ssize_t FEW_SLOTS
+cdef enum: FEW_SLOTS = 24
 
 
 cdef class WeightedGram(ScalarEngine):

@@ -98,7 +98,7 @@ FACTS = {
         lambda problem: (
             not (
                 problem.penalty_kind in (LHalf.kind, GroupMCP.kind)
-                or getattr(problem.penalty.omega, "l2_ratio", 0.0)
+                or getattr(problem.penalty.omega, "l2_ratio", 0.0) > 0.0
             )
         ),
         "a penalty but LHalf, GroupMCP and those of groups with an l2_ratio",
