@@ -26,10 +26,11 @@ class PenalizedRegression(_NestedPenalty):
     Parameters
     ----------
     penalty : object of softreg_fast.penalties or None, default=None
-        L1, L2, ElasticNet or NonNegative; under convex losses with a derivative any other but LHalf
-        and Tikhonov, which is for squared error. alpha multiplies its strength. The gamma of MCP
-        and the a of SCAD are in units of the loss's curvature along a column, in the model without
-        features; the eps of LogSum is a coefficient of columns in which that is 1. None: L1().
+        L1, L2, ElasticNet or NonNegative; under convex losses with a derivative any other but
+        LHalf, GroupMCP and groups with an l2_ratio, which are for squared error; Tikhonov. alpha
+        multiplies its strength. The gamma of MCP and the a of SCAD are in units of the loss's
+        curvature along a column, in the model without features; the eps of LogSum is a coefficient
+        of columns in which that is 1. None: L1().
     loss : Loss or str, default="squared"
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them), of
         one number per sample: not "multinomial" or "cox".

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
@@ -31,8 +32,10 @@ from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty, PenaltyVectors
 from softreg_fast.solvers.choice import make_engine
+from softreg_fast.solvers.overlap import overlaps
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.tikhonov import spectrum_of
+from softreg_fast.solvers.turned import turn_of, turns
 from softreg_fast.system.interrupts import interruptible
 
 CRITERIA = ("aic", "aicc", "bic", "ebic", "gcv")
@@ -239,6 +242,15 @@ def degrees_of_freedom(fits: Path, problem: Problem) -> Vector:
     Tikhonov's penalty trace(C (C'C + alpha P)^-1 C'). Of SLOPE it is the number of clusters, of
     groups the same trace with the Hessian of their norms in place of l2.
     """
+    if overlaps(problem):
+        raise ValueError(
+            "Information criteria count degrees of freedom, which are not known for groups with "
+            "overlap=True; choose alpha by folds."
+        )
+    if turns(problem):
+        turn = turn_of(problem)
+        coefs = sp.csc_array(turn.inverse @ fits.coefs.toarray())
+        fits, problem = replace(fits, coefs=coefs), turn.problem
     if problem.penalty_kind == Tikhonov.kind:
         return spectrum_of(problem).degrees_of_freedom(fits.alphas)
     if problem.penalty_kind == SLOPE.kind:

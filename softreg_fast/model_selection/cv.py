@@ -137,15 +137,15 @@ def cv_path(
     penalty : object of softreg_fast.penalties, list of them, or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
-        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP, groups with an l2_ratio
-        or Tikhonov. alpha multiplies its strength. Of a list, such as MCPs of several gammas, that
-        with the smallest mean error is chosen, as of several l1_ratios. Under MCP, SCAD, LogSum,
-        LHalf and GroupMCP results have `stationarity` and `locally_convex` in place of a duality
-        gap. The gamma of MCP and the a of SCAD are in units of the loss's curvature along a column,
-        in the model without features, under GroupMCP along the longest of a group; the eps of
-        LogSum is a coefficient of columns in which that is 1: they mean the same at any scale of X.
-        SLOPE, groups and Tikhonov compare or couple coefficients in the units of X, with
-        standardize those of columns of unit variance. None: the penalty by those arguments.
+        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP or groups with an
+        l2_ratio; Tikhonov. alpha multiplies its strength. Of a list, such as MCPs of several
+        gammas, that with the smallest mean error is chosen, as of several l1_ratios. Under MCP,
+        SCAD, LogSum, LHalf and GroupMCP results have `stationarity` and `locally_convex` in place
+        of a duality gap. The gamma of MCP and the a of SCAD are in units of the loss's curvature
+        along a column, in the model without features, under GroupMCP along the longest of a group;
+        the eps of LogSum is a coefficient of columns in which that is 1: they mean the same at any
+        scale of X. SLOPE, groups and Tikhonov compare or couple coefficients in the units of X,
+        with standardize those of columns of unit variance. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.

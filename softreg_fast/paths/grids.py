@@ -26,7 +26,9 @@ from softreg_fast.solvers.overlap import with_copies
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine, slopes_without_l1
 from softreg_fast.solvers.slope import first_alpha
+from softreg_fast.solvers.substitution import substituted
 from softreg_fast.solvers.tikhonov import spectrum_of
+from softreg_fast.solvers.turned import turns
 
 AUTO = "auto"
 
@@ -131,6 +133,8 @@ def alpha_grid(problem: Problem, n_alphas: int, eps: float) -> Vector:
             f"no such error here. Give a number, such as {EPS:g}, or use cv_path."
         )
     check_grid(n_alphas, eps)
+    if turns(problem):
+        problem = substituted(problem)
     l1_ratio, scaled = problem.l1_ratio, problem.scaled
     if problem.penalty_kind == Tikhonov.kind:
         ends = spectrum_of(problem).ends(eps, LEAST_VARIANCE)

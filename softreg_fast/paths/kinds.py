@@ -48,7 +48,7 @@ class Certified:
     @property
     def certificate(self) -> str:
         """Meaning of the gap: "duality gap", which bounds the distance from the minimum;
-        under Tikhonov's penalty it is that distance.
+        under Tikhonov's penalty with squared error it is that distance.
 
         "distance to stationarity" for a loss that is not convex (`Loss.convex`): the duality gap of
         the quadratic model with the expected curvatures, 0 where no small change of the

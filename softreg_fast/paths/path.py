@@ -26,9 +26,9 @@ from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
-from softreg_fast.solvers.overlap import start_of_copies, summed, with_copies
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
+from softreg_fast.solvers.substitution import restored, substituted, substituted_start
 from softreg_fast.solvers.warm import WarmEngine
 
 # Solvers that may run a whole grid of alphas in one call.
@@ -149,14 +149,14 @@ def path(
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
-        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP, groups with an l2_ratio
-        or Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and GroupMCP
-        results have `stationarity` and `locally_convex` in place of a duality gap. The gamma of MCP
-        and the a of SCAD are in units of the loss's curvature along a column, in the model without
-        features, under GroupMCP along the longest of a group; the eps of LogSum is a coefficient of
-        columns in which that is 1: they mean the same at any scale of X. SLOPE, groups and Tikhonov
-        compare or couple coefficients in the units of X, with standardize those of columns of unit
-        variance. None: the penalty by those arguments.
+        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP or groups with an
+        l2_ratio; Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and
+        GroupMCP results have `stationarity` and `locally_convex` in place of a duality gap. The
+        gamma of MCP and the a of SCAD are in units of the loss's curvature along a column, in the
+        model without features, under GroupMCP along the longest of a group; the eps of LogSum is a
+        coefficient of columns in which that is 1: they mean the same at any scale of X. SLOPE,
+        groups and Tikhonov compare or couple coefficients in the units of X, with standardize those
+        of columns of unit variance. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -309,16 +309,16 @@ class PathRun:
         began: float | None = None,
     ) -> None:
         self.began = time.perf_counter() if began is None else began
-        self.given, self.problem = problem, with_copies(problem)
+        self.problem, self.solved = problem, substituted(problem)
         self.alphas = alphas
         self.first = self.position = first
         self.stopped = False  # by the callback
-        start = start_of_copies(problem, coef_init)
-        self.engine = make_engine(self.problem, start, len(alphas) - first)
+        start = substituted_start(problem, coef_init)
+        self.engine = make_engine(self.solved, start, len(alphas) - first)
 
     def advance(self, n: int, tell: Callable[[PathStep], bool | None] | None = None) -> None:
         """Fit the next n alphas; stop early if `tell` returns a true value."""
-        engine, l1_ratio, options = self.engine, self.problem.l1_ratio, self.problem.options
+        engine, l1_ratio, options = self.engine, self.solved.l1_ratio, self.solved.options
         tol, max_iter = options.tol, options.max_iter
         alphas = self.alphas[self.position : self.position + n]
         if tell is None and isinstance(engine, Travelling) and engine.goes_along:
@@ -335,12 +335,12 @@ class PathRun:
 
     def _step(self, alpha: float) -> PathStep:
         # callback arguments for the last kept fit
-        problem, engine = self.problem, self.engine
+        problem, engine = self.solved, self.engine
         design, target, vectors = problem.design, problem.target, problem.vectors
         unit = target.objective_unit
         df = engine.count_nonzero() + len(design.fixed(vectors.lower, vectors.upper))
-        if problem is not self.given:
-            df = int(np.count_nonzero(summed(self.given, engine.coef)))
+        if problem is not self.problem:
+            df = int(np.count_nonzero(restored(self.problem, engine.coef.T)))
         return PathStep(
             position=self.position - 1,
             n_alphas=len(self.alphas),
@@ -353,7 +353,7 @@ class PathRun:
 
     def path(self) -> Path:
         """Return all fits so far."""
-        problem, engine = self.problem, self.engine
+        problem, engine = self.solved, self.engine
         fits = engine.kept()
         alphas = self.alphas[self.first :][: len(fits.gaps)]
         strengths = alphas * problem.l1_ratio, alphas * (1.0 - problem.l1_ratio)
@@ -362,6 +362,6 @@ class PathRun:
         if problem.design.only_products and strategy == "gram":
             strategy = "products"
         found = path_of(problem, fits, alphas, strategy, self.began)
-        if problem is self.given:
+        if problem is self.problem:
             return found
-        return of_features(self.given, found)
+        return of_features(self.problem, found)

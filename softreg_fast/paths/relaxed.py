@@ -257,8 +257,8 @@ def relaxed_path(
         penalty : object of softreg_fast.penalties or None, default=None
             L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
             convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
-            GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP, groups with an
-            l2_ratio or Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and
+            GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP or groups with an
+            l2_ratio; Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and
             GroupMCP results have `stationarity` and `locally_convex` in place of a duality gap. The
             gamma of MCP and the a of SCAD are in units of the loss's curvature along a column, in
             the model without features, under GroupMCP along the longest of a group; the eps of

@@ -57,10 +57,10 @@ class Solution(Certified):
     seconds : float
         Wall time, data checks included; of a model of a path, its share of the path's.
     strategy : str
-        How X was used: "working set", "gram", "residual", under Tikhonov's penalty "eigenvalues",
-        or the name of a ridge solver; see docs/mathematics.md, section 9. "products" on a fold of
-        cross-validation: its Gram matrix is the difference of two sums of products, and the gap is
-        as accurate as that difference.
+        How X was used: "working set", "gram", "residual", "eigenvalues" (Tikhonov's penalty with
+        squared error), or the name of a ridge solver; see docs/mathematics.md, section 9.
+        "products" on a fold of cross-validation: its Gram matrix is the difference of two sums of
+        products, and the gap is as accurate as that difference.
     locally_convex : bool or None
         Under MCP, SCAD, LogSum and GroupMCP whether the objective is convex in the coefficients of
         the support, whatever their values (Breheny and Huang 2011, "Coordinate descent algorithms

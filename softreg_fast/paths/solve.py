@@ -23,9 +23,9 @@ from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
 from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
-from softreg_fast.solvers.overlap import start_of_copies, summed, with_copies
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.protocol import Status, is_alarm
+from softreg_fast.solvers.substitution import restored, substituted, substituted_start
 
 
 @with_hints
@@ -97,14 +97,14 @@ def solve(
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
-        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP, groups with an l2_ratio
-        or Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and GroupMCP
-        results have `stationarity` and `locally_convex` in place of a duality gap. The gamma of MCP
-        and the a of SCAD are in units of the loss's curvature along a column, in the model without
-        features, under GroupMCP along the longest of a group; the eps of LogSum is a coefficient of
-        columns in which that is 1: they mean the same at any scale of X. SLOPE, groups and Tikhonov
-        compare or couple coefficients in the units of X, with standardize those of columns of unit
-        variance. None: the penalty by those arguments.
+        GroupLasso or SparseGroupLasso; with squared error LHalf, GroupMCP or groups with an
+        l2_ratio; Tikhonov. alpha multiplies its strength. Under MCP, SCAD, LogSum, LHalf and
+        GroupMCP results have `stationarity` and `locally_convex` in place of a duality gap. The
+        gamma of MCP and the a of SCAD are in units of the loss's curvature along a column, in the
+        model without features, under GroupMCP along the longest of a group; the eps of LogSum is a
+        coefficient of columns in which that is 1: they mean the same at any scale of X. SLOPE,
+        groups and Tikhonov compare or couple coefficients in the units of X, with standardize those
+        of columns of unit variance. None: the penalty by those arguments.
     loss : Loss, str or None, default=None
         The loss between y and the linear predictor, or its name (`losses.as_loss` lists them).
         None: "squared", half the squared error, or the loss of the Design.
@@ -209,8 +209,8 @@ def solve_problem(
 ) -> Solution:
     """Run `solve` for a Problem; the caller warns."""
     began = time.perf_counter() if began is None else began
-    given, coef_init = problem, start_of_copies(problem, coef_init)
-    problem = with_copies(given)
+    given, coef_init = problem, substituted_start(problem, coef_init)
+    problem = substituted(given)
     design, penalty, options = problem.design, problem.penalty, problem.options
     options.check()
     strengths = penalty.strengths
@@ -222,7 +222,7 @@ def solve_problem(
     coef[found.features] = found.w
     df = len(found.features)
     if problem is not given:
-        coef = summed(given, coef)
+        coef = restored(given, coef)
         df = int(np.count_nonzero(coef))
     intercept = found.intercepts[0]
     outright = penalty.l1 is not None or penalty.l2 is not None
@@ -248,7 +248,7 @@ def solve_problem(
         has_offset=target.offset is not None,
         classes=target.classes,
         baselines=baselines_of(design),
-        penalty_kind=problem.penalty_kind,
+        penalty_kind=given.penalty_kind,
         deviations=deviations_of(problem),
         coding=design.coding,
         groups=given.groups,

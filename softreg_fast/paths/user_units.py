@@ -15,9 +15,9 @@ from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.quadratic import Tikhonov
-from softreg_fast.solvers.overlap import summed
 from softreg_fast.solvers.problem import Problem
 from softreg_fast.solvers.protocol import Fits
+from softreg_fast.solvers.substitution import restored
 
 
 class Coefficients(NamedTuple):
@@ -117,11 +117,19 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
 
 
 def of_features(problem: Problem, fits: Path) -> Path:
-    """Return a path of copies of columns, `with_copies(problem)`, as one of the features."""
-    coefs = summed(problem, fits.coefs)
-    names = problem.design.feature_names
-    df = np.diff(coefs.indptr).astype(np.int64)
-    return replace(fits, coefs=coefs, df=df, feature_names=names, groups=None)
+    """Return a path of other columns, of `substituted(problem)`, as one of the features."""
+    coefs = restored(problem, fits.coefs)
+    df = fits.df
+    if coefs.shape[1] == len(df):  # not of several classes
+        df = np.diff(coefs.indptr).astype(np.int64)
+    return replace(
+        fits,
+        coefs=coefs,
+        df=df,
+        feature_names=problem.design.feature_names,
+        penalty_kind=problem.penalty_kind,
+        groups=None,
+    )
 
 
 def columns_of_tasks(

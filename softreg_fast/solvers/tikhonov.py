@@ -69,11 +69,7 @@ class TikhonovSpectrum:
         design, self.penalty = problem.design, problem.penalty.omega
         p = design.n_features
         self.penalty.check_fits((p,))
-        if p > MOST_FEATURES:
-            raise ValueError(
-                f"Tikhonov's penalty needs a decomposition of the size of the features, {p}; up to "
-                f"{MOST_FEATURES} are fitted."
-            )
+        check_size(p)
         largest = 1.0
         if design.standardize:
             self.fitted = design.norm > 0.0
@@ -221,13 +217,22 @@ def spectrum_of(problem: Problem) -> TikhonovSpectrum:
     return found
 
 
+def check_size(n_features: int) -> None:
+    """Raise ValueError for more features than can be decomposed."""
+    if n_features > MOST_FEATURES:
+        raise ValueError(
+            "Tikhonov's penalty needs a decomposition of the size of the features, "
+            f"{n_features}; up to {MOST_FEATURES} are fitted."
+        )
+
+
 def check_fitted(problem: Problem) -> None:
     """Raise ValueError unless problems of this kind are fitted with Tikhonov's penalty."""
-    one = np.ndim(problem.design.y_mean) == 0
-    if not (problem.loss.quadratic and one and problem.options.solver == "auto"):
+    one = not problem.loss.quadratic or np.ndim(problem.design.y_mean) == 0
+    if not (one and problem.options.solver == "auto"):
         raise ValueError(
-            "Tikhonov is fitted with squared error, one target and solver='auto' only; otherwise "
-            "use L1, L2 or ElasticNet."
+            "Tikhonov is fitted with one target, or several classes, and solver='auto' only; "
+            "otherwise use L1, L2 or ElasticNet."
         )
 
 

@@ -155,3 +155,12 @@ def test_a_start_is_shared_by_the_copies(data):
     start = start_of_copies(problem, {2: 4.0, 5: 1.0})
     assert_array_equal(start, [0, 0, 2, 2, 0, 0, 0, 1, 0, 0, 0, 0])
     assert_array_equal(summed(problem, start), [0, 0, 4, 0, 0, 1, 0, 0])
+
+
+def test_criteria_are_refused_and_relaxed_fits_are_of_features(data):
+    X, y = data
+    options = {"penalty": make({}, groups=GROUPS, overlap=True), "n_alphas": 6}
+    with pytest.raises(ValueError, match="not known for groups with overlap=True; choose alpha by"):
+        cv_path(X, y, criterion="aic", **options)
+    found = cv_path(X, y, cv=3, relax=True, **options)
+    assert found.predict(X).shape == (60,)
