@@ -49,7 +49,8 @@ def levels_of(column: Any) -> Levels:
 
 def _of_arrow(column: Any) -> Levels:
     is_ordered = str(column.type).startswith("dictionary")
-    whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    coded = column if is_ordered else column.dictionary_encode()
+    whole = coded.unify_dictionaries().combine_chunks()
     if hasattr(whole, "chunks"):  # of a column without rows
         whole = whole.chunk(0)
     found = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
