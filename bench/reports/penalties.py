@@ -12,10 +12,12 @@ OWN_L1 = "our L1 path"
 INTRODUCTION = """\
 ## Penalties beyond L1, compared with other packages
 
-Paths of 100 alphas with squared error and an intercept, columns standardised. Each package runs in
+Paths of 100 alphas with an intercept, columns standardised, under squared error, or the logistic
+loss where the table says so. Each package runs in
 a process of its own with one thread, with the loosest tolerance on its ladder whose accuracy is at
 most the target. The accuracy is computed outside all packages (`bench/harness/penalties.py`): the
-duality gap, relative to the null objective, or for MCP and SCAD, which are not convex, the largest
+duality gap, relative to the null objective (under the logistic loss the objective less the best
+lower bound that any package gives), or for MCP and SCAD, which are not convex, the largest
 distance of a slope from the subdifferential, relative to alpha. Times are processor times; *best /
 ours* is that of the best other package divided by ours. *our L1 path* is the time of our own Lasso
 on as many alphas to the same share of its alpha_max, as a multiple of ours: 0.5 means that the
