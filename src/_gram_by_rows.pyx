@@ -23,18 +23,19 @@ cdef int gram_by_rows(const matrix_t* X, const Py_ssize_t[::1] rows, const Py_ss
     # out[a, b] = c_i . (s c_j), i = rows[a], j = columns[b]; `lower`: only a >= b is needed
     cdef Py_ssize_t n_rows = rows.shape[0], n_columns = columns.shape[0], k, start, stop = 0
     cdef Py_ssize_t stored = <Py_ssize_t> cost_of_columns(X, &rows[0], n_rows), portion
-    cdef int64_t[:, ::1] by_sample = np.empty((2, X.n + 1), np.int64)
+    cdef int64_t[::1] starts = np.empty(X.n + 1, np.int64), place
     cdef int64_t[:, ::1] by_row = np.empty((2, n_rows), np.int64)
-    cdef int64_t[::1] place = np.empty(stored + 1, np.int64)
     cdef int32_t[::1] feature = np.empty(stored + 1, np.int32)
     cdef double[::1] value = np.empty(stored + 1)
     cdef Py_ssize_t[::1] members, rest, tile_of
     cdef const Py_ssize_t* tiles = NULL
     cdef by_rows_t R
-    R.start, R.stop, R.first, R.next = (
-        &by_sample[0, 0], &by_sample[1, 0], &by_row[0, 0], &by_row[1, 0])
-    R.feature, R.value, R.place = &feature[0], &value[0], &place[0]
+    R.start, R.first, R.next = &starts[0], &by_row[0, 0], &by_row[1, 0]
+    R.feature, R.value, R.place = &feature[0], &value[0], NULL
     lower = lower and np.array_equal(rows, columns)
+    if lower:
+        place = np.empty(stored + 1, np.int64)
+        R.place = &place[0]
     members, rest, tile_of = split_by_frequency(X, columns)
     if lower and members.shape[0]:
         tiles = &tile_of[0]

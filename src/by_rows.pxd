@@ -26,11 +26,10 @@ cdef enum:
 
 ctypedef struct by_rows_t:
     int64_t* start              # (n_samples + 1,) index of the first entry of each row
-    int64_t* stop               # (n_samples,) index after the last one that is not of a tile
-    int32_t* feature            # position of the feature in chosen, decreasing up to `stop`
+    int32_t* feature            # position of the feature in chosen, decreasing; tiles come last
     double* value               # s_i (x_ij - m_j); m_j = 0 where entries of j are not stored
     int64_t* first              # (n_chosen,) number of entries of the features before
-    int64_t* place              # of the entries, feature by feature: their indices
+    int64_t* place              # of the entries, feature by feature: their indices; or NULL
     int64_t* next               # (n_chosen,) storage: the entry of each feature to be stored next
 
 
@@ -60,8 +59,6 @@ cdef inline void store_by_rows(const matrix_t* X, const Py_ssize_t* chosen, Py_s
             for a in range(n_chosen):
                 if tile_of[a] >= 0:
                     store_rows_of_feature(X, chosen[a], a, last, R)
-        for i in range(row, last):
-            R.stop[i] = R.start[i]
         for a in range(n_chosen):
             if tile_of == NULL or tile_of[a] < 0:
                 store_rows_of_feature(X, chosen[a], a, last, R)
@@ -72,14 +69,17 @@ cdef inline void store_rows_of_feature(const matrix_t* X, Py_ssize_t j, Py_ssize
                                        Py_ssize_t last, by_rows_t* R) noexcept nogil:
     # The entries of feature j, position a, in the rows before `last` that are not stored yet.
     cdef Py_ssize_t i, k = R.next[a]
-    cdef int64_t* place = R.place + R.first[a] - X.indptr[j]
+    cdef int64_t* place = NULL
     cdef double m = stored_mean(X, j)
+    if R.place != NULL:
+        place = R.place + R.first[a] - X.indptr[j]
     while k < X.indptr[j + 1]:
         i = row_of(X, k)
         if i >= last:
             break
         R.start[i] -= 1
-        place[k] = R.start[i]
+        if place != NULL:
+            place[k] = R.start[i]
         R.feature[R.start[i]] = <int32_t> a
         R.value[R.start[i]] = entry(X, k) - m
         if X.weight != NULL:
@@ -88,42 +88,49 @@ cdef inline void store_rows_of_feature(const matrix_t* X, Py_ssize_t j, Py_ssize
     R.next[a] = k
 
 
-cdef inline double completed(const matrix_t* X, Py_ssize_t i, Py_ssize_t j,
+cdef inline double left_mean(const matrix_t* X, Py_ssize_t j) noexcept nogil:
+    # what stored_mean leaves to `completed`
+    return X.center[j] if has_holes(X, j) else 0.0
+
+
+cdef inline double completed(const matrix_t* X, Py_ssize_t i, double mean, double scale,
                              double product) noexcept nogil:
-    # c_i . (s c_j) from that of stored entries.  Where neither side was centred:
-    # sum s (x - m) (z - m') = sum s x z - S m m'
-    if X.center[j] != 0.0 and has_holes(X, j) and has_holes(X, i):
-        product -= X.weight_sum * X.center[i] * X.center[j]
-    return product * X.scale[i] * X.scale[j]
+    # c_i . (s c_j) from that of stored entries, given left_mean and scale of j.  Where neither side
+    # was centred: sum s (x - m) (z - m') = sum s x z - S m m'
+    if mean != 0.0 and has_holes(X, i):
+        product -= X.weight_sum * X.center[i] * mean
+    return product * X.scale[i] * scale
 
 
 cdef inline void multiply_by_rows(const matrix_t* X, const by_rows_t* R, const Py_ssize_t* chosen,
                                   Py_ssize_t n_chosen, Py_ssize_t j, double* out) noexcept nogil:
-    # out[a] = c_i . (s c_j) with i = chosen[a], but not for features of tiles
+    # out[a] = c_i . (s c_j) with i = chosen[a]
     cdef Py_ssize_t a, k, i, e
-    cdef double m = stored_mean(X, j)
+    cdef double x, m = stored_mean(X, j), mean = left_mean(X, j), scale = X.scale[j]
     memset(out, 0, n_chosen * sizeof(double))
     for k in range(X.indptr[j], X.indptr[j + 1]):
         i = row_of(X, k)
-        e = R.start[i]
-        add_row(R.stop[i] - e, R.feature + e, R.value + e, entry(X, k) - m, out)
+        x = entry(X, k) - m
+        for e in range(R.start[i], R.start[i + 1]):     # often none, or one
+            out[R.feature[e]] += R.value[e] * x
     for a in range(n_chosen):
-        out[a] = completed(X, chosen[a], j, out[a])
+        out[a] = completed(X, chosen[a], mean, scale, out[a])
 
 
 cdef inline void multiply_member_by_rows(const matrix_t* X, const by_rows_t* R,
                                          const Py_ssize_t* chosen, Py_ssize_t n_chosen,
                                          Py_ssize_t b, double* out) noexcept nogil:
     # The same for j = chosen[b], only a >= b: what is stored in a row up to the entry of j.
+    # Neither feature is of a tile.
     cdef Py_ssize_t a, k, e, j = chosen[b]
-    cdef double m = stored_mean(X, j)
+    cdef double m = stored_mean(X, j), mean = left_mean(X, j), scale = X.scale[j]
     cdef const int64_t* place = R.place + R.first[b] - X.indptr[j]
     memset(out + b, 0, (n_chosen - b) * sizeof(double))
     for k in range(X.indptr[j], X.indptr[j + 1]):
         e = R.start[row_of(X, k)]
         add_row(place[k] + 1 - e, R.feature + e, R.value + e, entry(X, k) - m, out)
     for a in range(b, n_chosen):
-        out[a] = completed(X, chosen[a], j, out[a])
+        out[a] = completed(X, chosen[a], mean, scale, out[a])
 
 
 cdef inline void multiply_tile(const matrix_t* X, const by_rows_t* R, const Py_ssize_t* tile,
@@ -157,13 +164,15 @@ cdef inline void place_tile(const matrix_t* X, const Py_ssize_t* chosen, Py_ssiz
     # Write the products of a tile to out[a, k], by columns, k = members[t] of `columns`.  With
     # tile_of, to the lower triangle; products of two tiles are those of the later one.
     cdef Py_ssize_t a, t, k, row, column
+    cdef double mean, scale
     for t in range(TILE):
         k = members[t]
+        mean, scale = left_mean(X, columns[k]), X.scale[columns[k]]
         for a in range(n_chosen):
             row, column = a, k
             if tile_of != NULL:
                 if tile_of[a] > tile_of[k]:
                     continue
                 row, column = max(a, k), min(a, k)
-            out[column * n_chosen + row] = completed(X, chosen[a], columns[k],
+            out[column * n_chosen + row] = completed(X, chosen[a], mean, scale,
                                                      products[a * TILE + t])
