@@ -1,7 +1,7 @@
 """Penalties of single weights: proximal steps against brute force, optimality, layouts."""
 
 import numpy as np
-import oracles
+import penalty_oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -13,10 +13,10 @@ from softreg_fast.penalties.elementwise import Elementwise
 STEPS = [1e-3, 0.3, 1.0, 1.8, 1.9, 2.5, 3.9, 4.5, 30.0]
 
 
-@pytest.fixture(params=oracles.ELEMENTWISE)
+@pytest.fixture(params=penalty_oracles.ELEMENTWISE)
 def elementwise(request):
     """Return a penalty of single weights and its formula."""
-    settings, formula = oracles.ELEMENTWISE[request.param]
+    settings, formula = penalty_oracles.ELEMENTWISE[request.param]
     return getattr(penalties, request.param)(**settings), formula
 
 
@@ -24,7 +24,7 @@ def test_every_penalty_has_an_oracle_and_compiled_steps():
     public = [getattr(penalties, name) for name in penalties.__all__]
     kinds = [each for each in public if isinstance(each, type)]
     classes = [each for each in kinds if issubclass(each, Elementwise)]
-    assert {each.__name__ for each in classes} == set(oracles.ELEMENTWISE)
+    assert {each.__name__ for each in classes} == set(penalty_oracles.ELEMENTWISE)
     assert {each.kind for each in classes} == KINDS.keys() - {"nothing"}
 
 

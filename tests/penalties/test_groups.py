@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-import oracles
+import penalty_oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -44,7 +44,7 @@ def test_groups_are_optimal(rng, groups, array, l1_ratio, spread):
     for g in range(labels.max() + 1):
         inside = labels == g
         strength = 0.3 * np.sqrt(inside.sum())
-        distance = oracles.group_distance(
+        distance = penalty_oracles.group_distance(
             x[inside], gradient[inside], (1 - l1_ratio) * strength, 0.3 * l1_ratio
         )
         assert distance <= 1e-9 * (1.0 + np.linalg.norm(gradient[inside]))

@@ -1,7 +1,7 @@
 """SLOPE: its value, proximal step and violation, by sorted sums and by isotonic regression."""
 
 import numpy as np
-import oracles
+import penalty_oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
@@ -33,7 +33,9 @@ def test_value_and_prox(rng, penalty, dtype):
     z = (2.0 * rng.standard_normal((3, 4, 5))).astype(dtype)
     lambdas = penalty.strength * penalty.lambdas(60)
     close = {"rtol": 1e-12} if dtype is np.float64 else {"rtol": 1e-5, "atol": 1e-6}
-    assert penalty.value(z) == pytest.approx(float(oracles.sorted_l1(z.ravel(), lambdas)), rel=1e-5)
+    assert penalty.value(z) == pytest.approx(
+        float(penalty_oracles.sorted_l1(z.ravel(), lambdas)), rel=1e-5
+    )
     for t in (0.0, 0.3, 2.0):
         x = penalty.prox(z, t)
         assert x.dtype == dtype

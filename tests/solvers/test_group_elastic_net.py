@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-import oracles
+import penalty_oracles
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
@@ -47,7 +47,7 @@ def check(X, y, fits, penalty, *, s=None, fit_intercept=True, standardize=False)
         also = np.append(y * np.sqrt(s), np.zeros(p))
         alone = SimpleNamespace(coef=fit.coef * scale, alpha=fit.alpha)
         root = np.sqrt(rows)
-        gap, null = oracles.group_gap(
+        gap, null = penalty_oracles.group_gap(
             root * more, root * also, alone, labels, weights, thin, fit_intercept=False
         )
         assert gap <= fit.tol + 1e-12 * null

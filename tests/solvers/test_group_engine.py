@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import oracles
 import pandas as pd
+import penalty_oracles
 import problems
 import pytest
 import scipy.sparse as sp
@@ -82,7 +82,7 @@ def check(X, y, fits, penalty, *, s=None, fit_intercept=True, standardize=False)
     curvature = np.linalg.norm(centred * np.sqrt(weights)[:, np.newaxis], 2) ** 2
     own = {"s": s, "fit_intercept": fit_intercept, "standardize": standardize}
     for fit in fits:
-        gap, null = oracles.group_gap(X, y, fit, labels, *parts(penalty, labels), **own)
+        gap, null = penalty_oracles.group_gap(X, y, fit, labels, *parts(penalty, labels), **own)
         assert gap <= fit.tol + 1e-12 * null
         assert fit.gap <= fit.tol
         gradient = -centred.T @ (weights * (y - X @ fit.coef - fit.intercept))

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
-import oracles
+import penalty_oracles
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
@@ -54,7 +54,7 @@ def check(X, Y, fits, penalty, *, s=None, fit_intercept=True):
         also = np.append(y * np.sqrt(weights), np.zeros(len(labels)))
         root = np.sqrt(len(more))
         alone = SimpleNamespace(coef=fit.coef.reshape(-1), alpha=alpha)
-        gap, null = oracles.group_gap(
+        gap, null = penalty_oracles.group_gap(
             root * more,
             root * also,
             alone,

@@ -2,7 +2,7 @@
 
 import glm
 import numpy as np
-import oracles
+import penalty_oracles
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
@@ -71,7 +71,7 @@ class Case:
             lambdas = penalty.lambdas(p)
 
             def value(w):
-                return fit.alpha * oracles.sorted_l1(w, lambdas)
+                return fit.alpha * penalty_oracles.sorted_l1(w, lambdas)
 
             def scaling(z):
                 sums = np.cumsum(np.sort(np.abs(z))[::-1]) / np.cumsum(lambdas)
@@ -83,15 +83,15 @@ class Case:
             thin = np.full(p // 4, fit.alpha * share)
 
             def value(w):
-                return oracles.group_value(w, labels, weight, thin)
+                return penalty_oracles.group_value(w, labels, weight, thin)
 
             def scaling(z):
                 return min(
-                    oracles.largest_group_scaling(z[labels == g], weight[g], thin[g])
+                    penalty_oracles.largest_group_scaling(z[labels == g], weight[g], thin[g])
                     for g in range(p // 4)
                 )
 
-        return oracles.norm_bounds(self.kind, self.data, fit, value, scaling)
+        return penalty_oracles.norm_bounds(self.kind, self.data, fit, value, scaling)
 
 
 @each_convex

@@ -1,7 +1,7 @@
 """SlopeEngine: certificates by the oracle, closed forms, equivalences, exact clusters."""
 
 import numpy as np
-import oracles
+import penalty_oracles
 import problems
 import pytest
 import scipy.sparse as sp
@@ -58,7 +58,7 @@ def worst_gap(X, y, fits, penalty, s=None, fit_intercept=True, standardize=False
     lambdas = penalty.strength * penalty.lambdas(X.shape[1])
     centred = y - s @ y if fit_intercept else y
     gaps = [
-        oracles.slope_gap(
+        penalty_oracles.slope_gap(
             (X, y, s, d), fit.coef, fit.intercept if fit_intercept else None, fit.alpha, lambdas
         )
         for fit in fits

@@ -1,7 +1,7 @@
 """Squared error with Tikhonov's penalty: least squares on more rows, the penalty's violation."""
 
 import numpy as np
-import oracles
+import penalty_oracles
 import problems
 import pytest
 import scipy.sparse as sp
@@ -79,7 +79,7 @@ def test_fits_are_least_squares_with_more_rows(rng, shape, form, fit_intercept):
     fits = path(X, y, penalty=penalty, alphas=ALPHAS, sample_weight=s, fit_intercept=fit_intercept)
     assert fits.converged
     for fit in fits:
-        w, b = oracles.tikhonov(X, y, np.sqrt(0.5) * D, fit.alpha, s, fit_intercept)
+        w, b = penalty_oracles.tikhonov(X, y, np.sqrt(0.5) * D, fit.alpha, s, fit_intercept)
         assert_allclose(fit.coef, w, rtol=1e-6, atol=1e-7 * np.abs(w).max())
         assert_allclose(fit.intercept, b, rtol=1e-6, atol=1e-6 * np.abs(y).max())
         alone = solve(
@@ -94,7 +94,7 @@ def test_gaps_are_distances_from_the_minimum(rng):
     D = difference_matrix(12)
     problem = Problem(Design(X, y), penalty_of(D), Options())
     spectrum = spectrum_of(problem)
-    w, b = oracles.tikhonov(X, y, D, 0.3)
+    w, b = penalty_oracles.tikhonov(X, y, D, 0.3)
 
     def objective(w, b):
         return 0.5 * np.mean((y - X @ w - b) ** 2) + 0.15 * np.sum((D @ w) ** 2)
@@ -174,7 +174,7 @@ def test_what_neither_X_nor_P_determines_is_shortest(rng, fit_intercept):
     fits = path(X, y, penalty=Tikhonov(root=D), alphas=ALPHAS, fit_intercept=fit_intercept)
     assert fits.converged
     for fit in fits:
-        w, b = oracles.tikhonov(X, y, D, fit.alpha, None, fit_intercept)
+        w, b = penalty_oracles.tikhonov(X, y, D, fit.alpha, None, fit_intercept)
         assert_allclose(fit.coef, w, rtol=1e-6, atol=1e-6 * np.abs(w).max())
         assert_allclose(fit.intercept, b, rtol=1e-6, atol=1e-6 * np.abs(y).max())
         assert_allclose(2.0 * fit.coef[3], fit.coef[4], rtol=1e-8)
@@ -189,7 +189,7 @@ def test_coefficients_of_empty_columns_are_interpolated(rng, sparse):
     for fit in fits:
         ends = fit.coef[[4, 7]]
         assert np.abs(fit.coef[5:7]).max() > 0.0
-        w, _ = oracles.tikhonov(X, y, difference_matrix(12, 2), fit.alpha)
+        w, _ = penalty_oracles.tikhonov(X, y, difference_matrix(12, 2), fit.alpha)
         assert_allclose(fit.coef, w, rtol=1e-7, atol=1e-9)
         assert ends.size == 2
     still = path(X, y, penalty=Tikhonov(root=difference_matrix(12)), alphas=[1.0], standardize=True)
@@ -199,7 +199,7 @@ def test_coefficients_of_empty_columns_are_interpolated(rng, sparse):
 def test_a_vanishing_alpha_is_least_squares(rng):
     X, y = data(rng)
     penalty = Tikhonov(root=difference_matrix(12, 1))
-    w, _ = oracles.tikhonov(X, y, np.zeros((1, 12)), 0.0)
+    w, _ = penalty_oracles.tikhonov(X, y, np.zeros((1, 12)), 0.0)
     assert_allclose(solve(X, y, penalty=penalty, alpha=0.0).coef, w, rtol=1e-7)
     wide, target = data(rng, 12, 30)
     fit = solve(wide, target, penalty=Tikhonov(root=difference_matrix(30, 1)), alpha=0.0)
@@ -234,7 +234,7 @@ def test_nearly_dependent_columns_are_certified_from_X(rng):
     X[:, 5] = X[:, 4] + 1e-6 * rng.standard_normal(80)
     y = y + 1e5 * (X[:, 5] - X[:, 4])
     fit = solve(X, y, penalty=Tikhonov(root=difference_matrix(6)), alpha=1e-12)
-    w, _ = oracles.tikhonov(X, y, difference_matrix(6), 1e-12)
+    w, _ = penalty_oracles.tikhonov(X, y, difference_matrix(6), 1e-12)
     assert fit.converged
     residual = y - X @ fit.coef - fit.intercept
     assert_allclose(
@@ -267,7 +267,7 @@ def test_folds_are_fits_to_their_samples(rng):
         for k, test in enumerate(np.split(np.arange(90), 3)):
             train = np.setdiff1d(np.arange(90), test)
             for i, alpha in enumerate(ALPHAS):
-                w, b = oracles.tikhonov(X[train], y[train], D, alpha)
+                w, b = penalty_oracles.tikhonov(X[train], y[train], D, alpha)
                 error = np.mean((y[test] - X[test] @ w - b) ** 2)
                 assert_allclose(found.errors[0, i, k], error, rtol=1e-6)
     several = [Tikhonov(root=difference_matrix(12, order)) for order in (1, 2, 3)]
@@ -305,7 +305,7 @@ def test_repeated_rows_are_weights(rng):
 def test_refits_are_least_squares(rng):
     X, y = data(rng)
     found = relaxed_path(X, y, penalty=Tikhonov(root=difference_matrix(12)), alphas=[1.0, 0.1])
-    w, _ = oracles.tikhonov(X, y, np.zeros((1, 12)), 0.0)
+    w, _ = penalty_oracles.tikhonov(X, y, np.zeros((1, 12)), 0.0)
     assert_allclose(found.refits.coefs.toarray()[:, 0], w, rtol=1e-4)
 
 

@@ -277,7 +277,7 @@ def test_no_flag_ties_a_build_to_a_machine_or_reorders_sums():
 
 
 def test_the_oracle_is_independent():
-    for name in ("oracles", "exact"):
+    for name in ("oracles", "penalty_oracles", "exact"):
         assert "softreg_fast" not in {other.partition(".")[0] for other in imports_of_test(name)}
 
 
