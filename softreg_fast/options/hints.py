@@ -58,8 +58,10 @@ ADVICE = {
     "keep": "the result has predictions, those out of fold",
     "shuffle": "a number of folds is dealt out in random order unless seed=None",
     "upper_limits": "give bounds=(lower, upper)",
-    "weights": "give sample_weight for samples, l1_weights and l2_weights for features",
 }
+
+# Arguments that weigh features, of which each function has some.
+OF_FEATURES = ("l1_weights", "l2_weights", "penalty_weights", "group_weights")
 
 _BOUNDS = "--positive bounds coefficients by 0; solve(bounds=...) in Python knows other bounds"
 
@@ -90,8 +92,7 @@ OTHER_OPTIONS = {
     "--upper-limits": _BOUNDS,
     "--bounds": _BOUNDS,
     "--nonnegative": "--positive",
-    "--family": "the loss is always that of least squares",
-    "--loss": "the loss is always that of least squares",
+    "--family": "--loss",
     "--n-jobs": "--threads",
     "--jobs": "--threads",
     "--nthreads": "--threads",
@@ -171,5 +172,8 @@ def hint(unknown: str, names: Collection[str]) -> str:
         return f"here it is called {ours[0]}."
     if unknown in ADVICE:
         return f"{ADVICE[unknown]}."
+    if unknown == "weights":
+        theirs = " and ".join(name for name in OF_FEATURES if name in names)
+        return f"give sample_weight for samples{theirs and f', {theirs} for features'}."
     accepted = sorted(set(names) - {"self"})
     return suggestion(unknown, accepted) or f"it takes {', '.join(accepted)}."

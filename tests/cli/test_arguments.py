@@ -81,7 +81,7 @@ OPTIONS = [
     ("--penalty_factor 1", "did you mean --penalty-weights?"),
     ("--lower-limits 0", "--positive bounds"),
     ("--n-jobs 2", "did you mean --threads?"),
-    ("--family binomial", "least squares"),
+    ("--family binomial", "did you mean --loss?"),
     ("--l1_ratio 1", "did you mean --l1-ratio?"),
     ("--alhpa 1", "did you mean --alpha?"),
     ("--zzzzzz", "unrecognized arguments: --zzzzzz"),

@@ -47,6 +47,10 @@ ESTIMATORS = [
         ),
         (sf.LassoCV, "n_folds", "here it is called cv."),
         (sf.RidgeCV, "penalty_factor", "here it is called l2_weights."),
+        (sf.solve, "weights", "sample_weight for samples, l1_weights and l2_weights for features."),
+        (sf.MCPRegression, "weights", "for samples, penalty_weights for features."),
+        (sf.GroupLasso, "weights", "for samples, group_weights for features."),
+        (sf.Slope, "weights", "give sample_weight for samples."),
     ],
 )
 def test_unknown_arguments_are_answered(function, word, answer):
