@@ -6,22 +6,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast import penalties
-from softreg_fast.data.coding import Coding
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
+from softreg_fast.estimators.coded import _ByColumn
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 
 
-class GroupLasso(_LinearRegressor):
+class GroupLasso(_ByColumn, _LinearRegressor):
     """Linear regression whose coefficients become zero by groups.
 
     Minimises over w and b, with S the sum of the sample weights s,
@@ -148,16 +146,7 @@ class GroupLasso(_LinearRegressor):
         self.standardize = standardize
         self.n_threads = n_threads
 
-    @property
-    def coding_(self) -> Coding | None:
-        """Coding of the columns of a frame as features; None where each is one."""
-        check_is_fitted(self)
-        return self._coding
-
-    def _coded(self, X: Any) -> Any:
-        return coded_for(X, self._penalty())
-
-    def _penalty(self) -> penalties.Penalty:
+    def _given(self) -> penalties.Penalty:
         return penalties.GroupLasso(
             **groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         )
@@ -167,7 +156,7 @@ class GroupLasso(_LinearRegressor):
     ) -> Solution:
         return solve_design(
             design,
-            penalty_for(self._penalty(), Penalty(alpha)),
+            penalty_for(self._given(), Penalty(alpha)),
             precompute=self.precompute,
             tol=self.tol,
             max_iter=self._most_iterations,
@@ -307,6 +296,6 @@ class SparseGroupLasso(GroupLasso):
         self.standardize = standardize
         self.n_threads = n_threads
 
-    def _penalty(self) -> penalties.Penalty:
+    def _given(self) -> penalties.Penalty:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return penalties.SparseGroupLasso(l1_ratio=self.l1_ratio, **given)

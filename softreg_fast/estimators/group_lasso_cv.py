@@ -6,37 +6,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast import penalties
-from softreg_fast.data.coding import Coding
 from softreg_fast.data.design import Design
+from softreg_fast.estimators.coded import _ByColumn
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.hints import with_hints
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
 
-class _GroupedCV(_StructuredCV):
-    """Base of both: the penalties between which folds decide, and the coding of columns."""
-
-    def _penalties(self) -> list[penalties.Penalty]:
-        raise NotImplementedError
-
-    @property
-    def coding_(self) -> Coding | None:
-        """Coding of the columns of a frame as features; None where each is one."""
-        check_is_fitted(self)
-        return self._coding
-
-    def _coded(self, X: Any) -> Any:
-        return coded_for(X, self._penalties())
+class _GroupedCV(_ByColumn, _StructuredCV):
+    """Base of both."""
 
     def _problems(self, design: Design, options: Options) -> list[Problem]:
-        return problems_for(design, 1.0, options, self._penalties())
+        return problems_for(design, 1.0, options, self._given())
 
 
 class GroupLassoCV(_GroupedCV):
@@ -206,7 +192,7 @@ class GroupLassoCV(_GroupedCV):
         self.patience = patience
         self.n_threads = n_threads
 
-    def _penalties(self) -> list[penalties.Penalty]:
+    def _given(self) -> list[penalties.Penalty]:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return [penalties.GroupLasso(**given)]
 
@@ -391,7 +377,7 @@ class SparseGroupLassoCV(_GroupedCV):
     def _ratios(self) -> list[float]:
         return list(np.atleast_1d(np.asarray(self.l1_ratio)).tolist())
 
-    def _penalties(self) -> list[penalties.Penalty]:
+    def _given(self) -> list[penalties.Penalty]:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
         return [penalties.SparseGroupLasso(l1_ratio=ratio, **given) for ratio in self._ratios]
 

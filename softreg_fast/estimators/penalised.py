@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Self
 
 from softreg_fast.data.design import Design
+from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.generalised import Fitted, _GeneralisedRegressor
 from softreg_fast.estimators.searched import _SearchedRegressor
 from softreg_fast.losses import Loss, as_loss
@@ -14,7 +15,6 @@ from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.base import Penalty as BasePenalty
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.problem import Options, Problem
@@ -22,18 +22,11 @@ from softreg_fast.solvers.problem import Options, Problem
 INNER = "penalty__"  # what the settings of a penalty begin with, among the parameters
 
 
-class _PenalisedRegressor(_GeneralisedRegressor):
-    """Base of all of them: the loss and the penalty of a fit, and whether it is convex there."""
+class _PenalisedRegressor(_ByPenalty, _GeneralisedRegressor):
+    """Base of all of them: the loss of a fit, and whether it is convex there."""
 
     loss: Any = "squared"
     locally_convex_: bool | None
-
-    def _given(self) -> Any:
-        # the object of softreg_fast.penalties, or a list of those between which folds decide
-        raise NotImplementedError
-
-    def _coded(self, X: Any) -> Any:
-        return coded_for(X, self._given())
 
     def _loss(self) -> Loss:
         loss = as_loss(self.loss)
