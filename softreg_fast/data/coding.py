@@ -28,12 +28,12 @@ from softreg_fast.data.names import (
 )
 from softreg_fast.data.validation import as_real, check_finite
 from softreg_fast.options.callers import level_of_caller
+from softreg_fast.options.choices import UNKNOWN, Unknown
 from softreg_fast.options.hints import suggestion
 from softreg_fast.options.spelling import composed
 from softreg_fast.options.types import Index
 
 # What a level means that the fit has not seen: an error, or no effect.
-UNKNOWN = ("error", "zero")
 
 # Type names of columns that are coded, by the names of pandas, polars and pyarrow.
 CATEGORICAL = re.compile(
@@ -79,11 +79,11 @@ class Coding:
 
     columns: Names
     levels: tuple[tuple[Any, ...] | None, ...]
-    unknown: str = "error"
+    unknown: Unknown = "error"
     names: Names | None = None
 
     @classmethod
-    def of(cls, frame: Any, unknown: str = "error") -> Self:
+    def of(cls, frame: Any, unknown: Unknown = "error") -> Self:
         """Return the coding of a frame, whose levels are those that occur in it.
 
         Parameters
@@ -106,7 +106,7 @@ class Coding:
         return cls._read(frame, unknown)[0]
 
     @classmethod
-    def _read(cls, frame: Any, unknown: str) -> tuple[Self, dict[int, Levels]]:
+    def _read(cls, frame: Any, unknown: Unknown) -> tuple[Self, dict[int, Levels]]:
         check_unknown(unknown)
         names, labels = feature_names_of(frame), _labels(frame)
         found = {j: levels_of(_column(frame, j)) for j in categorical_columns(frame)}
@@ -259,7 +259,7 @@ class Coded:
         Row labels of the frame.
     """
 
-    def __init__(self, frame: Any, unknown: str = "error") -> None:
+    def __init__(self, frame: Any, unknown: Unknown = "error") -> None:
         self.coding, found = Coding._read(frame, unknown)
         self.matrix = self.coding._matrix(frame, found)
         self.columns = self.coding.feature_names

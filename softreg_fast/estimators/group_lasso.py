@@ -11,7 +11,9 @@ from softreg_fast import penalties
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.coded import _ByColumn
+from softreg_fast.options.choices import Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Precompute
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.grouping import groups_of_estimator
@@ -123,10 +125,10 @@ class GroupLasso(_ByColumn, _LinearRegressor):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,
@@ -272,10 +274,10 @@ class SparseGroupLasso(GroupLasso):
         groups: Any = 1,
         l1_ratio: float = 0.5,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,

@@ -13,7 +13,9 @@ from softreg_fast.estimators.coded import _ByColumn
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -156,20 +158,20 @@ class GroupLassoCV(_GroupedCV):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -336,20 +338,20 @@ class SparseGroupLassoCV(_GroupedCV):
         groups: Any = 1,
         l1_ratio: Any = 0.5,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
     ) -> None:

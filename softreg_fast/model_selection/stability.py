@@ -18,11 +18,13 @@ from softreg_fast.losses import Loss
 from softreg_fast.model_selection.entries import Entries
 from softreg_fast.model_selection.subsamples import part_of, subsamples
 from softreg_fast.model_selection.workers import Workers, workers_for
+from softreg_fast.options.choices import LossName
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Bounds, Index, MatrixLike, RandomState, Vector
 from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.path import PathRun
+from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
@@ -198,7 +200,7 @@ class StabilityPath:
 
 @with_hints
 def stability_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
@@ -208,9 +210,9 @@ def stability_path(
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
     positive: bool = False,
-    bounds: Any = None,
-    penalty: Any = None,
-    loss: Loss | str | None = None,
+    bounds: Bounds | None = None,
+    penalty: PenaltyObject | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -220,7 +222,7 @@ def stability_path(
     complementary: bool = True,
     max_selected: int | None = None,
     threshold: float = 0.75,
-    random_state: Any = None,
+    random_state: RandomState | None = None,
     tol: float = 1e-6,
     max_iter: int = 100_000,
     gram_memory: float = GRAM_MEMORY,
