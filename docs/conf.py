@@ -64,7 +64,6 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "plot_gallery": os.environ.get("SOFTREG_GALLERY", "True"),
-    "abort_on_example_error": True,
     "reference_url": {"softreg_fast": None},
     "doc_module": ("softreg_fast",),
     "backreferences_dir": "reference/examples",

@@ -4,8 +4,8 @@
 
 A page is run from top to bottom in one namespace and an empty folder, with warnings as errors:
 
-- a fence `python` is run; the value of its last expression is printed, as in a notebook, unless
-  a semicolon ends it,
+- a fence `python` is run; the value of its last expression is printed, as in a notebook, if it has
+  a repr of its own,
 - of a fence `sh` the lines that call softreg_fast are run, others are for the reader,
 - a fence `output` behind one of these holds what it printed: text, and numbers to 0.1 %,
 - an HTML comment that begins with `<!-- python` is run, and not shown to readers,
@@ -81,14 +81,14 @@ def run(text: str, name: str = "page") -> Iterator[Ran]:
 
 def _python(code: str, names: dict[str, Any], name: str) -> str:
     tree, last = ast.parse(code, name), None
-    if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(";"):
+    if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         exec(compile(tree, name, "exec"), names)
         if last is not None:
             value = eval(compile(last, name, "eval"), names)
-            if value is not None:
+            if value is not None and " object at 0x" not in repr(value):
                 print(repr(value))
     return said.getvalue()
 

@@ -13,4 +13,4 @@ import softreg_fast as sf
 fits = sf.path(*load_diabetes(return_X_y=True, as_frame=True))
 figure, axes = pyplot.subplots(1, 3, figsize=(13, 4), layout="constrained", sharey=True)
 for ax, x in zip(axes, ("alpha", "l1", "deviance"), strict=True):
-    sf.PathDisplay.from_path(fits, x=x, ax=ax)
+    sf.PathDisplay.from_path(fits, against=x, ax=ax)
