@@ -122,7 +122,7 @@ package_of_tensorflow := $(if $(filter Linux,$(shell uname)),tensorflow-cpu,tens
 # The documentation has an environment of its own, which also sees the packages of .venv.  Its pages run
 # with what is installed there; PyTorch and Keras are for those of networks.
 docs: build build/sphinx/installed
-	build/sphinx/bin/python tools/pages.py --check
+	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/pages.py --check --figures build/site-source/figures
 	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/site.py $(ARGS)
 
 build/sphinx/installed: pyproject.toml | build

@@ -46,6 +46,7 @@ autodoc_default_options = {"members": True, "inherited-members": True}
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
 add_module_names = False
+highlight_language = "none"  # of formulas; fences name theirs
 
 # --- pages -------------------------------------------------------------------------------------
 
@@ -93,7 +94,11 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
+    "secondary_sidebar_items": {
+        "**": ["page-toc", "edit-this-page"],
+        "gallery/**": ["page-toc"],  # generated
+        "reference/generated/**": ["page-toc"],
+    },
     "use_edit_page_button": True,
 }
 if "SOFTREG_SWITCHER" in os.environ:  # on the web, where tools/versions.py puts several versions

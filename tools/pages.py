@@ -1,6 +1,6 @@
 """Run the code on the pages of the documentation, and write what it prints beneath it.
 
-    python tools/pages.py [--check] [PAGE.md ...]        (without pages: all of them)
+    python tools/pages.py [--check] [--figures FOLDER] [PAGE.md ...]    (without pages: all of them)
 
 A page is run from top to bottom in one namespace and an empty folder, with warnings as errors:
 
@@ -10,6 +10,8 @@ A page is run from top to bottom in one namespace and an empty folder, with warn
 - a fence `output` behind one of these holds what it printed: text, and numbers to 0.1 %,
 - an HTML comment that begins with `<!-- python` is run, and not shown to readers,
 - a fence `python` behind the comment `<!-- not run: REASON -->` is not run.
+
+What a block draws is saved in FOLDER, from which the site takes it (docs/_extensions/of_pages.py).
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ class Ran(NamedTuple):
     printed: str
 
 
-def run(text: str, name: str = "page") -> Iterator[Ran]:
-    """Run the blocks of a page in order, in the current folder.
+def run(text: str, name: str = "page", figures: Path | None = None) -> Iterator[Ran]:
+    """Run the blocks of a page in order, in the current folder; save figures in another folder.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def run(text: str, name: str = "page") -> Iterator[Ran]:
         Of the code of the page.
     """
     names: dict[str, Any] = {"__name__": "__page__"}
-    for block in BLOCK.finditer(text):
+    for number, block in enumerate(BLOCK.finditer(text)):
         if block["skip"]:
             continue
         if block["kind"] == "sh":
@@ -77,6 +79,22 @@ def run(text: str, name: str = "page") -> Iterator[Ran]:
         code = block["hidden"] or block["code"]
         line = text.count("\n", 0, block.start()) + 1
         yield Ran(block, _python("\n" * line + code, names, name))
+        if figures is not None:
+            _save_figures(figures / figure_name(Path(name), number))
+
+
+def figure_name(page: Path, number: int) -> str:
+    """Return how the names of the figures of a block begin."""
+    return f"{'-'.join(page.resolve().relative_to(ROOT).with_suffix('').parts)}-{number}-"
+
+
+def _save_figures(place: Path) -> None:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    for k, number in enumerate(pyplot.get_fignums() if pyplot else ()):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        pyplot.figure(number).savefig(f"{place}{k}.png", dpi=120)
+    if pyplot:
+        pyplot.close("all")
 
 
 def _python(code: str, names: dict[str, Any], name: str) -> str:
@@ -149,6 +167,7 @@ def main() -> int:
     """Run pages; return 1 if one of them fails or, to be checked, has another output."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing")
+    parser.add_argument("--figures", type=lambda folder: Path(folder).resolve())
     parser.add_argument("pages", nargs="*", type=Path)
     asked = parser.parse_args()
     failed = 0
@@ -156,7 +175,7 @@ def main() -> int:
         page = page.resolve()
         text = page.read_text(encoding="utf-8")
         try:
-            new = written(text, ran_apart(text, str(page)))
+            new = written(text, ran_apart(text, str(page), asked.figures))
         except Exception as error:  # of the code of the page, of any kind
             print(f"{page}: {type(error).__name__}: {error}")
             failed = 1
@@ -169,14 +188,14 @@ def main() -> int:
     return failed
 
 
-def ran_apart(text: str, name: str) -> list[Ran]:
+def ran_apart(text: str, name: str, figures: Path | None = None) -> list[Ran]:
     """Run a page in a folder of its own, with warnings as errors."""
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         os.chdir(folder)
         try:
-            return list(run(text, name))
+            return list(run(text, name, figures))
         finally:
             os.chdir(here)
             if "matplotlib.pyplot" in sys.modules:

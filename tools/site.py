@@ -17,7 +17,7 @@ COPY = ROOT / "build" / "site-source"
 SITE = ROOT / "build" / "site"
 
 # Folders of the copy that a build writes, and that the next one may use again.
-GENERATED = ("gallery", "reference/generated", "reference/examples")
+GENERATED = ("figures", "gallery", "reference/generated", "reference/examples")
 
 
 def copy_pages(source, copy):

@@ -1,11 +1,15 @@
 """Pages that are read on GitHub, too: their links and fences, as Sphinx needs them."""
 
 import re
+import sys
 from pathlib import Path
 
 from pygments.lexers.special import TextLexer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import pages  # noqa: E402
 
 # Files and folders of the repository that are pages of the site.
 PAGES = {
@@ -48,11 +52,25 @@ def relinked(app, page, text, file):
     return LINK.sub(replace, text)
 
 
+def with_figures(app, docname, text, file):
+    """Put the figures that tools/pages.py has drawn under the blocks that draw them."""
+    parts, end = [], 0
+    for number, block in enumerate(pages.BLOCK.finditer(text)):
+        parts.append(text[end : block.end()])
+        end = block.end()
+        for figure in sorted(
+            Path(app.srcdir, "figures").glob(f"{pages.figure_name(file, number)}*.png")
+        ):
+            link = "../" * docname.count("/") + f"figures/{figure.name}"
+            parts.append(f"\n![What the code above draws]({link})\n")
+    return "".join([*parts, text[end:]])
+
+
 def on_source(app, docname, source):
     copied = {page.removesuffix(".md"): name for name, page in PAGES.items()}
     file = ROOT / copied.get(docname, f"docs/{docname}.md")
     if file.exists():
-        source[0] = relinked(app, docname, source[0], file)
+        source[0] = with_figures(app, docname, relinked(app, docname, source[0], file), file)
 
 
 def setup(app):
