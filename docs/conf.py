@@ -94,11 +94,7 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": {
-        "**": ["page-toc", "edit-this-page"],
-        "gallery/**": ["page-toc"],  # generated
-        "reference/generated/**": ["page-toc"],
-    },
+    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
     "use_edit_page_button": True,
 }
 if "SOFTREG_SWITCHER" in os.environ:  # on the web, where tools/versions.py puts several versions

@@ -73,7 +73,14 @@ def on_source(app, docname, source):
         source[0] = with_figures(app, docname, relinked(app, docname, source[0], file), file)
 
 
+def on_page(app, pagename, templatename, context, doctree):
+    """Leave the link that edits a page out where the page is made from something else."""
+    if not (ROOT / "docs" / f"{pagename}.md").exists():
+        context["theme_use_edit_page_button"] = False
+
+
 def setup(app):
+    app.connect("html-page-context", on_page)
     app.add_config_value("source_repository", "", "env")
     app.add_lexer("output", Output)
     app.connect("source-read", on_source)
