@@ -10,3 +10,26 @@ SHAPES = {"mcp": "gamma", "scad": "a"}
 # Kinds of predictions: the mean of y, the linear predictor, a class, the probabilities of all, the
 # probabilities of no event.
 PREDICTIONS = ("response", "link", "class", "proba", "survival")
+
+# What becomes of missing values, and of levels that a fit has not seen.
+MISSING = ("error", "drop", "indicator")
+UNKNOWN = ("error", "zero")
+
+# Parts of dates that may be features.
+DATE_PARTS = ("year", "quarter", "month", "week", "day", "dayofweek", "hour", "minute", "days")
+
+# Penalties that the command line names, with the options that shape them.
+PENALTIES = {
+    "mcp": "gamma",
+    "scad": "a",
+    "group_lasso": None,
+    "sparse_group_lasso": None,
+    "group_mcp": "gamma",
+    "slope": "q",
+}
+
+# Penalties of groups among them.
+OF_GROUPS = ("group_lasso", "sparse_group_lasso", "group_mcp")
+
+# Shells for which there is a script that completes options.
+SHELLS = ("bash", "zsh", "fish")

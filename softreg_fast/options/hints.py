@@ -101,7 +101,7 @@ OTHER_OPTIONS = {
     "--maxit": "--max-iter",
     "--normalize": "--standardize",
     "--standardise": "--standardize",
-    "--no-standardize": "columns are as they are without --standardize",
+    "--no-normalize": "--no-standardize",
     "--fit-intercept": "there is an intercept unless --no-intercept is said",
     "--intercept": "there is an intercept unless --no-intercept is said",
     "--sample-weight": "--weights",
@@ -111,6 +111,13 @@ OTHER_OPTIONS = {
     "--y": "--target",
     "--sep": "--delimiter",
     "--dec": "--decimal",
+    "--fileencoding": "--encoding",
+    "--categorical": "--categories",
+    "--one-hot": "--categories",
+    "--impute": "--missing",
+    "--handle-unknown": "--unknown",
+    "--group": "--groups",
+    "--id": "--ignore",
     "--out": "--output",
 }
 

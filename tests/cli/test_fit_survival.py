@@ -35,7 +35,9 @@ def test_a_path_of_survival_times(table, tmp_path, capsys):
     columns = ["--time", "stop", "--event", "died", "--start", "start", "--strata", "site"]
     main(["fit", name, "--loss", "cox:efron", *columns, "--n-alphas", "7", "--model", model])
     assert "explained" in capsys.readouterr().out
-    expected = path(X, survival(stop, event, start, site), loss=Cox("efron"), n_alphas=7)
+    expected = path(
+        X, survival(stop, event, start, site), loss=Cox("efron"), n_alphas=7, standardize=True
+    )
     held = json.loads((tmp_path / "model.json").read_text())
     assert held["loss"] == "cox:efron"
     assert held["target"] == "stop"
@@ -100,7 +102,7 @@ def predicted(capsys, *words):
 @pytest.mark.parametrize("ties", ["breslow", "efron"])
 def test_survival_from_a_model_file(table, tmp_path, capsys, ties):
     name, X, start, stop, event, site = table
-    options = ["--strata", "site", "--alpha", "0.02"]
+    options = ["--strata", "site", "--alpha", "0.02", "--no-standardize"]
     model = str(tmp_path / "model.json")
     main(["fit", name, "--loss", f"cox:{ties}", *COLUMNS, *options, "--model", model])
     capsys.readouterr()
@@ -122,7 +124,7 @@ def test_survival_without_strata_and_with_an_offset(table, tmp_path, capsys):
     name, X, start, stop, event, _ = table
     model = fitted(table, tmp_path, capsys, "--ignore", "site", "--offset", "c", "--n-alphas", "3")
     y, options = survival(stop, event, start), {"loss": "cox", "n_alphas": 3}
-    fits = path(X[:, :2], y, offset=X[:, 2], **options)
+    fits = path(X[:, :2], y, offset=X[:, 2], **options, standardize=True)
     alpha, times = float(fits.alphas[1]), np.unique(stop)
     said = ",".join(map(str, times.tolist()))
     words = ["--kind", "survival", "--alpha", repr(alpha), "--times", said]
