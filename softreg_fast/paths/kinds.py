@@ -17,6 +17,7 @@ from softreg_fast.data.validation import as_offset, check_same_rows, check_spars
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import labels_at
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.recipe import Recipe
 from softreg_fast.penalties.by_column import NamedGroups
 from softreg_fast.penalties.nonconvex import NONCONVEX
 
@@ -44,6 +45,7 @@ class Certified:
     deviations: Vector | None = None
     coding: Coding | None = None
     groups: NamedGroups | None = None
+    recipe: Recipe | None = None
 
     @property
     def certificate(self) -> str:

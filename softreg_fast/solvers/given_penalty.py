@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.given import as_design, as_design_of_tasks
+from softreg_fast.data.given import as_design_of_tasks
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.by_column import coded_for
@@ -98,10 +98,7 @@ def maker_of_design(given: Any) -> Callable[..., Design]:
     ----------
     given : an object of softreg_fast.penalties, a list of them, or None
     """
-    every = given if isinstance(given, list | tuple) else [given]
-    grouped = bool(every) and all(isinstance(one, GroupLasso) for one in every)
-    make = as_design_of_tasks if grouped else as_design
-    return lambda X, *rest: make(coded_for(X, given), *rest)
+    return lambda X, *rest: as_design_of_tasks(coded_for(X, given), *rest)
 
 
 def _no_solver(penalty: BasePenalty) -> str:
