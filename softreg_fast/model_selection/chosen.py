@@ -161,7 +161,8 @@ class Chosen:
         Returns
         -------
         ndarray (n_samples,), of several alphas (n_samples, n_alphas)
-            Predictions, in the unit of y; with several tasks there is a last axis for these.
+            Predictions, in the unit of y; with several tasks (n_samples, n_tasks) and
+            (n_samples, n_tasks, n_alphas).
 
         Raises
         ------

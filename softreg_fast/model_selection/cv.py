@@ -156,7 +156,7 @@ def cv_path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
-    cv : int, array-like (n_samples,) of int, splitter, iterable of (train, test) or None, default=None
+    cv : int, vector of int, splitter, iterable of (train, test) or None, default=None
         An int is the number of folds, None is 5, as in scikit-learn: samples are assigned to folds
         in the random order given by `seed`, those of each class by themselves. A vector of integers
         (n_samples,) holds the number of each sample's fold (glmnet: foldid). Anything else is

@@ -223,8 +223,10 @@ def _solution(**fields: Any) -> Solution:
 
 def _records() -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in RESULTS}
-    penalties = (getattr(softreg_fast.penalties, name) for name in softreg_fast.penalties.__all__)
-    found |= {kind.__name__: kind for kind in penalties if dataclasses.is_dataclass(kind)}
+    for name in softreg_fast.penalties.__all__:
+        kind = getattr(softreg_fast.penalties, name)
+        if isinstance(kind, type):
+            found[name] = kind
     return found | {
         "Solution": _solution,
         "LossRecord": _loss,

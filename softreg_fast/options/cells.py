@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from softreg_fast.options.spelling import printable
 
@@ -25,6 +25,10 @@ MOST_LETTERS = 40  # of a name
 _CELL = 'style="padding:1px 10px 1px 0;text-align:right;border:none;background:none"'
 _NAME = 'style="padding:1px 10px 1px 0;text-align:left;border:none;background:none"'
 _SIDES = 'style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start"'
+
+
+# A list, or a vector.
+Line: TypeAlias = Any
 
 
 class Picture(NamedTuple):
@@ -49,10 +53,10 @@ class Picture(NamedTuple):
     """
 
     title: str
-    named: list[tuple[str, Sequence[float]]]
-    others: list[Sequence[float]]
+    named: list[tuple[str, Line]]
+    others: list[Line]
     ends: tuple[str, str]
-    band: tuple[Sequence[float], Sequence[float]] | None = None
+    band: tuple[Line, Line] | None = None
     marks: Sequence[tuple[str, int]] = ()
     level: float | None = None
 
@@ -201,7 +205,7 @@ class _Frame:
         share = (value - self.low) / span if span > 0.0 and math.isfinite(value) else 0.5
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
 
-    def points(self, values: Sequence[float]) -> list[str]:
+    def points(self, values: Line) -> list[str]:
         step = max(1, math.ceil(len(values) / MOST_POINTS))
         chosen = [*range(0, len(values), step)]
         if len(values) and chosen[-1] != len(values) - 1:
@@ -212,10 +216,10 @@ class _Frame:
             if math.isfinite(values[k])
         ]
 
-    def line(self, values: Sequence[float], style: str) -> str:
+    def line(self, values: Line, style: str) -> str:
         return f'<polyline fill="none" {style} points="{" ".join(self.points(values))}"/>'
 
-    def band(self, low: Sequence[float], high: Sequence[float]) -> str:
+    def band(self, low: Line, high: Line) -> str:
         around = [*self.points(low), *reversed(self.points(high))]
         return f'<polygon fill-opacity="0.15" points="{" ".join(around)}"/>'
 

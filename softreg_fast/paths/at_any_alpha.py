@@ -193,8 +193,8 @@ class AtAnyAlpha(Certified):
         Returns
         -------
         ndarray (n_samples, n_alphas), or (n_samples,) for one alpha
-            Predictions, in the unit of y; with several tasks (n_samples, n_alphas, n_tasks) and
-            (n_samples, n_tasks).
+            Predictions, in the unit of y; with several tasks or classes (n_samples, n_tasks,
+            n_alphas) and (n_samples, n_tasks).
 
         Raises
         ------
@@ -205,7 +205,7 @@ class AtAnyAlpha(Certified):
             chosen = self.alphas if alpha is None else alpha
             fits = self._exact(chosen, exact)
             found = [fit.predict(X, offset=offset, kind=kind) for fit in fits]
-            return found[0] if np.ndim(chosen) == 0 else np.stack(found, axis=1)
+            return found[0] if np.ndim(chosen) == 0 else np.stack(found, axis=self._axis)
         if alpha is None:
             return self._predict(X, self.coefs, self.intercepts, offset, kind)
         if np.ndim(alpha) == 0:
@@ -214,6 +214,11 @@ class AtAnyAlpha(Certified):
         models = self._at_all(alpha)
         coefs = sp.csc_array(np.concatenate([np.atleast_2d(w) for w, _ in models]).T)
         return self._predict(X, coefs, np.array([b for _, b in models]), offset, kind)
+
+    @property
+    def _axis(self) -> int:
+        # of the alphas, in predictions
+        return 1
 
     def _predict(self, X: Any, coefs: Any, *others: Any) -> NDArray[Any]:
         return predictions(self, X, coefs, *others)
@@ -228,7 +233,8 @@ class AtAnyAlpha(Certified):
         from softreg_fast.paths.exact import fitted_at  # which makes paths
 
         several = _several(alpha) if np.ndim(alpha) else [_number(alpha)]
-        return fitted_at(self, several, exact)
+        fits: Any = self
+        return fitted_at(fits, several, exact)
 
     def _position(self, alpha: Any) -> int:
         # of the smallest alpha of the grid that is not below this one
@@ -260,7 +266,7 @@ def _several(alphas: ArrayLike) -> list[Any]:
         raise ValueError(
             f"alpha has shape {several.shape}; expected a number, or a vector of at least one."
         )
-    return several.tolist()
+    return list(several.tolist())
 
 
 def _number(alpha: Any) -> float:

@@ -92,9 +92,8 @@ def _design(fits: Path, recipe: Recipe, given: dict[str, Any]) -> Design:
             X = recoded(fits.coding, X)
         else:
             X = in_order(X, fits.feature_names, fits.coefs.shape[0])
-    settings = weight, intercept, standardize, None, fits.loss, given.get("offset")
-    if isinstance(X, Design) and y is None:
-        settings = weight, intercept, standardize, None, None, given.get("offset")
+    loss = None if isinstance(X, Design) and y is None else fits.loss
+    settings = weight, intercept, standardize, None, loss, given.get("offset")
     design = as_design_of_tasks(X, y, *settings)
     if design.n_features != fits.coefs.shape[0]:
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from softreg_fast.options.cells import Cell
 
@@ -36,4 +37,5 @@ class Kept:
         """
         from softreg_fast.model_selection.saved import save  # which knows all results
 
-        save(self, path)
+        result: Any = self
+        save(result, path)

@@ -391,6 +391,10 @@ class MultiTaskPath(Path):
         """Number of tasks."""
         return int(self.intercepts.shape[1])
 
+    @property
+    def _axis(self) -> int:
+        return -1
+
     def _predict(self, X: Any, coefs: Any, *others: Any) -> NDArray[Any]:
         # (n_samples, n_tasks, n_alphas); of classes (n_samples, n_alphas)
         found = super()._predict(X, coefs, *others)

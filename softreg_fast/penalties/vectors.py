@@ -222,7 +222,8 @@ def _excluding(vectors: PenaltyVectors, names: Names | None) -> PenaltyVectors:
         j = int(np.flatnonzero(misfit)[0])
         raise ValueError(
             f"Feature {name_of(j, names)} is excluded by an infinite weight or exclude, but its "
-            f"bounds [{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
+            f"bounds [{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the "
+            "weight."
         )
     return PenaltyVectors(*(np.where(excluded, 0.0, a) for a in vectors))
 
