@@ -41,7 +41,7 @@ from softreg_fast.losses import (
 )
 from softreg_fast.paths.solution import Solution
 
-# The estimator of each loss, whose parameters have the names of the loss's settings.
+# The estimator of each loss.
 OF_LOSS: dict[type[Loss], type[Any]] = {
     Cox: CoxRegression,
     Gamma: GammaRegressor,
@@ -57,6 +57,9 @@ OF_LOSS: dict[type[Loss], type[Any]] = {
     SquaredHinge: LinearSVC,
     Tweedie: TweedieRegressor,
 }
+
+# Settings of losses that their estimators call otherwise.
+OTHER_NAMES = {"tau": "quantile"}
 
 # Parameters that estimators have from the penalty of a fit.
 OF_PENALTY = ("l1_ratio", "l1_weights", "l2_weights", "positive", "bounds")
@@ -110,7 +113,8 @@ def _kind_of(fit: Solution) -> type[Any]:
 def _parameters(fit: Solution, kind: type[Any]) -> dict[str, Any]:
     # those that the fit is known to have had, of those that the estimator has
     taken = inspect.signature(kind).parameters
-    found: dict[str, Any] = dict(zip(fit.loss._settings, fit.loss._given(), strict=True))
+    settings = zip(fit.loss._settings, fit.loss._given(), strict=True)
+    found: dict[str, Any] = {OTHER_NAMES.get(name, name): value for name, value in settings}
     if np.isfinite(fit.alpha):
         found["alpha"] = fit.alpha
     if kind is PenalizedRegression:

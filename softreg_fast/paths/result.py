@@ -254,8 +254,9 @@ class Path(Kept, AtAnyAlpha):
         """Return how well the models predict new samples: R squared, or what their loss has for it.
 
         As of the estimators it is the share of the deviance that is explained (D2, for squared
-        error R squared), for classes the accuracy, for survival times the concordance. `assess`
-        has further measures.
+        error R squared), for classes the accuracy, for survival times the concordance; D2 for
+        quantiles, too, where QuantileRegressor has scikit-learn's R squared. `assess` has further
+        measures.
 
         Parameters
         ----------

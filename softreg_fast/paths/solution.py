@@ -264,8 +264,9 @@ class Solution(Kept, Certified):
         """Return how well the model predicts new samples: R squared, or what their loss has for it.
 
         As of the estimators it is the share of the deviance that is explained (D2, for squared
-        error R squared), for classes the accuracy, for survival times the concordance. `assess`
-        has further measures.
+        error R squared), for classes the accuracy, for survival times the concordance; D2 for
+        quantiles, too, where QuantileRegressor has scikit-learn's R squared. `assess` has further
+        measures.
 
         Parameters
         ----------

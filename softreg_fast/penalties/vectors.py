@@ -11,6 +11,7 @@ import numpy as np
 
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_name, name_of
+from softreg_fast.options.cells import Cell, shortened
 from softreg_fast.options.scalars import check_flag, check_number, is_real
 from softreg_fast.options.types import Vector
 from softreg_fast.penalties.excluded import features_of
@@ -127,6 +128,16 @@ class Penalty:
                     f"l1 and l2 give the penalty outright, but {' and '.join(clash)} was given "
                     "too; use either the vectors or alpha with l1_ratio and weights."
                 )
+
+    def _repr_html_(self) -> str:
+        usual = Penalty.__dataclass_fields__
+        given = {name: getattr(self, name) for name in usual}
+        facts = [
+            (name, shortened(value))
+            for name, value in given.items()
+            if name == "alpha" or value is not usual[name].default
+        ]
+        return Cell("Penalty", facts).html()
 
     @property
     def kind(self) -> str:
