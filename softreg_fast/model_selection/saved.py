@@ -14,6 +14,7 @@ import numpy as np
 import softreg_fast.losses
 import softreg_fast.penalties
 from softreg_fast.data.coding import Coding
+from softreg_fast.data.formula_tables import FormulaCoding
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.stability import StabilityPath
@@ -54,6 +55,12 @@ class BaselinesRecord(NamedTuple):
     labels: Any
 
 
+class CodingRecord(NamedTuple):
+    """A coding in its own form for JSON."""
+
+    held: Any
+
+
 def save(result: Result, path: str | os.PathLike[str]) -> None:
     """Write a result to a file, whole or not at all, which `load` reads.
 
@@ -68,6 +75,8 @@ def save(result: Result, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     TypeError
         For names that are neither text, numbers nor booleans, and for other objects.
+    ValueError
+        For a model of a formula, which is code.
     """
     if not isinstance(result, RESULTS):
         raise TypeError(
@@ -205,6 +214,8 @@ def _baselines_record(known: KnownBaselines) -> BaselinesRecord:
 WRITTEN: dict[type, Callable[[Any], Any]] = {
     Loss: _loss_record,
     KnownBaselines: _baselines_record,
+    Coding: lambda coding: CodingRecord(coding.to_dict()),
+    FormulaCoding: lambda coding: coding.to_dict(),  # which refuses
     Status: lambda status: int(status.value),
 }
 
@@ -231,7 +242,7 @@ def _records() -> dict[str, Callable[..., Any]]:
         "Solution": _solution,
         "LossRecord": _loss,
         "BaselinesRecord": KnownBaselines,
-        "Coding": Coding,
+        "CodingRecord": Coding.from_dict,
         "NamedGroups": NamedGroups,
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from softreg_fast.data.coding import Coded, Coding
+from softreg_fast.data.coding import Coded
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design_of_tasks
 from softreg_fast.data.names import in_order, labels_of
@@ -89,7 +89,7 @@ def _design(fits: Path, recipe: Recipe, given: dict[str, Any]) -> Design:
     intercept, standardize = recipe.fit_intercept, recipe.standardize
     if not isinstance(X, Design):
         if fits.coding is not None and labels_of(X) is not None:
-            X = recoded(fits.coding, X)
+            X = Coded.made(X, fits.coding, fits.coding.matrix(X))
         else:
             X = in_order(X, fits.feature_names, fits.coefs.shape[0])
     loss = None if isinstance(X, Design) and y is None else fits.loss
@@ -101,11 +101,3 @@ def _design(fits: Path, recipe: Recipe, given: dict[str, Any]) -> Design:
             f"{fits.coefs.shape[0]}; give X of the fit."
         )
     return design
-
-
-def recoded(coding: Coding, frame: Any) -> Coded:
-    """Return a frame in a coding that another one has made."""
-    coded = Coded.__new__(Coded)
-    coded.coding, coded.matrix = coding, coding.matrix(frame)
-    coded.columns, coded.index = coding.feature_names, getattr(frame, "index", None)
-    return coded

@@ -34,6 +34,8 @@ class Kept:
             If the file cannot be written.
         TypeError
             For names of features or classes that are neither text, numbers nor booleans.
+        ValueError
+            For a model of a formula, which is code.
         """
         from softreg_fast.model_selection.saved import save  # which knows all results
 

@@ -70,6 +70,16 @@ def test_are_well_formed_and_do_nothing(rng):
         assert type(result).__name__.removeprefix("MultiTask") in found.text
 
 
+def test_designs_and_penalties(rng):
+    X, y = problems.make_data(rng, 40, 5)
+    design = sf.Design(pd.DataFrame(X, columns=NASTY), y, standardize=True)
+    assert repr(design) == "Design(40 samples, 5 features, dense, float64)"
+    assert "Squared()" in Tags(design._repr_html_()).text
+    penalty = sf.Penalty(alpha=0.5, l1_weights=dict.fromkeys(NASTY, 2.0))
+    assert "l1_weights" in Tags(penalty._repr_html_()).text
+    assert "bounds" not in Tags(sf.Penalty()._repr_html_()).text
+
+
 def test_pictures_are_in_them(rng):
     X, y = problems.make_data(rng, 40, 5)
     for result in list(results(X, y))[:8]:
