@@ -67,6 +67,8 @@ def as_design_of_tasks(X: Any, y: ArrayLike | None, *settings: Any) -> Design:
 
     `settings` are the other arguments of `as_design`. Tasks are for squared error without offset.
     """
+    if type(y) is np.ndarray and y.ndim == 1:  # the usual case
+        return as_design(X, y, *settings)
     weight, fit_intercept, standardize, n_threads, loss, offset = settings
     plain = loss is None or as_loss(loss) is SQUARED
     if y is None or np.ndim(y) != 2 or np.shape(y)[1] < 2 or not plain or offset is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.model_selection.chosen import Chosen
 from softreg_fast.model_selection.search import best_of, mean_over
-from softreg_fast.options.cells import Cell, Picture
+from softreg_fast.options.cells import Cell, Picture, in_digits
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.cells import ends_of, facts_of
 from softreg_fast.paths.kept import Kept
@@ -259,8 +259,8 @@ class CVPath(Kept, Chosen):
             [
                 rule,
                 f"{self.path.alphas[k]:.4g}",
-                f"{sign * mean[k]:.5g}",
-                f"{spread[k]:.2g}",
+                in_digits(sign * mean[k], 5),
+                in_digits(spread[k], 3),
                 str(self.path.df[k]),
             ]
             for rule, k in marks.items()

@@ -24,7 +24,7 @@ MOST_LETTERS = 40  # of a name
 
 _CELL = 'style="padding:1px 10px 1px 0;text-align:right;border:none;background:none"'
 _NAME = 'style="padding:1px 10px 1px 0;text-align:left;border:none;background:none"'
-_SIDES = 'style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start"'
+_SIDES = 'style="margin-top:0.4em;display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start"'
 
 
 # A list, or a vector.
@@ -116,6 +116,14 @@ class Cell(NamedTuple):
 def escaped(text: object) -> str:
     """Return text, such as a name of the data, that a browser shows and does not obey."""
     return html.escape(printable(str(text), keep=""))
+
+
+def in_digits(value: float, digits: int = 4) -> str:
+    """Return a number with so many digits, without an exponent unless it is long."""
+    if not math.isfinite(value) or not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.{digits}g}"
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:.{decimals}f}"
 
 
 def shortened(name: object) -> str:
@@ -230,10 +238,12 @@ class _Frame:
         if picture.level is not None:
             at = self.y(picture.level)
             parts.append(_line(LEFT, self.right, at, at, f'{faint} stroke-dasharray="4 3"'))
-        for name, k in picture.marks:
+        sides = ("end", "start") if len(picture.marks) == 2 else ("middle",) * len(picture.marks)
+        ordered = sorted(picture.marks, key=lambda mark: mark[1])
+        for (name, k), side in zip(ordered, sides, strict=True):
             at = self.x(k)
             parts.append(_line(at, at, TOP, bottom, f'{faint} stroke-dasharray="4 3"'))
-            parts.append(_text(at, TOP - 3, name, "middle"))
+            parts.append(_text(max(at, 24.0), TOP - 3, name, side))
         left, right = picture.ends
         parts.append(_text(LEFT, HEIGHT - 6, left, "start"))
         parts.append(_text(self.right, HEIGHT - 6, right, "end"))

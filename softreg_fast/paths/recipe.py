@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Options, Problem
@@ -30,16 +30,15 @@ class Recipe(NamedTuple):
     def of(cls, problem: Problem) -> Self:
         """Return the recipe of a problem, with weights of its own: the caller may change his."""
         penalty, options, design = problem.penalty, problem.options, problem.design
-        given = {
-            name: copy.deepcopy(value)
-            for name in ("l1_weights", "l2_weights", "bounds", "exclude")
-            if (value := getattr(penalty, name)) is not None
-        }
-        if not isinstance(options.precompute, bool | str):
+        if not (
+            penalty.l1_weights is penalty.l2_weights is penalty.bounds is penalty.exclude is None
+        ):
+            penalty = replace(penalty, **_own(penalty))
+        if not isinstance(options.precompute, str | bool):
             options = options._replace(precompute="auto")  # a Gram matrix is as large as data
-        return cls(
-            replace(penalty, **given) if given else penalty,
-            options,
-            design.fit_intercept,
-            design.standardize,
-        )
+        return cls(penalty, options, design.fit_intercept, design.standardize)
+
+
+def _own(penalty: Penalty) -> dict[str, Any]:
+    names = ("l1_weights", "l2_weights", "bounds", "exclude")
+    return {name: copy.deepcopy(getattr(penalty, name)) for name in names}
