@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from softreg_fast.data.names import Names
 from softreg_fast.estimators.cox_regression import CoxRegression
 from softreg_fast.estimators.elastic_net import ElasticNet
 from softreg_fast.estimators.huber_regressor import HuberRegressor
@@ -18,6 +19,7 @@ from softreg_fast.estimators.negative_binomial_regressor import NegativeBinomial
 from softreg_fast.estimators.penalized_regression import PenalizedRegression
 from softreg_fast.estimators.probit_regression import ProbitRegression
 from softreg_fast.estimators.quantile_regressor import QuantileRegressor
+from softreg_fast.estimators.stability_selector import StabilitySelector
 from softreg_fast.estimators.tweedie_regressor import (
     GammaRegressor,
     PoissonRegressor,
@@ -39,6 +41,7 @@ from softreg_fast.losses import (
     SquaredHinge,
     Tweedie,
 )
+from softreg_fast.model_selection.stability_result import StabilityPath
 from softreg_fast.paths.solution import Solution
 
 # The estimator of each loss.
@@ -79,7 +82,11 @@ def estimator_of(fit: Solution) -> Any:
     """
     kind = _kind_of(fit)
     estimator = kind(**_parameters(fit, kind))
-    _keep_names(estimator, fit)
+    n_features, names = fit.coef.shape[-1], fit.feature_names
+    if fit.coding is not None:
+        names = fit.coding.columns
+        n_features = len(names)
+    _keep_names(estimator, n_features, names)
     if kind in (ElasticNet, MultiTaskElasticNet):
         estimator._keep([fit], single=True)
     else:
@@ -130,16 +137,23 @@ def _parameters(fit: Solution, kind: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in taken}
 
 
-def _keep_names(estimator: Any, fit: Solution) -> None:
-    # what _keep_features keeps of X
-    names = fit.feature_names
-    estimator.n_features_in_ = fit.coef.shape[-1]
-    if fit.coding is not None:
-        names = fit.coding.columns
-        estimator.n_features_in_ = len(names)
+def _keep_names(estimator: Any, n_features: int, names: Names | None) -> None:
+    # what fits keep of the columns of X
+    estimator.n_features_in_ = n_features
     estimator._labels = None
     if names is not None:
         if all(isinstance(name, str) for name in names):
             estimator.feature_names_in_ = np.array(names, dtype=object)
         else:
             estimator._labels = names
+
+
+def selector_of(found: StabilityPath) -> StabilitySelector:
+    """Return a fitted selector of the features of a stability path."""
+    names = ("threshold", "max_selected", "n_subsamples", "fraction", "complementary")
+    selector = StabilitySelector(**{name: getattr(found, name) for name in names})
+    _keep_names(selector, found.frequencies.shape[0], found.feature_names)
+    selector.stability_path_ = found
+    selector.frequencies_ = found.max_frequencies
+    selector.expected_false_ = found.expected_false() if found.fraction <= 0.5 else np.nan
+    return selector

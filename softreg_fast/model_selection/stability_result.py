@@ -218,6 +218,20 @@ class StabilityPath(Kept):
             }
         )
 
+    def to_sklearn(self) -> Any:
+        """Return a fitted `StabilitySelector` that selects the same features, for pipelines.
+
+        Its settings are those of this result; the penalty, which is not part of it, has the
+        defaults.
+
+        Returns
+        -------
+        StabilitySelector
+        """
+        from softreg_fast.estimators.of_results import selector_of  # which keeps this class
+
+        return selector_of(self)
+
     def _cell(self) -> Cell:
         chosen = self.selected()
         facts = [

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.options.cells import Cell
+from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.cells import coefficients_of, facts_of, spread
@@ -124,6 +125,7 @@ class RelaxedPath(Kept):
         """
         return self.at(gamma).coef_at(alpha)
 
+    @with_hints
     def predict(
         self,
         X: Any,
@@ -166,6 +168,7 @@ class RelaxedPath(Kept):
         """
         return self.at(gamma).predict(X, alpha, offset=offset, kind=kind)
 
+    @with_hints
     def coef(
         self,
         alpha: float | ArrayLike | None = None,
@@ -197,6 +200,7 @@ class RelaxedPath(Kept):
         """
         return self.at(gamma).coef(alpha, intercept=intercept)
 
+    @with_hints
     def score(
         self,
         X: Any,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.options.cells import Cell
+from softreg_fast.options.hints import with_hints
 from softreg_fast.options.tables import pandas_for
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.at_any_alpha import AtAnyAlpha
@@ -242,6 +243,7 @@ class Path(Kept, AtAnyAlpha):
 
         return PathDisplay.from_path(self, ax=ax, **options)
 
+    @with_hints
     def score(
         self,
         X: Any,

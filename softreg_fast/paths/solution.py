@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.options.cells import Cell
+from softreg_fast.options.hints import with_hints
 from softreg_fast.options.tables import pandas_for
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.cells import cell_of_solution
@@ -136,6 +137,7 @@ class Solution(Kept, Certified):
         """
         return self.gap if self.penalty_kind in NONCONVEX else None
 
+    @with_hints
     def predict(
         self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
     ) -> NDArray[Any]:
@@ -253,6 +255,7 @@ class Solution(Kept, Certified):
 
         return coefficient_bars(self.selected(), ax, n_labels)
 
+    @with_hints
     def score(
         self,
         X: Any,

@@ -114,6 +114,16 @@ def test_of_other_penalties_and_offsets(data, rng):
     assert_array_equal(grouped.to_sklearn().predict(frame), grouped.predict(frame))
 
 
+def test_of_a_stability_path(data):
+    X, y = data
+    y = y + 20.0 * X["x1"]
+    found = sf.stability_path(X, y, n_subsamples=10, random_state=0, threshold=0.6, max_selected=3)
+    selector = found.to_sklearn()
+    assert set(selector.get_feature_names_out()) == {name for name, _ in found.selected()}
+    assert selector.transform(X).shape == (60, len(found.selected()))
+    assert clone(selector).set_params(random_state=0).fit(X, y).get_support().sum() > 0
+
+
 def test_without_an_estimator(data):
     X, y = data
     fit = sf.solve(X, y > 0.0, loss="cloglog", alpha=0.1)
