@@ -1,4 +1,4 @@
-"""Where a progress bar shows: on a terminal and in a notebook, and nowhere else."""
+"""Progress bars: they show on a terminal and in a notebook, and nowhere else."""
 
 import sys
 from types import SimpleNamespace
