@@ -31,7 +31,7 @@ N_THREADS = 8
 
 
 def numbers_of(found):
-    for name in ("coef", "coef_", "coefs", "frequencies"):
+    for name in ("coef_", "coefs", "frequencies", "coef"):
         if hasattr(found, name):
             values = getattr(found, name)
             return values.toarray() if hasattr(values, "toarray") else np.asarray(values)
