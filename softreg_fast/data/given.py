@@ -92,7 +92,9 @@ def _n_columns(y: Any) -> int:
     if isinstance(shape, tuple):
         return int(shape[1]) if len(shape) == 2 else 1
     first = y[0] if isinstance(y, list | tuple) and y else None
-    return len(first) if isinstance(first, list | tuple | np.ndarray) else 1
+    if isinstance(first, np.ndarray):
+        return len(first) if first.ndim == 1 else 1
+    return len(first) if isinstance(first, list | tuple) else 1
 
 
 def _check_beside(
