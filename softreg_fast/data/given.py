@@ -71,7 +71,7 @@ def as_design_of_tasks(X: Any, y: ArrayLike | None, *settings: Any) -> Design:
         return as_design(X, y, *settings)
     weight, fit_intercept, standardize, n_threads, loss, offset = settings
     plain = loss is None or as_loss(loss) is SQUARED
-    if not plain or offset is not None or _n_columns(y) < 2:
+    if y is None or not plain or offset is not None or _n_columns(y) < 2:
         return as_design(X, y, *settings)
     if isinstance(X, Design):
         _check_beside(X, weight, fit_intercept, standardize, n_threads)
