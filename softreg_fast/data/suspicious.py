@@ -93,6 +93,8 @@ def problem_of_text(label: Any, found: Levels) -> str | None:
 
 def _problem_of_numbers(label: Any, found: Levels) -> str | None:
     texts = [each for each in found.values if isinstance(each, str)]
+    if not any(NUMBER.match(each) for each in texts[:MOST_NUMBERS]):  # sorted: digits come early
+        return None
     numbers = [each for each in texts if NUMBER.fullmatch(each)]
     commas = [each for each in texts if WITH_COMMA.fullmatch(each)]
     if commas and len(numbers) + len(commas) == len(texts) > MOST_NUMBERS:
@@ -134,11 +136,13 @@ def _warn(text: str) -> None:
 
 
 def _alike(levels: tuple[Any, ...]) -> tuple[str, str] | None:
+    texts = [level for level in levels if isinstance(level, str)]
+    keys = [" ".join(composed(level).split()).casefold() for level in texts]
+    if len(set(keys)) == len(keys):
+        return None
     seen: dict[str, str] = {}
-    for level in levels:
-        if isinstance(level, str):
-            key = " ".join(composed(level).split()).casefold()
-            if key in seen:
-                return seen[key], level
-            seen[key] = level
+    for key, level in zip(keys, texts, strict=True):
+        if key in seen:
+            return seen[key], level
+        seen[key] = level
     return None
