@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": False,
     "image_srcset": ["2x"],
     "show_signature": False,
+    "capture_repr": (),  # printed text and pictures only
 }
 
 # --- the theme ---------------------------------------------------------------------------------
