@@ -168,7 +168,9 @@ def _of_command_line(name: str) -> Any:
         model = read_model(name)
     except InputError as error:
         raise ValueError(f"{error}.") from None
-    path, strata = model.path, model.strata
+    path, strata, coding = model.path, model.strata, getattr(model, "coding", None)
+    if coding is not None:
+        path = dataclasses.replace(path, coding=coding, feature_names=coding.feature_names)
     if model.classes is not None:
         path = dataclasses.replace(path, classes=np.array(model.classes, dtype=object))
     if strata is None:
