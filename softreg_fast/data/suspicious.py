@@ -29,6 +29,8 @@ class Problems:
         Labels of the columns without any value.
     dates : list
         Labels of the columns of dates whose parts are not stated.
+    durations : list
+        Labels of the columns of durations or times of day.
     others : list of str
         What is wrong with single columns, and what to do.
     """
@@ -37,6 +39,7 @@ class Problems:
         self.missing: dict[Any, int] = {}
         self.empty: list[Any] = []
         self.dates: list[Any] = []
+        self.durations: list[Any] = []
         self.others: list[str] = []
 
     def check(self) -> None:
@@ -50,12 +53,17 @@ class Problems:
             )
         if self.empty:
             clauses.append(
-                f"{_columns(self.empty)} {_all(self.empty)} without any value: leave out"
+                f"no row has a value in {_columns(self.empty)} {_all(self.empty)}: leave out"
             )
         if self.dates:
             clauses.append(
                 f"dates are in {_columns(self.dates)} {_all(self.dates)}: state the parts that "
                 "count, such as dates=['year', 'month', 'dayofweek'], or leave out"
+            )
+        if self.durations:
+            clauses.append(
+                f"durations or times of day are in {_columns(self.durations)} "
+                f"{_all(self.durations)}: turn them into numbers, such as hours, or leave out"
             )
         clauses += self.others
         if clauses:
