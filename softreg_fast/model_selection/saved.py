@@ -223,11 +223,14 @@ WRITTEN: dict[type, Callable[[Any], Any]] = {
 
 
 def _loss(name: str, settings: tuple[Any, ...]) -> Loss:
-    kind = getattr(softreg_fast.losses, name)
-    if not (isinstance(kind, type) and issubclass(kind, Loss)):
-        raise ValueError(f"{name!r} is no loss")
-    found: Loss = kind(*settings)
+    found: Loss = _classes_of(softreg_fast.losses)[name](*settings)
     return SQUARED if found == SQUARED else found  # which is compared by identity elsewhere
+
+
+def _classes_of(package: Any) -> dict[str, Callable[..., Any]]:
+    # a file names classes among these, and nothing else
+    things = ((name, getattr(package, name)) for name in package.__all__)
+    return {name: thing for name, thing in things if isinstance(thing, type)}
 
 
 def _solution(**fields: Any) -> Solution:
@@ -236,10 +239,7 @@ def _solution(**fields: Any) -> Solution:
 
 def _records() -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in RESULTS}
-    for name in softreg_fast.penalties.__all__:
-        kind = getattr(softreg_fast.penalties, name)
-        if isinstance(kind, type):
-            found[name] = kind
+    found |= _classes_of(softreg_fast.penalties)
     return found | {
         "Solution": _solution,
         "LossRecord": _loss,
