@@ -42,7 +42,9 @@ from softreg_fast.losses import (
     Tweedie,
 )
 from softreg_fast.model_selection.stability_result import StabilityPath
+from softreg_fast.options.types import Vector
 from softreg_fast.paths.solution import Solution
+from softreg_fast.penalties import ElasticNet as ElasticNetPenalty
 
 # The estimator of each loss.
 OF_LOSS: dict[type[Loss], type[Any]] = {
@@ -129,12 +131,22 @@ def _parameters(fit: Solution, kind: type[Any]) -> dict[str, Any]:
     if fit.recipe is not None:
         penalty = fit.recipe.penalty
         found |= {name: getattr(penalty, name) for name in OF_PENALTY}
-        found |= {"penalty": penalty.omega} if kind is PenalizedRegression else {}
+        if penalty.exclude is not None:
+            found["l1_weights"] = _with_exclusions(fit)
+        if kind is PenalizedRegression:
+            found["penalty"] = penalty.omega or ElasticNetPenalty(l1_ratio=penalty.l1_ratio)
         found["standardize"] = fit.recipe.standardize
         found["fit_intercept"] = fit.recipe.fit_intercept
     elif not np.any(fit.intercept):
         found["fit_intercept"] = False
     return {name: value for name, value in found.items() if name in taken}
+
+
+def _with_exclusions(fit: Solution) -> Vector:
+    # the L1 weights, infinite for features that are left out
+    recipe: Any = fit.recipe
+    l1, _, lower, upper = recipe.penalty.vectors(fit.coef.shape[-1], fit.feature_names)
+    return np.where((lower == 0.0) & (upper == 0.0), np.inf, l1)
 
 
 def _keep_names(estimator: Any, n_features: int, names: Names | None) -> None:

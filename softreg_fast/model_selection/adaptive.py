@@ -147,7 +147,8 @@ def adaptive_path(
             pairs (lower, upper) by feature name; other features are unbounded.
         exclude : name, number, list of them, mask or None, default=None
             Features to leave out, by name or by number from 0: their coefficients are 0, as with
-            infinite weights. For penalties of single coefficients. None: none.
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
             "auto": the warm engine (coordinate descent and Newton steps on a working set, which
             ends at rounding level whatever tol), and where there is neither an L1 part nor a bound

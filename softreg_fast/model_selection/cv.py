@@ -138,7 +138,8 @@ def cv_path(
         pairs (lower, upper) by feature name; other features are unbounded.
     exclude : name, number, list of them, mask or None, default=None
         Features to leave out, by name or by number from 0: their coefficients are 0, as with
-        infinite weights. For penalties of single coefficients. None: none.
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
     penalty : object of softreg_fast.penalties, list of them, or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,

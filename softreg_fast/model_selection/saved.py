@@ -168,7 +168,9 @@ def _of_command_line(name: str) -> Any:
         model = read_model(name)
     except InputError as error:
         raise ValueError(f"{error}.") from None
-    path, strata = model.path, model.strata
+    path, strata, coding = model.path, model.strata, getattr(model, "coding", None)
+    if coding is not None:
+        path = dataclasses.replace(path, coding=coding, feature_names=coding.feature_names)
     if model.classes is not None:
         path = dataclasses.replace(path, classes=np.array(model.classes, dtype=object))
     if strata is None:
@@ -221,11 +223,14 @@ WRITTEN: dict[type, Callable[[Any], Any]] = {
 
 
 def _loss(name: str, settings: tuple[Any, ...]) -> Loss:
-    kind = getattr(softreg_fast.losses, name)
-    if not (isinstance(kind, type) and issubclass(kind, Loss)):
-        raise ValueError(f"{name!r} is no loss")
-    found: Loss = kind(*settings)
+    found: Loss = _classes_of(softreg_fast.losses)[name](*settings)
     return SQUARED if found == SQUARED else found  # which is compared by identity elsewhere
+
+
+def _classes_of(package: Any) -> dict[str, Callable[..., Any]]:
+    # a file names classes among these, and nothing else
+    things = ((name, getattr(package, name)) for name in package.__all__)
+    return {name: thing for name, thing in things if isinstance(thing, type)}
 
 
 def _solution(**fields: Any) -> Solution:
@@ -234,10 +239,7 @@ def _solution(**fields: Any) -> Solution:
 
 def _records() -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {kind.__name__: kind for kind in RESULTS}
-    for name in softreg_fast.penalties.__all__:
-        kind = getattr(softreg_fast.penalties, name)
-        if isinstance(kind, type):
-            found[name] = kind
+    found |= _classes_of(softreg_fast.penalties)
     return found | {
         "Solution": _solution,
         "LossRecord": _loss,

@@ -101,7 +101,8 @@ def lasso_path(
             pairs (lower, upper) by feature name; other features are unbounded.
         exclude : name, number, list of them, mask or None, default=None
             Features to leave out, by name or by number from 0: their coefficients are 0, as with
-            infinite weights. For penalties of single coefficients. None: none.
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False
@@ -283,7 +284,8 @@ def enet_path(
             pairs (lower, upper) by feature name; other features are unbounded.
         exclude : name, number, list of them, mask or None, default=None
             Features to leave out, by name or by number from 0: their coefficients are 0, as with
-            infinite weights. For penalties of single coefficients. None: none.
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.data.names import Names, listed
+from softreg_fast.data.names import Names, key_of, listed
 from softreg_fast.options.hints import suggestion
 from softreg_fast.options.scalars import is_integer
-from softreg_fast.options.spelling import composed
 from softreg_fast.options.types import Index
 
 
@@ -37,21 +36,52 @@ def features_of(exclude: Any, n_features: int, names: Names | None) -> Index:
                 f"{n_features} features, or their names or numbers."
             )
         return np.flatnonzero(mask)
-    single = isinstance(exclude, str | tuple) or not isinstance(exclude, Iterable)
-    given: list[Any] = [exclude] if single else list(exclude)
-    if isinstance(exclude, tuple) and (names is None or exclude not in set(names)):
-        given = list(exclude)  # several names, not one that is a tuple
-    known = {} if names is None else {_key(name): j for j, name in enumerate(names)}
+    given = _each(exclude, names)
+    known = {} if names is None else {key_of(name): j for j, name in enumerate(names)}
     return np.array([_position(each, known, n_features, names) for each in given], np.intp)
 
 
-def _key(name: Any) -> Any:
-    return composed(name) if isinstance(name, str) else name
+def _each(exclude: Any, names: Names | None) -> list[Any]:
+    if isinstance(exclude, str) or not isinstance(exclude, Iterable):
+        return [exclude]
+    if isinstance(exclude, tuple) and names is not None and exclude in set(names):
+        return [exclude]  # a name that is a tuple
+    return list(exclude)
+
+
+def features_of_columns(exclude: Any, coding: Any) -> Any:
+    """Return what `exclude` says with the names of features in place of those of their columns.
+
+    Parameters
+    ----------
+    exclude : as in `features_of`
+    coding : Coding
+
+    Raises
+    ------
+    ValueError
+        For numbers, if a column has several features.
+    """
+    features, labels = coding.feature_names, coding.labels
+    known = set(map(key_of, features))
+    columns = {key_of(name): k for k, name in enumerate(coding.columns)}
+    found: list[Any] = []
+    for each in _each(exclude, coding.columns):
+        if key_of(each) in columns and key_of(each) not in known:
+            found += features[labels == columns[key_of(each)]].tolist()
+        elif not isinstance(each, str) and key_of(each) not in known and len(known) > len(columns):
+            raise ValueError(
+                f"exclude names {each!r}, and some columns of X are several features, so that a "
+                "number is ambiguous; give names of columns or features."
+            )
+        else:
+            found.append(each)
+    return found
 
 
 def _position(each: Any, known: dict[Any, int], n_features: int, names: Names | None) -> int:
-    if _key(each) in known:
-        return known[_key(each)]
+    if key_of(each) in known:
+        return known[key_of(each)]
     if is_integer(each):
         if -n_features <= each < n_features:
             return int(each) % n_features

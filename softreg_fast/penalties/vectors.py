@@ -79,7 +79,8 @@ class Penalty:
         and o_j hold; such as MCP it may take the place of sum_j a_j |w_j|. None: the elastic net.
     exclude : name, number, list of them, mask or None, default=None
         Features to leave out, by name or by number from 0: their coefficients are 0, as with
-        infinite weights. For penalties of single coefficients. None: none.
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
 
     Raises
     ------

@@ -106,7 +106,9 @@ def maker_of_design(
     of_tasks : bool, default=True
         Whether y may be a matrix of several targets.
     """
-    make = as_design_of_tasks if of_tasks else as_design
+    every = given if isinstance(given, list | tuple) else [given]
+    known = all(one is None or isinstance(one, ElasticNet | GroupLasso) for one in every)
+    make = as_design_of_tasks if of_tasks and known else as_design
     options = options_for(given, options)
     check_unknown(options.unknown)
     return functools.partial(_of_table, make, options)

@@ -76,6 +76,14 @@ def test_of_every_result(data):
     assert_array_equal(one.to_sklearn().predict(X.to_numpy()), one.predict(X.to_numpy()))
 
 
+def test_clones_leave_out_what_was_left_out(data):
+    X, y = data
+    one = sf.solve(X, y, alpha=0.1, exclude=["x1", 3], l1_weights={"x0": 2.0}, tol=1e-12)
+    model = clone(one.to_sklearn()).set_params(tol=1e-12).fit(X, y)
+    assert_allclose(model.coef_, one.coef, atol=1e-6)
+    assert not model.coef_[[1, 3]].any()
+
+
 def test_of_several_outputs(data, rng):
     X, y = data
     labels = rng.choice([3, 5, 7], 60)
@@ -107,8 +115,10 @@ def test_of_other_penalties_and_offsets(data, rng):
     assert model.penalty is penalty
     assert_array_equal(model.predict(X), fits[3].predict(X))
     offset = rng.standard_normal(60)
-    one = sf.solve(X, y, alpha=0.2, offset=offset)
-    assert_array_equal(one.to_sklearn().predict(X, offset), one.predict(X, offset=offset))
+    one = sf.solve(X, y, alpha=0.2, l1_ratio=0.5, offset=offset)
+    model = one.to_sklearn()
+    assert_array_equal(model.predict(X, offset), one.predict(X, offset=offset))
+    assert_allclose(clone(model).fit(X, y, offset=offset).coef_, one.coef, atol=1e-3)
     frame = X.assign(colour=rng.choice(["red", "blue"], 60))
     grouped = sf.solve(frame, y, alpha=0.1, penalty=sf.penalties.GroupLasso(groups="columns"))
     assert_array_equal(grouped.to_sklearn().predict(frame), grouped.predict(frame))

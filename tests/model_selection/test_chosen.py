@@ -87,6 +87,8 @@ def test_a_matrix_of_targets(rng, data):
     one = sf.solve(X, Y, alpha=found.alpha)
     assert_allclose(one.coef, found.coef_at(), atol=1e-4)
     assert_allclose(found.score(X, Y), model.score(X, Y), atol=1e-5)
+    with pytest.raises(ValueError, match="one target at a time"):
+        sf.path(X, Y, penalty=sf.penalties.MCP(gamma=3.0))
     for k in (0, 1, 5):  # a row is 0 for all targets or for none
         rows = fits[k].coef != 0.0
         assert (rows.all(axis=0) == rows.any(axis=0)).all()

@@ -50,6 +50,20 @@ def test_in_every_function(data):
     assert sf.Penalty(exclude=[2]).vectors(3).upper.tolist() == [INF, INF, 0.0]
 
 
+def test_columns_of_several_features(data):
+    X, y = data
+    X = X.assign(colour=["red", "blue"] * 25)
+    fits = sf.path(X, y, exclude=["colour", "x1"], n_alphas=5)
+    left = fits.coef()
+    assert not left.loc[["x1", "colour=blue", "colour=red"]].to_numpy().any()
+    assert left.loc["x0"].any()
+    one = sf.path(X, y + (X["colour"] == "red"), exclude="colour=red", n_alphas=5).coef()
+    assert one.loc["colour=blue"].any()
+    assert not one.loc["colour=red"].any()
+    with pytest.raises(ValueError, match="a number is ambiguous"):
+        sf.path(X, y, exclude=[1])
+
+
 def test_numbers_that_are_names(rng):
     X, y = problems.make_data(rng, 30, 3)
     fits = sf.path(pd.DataFrame(X, columns=[2, 0, 1]), y, exclude=[2], n_alphas=5)
