@@ -79,7 +79,8 @@ def test_unknown_levels_are_a_choice(call, fails, frame):
     call(*FIT, "--alpha", 0.01, "--unknown", "zero", "--model", "lenient.json")
     frame.replace({"colour": {"red": "pink"}}).to_csv("new.csv", index=False)
     said = fails("predict", "strict.json", "new.csv")
-    for words in ("'colour'", "'pink'", "'red'", "--unknown zero"):
+    row = int((frame["colour"] == "red").to_numpy().argmax()) + 1
+    for words in ("'colour'", f"'pink' in row {row},", "'red'", "--unknown zero"):
         assert words in said
     lenient = call("predict", "lenient.json", "new.csv")
     assert lenient[0] == 0
