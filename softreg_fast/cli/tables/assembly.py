@@ -35,6 +35,7 @@ OURS = {
     "Fit with unknown='zero'": "Say --unknown zero",
     "fit with missing='indicator'": "fit with --missing indicator",
     "X has ": "it has ",
+    " in dates": " in --dates",
 }
 
 
