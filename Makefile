@@ -123,7 +123,7 @@ package_of_tensorflow := $(if $(filter Linux,$(shell uname)),tensorflow-cpu,tens
 # with what is installed there; PyTorch and Keras are for those of networks.
 docs: build build/sphinx/installed
 	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/pages.py --check --figures build/site-source/figures
-	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/site.py $(ARGS)
+	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/build_site.py $(ARGS)
 
 build/sphinx/installed: pyproject.toml | build
 	$(python) -m venv build/sphinx

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 URLS = PROJECT.get("urls", {})
-SOURCE = URLS.get("Source", "https://github.com/softreg-fast/softreg_fast")
+SOURCE = URLS.get("Source", "")  # of the repository, once it has an address
 
 project = "softreg_fast"
 author = copyright = "the softreg_fast developers"
@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": False,
     "image_srcset": ["2x"],
     "show_signature": False,
+    "capture_repr": (),  # printed text and pictures only
 }
 
 # --- the theme ---------------------------------------------------------------------------------
@@ -85,7 +86,6 @@ html_show_sourcelink = False
 html_copy_source = False
 html_baseurl = os.environ.get("SOFTREG_SITE", URLS.get("Documentation", ""))
 html_theme_options = {
-    "github_url": SOURCE,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 8,
@@ -95,8 +95,7 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
-    "use_edit_page_button": True,
+    "secondary_sidebar_items": ["page-toc"],
 }
 if "SOFTREG_SWITCHER" in os.environ:  # on the web, where tools/versions.py puts several versions
     html_theme_options["navbar_end"].insert(0, "version-switcher")
@@ -105,11 +104,10 @@ if "SOFTREG_SWITCHER" in os.environ:  # on the web, where tools/versions.py puts
         "json_url": os.environ["SOFTREG_SWITCHER"],
         "version_match": os.environ.get("SOFTREG_VERSION", "dev"),
     }
-_owner, _name = re.fullmatch(r"https://github.com/([^/]+)/([^/]+)/?", SOURCE).groups()
-html_context = {
-    "github_user": _owner,
-    "github_repo": _name,
-    "github_version": "main",
-    "doc_path": "docs",
-    "default_mode": "auto",
-}
+html_context = {"default_mode": "auto"}
+if SOURCE:
+    owner, name = re.fullmatch(r"https://github.com/([^/]+)/([^/]+)/?", SOURCE).groups()
+    html_theme_options |= {"github_url": SOURCE, "use_edit_page_button": True}
+    html_theme_options["secondary_sidebar_items"].append("edit-this-page")
+    html_context |= {"github_user": owner, "github_repo": name}
+    html_context |= {"github_version": "main", "doc_path": "docs"}

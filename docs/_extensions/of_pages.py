@@ -18,7 +18,7 @@ PAGES = {
     "CONTRIBUTING.md": "development/set-up.md",
     "SECURITY.md": "development/security.md",
 }
-LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
+LINK = re.compile(r"\[([^]]*)\]\(([^)\s#]+)((?:#[^)\s]*)?)\)")
 
 
 class Output(TextLexer):
@@ -29,7 +29,7 @@ class Output(TextLexer):
 
 
 def resolved(app, page, link, file):
-    """Return a link of a file as the page needs it: to a page, or to the repository."""
+    """Return a link as the page needs it: to a page, the repository, or "" for nowhere."""
     if "://" in link or link.startswith("mailto:"):
         return link
     target = (file.parent / link).resolve()
@@ -41,13 +41,14 @@ def resolved(app, page, link, file):
         return up + PAGES[inside]
     if inside.startswith("docs/") and not target.is_dir():
         return up + inside.removeprefix("docs/")
-    kind = "tree" if target.is_dir() else "blob"
-    return f"{app.config.source_repository}/{kind}/main/{inside}"
+    kind, repository = "tree" if target.is_dir() else "blob", app.config.source_repository
+    return f"{repository}/{kind}/main/{inside}" if repository else ""
 
 
 def relinked(app, page, text, file):
     def replace(found):
-        return found[1] + resolved(app, page, found[2], file) + found[3]
+        link = resolved(app, page, found[2], file)
+        return f"[{found[1]}]({link}{found[3]})" if link else found[1]
 
     return LINK.sub(replace, text)
 

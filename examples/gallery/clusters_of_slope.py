@@ -2,8 +2,8 @@
 SLOPE: features that act alike get one coefficient
 ==================================================
 
-Two causes are measured by five features each. SLOPE with the weights of OSCAR makes the
-coefficients of a cause equal, while the Lasso distributes them at random.
+Two causes are measured by five features each. SLOPE with the weights of OSCAR joins coefficients of
+features that act alike in clusters of one size, where those of the Lasso all differ.
 """
 
 import numpy as np

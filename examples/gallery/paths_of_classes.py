@@ -6,11 +6,12 @@ The multinomial loss has coefficients for each class; a feature has the same col
 plots.
 """
 
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_iris
 
 import softreg_fast as sf
 
-data = load_wine(as_frame=True)
+data = load_iris(as_frame=True)
 y = data.target_names[data.target]
-fits = sf.path(data.data, y, loss="multinomial", standardize=True, eps=0.005)
-sf.PathDisplay.from_path(fits, n_labels=5)
+X = data.data.rename(columns=lambda name: name.removesuffix(" (cm)"))
+fits = sf.path(X, y, loss="multinomial", standardize=True, eps=0.005)
+sf.PathDisplay.from_path(fits)

@@ -22,4 +22,4 @@ for ax, gamma, title in ((axes[0], 1.0, "Lasso"), (axes[1], 0.0, "relaxed")):
     sf.PathDisplay.from_path(fits.at(gamma), ax=ax, n_labels=5)
     for value in truth[:5]:
         ax.axhline(value, color="0.6", linestyle=":", linewidth=1, zorder=0)
-    ax.text(0.03, 0.93, title, transform=ax.transAxes)
+    ax.text(0.03, 0.03, title, transform=ax.transAxes)

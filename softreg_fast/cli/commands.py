@@ -118,7 +118,8 @@ def predict(request: ModelRequest) -> Iterable[str]:
     rows = prediction_rows(model, table, request)
     if table.kept is not None:
         n = int((~table.kept).sum())
-        say(f"{n} rows lack a value, which the model needs: their predictions are empty")
+        which = "1 row lacks" if n == 1 else f"{n} rows lack"
+        say(f"{which} a value that the model needs, so that the prediction is empty")
     n_rows = table.X.shape[0] if table.kept is None else len(table.kept)
     if output is not None:
         save(output, csv_lines(rows))

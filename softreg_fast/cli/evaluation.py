@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softreg_fast.cli.fit import in_words_of_options
 from softreg_fast.cli.models import Model
 from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.survival import as_survival, survival
@@ -113,7 +114,7 @@ def _targets(model: Model, table: Table) -> tuple[Vector, Vector]:
             return shares, weight
         return loss.check(table.y), weight
     except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from None
+        raise InputError(in_words_of_options(error)) from None
 
 
 def _measures(samples: Samples, model: Model) -> dict[str, Any]:

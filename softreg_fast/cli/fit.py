@@ -125,7 +125,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
                 search = cv_path(design, **request.folds.options, **options)
                 fits = search.path
     except (ValueError, TypeError) as error:
-        raise InputError(f"{request.file.shown}: {error}") from error
+        raise InputError(f"{request.file.shown}: {in_words_of_options(error)}") from error
     warn_all(dict.fromkeys(str(warning.message) for warning in caught))
     names = None if table.names is None else np.array(table.names, dtype=object)
     fits = dataclasses.replace(fits, feature_names=names)
@@ -134,6 +134,12 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     if isinstance(penalty, list):
         penalty = None if search is None else search.penalty
     return Fit(request, table, weights, design, fits, search, penalty, k)
+
+
+def in_words_of_options(error: Exception) -> str:
+    """Return a message of a function of Python with the remedies of the command line."""
+    theirs = "of a status coded as 1 and 2 give status == 2"
+    return str(error).replace(theirs, "write 1 and 0 where the column has 2 and 1")
 
 
 def with_objects(options: dict[str, Any], groups: Index | None = None) -> dict[str, Any]:

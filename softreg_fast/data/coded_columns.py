@@ -114,13 +114,14 @@ class LevelColumn(NamedTuple):
 
     def piece_of(self, found: Levels, label: Any, unknown: str) -> Codes:
         """Return the features of levels, as `pieces` does."""
-        if found.values == self.values:
-            place = np.arange(len(self.values))
+        n_levels = len(self.values) + self.indicator
+        if found.values == self.values and not self.indicator:
+            codes = found.codes
         else:
             positions = {level: k for k, level in enumerate(self.values)}
-            place = np.array([positions.get(level, -1) for level in found.values], np.intp)
-        n_levels = len(self.values) + self.indicator
-        codes = np.append(place, n_levels - 1 if self.indicator else -1)[found.codes]
+            place = [positions.get(level, -1) for level in found.values]
+            missing = n_levels - 1 if self.indicator else -1
+            codes = np.array([*place, missing], np.intp)[found.codes]
         if unknown == "error" and codes.size and codes.min() < 0:
             raise ValueError(self._unknown_level(found, int(np.argmin(codes)), label))
         return Codes(codes, n_levels)
@@ -232,9 +233,10 @@ class DateColumn(NamedTuple):
         strange = (known[codes] != values) & ~missing
         if unknown == "error" and strange.any():
             row, name = int(np.argmax(strange)), part.name
+            seen = [shown(name, k) for k in known.tolist()]
             raise ValueError(
                 f"Column {label!r} has the {name} {shown(name, int(values[row]))!r} in row {row}, "
-                f"which the fit has not seen: it has {listed(shown(name, k) for k in known)}. "
+                f"which the fit has not seen: it has {listed(seen)}. "
                 "Fit with unknown='zero', under which it counts as none of them, or without "
                 f"{name!r} in dates."
             )

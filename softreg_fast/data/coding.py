@@ -351,8 +351,11 @@ class _Sparse:
             values: Any = 1.0
         else:
             # NaN, too, so that it is found later
-            rows = self.every if piece.all() else np.flatnonzero(piece)
-            values, counts = piece[rows], np.array([rows.size])
+            rows, values = self.every, piece
+            if not piece.all():
+                rows = np.flatnonzero(piece)
+                values = piece[rows]
+            counts = np.array([rows.size])
         part = slice(self.filled, self.filled + rows.size)
         self.rows[part], self.data[part] = rows, values
         self.counts.append(counts)
@@ -388,9 +391,11 @@ def _matrix(n: int, most_pieces: int, is_sparse: bool) -> _Sparse | _Dense:
 def _rows_by_code(piece: Codes, kind: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
     # the rows of each level, one level after the other, and their numbers
     codes, n_levels = piece
-    n, inside = len(codes), codes >= 0
-    starts = np.append(0, np.cumsum(inside)).astype(kind)
-    chosen = codes[inside].astype(kind)
+    n, chosen = len(codes), codes.astype(kind)
+    starts = np.arange(n + 1, dtype=kind)
+    if codes.min(initial=0) < 0:
+        inside = codes >= 0
+        starts[1:], chosen = np.cumsum(inside), chosen[inside]
     by_row = sp.csr_array((np.ones(chosen.size, np.int8), chosen, starts), shape=(n, n_levels))
     by_level = by_row.tocsc()
     return by_level.indices, np.diff(by_level.indptr)

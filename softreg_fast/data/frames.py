@@ -13,12 +13,12 @@ from softreg_fast.data.contents import is_lazy
 from softreg_fast.data.names import Names, labels_of
 from softreg_fast.options.types import Index, Vector
 
-Kind = Literal["number", "boolean", "text", "categories", "dates", "object"]
+Kind = Literal["number", "boolean", "text", "categories", "dates", "durations", "object"]
 
-# Kinds of columns by the names that pandas, polars and pyarrow give their types. Times of day and
-# durations are none of these: they are refused where numbers are read.
+# Kinds of columns by the names that pandas, polars and pyarrow give their types. Times of day are
+# durations since midnight.
 TYPE_NAMES: tuple[tuple[re.Pattern[str], Kind], ...] = (
-    (re.compile(r"duration|timedelta|time(32|64)|time\b", re.IGNORECASE), "number"),
+    (re.compile(r"duration|timedelta|time(32|64)|time\b", re.IGNORECASE), "durations"),
     (re.compile(r"date|timestamp|period", re.IGNORECASE), "dates"),
     (re.compile(r"categor|enum\b|dictionary", re.IGNORECASE), "categories"),
     (re.compile(r"bool", re.IGNORECASE), "boolean"),
@@ -28,6 +28,9 @@ TYPE_NAMES: tuple[tuple[re.Pattern[str], Kind], ...] = (
 
 # Types of missing values in columns of objects, pandas's by name, so that it need not be there.
 NOTHING = ("NoneType", "NAType", "NaTType")
+
+
+DURATIONS = (datetime.timedelta, datetime.time, np.timedelta64)
 
 
 def is_frame(X: Any) -> bool:
@@ -114,6 +117,8 @@ def _kind_of_objects(column: Any) -> Kind:
         return "boolean"
     if found and all(issubclass(each, datetime.date | np.datetime64) for each in found):
         return "dates"
+    if any(issubclass(each, DURATIONS) for each in found):
+        return "durations"
     return "number"
 
 
@@ -162,7 +167,13 @@ def missing_rows(values: Any) -> NDArray[np.bool_]:
 
 
 def numbers_in(column: Any) -> Vector:
-    """Return a column of numbers or booleans as float64, with NaN where a value is missing."""
+    """Return a column of numbers or booleans as float64, with NaN where a value is missing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a column of anything else, such as lists.
+    """
     if hasattr(column, "iloc"):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if hasattr(column, "combine_chunks"):

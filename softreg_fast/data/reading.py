@@ -76,8 +76,11 @@ class Reading:
                 yield self._of_levels(levels_of(column), label, is_text=kind == "text")
             elif kind in (*WITH_LEVELS, "dates"):
                 yield self._of_dates(column, label)
+            elif kind == "durations":
+                self._problems.durations.append(label)
+                yield NumberColumn(), iter(())
             else:
-                yield self._of_numbers(numbers_in(column), label)
+                yield self._of_numbers(self._numbers(column, label), label)
         self._problems.check()
 
     def _check_use_of_dates(self) -> None:
@@ -118,14 +121,22 @@ class Reading:
             return any(part in LEVELS for part in parts)
         return self.kinds[j] in WITH_LEVELS
 
+    def _numbers(self, column: Any, label: Any) -> Vector:
+        try:
+            return numbers_in(column)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise TypeError(
+                f"Column {label!r} holds neither numbers, booleans, text, categories nor dates "
+                f"({error}); convert it, or leave it out."
+            ) from error
+
     def _of_numbers(self, values: Vector, label: Any) -> tuple[Column, Iterator[Piece]]:
         missing = np.isnan(values)
         n_missing = int(np.count_nonzero(missing))
         made = NumberColumn()
         if self._is_usable(label, n_missing) and self.indicator:
-            with np.errstate(invalid="ignore"):  # of infinity, which is refused later
-                mean = float(values[~missing].mean() if n_missing else values.mean())
-            made = NumberColumn(mean, n_missing > 0)
+            finite = values[np.isfinite(values)]  # infinity is refused later
+            made = NumberColumn(float(finite.mean()) if finite.size else 0.0, n_missing > 0)
         return made, made.pieces_of(values)
 
     def _of_levels(

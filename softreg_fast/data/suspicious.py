@@ -29,6 +29,8 @@ class Problems:
         Labels of the columns without any value.
     dates : list
         Labels of the columns of dates whose parts are not stated.
+    durations : list
+        Labels of the columns of durations or times of day.
     others : list of str
         What is wrong with single columns, and what to do.
     """
@@ -37,6 +39,7 @@ class Problems:
         self.missing: dict[Any, int] = {}
         self.empty: list[Any] = []
         self.dates: list[Any] = []
+        self.durations: list[Any] = []
         self.others: list[str] = []
 
     def check(self) -> None:
@@ -50,12 +53,17 @@ class Problems:
             )
         if self.empty:
             clauses.append(
-                f"{_columns(self.empty)} {_all(self.empty)} without any value: leave out"
+                f"no row has a value in {_columns(self.empty)} {_all(self.empty)}: leave out"
             )
         if self.dates:
             clauses.append(
                 f"dates are in {_columns(self.dates)} {_all(self.dates)}: state the parts that "
                 "count, such as dates=['year', 'month', 'dayofweek'], or leave out"
+            )
+        if self.durations:
+            clauses.append(
+                f"durations or times of day are in {_columns(self.durations)} "
+                f"{_all(self.durations)}: turn them into numbers, such as hours, or leave out"
             )
         clauses += self.others
         if clauses:
@@ -93,6 +101,8 @@ def problem_of_text(label: Any, found: Levels) -> str | None:
 
 def _problem_of_numbers(label: Any, found: Levels) -> str | None:
     texts = [each for each in found.values if isinstance(each, str)]
+    if not any(NUMBER.match(each) for each in texts[:MOST_NUMBERS]):  # sorted: digits come early
+        return None
     numbers = [each for each in texts if NUMBER.fullmatch(each)]
     commas = [each for each in texts if WITH_COMMA.fullmatch(each)]
     if commas and len(numbers) + len(commas) == len(texts) > MOST_NUMBERS:
@@ -134,11 +144,13 @@ def _warn(text: str) -> None:
 
 
 def _alike(levels: tuple[Any, ...]) -> tuple[str, str] | None:
+    texts = [level for level in levels if isinstance(level, str)]
+    keys = [" ".join(composed(level).split()).casefold() for level in texts]
+    if len(set(keys)) == len(keys):
+        return None
     seen: dict[str, str] = {}
-    for level in levels:
-        if isinstance(level, str):
-            key = " ".join(composed(level).split()).casefold()
-            if key in seen:
-                return seen[key], level
-            seen[key] = level
+    for key, level in zip(keys, texts, strict=True):
+        if key in seen:
+            return seen[key], level
+        seen[key] = level
     return None

@@ -177,6 +177,8 @@ def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
         raise ValueError(f"y is {y!r}; expected one target value for each row of X.")
     if _is_plain(y):
         targets = np.asarray(y, dtype=np.float64, order="C")
+    elif type(y) is np.ndarray and y.dtype.kind in "biu" and y.size:  # labels and counts, as often
+        targets = np.asarray(check_contents("y", y), dtype=np.float64, order="C")
     else:
         options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
         targets = as_real("y", y, dtype=np.float64, order="C", **options)

@@ -1,8 +1,15 @@
 """Choices that an option offers in Python and on the command line."""
 
+from __future__ import annotations
+
+from typing import Any
+
 # How cross-validation chooses alpha: the smallest error, or the largest alpha within one standard
 # error of that.
 RULES = ("min", "1se")
+
+# The same in the words of glmnet.
+RULES_OF_GLMNET = {f"lambda.{rule}": rule for rule in RULES}
 
 # Penalties that take the place of L1 and L2, with the name of their shape parameter.
 SHAPES = {"mcp": "gamma", "scad": "a"}
@@ -33,3 +40,20 @@ OF_GROUPS = ("group_lasso", "sparse_group_lasso", "group_mcp")
 
 # Shells for which there is a script that completes options.
 SHELLS = ("bash", "zsh", "fish")
+
+
+def rule_of(given: Any) -> str:
+    """Return the rule that a word names, glmnet's words included.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    rule = RULES_OF_GLMNET.get(given, given) if isinstance(given, str) else given
+    if not isinstance(rule, str) or rule not in RULES:
+        raise ValueError(
+            f"rule must be one of {', '.join(RULES)} (in glmnet lambda.min and lambda.1se); got "
+            f"{given!r}."
+        )
+    return rule

@@ -35,6 +35,9 @@ SAME = {
     "n_lambda": ("n_alphas",),
     "n_lambdas": ("n_alphas",),
     "n_splits": ("cv",),
+    "newoffset": ("offset",),
+    "newx": ("X",),
+    "newy": ("y",),
     "nfolds": ("cv",),
     "nlambda": ("n_alphas",),
     "normalize": ("standardize",),
@@ -42,18 +45,21 @@ SAME = {
     "penalty_factors": ("l1_weights", "l2_weights"),
     "random_seed": ("random_state", "seed"),
     "random_state": ("seed",),
+    "s": ("alpha",),
     "scorer": ("scoring",),
     "seed": ("random_state",),
     "standardise": ("standardize",),
     "thresh": ("tol",),
-    "type_measure": ("scoring",),
+    "type": ("kind",),
+    "type_measure": ("measure", "scoring"),
     "verbose": ("progress",),
+    "x": ("X",),
 }
 
 # Advice for arguments that have no equivalent argument here.
 ADVICE = {
     "exclude": "give the features to leave out the weight inf in l1_weights",
-    "foldid": "give cv=sklearn.model_selection.PredefinedSplit(foldid)",
+    "foldid": "give cv=foldid, the number of the fold of each sample",
     "lower_limits": "give bounds=(lower, upper)",
     "keep": "the result has predictions, those out of fold",
     "shuffle": "a number of folds is dealt out in random order unless seed=None",

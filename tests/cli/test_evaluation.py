@@ -144,6 +144,9 @@ def test_survival(call, fails):
     assert one["concordance"] == pytest.approx(sf.concordance(sf.survival(time, event), risk))
     assert one["deviance_ratio"] == pytest.approx(model.dev_ratio)
     assert "--target" in fails("evaluate", "m.json", "new.csv", "--target", "t")
+    write("coded.csv", X, {"t": time, "e": event + 1})
+    for words in (("evaluate", "m.json", "coded.csv"), (fit[0], "coded.csv", *fit[2:])):
+        assert "write 1 and 0 where the column has 2 and 1" in fails(*words)
     assert 'lacks the column "x"' in fails("evaluate", "m.json", "new.csv", "--event", "x")
 
 

@@ -79,7 +79,8 @@ def test_unknown_levels_are_a_choice(call, fails, frame):
     call(*FIT, "--alpha", 0.01, "--unknown", "zero", "--model", "lenient.json")
     frame.replace({"colour": {"red": "pink"}}).to_csv("new.csv", index=False)
     said = fails("predict", "strict.json", "new.csv")
-    for words in ("'colour'", "'pink'", "'red'", "--unknown zero"):
+    row = int((frame["colour"] == "red").to_numpy().argmax()) + 1
+    for words in ("'colour'", f"'pink' in row {row},", "'red'", "--unknown zero"):
         assert words in said
     lenient = call("predict", "lenient.json", "new.csv")
     assert lenient[0] == 0
@@ -125,6 +126,10 @@ def test_dates(call, fails):
     if pytest.importorskip("pyarrow"):
         frame.assign(day=days).to_parquet("data.parquet")
         assert call("predict", "m.json", "data.parquet") == call("predict", "m.json", "data.csv")
+    frame.head(3).to_csv("few.csv", index=False)
+    call("fit", "few.csv", "--target", "y", "--dates", "dayofweek", "--model", "few.json")
+    said = fails("predict", "few.json", "data.csv")
+    assert "the dayofweek 'Mon' in row 4, which the fit has not seen: it has 'Fri', 'Sat'" in said
     assert "'moon' is not a part of a date" in fails(*FIT, "--dates", "moon")
     assert "holds numbers" in fails(*FIT, "--dates", "a=year", "--dates", "day=month")
     assert "given twice for all columns" in fails(*FIT, "--dates", "year", "--dates", "month")
@@ -157,7 +162,7 @@ def test_rows_with_missing_values_are_left_out(call, fails, frame):
     code, out, err = call("predict", "m.json", "data.csv")
     lines = out.split("\n")
     assert (code, lines[6], lines[9], len(lines)) == (0, "", "", 62)
-    assert "2 rows lack a value" in err
+    assert "2 rows lack a value that the model needs" in err
     frame.assign(size=np.nan).to_csv("data.csv", index=False)
     said = fails(*FIT, "--missing", "drop")
     assert "leaves no row" in said

@@ -178,8 +178,14 @@ def test_other_columns_and_other_things():
         coding.matrix(np.zeros((3, 5)))
     with pytest.raises(ValueError, match=r"X must hold .*holds text in column 'size'"):
         coding.matrix(FRAME.assign(size=["a"] * 6))
-    with pytest.raises(TypeError, match=r"X must hold .*dates or durations in column 'size'"):
+    with pytest.raises(
+        ValueError, match=r"durations or times of day are in the column 'size': turn"
+    ):
         Coded(FRAME.assign(size=pd.Timedelta("1D")))
+    with pytest.raises(
+        TypeError, match=r"Column 'size' holds neither numbers, booleans, text, cat"
+    ):
+        Coded(FRAME.assign(size=[[1]] * 6))
     with pytest.raises(ValueError, match="unknown must be 'error' or 'zero', got 'skip'"):
         Coding.of(FRAME, unknown="skip")
     numbered = pd.DataFrame({0: ["a", "b", "a"], 1: [1.0, 2.0, 3.0]})
@@ -244,7 +250,7 @@ def test_numbers_alone_stay_dense():
 def test_columns_without_values():
     frame = FRAME.assign(size=np.nan, colour=None)
     with pytest.raises(
-        ValueError, match=r"the 2 columns 'size', 'colour' without any value: leave"
+        ValueError, match=r"no row has a value in the 2 columns 'size', 'colour': leave"
     ):
         Coded(frame, missing="indicator")
 

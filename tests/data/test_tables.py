@@ -279,6 +279,11 @@ def test_options_that_have_no_place(data):
         sf.fused_path(frame, y)
 
 
+def test_a_selector_of_columns_refuses_categories(data):
+    with pytest.raises(ValueError, match="StabilitySelector selects columns of X, but some hold"):
+        sf.StabilitySelector().fit(*data)
+
+
 def test_a_table_for_other_uses(data):
     frame, y = data
     table = as_table(frame, y, options=TableOptions(unknown="zero"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,6 +35,7 @@ OURS = {
     "Fit with unknown='zero'": "Say --unknown zero",
     "fit with missing='indicator'": "fit with --missing indicator",
     "X has ": "it has ",
+    " in dates": " in --dates",
 }
 
 
@@ -75,7 +77,10 @@ def assembled(
     if "y" in given and roles.labels:
         where, cells = f"{path}: column {listed([str(roles.target)])}", _cells(given["y"])
         given["y"], given["classes"] = classes_of(cells, where, decimal, roles.several, roles.known)
-    X, names, coding, warned = _features(columns, roles, path)
+    try:
+        X, names, coding, warned = _features(columns, roles, path)
+    except InputError as error:
+        raise InputError(_with_rows_of_file(str(error), kept)) from None
     if coding is not None and not roles.to_predict:
         told += notes_on(columns, coding)
     return Table(
@@ -86,6 +91,17 @@ def assembled(
         kept=kept,
         told=told,
     )._replace(**given)
+
+
+def _with_rows_of_file(said: str, kept: NDArray[np.bool_] | None) -> str:
+    """Return a message with rows counted from 1, those that are left out included."""
+
+    def row(found: re.Match[str]) -> str:
+        k = int(found[1])
+        rows = [] if kept is None else np.flatnonzero(kept).tolist()
+        return f"in row {(rows[k] if k < len(rows) else k) + 1}"
+
+    return re.sub(r"in row (\d{1,15})(?=[,;])", row, said)
 
 
 def _cells(values: Any) -> Any:

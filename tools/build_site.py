@@ -1,6 +1,6 @@
 """Build the documentation into build/site, from a copy of docs/: generated pages stay out of it.
 
-python tools/site.py [SPHINX OPTION ...]
+python tools/build_site.py [SPHINX OPTION ...]
 """
 
 import shutil
