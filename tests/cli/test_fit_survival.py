@@ -208,3 +208,26 @@ def test_strata_of_text_in_parquet(table, tmp_path, capsys):
         out.append(predicted(capsys, model, file, "--kind", "survival")[1])
     # readers of text and of Parquet may leave columns in another order in memory
     np.testing.assert_allclose(*out, rtol=1e-12)
+
+
+@pytest.mark.parametrize("codes", [(1, 2), ("alive", "dead"), ("0", "1.0")])
+def test_events_by_another_code(table, tmp_path, capsys, codes):
+    name, *_ = table
+    options = ["--loss", "cox", "--ignore", "site", "--n-alphas", "3"]
+    main(["fit", name, *COLUMNS, *options, "--model", str(tmp_path / "first.json")])
+    header, *rows = (tmp_path / "patients.csv").read_text().splitlines()
+    at = header.split(",").index(COLUMNS[COLUMNS.index("--event") + 1])
+    cells = [row.split(",") for row in rows]
+    for row in cells:
+        row[at] = str(codes[int(float(row[at]))])
+    coded = tmp_path / "coded.csv"
+    coded.write_text("\n".join([header, *(",".join(row) for row in cells)]) + "\n")
+    words = [*COLUMNS]
+    words[words.index("--event") + 1] += f"={codes[1]}"
+    assert main(["fit", str(coded), *words, *options, "--model", str(tmp_path / "m.json")]) == 0
+    first, second = (read_model(str(tmp_path / f"{each}.json")) for each in ("first", "m"))
+    assert (first.path.coefs != second.path.coefs).nnz == 0
+    words[words.index("--event") + 1] = words[words.index("--event") + 1].replace("=", "=no ")
+    capsys.readouterr()
+    assert main(["fit", str(coded), *words, *options]) == 2
+    assert "say --event COLUMN=VALUE with one of these" in capsys.readouterr().err
