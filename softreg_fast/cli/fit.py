@@ -139,7 +139,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
 def in_words_of_options(error: Exception) -> str:
     """Return a message of a function of Python with the remedies of the command line."""
     theirs = "of a status coded as 1 and 2 give status == 2"
-    return str(error).replace(theirs, "write 1 and 0 where the column has 2 and 1")
+    return str(error).replace(theirs, "of a status coded as 1 and 2 say --event COLUMN=2")
 
 
 def with_objects(options: dict[str, Any], groups: Index | None = None) -> dict[str, Any]:

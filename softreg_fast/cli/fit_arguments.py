@@ -12,7 +12,7 @@ from softreg_fast.options.spelling import as_names, composed
 # The columns of survival times, by the options that name them.
 SURVIVAL_COLUMNS = {
     "--time": "the times",
-    "--event": "the events, 1 or 0 if censored",
+    "--event": "the events, 1 or 0 if censored; of other codes COLUMN=VALUE, as in status=2",
     "--start": "the times of entry, if samples are at risk later than from the beginning",
     "--strata": "the strata, which have baseline hazards of their own; text or numbers",
 }

@@ -14,10 +14,6 @@ RULES_OF_GLMNET = {f"lambda.{rule}": rule for rule in RULES}
 # Penalties that take the place of L1 and L2, with the name of their shape parameter.
 SHAPES = {"mcp": "gamma", "scad": "a"}
 
-# Kinds of predictions: the mean of y, the linear predictor, a class, the probabilities of all, the
-# probabilities of no event.
-PREDICTIONS = ("response", "link", "class", "proba", "survival")
-
 # What becomes of missing values, and of levels that a fit has not seen.
 MISSING = ("error", "drop", "indicator")
 UNKNOWN = ("error", "zero")
@@ -40,6 +36,10 @@ OF_GROUPS = ("group_lasso", "sparse_group_lasso", "group_mcp")
 
 # Shells for which there is a script that completes options.
 SHELLS = ("bash", "zsh", "fish")
+
+# Kinds of predictions: the mean of y, the linear predictor, a class, the probabilities of all, the
+# probabilities of no event.
+PREDICTIONS = ("response", "link", "class", "proba", "survival")
 
 
 def rule_of(given: Any) -> str:

@@ -146,7 +146,11 @@ def test_survival(call, fails):
     assert "--target" in fails("evaluate", "m.json", "new.csv", "--target", "t")
     write("coded.csv", X, {"t": time, "e": event + 1})
     for words in (("evaluate", "m.json", "coded.csv"), (fit[0], "coded.csv", *fit[2:])):
-        assert "write 1 and 0 where the column has 2 and 1" in fails(*words)
+        assert "of a status coded as 1 and 2 say --event COLUMN=2" in fails(*words)
+    (same,) = json.loads(call("evaluate", "m.json", "coded.csv", "--event", "e=2", "--json")[1])[
+        "models"
+    ]
+    assert same == one
     assert 'lacks the column "x"' in fails("evaluate", "m.json", "new.csv", "--event", "x")
 
 

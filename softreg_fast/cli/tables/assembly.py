@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.cli.tables.cells import as_number
 from softreg_fast.cli.tables.columns import (
     Columns,
     Text,
@@ -21,7 +22,7 @@ from softreg_fast.cli.tables.columns import (
     read_dates,
 )
 from softreg_fast.cli.tables.labels import classes_of
-from softreg_fast.cli.tables.roles import Roles, Table, by_position, check_names
+from softreg_fast.cli.tables.roles import Roles, Table, Vector, by_position, check_names
 from softreg_fast.cli.tables.text_columns import Read
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import as_argument, listed
@@ -72,6 +73,8 @@ def assembled(
             for name, each in others.items()
         }
     given: dict[str, Any] = {**others}
+    if roles.event_value is not None:
+        given["event"] = _events(given["event"], roles, path, decimal)
     if "strata" in given:
         given["strata"] = np.array(_cells(given["strata"]))
     if "y" in given and roles.labels:
@@ -102,6 +105,22 @@ def _with_rows_of_file(said: str, kept: NDArray[np.bool_] | None) -> str:
         return f"in row {(rows[k] if k < len(rows) else k) + 1}"
 
     return re.sub(r"in row (\d{1,15})(?=[,;])", row, said)
+
+
+def _events(text: Text, roles: Roles, path: str, decimal: str) -> Vector:
+    """Return 1 for each cell that stands for an event, 0 for the others."""
+    wanted = str(roles.event_value)
+    number = as_number(wanted, decimal)
+    same = [
+        value == wanted or (number is not None and as_number(value, decimal) == number)
+        for value in text.values
+    ]
+    if not any(same):
+        raise InputError(
+            f"{path}: column {listed([str(roles.event)])} holds no {wanted!r}; it has "
+            f"{listed(text.values, 5)}: say --event COLUMN=VALUE with one of these"
+        )
+    return np.array(same, np.float64)[text.codes]
 
 
 def _cells(values: Any) -> Any:
@@ -156,7 +175,7 @@ def _said_of_rows(
     counts = {name: count for name, count in counts.items() if count}
     most = sorted(counts, key=lambda name: -counts[name])
     shown = ", ".join(f"{name} ({counts[name]})" for name in most[:5])
-    shown += f" and {len(most) - 5} more columns" if len(most) > 5 else ""
+    shown += f" and {len(most) - 5} more" if len(most) > 5 else ""
     if dropped == n:
         worst = [name for name in most if name in columns.names]
         way = (

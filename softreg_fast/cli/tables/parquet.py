@@ -44,6 +44,7 @@ def read_parquet(path: str, roles: Roles) -> Table:
         if not file.metadata.num_rows:
             raise InputError(f"{path} has no rows")
         names = [column.name for column in columns]
+        roles = roles.among(names)
         chosen = choose(names, roles, path)
         needed = [columns[j] for j in chosen.needed]
         roles_of = [*[None] * len(chosen.features), *chosen.others]
@@ -108,7 +109,8 @@ def _kinds(
     for column, role in zip(needed, roles_of, strict=True):
         kind = _kind(column)
         of_classes = role == "y" and roles.labels and (kind != "number" or _is_flag(column))
-        if of_classes or role == "strata":
+        of_events = role == "event" and roles.event_value is not None
+        if of_classes or of_events or role == "strata":
             kind = "text" if kind != "other" else kind
         elif column.name in roles.text:
             kind = "text" if kind == "number" else kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +65,8 @@ class Roles:
         Of a model: the names of its classes.
     evaluates : bool
         Whether a model is compared with the target.
+    event_value : str or None
+        Cell of the column of events that stands for one; None: 1 does.
     """
 
     target: str | None = None
@@ -86,6 +88,7 @@ class Roles:
     coding: Any = None
     known: tuple[str, ...] | None = None
     evaluates: bool = False
+    event_value: str | None = None
 
     def __post_init__(self) -> None:
         for field in ("target", "weights", "offset", "event", "start", "strata"):
@@ -94,6 +97,13 @@ class Roles:
         for field in ("ignore", "features", "categories"):
             names = getattr(self, field)
             object.__setattr__(self, field, None if names is None else [*map(composed, names)])
+
+    def among(self, names: Sequence[str]) -> Roles:
+        """Return the roles with COLUMN=VALUE of the events taken apart, unless a column has it."""
+        if self.event is None or self.event in names or "=" not in self.event:
+            return self
+        column, _, value = self.event.rpartition("=")
+        return replace(self, event=column, event_value=value)
 
     @property
     def others(self) -> dict[str, str]:

@@ -36,6 +36,7 @@ def read_text(
         notes = check_header(layout, roles, path)
         if first and len(cells_of(first, layout.delimiter)) != len(layout.names):
             check_widths(path, layout)  # some versions of pandas ignore a trailing delimiter
+        roles = roles.among(layout.names)
         _check_not_transposed(path, layout, roles)
         chosen = choose(layout.names, roles, path)
         import_pandas(path)

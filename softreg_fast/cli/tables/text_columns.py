@@ -115,7 +115,9 @@ class Parts:
 
     def _text_columns(self) -> set[int]:
         others, roles = self.chosen.others, self.roles
-        labelled = {"strata", "row_names", *(["y"] if roles.labels else [])}
+        labelled = {"strata", "row_names"}
+        labelled |= {"y"} if roles.labels else set()
+        labelled |= set() if roles.event_value is None else {"event"}
         found = {j for name, j in others.items() if name in labelled}
         return found | {j for j in self.chosen.features if self.layout.names[j] in roles.text}
 
