@@ -68,7 +68,15 @@ PASSED_ON = {
 
 # Parameters of those that a function sets itself.
 OF_THE_TABLE = ["data", "dates", "missing", "unknown"]
-OF_THE_PENALTY = ["l1_ratio", "l1_weights", "l2_weights", "positive", "bounds", "penalty"]
+OF_THE_PENALTY = [
+    "l1_ratio",
+    "l1_weights",
+    "l2_weights",
+    "positive",
+    "bounds",
+    "exclude",
+    "penalty",
+]
 FIXED = {
     "adaptive_path": ["l1_weights", "penalty"],
     "fused_path": [*OF_THE_PENALTY, *OF_THE_TABLE, "standardize", "precompute"],

@@ -233,9 +233,10 @@ class DateColumn(NamedTuple):
         strange = (known[codes] != values) & ~missing
         if unknown == "error" and strange.any():
             row, name = int(np.argmax(strange)), part.name
+            seen = [shown(name, k) for k in known.tolist()]
             raise ValueError(
                 f"Column {label!r} has the {name} {shown(name, int(values[row]))!r} in row {row}, "
-                f"which the fit has not seen: it has {listed(shown(name, k) for k in known)}. "
+                f"which the fit has not seen: it has {listed(seen)}. "
                 "Fit with unknown='zero', under which it counts as none of them, or without "
                 f"{name!r} in dates."
             )

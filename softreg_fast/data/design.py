@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.coding import coded, coding_of, matrix_of
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
+from softreg_fast.data.design_cell import Described
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
 from softreg_fast.data.names import feature_names_of, row_labels_of
@@ -36,7 +37,7 @@ from softreg_fast.options.types import Index, Matrix, Vector
 from softreg_fast.system.threads import effective_n_threads, threads_worth
 
 
-class Design:
+class Design(Described):
     """A matrix, a target and sample weights, validated once and described to the engine.
 
     The engine works with columns `(x_j - center_j) / norm_j` and the target

@@ -7,7 +7,7 @@ from typing import Any
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.survival_model import _SurvivalModel
-from softreg_fast.model_selection.cv import Choice, choose, problems_for
+from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Vector

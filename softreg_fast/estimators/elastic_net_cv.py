@@ -16,7 +16,7 @@ from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.routing import routed, router_to_splitter
-from softreg_fast.model_selection.cv import Choice, choose, problems_for
+from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
 from softreg_fast.options.hints import with_hints

@@ -11,7 +11,7 @@ from softreg_fast import penalties
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
-from softreg_fast.model_selection.cv import problems_for
+from softreg_fast.model_selection.choice import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.hints import with_hints
 from softreg_fast.penalties.grouping import groups_of_estimator

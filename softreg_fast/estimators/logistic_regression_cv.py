@@ -23,7 +23,7 @@ from softreg_fast.estimators.logistic_regression import (
 )
 from softreg_fast.estimators.logistic_search import HeldOut, LogisticSearch, has_measure, measured
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import as_ratios
+from softreg_fast.model_selection.choice import as_ratios
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.progress import watching
 from softreg_fast.options.choices import RULES

@@ -13,7 +13,7 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.generalised import Fitted, _GeneralisedRegressor
 from softreg_fast.estimators.routing import routed, router_to_splitter
-from softreg_fast.model_selection.cv import Choice, choose
+from softreg_fast.model_selection.choice import Choice, choose
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.scalars import is_real

@@ -8,7 +8,7 @@ import numpy as np
 
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.structured_cv import _StructuredCV
-from softreg_fast.model_selection.cv import problems_for
+from softreg_fast.model_selection.choice import problems_for
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.sorted import SLOPE

@@ -13,8 +13,8 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.data.validation import as_start
 from softreg_fast.losses import Loss
+from softreg_fast.model_selection.choice import Choice, choose
 from softreg_fast.model_selection.criteria import CRITERIA
-from softreg_fast.model_selection.cv import Choice, choose
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.path import path
@@ -62,8 +62,10 @@ def adaptive_path(
         a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
         a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
         are one feature of 0 and 1. A str is a formula, on `data`.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -143,6 +145,10 @@ def adaptive_path(
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
             "auto": the warm engine (coordinate descent and Newton steps on a working set, which
             ends at rounding level whatever tol), and where there is neither an L1 part nor a bound
@@ -172,6 +178,9 @@ def adaptive_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -180,6 +189,8 @@ def adaptive_path(
             over, which is slower if columns are correlated; the solution is the same. Under other
             losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------

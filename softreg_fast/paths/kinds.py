@@ -16,6 +16,7 @@ from softreg_fast.data.validation import as_offset, check_same_rows, check_spars
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import labels_at
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.recipe import Recipe
 from softreg_fast.penalties.by_column import NamedGroups
 from softreg_fast.penalties.nonconvex import NONCONVEX
 
@@ -43,6 +44,7 @@ class Certified:
     deviations: Vector | None = None
     coding: Any = None
     groups: NamedGroups | None = None
+    recipe: Recipe | None = None
 
     @property
     def certificate(self) -> str:

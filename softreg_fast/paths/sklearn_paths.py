@@ -99,6 +99,10 @@ def lasso_path(
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False
@@ -125,6 +129,9 @@ def lasso_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -136,6 +143,8 @@ def lasso_path(
         n_threads : int or None, default=None
             Number of threads, as in `effective_n_threads`. None: all cores if the work is large
             enough.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -273,6 +282,10 @@ def enet_path(
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False
@@ -299,6 +312,9 @@ def enet_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -310,6 +326,8 @@ def enet_path(
         n_threads : int or None, default=None
             Number of threads, as in `effective_n_threads`. None: all cores if the work is large
             enough.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------

@@ -16,6 +16,7 @@ from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
+from softreg_fast.paths.recipe import Recipe
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of, deviations_of
@@ -43,6 +44,7 @@ def solve(
     l2: PerFeature | None = None,
     positive: bool = False,
     bounds: Any = None,
+    exclude: Any = None,
     penalty: Any = None,
     loss: Loss | str | None = None,
     offset: ArrayLike | None = None,
@@ -76,8 +78,10 @@ def solve(
         a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
         a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
         are one feature of 0 and 1. A str is a formula, on `data`.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -104,6 +108,10 @@ def solve(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    exclude : name, number, list of them, mask or None, default=None
+        Features to leave out, by name or by number from 0: their coefficients are 0, as with
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
@@ -214,7 +222,9 @@ def solve(
     array([2., 0.])
     """
     began = time.perf_counter()
-    stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    stated = Penalty(
+        alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2, exclude=exclude
+    )
     chosen = penalty_for(penalty, stated)
     make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
     design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
@@ -282,5 +292,6 @@ def solve_problem(
         deviations=deviations_of(problem),
         coding=design.coding,
         groups=given.groups,
+        recipe=Recipe.of(given),
         locally_convex=None if convex is None else bool(convex[0]),
     )

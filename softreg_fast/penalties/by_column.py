@@ -13,6 +13,7 @@ from softreg_fast.data.names import Names, entries_by_name, is_by_name, key_of, 
 from softreg_fast.data.tables import PLAIN, TableOptions
 from softreg_fast.options.hints import suggestion
 from softreg_fast.options.types import Index
+from softreg_fast.penalties.excluded import features_of_columns
 from softreg_fast.penalties.grouping import GROUPED, grouping_of
 from softreg_fast.penalties.vectors import Penalty
 
@@ -102,6 +103,8 @@ def on_columns(penalty: Penalty, design: Design) -> Penalty:
 def _by_feature(penalty: Penalty, coding: Any) -> Penalty:
     changes = {name: getattr(penalty, name) for name in BY_NAME}
     changes = {name: _spread(name, value, coding) for name, value in changes.items()}
+    if penalty.exclude is not None:
+        changes["exclude"] = features_of_columns(penalty.exclude, coding)
     bounds = penalty.bounds
     if isinstance(bounds, Mapping):
         changes["bounds"] = _spread("bounds", bounds, coding)

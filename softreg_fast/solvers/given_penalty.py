@@ -104,11 +104,11 @@ def maker_of_design(
     given : an object of softreg_fast.penalties, a list of them, or None
     options : TableOptions
     of_tasks : bool, default=True
-        Whether penalties of groups may have several targets.
+        Whether y may be a matrix of several targets.
     """
     every = given if isinstance(given, list | tuple) else [given]
-    grouped = bool(every) and all(isinstance(one, GroupLasso) for one in every)
-    make = as_design_of_tasks if grouped and of_tasks else as_design
+    known = all(one is None or isinstance(one, ElasticNet | GroupLasso) for one in every)
+    make = as_design_of_tasks if of_tasks and known else as_design
     options = options_for(given, options)
     check_unknown(options.unknown)
     return functools.partial(_of_table, make, options)

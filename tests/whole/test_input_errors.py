@@ -28,7 +28,9 @@ from softreg_fast import (
     gradient_descent,
     lasso_path,
     path,
+    relaxed_path,
     solve,
+    stability_path,
 )
 
 INF, NAN = np.inf, np.nan
@@ -362,7 +364,7 @@ def test_one_dimensional_sparse(face):
 
 def test_targets_one_at_a_time():
     Y = np.c_[y, y]
-    for function in (solve, path, Design):
+    for function in (Design, relaxed_path, stability_path):
         with pytest.raises(ValueError, match=r"y has shape \(12, 2\); expected a vector \(12,\)"):
             function(X, Y)
 
