@@ -32,6 +32,8 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
             command=fit.request.command,
             loss=fit.request.settings["loss"],
             outcomes=_outcomes(fit),
+            n_rows=fit.design.n_samples,
+            n_dropped=getattr(fit.table, "n_dropped", 0),
         )
     )
 
