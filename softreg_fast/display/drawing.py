@@ -87,11 +87,15 @@ def drawn_name(name: Any) -> str:
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
-def height_of_a_label(ax: Any) -> float:
-    """Return the spacing of neighbouring labels, in the units of the vertical axis."""
+def height_of_a_label(ax: Any, settled: bool = True) -> float:
+    """Return the spacing of neighbouring labels, in the units of the vertical axis.
+
+    Unless the height of the Axes is to be settled, it is nearly so, and found at once.
+    """
     from matplotlib.font_manager import FontProperties
 
-    ax.figure.draw_without_rendering()  # computes the layout
+    if settled:
+        ax.figure.draw_without_rendering()  # computes the layout
     points = FontProperties(size="small").get_size_in_points()
     pixels = points * ax.figure.dpi / 72.0
     low, high = ax.get_ylim()
@@ -197,7 +201,7 @@ def headroom(ax: Any, n_rows: int) -> float:
     The height is in shares of that of the Axes.
     """
     low, high = ax.get_ylim()
-    row = min(1.15 * height_of_a_label(ax) / (high - low), 0.15)
+    row = min(1.25 * height_of_a_label(ax, settled=False) / (high - low), 0.15)
     ax.set_ylim(low, low + (high - low) / (1.0 - n_rows * row))
     return float(row)
 
@@ -250,7 +254,8 @@ def draw_rules(ax: Any, rules: list[Rule], row: float, n_rows: int = 1) -> list[
     ax.figure.draw_without_rendering()
     box = ax.get_window_extent()
     starts = [(ax.transData.transform((place, 0.0))[0] - box.x0) / box.width for place in merged]
-    widths = [(text.get_window_extent().width + PIXELS_BESIDE) / box.width for text in texts]
+    # wider than they are, for the layout may still change
+    widths = [(1.1 * text.get_window_extent().width + PIXELS_BESIDE) / box.width for text in texts]
     sides, rows = _placed(starts, widths, n_rows)
     for (place, same), text, side, at in zip(merged.items(), texts, sides, rows, strict=True):
         height = 1.0 - (n_rows - at - 0.5) * row

@@ -351,7 +351,7 @@ def _n_named(ax: Any, W: NDArray[np.float64], at: int, n_labels: int | None) -> 
     if wanted <= MOST_COLOURS:
         return max(wanted, MOST_COLOURS)
     low, high = ax.get_ylim()
-    room = int((high - low) / height_of_a_label(ax))
+    room = int((high - low) / height_of_a_label(ax, settled=False))
     return wanted if wanted <= room else MOST_COLOURS
 
 
