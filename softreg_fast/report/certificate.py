@@ -1,4 +1,4 @@
-"""What the optimisation proves about the model: in words, with the figures below."""
+"""The certificate of the optimisation: in words, with the figures below."""
 
 from __future__ import annotations
 

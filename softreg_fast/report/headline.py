@@ -10,8 +10,11 @@ from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.report.certificate import verdict
 from softreg_fast.report.contents import Report
 from softreg_fast.report.markup import escape
-from softreg_fast.report.measures import EXPLAINED, OFF_BY, measures_of
+from softreg_fast.report.measures import EXPLAINED, OFF_BY, measures_of, shown
 from softreg_fast.report.numbers import give_or_take, number, percent
+
+# Measures of classes and survival times that most people know, the first of them.
+KNOWN = ("AUC", "concordance", "accuracy")
 
 
 class Tile(NamedTuple):
@@ -139,8 +142,8 @@ def _tiles_of_rows_left_out(report: Report) -> list[Tile]:
         tiles.append(Tile(OFF_BY, number(found[OFF_BY], 4), where + off))
     if not tiles or measure != report.model.loss.measure:
         tiles.append(Tile(in_words(measure), give_or_take(error, spread), where))
-    known = [name for name in ("AUC", "concordance") if name in found]
-    tiles += [Tile(name, number(found[name], 3), where) for name in known[:1]]
+    known = [name for name in KNOWN if name in found]
+    tiles += [Tile(name, shown(name, found[name]), where) for name in known[:1]]
     return list({tile.name: tile for tile in reversed(tiles)}.values())[::-1]
 
 

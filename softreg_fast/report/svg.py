@@ -26,7 +26,7 @@ LEFT_OUT = {"font", "image-rendering", "font-family", "font-size"}
 
 
 class Hover(NamedTuple):
-    """What there is to say at the pointer.
+    """Names and values of lines, to be said at the pointer.
 
     ax : matplotlib Axes
     places : ndarray (n_places,), on the horizontal axis
