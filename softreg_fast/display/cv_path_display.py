@@ -10,14 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.display.drawing import (
     WEAKER,
-    Rule,
-    draw_rules,
     falling_alphas,
-    headroom,
     logarithmic,
     show_nonzeros,
 )
 from softreg_fast.display.look import dress
+from softreg_fast.display.rules import Rule, draw_rules, headroom
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.options.axes import axes
@@ -223,7 +221,7 @@ class CVPathDisplay:
         for rule, k in curve.chosen.items():
             style = "--" if rule == getattr(found, "rule", "min") else ":"
             number = f"{curve.df[k]:.3g}" if curve.kind == "C" else f"{curve.df[k]}"
-            rules.append(Rule(x[k], rule, style, f"{curve.kind} {x[k]:.4g}, {number} nonzero"))
+            rules.append(Rule(x[k], rule, style, (f"{curve.kind} {x[k]:.4g}", f"{number} nonzero")))
         self.rules_ = draw_rules(ax, rules, row, n_rows)
         return self
 

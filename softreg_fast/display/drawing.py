@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,6 @@ LABEL_SPACING = 1.2
 # Room along a horizontal axis for a labelled tick, and for a digit of one in small type.
 INCHES_OF_A_TICK = 0.6
 INCHES_OF_A_DIGIT = 0.09
-
-PIXELS_BESIDE = 6.0  # between a line and its text
 
 LONGEST_NAME = 28  # letters; of a longer one the beginning is drawn
 
@@ -193,106 +190,6 @@ def spread(places: Vector, distance: float, top: float = np.inf, bottom: float =
     out = np.empty(len(places))
     out[order] = moved + distance * np.arange(len(places))
     return out
-
-
-def headroom(ax: Any, n_rows: int) -> float:
-    """Raise the top of the vertical axis to make room for rows of text; return a row's height.
-
-    The height is in shares of that of the Axes.
-    """
-    low, high = ax.get_ylim()
-    row = min(1.25 * height_of_a_label(ax, settled=False) / (high - low), 0.15)
-    ax.set_ylim(low, low + (high - low) / (1.0 - n_rows * row))
-    return float(row)
-
-
-class Rule(NamedTuple):
-    """A choice on the horizontal axis.
-
-    place : float
-    name : str
-    style : str, of the line
-    more : str, what is there
-    """
-
-    place: float
-    name: str
-    style: str
-    more: str = ""
-
-    @property
-    def label(self) -> str:
-        """Name and what is there."""
-        return ": ".join(filter(None, (self.name, self.more)))
-
-
-def draw_rules(ax: Any, rules: list[Rule], row: float, n_rows: int = 1) -> list[Any]:
-    """Draw a vertical line for each rule, with its text beside its top in the room above the data.
-
-    Rules at one place share a text. Several rows are for long texts, a row for each.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    rules : list of Rule
-    row : float
-        As `headroom` returns it.
-    n_rows : int
-    """
-    if not rules:
-        return []
-    ink = ax.xaxis.label.get_color()
-    merged: dict[float, list[Rule]] = {}
-    for each in rules:
-        merged.setdefault(each.place, []).append(each)
-    texts = []
-    for place, same in merged.items():
-        text = same[0]._replace(name=" = ".join(each.name for each in same)).label
-        options: Any = {"va": "center", "size": "small", "color": ink, "parse_math": False}
-        texts.append(ax.text(place, 0.0, text, transform=ax.get_xaxis_transform(), **options))
-        texts[-1].set_in_layout(False)  # it has its place inside
-    ax.figure.draw_without_rendering()
-    box = ax.get_window_extent()
-    starts = [(ax.transData.transform((place, 0.0))[0] - box.x0) / box.width for place in merged]
-    # wider than they are, for the layout may still change
-    widths = [(1.1 * text.get_window_extent().width + PIXELS_BESIDE) / box.width for text in texts]
-    sides, rows = _placed(starts, widths, n_rows)
-    for (place, same), text, side, at in zip(merged.items(), texts, sides, rows, strict=True):
-        height = 1.0 - (n_rows - at - 0.5) * row
-        text.set(y=height, ha="right" if side < 0 else "left")
-        text.set_transform(text.get_transform() + _shifted(ax, 4.0 * side))
-        for each in same:
-            style: Any = {"color": ink, "linestyle": each.style, "linewidth": 1.0, "zorder": 1.5}
-            ax.axvline(place, ymax=height, label=each.label, **style)
-    return texts
-
-
-def _placed(starts: list[float], widths: list[float], n_rows: int) -> tuple[Any, Any]:
-    # the side of each line on which its text stands (-1: left), and its row, counted from below,
-    # so that no text leaves the Axes or crosses a text or a line that goes as high
-    n = len(starts)
-    least, best = np.inf, ([1] * n, [0] * n)
-    for rows in product(range(n_rows), repeat=n):
-        for sides in product((-1, 1), repeat=n):
-            spans = [
-                (start, start + side * width)
-                for start, side, width in zip(starts, sides, widths, strict=True)
-            ]
-            cost = sum(max(-min(each), 0.0) + max(max(each) - 1.0, 0.0) for each in spans)
-            for i, j in permutations(range(n), 2):
-                low, high = min(spans[i]), max(spans[i])
-                cost += rows[j] >= rows[i] and low < starts[j] < high
-                cost += rows[j] == rows[i] and low < max(spans[j]) and min(spans[j]) < high
-            cost += 1e-3 * sum(rows) + 1e-6 * sum(sides)
-            if cost < least:
-                least, best = cost, (list(sides), list(rows))
-    return best
-
-
-def _shifted(ax: Any, points: float) -> Any:
-    from matplotlib.transforms import ScaledTranslation
-
-    return ScaledTranslation(points / 72.0, 0.0, ax.figure.dpi_scale_trans)
 
 
 def panels(ax: Any, n_panels: int, n_columns: int = 3, **options: Any) -> tuple[list[Any], Any]:

@@ -16,18 +16,16 @@ from softreg_fast.display.coefficients import Coefficients
 from softreg_fast.display.cv_path_display import choices_of, cv_path_of
 from softreg_fast.display.drawing import (
     WEAKER,
-    Rule,
     background_lines,
-    draw_rules,
     drawn_name,
     falling_alphas,
-    headroom,
     height_of_a_label,
     label_ends,
     panels,
     show_nonzeros,
 )
 from softreg_fast.display.look import dress, line_colours
+from softreg_fast.display.rules import Rule, draw_rules, headroom
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path

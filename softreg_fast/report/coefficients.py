@@ -27,6 +27,9 @@ _FIXED = 'vector-effect="non-scaling-stroke"'
 NONE_FOUND = "No feature with a coefficient has this in its name."
 
 
+_OF_GROUPS = " Numbers of a group are the norms of those of its features, folded below its name."
+
+
 class Entry(NamedTuple):
     """A row of the table.
 
@@ -51,7 +54,8 @@ def coefficients(report: Report) -> Iterator[str]:
     yield '<section class="searched">\n<h2>Coefficients</h2>\n'
     yield (
         f"<p>Largest effect first: the change of {escape(changed)} when the feature grows by one "
-        "standard deviation. Coefficients alone depend on the units of the columns.</p>\n"
+        "standard deviation. Coefficients alone depend on the units of the columns."
+        f"{_OF_GROUPS if report.path.groups is not None else ''}</p>\n"
     )
     effect = np.atleast_2d(model.coef * report.deviation)  # (n_outputs, n_features)
     if len(effect) == 1:

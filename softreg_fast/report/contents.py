@@ -26,6 +26,10 @@ PENALTIES = {
 }
 
 
+# Losses whose names have a capital.
+NAMES = {name.lower(): name for name in ("Poisson", "Gamma", "Tweedie", "Huber", "Cox")}
+
+
 def today() -> str:
     """Return the date; that of SOURCE_DATE_EPOCH, if the environment has it, to repeat a page."""
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
@@ -92,14 +96,19 @@ class Report:
         return self.path[self.k]
 
     @property
+    def title(self) -> str:
+        """The kind of model, and what it predicts."""
+        return f"{self.kind[:1].upper()}{self.kind[1:]} for {self.target}"
+
+    @property
     def kind(self) -> str:
-        """Name of this kind of model."""
+        """Name of this kind of model, as within a sentence."""
         name = PENALTIES.get(self.path.penalty_kind) or self.path.bent
         if self.path.penalty_kind == "elastic_net":
             name = {0.0: "Ridge", 1.0: "Lasso"}.get(self.l1_ratio, "elastic net")
         if not self.is_squared:
-            name = f"{self.loss.replace('_', ' ').replace(':', ' ')} {name}"
-        return f"{name[:1].upper()}{name[1:]}"
+            name = f"{NAMES.get(self.loss) or self.loss.replace('_', ' ').replace(':', ' ')} {name}"
+        return name
 
     @property
     def n_features(self) -> int:

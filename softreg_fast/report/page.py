@@ -25,9 +25,8 @@ def page(report: Report) -> Iterator[str]:
 
 
 def _pieces(report: Report) -> Iterator[str]:
-    title = f"{report.kind} for {report.target}"
-    yield opening(title)
-    yield f"<h1>{escape(title)}</h1>\n{origin_of(report)}"
+    yield opening(report.title)
+    yield f"<h1>{escape(report.title)}</h1>\n{origin_of(report)}"
     yield f"<p>{escape(sentence_of(report))}</p>\n"
     yield figures_of(report)
     yield from choice(report)
