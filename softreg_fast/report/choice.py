@@ -42,7 +42,7 @@ def _rules(search: CVPath) -> str:
         of_path = f"{search.path.alphas[k]:.6g}", f"{search.path.df[k]}"
         if roots:
             error, spread = root_of(error, spread)
-        rows.append([chosen, *of_path, number(error, 6), number(spread, 3)])
+        rows.append([chosen, *of_path, number(error), number(spread, 3)])
     measure = f"root {measure}" if roots else measure
     return table(["rule", "alpha", "features", measure, "standard error"], rows)
 

@@ -24,7 +24,7 @@ from softreg_fast.report.contents import Report
 from softreg_fast.report.numbers import number
 from softreg_fast.report.svg import Hover, for_page
 
-SIZE = (4.8, 3.6)  # inches: small, so that text can be read on a phone
+SIZE = (4.6, 3.5)  # inches: small, so that text can be read on a phone
 POINTS_PER_INCH = 72  # the unit of SVG
 
 # Of more lines the leading ones have names for the pointer, and the others are one bitmap.
@@ -152,7 +152,7 @@ def _style(name: str) -> Iterator[None]:
         "axes.linewidth": 0.6,
         "axes.prop_cycle": cycler(color=lines_of(LIGHT)),
         "figure.facecolor": "none",
-        "font.size": 11.5,
+        "font.size": 12.0,
         "svg.fonttype": "none",
         "svg.hashsalt": name,  # reproducible, with ids of its own for each picture
         "xtick.labelsize": "small",
