@@ -136,7 +136,7 @@ class _LinearModel(BaseEstimator):
 
     @property
     def sparse_coef_(self) -> Any:
-        """coef_ as a CSR matrix."""
+        """Coefficients as a CSR matrix."""
         return sp.csr_matrix(self.coef_)
 
     def __sklearn_tags__(self) -> Any:

@@ -164,20 +164,29 @@ def test_models_and_estimators():
     assert Outcomes.from_estimator(sf.Lasso().fit(X, y), X, y).plots == ("observed", "residuals")
 
 
-class Several(losses.Logistic):
-    """The part of a loss of several classes that outcomes use."""
-
-    labels = ("b", "a", "c")  # in the order of the columns of predictions
-
-
 def test_labels_of_several_classes(rng):
     p = rng.dirichlet(np.ones(3), 20)
     labels = rng.choice(["a", "b", "c"], 20)
-    found = Outcomes._of(Several(), labels, p, None, True)
+    classes = np.array(["b", "a", "c"])  # in the order of the columns of predictions
+    found = Outcomes._of_loss(losses.Multinomial(), classes, labels, p, None, True)
     assert found.classes == ("b", "a", "c")
     assert_array_equal([found.classes[int(k)] for k in found.y], labels)
     with pytest.raises(ValueError, match="y holds 'd', which is none of the classes"):
-        Outcomes._of(Several(), ["d"] * 20, p, None, True)
+        Outcomes._of_loss(losses.Multinomial(), classes, ["d"] * 20, p, None, True)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_several_classes_of_searches_and_paths(rng, named):
+    X = rng.standard_normal((90, 3))
+    y = X.argmax(axis=1) + 4
+    labels = np.array(["a", "b", "c"])[y - 4] if named else y
+    found = sf.cv_path(X, labels, loss="multinomial", cv=3, n_alphas=10)
+    left_out = Outcomes.from_cv_path(found, labels)
+    assert left_out.classes == (("a", "b", "c") if named else ("4", "5", "6"))
+    assert left_out.confusion().sum() == 90
+    fitted = Outcomes.from_path(found, X, labels)
+    expected = np.mean(found.predict(X, kind="class") == labels)
+    assert np.trace(fitted.confusion()) == pytest.approx(90 * expected)
 
 
 def test_plots_that_fit(rng):
