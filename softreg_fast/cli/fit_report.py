@@ -33,9 +33,15 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
             loss=fit.request.settings["loss"],
             outcomes=_outcomes(fit),
             n_rows=fit.design.n_samples,
-            n_dropped=getattr(fit.table, "n_dropped", 0),
+            n_dropped=_n_dropped(fit),
         )
     )
+
+
+def _n_dropped(fit: Fit) -> int:
+    # a table says which rows it kept, unless it kept all
+    kept = getattr(fit.table, "kept", None)
+    return 0 if kept is None else int(np.count_nonzero(~kept))
 
 
 def _outcomes(fit: Fit) -> Outcomes:
