@@ -15,7 +15,7 @@ from softreg_fast.display.drawing import (
     show_nonzeros,
 )
 from softreg_fast.display.look import dress
-from softreg_fast.display.rules import Rule, draw_rules, headroom
+from softreg_fast.display.rule_marks import Rule, draw_rules, headroom
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.options.axes import axes

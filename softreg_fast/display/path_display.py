@@ -25,7 +25,7 @@ from softreg_fast.display.drawing import (
     show_nonzeros,
 )
 from softreg_fast.display.look import dress, line_colours
-from softreg_fast.display.rules import Rule, draw_rules, headroom
+from softreg_fast.display.rule_marks import Rule, draw_rules, headroom
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path

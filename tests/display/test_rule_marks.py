@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pictures import boxes_of, overlapping
 
-from softreg_fast.display.rules import Rule, draw_rules, headroom
+from softreg_fast.display.rule_marks import Rule, draw_rules, headroom
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
