@@ -170,8 +170,7 @@ class Outcomes:
             raise ValueError("A Path has many models; give alpha= to say which one.")
         else:
             predicted = fits.predict(X, alpha, offset=offset)
-        model = fits.path if isinstance(fits, CVPath) else fits
-        return cls._of(model, y, predicted, sample_weight, False)
+        return cls._of(fits, y, predicted, sample_weight, False)
 
     @classmethod
     def from_estimator(
@@ -214,8 +213,7 @@ class Outcomes:
         given = {} if offset is None else {"offset": offset}
         labels = getattr(estimator, "classes_", None)
         if labels is None:
-            predicted = estimator.predict(X, **given)
-            return cls._of_loss(loss, None, y, predicted, sample_weight, False)
+            return cls.checked(loss, y, estimator.predict(X, **given), sample_weight, None, False)
         kind = "predict_proba" if hasattr(estimator, "predict_proba") else "decision_function"
         scores = getattr(estimator, kind)(X, **given)
         if scores.ndim == 2 and len(labels) == 2:
@@ -225,23 +223,12 @@ class Outcomes:
         return cls.checked(loss, codes, scores, sample_weight, names, False)
 
     @classmethod
-    def _of(cls, fits: Path | Solution, y: Any, predicted: Array, *rest: Any) -> Self:
-        return cls._of_loss(fits.loss, fits.classes, y, predicted, *rest)
-
-    @classmethod
-    def _of_loss(
-        cls,
-        loss: Loss,
-        classes: NDArray[Any] | None,
-        y: Any,
-        predicted: Array,
-        sample_weight: Any,
-        left_out: bool,
-    ) -> Self:
-        # of results of functions, whose targets are numbers or labels of classes
-        names = None
-        if predicted.ndim == 2 and classes is not None:
-            labels = np.asarray(classes)
+    def _of(cls, fits: Any, y: Any, predicted: Array, sample_weight: Any, left_out: bool) -> Self:
+        # of results of functions, whose targets are numbers, or labels of classes
+        fits = fits.path if isinstance(fits, CVPath) else fits
+        loss, names = fits.loss, None
+        if predicted.ndim == 2:
+            labels = np.asarray(loss.labels if fits.classes is None else fits.classes)
             y, names = _codes(y, labels), tuple(_name_of(label) for label in labels.tolist())
         elif isinstance(loss, TwoClasses):
             given = given_target(y, loss, len(predicted))
