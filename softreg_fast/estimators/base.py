@@ -30,7 +30,7 @@ class _LinearModel(BaseEstimator):
     coef_: Any
     intercept_: Any
     n_features_in_: int
-    _coding: Coding | None
+    _coding: Any
     max_iter: Any
     fit_intercept: bool
     standardize: bool
@@ -129,6 +129,12 @@ class _LinearModel(BaseEstimator):
                 "a frame with the same columns."
             )
         return self._coding.matrix(X)
+
+    @property
+    def coding_(self) -> Coding | None:
+        """Coding of the columns of a frame as features; None where each is one."""
+        check_is_fitted(self)
+        return getattr(self, "_coding", None)
 
     def _product(self, X: Any) -> NDArray[Any]:
         product = safe_sparse_dot(X, self.coef_.T, dense_output=True)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast import penalties
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
-from softreg_fast.estimators.coded import _ByColumn
+from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
@@ -19,7 +19,7 @@ from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 
 
-class GroupLasso(_ByColumn, _LinearRegressor):
+class GroupLasso(_ByPenalty, _LinearRegressor):
     """Linear regression whose coefficients become zero by groups.
 
     Minimises over w and b, with S the sum of the sample weights s,
@@ -37,9 +37,8 @@ class GroupLasso(_ByColumn, _LinearRegressor):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     group_weights : array-like (n_groups,) or None, default=None
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
@@ -84,8 +83,8 @@ class GroupLasso(_ByColumn, _LinearRegressor):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -182,9 +181,8 @@ class SparseGroupLasso(GroupLasso):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part: 0 is the group lasso, 1 the Lasso. The default treats both parts
         alike.
@@ -232,8 +230,8 @@ class SparseGroupLasso(GroupLasso):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 

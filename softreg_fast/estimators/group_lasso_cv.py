@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from softreg_fast import penalties
 from softreg_fast.data.design import Design
-from softreg_fast.estimators.coded import _ByColumn
+from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
@@ -18,7 +18,7 @@ from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
 
-class _GroupedCV(_ByColumn, _StructuredCV):
+class _GroupedCV(_ByPenalty, _StructuredCV):
     """Base of both."""
 
     def _problems(self, design: Design, options: Options) -> list[Problem]:
@@ -40,9 +40,8 @@ class GroupLassoCV(_GroupedCV):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     group_weights : array-like (n_groups,) or None, default=None
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
@@ -118,8 +117,8 @@ class GroupLassoCV(_GroupedCV):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -213,9 +212,8 @@ class SparseGroupLassoCV(_GroupedCV):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
         Share of the L1 part: 0 is the group lasso, 1 the Lasso; the best of several is chosen with
         alpha. The default treats both parts alike.
@@ -296,8 +294,8 @@ class SparseGroupLassoCV(_GroupedCV):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 

@@ -147,6 +147,9 @@ class LogisticRegressionCV(LogisticRegression):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -354,6 +357,7 @@ class LogisticRegressionCV(LogisticRegression):
             mean = search.coefs[each, each_ratio, each_C].mean(axis=0)
             self._keep_coefficients(mean[:, :-1], mean[:, -1], dtype)
             self.dual_gap_, self.loss_ = float("nan"), problems[0].loss
+            self._coding = design.coding
             self._has_offset = design.described_target.offset is not None
         self.Cs_, self.l1_ratios_ = search.Cs, ratios
         self._keep_search(search, C, ratio)

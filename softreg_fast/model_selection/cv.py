@@ -1,4 +1,7 @@
-"""cv_path(): cross-validation of whole grids and the choice of alpha."""
+"""cv_path(): cross-validation of whole grids and the choice of alpha.
+
+One file: half of it are the descriptions of the parameters of cv_path.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
+from softreg_fast.data.frames import is_frame, rows_at
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
@@ -60,6 +66,10 @@ def cv_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     cv: Any = None,
     seed: int | None = 0,
     groups: ArrayLike | None = None,
@@ -93,9 +103,12 @@ def cv_path(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
     y : array-like (n_samples,), (n_samples, 2) or None, default=None
         The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
@@ -125,7 +138,8 @@ def cv_path(
     l1_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
         the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
-        feature number if X has no names); features not named in it have 1.
+        feature number if X has no names), or by the name of a column for all of its features;
+        features not named in it have 1.
     l2_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L2 penalty on each feature, as l1_weights.
     positive : bool, default=False
@@ -162,6 +176,26 @@ def cv_path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     cv : int, splitter, iterable of (train, test) or None, default=None
         An int is the number of folds, None is 5, as in scikit-learn: samples are assigned to folds
         in the random order given by `seed`, those of each class by themselves. Anything else is
@@ -275,12 +309,12 @@ def cv_path(
     _check_folds_of(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    make = maker_of_design(penalty)
+    make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
     design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     pairs = None
     if criterion is None:
-        rows = design.X if isinstance(X, Design) else X
-        groups_given: Any = {} if groups is None else {"groups": groups}
+        rows = X if is_frame(X) and design.kept is None else design.X
+        groups_given = _groups_of_folds(design, groups, cv)
         target = design.described_target
         pairs = folds_for(cv, seed, rows, *target.strata, **groups_given)
     problems = problems_for(
@@ -313,6 +347,20 @@ def cv_path(
     if found.is_at_end:
         warnings.warn(found.note, EndOfGridWarning, stacklevel=level_of_caller())
     return found
+
+
+def _groups_of_folds(design: Design, groups: Any, cv: Any) -> dict[str, Any]:
+    # those of the rows that are fitted; lists of rows would be of the whole table
+    if design.kept is not None and not (
+        cv is None or isinstance(cv, numbers.Integral) or hasattr(cv, "split")
+    ):
+        raise ValueError(
+            "cv lists rows, but missing='drop' leaves some rows out, so that their numbers change; "
+            "leave them out beforehand, or give a number of folds or a splitter."
+        )
+    if groups is None:
+        return {}
+    return {"groups": groups if design.kept is None else rows_at(groups, design.kept)}
 
 
 @dataclass(frozen=True)

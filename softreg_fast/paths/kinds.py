@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.coding import Coding
 from softreg_fast.data.contents import check_contents
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
@@ -42,7 +41,7 @@ class Certified:
     baselines: Any = None
     penalty_kind: str = "elastic_net"
     deviations: Vector | None = None
-    coding: Coding | None = None
+    coding: Any = None
     groups: NamedGroups | None = None
 
     @property

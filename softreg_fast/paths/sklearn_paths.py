@@ -18,7 +18,9 @@ from softreg_fast.paths.user_units import rounded
 
 DESIGN_OPTIONS = ("sample_weight", "fit_intercept", "standardize", "n_threads")
 
-PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {"penalty", "loss", "offset"}
+PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {
+    *("penalty", "loss", "offset", "data", "dates", "missing", "unknown"),
+}
 
 
 def lasso_path(
@@ -89,7 +91,8 @@ def lasso_path(
         l1_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf:
             excluded, the coefficient is 0; None: all 1. A dict or a pandas Series is matched by
-            feature name (by feature number if X has no names); features not named in it have 1.
+            feature name (by feature number if X has no names), or by the name of a column for all
+            of its features; features not named in it have 1.
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Without effect, as there is no L2 penalty, except that inf excludes a feature.
         bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
@@ -262,7 +265,8 @@ def enet_path(
         l1_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf:
             excluded, the coefficient is 0; None: all 1. A dict or a pandas Series is matched by
-            feature name (by feature number if X has no names); features not named in it have 1.
+            feature name (by feature number if X has no names), or by the name of a column for all
+            of its features; features not named in it have 1.
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L2 penalty on each feature, as l1_weights.
         bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.paths.convergence import warn_not_converged
@@ -47,6 +49,10 @@ def solve(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     solver: str = "auto",
     precompute: bool | str | ArrayLike = "auto",
     tol: float = 1e-6,
@@ -64,9 +70,12 @@ def solve(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
     y : array-like (n_samples,), (n_samples, 2) or None, default=None
         The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
@@ -80,7 +89,8 @@ def solve(
     l1_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
         the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
-        feature number if X has no names); features not named in it have 1.
+        feature number if X has no names), or by the name of a column for all of its features;
+        features not named in it have 1.
     l2_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L2 penalty on each feature, as l1_weights.
     l1 : float, array-like (n_features,), dict, Series or None, default=None
@@ -121,6 +131,26 @@ def solve(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
         rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
@@ -186,7 +216,7 @@ def solve(
     began = time.perf_counter()
     stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
     chosen = penalty_for(penalty, stated)
-    make = maker_of_design(penalty)
+    make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
     design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     problem = Problem(design, chosen, options)

@@ -326,6 +326,11 @@ def _path_of(
             "Differences are of coefficients in the units of X, but this Design was made with "
             "standardize=True; make it without."
         )
+    if design.coding is not None:
+        raise ValueError(
+            "Differences are of coefficients of neighbouring columns, but X has columns of "
+            "categories, whose levels have no neighbours; give columns of numbers."
+        )
     if order >= p:
         raise ValueError(
             f"order is {order}, but {p} features have differences of order {p - 1} at most."
