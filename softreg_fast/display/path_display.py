@@ -93,6 +93,7 @@ class PathDisplay:
         self.path = path
         self._coefficients = Coefficients.of_path(path)
         self._choices: dict[str, int] = {}
+        self._rule = ""
 
     @classmethod
     def from_path(cls, path: Path | CVPath, **options: Any) -> Self:
@@ -134,7 +135,7 @@ class PathDisplay:
             raise TypeError(f"path must be a Path or a CVPath, got {type(path).__name__}.")
         self = cls(fits)
         if isinstance(path, CVPath):
-            self._choices = choices_of(path)
+            self._choices, self._rule = choices_of(path), path.rule
         return self.plot(**options)
 
     @classmethod
@@ -227,7 +228,7 @@ class PathDisplay:
         """
         self = cls.__new__(cls)
         self._coefficients = Coefficients.of_arrays(alphas, coefs, feature_names, output_names)
-        self._choices = {}
+        self._choices, self._rule = {}, ""
         return self.plot(**options)
 
     def plot(
@@ -290,7 +291,7 @@ class PathDisplay:
         if mark is not None:
             for each in drawn:
                 _keep_scale(each, shown.values[:, :, mark])
-        rules = _rules(shown.alphas, x, self._choices, mark)
+        rules = self._rules(x, mark)
         row = _frame(drawn, x, against, bool(rules))
         above = OF_GROUPS[2:] if shown.grouped else ()
         tops = [
@@ -329,6 +330,17 @@ class PathDisplay:
             ax.set_title(drawn_name(shown.outputs[k]), parse_math=False)
         return parts
 
+    def _rules(self, x: Vector, mark: int | None) -> list[Rule]:
+        # the choices, with a broken line for the marked one, or else for that of the search; a
+        # marked alpha that is no choice is named by its value
+        alphas = self._coefficients.alphas
+        k = self._choices.get(self._rule) if mark is None else mark % len(alphas)
+        styles = {j: "--" if j == k else ":" for j in self._choices.values()}
+        rules = [Rule(float(x[j]), name, styles[j]) for name, j in self._choices.items()]
+        if k is not None and k not in styles:
+            rules.append(Rule(float(x[k]), f"alpha {alphas[k]:.3g}", "--"))
+        return rules
+
 
 def _frame(drawn: list[Any], x: Vector, against: str, has_rules: bool) -> float:
     # the scales, with room for the names of rules, of which the height is returned
@@ -351,17 +363,6 @@ def _n_named(ax: Any, W: NDArray[np.float64], at: int, n_labels: int | None) -> 
     low, high = ax.get_ylim()
     room = int((high - low) / height_of_a_label(ax, settled=False))
     return wanted if wanted <= room else MOST_COLOURS
-
-
-def _rules(alphas: Vector, x: Vector, choices: dict[str, int], mark: int | None) -> list[Rule]:
-    # the choices, the marked one with a broken line, which is named by its alpha if it is no choice
-    k = None if mark is None else mark % len(alphas)
-    rules = [
-        Rule(float(x[j]), name, "--" if j == k else ":") for name, j in choices.items() if len(x)
-    ]
-    if k is not None and k not in choices.values():
-        rules.append(Rule(float(x[k]), f"alpha {alphas[k]:.3g}", "--"))
-    return rules
 
 
 def _lines(

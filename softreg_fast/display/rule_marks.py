@@ -92,15 +92,19 @@ def _settled(ax: Any, rules: list[Rule], texts: list[Any], n_rows: int) -> tuple
     ax.figure.draw_without_rendering()
     box, beside = ax.get_window_extent(), POINTS_BESIDE * ax.figure.dpi / 72.0
     starts = [(ax.transData.transform((each.place, 0.0))[0] - box.x0) / box.width for each in rules]
-    sides, rows = [1] * len(rules), [0] * len(rules)
-    for n_words in range(max(len(each.more) for each in rules), -1, -1):
-        for rule, text in zip(rules, texts, strict=True):
-            text.set_text(rule.text(min(n_words, len(rule.more))))
-        extents = [text.get_window_extent().width for text in texts]
-        widths = [(WIDER * width + beside) / box.width for width in extents]
-        cost, sides, rows = _placed(starts, widths, n_rows)
+    widths: dict[tuple[int, int], float] = {}
+    for k, (rule, text) in enumerate(zip(rules, texts, strict=True)):
+        for n_words in range(len(rule.more) + 1):
+            text.set_text(rule.text(n_words))
+            width = WIDER * text.get_window_extent().width + beside
+            widths[k, n_words] = width / box.width
+    choices = product(*(range(len(each.more) + 1) for each in rules))
+    for words in sorted(choices, key=sum, reverse=True):
+        cost, sides, rows = _placed(starts, [widths[each] for each in enumerate(words)], n_rows)
         if cost < TOO_MUCH:
             break
+    for rule, text, n_words in zip(rules, texts, words, strict=True):
+        text.set_text(rule.text(n_words))
     return sides, rows
 
 

@@ -71,6 +71,8 @@ def test_the_choices_of_a_search_are_marked(diabetes):
             top = box.y0 + box.height * (coefs.max() - low) / (high - low)
             assert top <= drawn.y0 < drawn.y1 <= box.y1 + 1.0
         assert_legible(picture.figure_, picture.ax_, picture.text_)
+    broken = [line.get_label() for line in picture.ax_.lines if line.get_linestyle() == "--"]
+    assert broken == [found.rule]
     other = PathDisplay.from_path(found, mark=3).rules_
     assert [text.get_text() for text in other][2] == f"alpha {found.path.alphas[3]:.3g}"
     assert PathDisplay.from_path(found.path).rules_ == []
