@@ -11,6 +11,7 @@ from softreg_fast.report.headline import error_at, root_of
 from softreg_fast.report.markup import escape, figures, table
 from softreg_fast.report.numbers import number
 from softreg_fast.report.pictures import errors_picture, path_picture
+from softreg_fast.report.svg import SHADE
 
 MOST_PATHS = 12  # pictures, one for each class
 
@@ -23,7 +24,9 @@ def choice(report: Report) -> Iterator[str]:
     if len(report.path) > 1:
         for output, name in enumerate(report.outputs[:MOST_PATHS]):
             about = f"{escape(name)}. {_ABOUT_PATH}" if name else _ABOUT_PATH
-            pictures.append((path_picture(report, output), about))
+            picture = path_picture(report, output)
+            about += _ABOUT_SHADE if f'class="{SHADE}"' in picture else ""
+            pictures.append((picture, about))
     if pictures:
         yield f"<h2>{'The choice of alpha' if report.search else 'The path'}</h2>\n"
         yield figures(pictures)
@@ -51,6 +54,8 @@ _ABOUT_ERRORS = (
     "What the folds compare on the rows left out, its mean with a band of one standard error, for "
     "every alpha. Models become larger from left to right."
 )
+
+_ABOUT_SHADE = " The smaller ones are a shade between their extremes, darker where 98&nbsp;% and 80&nbsp;% of them are."
 
 _ABOUT_PATH = (
     "Every line is a feature: its coefficient times its standard deviation, for every alpha. The "

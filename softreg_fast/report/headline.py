@@ -75,6 +75,8 @@ def _left_out(report: Report, search: CVPath) -> str:
     where = f"On rows left out, by {report.n_folds}-fold cross-validation,"
     found, explained = _headline(report), _explained(report)
     says = [] if explained is None else [f"explains {percent(explained)} of the {report.explained}"]
+    if explained is not None and explained < 0.0:
+        says = [f"explains nothing of the {report.explained} ({percent(explained)})"]
     if report.is_squared and OFF_BY in found:
         said = f"its {OFF_BY} is {number(found[OFF_BY], 4)}"
     else:

@@ -22,14 +22,16 @@ from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import printable
 from softreg_fast.report.contents import Report
 from softreg_fast.report.numbers import number
-from softreg_fast.report.svg import Hover, for_page
+from softreg_fast.report.svg import SHADE, Hover, for_page
 
 SIZE = (4.6, 3.5)  # inches: small, so that text can be read on a phone
 POINTS_PER_INCH = 72  # the unit of SVG
 
-# Of more lines the leading ones have names for the pointer, and the others are one bitmap.
+# Of more lines the leading ones have names for the pointer, and the others are a shade: between
+# their extremes, darker between quantiles.
 MOST_LINES = 500
 LEADING = 150
+QUANTILES = ((0.0, 1.0), (0.01, 0.99), (0.1, 0.9))
 
 LONGEST_NAME = 18
 
@@ -100,7 +102,7 @@ def path_picture(report: Report, output: int = 0) -> str:
 
 
 def _leading(ax: Any, picture: Any) -> list[str]:
-    # names of the lines without a label; of many only the largest are lines, the rest a bitmap
+    # names of the lines without a label; of many only the largest are lines, the rest a shade
     lines = picture.lines_
     segments, names = lines.get_segments(), picture.names_
     lines.set_gid("lines")
@@ -109,9 +111,11 @@ def _leading(ax: Any, picture: Any) -> list[str]:
     size = [float(np.abs(segment[:, 1]).max()) for segment in segments]
     order = np.argsort(-np.array(size), kind="stable")
     first, rest = order[:LEADING].tolist(), order[LEADING:].tolist()
-    behind = type(lines)([segments[j] for j in rest], colors="0.5", linewidths=0.6)
-    behind.set(alpha=lines.get_alpha(), rasterized=True)
-    ax.add_collection(behind)
+    places, values = segments[0][:, 0], np.stack([segments[j][:, 1] for j in rest])
+    for ends in QUANTILES:
+        low, high = np.quantile(values, ends, axis=0)
+        shade: Any = {"color": LIGHT["ink"], "alpha": 0.13, "linewidth": 0.0, "zorder": 0.5}
+        ax.fill_between(places, low, high, gid=SHADE, **shade)
     lines.set_segments([segments[j] for j in first])
     return [printable(names[j], keep="") for j in first]
 

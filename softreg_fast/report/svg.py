@@ -21,6 +21,9 @@ VARIABLES = {colour: f"var(--{name})" for name, colour in reversed(LIGHT.items()
 _COLOUR = re.compile("#[0-9a-f]{6}")
 _FONT_SIZE = re.compile(r"([\d.]+)px")
 
+# Id of groups that are kept as a class.
+SHADE = "shade"
+
 # Parts of a style that the page's style sheet sets, or that have no meaning there.
 LEFT_OUT = {"font", "image-rendering", "font-family", "font-size"}
 
@@ -53,7 +56,10 @@ def for_page(svg: str, title: str, hover: Hover | None = None) -> str:
         element.text, element.tail = map(_unless_space, (element.text, element.tail))
         attributes = {_local(name): value for name, value in element.attrib.items()}
         if element.tag == "g":
-            _name_lines(element, names.get(attributes.pop("id", ""), []))
+            gid = attributes.pop("id", "")
+            _name_lines(element, names.get(gid, []))
+            if gid == SHADE:
+                attributes["class"] = gid
         element.attrib.clear()
         element.attrib.update(_styled(attributes))
     box = root.get("viewBox", "")
