@@ -55,7 +55,9 @@ _ABOUT_ERRORS = (
     "every alpha. Models become larger from left to right."
 )
 
-_ABOUT_SHADE = " The smaller ones are a shade between their extremes, darker where 98&nbsp;% and 80&nbsp;% of them are."
+_ABOUT_SHADE = (
+    " Smaller ones are a shade between their extremes, darker where 98&nbsp;% and 80&nbsp;% are."
+)
 
 _ABOUT_PATH = (
     "Every line is a feature: its coefficient times its standard deviation, for every alpha. The "

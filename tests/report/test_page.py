@@ -184,7 +184,7 @@ def test_many_features():
     read = parsed(report)
     assert report.model.df > MOST_LINES
     assert [held for name, held in read.tags if name == "g" and held.get("class") == "shade"]
-    assert "smaller ones are a shade" in read.text
+    assert "Smaller ones are a shade" in read.text
 
 
 @pytest.mark.parametrize("n_tasks", [3, 8])
