@@ -92,8 +92,9 @@ def test_names_are_text():
 @pytest.mark.parametrize("rule", ["min", "1se"])
 def test_the_numbers_are_those_of_the_fit(rule):
     X, y = write_table()
-    read = Parsed(fit("--cv", 4, "--rule", rule, "--seed", 7))
-    found = cv_path(X, y, cv=KFold(4, shuffle=True, random_state=7), rule=rule)
+    read = Parsed(fit("--cv", 4, "--rule", rule, "--seed", 7, "--standardize"))
+    folds = KFold(4, shuffle=True, random_state=7)
+    found = cv_path(X, y, cv=folds, rule=rule, standardize=True)
     model = found.path[found.index]
     rows = read.table("rule")
     for row, k in zip(rows, (found.index_min, found.index_1se), strict=True):
