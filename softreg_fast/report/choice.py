@@ -32,6 +32,8 @@ def choice(report: Report) -> Iterator[str]:
         yield figures(pictures)
     if report.search is not None:
         yield _rules(report.search)
+        if report.n_folds and report.is_squared:
+            yield _ABOUT_MEANS
         if report.search.note:
             yield f"<p>{escape(report.search.note)}</p>\n"
 
@@ -53,6 +55,11 @@ def _rules(search: CVPath) -> str:
 _ABOUT_ERRORS = (
     "What the folds compare on the rows left out, its mean with a band of one standard error, for "
     "every alpha. Models become larger from left to right."
+)
+
+_ABOUT_MEANS = (
+    '<p class="origin">Errors in this table and its plot are means over the folds; the figures '
+    "above are of all rows together.</p>\n"
 )
 
 _ABOUT_SHADE = (
