@@ -38,8 +38,16 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
             command=fit.request.command,
             loss=fit.request.settings["loss"],
             outcomes=_outcomes(fit),
+            n_rows=fit.design.n_samples,
+            n_dropped=_n_dropped(fit),
         )
     )
+
+
+def _n_dropped(fit: Fit) -> int:
+    # a table says which rows it kept, unless it kept all
+    kept = getattr(fit.table, "kept", None)
+    return 0 if kept is None else int(np.count_nonzero(~kept))
 
 
 def _outcomes(fit: Fit) -> Outcomes:
