@@ -411,6 +411,11 @@ def matrix_of(X: Any) -> Any:
     return X.matrix if isinstance(X, Coded) else X
 
 
+def frame_of(X: Any) -> Any:
+    """Return the frame of a coded one, anything else as it is."""
+    return X.frame if isinstance(X, Coded) else X
+
+
 def coded(X: Any) -> Any:
     """Return a frame with columns of categories or text as Coded, anything else as it is."""
     return Coded(X) if categorical_columns(X) else X

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter
 
+from softreg_fast.data.coding import Missing, Unknown, frame_of
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
@@ -110,6 +111,16 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -210,6 +221,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         alpha_per_target: bool = False,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -238,6 +252,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
@@ -281,9 +298,12 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             )
         split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
+        table = self._table(X, y, sample_weight)
+        X, y, sample_weight, _ = table[:4]
+        split = table.rows_of(split)
         design = self._design(X, y, sample_weight, n_threads)
         models, single = self._models(design, self._targets(y))
-        found = self._searches(models, X, y, split)
+        found = self._searches(models, frame_of(X), y, split)
         self._keep_features(X, y, design.n_features)
         fits = [fits.path[fits.index] for fits in found]
         self._keep(fits, single, dtype=design.X.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast import penalties
+from softreg_fast.data.coding import Missing
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.coded import _ByPenalty
@@ -44,8 +45,8 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -66,6 +67,13 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -131,6 +139,8 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         warm_start: bool = False,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
@@ -144,6 +154,8 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         self.warm_start = warm_start
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> penalties.Penalty:
         return penalties.GroupLasso(
@@ -191,8 +203,8 @@ class SparseGroupLasso(GroupLasso):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -213,6 +225,13 @@ class SparseGroupLasso(GroupLasso):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -279,6 +298,8 @@ class SparseGroupLasso(GroupLasso):
         warm_start: bool = False,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
@@ -293,6 +314,8 @@ class SparseGroupLasso(GroupLasso):
         self.warm_start = warm_start
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> penalties.Penalty:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast import penalties
+from softreg_fast.data.coding import Missing
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
@@ -47,8 +48,8 @@ class GroupLassoCV(_GroupedCV):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -89,6 +90,13 @@ class GroupLassoCV(_GroupedCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -171,6 +179,8 @@ class GroupLassoCV(_GroupedCV):
         scoring: Any = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.groups = groups
         self.group_weights = group_weights
@@ -190,6 +200,8 @@ class GroupLassoCV(_GroupedCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> list[penalties.Penalty]:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
@@ -222,8 +234,8 @@ class SparseGroupLassoCV(_GroupedCV):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -264,6 +276,13 @@ class SparseGroupLassoCV(_GroupedCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -350,6 +369,8 @@ class SparseGroupLassoCV(_GroupedCV):
         scoring: Any = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
@@ -370,6 +391,8 @@ class SparseGroupLassoCV(_GroupedCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     @property
     def _ratios(self) -> list[float]:

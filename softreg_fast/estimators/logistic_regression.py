@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
@@ -97,6 +98,16 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -176,6 +187,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.penalty = penalty
         self.C = C
@@ -198,6 +212,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(

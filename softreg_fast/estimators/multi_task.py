@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
@@ -67,6 +68,16 @@ class MultiTaskElasticNet(ElasticNet):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -142,6 +153,9 @@ class MultiTaskElasticNet(ElasticNet):
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -156,6 +170,9 @@ class MultiTaskElasticNet(ElasticNet):
         self.l2_weights = l2_weights
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def fit(
         self,
@@ -188,6 +205,7 @@ class MultiTaskElasticNet(ElasticNet):
             what is expected. Making the object raises nothing but a TypeError for a parameter that
             does not exist.
         """
+        X, y, sample_weight, _ = self._table(X, y, sample_weight)[:4]
         design = self._design(X, y, sample_weight, self.n_threads)
         design = design.with_target(matrix_of_targets(self, y))
         fit = self._fit_target(design, self.alpha, self._start_of(design))
@@ -264,6 +282,16 @@ class MultiTaskLasso(MultiTaskElasticNet):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -334,6 +362,9 @@ class MultiTaskLasso(MultiTaskElasticNet):
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -347,3 +378,6 @@ class MultiTaskLasso(MultiTaskElasticNet):
         self.l2_weights = l2_weights
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown

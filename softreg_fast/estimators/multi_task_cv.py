@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
@@ -85,6 +86,16 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -185,6 +196,9 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         patience: int | None = None,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -206,6 +220,9 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         self.patience = patience
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _targets(self, y: ArrayLike | None) -> NDArray[np.float64]:
         return matrix_of_targets(self, y)
@@ -281,6 +298,16 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -369,6 +396,9 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         patience: int | None = None,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -389,6 +419,9 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         self.patience = patience
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
@@ -113,6 +114,16 @@ class QuantileRegressor(_QuantileModel):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -184,6 +195,9 @@ class QuantileRegressor(_QuantileModel):
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.quantile = quantile
         self.alpha = alpha
@@ -200,6 +214,9 @@ class QuantileRegressor(_QuantileModel):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _loss(self) -> Loss:
         if self.solver not in SOLVERS:
@@ -263,6 +280,16 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -335,6 +362,9 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.quantile = quantile
         self.eps = eps
@@ -352,6 +382,9 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _problems(self, design: Design) -> list[Problem]:
         return [self._problem(design, self._penalty_of(1.0, self.l1_ratio))]

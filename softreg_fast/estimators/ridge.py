@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import _LinearRegressor
@@ -80,6 +81,16 @@ class Ridge(_LinearRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -149,6 +160,9 @@ class Ridge(_LinearRegressor):
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -162,6 +176,9 @@ class Ridge(_LinearRegressor):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None

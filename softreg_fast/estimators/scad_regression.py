@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.estimators.penalised import _PenalisedRegressor, _PenalisedSearch
 from softreg_fast.options.hints import with_hints
 from softreg_fast.penalties import SCAD
@@ -56,6 +57,16 @@ class SCADRegression(_PenalisedRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -126,6 +137,9 @@ class SCADRegression(_PenalisedRegressor):
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.a = a
@@ -138,6 +152,9 @@ class SCADRegression(_PenalisedRegressor):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _given(self) -> Any:
         return SCAD(a=self.a, weights=self.penalty_weights, positive=self.positive)
@@ -187,6 +204,16 @@ class SCADRegressionCV(_PenalisedSearch):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -271,6 +298,9 @@ class SCADRegressionCV(_PenalisedSearch):
         bounds: Any = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.a = a
         self.eps = eps
@@ -286,6 +316,9 @@ class SCADRegressionCV(_PenalisedSearch):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _given(self) -> Any:
         settings: Any = {"weights": self.penalty_weights, "positive": self.positive}

@@ -73,6 +73,9 @@ class _SearchedRegressor(_GeneralisedRegressor):
         """
         self._refuse_missing(y)
         split, _ = routed(self, sample_weight, params)
+        table = self._table(X, y, sample_weight, offset)
+        X, y, sample_weight, offset = table[:4]
+        split = table.rows_of(split)
         target = column_or_1d(as_targets(y), warn=True)
         return self._fit(
             X, y, sample_weight, lambda on, _: [self._chosen(on, target, offset, split)]

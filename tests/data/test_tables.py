@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold
 
 import softreg_fast as sf
 from softreg_fast.data.tables import TableOptions, as_table
@@ -216,8 +218,6 @@ def test_rows_with_missing_values_are_dropped(data, fit, container, rng):
 
 
 def test_groups_of_folds_go_with_their_rows(data):
-    from sklearn.model_selection import GroupKFold
-
     frame, y = data
     X, groups = with_holes(frame), np.arange(90) // 9
     kept = X.notna().all(axis=1).to_numpy()
@@ -290,3 +290,60 @@ def test_a_table_for_other_uses(data):
     assert table.X.coding.unknown == "zero"
     assert table.kept is None
     assert_array_equal(sf.solve(table.X, table.y).coef, sf.solve(frame, y).coef)
+
+
+# --- estimators -------------------------------------------------------------------------------
+
+SEARCHES = {
+    "Lasso": lambda **o: sf.Lasso(alpha=0.01, **o),
+    "Ridge": lambda **o: sf.Ridge(**o),
+    "LassoCV": lambda **o: sf.LassoCV(alphas=5, cv=3, **o),
+    "RidgeCV": lambda **o: sf.RidgeCV(cv=3, **o),
+    "HuberRegressor": lambda **o: sf.HuberRegressor(**o),
+    "MCPRegressionCV": lambda **o: sf.MCPRegressionCV(alphas=4, cv=3, **o),
+    "LogisticRegression": lambda **o: sf.LogisticRegression(**o),
+    "LogisticRegressionCV": lambda **o: sf.LogisticRegressionCV(Cs=3, cv=3, **o),
+    "GroupLasso": lambda **o: sf.GroupLasso(alpha=0.01, groups="columns", **o),
+}
+each_estimator = pytest.mark.parametrize("name", SEARCHES)
+
+
+@each_estimator
+def test_estimators_drop_rows_and_mark_missing_values(data, name, rng):
+    frame, y = data
+    X, weight = with_holes(frame), rng.random(90)
+    target = np.where(y > 0.0, "up", "down") if name.startswith("Logistic") else y
+    kept = X.notna().all(axis=1).to_numpy()
+    with pytest.warns(UserWarning, match="leaves out 10 of 90 rows"):
+        model = SEARCHES[name](missing="drop").fit(X, target, sample_weight=weight)
+    hand = SEARCHES[name]().fit(X[kept], target[kept], sample_weight=weight[kept])
+    assert_allclose(model.coef_, hand.coef_, rtol=1e-5, atol=1e-8)
+    assert model.feature_names_in_.tolist() == list(frame)
+    marked = SEARCHES[name](missing="indicator").fit(X, target)
+    assert "x=missing" in marked.coding_.feature_names
+    assert len(marked.predict(X)) == 90
+    new = frame[:2].assign(carrier=["AA", "ZZ"])
+    with pytest.raises(ValueError, match="Column 'carrier' has the level 'ZZ' in row 1"):
+        marked.predict(new)
+    assert len(clone(marked).set_params(unknown="zero").fit(X, target).predict(new)) == 2
+
+
+def test_estimators_take_parts_of_dates(data):
+    frame, y = data
+    dated = frame.assign(day=pd.date_range("2024-01-01", periods=90))
+    with pytest.raises(ValueError, match="dates are in the column 'day': state the parts"):
+        sf.Lasso().fit(dated, y)
+    model = sf.Lasso(alpha=0.001, dates=["month", "days"]).fit(dated, y)
+    fit = sf.solve(dated, y, alpha=0.001, dates=["month", "days"])
+    assert model.coding_.feature_names.tolist() == fit.feature_names.tolist()
+    assert_allclose(model.predict(dated), fit.predict(dated), atol=1e-3)
+
+
+def test_groups_of_folds_of_estimators_go_with_their_rows(data):
+    frame, y = data
+    X, groups = with_holes(frame), np.arange(90) // 9
+    kept = X.notna().all(axis=1).to_numpy()
+    with pytest.warns(UserWarning, match="leaves out"):
+        model = sf.LassoCV(alphas=5, cv=GroupKFold(3), missing="drop").fit(X, y, groups=groups)
+    hand = sf.LassoCV(alphas=5, cv=GroupKFold(3)).fit(X[kept], y[kept], groups=groups[kept])
+    assert_allclose(model.mse_path_, hand.mse_path_, rtol=1e-6)
