@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast import penalties
-from softreg_fast.data.coding import Missing
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.coded import _ByPenalty
@@ -130,7 +130,7 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
         precompute: Any = "auto",
@@ -289,7 +289,7 @@ class SparseGroupLasso(GroupLasso):
         groups: Any = 1,
         l1_ratio: float = 0.5,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
         precompute: Any = "auto",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast import penalties
-from softreg_fast.data.coding import Missing
+from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
@@ -163,7 +163,7 @@ class GroupLassoCV(_GroupedCV):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         eps: float | str = 1e-3,
         alphas: Any = 100,
@@ -353,7 +353,7 @@ class SparseGroupLassoCV(_GroupedCV):
         groups: Any = 1,
         l1_ratio: Any = 0.5,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         eps: float | str = 1e-3,
         alphas: Any = 100,
