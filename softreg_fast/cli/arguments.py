@@ -83,7 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=PREDICT_EXAMPLES,
     )
     _add_predict_options(predict)
-    commands.add_parser("info", help="versions, threads and how the kernels were built")
+    info = commands.add_parser("info", help="versions, threads and how the kernels were built")
+    info.add_argument(
+        "--bug-report",
+        action="store_true",
+        help="a block to paste into an issue, with a test fit, without names of users or folders",
+    )
     return parser
 
 

@@ -45,6 +45,10 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         from softreg_fast.cli import demo
 
         demo.run(arguments.report)
+    elif arguments.bug_report:
+        from softreg_fast.cli.bug_report import bug_report
+
+        print(bug_report())
     else:
         from softreg_fast.system.config import show_config
 

@@ -21,6 +21,7 @@ from softreg_fast.display.drawing import (
     show_nonzeros,
 )
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Against
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.selected import sizes_of_groups
@@ -309,7 +310,7 @@ class PathDisplay:
         self,
         ax: Any = None,
         *,
-        against: str = "alpha",
+        against: Against = "alpha",
         n_labels: int = 8,
         mark: int | None = None,
         output: int | None = None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.lasso import Lasso
 from softreg_fast.estimators.lasso_cv import LassoCV
 from softreg_fast.model_selection.adaptive import Rounds
+from softreg_fast.options.choices import Criterion, Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, Eps, Folds, Scoring, Vector
 
 
 class AdaptiveLasso(Lasso):
@@ -134,13 +134,13 @@ class AdaptiveLasso(Lasso):
         gamma: float = 1.0,
         weight_eps: float = 0.0,
         n_rounds: int = 1,
-        weight_criterion: str = "bic",
+        weight_criterion: Criterion = "bic",
         fit_intercept: bool = True,
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -315,20 +315,20 @@ class AdaptiveLassoCV(LassoCV):
         gamma: float = 1.0,
         weight_eps: float = 0.0,
         n_rounds: int = 1,
-        weight_criterion: str = "bic",
-        eps: float | str = 1e-3,
+        weight_criterion: Criterion = "bic",
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

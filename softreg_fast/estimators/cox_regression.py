@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.survival_model import _SurvivalModel
+from softreg_fast.options.choices import Missing, Ties, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds
 
 
 class CoxRegression(_SurvivalModel):
@@ -135,14 +136,14 @@ class CoxRegression(_SurvivalModel):
         *,
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
-        ties: str = "breslow",
+        ties: Ties = "breslow",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.survival_model import _SurvivalModel
 from softreg_fast.model_selection.cv import Choice, choose, problems_for
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
+from softreg_fast.options.choices import Missing, Rule, SurvivalMeasure, Ties, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, Eps, Folds, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -150,17 +151,22 @@ class CoxRegressionCV(_SurvivalModel):
     True
     """
 
+    alpha_: float
+    l1_ratio_: float
+    alphas_: Vector
+    cv_path_: CVPath
+
     @with_hints
     def __init__(
         self,
         *,
         l1_ratio: Any = 1.0,
         alphas: Any = 100,
-        eps: float | str = "auto",
-        cv: Any = None,
-        measure: str = "deviance",
-        rule: str = "min",
-        ties: str = "breslow",
+        eps: Eps = "auto",
+        cv: Folds | None = None,
+        measure: SurvivalMeasure = "deviance",
+        rule: Rule = "min",
+        ties: Ties = "breslow",
         seed: int | None = 0,
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
@@ -168,7 +174,7 @@ class CoxRegressionCV(_SurvivalModel):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

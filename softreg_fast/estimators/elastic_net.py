@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metadata_routing import UNUSED
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
+from softreg_fast.options.choices import Missing, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, MatrixLike, Precompute, RandomState
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.sklearn_paths import enet_path
 from softreg_fast.paths.solve import solve_design
@@ -146,17 +147,17 @@ class ElasticNet(_LinearRegressor):
         *,
         l1_ratio: float = 0.5,
         fit_intercept: bool = True,
-        precompute: Any = False,
+        precompute: Precompute = False,
         max_iter: int | None = 1000,
         copy_X: bool = True,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -185,7 +186,7 @@ class ElasticNet(_LinearRegressor):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         check_input: bool = True,

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter
 
-from softreg_fast.data.coding import Missing, Unknown, frame_of
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
@@ -20,7 +20,18 @@ from softreg_fast.estimators.routing import routed, router_to_splitter
 from softreg_fast.model_selection.cv import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
+from softreg_fast.options.choices import Criterion, Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import (
+    Bounds,
+    Eps,
+    Folds,
+    MatrixLike,
+    Precompute,
+    RandomState,
+    Scoring,
+    Vector,
+)
 from softreg_fast.paths.sklearn_paths import enet_path
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -188,6 +199,15 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     1.0
     """
 
+    # `| Any` stands for the arrays and lists of alpha_per_target
+    alpha_: float | Any
+    l1_ratio_: float | Any
+    gamma_: float | Any
+    alphas_: Vector
+    mse_path_: Vector
+    cv_path_: CVPath | Any
+    coef_path_: Any
+
     path = staticmethod(enet_path)
 
     @with_hints
@@ -195,26 +215,26 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self,
         *,
         l1_ratio: Any = 0.5,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         copy_X: bool = True,
         verbose: bool | int = 0,
         n_jobs: int | None = None,
         positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
-        criterion: str | None = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
+        criterion: Criterion | None = None,
         noise_variance: float | None = None,
         relax: bool | ArrayLike = False,
         patience: int | None = None,
@@ -256,10 +276,10 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.missing = missing
         self.unknown = unknown
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         **params: Any,

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast import penalties
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.coded import _ByPenalty
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Precompute
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.grouping import groups_of_estimator
@@ -133,7 +134,7 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,
@@ -292,7 +293,7 @@ class SparseGroupLasso(GroupLasso):
         unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast import penalties
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -165,18 +166,18 @@ class GroupLassoCV(_GroupedCV):
         group_weights: ArrayLike | None = None,
         unknown: Unknown = "error",
         overlap: bool = False,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         dates: Any = None,
@@ -355,18 +356,18 @@ class SparseGroupLassoCV(_GroupedCV):
         group_weights: ArrayLike | None = None,
         unknown: Unknown = "error",
         overlap: bool = False,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         dates: Any = None,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_offset
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.losses import Huber, Loss
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.solvers.problem import Problem
 
@@ -150,7 +150,7 @@ class HuberRegressor(_GeneralisedRegressor):
         self,
         delta: float = 1.35,
         *,
-        scale: float | str = 1.0,
+        scale: float | Literal["mad"] = 1.0,
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
@@ -160,7 +160,7 @@ class HuberRegressor(_GeneralisedRegressor):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net import ElasticNet
+from softreg_fast.options.choices import Missing, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, Precompute, RandomState
 from softreg_fast.paths.sklearn_paths import lasso_path
 
 
@@ -133,17 +134,17 @@ class Lasso(ElasticNet):
         alpha: float = 1.0,
         *,
         fit_intercept: bool = True,
-        precompute: Any = False,
+        precompute: Precompute = False,
         copy_X: bool = True,
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

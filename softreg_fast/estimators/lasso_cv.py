@@ -6,11 +6,12 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Criterion, Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, Eps, Folds, Precompute, RandomState, Scoring
 from softreg_fast.paths.sklearn_paths import lasso_path
 
 
@@ -176,26 +177,26 @@ class LassoCV(ElasticNetCV):
     def __init__(
         self,
         *,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
         copy_X: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
         positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
-        criterion: str | None = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
+        criterion: Criterion | None = None,
         noise_variance: float | None = None,
         relax: bool | ArrayLike = False,
         patience: int | None = None,

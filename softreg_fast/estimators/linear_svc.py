@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import Fitted, _LinearClassifier
 from softreg_fast.estimators.labels import factors_of, weights_of_labels
 from softreg_fast.estimators.logistic_regression import strength_of
 from softreg_fast.losses import Loss, SquaredHinge
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Bounds, ClassWeight, Index, RandomState, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.vectors import Penalty
 
@@ -161,25 +161,25 @@ class LinearSVC(_LinearClassifier):
     @with_hints
     def __init__(
         self,
-        penalty: str = "l2",
-        loss: str = "squared_hinge",
+        penalty: Literal["l1", "l2"] = "l2",
+        loss: Literal["squared_hinge"] = "squared_hinge",
         *,
-        dual: bool | str = "auto",
+        dual: bool | Literal["auto"] = "auto",
         tol: float = 1e-4,
         C: float = 1.0,
-        multi_class: str = "ovr",
+        multi_class: Literal["ovr"] = "ovr",
         fit_intercept: bool = True,
         intercept_scaling: float = 1,
-        class_weight: Any = None,
+        class_weight: ClassWeight | None = None,
         verbose: bool | int = 0,
-        random_state: Any = None,
+        random_state: RandomState | None = None,
         max_iter: int | None = 100_000,
         l1_ratio: float | None = None,
         warm_start: bool = False,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.generalised import Fitted, _ProbabilityClassifier
 from softreg_fast.losses import Loss, as_loss
+from softreg_fast.options.choices import LogisticPenalty, LogisticSolver, Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Index
+from softreg_fast.options.types import Bounds, ClassWeight, Index, MatrixLike, RandomState
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.penalties.vectors import Penalty
 
 # scikit-learn's solver names, all of which stand for the solver here
-SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+SOLVERS: tuple[LogisticSolver, ...] = get_args(LogisticSolver)
 
 # The l1_ratio that each of scikit-learn's names of penalties stands for; None: that which is given.
 PENALTIES = {"l1": 1.0, "l2": 0.0, "elasticnet": None, "deprecated": None, None: None}
@@ -165,7 +165,7 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
     @with_hints
     def __init__(
         self,
-        penalty: str | None = "deprecated",
+        penalty: LogisticPenalty | None = "deprecated",
         *,
         C: float = 1.0,
         l1_ratio: float = 0.0,
@@ -173,9 +173,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         tol: float = 1e-4,
         fit_intercept: bool = True,
         intercept_scaling: float = 1,
-        class_weight: Any = None,
-        random_state: Any = None,
-        solver: str = "lbfgs",
+        class_weight: ClassWeight | None = None,
+        random_state: RandomState | None = None,
+        solver: LogisticSolver = "lbfgs",
         max_iter: int | None = 100_000,
         verbose: bool | int = 0,
         warm_start: bool = False,
@@ -184,7 +184,7 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -216,10 +216,10 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         self.missing = missing
         self.unknown = unknown
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

@@ -10,7 +10,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
-from softreg_fast.data.coding import Missing, Unknown, frame_of
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
@@ -27,10 +27,25 @@ from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.cv import as_ratios
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.progress import watching
-from softreg_fast.options.choices import RULES
+from softreg_fast.options.choices import (
+    RULES,
+    LogisticPenalty,
+    LogisticSolver,
+    Missing,
+    Rule,
+    Unknown,
+)
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, is_integer
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import (
+    Bounds,
+    ClassWeight,
+    Folds,
+    MatrixLike,
+    RandomState,
+    Scoring,
+    Vector,
+)
 from softreg_fast.solvers.problem import Options, Problem
 
 # Values by which scikit-learn 1.9 says that an argument was not given
@@ -206,25 +221,25 @@ class LogisticRegressionCV(LogisticRegression):
         Cs: Any = 10,
         l1_ratios: Any = None,
         fit_intercept: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         dual: bool = False,
-        penalty: str = "deprecated",
-        scoring: Any = None,
-        solver: str = "lbfgs",
+        penalty: LogisticPenalty = "deprecated",
+        scoring: Scoring | None = None,
+        solver: LogisticSolver = "lbfgs",
         tol: float = 1e-4,
         max_iter: int | None = 100_000,
-        class_weight: Any = None,
+        class_weight: ClassWeight | None = None,
         n_jobs: int | None = None,
         verbose: bool | int = 0,
         refit: bool = True,
         intercept_scaling: float = 1.0,
-        random_state: Any = None,
+        random_state: RandomState | None = None,
         use_legacy_attributes: bool = True,
-        rule: str = "min",
+        rule: Rule = "min",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -259,10 +274,10 @@ class LogisticRegressionCV(LogisticRegression):
         self.missing = missing
         self.unknown = unknown
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -402,7 +417,7 @@ class LogisticRegressionCV(LogisticRegression):
 
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.estimators.penalised import _PenalisedRegressor, _PenalisedSearch
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, Eps, Folds
 from softreg_fast.penalties import MCP
 
 
@@ -135,7 +136,7 @@ class MCPRegression(_PenalisedRegressor):
         warm_start: bool = False,
         penalty_weights: ArrayLike | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -286,17 +287,17 @@ class MCPRegressionCV(_PenalisedSearch):
         self,
         *,
         gamma: Any = 3.0,
-        eps: float | str = "auto",
+        eps: Eps = "auto",
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         n_jobs: int | None = None,
-        rule: str = "min",
+        rule: Rule = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
         penalty_weights: ArrayLike | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

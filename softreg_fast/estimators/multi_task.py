@@ -7,13 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import matrix_of_targets, order_of_descent
 from softreg_fast.estimators.elastic_net import ElasticNet
+from softreg_fast.options.choices import Missing, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Floats, MatrixLike, RandomState
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
@@ -128,6 +129,10 @@ class MultiTaskElasticNet(ElasticNet):
     (3, 3)
     """
 
+    intercept_: Floats
+    dual_gap_: float
+    n_iter_: int
+
     positive = False
     bounds = None
     precompute = "auto"
@@ -147,8 +152,8 @@ class MultiTaskElasticNet(ElasticNet):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
@@ -176,7 +181,7 @@ class MultiTaskElasticNet(ElasticNet):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         check_input: bool = True,
@@ -356,8 +361,8 @@ class MultiTaskLasso(MultiTaskElasticNet):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         standardize: bool = False,

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import matrix_of_targets
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Floats, Folds, RandomState, Scoring
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 
 
@@ -160,6 +161,13 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     (100, 4)
     """
 
+    intercept_: Floats
+    dual_gap_: float
+    n_iter_: int
+    alpha_: float
+    l1_ratio_: float
+    cv_path_: CVPath
+
     precompute = "auto"
     positive = False
     bounds = None
@@ -177,22 +185,22 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         self,
         *,
         l1_ratio: Any = 0.5,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         copy_X: bool = True,
         verbose: bool | int = 0,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         n_alphas: int | None = None,
@@ -377,22 +385,22 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
     def __init__(
         self,
         *,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
         copy_X: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         n_alphas: int | None = None,

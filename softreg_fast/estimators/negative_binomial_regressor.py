@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.losses import Loss, NegativeBinomial, Poisson
 from softreg_fast.losses.negative_binomial import best_theta, largest_theta
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, Vector
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.result import Solution
 from softreg_fast.solvers.problem import Problem
@@ -157,7 +157,7 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

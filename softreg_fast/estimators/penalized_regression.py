@@ -6,10 +6,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.estimators.penalised import _NestedPenalty, _PenalisedSearch
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, Eps, Folds
 from softreg_fast.penalties import L1
 
 
@@ -123,13 +124,13 @@ class PenalizedRegression(_NestedPenalty):
         self,
         penalty: Any = None,
         *,
-        loss: Loss | str = "squared",
+        loss: Loss | LossName = "squared",
         alpha: float = 1.0,
         fit_intercept: bool = True,
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
         warm_start: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -273,16 +274,16 @@ class PenalizedRegressionCV(_NestedPenalty, _PenalisedSearch):
         self,
         penalty: Any = None,
         *,
-        loss: Loss | str = "squared",
-        eps: float | str = "auto",
+        loss: Loss | LossName = "squared",
+        eps: Eps = "auto",
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         n_jobs: int | None = None,
-        rule: str = "min",
+        rule: Rule = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

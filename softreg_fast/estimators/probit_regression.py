@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _ProbabilityClassifier
 from softreg_fast.losses import Loss, Probit
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, ClassWeight
 
 
 class ProbitRegression(_ProbabilityClassifier):
@@ -132,14 +133,14 @@ class ProbitRegression(_ProbabilityClassifier):
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
-        class_weight: Any = None,
+        class_weight: ClassWeight | None = None,
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.estimators.searched import _SearchedRegressor
 from softreg_fast.losses import Loss, Quantile
+from softreg_fast.options.choices import Missing, QuantileSolver, Rule, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Bounds, Folds, MatrixLike
 from softreg_fast.solvers.problem import Problem
 
 # scikit-learn's solver names, all of which stand for the solver here
-SOLVERS = ("highs", "highs-ds", "highs-ipm", "interior-point", "revised simplex")
+SOLVERS: tuple[QuantileSolver, ...] = get_args(QuantileSolver)
 
 
 class _QuantileModel(_GeneralisedRegressor):
@@ -34,7 +35,7 @@ class _QuantileModel(_GeneralisedRegressor):
 
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -184,7 +185,7 @@ class QuantileRegressor(_QuantileModel):
         alpha: float = 1.0,
         l1_ratio: float = 1.0,
         fit_intercept: bool = True,
-        solver: str = "highs",
+        solver: QuantileSolver = "highs",
         solver_options: dict[str, Any] | None = None,
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
@@ -192,7 +193,7 @@ class QuantileRegressor(_QuantileModel):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,
@@ -351,15 +352,15 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         alphas: int | ArrayLike = 100,
         l1_ratio: float = 1.0,
         fit_intercept: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         n_jobs: int | None = None,
-        rule: str = "min",
+        rule: Rule = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

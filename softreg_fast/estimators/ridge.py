@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengths
+from softreg_fast.options.choices import Missing, RidgeSolver, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, RandomState
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
@@ -20,7 +21,7 @@ from softreg_fast.solvers.choice import ridge_solver
 from softreg_fast.solvers.problem import Options
 
 # scikit-learn's solver names, and the solver here that replaces each
-NEAREST_SOLVER = {
+NEAREST_SOLVER: dict[str, str] = {
     "svd": "cholesky",
     "lsqr": "auto",
     "sparse_cg": "auto",
@@ -153,11 +154,11 @@ class Ridge(_LinearRegressor):
         copy_X: bool = True,
         max_iter: int | None = None,
         tol: float = 1e-4,
-        solver: str = "auto",
+        solver: RidgeSolver = "auto",
         positive: bool = False,
-        random_state: Any = None,
+        random_state: RandomState | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

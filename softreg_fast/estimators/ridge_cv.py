@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from softreg_fast.data.coding import Missing, Unknown, frame_of
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
@@ -18,9 +18,9 @@ from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengt
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.scoring import Known, scores_of
-from softreg_fast.options.choices import RULES
+from softreg_fast.options.choices import RULES, GCVMode, Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Folds, MatrixLike, Scoring, Vector
 from softreg_fast.paths.grids import checked_alphas
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.vectors import Penalty
@@ -130,18 +130,21 @@ class RidgeCV(_LinearRegressor):
     (0.01, 0.517)
     """
 
+    alpha_: float | Any
+    best_score_: float | Any
+
     @with_hints
     def __init__(
         self,
         alphas: Any = (0.1, 1.0, 10.0),
         *,
         fit_intercept: bool = True,
-        scoring: Any = None,
-        cv: Any = None,
-        gcv_mode: str | None = None,
+        scoring: Scoring | None = None,
+        cv: Folds | None = None,
+        gcv_mode: GCVMode | None = None,
         store_cv_results: bool = False,
         alpha_per_target: bool = False,
-        rule: str = "min",
+        rule: Rule = "min",
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
@@ -166,7 +169,7 @@ class RidgeCV(_LinearRegressor):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         **params: Any,

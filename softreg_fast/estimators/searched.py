@@ -17,7 +17,7 @@ from softreg_fast.model_selection.cv import Choice, choose
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.scalars import is_real
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.grids import as_alphas
 from softreg_fast.solvers.problem import Problem
 
@@ -39,7 +39,7 @@ class _SearchedRegressor(_GeneralisedRegressor):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Precompute
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.sorted import SLOPE
@@ -126,7 +127,7 @@ class Slope(_LinearRegressor):
         q: float = 0.1,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.cv import problems_for
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.solvers.problem import Options, Problem
@@ -151,18 +152,18 @@ class SlopeCV(_StructuredCV):
         *,
         rank_weights: Any = "bh",
         q: float = 0.1,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         dates: Any = None,

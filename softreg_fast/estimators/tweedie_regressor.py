@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.losses import Gamma, Loss, Poisson, Squared, Tweedie
+from softreg_fast.options.choices import LINKS, Link, Missing, TweedieSolver, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds
 
 # scikit-learn's solver names, all of which stand for the solver here
-SOLVERS = ("lbfgs", "newton-cholesky")
-
-LINKS = ("auto", "identity", "log")
+SOLVERS: tuple[TweedieSolver, ...] = get_args(TweedieSolver)
 
 
 class _TweedieFamily(_GeneralisedRegressor):
@@ -26,7 +25,7 @@ class _TweedieFamily(_GeneralisedRegressor):
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
-        solver: str = "lbfgs",
+        solver: TweedieSolver = "lbfgs",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -34,7 +33,7 @@ class _TweedieFamily(_GeneralisedRegressor):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -405,8 +404,8 @@ class TweedieRegressor(_TweedieFamily):
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
-        link: str = "auto",
-        solver: str = "lbfgs",
+        link: Link = "auto",
+        solver: TweedieSolver = "lbfgs",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -414,7 +413,7 @@ class TweedieRegressor(_TweedieFamily):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
         dates: Any = None,

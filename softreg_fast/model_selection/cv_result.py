@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.model_selection.search import best_of, mean_over
-from softreg_fast.options.types import Vector
+from softreg_fast.options.choices import Prediction
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.result import Path
 
 # Advice where the last alpha of a grid is the best, by the reason why the grid ended.
@@ -208,7 +209,7 @@ class CVPath:
         return None if self.penalties is None else self.penalties[self.best_ratio]
 
     def predict(
-        self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
+        self, X: MatrixLike, *, offset: ArrayLike | None = None, kind: Prediction = "response"
     ) -> NDArray[Any]:
         """Return predictions of the chosen model, fitted to all samples, (n_samples,).
 

@@ -10,19 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Solver, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, MatrixLike, Precompute, Vector
 from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.user_units import of_features, path_of
+from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
@@ -77,7 +78,7 @@ class PathStep(NamedTuple):
 
 @with_hints
 def path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
@@ -87,9 +88,9 @@ def path(
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
     positive: bool = False,
-    bounds: Any = None,
-    penalty: Any = None,
-    loss: Loss | str | None = None,
+    bounds: Bounds | None = None,
+    penalty: PenaltyObject | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -98,8 +99,8 @@ def path(
     dates: Any = None,
     missing: Missing = "error",
     unknown: Unknown = "error",
-    solver: str = "auto",
-    precompute: bool | str | ArrayLike = "auto",
+    solver: Solver = "auto",
+    precompute: Precompute = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
     coef_init: PerFeature | None = None,

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Prediction, Unknown
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, MatrixLike, Vector
 from softreg_fast.paths.path import path
 from softreg_fast.paths.refits import blended, dev_ratios, features_in, refits_of
 from softreg_fast.paths.result import Path
@@ -128,12 +128,12 @@ class RelaxedPath:
 
     def predict(
         self,
-        X: Any,
+        X: MatrixLike,
         alpha: float | ArrayLike | None = None,
         gamma: float = 0.0,
         *,
         offset: ArrayLike | None = None,
-        kind: str = "response",
+        kind: Prediction = "response",
     ) -> NDArray[Any]:
         """Return the predictions of `at(gamma)`, by default those of the refits.
 
@@ -173,12 +173,12 @@ class RelaxedPath:
 
 
 def relaxed_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     positive: bool = False,
-    bounds: Any = None,
-    loss: Loss | str | None = None,
+    bounds: Bounds | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
