@@ -108,6 +108,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate_options(evaluate)
     info = commands.add_parser("info", help="versions, threads and how the kernels were built")
     add_json(info)
+    info.add_argument(
+        "--bug-report",
+        action="store_true",
+        help="a block to paste into an issue, with a test fit, without names of users or folders",
+    )
     completion = commands.add_parser(
         "completion",
         help="print a script that completes commands and options in a shell",

@@ -50,6 +50,10 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         from softreg_fast.cli.completion import script
 
         print(script(build_parser(), arguments.shell))
+    elif arguments.bug_report:
+        from softreg_fast.cli.bug_report import bug_report
+
+        print(bug_report())
     elif arguments.json:
         from softreg_fast.cli.as_json import text_of
         from softreg_fast.system.config import config

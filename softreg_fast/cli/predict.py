@@ -12,6 +12,7 @@ from softreg_fast.cli.baselines import survival_rows
 from softreg_fast.cli.models import Model
 from softreg_fast.cli.requests import OF_SURVIVAL, FitRequest, ModelRequest
 from softreg_fast.cli.tables.roles import Roles, Table
+from softreg_fast.options.choices import Prediction
 from softreg_fast.options.errors import InputError
 
 
@@ -165,7 +166,7 @@ def _spread(rows: Iterator[Sequence[object]], kept: list[bool]) -> Iterator[Sequ
 
 
 def _rows(
-    model: Model, table: Table, alpha: float | None, kind: str | None
+    model: Model, table: Table, alpha: float | None, kind: Prediction | None
 ) -> Iterator[Sequence[object]]:
     fits = model.path
     if alpha is not None and not fits.alphas[-1] <= alpha <= fits.alphas[0]:
@@ -192,7 +193,7 @@ def _rows(
     yield from zip(*columns, strict=True)
 
 
-def _kinds(model: Model, of_one: bool) -> list[str]:
+def _kinds(model: Model, of_one: bool) -> list[Prediction]:
     if model.classes is None or not of_one:
         return ["response"]
     return ["class", "proba"] if hasattr(model.path.loss, "probabilities") else ["class"]

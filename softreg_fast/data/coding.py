@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,15 +35,8 @@ from softreg_fast.data.names import (
 )
 from softreg_fast.data.reading import Reading
 from softreg_fast.data.validation import check_finite
+from softreg_fast.options.choices import MISSING, UNKNOWN
 from softreg_fast.options.types import Index
-
-# What a level means that the fit has not seen: an error, or no effect.
-UNKNOWN = ("error", "zero")
-Unknown = Literal["error", "zero"]
-
-# What is done about missing values: nothing, their rows are left out, or they are marked.
-MISSING = ("error", "drop", "indicator")
-Missing = Literal["error", "drop", "indicator"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -409,6 +402,11 @@ def coding_of(X: Any) -> Any:
 def matrix_of(X: Any) -> Any:
     """Return the features of a coded frame, anything else as it is."""
     return X.matrix if isinstance(X, Coded) else X
+
+
+def frame_of(X: Any) -> Any:
+    """Return the frame of a coded one, anything else as it is."""
+    return X.frame if isinstance(X, Coded) else X
 
 
 def coded(X: Any) -> Any:

@@ -33,7 +33,7 @@ from softreg_fast.kernels._units import engine_penalty, user_coefficients
 from softreg_fast.losses import SQUARED, Cox, Loss, as_loss
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_flag
-from softreg_fast.options.types import Index, Matrix, Vector
+from softreg_fast.options.types import Index, Matrix, MatrixLike, Vector
 from softreg_fast.system.threads import effective_n_threads, threads_worth
 
 
@@ -120,7 +120,7 @@ class Design(Described):
     @with_hints
     def __init__(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | float | None = None,
         *,

@@ -72,6 +72,15 @@ class Table(NamedTuple):
     fit_intercept: bool | None = None
     kept: Index | None = None
 
+    def rows_of(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return arrays by name, without the rows that are left out."""
+        if self.kept is None:
+            return given
+        return {
+            name: value if value is None or np.ndim(value) == 0 else rows_at(value, self.kept)
+            for name, value in given.items()
+        }
+
     def intercept_beside(self, given: Any) -> Any:
         """Return whether there is an intercept, by an argument and a formula.
 
@@ -120,6 +129,8 @@ def as_table(
     check_missing(options.missing)
     check_unknown(options.unknown)
     table = Table(X, y, sample_weight, offset)
+    if type(X) is np.ndarray and options.are_plain and options.data is None:
+        return table
     if isinstance(X, str):
         from softreg_fast.data.formula_tables import table_of  # which most fits do without
 

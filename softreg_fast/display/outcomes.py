@@ -21,7 +21,7 @@ from softreg_fast.display.survival_display import SURVIVAL_PLOTS
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import TwoClasses
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.result import Path, Solution
 
 Array = NDArray[np.float64]
@@ -131,7 +131,7 @@ class Outcomes:
     def from_path(
         cls,
         fits: Path | Solution | CVPath,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         *,
         alpha: float | None = None,
@@ -176,7 +176,7 @@ class Outcomes:
     def from_estimator(
         cls,
         estimator: Any,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         *,
         offset: ArrayLike | None = None,

@@ -27,6 +27,7 @@ from softreg_fast.display.drawing import (
 from softreg_fast.display.look import dress, line_colours
 from softreg_fast.display.rule_marks import Rule, draw_rules, headroom
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Against
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Path
 
@@ -235,7 +236,7 @@ class PathDisplay:
         self,
         ax: Any = None,
         *,
-        against: str = "alpha",
+        against: Against = "alpha",
         n_labels: int | None = None,
         mark: int | None = None,
         output: int | None = None,

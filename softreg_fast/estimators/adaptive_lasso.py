@@ -8,8 +8,9 @@ from softreg_fast.data.design import Design
 from softreg_fast.estimators.lasso import Lasso
 from softreg_fast.estimators.lasso_cv import LassoCV
 from softreg_fast.model_selection.adaptive import Rounds
+from softreg_fast.options.choices import Criterion, Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, Eps, Folds, Scoring, Vector
 
 
 class AdaptiveLasso(Lasso):
@@ -58,6 +59,16 @@ class AdaptiveLasso(Lasso):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -123,15 +134,18 @@ class AdaptiveLasso(Lasso):
         gamma: float = 1.0,
         weight_eps: float = 0.0,
         n_rounds: int = 1,
-        weight_criterion: str = "bic",
+        weight_criterion: Criterion = "bic",
         fit_intercept: bool = True,
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.gamma = gamma
@@ -146,6 +160,9 @@ class AdaptiveLasso(Lasso):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _l1_weights_for(self, design: Design) -> Vector:
         return _weights_of(self, design)
@@ -210,6 +227,16 @@ class AdaptiveLassoCV(LassoCV):
         an error, as in scikit-learn.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -288,22 +315,25 @@ class AdaptiveLassoCV(LassoCV):
         gamma: float = 1.0,
         weight_eps: float = 0.0,
         n_rounds: int = 1,
-        weight_criterion: str = "bic",
-        eps: float | str = 1e-3,
+        weight_criterion: Criterion = "bic",
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.gamma = gamma
         self.weight_eps = weight_eps
@@ -324,6 +354,9 @@ class AdaptiveLassoCV(LassoCV):
         self.scoring = scoring
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _l1_weights_for(self, design: Design) -> Vector:
         return _weights_of(self, design)

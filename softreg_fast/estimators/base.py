@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,11 +13,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from softreg_fast.data.coding import Coding
+from softreg_fast.data.coding import Coding, frame_of
 from softreg_fast.data.contents import check_contents
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import Names, feature_names_of, in_order, labels_of
+from softreg_fast.data.tables import Table, TableOptions, as_table
 from softreg_fast.data.validation import as_targets, check_sparse
+from softreg_fast.options.choices import Missing, Unknown
+from softreg_fast.options.types import Floats, MatrixLike
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.user_units import rounded
@@ -27,15 +30,28 @@ from softreg_fast.solvers.protocol import is_alarm
 class _LinearModel(BaseEstimator):
     """Base of all linear models: the Design, features, warm starts and linear predictors."""
 
-    coef_: Any
-    intercept_: Any
+    # `| Any` stands for the arrays of several targets, in which a type checker then sees no mistake
+    coef_: Floats
+    intercept_: float | Any
+    dual_gap_: float | Any
+    n_iter_: int | Any
     n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
     _coding: Any
     max_iter: Any
     fit_intercept: bool
     standardize: bool
 
+    dates: Any = None
+    missing: Missing = "error"
+    unknown: Unknown = "error"
+
     _design_type = Design
+
+    if TYPE_CHECKING:  # scikit-learn has no types
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # fill in defaults for parameters newer than the pickle
@@ -66,16 +82,22 @@ class _LinearModel(BaseEstimator):
         self._refuse_design(X)
         self._refuse_missing(y)
         return self._design_type(
-            self._coded(X),
+            X,
             sample_weight=sample_weight,
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             n_threads=n_threads,
         )
 
-    def _coded(self, X: Any) -> Any:
-        # X, or its categorical columns as features
-        return X
+    def _table(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Table:
+        # what is fitted: a frame coded, without the rows that are left out
+        self._refuse_design(X)
+        if isinstance(X, str):  # which is no formula here
+            return Table(X, y, sample_weight, offset)
+        return as_table(X, y, sample_weight, offset, self._table_options())
+
+    def _table_options(self) -> TableOptions:
+        return TableOptions(self.dates, self.missing, self.unknown)
 
     @property
     def _most_iterations(self) -> int:
@@ -98,6 +120,7 @@ class _LinearModel(BaseEstimator):
         return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
     def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
+        X = frame_of(X)
         self._labels: Names | None = None  # unless all strings: scikit-learn ignores others
         if isinstance(X, np.ndarray) or sp.issparse(X):
             # no names: looking for them can take as long as a small fit
@@ -154,14 +177,18 @@ class _LinearModel(BaseEstimator):
 class _LinearRegressor(MultiOutputMixin, RegressorMixin, _LinearModel):
     """Base of the estimators of squared error: several targets as several fits on one Design."""
 
-    dual_gap_: Any
-    n_iter_: Any
     alpha: Any
     n_threads: int | None
 
+    if TYPE_CHECKING:  # scikit-learn has no types
+
+        def score(
+            self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        ) -> float: ...
+
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
@@ -185,6 +212,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, _LinearModel):
         ValueError, TypeError
             For parameters or data that cannot be used; the message says what is expected.
         """
+        X, y, sample_weight, _ = self._table(X, y, sample_weight)[:4]
         design = self._design(X, y, sample_weight, self.n_threads)
         targets = as_targets(y)
         if targets.ndim > 2:
@@ -237,7 +265,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, _LinearModel):
         if not self.fit_intercept:
             self.intercept_ = 0.0
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: MatrixLike) -> Floats:
         """Return X @ coef_.T + intercept_, in float32 if X and coef_ are float32.
 
         Parameters

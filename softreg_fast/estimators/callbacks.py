@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from softreg_fast.model_selection.progress import Watcher
 from softreg_fast.paths.path import PathStep
 
 __all__ = ["CallbackSupportMixin", "FitTasks", "tasks_of", "with_callbacks"]
 
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+P = ParamSpec("P")
+R = TypeVar("R")
 
-    HAS_CALLBACKS = True
-except ImportError:  # scikit-learn < 1.9
-    HAS_CALLBACKS = False
+HAS_CALLBACKS = True
+if not TYPE_CHECKING:
+    try:
+        from sklearn.callback import CallbackSupportMixin, with_callbacks
+    except ImportError:  # scikit-learn < 1.9
+        HAS_CALLBACKS = False
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+if TYPE_CHECKING or not HAS_CALLBACKS:  # scikit-learn has no types
+
+    class CallbackSupportMixin:
         """Placeholder for scikit-learn versions without callbacks."""
 
-    def with_callbacks(method: Any) -> Any:
+        if TYPE_CHECKING:
+
+            def set_callbacks(self, *callbacks: Any) -> Self: ...
+
+    def with_callbacks(method: Callable[P, R]) -> Callable[P, R]:
         """Return the method unchanged."""
         return method
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.survival_model import _SurvivalModel
+from softreg_fast.options.choices import Missing, Ties, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds
 
 
 class CoxRegression(_SurvivalModel):
@@ -58,6 +60,16 @@ class CoxRegression(_SurvivalModel):
         X.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -124,16 +136,19 @@ class CoxRegression(_SurvivalModel):
         *,
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
-        ties: str = "breslow",
+        ties: Ties = "breslow",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -147,3 +162,6 @@ class CoxRegression(_SurvivalModel):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown

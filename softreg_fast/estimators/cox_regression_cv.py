@@ -8,9 +8,11 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.survival_model import _SurvivalModel
 from softreg_fast.model_selection.choice import Choice, choose, problems_for
+from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
+from softreg_fast.options.choices import Missing, Rule, SurvivalMeasure, Ties, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, Eps, Folds, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -71,6 +73,16 @@ class CoxRegressionCV(_SurvivalModel):
         X.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -139,17 +151,22 @@ class CoxRegressionCV(_SurvivalModel):
     True
     """
 
+    alpha_: float
+    l1_ratio_: float
+    alphas_: Vector
+    cv_path_: CVPath
+
     @with_hints
     def __init__(
         self,
         *,
         l1_ratio: Any = 1.0,
         alphas: Any = 100,
-        eps: float | str = "auto",
-        cv: Any = None,
-        measure: str = "deviance",
-        rule: str = "min",
-        ties: str = "breslow",
+        eps: Eps = "auto",
+        cv: Folds | None = None,
+        measure: SurvivalMeasure = "deviance",
+        rule: Rule = "min",
+        ties: Ties = "breslow",
         seed: int | None = 0,
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
@@ -157,9 +174,12 @@ class CoxRegressionCV(_SurvivalModel):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.alphas = alphas
@@ -178,6 +198,9 @@ class CoxRegressionCV(_SurvivalModel):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _fit_target(
         self, design: Design, target: Any, offset: Any, start: Vector | None

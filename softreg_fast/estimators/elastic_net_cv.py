@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter
 
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
@@ -19,7 +20,18 @@ from softreg_fast.estimators.routing import routed, router_to_splitter
 from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
+from softreg_fast.options.choices import Criterion, Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import (
+    Bounds,
+    Eps,
+    Folds,
+    MatrixLike,
+    Precompute,
+    RandomState,
+    Scoring,
+    Vector,
+)
 from softreg_fast.paths.sklearn_paths import enet_path
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -110,6 +122,16 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -177,6 +199,15 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
     1.0
     """
 
+    # `| Any` stands for the arrays and lists of alpha_per_target
+    alpha_: float | Any
+    l1_ratio_: float | Any
+    gamma_: float | Any
+    alphas_: Vector
+    mse_path_: Vector
+    cv_path_: CVPath | Any
+    coef_path_: Any
+
     path = staticmethod(enet_path)
 
     @with_hints
@@ -184,32 +215,35 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self,
         *,
         l1_ratio: Any = 0.5,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         copy_X: bool = True,
         verbose: bool | int = 0,
         n_jobs: int | None = None,
         positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
-        criterion: str | None = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
+        criterion: Criterion | None = None,
         noise_variance: float | None = None,
         relax: bool | ArrayLike = False,
         patience: int | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -238,11 +272,14 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         **params: Any,
@@ -281,9 +318,12 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             )
         split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
+        table = self._table(X, y, sample_weight)
+        X, y, sample_weight, _ = table[:4]
+        split = table.rows_of(split)
         design = self._design(X, y, sample_weight, n_threads)
         models, single = self._models(design, self._targets(y))
-        found = self._searches(models, X, y, split)
+        found = self._searches(models, frame_of(X), y, split)
         self._keep_features(X, y, design.n_features)
         fits = [fits.path[fits.index] for fits in found]
         self._keep(fits, single, dtype=design.X.dtype)

@@ -1,4 +1,7 @@
-"""Bases of the generalised linear models: a loss becomes a regressor or a classifier."""
+"""Bases of the generalised linear models: a loss becomes a regressor or a classifier.
+
+One file: regressors and classifiers share the fit of one target and what is kept of it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from softreg_fast.estimators.labels import weights_of_labels
 from softreg_fast.losses import Loss
 from softreg_fast.losses.base import times
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Floats, Index, MatrixLike, Vector
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.result import Solution
@@ -131,7 +134,7 @@ class _GeneralisedLinearModel(_LinearModel):
     def _keep(self, found: Solution, dtype: Any) -> None:
         self._keep_coefficients(found.coef, found.intercept, dtype)
         self.dual_gap_ = found.gap
-        self.n_iter_: Any = max(found.n_epochs, 0 if self.warm_start else 1)
+        self.n_iter_ = max(found.n_epochs, 0 if self.warm_start else 1)
         self.loss_ = found.loss
         self._coding = found.coding
         self._has_offset = found.has_offset
@@ -167,7 +170,7 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -196,12 +199,13 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
+        X, y, sample_weight, offset = self._table(X, y, sample_weight, offset)[:4]
         target = column_or_1d(as_targets(y), warn=True)
         return self._fit(
             X, y, sample_weight, lambda on, start: [self._fit_target(on, target, offset, start)]
         )
 
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+    def predict(self, X: MatrixLike, offset: ArrayLike | None = None) -> Floats:
         """Return the mean of y, as the loss has it for the linear predictor.
 
         Parameters
@@ -228,7 +232,7 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
 
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -282,13 +286,14 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
 
     class_weight: Any
     classes_: NDArray[Any]
+    intercept_: Floats | Any
 
     # whether _fit_classes fits more than two classes, with a row of coef_ for each
     _more_than_two = False
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -318,6 +323,7 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
+        X, y, sample_weight, offset = self._table(X, y, sample_weight, offset)[:4]
         classes, codes = encoded(y, type(self).__name__, self._more_than_two)
         check_same_rows(X, "sample_weight", sample_weight)
         weight = self._weights(classes, codes, sample_weight)
@@ -355,7 +361,7 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
         free = np.atleast_1d(intercept) if self.fit_intercept else np.zeros(len(self.coef_))
         self.intercept_ = rounded(np.asarray(free, np.float64), dtype)
 
-    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+    def decision_function(self, X: MatrixLike, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the linear predictor, which is > 0 where classes_[1] is predicted.
 
         With more than two classes each has one, and the largest is that of the predicted class.
@@ -381,7 +387,7 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
         """
         return self._predictor(X, offset)
 
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+    def predict(self, X: MatrixLike, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the label of the more probable class of every sample.
 
         Parameters
@@ -401,7 +407,7 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
 
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -444,7 +450,7 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
         self : the fitted estimator
         """
         check_is_fitted(self)
-        self.coef_ = self.coef_.toarray() if sp.issparse(self.coef_) else self.coef_
+        self.coef_ = self.sparse_coef_.toarray() if sp.issparse(self.coef_) else self.coef_
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -460,7 +466,7 @@ class _ProbabilityClassifier(_LinearClassifier):
         super()._keep(found, dtype)
         self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
 
-    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+    def predict_proba(self, X: MatrixLike, offset: ArrayLike | None = None) -> Floats:
         """Return the probability of each class, in the order of classes_.
 
         Parameters
@@ -479,7 +485,7 @@ class _ProbabilityClassifier(_LinearClassifier):
             return loss.mean(eta)
         return np.column_stack([loss.mean(-eta), loss.mean(eta)])
 
-    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+    def predict_log_proba(self, X: MatrixLike, offset: ArrayLike | None = None) -> Floats:
         """Return the logarithm of the probability of each class, finite where that is 0.
 
         Parameters

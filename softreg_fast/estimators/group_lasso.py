@@ -11,7 +11,9 @@ from softreg_fast import penalties
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
 from softreg_fast.estimators.coded import _ByPenalty
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Precompute
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.solve import solve_design
 from softreg_fast.penalties.grouping import groups_of_estimator
@@ -44,8 +46,8 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -66,6 +68,13 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -122,15 +131,17 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
@@ -144,6 +155,8 @@ class GroupLasso(_ByPenalty, _LinearRegressor):
         self.warm_start = warm_start
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> penalties.Penalty:
         return penalties.GroupLasso(
@@ -191,8 +204,8 @@ class SparseGroupLasso(GroupLasso):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -213,6 +226,13 @@ class SparseGroupLasso(GroupLasso):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -270,15 +290,17 @@ class SparseGroupLasso(GroupLasso):
         groups: Any = 1,
         l1_ratio: float = 0.5,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
         warm_start: bool = False,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
@@ -293,6 +315,8 @@ class SparseGroupLasso(GroupLasso):
         self.warm_start = warm_start
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> penalties.Penalty:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)

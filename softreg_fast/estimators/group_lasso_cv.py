@@ -13,7 +13,9 @@ from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.choice import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
@@ -47,8 +49,8 @@ class GroupLassoCV(_GroupedCV):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -89,6 +91,13 @@ class GroupLassoCV(_GroupedCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -155,22 +164,24 @@ class GroupLassoCV(_GroupedCV):
         *,
         groups: Any = 1,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.groups = groups
         self.group_weights = group_weights
@@ -190,6 +201,8 @@ class GroupLassoCV(_GroupedCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> list[penalties.Penalty]:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
@@ -222,8 +235,8 @@ class SparseGroupLassoCV(_GroupedCV):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -264,6 +277,13 @@ class SparseGroupLassoCV(_GroupedCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -334,22 +354,24 @@ class SparseGroupLassoCV(_GroupedCV):
         groups: Any = 1,
         l1_ratio: Any = 0.5,
         group_weights: ArrayLike | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
         overlap: bool = False,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
@@ -370,6 +392,8 @@ class SparseGroupLassoCV(_GroupedCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     @property
     def _ratios(self) -> list[float]:

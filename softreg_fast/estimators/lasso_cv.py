@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Criterion, Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, Eps, Folds, Precompute, RandomState, Scoring
 from softreg_fast.paths.sklearn_paths import lasso_path
 
 
@@ -93,6 +95,16 @@ class LassoCV(ElasticNetCV):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -165,32 +177,35 @@ class LassoCV(ElasticNetCV):
     def __init__(
         self,
         *,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
         copy_X: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
         positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
-        criterion: str | None = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
+        criterion: Criterion | None = None,
         noise_variance: float | None = None,
         relax: bool | ArrayLike = False,
         patience: int | None = None,
         alpha_per_target: bool = False,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -218,6 +233,9 @@ class LassoCV(ElasticNetCV):
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from softreg_fast.estimators.generalised import Fitted, _LinearClassifier
 from softreg_fast.estimators.labels import factors_of, weights_of_labels
 from softreg_fast.estimators.logistic_regression import strength_of
 from softreg_fast.losses import Loss, SquaredHinge
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Bounds, ClassWeight, Index, RandomState, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.vectors import Penalty
 
@@ -93,6 +94,16 @@ class LinearSVC(_LinearClassifier):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -150,27 +161,30 @@ class LinearSVC(_LinearClassifier):
     @with_hints
     def __init__(
         self,
-        penalty: str = "l2",
-        loss: str = "squared_hinge",
+        penalty: Literal["l1", "l2"] = "l2",
+        loss: Literal["squared_hinge"] = "squared_hinge",
         *,
-        dual: bool | str = "auto",
+        dual: bool | Literal["auto"] = "auto",
         tol: float = 1e-4,
         C: float = 1.0,
-        multi_class: str = "ovr",
+        multi_class: Literal["ovr"] = "ovr",
         fit_intercept: bool = True,
         intercept_scaling: float = 1,
-        class_weight: Any = None,
+        class_weight: ClassWeight | None = None,
         verbose: bool | int = 0,
-        random_state: Any = None,
+        random_state: RandomState | None = None,
         max_iter: int | None = 100_000,
         l1_ratio: float | None = None,
         warm_start: bool = False,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.penalty = penalty
         self.loss = loss
@@ -192,6 +206,9 @@ class LinearSVC(_LinearClassifier):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     _more_than_two = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,14 +14,15 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.generalised import Fitted, _ProbabilityClassifier
 from softreg_fast.losses import Loss, as_loss
+from softreg_fast.options.choices import LogisticPenalty, LogisticSolver, Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Index
+from softreg_fast.options.types import Bounds, ClassWeight, Index, MatrixLike, RandomState
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.penalties.vectors import Penalty
 
 # scikit-learn's solver names, all of which stand for the solver here
-SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+SOLVERS: tuple[LogisticSolver, ...] = get_args(LogisticSolver)
 
 # The l1_ratio that each of scikit-learn's names of penalties stands for; None: that which is given.
 PENALTIES = {"l1": 1.0, "l2": 0.0, "elasticnet": None, "deprecated": None, None: None}
@@ -97,6 +98,16 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -154,7 +165,7 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
     @with_hints
     def __init__(
         self,
-        penalty: str | None = "deprecated",
+        penalty: LogisticPenalty | None = "deprecated",
         *,
         C: float = 1.0,
         l1_ratio: float = 0.0,
@@ -162,9 +173,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         tol: float = 1e-4,
         fit_intercept: bool = True,
         intercept_scaling: float = 1,
-        class_weight: Any = None,
-        random_state: Any = None,
-        solver: str = "lbfgs",
+        class_weight: ClassWeight | None = None,
+        random_state: RandomState | None = None,
+        solver: LogisticSolver = "lbfgs",
         max_iter: int | None = 100_000,
         verbose: bool | int = 0,
         warm_start: bool = False,
@@ -173,9 +184,12 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.penalty = penalty
         self.C = C
@@ -198,11 +212,14 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

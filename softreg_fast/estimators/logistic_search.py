@@ -16,7 +16,7 @@ from softreg_fast.model_selection.measures import aucs
 from softreg_fast.model_selection.progress import Tell
 from softreg_fast.model_selection.scoring import looks_at_X, name_of, rows_for, scores_by
 from softreg_fast.model_selection.workers import Workers, workers_for
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Index, MatrixLike, Vector
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.path import PathRun
 from softreg_fast.paths.result import Path
@@ -200,7 +200,13 @@ class HeldOut(LogisticRegression):
     """A fitted model whose linear predictors of some samples are known."""
 
     def __init__(
-        self, X: Any, eta: Vector, classes: NDArray[Any], coef: Any, intercept: Vector, loss: Loss
+        self,
+        X: Any,
+        eta: Vector,
+        classes: NDArray[Any],
+        coef: Any,
+        intercept: Any,
+        loss: Loss,
     ) -> None:
         super().__init__()
         self.loss_ = loss
@@ -209,7 +215,7 @@ class HeldOut(LogisticRegression):
         self.coef_, self.intercept_ = coef, intercept
         self._has_offset = False
 
-    def decision_function(self, X: Any, offset: Any = None) -> Vector:
+    def decision_function(self, X: MatrixLike, offset: Any = None) -> Vector:
         """Return the known predictors for the samples to which they belong."""
         rows, eta = self.known
         return eta if X is rows else super().decision_function(X, offset)

@@ -13,7 +13,9 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import matrix_of_targets
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.model_selection.cv_result import CVPath
+from softreg_fast.options.choices import Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Floats, Folds, RandomState, Scoring
 from softreg_fast.paths.sklearn_paths import enet_path, lasso_path
 
 
@@ -85,6 +87,16 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -149,6 +161,13 @@ class MultiTaskElasticNetCV(ElasticNetCV):
     (100, 4)
     """
 
+    intercept_: Floats
+    dual_gap_: float
+    n_iter_: int
+    alpha_: float
+    l1_ratio_: float
+    cv_path_: CVPath
+
     precompute = "auto"
     positive = False
     bounds = None
@@ -166,25 +185,28 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         self,
         *,
         l1_ratio: Any = 0.5,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         copy_X: bool = True,
         verbose: bool | int = 0,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -206,6 +228,9 @@ class MultiTaskElasticNetCV(ElasticNetCV):
         self.patience = patience
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _targets(self, y: ArrayLike | None) -> NDArray[np.float64]:
         return matrix_of_targets(self, y)
@@ -281,6 +306,16 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -350,25 +385,28 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
     def __init__(
         self,
         *,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
         copy_X: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        selection: str = "cyclic",
+        random_state: RandomState | None = None,
+        selection: Selection = "cyclic",
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -389,6 +427,9 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
         self.patience = patience
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

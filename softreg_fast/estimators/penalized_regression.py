@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.estimators.penalised import _NestedPenalty, _PenalisedSearch
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, Eps, Folds
 from softreg_fast.penalties import L1
 
 
@@ -56,6 +58,16 @@ class PenalizedRegression(_NestedPenalty):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -112,15 +124,18 @@ class PenalizedRegression(_NestedPenalty):
         self,
         penalty: Any = None,
         *,
-        loss: Loss | str = "squared",
+        loss: Loss | LossName = "squared",
         alpha: float = 1.0,
         fit_intercept: bool = True,
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
         warm_start: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.penalty = penalty
         self.loss = loss
@@ -132,6 +147,9 @@ class PenalizedRegression(_NestedPenalty):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _given(self) -> Any:
         return L1() if self.penalty is None else self.penalty
@@ -181,6 +199,16 @@ class PenalizedRegressionCV(_NestedPenalty, _PenalisedSearch):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -246,18 +274,21 @@ class PenalizedRegressionCV(_NestedPenalty, _PenalisedSearch):
         self,
         penalty: Any = None,
         *,
-        loss: Loss | str = "squared",
-        eps: float | str = "auto",
+        loss: Loss | LossName = "squared",
+        eps: Eps = "auto",
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         n_jobs: int | None = None,
-        rule: str = "min",
+        rule: Rule = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-6,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.penalty = penalty
         self.loss = loss
@@ -272,6 +303,9 @@ class PenalizedRegressionCV(_NestedPenalty, _PenalisedSearch):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _given(self) -> Any:
         return L1() if self.penalty is None else self.penalty

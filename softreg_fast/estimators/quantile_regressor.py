@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
@@ -12,12 +12,14 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.estimators.searched import _SearchedRegressor
 from softreg_fast.losses import Loss, Quantile
+from softreg_fast.options.choices import Missing, QuantileSolver, Rule, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
+from softreg_fast.options.types import Bounds, Folds, MatrixLike
 from softreg_fast.solvers.problem import Problem
 
 # scikit-learn's solver names, all of which stand for the solver here
-SOLVERS = ("highs", "highs-ds", "highs-ipm", "interior-point", "revised simplex")
+SOLVERS: tuple[QuantileSolver, ...] = get_args(QuantileSolver)
 
 
 class _QuantileModel(_GeneralisedRegressor):
@@ -33,7 +35,7 @@ class _QuantileModel(_GeneralisedRegressor):
 
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -113,6 +115,16 @@ class QuantileRegressor(_QuantileModel):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -173,7 +185,7 @@ class QuantileRegressor(_QuantileModel):
         alpha: float = 1.0,
         l1_ratio: float = 1.0,
         fit_intercept: bool = True,
-        solver: str = "highs",
+        solver: QuantileSolver = "highs",
         solver_options: dict[str, Any] | None = None,
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
@@ -181,9 +193,12 @@ class QuantileRegressor(_QuantileModel):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.quantile = quantile
         self.alpha = alpha
@@ -200,6 +215,9 @@ class QuantileRegressor(_QuantileModel):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _loss(self) -> Loss:
         if self.solver not in SOLVERS:
@@ -263,6 +281,16 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -324,17 +352,20 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         alphas: int | ArrayLike = 100,
         l1_ratio: float = 1.0,
         fit_intercept: bool = True,
-        cv: Any = None,
+        cv: Folds | None = None,
         n_jobs: int | None = None,
-        rule: str = "min",
+        rule: Rule = "min",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.quantile = quantile
         self.eps = eps
@@ -352,6 +383,9 @@ class QuantileRegressorCV(_QuantileModel, _SearchedRegressor):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _problems(self, design: Design) -> list[Problem]:
         return [self._problem(design, self._penalty_of(1.0, self.l1_ratio))]

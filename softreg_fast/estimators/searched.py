@@ -17,7 +17,7 @@ from softreg_fast.model_selection.choice import Choice, choose
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.scalars import is_real
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.grids import as_alphas
 from softreg_fast.solvers.problem import Problem
 
@@ -39,7 +39,7 @@ class _SearchedRegressor(_GeneralisedRegressor):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -73,6 +73,9 @@ class _SearchedRegressor(_GeneralisedRegressor):
         """
         self._refuse_missing(y)
         split, _ = routed(self, sample_weight, params)
+        table = self._table(X, y, sample_weight, offset)
+        X, y, sample_weight, offset = table[:4]
+        split = table.rows_of(split)
         target = column_or_1d(as_targets(y), warn=True)
         return self._fit(
             X, y, sample_weight, lambda on, _: [self._chosen(on, target, offset, split)]

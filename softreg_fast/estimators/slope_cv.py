@@ -9,7 +9,9 @@ import numpy as np
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.structured_cv import _StructuredCV
 from softreg_fast.model_selection.choice import problems_for
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.paths.result import Solution
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.solvers.problem import Options, Problem
@@ -70,6 +72,16 @@ class SlopeCV(_StructuredCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -140,20 +152,23 @@ class SlopeCV(_StructuredCV):
         *,
         rank_weights: Any = "bh",
         q: float = 0.1,
-        eps: float | str = 1e-3,
+        eps: Eps = 1e-3,
         alphas: Any = 100,
         fit_intercept: bool = True,
         standardize: bool = False,
-        precompute: Any = "auto",
+        precompute: Precompute = "auto",
         max_iter: int | None = None,
         tol: float = 1e-6,
-        cv: Any = None,
+        cv: Folds | None = None,
         verbose: bool | int = False,
         n_jobs: int | None = None,
-        rule: str = "min",
-        scoring: Any = None,
+        rule: Rule = "min",
+        scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.rank_weights = rank_weights
         self.q = q
@@ -171,6 +186,9 @@ class SlopeCV(_StructuredCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _problems(self, design: Design, options: Options) -> list[Problem]:
         return problems_for(design, 1.0, options, SLOPE(weights=self.rank_weights, q=self.q))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
 from softreg_fast.model_selection.stability import StabilityPath, stability_path
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, MatrixLike, RandomState, Vector
 
 
 class StabilitySelector(SelectorMixin, BaseEstimator):
@@ -125,6 +126,20 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
     ['bmi', 's5']
     """
 
+    stability_path_: StabilityPath
+    frequencies_: Vector
+    expected_false_: float
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    if TYPE_CHECKING:  # scikit-learn has no types
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def get_support(self, indices: bool = False) -> NDArray[Any]: ...
+        def transform(self, X: MatrixLike) -> Any: ...
+        def fit_transform(self, X: MatrixLike, y: ArrayLike, **fit_params: Any) -> Any: ...
+
     @with_hints
     def __init__(
         self,
@@ -140,11 +155,11 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         fit_intercept: bool = True,
         standardize: bool = False,
         tol: float = 1e-6,
-        random_state: Any = None,
+        random_state: RandomState | None = None,
         verbose: bool | int = 0,
         n_threads: int | None = None,
     ) -> None:
@@ -167,7 +182,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         self.verbose = verbose
         self.n_threads = n_threads
 
-    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None) -> Self:
         """Compute how often each feature enters.
 
         Parameters
@@ -204,7 +219,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
             **options,
         )
         validate_data(self, X, skip_check_array=True)
-        self.stability_path_: StabilityPath = found
+        self.stability_path_ = found
         self.frequencies_ = found.max_frequencies
         self.expected_false_ = found.expected_false() if found.fraction <= 0.5 else np.nan
         return self

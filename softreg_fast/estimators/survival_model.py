@@ -14,7 +14,8 @@ from softreg_fast.estimators.generalised import _GeneralisedLinearModel
 from softreg_fast.estimators.step_function import StepFunction
 from softreg_fast.losses import Cox, Loss
 from softreg_fast.model_selection.survival_measures import concordance
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.choices import Ties
+from softreg_fast.options.types import Index, MatrixLike, Vector
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import survival_of
 
@@ -22,7 +23,9 @@ from softreg_fast.paths.survival import survival_of
 class _SurvivalModel(_GeneralisedLinearModel):
     """Base of the estimators whose loss is Cox's."""
 
-    ties: str
+    intercept_: float
+    unique_times_: Vector
+    ties: Ties
     baseline_: Baseline
     fit_intercept = True  # columns are centred, which Cox's loss does not see
 
@@ -31,7 +34,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
 
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -60,6 +63,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
+        X, y, sample_weight, offset = self._table(X, y, sample_weight, offset)[:4]
         return self._fit(
             X, y, sample_weight, lambda on, start: [self._fit_target(on, y, offset, start)]
         )
@@ -71,7 +75,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
         self.baseline_ = found.baselines.of(found.coef)
         self.unique_times_ = self.baseline_.all_times
 
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
+    def predict(self, X: MatrixLike, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the risk scores: linear predictors, logarithms of hazard ratios.
 
         Parameters
@@ -97,7 +101,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
 
     def predict_cumulative_hazard_function(
         self,
-        X: Any,
+        X: MatrixLike,
         return_array: bool = False,
         strata: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -130,7 +134,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
 
     def predict_survival_function(
         self,
-        X: Any,
+        X: MatrixLike,
         return_array: bool = False,
         strata: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -206,7 +210,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
 
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: Any,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

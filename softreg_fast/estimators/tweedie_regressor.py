@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.losses import Gamma, Loss, Poisson, Squared, Tweedie
+from softreg_fast.options.choices import LINKS, Link, Missing, TweedieSolver, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds
 
 # scikit-learn's solver names, all of which stand for the solver here
-SOLVERS = ("lbfgs", "newton-cholesky")
-
-LINKS = ("auto", "identity", "log")
+SOLVERS: tuple[TweedieSolver, ...] = get_args(TweedieSolver)
 
 
 class _TweedieFamily(_GeneralisedRegressor):
@@ -25,7 +25,7 @@ class _TweedieFamily(_GeneralisedRegressor):
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
-        solver: str = "lbfgs",
+        solver: TweedieSolver = "lbfgs",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -33,7 +33,7 @@ class _TweedieFamily(_GeneralisedRegressor):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -336,6 +336,16 @@ class TweedieRegressor(_TweedieFamily):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -394,8 +404,8 @@ class TweedieRegressor(_TweedieFamily):
         alpha: float = 1.0,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
-        link: str = "auto",
-        solver: str = "lbfgs",
+        link: Link = "auto",
+        solver: TweedieSolver = "lbfgs",
         max_iter: int | None = 100_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -403,9 +413,12 @@ class TweedieRegressor(_TweedieFamily):
         l1_weights: PerFeature | None = None,
         l2_weights: PerFeature | None = None,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         super().__init__(
             alpha=alpha,
@@ -425,6 +438,9 @@ class TweedieRegressor(_TweedieFamily):
         )
         self.power = power
         self.link = link
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _family(self) -> Loss:
         if self.link not in LINKS:

@@ -7,7 +7,7 @@ from typing import Any
 
 from softreg_fast.losses.base import Loss
 from softreg_fast.losses.cloglog import CLogLog
-from softreg_fast.losses.cox import TIES, Cox
+from softreg_fast.losses.cox import Cox
 from softreg_fast.losses.huber import Huber
 from softreg_fast.losses.logistic import Logistic
 from softreg_fast.losses.multinomial import Multinomial
@@ -17,6 +17,7 @@ from softreg_fast.losses.quantile import Quantile
 from softreg_fast.losses.squared import SQUARED
 from softreg_fast.losses.squared_hinge import SquaredHinge
 from softreg_fast.losses.tweedie import Gamma, InverseGaussian, Poisson, Tweedie
+from softreg_fast.options.choices import TIES
 
 _LOGISTIC = Logistic()
 BY_NAME: dict[str, Loss] = {

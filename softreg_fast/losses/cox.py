@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from softreg_fast.kernels._risk_sets import RiskSets
 from softreg_fast.losses.base import Loss
+from softreg_fast.options.choices import TIES, Ties
 from softreg_fast.options.types import Index, Vector
 
 # Columns of a target: entry (-inf: from the beginning), end, event or not, number of the stratum.
 START, STOP, EVENT, STRATUM = range(4)
 WIDTH = 4
-
-TIES = ("breslow", "efron")
 
 
 class Times(NamedTuple):
@@ -98,7 +97,7 @@ class Cox(Loss):
     measure = "partial likelihood deviance"
     _settings: ClassVar[tuple[str, ...]] = ("ties",)
 
-    def __init__(self, ties: str = "breslow") -> None:
+    def __init__(self, ties: Ties = "breslow") -> None:
         if ties not in TIES:
             raise ValueError(f"ties must be one of {', '.join(TIES)}; got {ties!r}.")
         self.ties = ties

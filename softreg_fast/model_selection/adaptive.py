@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.data.validation import as_start
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.choice import Choice, choose
-from softreg_fast.model_selection.criteria import CRITERIA
+from softreg_fast.options.choices import CRITERIA, Criterion, LossName, Missing, Unknown
 from softreg_fast.options.scalars import check_count, check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, MatrixLike, Vector
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
@@ -25,15 +24,15 @@ from softreg_fast.solvers.problem import Problem
 
 
 def adaptive_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     initial: Any = None,
     gamma: float = 1.0,
     weight_eps: float = 0.0,
     n_rounds: int = 1,
-    criterion: str = "bic",
-    loss: Loss | str | None = None,
+    criterion: Criterion = "bic",
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -241,7 +240,7 @@ class Rounds:
         n_rounds: int,
         criterion: str,
         positive: bool = False,
-        bounds: Any = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.gamma = check_number("gamma", gamma, low=0.0, low_open=True)
         self.eps = check_number("weight_eps", eps, low=0.0)

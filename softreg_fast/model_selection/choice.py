@@ -11,24 +11,27 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
-from softreg_fast.model_selection.criteria import CRITERIA, criterion_for
+from softreg_fast.model_selection.criteria import criterion_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import Training, make_folds
 from softreg_fast.model_selection.measures import measure_for
+from softreg_fast.model_selection.out_of_fold import predict_out_of_fold
 from softreg_fast.model_selection.progress import Watcher, watching
 from softreg_fast.model_selection.search import Grids, Search
-from softreg_fast.options.choices import RULES, RULES_OF_GLMNET
+from softreg_fast.options.choices import (
+    CRITERIA,
+    FOLD_WEIGHTS,
+    RULES,
+    RULES_OF_GLMNET,
+)
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.grids import AUTO, N_ALPHAS
-from softreg_fast.paths.predict import predictor_by
 from softreg_fast.paths.relaxed import as_gammas
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 from softreg_fast.solvers.problem import Options, Problem
-
-FOLD_WEIGHTS = ("equal", "samples")
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ def choose(
         end=search.end_of(search.best[1]),
     )
     if training is not None:
-        _predict_out_of_fold(training, found)
+        predict_out_of_fold(training, found)
     return found
 
 
@@ -174,17 +177,3 @@ def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
     if given.ndim != 1 or not given.size:
         raise ValueError(f"l1_ratio must be a number or a vector, got shape {given.shape}.")
     return np.array([check_number("l1_ratio", r, low=0.0, high=1.0) for r in given.tolist()])
-
-
-def _predict_out_of_fold(training: Training, found: CVPath) -> None:
-    X, k = training.design.X, found.index
-    target = training.design.described_target
-    tests = [fold.test for fold in training.folds]
-    each = [
-        target.mean_of(test, predictor_by(X, test, fits, k))
-        for test, fits in zip(tests, found.fold_paths, strict=True)
-    ]
-    rows, total = np.concatenate(tests), np.zeros(found.predictions.shape)
-    np.add.at(total, rows, np.concatenate(each))
-    times = np.bincount(rows, minlength=len(total)).reshape(-1, *(1,) * (total.ndim - 1))
-    np.divide(total, times, out=found.predictions, where=times > 0)

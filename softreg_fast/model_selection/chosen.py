@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.options.choices import rule_of
+from softreg_fast.options.choices import Prediction, rule_of
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.result import Path
 
 
@@ -127,12 +127,12 @@ class Chosen:
     @with_hints
     def predict(
         self,
-        X: Any,
+        X: MatrixLike,
         alpha: float | ArrayLike | str | None = None,
         *,
         rule: str | None = None,
         offset: ArrayLike | None = None,
-        kind: str = "response",
+        kind: Prediction = "response",
         exact: Any = False,
     ) -> NDArray[Any]:
         """Return predictions of the chosen model, fitted to all samples, or of others.
@@ -175,7 +175,7 @@ class Chosen:
     @with_hints
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         alpha: float | ArrayLike | str | None = None,
         *,

@@ -38,8 +38,6 @@ from softreg_fast.solvers.tikhonov import spectrum_of
 from softreg_fast.solvers.turned import turn_of, turns
 from softreg_fast.system.interrupts import interruptible
 
-CRITERIA = ("aic", "aicc", "bic", "ebic", "gcv")
-
 
 @dataclass(frozen=True)
 class Criterion:

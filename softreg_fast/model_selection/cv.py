@@ -5,49 +5,68 @@ from __future__ import annotations
 import numbers
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.frames import is_frame, rows_at
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses import Loss
-from softreg_fast.model_selection.choice import FOLD_WEIGHTS, Choice, choose, problems_for
+from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.model_selection.folds import folds_for
+from softreg_fast.model_selection.folds import check_fold_options, folds_for
 from softreg_fast.model_selection.progress import Watcher
-from softreg_fast.options.choices import RULES
+from softreg_fast.options.choices import (
+    RULES,
+    Criterion,
+    FoldWeights,
+    LossName,
+    Missing,
+    Rule,
+    Solver,
+    Unknown,
+)
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import (
+    Bounds,
+    Eps,
+    Folds,
+    MatrixLike,
+    Measured,
+    Precompute,
+    Scoring,
+)
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
+from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.solvers.given_penalty import maker_of_design
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options
 
-__all__ = ["FOLD_WEIGHTS", "RULES", "CVPath", "Choice", "choose", "cv_path", "problems_for"]
+__all__ = ["RULES", "CVPath", "Choice", "choose", "cv_path", "problems_for"]
 
 
 @with_hints
 def cv_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
     n_alphas: int = N_ALPHAS,
-    eps: float | str = AUTO,
+    eps: Eps = AUTO,
     l1_ratio: float | ArrayLike = 1.0,
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
     positive: bool = False,
-    bounds: Any = None,
+    bounds: Bounds | None = None,
     exclude: Any = None,
-    penalty: Any = None,
-    loss: Loss | str | None = None,
+    penalty: PenaltyObject | Sequence[PenaltyObject] | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -56,19 +75,19 @@ def cv_path(
     dates: Any = None,
     missing: Missing = "error",
     unknown: Unknown = "error",
-    cv: Any = None,
+    cv: Folds | None = None,
     seed: int | None = 0,
     groups: ArrayLike | None = None,
-    fold_weights: str = "equal",
-    measure: Any = None,
-    scoring: Any = None,
-    criterion: str | None = None,
+    fold_weights: FoldWeights = "equal",
+    measure: Measured | None = None,
+    scoring: Scoring | None = None,
+    criterion: Criterion | None = None,
     noise_variance: float | None = None,
-    rule: str = "min",
+    rule: Rule = "min",
     relax: bool | ArrayLike = False,
     patience: int | None = None,
-    solver: str = "auto",
-    precompute: bool | str | ArrayLike = "auto",
+    solver: Solver = "auto",
+    precompute: Precompute = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
     gram_memory: float = GRAM_MEMORY,
@@ -299,7 +318,7 @@ def cv_path(
     5
     """
     began = time.perf_counter()
-    _check_folds_of(cv, seed, groups, fold_weights, criterion)
+    check_fold_options(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
     make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
@@ -355,30 +374,3 @@ def _groups_of_folds(design: Design, groups: Any, cv: Any) -> dict[str, Any]:
     if groups is None:
         return {}
     return {"groups": groups if design.kept is None else rows_at(groups, design.kept)}
-
-
-def _check_folds_of(
-    cv: Any, seed: Any, groups: Any, fold_weights: str, criterion: str | None
-) -> None:
-    # reject options about folds where there are none, or where the splitter is given
-    if criterion is not None:
-        given = {"cv": cv, "groups": groups}
-        said = [name for name, value in given.items() if value is not None]
-        if fold_weights != "equal":
-            said.append("fold_weights")
-        if seed != 0:
-            said.append("seed")
-        if said:
-            raise ValueError(
-                f"{' and '.join(said)}: a criterion needs no folds; leave this out, or criterion."
-            )
-    made_here = cv is None or isinstance(cv, numbers.Integral)
-    if made_here and groups is not None:
-        raise ValueError(
-            "groups need a splitter that keeps them together, such as "
-            f"cv=GroupKFold({5 if cv is None else cv}) of sklearn.model_selection."
-        )
-    if criterion is None and not made_here and seed != 0:
-        raise ValueError(
-            "seed is for folds that are made here, by a number; this cv brings its own order."
-        )

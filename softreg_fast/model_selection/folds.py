@@ -129,6 +129,33 @@ def folds_for(
     return pairs_of(cv, X, y, **split_options)
 
 
+def check_fold_options(
+    cv: Any, seed: Any, groups: Any, fold_weights: str, criterion: str | None
+) -> None:
+    """Raise ValueError for options about folds where there are none, or the splitter is given."""
+    if criterion is not None:
+        given = {"cv": cv, "groups": groups}
+        said = [name for name, value in given.items() if value is not None]
+        if fold_weights != "equal":
+            said.append("fold_weights")
+        if seed != 0:
+            said.append("seed")
+        if said:
+            raise ValueError(
+                f"{' and '.join(said)}: a criterion needs no folds; leave this out, or criterion."
+            )
+    made_here = cv is None or isinstance(cv, numbers.Integral)
+    if made_here and groups is not None:
+        raise ValueError(
+            "groups need a splitter that keeps them together, such as "
+            f"cv=GroupKFold({5 if cv is None else cv}) of sklearn.model_selection."
+        )
+    if criterion is None and not made_here and seed != 0:
+        raise ValueError(
+            "seed is for folds that are made here, by a number; this cv brings its own order."
+        )
+
+
 def make_folds(pairs: list[Any], n: int) -> list[Fold]:
     """Make validated folds of n samples from pairs of indices or masks.
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
@@ -19,11 +18,13 @@ from softreg_fast.model_selection.entries import Entries
 from softreg_fast.model_selection.stability_result import StabilityPath
 from softreg_fast.model_selection.subsamples import part_of, subsamples
 from softreg_fast.model_selection.workers import Workers, workers_for
+from softreg_fast.options.choices import LossName, Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Index, Vector
+from softreg_fast.options.types import Bounds, Index, MatrixLike, RandomState, Vector
 from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.path import PathRun
+from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
@@ -38,7 +39,7 @@ EPS = 1e-2
 
 @with_hints
 def stability_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
@@ -48,10 +49,10 @@ def stability_path(
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
     positive: bool = False,
-    bounds: Any = None,
+    bounds: Bounds | None = None,
     exclude: Any = None,
-    penalty: Any = None,
-    loss: Loss | str | None = None,
+    penalty: PenaltyObject | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -65,7 +66,7 @@ def stability_path(
     complementary: bool = True,
     max_selected: int | None = None,
     threshold: float = 0.75,
-    random_state: Any = None,
+    random_state: RandomState | None = None,
     tol: float = 1e-6,
     max_iter: int = 100_000,
     gram_memory: float = GRAM_MEMORY,

@@ -148,8 +148,19 @@ def suggestion(word: Any, known: Iterable[Any]) -> str:
     return "" if close is None else f"did you mean {words[close]!r}?"
 
 
+class _Annotation(str):
+    """An annotation, which signatures in `help` and editors show without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def with_hints(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function so that unknown keyword arguments raise an error with a hint.
+
+    Its signature shows annotations as they are written.
 
     Raises
     ------
@@ -157,6 +168,10 @@ def with_hints(function: Callable[P, R]) -> Callable[P, R]:
         From the decorated function, for an argument that `function` does not take.
     """
     names = set(inspect.signature(function).parameters)
+    function.__annotations__ = {
+        name: _Annotation(text) if isinstance(text, str) else text
+        for name, text in function.__annotations__.items()
+    }
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

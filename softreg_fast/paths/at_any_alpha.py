@@ -9,10 +9,10 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.contents import check_unmasked
-from softreg_fast.options.choices import RULES, RULES_OF_GLMNET
+from softreg_fast.options.choices import RULES, RULES_OF_GLMNET, Prediction
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import is_real
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.clusters import clusters_of
 from softreg_fast.paths.kinds import Certified, predictions
 from softreg_fast.paths.labelled import labelled, labelled_at
@@ -162,11 +162,11 @@ class AtAnyAlpha(Certified):
     @with_hints
     def predict(
         self,
-        X: Any,
+        X: MatrixLike,
         alpha: float | ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
-        kind: str = "response",
+        kind: Prediction = "response",
         exact: Any = False,
     ) -> NDArray[Any]:
         """Return predictions for every alpha, (n_samples, n_alphas), or for one, (n_samples,).

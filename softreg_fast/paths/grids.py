@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +30,7 @@ from softreg_fast.solvers.substitution import substituted
 from softreg_fast.solvers.tikhonov import spectrum_of
 from softreg_fast.solvers.turned import turns
 
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 
 # Ratio of the smallest alpha to the largest: initially with eps="auto", and by default for a path
 # without folds.

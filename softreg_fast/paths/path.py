@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Solver, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, MatrixLike, Precompute, Vector
 from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.stops import PathStep, Stops
 from softreg_fast.paths.user_units import of_features, path_of
+from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
 from softreg_fast.solvers.choice import make_engine
@@ -42,7 +43,7 @@ Travelling = WarmEngine | ProximalNewtonEngine
 
 @with_hints
 def path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     alphas: ArrayLike | int | None = None,
@@ -52,10 +53,10 @@ def path(
     l1_weights: PerFeature | None = None,
     l2_weights: PerFeature | None = None,
     positive: bool = False,
-    bounds: Any = None,
+    bounds: Bounds | None = None,
     exclude: Any = None,
-    penalty: Any = None,
-    loss: Loss | str | None = None,
+    penalty: PenaltyObject | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -64,8 +65,8 @@ def path(
     dates: Any = None,
     missing: Missing = "error",
     unknown: Unknown = "error",
-    solver: str = "auto",
-    precompute: bool | str | ArrayLike = "auto",
+    solver: Solver = "auto",
+    precompute: Precompute = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
     coef_init: PerFeature | None = None,

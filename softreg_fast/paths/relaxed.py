@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Unknown
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import Bounds, MatrixLike, Vector
 from softreg_fast.paths.path import path
 from softreg_fast.paths.refits import refits_of
 from softreg_fast.paths.relaxed_result import RelaxedPath
@@ -27,12 +27,12 @@ GAMMAS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
 def relaxed_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     positive: bool = False,
-    bounds: Any = None,
-    loss: Loss | str | None = None,
+    bounds: Bounds | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.options.cells import Cell
+from softreg_fast.options.choices import Prediction
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.cells import coefficients_of, facts_of, spread
 from softreg_fast.paths.kept import Kept
 from softreg_fast.paths.refits import blended, dev_ratios, features_in
@@ -128,12 +129,12 @@ class RelaxedPath(Kept):
     @with_hints
     def predict(
         self,
-        X: Any,
+        X: MatrixLike,
         alpha: float | ArrayLike | None = None,
         gamma: float = 0.0,
         *,
         offset: ArrayLike | None = None,
-        kind: str = "response",
+        kind: Prediction = "response",
     ) -> NDArray[Any]:
         """Return the predictions of `at(gamma)`, by default those of the refits.
 
@@ -203,7 +204,7 @@ class RelaxedPath(Kept):
     @with_hints
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         alpha: float | ArrayLike | None = None,
         gamma: float = 0.0,

@@ -13,6 +13,7 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.options.hints import hint
+from softreg_fast.options.types import MatrixLike, Precompute
 from softreg_fast.paths.path import path
 from softreg_fast.paths.user_units import rounded
 
@@ -24,13 +25,13 @@ PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {
 
 
 def lasso_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     eps: float = 1e-3,
     n_alphas: int = 100,
     alphas: ArrayLike | int | None = None,
-    precompute: bool | str | ArrayLike = "auto",
+    precompute: Precompute = "auto",
     Xy: ArrayLike | None = None,
     copy_X: bool = True,
     coef_init: PerFeature | None = None,
@@ -201,14 +202,14 @@ def lasso_path(
 
 
 def enet_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
     n_alphas: int = 100,
     alphas: ArrayLike | int | None = None,
-    precompute: bool | str | ArrayLike = "auto",
+    precompute: Precompute = "auto",
     Xy: ArrayLike | None = None,
     copy_X: bool = True,
     coef_init: PerFeature | None = None,

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softreg_fast.options.cells import Cell
+from softreg_fast.options.choices import Prediction
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.tables import pandas_for
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.paths.cells import cell_of_solution
 from softreg_fast.paths.clusters import clusters_of
 from softreg_fast.paths.kept import Kept
@@ -139,7 +140,7 @@ class Solution(Kept, Certified):
 
     @with_hints
     def predict(
-        self, X: Any, *, offset: ArrayLike | None = None, kind: str = "response"
+        self, X: MatrixLike, *, offset: ArrayLike | None = None, kind: Prediction = "response"
     ) -> NDArray[Any]:
         """Return predictions, (n_samples,) or (n_samples, n_tasks).
 
@@ -258,7 +259,7 @@ class Solution(Kept, Certified):
     @with_hints
     def score(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         *,
         offset: ArrayLike | None = None,

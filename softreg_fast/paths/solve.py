@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from softreg_fast.data.coding import Missing, Unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName, Missing, Solver, Unknown
 from softreg_fast.options.hints import with_hints
+from softreg_fast.options.types import Bounds, MatrixLike, Precompute
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.recipe import Recipe
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of, deviations_of
+from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.certificate import certified
@@ -33,7 +35,7 @@ from softreg_fast.solvers.substitution import restored, substituted, substituted
 
 @with_hints
 def solve(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     alpha: float = 1.0,
@@ -43,10 +45,10 @@ def solve(
     l1: PerFeature | None = None,
     l2: PerFeature | None = None,
     positive: bool = False,
-    bounds: Any = None,
+    bounds: Bounds | None = None,
     exclude: Any = None,
-    penalty: Any = None,
-    loss: Loss | str | None = None,
+    penalty: PenaltyObject | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -55,8 +57,8 @@ def solve(
     dates: Any = None,
     missing: Missing = "error",
     unknown: Unknown = "error",
-    solver: str = "auto",
-    precompute: bool | str | ArrayLike = "auto",
+    solver: Solver = "auto",
+    precompute: Precompute = "auto",
     tol: float = 1e-6,
     max_iter: int = 100_000,
     coef_init: PerFeature | None = None,

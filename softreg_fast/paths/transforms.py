@@ -21,8 +21,9 @@ from softreg_fast.data.given import as_design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.validation import as_start
 from softreg_fast.losses import Loss
+from softreg_fast.options.choices import LossName
 from softreg_fast.options.scalars import check_count, check_flag
-from softreg_fast.options.types import Matrix
+from softreg_fast.options.types import Matrix, MatrixLike
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
 from softreg_fast.paths.survival import baselines_of
@@ -46,11 +47,11 @@ SET_HERE = (
 
 
 def fused_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     increasing: bool | None = None,
-    loss: Loss | str | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
@@ -179,12 +180,12 @@ def fused_path(
 
 
 def trend_filter_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike | None = None,
     *,
     order: int = 2,
     convex: bool | None = None,
-    loss: Loss | str | None = None,
+    loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,

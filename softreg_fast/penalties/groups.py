@@ -10,6 +10,7 @@ import numpy as np
 
 from softreg_fast.data.coding import check_unknown
 from softreg_fast.kernels import _prox
+from softreg_fast.options.choices import Unknown
 from softreg_fast.options.scalars import check_flag, is_integer
 from softreg_fast.penalties.arrays import (
     Array,
@@ -103,7 +104,7 @@ class GroupLasso(Penalty):
     groups: Any = 0
     size: int = 1
     group_weights: Array = None
-    unknown: str = "error"
+    unknown: Unknown = "error"
     overlap: bool = False
     l2_ratio: float = 0.0
 

@@ -12,6 +12,7 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.kernels._losses import KINDS
+from softreg_fast.options.choices import SOLVER_NAMES
 from softreg_fast.penalties.group_mcp import GroupMCP
 from softreg_fast.penalties.grouping import GROUPED
 from softreg_fast.penalties.nonconvex import NONCONVEX, LHalf
@@ -404,9 +405,6 @@ SOLVERS = {
     "warm": Solver(WarmEngine, _warm),
 }
 
-# What users may ask for.
-NAMES = ("auto", "cd", "cholesky", "cg", "gradient")
-
 
 def make_engine(problem: Problem, coef_init: PerFeature | None = None, n_alphas: int = 1) -> Engine:
     """Return the solver for a problem, started from coef_init.
@@ -432,8 +430,8 @@ def make_engine(problem: Problem, coef_init: PerFeature | None = None, n_alphas:
 def solver_for(problem: Problem) -> str:
     """Return the name of the solver, after checking that it fits the problem."""
     asked = problem.options.solver
-    if asked not in NAMES:
-        raise ValueError(f"solver must be one of {', '.join(NAMES)}; got {asked!r}.")
+    if asked not in SOLVER_NAMES:
+        raise ValueError(f"solver must be one of {', '.join(SOLVER_NAMES)}; got {asked!r}.")
     if problem.penalty_kind == Tikhonov.kind:
         check_fitted(problem)
     if asked != "auto" and has_tasks(problem):

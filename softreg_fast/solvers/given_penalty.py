@@ -13,6 +13,7 @@ from softreg_fast.data.coding import check_unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design, as_design_of_tasks
 from softreg_fast.data.tables import PLAIN, TableOptions, as_table
+from softreg_fast.options.choices import SOLVER_NAMES
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
 from softreg_fast.penalties.by_column import options_for
@@ -22,7 +23,7 @@ from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
 from softreg_fast.penalties.quadratic import Tikhonov
 from softreg_fast.penalties.sorted import SLOPE
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.choice import FACTS, NAMES, SOLVERS
+from softreg_fast.solvers.choice import FACTS, SOLVERS
 
 
 def penalty_for(given: Any, stated: Penalty) -> Penalty:
@@ -136,7 +137,7 @@ def _of_table(
 def _no_solver(penalty: BasePenalty) -> str:
     # which solver needs what of a penalty, for one that none can fit
     solvers: dict[str, list[str]] = {}
-    for name in NAMES:
+    for name in SOLVER_NAMES:
         needs = SOLVERS["warm" if name == "auto" else name].kind.needs
         noun = FACTS["pure L2" if "pure L2" in needs else "elastic net"].noun
         solvers.setdefault(noun, []).append(repr(name))

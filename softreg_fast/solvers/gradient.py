@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from softreg_fast.data.validation import as_start
 from softreg_fast.kernels._gradient import GradientUpdates, largest_eigenvalue
 from softreg_fast.kernels._slots import CONVERGED, MAX_ITER, STALLED
 from softreg_fast.options.scalars import check_count, check_number
-from softreg_fast.options.types import Vector
+from softreg_fast.options.types import MatrixLike, Vector
 from softreg_fast.penalties.vectors import nonnegative_vector
 from softreg_fast.solvers.descent import CertifiedEngine
 
@@ -80,7 +80,7 @@ class GradientEngine(CertifiedEngine):
 
 
 def gradient_descent(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     learning_rate: float,

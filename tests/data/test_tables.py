@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold
 
 import softreg_fast as sf
 from softreg_fast.data.tables import TableOptions, as_table
@@ -27,6 +29,15 @@ def data(rng):
     effect = {"AA": 1.0, "BB": -1.0, "CC": 0.5, "DD": 0.0}
     y = frame["x"] + frame["carrier"].map(effect) + 0.5 * rng.standard_normal(n)
     return frame, y.to_numpy()
+
+
+def stored(X):
+    """Return a frame of numbers as the matrix that a coding makes.
+
+    Under an L1 penalty alone the optimum of all levels beside an intercept is one of many: only the
+    same numbers in the same layout lead to the same.
+    """
+    return sp.csc_array(X.to_numpy())
 
 
 def by_hand(frame):
@@ -51,8 +62,9 @@ each_fit = pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_fits_are_those_of_the_one_hot_matrix(data, fit):
     frame, y = data
     X = by_hand(frame)
-    found, hand = fit(frame, y), fit(X, y)
-    assert found.feature_names.tolist() == list(X)
+    found, hand = fit(frame, y), fit(stored(X), y)
+    X = X.to_numpy()
+    assert found.feature_names.tolist() == list(by_hand(frame))
     assert_allclose(found.coef, hand.coef, atol=1e-6)
     assert_allclose(found.predict(frame[::-1]), hand.predict(X[::-1]), atol=1e-6)
     for other in (pytest.importorskip("polars"), pytest.importorskip("pyarrow").Table):
@@ -66,10 +78,8 @@ def test_fits_are_those_of_the_one_hot_matrix(data, fit):
 def test_stability_selection(data):
     frame, y = data
     given = {"random_state": 0, "n_subsamples": 10, "n_alphas": 10}
-    found, hand = (
-        sf.stability_path(frame, y, **given),
-        sf.stability_path(by_hand(frame), y, **given),
-    )
+    found = sf.stability_path(frame, y, **given)
+    hand = sf.stability_path(stored(by_hand(frame)), y, **given)
     assert found.feature_names.tolist() == list(by_hand(frame))
     assert_array_equal(found.frequencies.toarray(), hand.frequencies.toarray())
 
@@ -91,12 +101,12 @@ ESTIMATORS = {
 def test_estimators(data, name):
     frame, y = data
     X = by_hand(frame)
-    model, hand = ESTIMATORS[name]().fit(frame, y), ESTIMATORS[name]().fit(X, y)
+    model, hand = ESTIMATORS[name]().fit(frame, y), ESTIMATORS[name]().fit(stored(X), y)
     assert model.coding_.feature_names.tolist() == list(X)
     assert model.feature_names_in_.tolist() == list(frame)
     assert_allclose(model.coef_, hand.coef_, atol=1e-5)
     again = pickle.loads(pickle.dumps(model))
-    assert_allclose(again.predict(frame[list(frame)[::-1]]), hand.predict(X), atol=1e-5)
+    assert_allclose(again.predict(frame[list(frame)[::-1]]), hand.predict(X.to_numpy()), atol=1e-5)
     with pytest.raises(ValueError, match="was fitted to a frame with categorical columns; give a"):
         model.predict(np.zeros((2, 5)))
 
@@ -107,9 +117,9 @@ def test_classifiers(data, name):
     labels, X = np.where(y > 0.0, "up", "down"), by_hand(frame)
     options = {"Cs": 3, "cv": 3} if name.endswith("CV") else {}
     model = getattr(sf, name)(**options).fit(frame, labels)
-    hand = getattr(sf, name)(**options).fit(X, labels)
+    hand = getattr(sf, name)(**options).fit(stored(X), labels)
     assert_allclose(model.coef_, hand.coef_, atol=1e-4)
-    assert_array_equal(model.predict(frame[::-1]), hand.predict(X[::-1]))
+    assert_array_equal(model.predict(frame[::-1]), hand.predict(X[::-1].to_numpy()))
 
 
 def test_weights_and_bounds_by_columns(data):
@@ -129,7 +139,8 @@ def test_weights_and_bounds_by_columns(data):
         ({"bounds": ({"carrier": 0.0}, None)}, {"bounds": (dict.fromkeys(own, 0.0), None)}),
         ({"bounds": {"carrier=AA": (0.0, 0.3)}}, {"bounds": {"carrier=AA": (0.0, 0.3)}}),
     ):
-        found, hand = sf.solve(frame, y, alpha=0.05, **given), sf.solve(X, y, alpha=0.05, **spread)
+        both = {"alpha": 0.05, "l1_ratio": 0.9}
+        found, hand = sf.solve(frame, y, **both, **given), sf.solve(X, y, **both, **spread)
         assert_allclose(found.coef, hand.coef, atol=1e-7)
     with pytest.raises(ValueError, match=r"l1_weights names 'carier'; did you mean 'carrier'\?"):
         sf.solve(frame, y, l1_weights={"carier": 0.0})
@@ -155,7 +166,7 @@ def test_unknown_levels(data):
         sf.path(frame, y, n_alphas=3).predict(new)
     fits = sf.path(frame, y, n_alphas=3, unknown="zero")
     X = by_hand(frame)[:2].to_numpy()
-    X[1, 1:5] = 0.0
+    X[:, 1:5] = [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     assert_allclose(fits.predict(new), X @ fits.coefs + fits.intercepts, atol=1e-12)
     with pytest.raises(ValueError, match="unknown must be 'error' or 'zero', got 'ignore'"):
         sf.path(frame, y, unknown="ignore")
@@ -216,8 +227,6 @@ def test_rows_with_missing_values_are_dropped(data, fit, container, rng):
 
 
 def test_groups_of_folds_go_with_their_rows(data):
-    from sklearn.model_selection import GroupKFold
-
     frame, y = data
     X, groups = with_holes(frame), np.arange(90) // 9
     kept = X.notna().all(axis=1).to_numpy()
@@ -290,3 +299,60 @@ def test_a_table_for_other_uses(data):
     assert table.X.coding.unknown == "zero"
     assert table.kept is None
     assert_array_equal(sf.solve(table.X, table.y).coef, sf.solve(frame, y).coef)
+
+
+# --- estimators -------------------------------------------------------------------------------
+
+SEARCHES = {
+    "Lasso": lambda **o: sf.Lasso(alpha=0.01, **o),
+    "Ridge": lambda **o: sf.Ridge(**o),
+    "LassoCV": lambda **o: sf.LassoCV(alphas=5, cv=3, **o),
+    "RidgeCV": lambda **o: sf.RidgeCV(cv=3, **o),
+    "HuberRegressor": lambda **o: sf.HuberRegressor(**o),
+    "MCPRegressionCV": lambda **o: sf.MCPRegressionCV(alphas=4, cv=3, **o),
+    "LogisticRegression": lambda **o: sf.LogisticRegression(**o),
+    "LogisticRegressionCV": lambda **o: sf.LogisticRegressionCV(Cs=3, cv=3, **o),
+    "GroupLasso": lambda **o: sf.GroupLasso(alpha=0.01, groups="columns", **o),
+}
+each_estimator = pytest.mark.parametrize("name", SEARCHES)
+
+
+@each_estimator
+def test_estimators_drop_rows_and_mark_missing_values(data, name, rng):
+    frame, y = data
+    X, weight = with_holes(frame), rng.random(90)
+    target = np.where(y > 0.0, "up", "down") if name.startswith("Logistic") else y
+    kept = X.notna().all(axis=1).to_numpy()
+    with pytest.warns(UserWarning, match="leaves out 10 of 90 rows"):
+        model = SEARCHES[name](missing="drop").fit(X, target, sample_weight=weight)
+    hand = SEARCHES[name]().fit(X[kept], target[kept], sample_weight=weight[kept])
+    assert_allclose(model.coef_, hand.coef_, rtol=1e-5, atol=1e-8)
+    assert model.feature_names_in_.tolist() == list(frame)
+    marked = SEARCHES[name](missing="indicator").fit(X, target)
+    assert "x=missing" in marked.coding_.feature_names
+    assert len(marked.predict(X)) == 90
+    new = frame[:2].assign(carrier=["AA", "ZZ"])
+    with pytest.raises(ValueError, match="Column 'carrier' has the level 'ZZ' in row 1"):
+        marked.predict(new)
+    assert len(clone(marked).set_params(unknown="zero").fit(X, target).predict(new)) == 2
+
+
+def test_estimators_take_parts_of_dates(data):
+    frame, y = data
+    dated = frame.assign(day=pd.date_range("2024-01-01", periods=90))
+    with pytest.raises(ValueError, match="dates are in the column 'day': state the parts"):
+        sf.Lasso().fit(dated, y)
+    model = sf.Lasso(alpha=0.001, dates=["month", "days"]).fit(dated, y)
+    fit = sf.solve(dated, y, alpha=0.001, dates=["month", "days"])
+    assert model.coding_.feature_names.tolist() == fit.feature_names.tolist()
+    assert_allclose(model.predict(dated), fit.predict(dated), atol=1e-3)
+
+
+def test_groups_of_folds_of_estimators_go_with_their_rows(data):
+    frame, y = data
+    X, groups = with_holes(frame), np.arange(90) // 9
+    kept = X.notna().all(axis=1).to_numpy()
+    with pytest.warns(UserWarning, match="leaves out"):
+        model = sf.LassoCV(alphas=5, cv=GroupKFold(3), missing="drop").fit(X, y, groups=groups)
+    hand = sf.LassoCV(alphas=5, cv=GroupKFold(3)).fit(X[kept], y[kept], groups=groups[kept])
+    assert_allclose(model.mse_path_, hand.mse_path_, rtol=1e-6)

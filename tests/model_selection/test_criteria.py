@@ -11,7 +11,8 @@ from sklearn.linear_model import LassoLarsIC, lars_path
 
 from softreg_fast import Design, ElasticNetCV, LassoCV, cv_path, path
 from softreg_fast.data.multi_task_design import MultiTaskDesign
-from softreg_fast.model_selection.criteria import CRITERIA, noise_variance_of
+from softreg_fast.model_selection.criteria import noise_variance_of
+from softreg_fast.options.choices import CRITERIA
 from softreg_fast.penalties import Tikhonov, difference_matrix
 from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.problem import Problem
