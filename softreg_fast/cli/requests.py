@@ -10,7 +10,7 @@ from typing import Any
 
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.roles import Roles
-from softreg_fast.options.choices import OF_GROUPS, PENALTIES
+from softreg_fast.options.choices import OF_GROUPS, PENALTIES, Prediction
 from softreg_fast.options.errors import InputError
 
 # Losses whose target may hold the names of two classes.
@@ -421,7 +421,7 @@ class ModelRequest:
     strata: str | None = None
     as_json: bool = False
     output: str | None = None
-    kind: str | None = None
+    kind: Prediction | None = None
     times: Sequence[float] | None = None
     target: str | None = None
     weights: str | None = None
