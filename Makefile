@@ -13,6 +13,7 @@
 #   make nn-tests  tests of networks, with PyTorch and Keras
 #   make keras-tests  the Keras tests on JAX and on TensorFlow
 #   make sdist-check  tests of an installation from the source archive
+#   make docs      build the documentation into build/site, with its gallery
 #   make bench-peers  compare with other packages
 #   make bench-cv  compare cross-validation with other packages and with our own operations
 #   make bench-losses  compare paths under logistic, Poisson, Cox and multinomial losses with other packages
@@ -41,7 +42,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 .NOTPARALLEL:
-.PHONY: build demo test stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
+.PHONY: build demo test docs stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
 	bench-losses bench-penalties bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
@@ -117,6 +118,19 @@ build/keras-%/installed: | build $(stamp)-test
 
 package_of_jax := jax
 package_of_tensorflow := $(if $(filter Linux,$(shell uname)),tensorflow-cpu,tensorflow)
+
+# The documentation has an environment of its own, which also sees the packages of .venv.  Its pages run
+# with what is installed there; PyTorch and Keras are for those of networks.
+docs: build build/sphinx/installed
+	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/pages.py --check --figures build/site-source/figures
+	OMP_NUM_THREADS=1 build/sphinx/bin/python tools/build_site.py $(ARGS)
+
+build/sphinx/installed: pyproject.toml | build
+	$(python) -m venv build/sphinx
+	$(python) tools/share_packages.py build/sphinx/bin/python
+	build/sphinx/bin/python tools/install.py docs
+	build/sphinx/bin/python -m pip install --quiet "$(TORCH)" "$(KERAS)" onnx
+	@touch $@
 
 sklearn-tests: build $(stamp)-test
 	$(python) tools/sklearn_tests.py $(ARGS)

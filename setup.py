@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -275,8 +276,12 @@ HEADERS = sorted(
 
 
 def description():
-    """Return README.md for a package index, without links to local files and pictures."""
+    """Return README.md for a package index: links to files lead to the repository, or nowhere."""
     text = Path("README.md").read_text(encoding="utf-8")
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    if source := project.get("urls", {}).get("Source"):
+        text = re.sub(r"(!\[[^]]*\]\()(?!https?:)", rf"\1{source}/raw/main/", text)
+        return re.sub(r"(\]\()(?!https?:)", rf"\1{source}/blob/main/", text)
     text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", text)
     return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text)
 

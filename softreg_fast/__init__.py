@@ -79,8 +79,10 @@ if TYPE_CHECKING:
     from softreg_fast.estimators.tweedie_regressor import PoissonRegressor as PoissonRegressor
     from softreg_fast.estimators.tweedie_regressor import TweedieRegressor as TweedieRegressor
     from softreg_fast.model_selection.adaptive import adaptive_path as adaptive_path
+    from softreg_fast.model_selection.assess import assess as assess
     from softreg_fast.model_selection.cv import cv_path as cv_path
     from softreg_fast.model_selection.cv_result import CVPath as CVPath
+    from softreg_fast.model_selection.saved import load as load
     from softreg_fast.model_selection.stability import StabilityPath as StabilityPath
     from softreg_fast.model_selection.stability import stability_path as stability_path
     from softreg_fast.model_selection.survival_measures import concordance as concordance
@@ -162,6 +164,7 @@ _MODULE_OF = {
     "Status": "softreg_fast.solvers.protocol",
     "TweedieRegressor": "softreg_fast.estimators.tweedie_regressor",
     "adaptive_path": "softreg_fast.model_selection.adaptive",
+    "assess": "softreg_fast.model_selection.assess",
     "concordance": "softreg_fast.model_selection.survival_measures",
     "cv_path": "softreg_fast.model_selection.cv",
     "effective_n_threads": "softreg_fast.system.threads",
@@ -169,6 +172,7 @@ _MODULE_OF = {
     "fused_path": "softreg_fast.paths.transforms",
     "gradient_descent": "softreg_fast.solvers.gradient",
     "lasso_path": "softreg_fast.paths.sklearn_paths",
+    "load": "softreg_fast.model_selection.saved",
     "patch_sklearn": "softreg_fast.estimators.drop_in",
     "path": "softreg_fast.paths.path",
     "relaxed_path": "softreg_fast.paths.relaxed",

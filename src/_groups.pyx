@@ -22,6 +22,7 @@ from arithmetic cimport larger, smaller
 from matrix cimport matrix_of, matrix_t, shift
 from passes cimport slopes_of_block
 from penalty cimport soft_threshold
+from rank_one cimport add_rank_one, length_of_rank_one, rank_one_t, solve_rank_one
 from signals cimport check_signals
 from tolerances cimport ENTRIES_PER_SIGNAL_CHECK
 from vector cimport axpy, dot
@@ -159,7 +160,7 @@ cdef class Blocks:
     cdef const matrix_t* X
     cdef object columns
     cdef Py_ssize_t m, n_blocks
-    cdef const Py_ssize_t[::1] feature, start, at_V, at_D, rank
+    cdef const Py_ssize_t[::1] feature, start, at_V, at_D, rank, indicators
     cdef const double[::1] weight, thin, l2, V, D
     cdef double gamma, unit
     cdef const double[:, ::1] Q
@@ -182,6 +183,7 @@ cdef class Blocks:
         self.weight, self.thin, self.l2 = slots.weight, slots.thin, slots.l2
         self.V, self.D = slots.V, slots.D
         self.at_V, self.at_D, self.rank = slots.at_V, slots.at_D, slots.rank
+        self.indicators = slots.indicators
         self.u, self.h, self.v = slots.u, slots.h, slots.v
         self.has_gram = slots.Q is not None
         if self.has_gram:
@@ -193,14 +195,17 @@ cdef class Blocks:
     cdef void _exact_step(self, Py_ssize_t k, double* new) noexcept nogil:
         # new <- the minimum over block k, which has no L1 part
         cdef Py_ssize_t i, o = self.start[k], d = self.start[k + 1] - o, r = self.rank[k]
-        cdef const double* V = &self.V[self.at_V[k]]
+        cdef const double* V = &self.V[0] + self.at_V[k]
         cdef const double* D = &self.D[self.at_D[k]]
         cdef double* c = &self.work[1, 0]
         cdef double l2 = self.strength * self.l2[k], w, t, before
+        t = norm_of(&self.u[o], d)
+        if self.indicators[k]:
+            self._indicator_step(k, l2, t, new)
+            return
         for i in range(r):
             c[i] = dot(d, V + i * d, 0.0, &self.h[o]) + D[i] * dot(d, V + i * d, 0.0, &self.u[o])
         memset(new, 0, d * sizeof(double))
-        t = norm_of(&self.u[o], d)
         for _ in range(MOST_INNER):
             before = t
             w = self._slope_at(k, t)
@@ -211,6 +216,33 @@ cdef class Blocks:
             return
         for i in range(r):
             axpy(d, -c[i] * t / ((D[i] + l2) * t + w), V + i * d, 0.0, NULL, new)
+
+    cdef rank_one_t _rank_one(self, Py_ssize_t k) noexcept nogil:
+        # the Gram matrix of a block of indicators
+        cdef rank_one_t G
+        G.n = self.rank[k]
+        G.a = &self.D[self.at_D[k]]
+        G.m, G.spare = G.a + G.n, G.a[2 * G.n]
+        return G
+
+    cdef void _indicator_step(self, Py_ssize_t k, double l2, double t,
+                              double* new) noexcept nogil:
+        # the same for a block of indicators, of length t now
+        cdef rank_one_t G = self._rank_one(k)
+        cdef double* b = &self.work[1, 0]
+        cdef double w = self.strength * self.weight[k], size
+        cdef Py_ssize_t i, o = self.start[k]
+        for i in range(G.n):
+            b[i] = self.h[o + i]
+            new[i] = 0.0
+        add_rank_one(&G, &self.u[o], 1.0, b)
+        size = norm_of(b, G.n)
+        if size <= w:
+            return
+        t = length_of_rank_one(&G, l2, size, w, b, t, &self.work[2, 0], &self.work[3, 0])
+        solve_rank_one(&G, l2, t, w, b, new)
+        for i in range(G.n):
+            new[i] *= t
 
     cdef double _slope_at(self, Py_ssize_t k, double t) noexcept nogil:
         # the derivative of the penalty of block k by its length t
@@ -271,14 +303,24 @@ cdef class Blocks:
                            double* h) noexcept nogil:
         # h += f G x, G the Gram matrix of block k
         cdef Py_ssize_t i, d = self.start[k + 1] - self.start[k]
-        cdef const double* V = &self.V[self.at_V[k]]
+        cdef const double* V = &self.V[0] + self.at_V[k]
         cdef const double* D = &self.D[self.at_D[k]]
+        cdef rank_one_t G
+        if self.indicators[k]:
+            G = self._rank_one(k)
+            add_rank_one(&G, x, f, h)
+            return
         for i in range(self.rank[k]):
             axpy(d, -f * D[i] * dot(d, V + i * d, 0.0, x), V + i * d, 0.0, NULL, h)
 
     cdef double _top(self, Py_ssize_t k) noexcept nogil:
-        # the largest eigenvalue of the block's Gram matrix
-        return self.D[self.at_D[k] + self.rank[k] - 1]
+        # the largest eigenvalue of the block's Gram matrix, of indicators a bound of it
+        cdef Py_ssize_t i, o = self.at_D[k], d = self.rank[k]
+        cdef double top = self.D[o + d - 1]
+        if self.indicators[k]:
+            for i in range(o, o + d):
+                top = larger(top, self.D[i])
+        return top
 
     # -- epochs --------------------------------------------------------------------------------
 

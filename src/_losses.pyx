@@ -1,11 +1,13 @@
 """The functions of loss.pxd on whole vectors, by the name of the loss."""
 
-from libc.math cimport exp, fabs
+from libc.math cimport exp, fabs, sqrt
 
+from arithmetic cimport larger
 from loss cimport (
     bregman, dual_point_t, exponent, loss_evaluate, loss_kind_t, loss_kinds, loss_part, loss_t,
-    loss_with, weight_of,
+    loss_with, sum_of, weight_of,
 )
+from vector cimport axpy, moments
 
 import numpy as np
 
@@ -98,3 +100,46 @@ def null_model(str kind, const double[::1] y, const double[::1] z, const double[
             excess = size if size > excess else excess
             v[i] = s * r
     return 2.0 * deviance, excess, residual
+
+
+def squared_null(const double[::1] y, const double[::1] weight, bint fit_intercept,
+                 double smallest):
+    """Return (mean, norm, weighted residual) of the model without features under squared error.
+
+    `mean` is 0 without an intercept.  `norm` is that of the deviations d = y - mean, by the weights
+    s, whose mean is 1; the residual is s d / norm, with a last entry of 0, and all of it is 0 where
+    the largest |d| is below `smallest`.
+    """
+    cdef Py_ssize_t i, first = 0, n = y.shape[0]
+    cdef double mean = 0.0, norm, largest = 0.0, move
+    cdef double[2] sums
+    cdef const double* s = NULL
+    residual = np.zeros(n + 1)
+    cdef double[::1] v = residual
+    if weight is not None:
+        if weight.shape[0] != n:
+            raise ValueError("weight must have one entry per sample")
+        s = &weight[0]
+    with nogil:
+        if fit_intercept:
+            if s != NULL:
+                for i in range(n):
+                    first = i if s[i] > s[first] else first
+            moments(n, &y[0], y[first], 1.0, s, sums)   # so that the mean loses no digits
+            mean = y[first] + sums[0] / n
+        moments(n, &y[0], mean, 1.0, s, sums)
+        norm = sqrt(sums[1])
+        if not 1e-140 < norm < 1e140:       # squares may leave the range of float64
+            for i in range(n):
+                largest = larger(largest, fabs(y[i] - mean))
+            norm = 0.0
+            if largest >= smallest or mean != mean:     # NaN: y - y[first] overflows
+                moments(n, &y[0], mean, 1.0 / largest, s, sums)
+                norm = largest * sqrt(sums[1])
+        if norm != 0.0:
+            axpy(n, -1.0 / norm, &y[0], mean, s, &v[0])
+            if fit_intercept:       # rounding leaves a sum that is not quite 0
+                move = sum_of(n, &v[0]) / n
+                for i in range(n):
+                    v[i] -= move if s == NULL else move * s[i]
+    return mean, norm, residual

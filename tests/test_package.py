@@ -130,7 +130,8 @@ def test_links_of_the_readme_lead_somewhere():
         assert "://" in link or (README.parent / link).exists(), link
 
 
-def test_the_python_of_the_readme_runs():
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it writes files
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     names = {}

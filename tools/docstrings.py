@@ -67,13 +67,22 @@ PASSED_ON = {
 }
 
 # Parameters of those that a function sets itself.
-OF_THE_PENALTY = ["l1_ratio", "l1_weights", "l2_weights", "positive", "bounds", "penalty"]
+OF_THE_TABLE = ["data", "dates", "missing", "unknown"]
+OF_THE_PENALTY = [
+    "l1_ratio",
+    "l1_weights",
+    "l2_weights",
+    "positive",
+    "bounds",
+    "exclude",
+    "penalty",
+]
 FIXED = {
     "adaptive_path": ["l1_weights", "penalty"],
-    "fused_path": [*OF_THE_PENALTY, "standardize", "precompute"],
-    "trend_filter_path": [*OF_THE_PENALTY, "standardize", "precompute"],
-    "enet_path": ["penalty", "loss", "offset"],
-    "lasso_path": ["l1_ratio", "penalty", "loss", "offset"],
+    "fused_path": [*OF_THE_PENALTY, *OF_THE_TABLE, "standardize", "precompute"],
+    "trend_filter_path": [*OF_THE_PENALTY, *OF_THE_TABLE, "standardize", "precompute"],
+    "enet_path": ["penalty", "loss", "offset", *OF_THE_TABLE],
+    "lasso_path": ["l1_ratio", "penalty", "loss", "offset", *OF_THE_TABLE],
 }
 
 # Functions that take options of solvers, which the docstring of Options describes.

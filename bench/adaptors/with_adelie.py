@@ -34,14 +34,16 @@ LADDER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 1e-17)
 LOSS_LADDER = tuple(10.0**-k for k in range(5, 15))
 
 
+def matrix_of(X, n_threads):
+    if sp.issparse(X):
+        return adelie.matrix.sparse(sp.csc_matrix(X), n_threads=n_threads)
+    return adelie.matrix.dense(np.asfortranarray(X), n_threads=n_threads)
+
+
 def prepare(problem, n_threads):
     if problem.loss not in TARGETS:
         raise NotImplementedError("grouped only")
-    X = problem.X.astype(np.float64)
-    if problem.is_sparse:
-        matrix = adelie.matrix.sparse(sp.csc_matrix(X), n_threads=n_threads)
-    else:
-        matrix = adelie.matrix.dense(np.asfortranarray(X), n_threads=n_threads)
+    matrix = matrix_of(problem.X.astype(np.float64), n_threads)
     return problem, matrix, np.asarray(problem.y, dtype=np.float64), n_threads
 
 
@@ -115,9 +117,8 @@ def prepare_groups(problem, n_threads):
         raise NotImplementedError("no such penalty")
     _, of = np.unique(problem.groups, return_inverse=True)
     order = np.argsort(of, kind="stable")
-    X = np.asfortranarray(problem.X[:, order])
+    matrix = matrix_of(problem.X[:, order], n_threads)
     starts = np.concatenate([[0], np.cumsum(np.bincount(of))])[:-1]
-    matrix = adelie.matrix.dense(X, n_threads=n_threads)
     return problem, matrix, starts, np.argsort(order), n_threads
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import scipy.sparse as sp
 
-from bench.families.data import dense_file, factors, synthetic
+from bench.families.data import dense_file, factors, sparse_file, synthetic
 from bench.families.family import Family
 from bench.harness.penalties import largest_alpha
 from bench.harness.problem import Problem
@@ -35,7 +36,9 @@ OMEGAS = {
 
 
 def standardised(problem):
-    """Return the problem with centred columns of x_j'x_j = n, and centred y."""
+    """Return the problem with centred y and, unless X is sparse, columns of x_j'x_j = n."""
+    if sp.issparse(problem.X):
+        return replace(problem, y=problem.y - problem.y.mean())
     X = problem.X - problem.X.mean(axis=0)
     X /= np.sqrt(np.mean(X * X, axis=0))
     return replace(problem, X=np.asfortranarray(X), y=problem.y - problem.y.mean())
@@ -83,6 +86,21 @@ def parts_of(p):
     return np.concatenate([np.arange(7), np.repeat([7, 8, 9], [5, 7, 8])])
 
 
+def flights():
+    """Return the delays of flights: numbers of unit variance and indicators of four categories."""
+    problem = sparse_file("nycflights_onehot")()
+    X = problem.X
+    squares = np.asarray(X[:, :6].multiply(X[:, :6]).mean(axis=0)).ravel()
+    scale = np.ones(X.shape[1])
+    scale[:6] /= np.sqrt(squares - np.asarray(X[:, :6].mean(axis=0)).ravel() ** 2)
+    return replace(problem, X=sp.csc_matrix(X @ sp.diags(scale)))
+
+
+def columns_of(p):
+    """Return the columns of the table of flights: numbers, carrier, origin, destination, plane."""
+    return np.concatenate([np.arange(6), np.repeat([6, 7, 8, 9], [16, 3, 104, p - 129])])
+
+
 SMALL = synthetic(partial(factors, 200, 10_000))
 LARGE = synthetic(partial(factors, 1_000, 5_000))
 MEDIUM = synthetic(partial(factors, 1_000, 2_000))
@@ -122,6 +140,10 @@ FAMILIES = [
         0.01,
         parts_of,
         "diamonds.npz",
+    ),
+    *(
+        family(omega, "flights", flights, 3, aim, 0.01, columns_of, "nycflights_onehot.X.npz")
+        for omega, aim in (("groups", 10), ("logistic groups", 8))
     ),
     family("logistic groups", "gene sets 200 x 10,000", gene_sets, 3, 8, 0.01, sets_of),
     family("sparse groups", "gene sets 200 x 10,000", gene_sets, 2, 5, 0.01, sets_of),

@@ -96,11 +96,13 @@ class Suboptimality:
     def __call__(self, problem, W):
         n, y, omega = len(problem.y), problem.y, OMEGAS[problem.omega](problem)
         W = W.toarray() if sp.issparse(W) else np.asarray(W)
-        ones, values = np.ones((n, 1)), []
+        ones, values = np.full((n, 1), n**-0.5), []  # of length 1
         for k, (alpha, w) in enumerate(zip(problem.alphas, W.T, strict=True)):
-            eta = with_nuisance(self.formula, y, problem.X @ w, ones)
-            theta = y - self.formula.mean(eta)
-            theta -= theta.mean()
+            eta = problem.X @ w  # the intercept is found from near
+            eta = with_nuisance(self.formula, y, eta - eta.mean(), ones)
+            mean = self.formula.mean(eta)
+            theta, curvature = y - mean, self.formula.curvature(mean)
+            theta -= curvature * (theta.sum() / curvature.sum())  # stays in the domain
             norm = omega.dual_norm(problem.X.T @ theta / n)
             theta *= 1.0 if norm <= alpha else alpha / norm
             bound = -np.mean(self.formula.conjugate(y - theta))

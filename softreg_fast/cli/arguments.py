@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, NoReturn
 
 from softreg_fast.cli import values
+from softreg_fast.cli.fit_arguments import add_file, add_fit_options, add_json
 from softreg_fast.cli.messages import PROGRAM
-from softreg_fast.cli.tables.formats import TABLE_FORMATS
-from softreg_fast.options.choices import PREDICTIONS, RULES, SHAPES
-from softreg_fast.options.hints import OTHER_OPTIONS
-from softreg_fast.options.spelling import as_names, composed, nearest, printable
+from softreg_fast.cli.parser import Parser
+from softreg_fast.options.choices import PREDICTIONS, SHELLS, UNKNOWN
+from softreg_fast.options.spelling import composed
 
 EXAMPLES = """\
 examples:
   softreg_fast demo
   softreg_fast fit houses.csv --target price
-  softreg_fast fit houses.csv --target price --standardize --select dev=0.6 --model model.json
-  softreg_fast fit houses.csv --target price --standardize --cv 10 --rule 1se --report report.html
+  softreg_fast fit houses.csv --target price --select dev=0.6 --model model.json
+  softreg_fast fit houses.csv --target price --cv 10 --rule 1se --report report.html
   softreg_fast predict model.json new_houses.csv --output predictions.csv
+  softreg_fast evaluate model.json new_houses.csv
 
-softreg_fast COMMAND --help tells more; python -m softreg_fast does the same.
+softreg_fast COMMAND --help tells more; softreg-fast and python -m softreg_fast do the same.
 """
 
 FIT_EXAMPLES = """\
-files: text tables with a header (.csv .tsv .txt .dat, also with .gz), Parquet (.parquet .pq),
-NumPy archives (.npz with X and y, or a scipy.sparse matrix), svmlight (.svm .svmlight .libsvm,
-also with .gz). Nothing is written unless --coefficients, --model or --report says where.
+files: text tables with a header (.csv .tsv .txt .dat), Parquet (.parquet .pq), NumPy archives (.npz
+with X and y, or a scipy.sparse matrix), svmlight (.svm .svmlight .libsvm). Text may be compressed
+(.gz .bz2 .xz .zst .zip). Columns of text are categories, each level a feature. Nothing is written
+unless --coefficients, --model or --report says where.
 
 examples:
   softreg_fast fit houses.csv --target price --ignore street,city
   softreg_fast fit houses.csv --target price --alpha 0.1 --l1-ratio 0.5 --coefficients coef.csv
+  softreg_fast fit houses.csv --target price --missing drop --dates year,month --test more.csv
   softreg_fast fit words.svmlight --select dev=0.5 --model model.json
   softreg_fast fit matrix.npz --target y.npy --penalty-weights weights.csv
   softreg_fast fit houses.csv --target price --cv 10 --rule 1se --report report.html
   softreg_fast fit clients.csv --target left --loss logistic --cv 10 --measure auc
   softreg_fast fit houses.csv --target price --penalty mcp --gamma 1.5,3,10 --cv 10
+  softreg_fast fit houses.csv --target price --penalty group_lasso --groups columns
   softreg_fast fit claims.csv --target number --loss poisson --offset log_exposure --cv 10
   softreg_fast fit patients.csv --time days --event died --loss cox --cv 10 --model model.json
+  zcat houses.csv.gz | softreg_fast fit - --target price --json
 """
 
 PREDICT_EXAMPLES = """\
@@ -52,10 +55,26 @@ examples:
   softreg_fast predict model.json patients.csv --kind survival --times 365,730
 """
 
+EVALUATE_EXAMPLES = """\
+The table has the columns of the fit, that of the target included. Its deviance ratio and R2 compare
+the model with the best constant for this table.
+
+examples:
+  softreg_fast evaluate model.json new_houses.csv
+  softreg_fast evaluate model.json new_houses.csv --alpha 0.1 --json
+"""
+
+COMPLETION_EXAMPLES = """\
+examples:
+  softreg_fast completion bash > ~/.local/share/bash-completion/completions/softreg_fast
+  source <(softreg_fast completion zsh)
+  softreg_fast completion fish > ~/.config/fish/completions/softreg_fast.fish
+"""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands; `command` of its result is the name of the one given."""
-    parser = _Parser(
+    parser = Parser(
         prog=PROGRAM,
         description="Lasso, elastic net and weighted ridge with a proof of how exact they are.",
         epilog=EXAMPLES,
@@ -72,10 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Fit a path of models, or one model, to the table in a file.",
         epilog=FIT_EXAMPLES,
     )
-    _add_data_options(fit)
-    _add_penalty_options(fit)
-    _add_search_options(fit)
-    _add_output_options(fit)
+    add_fit_options(fit)
     predict = commands.add_parser(
         "predict",
         help="apply a model to the table in a file",
@@ -83,197 +99,33 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=PREDICT_EXAMPLES,
     )
     _add_predict_options(predict)
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a model on the table in a file",
+        description="Compare the predictions of a model with the targets in a file.",
+        epilog=EVALUATE_EXAMPLES,
+    )
+    _add_evaluate_options(evaluate)
     info = commands.add_parser("info", help="versions, threads and how the kernels were built")
+    add_json(info)
     info.add_argument(
         "--bug-report",
         action="store_true",
         help="a block to paste into an issue, with a test fit, without names of users or folders",
     )
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands and options in a shell",
+        description="Print a script that completes commands and options in a shell.",
+        epilog=COMPLETION_EXAMPLES,
+    )
+    completion.add_argument("shell", choices=SHELLS)
     return parser
 
 
-# The columns of survival times, by the options that name them.
-SURVIVAL_COLUMNS = {
-    "--time": "the times",
-    "--event": "the events, 1 or 0 if censored",
-    "--start": "the times of entry, if samples are at risk later than from the beginning",
-    "--strata": "the strata, which have baseline hazards of their own; text or numbers",
-}
-
-
-def _add_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the table")
-    parser.add_argument("--format", choices=TABLE_FORMATS, help="default: by the ending of FILE")
-    parser.add_argument(
-        "--delimiter",
-        type=values.delimiter,
-        help="of a text table: one character, tab or space (default: by the first lines)",
-    )
-    parser.add_argument(
-        "--decimal", choices=(".", ","), help="decimal mark of a text table (default: a point)"
-    )
-
-
-def _add_data_options(parser: argparse.ArgumentParser) -> None:
-    _add_file(parser)
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--target",
-        metavar="COLUMN",
-        type=composed,
-        help="what to predict; for .npz an array or a .npy file",
-    )
-    data.add_argument(
-        "--weights",
-        metavar="COLUMN",
-        type=composed,
-        help="sample weights; for .npz an array or a .npy file, for svmlight a .npy file",
-    )
-    data.add_argument(
-        "--offset",
-        metavar="COLUMN",
-        type=composed,
-        help="known part of the prediction, added as it is; given as --weights is",
-    )
-    survival = "of survival times (--loss cox), instead of --target: the column of "
-    for option, what in SURVIVAL_COLUMNS.items():
-        data.add_argument(option, metavar="COLUMN", type=composed, help=survival + what)
-    data.add_argument(
-        "--ignore",
-        metavar="COL[,COL]",
-        action="append",
-        type=as_names,
-        default=[],
-        help="columns to leave out; may be repeated",
-    )
-
-
-def _add_penalty_options(parser: argparse.ArgumentParser) -> None:
-    model = parser.add_argument_group("model")
-    grid = model.add_mutually_exclusive_group()
-    grid.add_argument(
-        "--alpha", type=values.nonnegative, help="one strength, instead of a path of them"
-    )
-    grid.add_argument(
-        "--alphas",
-        metavar="A[,A]",
-        type=values.numbers,
-        help="the strengths of the path (default: 100)",
-    )
-    model.add_argument("--n-alphas", metavar="N", type=values.count, help="how many (default 100)")
-    model.add_argument(
-        "--eps",
-        type=values.eps,
-        help="smallest strength over largest (default 0.001; with --cv auto: the path goes on from "
-        "there while the error falls)",
-    )
-    model.add_argument(
-        "--loss",
-        type=values.loss,
-        default="squared",
-        help="squared (default), logistic, probit, cloglog or squared_hinge for two classes, "
-        "multinomial or multinomial:grouped for more, poisson, negative_binomial:THETA, gamma, "
-        "tweedie:POWER, inverse_gaussian, huber:DELTA, quantile:TAU, cox or cox:efron for survival "
-        "times; the target may hold the names of classes",
-    )
-    model.add_argument(
-        "--l1-ratio",
-        type=values.ratio,
-        default=1.0,
-        help="1: Lasso (default), 0: ridge, between: elastic net",
-    )
-    model.add_argument(
-        "--penalty",
-        choices=tuple(SHAPES),
-        help="instead of L1 and L2, with squared error: it does not shrink large coefficients",
-    )
-    model.add_argument(
-        "--gamma",
-        metavar="G[,G]",
-        type=values.numbers,
-        help="shape of --penalty mcp, > 0 (default 3); of several the best is chosen with --cv",
-    )
-    model.add_argument(
-        "--a",
-        metavar="A[,A]",
-        type=values.numbers,
-        help="shape of --penalty scad, > 2 (default 3.7); of several the best is chosen with --cv",
-    )
-    model.add_argument(
-        "--penalty-weights",
-        metavar="FILE",
-        help="text table with the columns feature and l1, l2 or both; a feature that is not "
-        "listed has weight 1, 0 is not penalised, inf is left out",
-    )
-    model.add_argument(
-        "--standardize", action="store_true", help="penalise as if all columns had variance 1"
-    )
-    model.add_argument("--no-intercept", action="store_true")
-    model.add_argument("--positive", action="store_true", help="coefficients >= 0")
-    model.add_argument(
-        "--tol", type=values.positive, default=1e-6, help="of the gap (default 1e-6)"
-    )
-    model.add_argument("--max-iter", metavar="N", type=values.count, default=100_000)
-    model.add_argument("--threads", metavar="N", type=values.threads, help="default: all cores")
-
-
-def _add_search_options(parser: argparse.ArgumentParser) -> None:
-    search = parser.add_argument_group("cross-validation")
-    search.add_argument(
-        "--cv",
-        metavar="K",
-        type=values.folds,
-        help="choose the model of the path by its errors on K folds",
-    )
-    search.add_argument(
-        "--measure",
-        metavar="NAME",
-        help="what the folds compare: deviance (default; under squared error the mean squared "
-        "error), mse, mae, for classes auc, accuracy or brier, for survival times concordance, or "
-        "a scorer of scikit-learn",
-    )
-    search.add_argument(
-        "--rule",
-        choices=RULES,
-        help="min: the smallest error (default); 1se: the largest strength whose error is within "
-        "one standard error of that",
-    )
-    search.add_argument(
-        "--seed",
-        metavar="N",
-        type=values.seed,
-        help="of the shuffle that deals the rows out to the folds, for rows are often sorted "
-        "(default 0); none: K blocks of rows in the order of the file, as for series in time",
-    )
-
-
-def _add_output_options(parser: argparse.ArgumentParser) -> None:
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--select",
-        metavar="WHICH",
-        type=values.selection,
-        help="the model of the path that is shown and written: dev=0.9 (the first to explain that "
-        "fraction of the deviance), alpha=A (the nearest) or index=K",
-    )
-    output.add_argument(
-        "--rows", metavar="N", type=values.count, help="of the path to show (default 15)"
-    )
-    output.add_argument(
-        "--coefficients", metavar="OUT.csv", help="write the coefficients, for a spreadsheet"
-    )
-    output.add_argument("--model", metavar="OUT.json", help="write the model, for predict")
-    output.add_argument(
-        "--report",
-        metavar="OUT.html",
-        help="write one page with pictures, coefficients, certificate and settings (needs "
-        "matplotlib)",
-    )
-
-
-def _add_predict_options(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.json", help="written by fit --model")
-    _add_file(parser)
+    add_file(parser)
     parser.add_argument(
         "--alpha",
         type=values.nonnegative,
@@ -285,6 +137,16 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
         type=composed,
         help="offset of a model fitted with one (default: the column that had it in the fit)",
     )
+    parser.add_argument(
+        "--unknown",
+        choices=UNKNOWN,
+        help="what to do with levels that the fit has not seen: error, or zero: they have no "
+        "effect (default: as the fit said)",
+    )
+
+
+def _add_predict_options(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
     parser.add_argument(
         "--kind",
         choices=PREDICTIONS,
@@ -305,46 +167,22 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
         help="of --kind survival (default: the column that had them in the fit)",
     )
     parser.add_argument("--output", metavar="OUT.csv", help="default: standard output")
+    add_json(parser)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argument parser that reports errors in one line and rejects repeated options."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["allow_abbrev"] = False
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        super().__init__(*args, **kwargs)
-        self.register("action", None, _Once)
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        found, rest = super().parse_known_args(args, namespace)
-        if rest:
-            self.error(self._unknown(rest))
-        return found, rest
-
-    def _unknown(self, words: Sequence[str]) -> str:
-        options = [word.partition("=")[0] for word in words if word.startswith("-")]
-        for option in options:
-            known = option.lower().replace("_", "-")
-            ours = OTHER_OPTIONS.get(known) or nearest(known, [*self._option_string_actions])
-            if ours is not None:
-                said = f"did you mean {ours}?" if ours in self._option_string_actions else ours
-                return f"there is no option {option}; {said}"
-        return f"unrecognized arguments: {' '.join(words)}"
-
-    def error(self, message: str) -> NoReturn:
-        said = printable(" ".join(f"{self.prog}: {message} (see {self.prog} --help)".split()))
-        self.exit(2, f"{said}\n")
-
-
-class _Once(argparse.Action):
-    """Store the value of an option, which may be given once."""
-
-    def __call__(
-        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
-    ) -> None:
-        given = vars(namespace).setdefault("given", set())
-        if option_string is not None and self.dest in given:
-            parser.error(f"{option_string} is given twice; give it once")
-        given.add(self.dest)
-        setattr(namespace, self.dest, values)
+def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    columns = {
+        "--target": "the target; for .npz an array or a .npy file",
+        "--weights": "sample weights",
+        "--time": "survival times",
+        "--event": "events, 1 or 0 if censored",
+        "--start": "times of entry",
+        "--strata": "strata",
+    }
+    for option, what in columns.items():
+        default = "none" if option == "--weights" else "as in the fit"
+        parser.add_argument(
+            option, metavar="COLUMN", type=composed, help=f"{what} (default: {default})"
+        )
+    add_json(parser)

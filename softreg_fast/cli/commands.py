@@ -1,4 +1,4 @@
-"""The commands demo, fit, predict and info.
+"""The commands demo, fit, predict, evaluate, info and completion.
 
 Each imports what it computes with after its input was read: a wrong file name is reported at once.
 """
@@ -9,11 +9,15 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 
-from softreg_fast.cli.files import check_readable, check_writable, same_file, save
-from softreg_fast.cli.messages import warn_all
-from softreg_fast.cli.requests import FitRequest, TableFile, fit_request, table_file
-from softreg_fast.cli.tables.reading import read_table
-from softreg_fast.cli.tables.roles import Roles, Table
+from softreg_fast.cli.files import check_readable, check_writable, csv_lines, same_file, save
+from softreg_fast.cli.messages import say
+from softreg_fast.cli.requests import (
+    FitRequest,
+    ModelRequest,
+    fit_request,
+    model_request,
+)
+from softreg_fast.cli.standard_input import read_file
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import printable
 from softreg_fast.system.writing import is_device
@@ -22,9 +26,6 @@ from softreg_fast.system.writing import is_device
 TABLE_ENDINGS = (".csv", ".txt", ".dat")
 MODEL_ENDINGS = (".json", ".txt")
 REPORT_ENDINGS = (".html", ".htm")
-
-# Arguments of `predict` beside model and table.
-PREDICT_OPTIONS = ("alpha", "output", "offset", "kind", "times", "strata")
 
 
 def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
@@ -35,101 +36,139 @@ def run(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     InputError
     """
     if arguments.command == "fit":
-        request = fit_request(arguments, words)
-        print(printable("\n".join(fit(request))))
+        sys.stdout.writelines(fit(fit_request(arguments, words)))
     elif arguments.command == "predict":
-        file = table_file(arguments)
-        told = {name: getattr(arguments, name) for name in PREDICT_OPTIONS}
-        sys.stdout.writelines(predict(arguments.model, file, **told))
+        sys.stdout.writelines(predict(model_request(arguments)))
+    elif arguments.command == "evaluate":
+        sys.stdout.writelines(evaluate(model_request(arguments)))
     elif arguments.command == "demo":
         from softreg_fast.cli import demo
 
         demo.run(arguments.report)
+    elif arguments.command == "completion":
+        from softreg_fast.cli.arguments import build_parser
+        from softreg_fast.cli.completion import script
+
+        print(script(build_parser(), arguments.shell))
     elif arguments.bug_report:
         from softreg_fast.cli.bug_report import bug_report
 
         print(bug_report())
+    elif arguments.json:
+        from softreg_fast.cli.as_json import text_of
+        from softreg_fast.system.config import config
+
+        print(text_of({"command": "info", **config()}))
     else:
         from softreg_fast.system.config import show_config
 
         show_config()
 
 
-def fit(request: FitRequest) -> list[str]:
-    """Fit a path to the input file, write the requested files and return the summary lines.
+def fit(request: FitRequest) -> Iterable[str]:
+    """Fit a path to the input file, write the requested files and return lines for the output.
 
     Raises
     ------
     InputError
     """
     _check_outputs(request)
-    table = _table(request.file, request.roles)
+    if request.test is not None and request.test.name != "-":
+        check_readable(request.test.name)
+    table = read_file(request.file, request.roles)
+    test = None
+    if request.test is not None:
+        from softreg_fast.cli.predict import roles_of_test
+
+        test = read_file(request.test, roles_of_test(request, table))
 
     from softreg_fast.cli.fit import fit_table
-    from softreg_fast.cli.fit_output import summary, write_files
+    from softreg_fast.cli.fit_output import model_of, summary, write_files
 
     fitted = fit_table(table, request)
+    measured = None
+    if test is not None:
+        from softreg_fast.cli.evaluation import evaluation
+
+        measured = evaluation(model_of(fitted, fitted.k), test)[0]
+        measured = {"n_samples": test.X.shape[0], **measured}
     written = write_files(fitted)
-    return [*summary(fitted), *written]
+    if request.as_json:
+        from softreg_fast.cli.as_json import of_fit, text_of
+
+        return [text_of(of_fit(fitted, measured, written)), "\n"]
+    lines = [*summary(fitted, measured), *([""] if written else [])]
+    lines += [f"{what} written to {name}" for what, name in written.items()]
+    return [printable("\n".join(lines)), "\n"]
 
 
-def predict(
-    model_file: str,
-    file: TableFile,
-    alpha: float | None = None,
-    output: str | None = None,
-    offset: str | None = None,
-    kind: str | None = None,
-    times: Sequence[float] | None = None,
-    strata: str | None = None,
-) -> Iterable[str]:
+def predict(request: ModelRequest) -> Iterable[str]:
     """Apply a model file to a table and return the lines for standard output.
-
-    Parameters
-    ----------
-    model_file : str
-    file : TableFile
-    alpha : float or None
-        Strength, in the range of the model file; None: all of its strengths.
-    output : str or None
-        Name of the file for the predictions; None: they are the lines.
-    offset : str or None
-        Column of the offset; None: the one of the fit, if the model was fitted with an offset.
-    kind : {"response", "link", "class", "proba", "survival"} or None
-        What is predicted; None: the response, for classes with the class.
-    times : sequence of float or None
-        Of kind "survival"; None: all times of events of the fit.
-    strata : str or None
-        Column of the strata, for kind "survival"; None: the one of the fit.
 
     Raises
     ------
     InputError
     """
+    output = request.output
     if output is not None:
-        check_writable(output, [model_file, file.name], TABLE_ENDINGS)
-    check_readable(model_file)
+        check_writable(output, [request.model, request.file.name], TABLE_ENDINGS)
+    check_readable(request.model)
 
     from softreg_fast.cli.models import read_model
-    from softreg_fast.cli.predict import prediction_lines, roles_for
+    from softreg_fast.cli.predict import prediction_rows, roles_for
 
-    model = read_model(model_file)
-    table = _table(file, roles_for(model, model_file, offset, strata, kind))
-    lines = prediction_lines(model, table, alpha, kind, times)
+    model = read_model(request.model)
+    table = read_file(request.file, roles_for(model, request))
+    rows = prediction_rows(model, table, request)
+    if table.kept is not None:
+        n = int((~table.kept).sum())
+        which = "1 row lacks" if n == 1 else f"{n} rows lack"
+        say(f"{which} a value that the model needs, so that the prediction is empty")
+    n_rows = table.X.shape[0] if table.kept is None else len(table.kept)
+    if output is not None:
+        save(output, csv_lines(rows))
+    if request.as_json:
+        from softreg_fast.cli.as_json import of_predictions, text_of
+
+        return [text_of(of_predictions(request, n_rows, rows)), "\n"]
     if output is None:
-        return lines
-    save(output, lines)
-    return [f"{table.X.shape[0]} predictions written to {output}\n"]
+        return csv_lines(rows)
+    return [f"{n_rows} predictions written to {output}\n"]
 
 
-def _table(file: TableFile, roles: Roles) -> Table:
-    table = read_table(file.name, roles, file.file_format, file.delimiter, file.decimal)
-    warn_all(table.notes)
-    return table
+def evaluate(request: ModelRequest) -> Iterable[str]:
+    """Measure a model file on a table and return the lines for standard output.
+
+    Raises
+    ------
+    InputError
+    """
+    check_readable(request.model)
+
+    from softreg_fast.cli.evaluation import evaluation, evaluation_lines
+    from softreg_fast.cli.models import read_model
+    from softreg_fast.cli.predict import roles_to_evaluate
+
+    model = read_model(request.model)
+    table = read_file(request.file, roles_to_evaluate(model, request))
+    found = evaluation(model, table, request.alpha)
+    n = table.X.shape[0]
+    if request.as_json:
+        from softreg_fast.cli.as_json import of_evaluation, text_of
+
+        return [text_of(of_evaluation(request, model, n, found)), "\n"]
+    lines = [f"{request.file.shown}: {n} rows", *table.told]
+    if len(found) == 1:
+        held = f"{found[0]['nonzero']} of {model.n_features} features"
+        lines.append(f"alpha = {found[0]['alpha']:.6g}: {held}, measured on these rows")
+    return [printable("\n".join([*lines, *evaluation_lines(found)])), "\n"]
 
 
 def _check_outputs(request: FitRequest) -> None:
     arrays = [name for name in request.roles.others.values() if name.endswith(".npy")]
+    read = [request.file.name, request.penalty_weights, request.groups, *arrays]
+    if request.test is not None:
+        read.append(request.test.name)
     outputs = {
         "--coefficients": (request.outputs.coefficients, TABLE_ENDINGS),
         "--model": (request.outputs.model, MODEL_ENDINGS),
@@ -139,7 +178,7 @@ def _check_outputs(request: FitRequest) -> None:
     for option, (name, endings) in outputs.items():
         if name is None:
             continue
-        check_writable(name, [request.file.name, request.penalty_weights, *arrays], endings)
+        check_writable(name, read, endings)
         for first, other in taken.items():
             if same_file(name, other) and not is_device(name):
                 raise InputError(f"{first} and {option} name the same file; give two names")

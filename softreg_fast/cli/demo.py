@@ -379,4 +379,5 @@ def cross_validated(problem: Problem) -> Report:
         },
         command="softreg_fast demo --report report.html",
         outcomes=Outcomes.from_cv_path(search, problem.y),
+        n_rows=n,
     )

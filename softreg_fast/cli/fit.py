@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softreg_fast.cli.groups import groups_of
 from softreg_fast.cli.messages import warn, warn_all
 from softreg_fast.cli.requests import FitRequest
 from softreg_fast.cli.tables.penalty_weights import read_penalty_weights
@@ -16,20 +17,35 @@ from softreg_fast.cli.tables.roles import Table
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design
 from softreg_fast.losses.by_name import loss_of_text
-from softreg_fast.options.choices import SHAPES
+from softreg_fast.options.choices import OF_GROUPS, PENALTIES
 from softreg_fast.options.errors import InputError
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties import MCP, SCAD
+from softreg_fast.penalties import (
+    MCP,
+    SCAD,
+    SLOPE,
+    GroupLasso,
+    GroupMCP,
+    SparseGroupLasso,
+)
 from softreg_fast.report.summary import well_explained
 
 if TYPE_CHECKING:
     from softreg_fast.model_selection.cv_result import CVPath
 
 Vector = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 # Penalties by the names of --penalty.
-OBJECTS: dict[str, Any] = {"mcp": MCP, "scad": SCAD}
+OBJECTS: dict[str, Any] = {
+    "mcp": MCP,
+    "scad": SCAD,
+    "group_lasso": GroupLasso,
+    "sparse_group_lasso": SparseGroupLasso,
+    "group_mcp": GroupMCP,
+    "slope": SLOPE,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +100,8 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     """
     weights = _penalty_weights(request, table)
     _check_folds(request, table)
-    options = with_objects({**request.settings, **request.grid.options, **weights})
+    groups = None if request.groups is None else groups_of(request.groups, table)
+    options = with_objects({**request.settings, **request.grid.options, **weights}, groups)
     of_design = {name: options.pop(name) for name in ("fit_intercept", "standardize")}
     loss = loss_of_text(options.pop("loss"))
     search = None
@@ -108,7 +125,7 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
                 search = cv_path(design, **request.folds.options, **options)
                 fits = search.path
     except (ValueError, TypeError) as error:
-        raise InputError(f"{request.file.name}: {error}") from error
+        raise InputError(f"{request.file.shown}: {in_words_of_options(error)}") from error
     warn_all(dict.fromkeys(str(warning.message) for warning in caught))
     names = None if table.names is None else np.array(table.names, dtype=object)
     fits = dataclasses.replace(fits, feature_names=names)
@@ -119,8 +136,20 @@ def fit_table(table: Table, request: FitRequest) -> Fit:
     return Fit(request, table, weights, design, fits, search, penalty, k)
 
 
-def with_objects(options: dict[str, Any]) -> dict[str, Any]:
+def in_words_of_options(error: Exception) -> str:
+    """Return a message of a function of Python with the remedies of the command line."""
+    theirs = "of a status coded as 1 and 2 give status == 2"
+    return str(error).replace(theirs, "of a status coded as 1 and 2 say --event COLUMN=2")
+
+
+def with_objects(options: dict[str, Any], groups: Index | None = None) -> dict[str, Any]:
     """Return arguments of `path`, in which objects stand for a penalty's name, shape and weights.
+
+    Parameters
+    ----------
+    options : dict
+    groups : ndarray (n_features,) of int or None, default=None
+        Numbers of the groups of the features, of a penalty of groups.
 
     Raises
     ------
@@ -131,16 +160,23 @@ def with_objects(options: dict[str, Any]) -> dict[str, Any]:
         return options
     rest = dict(options)
     make = OBJECTS[rest.pop("penalty")]
-    shape = SHAPES[make.kind]
+    shape = PENALTIES[make.kind]
     weights, _ = rest.pop("l1_weights", None), rest.pop("l2_weights", None)
     if weights is not None and not np.isfinite(weights).all():  # left out by bounds
         excluded = np.isinf(weights)
         weights = np.where(excluded, 1.0, weights)
         rest["bounds"] = np.where(excluded, 0.0, -np.inf), np.where(excluded, 0.0, np.inf)
     fixed: dict[str, Any] = {"weights": weights, "positive": rest.pop("positive")}
-    values = rest.pop(shape, None)
+    ratio = rest.pop("l1_ratio")
+    if make.kind in OF_GROUPS:
+        fixed = {"groups": groups}
+    elif make.kind == SLOPE.kind:
+        fixed = {}
+    if make.kind == SparseGroupLasso.kind:
+        fixed["l1_ratio"] = ratio
+    values = None if shape is None else rest.pop(shape, None)
     try:
-        each = [make(**fixed, **{shape: value}) for value in values or ()] or [make(**fixed)]
+        each = [make(**fixed, **{str(shape): value}) for value in values or ()] or [make(**fixed)]
     except ValueError as error:
         raise InputError(f"--{shape}: {error}") from None
     return {**rest, "penalty": each if len(each) > 1 else each[0]}
@@ -159,7 +195,8 @@ def target_of(table: Table) -> Any:
 def _penalty_weights(request: FitRequest, table: Table) -> dict[str, Vector | None]:
     if request.penalty_weights is None:
         return {}
-    l1, l2 = read_penalty_weights(request.penalty_weights, table.labels())
+    n_features = table.X.shape[1]
+    l1, l2 = read_penalty_weights(request.penalty_weights, table.members(), n_features)
     ratio = request.settings["l1_ratio"]
     for name, vector, idle in (("l1", l1, ratio == 0.0), ("l2", l2, ratio == 1.0)):
         if idle and vector is not None and ((vector != 1.0) & np.isfinite(vector)).any():
@@ -173,8 +210,8 @@ def _check_folds(request: FitRequest, table: Table) -> None:
     n = table.X.shape[0]
     if request.folds is not None and request.folds.n_folds > n:
         raise InputError(
-            f"--cv {request.folds.n_folds}: {request.file.name} has {n} rows; expected a number of "
-            f"folds from 2 to {n}"
+            f"--cv {request.folds.n_folds}: {request.file.shown} has {n} rows; expected a number "
+            f"of folds from 2 to {n}"
         )
 
 

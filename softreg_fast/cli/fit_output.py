@@ -15,15 +15,23 @@ from softreg_fast.cli.files import csv_lines, save
 from softreg_fast.cli.fit import Fit
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.models import Model, model_text
-from softreg_fast.options.choices import SHAPES
+from softreg_fast.options.choices import PENALTIES
 from softreg_fast.report.summary import certificate_lines, coefficient_lines
 
 
-def summary(fit: Fit) -> list[str]:
-    """Return the lines that describe a fit: its path, the chosen model and the certificate."""
+def summary(fit: Fit, measured: dict[str, Any] | None = None) -> list[str]:
+    """Return the lines that describe a fit: its path, the chosen model and the certificate.
+
+    Parameters
+    ----------
+    fit : Fit
+    measured : dict or None, default=None
+        Measures of the chosen model on a second table.
+    """
     fits, design = fit.path, fit.design
     return [
-        f"{fit.request.file.name}: {design.n_samples} rows, {design.n_features} features",
+        f"{fit.request.file.shown}: {design.n_samples} rows, {design.n_features} features",
+        *fit.table.told,
         *_classes(fit),
         fits.table(rows=fit.request.rows),
         "",
@@ -32,7 +40,17 @@ def summary(fit: Fit) -> list[str]:
         *coefficient_lines(fits, fit.k, fit.deviation, fit.table.label, classes=fit.classes),
         "",
         *certificate_lines(fits),
+        *_measured_lines(fit, measured),
     ]
+
+
+def _measured_lines(fit: Fit, measured: dict[str, Any] | None) -> list[str]:
+    if measured is None or fit.request.test is None:
+        return []
+    from softreg_fast.cli.evaluation import evaluation_lines
+
+    head = f"on {fit.request.test.shown} ({measured['n_samples']} rows)"
+    return ["", f"This model {head}:", *evaluation_lines([measured])]
 
 
 def _classes(fit: Fit) -> list[str]:
@@ -55,40 +73,46 @@ def _headline(fit: Fit) -> list[str]:
     return lines
 
 
-def write_files(fit: Fit) -> list[str]:
-    """Write the requested files and return lines that say so.
+def model_of(fit: Fit, k: int | None = None) -> Model:
+    """Return the models of a fit as a file has them: all of the path, or the k-th."""
+    request, roles = fit.request, fit.request.roles
+    kept = fit.path if k is None else fit.path.part(slice(k, k + 1))
+    return Model(
+        kept,
+        roles.target,
+        roles.offset,
+        fit.table.first_index,
+        recorded_settings(fit),
+        request.settings["loss"],
+        fit.classes,
+        steps_of(kept, roles.strata) if request.outputs.model is not None else None,
+        fit.table.coding,
+    )
+
+
+def write_files(fit: Fit) -> dict[str, str]:
+    """Write the requested files and return their names, by what they hold.
 
     Raises
     ------
     InputError
         If a file cannot be written.
     """
-    request, roles, outputs = fit.request, fit.request.roles, fit.request.outputs
-    settings = _recorded_settings(fit)
-    kept = fit.path.part(slice(fit.k, fit.k + 1)) if request.chooses else fit.path
-    model = Model(
-        kept,
-        roles.target,
-        roles.offset,
-        fit.table.first_index,
-        settings,
-        request.settings["loss"],
-        fit.classes,
-        steps_of(kept, roles.strata) if outputs.model is not None else None,
-    )
-    lines = []
+    outputs = fit.request.outputs
+    model = model_of(fit, fit.k if fit.request.chooses else None)
+    written = {}
     if outputs.coefficients is not None:
         save(outputs.coefficients, csv_lines(_coefficient_rows(model)))
-        lines.append(f"coefficients written to {outputs.coefficients}")
+        written["coefficients"] = outputs.coefficients
     if outputs.model is not None:
         save(outputs.model, model_text(model, version(PROGRAM)))
-        lines.append(f"model written to {outputs.model}")
+        written["model"] = outputs.model
     if outputs.report is not None:
         from softreg_fast.cli.fit_report import fit_page  # it imports the plots
 
-        save(outputs.report, fit_page(fit, settings))
-        lines.append(f"report written to {outputs.report}")
-    return ["", *lines] if lines else []
+        save(outputs.report, fit_page(fit, model.settings))
+        written["report"] = outputs.report
+    return written
 
 
 def _coefficient_rows(model: Model) -> Iterator[Sequence[object]]:
@@ -116,18 +140,27 @@ def _coefficient_rows(model: Model) -> Iterator[Sequence[object]]:
             yield [model.label(j), *name, *row]
 
 
-def _recorded_settings(fit: Fit) -> dict[str, Any]:
+def recorded_settings(fit: Fit) -> dict[str, Any]:
     """Return the settings that reproduce a fit, as a model file records them."""
-    request = fit.request
+    request, roles = fit.request, fit.request.roles
+    of_times = {"event": roles.event, "start": roles.start}
     return {
-        "data": os.path.basename(request.file.name),
+        "data": os.path.basename(request.file.shown),
         "n_samples": fit.design.n_samples,
-        "sample_weights": request.roles.weights,
+        "sample_weights": roles.weights,
+        **{name: column for name, column in of_times.items() if column is not None},
+        **({} if roles.missing == "error" else {"missing": roles.missing}),
         **request.settings,
-        **({} if fit.penalty is None else {SHAPES[fit.penalty.kind]: fit.penalty.shape}),
+        **_shape(fit),
+        **({} if request.groups is None else {"groups": request.groups}),
         **({"cross_validation": dataclasses.asdict(request.folds)} if request.folds else {}),
         **_weights_by_feature(fit),
     }
+
+
+def _shape(fit: Fit) -> dict[str, Any]:
+    shape = None if fit.penalty is None else PENALTIES[fit.penalty.kind]
+    return {} if shape is None else {shape: float(getattr(fit.penalty, shape))}
 
 
 def _weights_by_feature(fit: Fit) -> dict[str, Any]:

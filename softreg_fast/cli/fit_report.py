@@ -11,8 +11,14 @@ import scipy.sparse as sp
 from softreg_fast.cli.fit import Fit, target_of
 from softreg_fast.display.outcomes import Outcomes
 from softreg_fast.losses.classes import TwoClasses
-from softreg_fast.options.choices import SHAPES
+from softreg_fast.options.choices import PENALTIES
 from softreg_fast.report.page import Report, page
+
+MISSING_IN_WORDS = {
+    "error": "none: a file with any is refused",
+    "drop": "rows with any are left out",
+    "indicator": "filled in with the mean, and marked by a feature",
+}
 
 
 def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
@@ -32,8 +38,16 @@ def fit_page(fit: Fit, settings: dict[str, Any]) -> Iterator[str]:
             command=fit.request.command,
             loss=fit.request.settings["loss"],
             outcomes=_outcomes(fit),
+            n_rows=fit.design.n_samples,
+            n_dropped=_n_dropped(fit),
         )
     )
+
+
+def _n_dropped(fit: Fit) -> int:
+    # a table says which rows it kept, unless it kept all
+    kept = getattr(fit.table, "kept", None)
+    return 0 if kept is None else int(np.count_nonzero(~kept))
 
 
 def _outcomes(fit: Fit) -> Outcomes:
@@ -55,16 +69,23 @@ def _data_in_words(fit: Fit) -> dict[str, str]:
     X, roles = fit.table.X, fit.request.roles
     form = f"sparse, {X.nnz} entries" if sp.issparse(X) else "dense"
     return {
-        "file": fit.request.file.name,
+        "file": fit.request.file.shown,
         "rows": str(fit.design.n_samples),
+        **_told_in_words(fit),
         "features": f"{fit.design.n_features}, {form}, {X.dtype}",
         **_target_in_words(fit),
         **({} if fit.classes is None else {"classes": ", ".join(fit.classes)}),
         "sample weights": roles.weights or "none",
         "offset": roles.offset or "none",
         "left out": ", ".join(roles.ignore) or "no column",
-        "missing values": "none: a file with any is refused",
+        "missing values": MISSING_IN_WORDS[roles.missing],
     }
+
+
+def _told_in_words(fit: Fit) -> dict[str, str]:
+    # what became of rows and of columns of text
+    told = "; ".join(fit.table.told)
+    return {"rows and columns": told} if told else {}
 
 
 def _target_in_words(fit: Fit) -> dict[str, str]:
@@ -83,7 +104,7 @@ def _settings_in_words(fit: Fit, settings: dict[str, Any]) -> dict[str, str]:
     said = {"alphas": f"{len(alphas)}, {alphas[0]:.6g} to {alphas[-1]:.6g}"}
     if len(alphas) == 1:
         said = {"alpha": repr(float(alphas[0]))}
-    for name in [key for key in settings if key in request.settings or key in SHAPES.values()]:
+    for name in [key for key in settings if key in request.settings or key in PENALTIES.values()]:
         value = settings[name]
         if name == "fit_intercept" and fit.path.loss.kind == "cox":  # it has none
             continue

@@ -12,12 +12,13 @@ import scipy.sparse as sp
 
 from softreg_fast.cli.files import brief, check_readable, reason
 from softreg_fast.losses.by_name import loss_of_text
-from softreg_fast.options.choices import SHAPES
+from softreg_fast.options.choices import PENALTIES, SHAPES
 from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import composed
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.user_units import columns_of_tasks
+from softreg_fast.penalties.nonconvex import NONCONVEX
 from softreg_fast.solvers.protocol import Status
 
 MODEL_FORMAT = "softreg_fast model"
@@ -25,7 +26,8 @@ MODEL_VERSION = 1
 OFFSET_VERSION = 2  # of models with an offset, which readers of version 1 would pass over
 LOSS_VERSION = 3  # of models with another loss than squared error
 PENALTY_VERSION = 4  # of models whose gaps are distances to stationarity
-VERSIONS = (MODEL_VERSION, OFFSET_VERSION, LOSS_VERSION, PENALTY_VERSION)
+CODING_VERSION = 5  # of models with columns of text or dates, and of penalties of groups and SLOPE
+VERSIONS = (MODEL_VERSION, OFFSET_VERSION, LOSS_VERSION, PENALTY_VERSION, CODING_VERSION)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Model:
         Names of the classes, of a loss of classes.
     strata : Strata or None
         Baseline hazards, of survival times.
+    coding : Coding or None
+        How columns of text, dates and missing values become features; None: there are none.
     """
 
     path: Path
@@ -85,6 +89,7 @@ class Model:
     loss: str = "squared"
     classes: tuple[str, ...] | None = None
     strata: Strata | None = None
+    coding: Any = None
 
     @property
     def n_outputs(self) -> int:
@@ -94,7 +99,10 @@ class Model:
     @property
     def version(self) -> int:
         """The oldest version of the format that holds this model."""
-        if self.path.penalty_kind != "elastic_net":
+        kind = self.path.penalty_kind
+        if self.coding is not None or kind not in ("elastic_net", *SHAPES):
+            return CODING_VERSION
+        if kind in SHAPES:
             return PENALTY_VERSION
         if self.loss != "squared":
             return LOSS_VERSION
@@ -107,9 +115,23 @@ class Model:
         return None if names is None else [str(name) for name in names]
 
     @property
+    def columns(self) -> list[str] | None:
+        """Names of the columns of a table that become the features, or None."""
+        return self.names if self.coding is None else [str(each) for each in self.coding.columns]
+
+    @property
     def n_features(self) -> int:
         """Number of features, including those with coefficient 0."""
         return int(self.path.coefs.shape[0])
+
+    @property
+    def missing(self) -> str:
+        """Return what becomes of missing values: "error", "drop" or "indicator"."""
+        marked = [getattr(part, "indicator", False) for part in getattr(self.coding, "parts", ())]
+        filled = [getattr(part, "mean", None) for part in getattr(self.coding, "parts", ())]
+        if any(marked) or any(mean is not None for mean in filled):
+            return "indicator"
+        return "drop" if self.settings.get("missing") == "drop" else "error"
 
     def label(self, j: int) -> str:
         """Return the name of feature j, or its number in the file."""
@@ -127,11 +149,12 @@ def model_text(model: Model, package_version: str) -> Iterator[str]:
         "target": model.target,
         **({} if model.offset is None else {"offset": model.offset}),
         **({} if model.loss == "squared" else {"loss": model.loss}),
-        **({} if model.version != PENALTY_VERSION else {"penalty": path.penalty_kind}),
+        **({} if path.penalty_kind == "elastic_net" else {"penalty": path.penalty_kind}),
         **({} if model.classes is None else {"classes": model.classes}),
         **_strata_head(model.strata),
         "n_features": model.n_features,
         "feature_names": model.names,
+        **({} if model.coding is None else {"coding": model.coding.to_dict()}),
         "first_index": model.first_index,
         "settings": model.settings,
         "null_loss": path.null_loss,
@@ -218,14 +241,15 @@ def read_model(name: str) -> Model:
 
 def _model(held: dict[str, Any]) -> Model:
     entries, offset = held["models"], held.get("offset")
-    version, loss, classes = held["format_version"], held.get("loss", "squared"), None
+    loss, classes, coding = held.get("loss", "squared"), None, None
     kind = held.get("penalty", "elastic_net")
-    if (version == PENALTY_VERSION) != (kind in SHAPES):
-        raise ValueError(f"{' or '.join(SHAPES)} belongs to format version 4")
-    if version != PENALTY_VERSION and (version == LOSS_VERSION) != ("loss" in held):
-        raise ValueError("a loss belongs to format version 3")
-    if version < LOSS_VERSION and (offset is None) != (version == MODEL_VERSION):
-        raise ValueError("an offset belongs to format version 2")
+    _check_version(held, kind)
+    if held.get("coding") is not None:
+        from softreg_fast.data.coding import Coding
+
+        coding = Coding.from_dict(held["coding"])
+        if coding.n_features != held["n_features"]:
+            raise ValueError("the coding has another number of features")
     of_loss = loss_of_text(loss)
     if held.get("classes") is not None:
         classes = tuple(map(str, held["classes"]))
@@ -276,7 +300,7 @@ def _model(held: dict[str, Any]) -> Model:
         has_offset=offset is not None,
         loss=of_loss,
         penalty_kind=kind,
-        locally_convex=numbers("locally_convex", bool) if version == PENALTY_VERSION else None,
+        locally_convex=numbers("locally_convex", bool) if kind in NONCONVEX else None,
         classes=None if n_outputs == 1 else np.arange(n_outputs),
     )
     if path.intercepts.shape[1:] != (() if n_outputs == 1 else (n_outputs,)):
@@ -287,7 +311,25 @@ def _model(held: dict[str, Any]) -> Model:
         raise ValueError("the alphas do not fall")
     settings = dict(held["settings"])
     strata = _strata(held, entries) if "times" in held else None
-    return Model(path, held["target"], offset, held["first_index"], settings, loss, classes, strata)
+    first_index = held["first_index"]
+    return Model(path, held["target"], offset, first_index, settings, loss, classes, strata, coding)
+
+
+def _check_version(held: dict[str, Any], kind: str) -> None:
+    """Check that a file has what its version says, so that older readers know what they read."""
+    version, offset = held["format_version"], held.get("offset")
+    if version == CODING_VERSION:
+        if kind not in ("elastic_net", *PENALTIES):
+            raise ValueError(f"{kind} is no penalty")
+        return
+    if "coding" in held:
+        raise ValueError("a coding belongs to format version 5")
+    if (version == PENALTY_VERSION) != (kind in SHAPES):
+        raise ValueError(f"{' or '.join(SHAPES)} belongs to format version 4")
+    if version != PENALTY_VERSION and (version == LOSS_VERSION) != ("loss" in held):
+        raise ValueError("a loss belongs to format version 3")
+    if version < LOSS_VERSION and (offset is None) != (version == MODEL_VERSION):
+        raise ValueError("an offset belongs to format version 2")
 
 
 def _strata(held: dict[str, Any], entries: list[Any]) -> Strata:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from softreg_fast.cli.messages import PROGRAM
 from softreg_fast.cli.tables.roles import Roles
-from softreg_fast.options.choices import SHAPES
+from softreg_fast.options.choices import OF_GROUPS, PENALTIES, Prediction
 from softreg_fast.options.errors import InputError
 
 # Losses whose target may hold the names of two classes.
@@ -21,6 +21,10 @@ OF_SEVERAL = ("multinomial", "multinomial:grouped")
 
 # Losses whose target is a time and an event.
 OF_SURVIVAL = ("cox", "cox:breslow", "cox:efron")
+
+
+# Name of the file "-" in messages.
+STANDARD_INPUT = "standard input"
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,20 @@ class TableFile:
         lines.
     decimal : {".", ","} or None
         Decimal mark of a text table; None: a point.
+    encoding : str or None
+        Encoding of a text table; None: UTF-8.
     """
 
     name: str
     file_format: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    encoding: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """Name of the file in messages."""
+        return STANDARD_INPUT if self.name == "-" else self.name
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,12 @@ class FitRequest:
     outputs : Outputs
     command : str
         The command line.
+    groups : str or None
+        Groups of a penalty of groups: "columns", or the name of a file.
+    test : TableFile or None
+        A second table, on which the model is measured.
+    as_json : bool
+        Whether a JSON object is printed instead of text.
     """
 
     file: TableFile
@@ -146,6 +164,9 @@ class FitRequest:
     rows: int
     outputs: Outputs
     command: str
+    groups: str | None = None
+    test: TableFile | None = None
+    as_json: bool = False
 
     @property
     def chooses(self) -> bool:
@@ -163,8 +184,18 @@ class FitRequest:
 
 
 def table_file(arguments: argparse.Namespace) -> TableFile:
-    """Return the table that the arguments of `fit` or `predict` name."""
-    return TableFile(arguments.file, arguments.format, arguments.delimiter, arguments.decimal)
+    """Return the table that the arguments of a command name."""
+    how = (arguments.format, arguments.delimiter, arguments.decimal, arguments.encoding)
+    return TableFile(arguments.file, *how)
+
+
+def _test_file(arguments: argparse.Namespace) -> TableFile | None:
+    """Return the second table, which is read as the first where it has the same format."""
+    if arguments.test is None:
+        return None
+    if arguments.test == "-" == arguments.file:
+        raise InputError("FILE and --test are both standard input; give one of them a file")
+    return replace(table_file(arguments), name=arguments.test)
 
 
 def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitRequest:
@@ -188,22 +219,17 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
             event=arguments.event,
             start=arguments.start,
             strata=arguments.strata,
+            categories=[name for names in arguments.categories for name in names],
+            dates=arguments.dates,
+            missing=arguments.missing or "error",
+            unknown=arguments.unknown,
         ),
         grid=Grid(
             alphas=arguments.alphas if arguments.alpha is None else [arguments.alpha],
             n_alphas=arguments.n_alphas or 100,
             eps=arguments.eps or (1e-3 if arguments.cv is None else "auto"),
         ),
-        settings={
-            "loss": arguments.loss,
-            "l1_ratio": arguments.l1_ratio,
-            **_penalty(arguments),
-            "standardize": arguments.standardize,
-            "fit_intercept": not arguments.no_intercept,
-            "positive": arguments.positive,
-            "tol": arguments.tol,
-            "max_iter": arguments.max_iter,
-        },
+        settings=_settings(arguments),
         penalty_weights=arguments.penalty_weights,
         n_threads=arguments.threads,
         folds=_folds(arguments),
@@ -211,7 +237,26 @@ def fit_request(arguments: argparse.Namespace, words: Sequence[str]) -> FitReque
         rows=arguments.rows or 15,
         outputs=Outputs(arguments.coefficients, arguments.model, arguments.report),
         command=shlex.join([PROGRAM, *words]),
+        groups=_groups(arguments),
+        test=_test_file(arguments),
+        as_json=arguments.json,
     )
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    ratio = arguments.l1_ratio
+    if ratio is None:
+        ratio = 0.5 if arguments.penalty == "sparse_group_lasso" else 1.0
+    return {
+        "loss": arguments.loss,
+        "l1_ratio": ratio,
+        **_penalty(arguments),
+        "standardize": not arguments.no_standardize,
+        "fit_intercept": not arguments.no_intercept,
+        "positive": arguments.positive,
+        "tol": arguments.tol,
+        "max_iter": arguments.max_iter,
+    }
 
 
 def _check_survival(arguments: argparse.Namespace) -> None:
@@ -245,31 +290,55 @@ def _penalty(arguments: argparse.Namespace) -> dict[str, Any]:
     # settings that name a penalty and the values of its shape
     if arguments.penalty is None:
         return {}
-    shape = SHAPES[arguments.penalty]
-    values = getattr(arguments, shape)
-    return {"penalty": arguments.penalty, **({} if values is None else {shape: values})}
+    shape = PENALTIES[arguments.penalty]
+    values = None if shape is None else getattr(arguments, shape)
+    named = {"penalty": arguments.penalty}
+    return named if shape is None or values is None else {**named, shape: values}
+
+
+def _groups(arguments: argparse.Namespace) -> str | None:
+    if arguments.penalty not in OF_GROUPS:
+        return None
+    return str(arguments.groups or "columns")
 
 
 def _check_penalty(arguments: argparse.Namespace) -> None:
-    for kind, shape in SHAPES.items():
+    given = arguments.penalty
+    for shape in sorted({each for each in PENALTIES.values() if each is not None}):
         values = getattr(arguments, shape)
         if values is None:
             continue
-        if arguments.penalty != kind:
-            raise InputError(f"--{shape} is the shape of {kind.upper()}; say --penalty {kind} too")
+        owners = [kind for kind, each in PENALTIES.items() if each == shape]
+        if given not in owners:
+            of = " or ".join(f"--penalty {kind}" for kind in owners)
+            raise InputError(f"--{shape} is a number of {of}; say that too, or leave it out")
         if len(values) > 1 and arguments.cv is None:
             raise InputError(f"--{shape} has several values; say --cv K to choose one of them")
-    if arguments.penalty is None:
-        return
-    if arguments.l1_ratio != 1.0:
-        raise InputError("--l1-ratio is for L1 and L2; leave it out, or --penalty")
-    if arguments.loss != "squared":
+    if arguments.groups is not None and given not in OF_GROUPS:
         raise InputError(
-            f"--penalty {arguments.penalty} is for squared error; leave it out, or --loss"
+            f"--groups is for --penalty {', '.join(OF_GROUPS)}; say one of these, or leave it out"
         )
+    if given is None:
+        return
+    if arguments.l1_ratio is not None and given != "sparse_group_lasso":
+        raise InputError("--l1-ratio is for L1 and L2; leave it out, or --penalty")
+    if arguments.loss != "squared" and given == "group_mcp":
+        raise InputError(f"--penalty {given} is for squared error; leave it out, or --loss")
+    alone = given in OF_GROUPS or given == "slope"
+    for option, value in (
+        ("--positive", arguments.positive),
+        ("--penalty-weights", arguments.penalty_weights),
+    ):
+        if value and alone:
+            raise InputError(
+                f"{option} is for penalties of single coefficients; leave it out, or "
+                f"--penalty {given}"
+            )
 
 
 def _check_together(arguments: argparse.Namespace) -> None:
+    if arguments.standardize and arguments.no_standardize:
+        raise InputError("--standardize and --no-standardize contradict each other; leave one out")
     _check_survival(arguments)
     _check_penalty(arguments)
     if arguments.offset is not None and arguments.loss in OF_SEVERAL:
@@ -313,3 +382,62 @@ def _folds(arguments: argparse.Namespace) -> Folds | None:
         return None
     seed = None if arguments.seed == "none" else arguments.seed or 0
     return Folds(arguments.cv, arguments.rule or "min", seed, arguments.measure or "deviance")
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """Arguments of the commands `predict` and `evaluate`.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model file.
+    file : TableFile
+    alpha : float or None
+        Strength, in the range of the model file; None: all of its strengths.
+    offset : str or None
+        Column of the offset; None: the one of the fit, if the model was fitted with an offset.
+    unknown : {"error", "zero"} or None
+        What becomes of levels that the fit has not seen; None: as the fit said.
+    strata : str or None
+        Column of the strata; None: the one of the fit.
+    as_json : bool
+        Whether a JSON object is printed instead of text.
+    output : str or None
+        Name of the file for predictions; None: they go to standard output.
+    kind : {"response", "link", "class", "proba", "survival"} or None
+        Kind of predictions; None: the response, for classes with the class.
+    times : sequence of float or None
+        Of kind "survival"; None: all times of events of the fit.
+    target, weights, time, event, start : str or None
+        Columns that an evaluation needs; None: those of the fit, no weights.
+    """
+
+    model: str
+    file: TableFile
+    alpha: float | None = None
+    offset: str | None = None
+    unknown: str | None = None
+    strata: str | None = None
+    as_json: bool = False
+    output: str | None = None
+    kind: Prediction | None = None
+    times: Sequence[float] | None = None
+    target: str | None = None
+    weights: str | None = None
+    time: str | None = None
+    event: str | None = None
+    start: str | None = None
+
+
+def model_request(arguments: argparse.Namespace) -> ModelRequest:
+    """Return the parsed arguments of `predict` or `evaluate` as a request."""
+    given = vars(arguments)
+    others = ("model", "file", "as_json")
+    named = {
+        field.name: given[field.name]
+        for field in fields(ModelRequest)
+        if field.name in given and field.name not in others
+    }
+    file = table_file(arguments)
+    return ModelRequest(arguments.model, file, as_json=arguments.json, **named)

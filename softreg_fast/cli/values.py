@@ -10,6 +10,8 @@ import math
 import re
 
 from softreg_fast.cli.tables.cells import as_number
+from softreg_fast.options.choices import DATE_PARTS
+from softreg_fast.options.spelling import composed
 
 
 def number(text: str, low: float, high: float, low_open: bool = False) -> float:
@@ -120,3 +122,32 @@ def selection(text: str) -> tuple[str, float]:
     if kind == "index":
         return kind, integer(value)
     raise argparse.ArgumentTypeError(f"{text!r} is not dev=, alpha= or index= with a number")
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding of text."""
+    try:
+        "a".encode(text)
+    except (LookupError, UnicodeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the name of an encoding, such as cp1252, latin-1 or utf-16"
+        ) from None
+    return text
+
+
+def dates(text: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the column, None for all, and the parts of dates in PARTS or COLUMN=PARTS.
+
+    Parts are separated by commas or plus signs.
+    """
+    column, equals, listed = text.rpartition("=")
+    parts = tuple(part.strip() for part in re.split("[,+]", listed))
+    for part in parts:
+        if part not in DATE_PARTS:
+            raise argparse.ArgumentTypeError(
+                f"{part!r} is not a part of a date; expected {', '.join(DATE_PARTS)}, as in "
+                "year,month or COLUMN=year+month"
+            )
+    if len(set(parts)) < len(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} names a part of dates twice")
+    return (composed(column) if equals else None), parts

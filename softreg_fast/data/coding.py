@@ -1,4 +1,4 @@
-"""Coding: categorical columns of a frame as sparse columns of 0 and 1, one for each level.
+"""Coding: the columns of a frame as features, sparse ones of 0 and 1 for the levels of categories.
 
 The coding knows nothing of penalties. It is made from the frame of a fit and codes other frames in
 the same way: columns are found by name, levels by value.
@@ -6,9 +6,7 @@ the same way: columns are found by name, levels by value.
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,52 +14,49 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.contents import check_contents, columns_at, is_lazy
-from softreg_fast.data.levels import Levels, levels_of
+from softreg_fast.data.coded_columns import (
+    PLAIN,
+    Codes,
+    Column,
+    LevelColumn,
+    NumberColumn,
+    Piece,
+    column_from,
+)
+from softreg_fast.data.contents import check_contents, columns_at
+from softreg_fast.data.frames import column_at, is_frame, kinds_of, labels_in, n_rows
 from softreg_fast.data.names import (
     Names,
+    are_positions,
     feature_names_of,
     in_order,
     labels_of,
-    listed,
     row_labels_of,
 )
-from softreg_fast.data.validation import as_real, check_finite
-from softreg_fast.options.callers import level_of_caller
-from softreg_fast.options.choices import UNKNOWN, Unknown
-from softreg_fast.options.hints import suggestion
-from softreg_fast.options.spelling import composed
+from softreg_fast.data.reading import Reading
+from softreg_fast.data.validation import check_finite
+from softreg_fast.options.choices import MISSING, UNKNOWN
 from softreg_fast.options.types import Index
-
-# What a level means that the fit has not seen: an error, or no effect.
-
-# Type names of columns that are coded, by the names of pandas, polars and pyarrow.
-CATEGORICAL = re.compile(
-    r"categor|enum\b|dictionary|bool|(large_|)(string|utf8)|str(ing)?\b", re.IGNORECASE
-)
-
-# Numeric columns that are converted at a time.
-BLOCK = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Coding:
-    """Features that stand for the columns of a frame: for a categorical column one per level.
+    """Features that stand for the columns of a frame: for a column of categories one per level.
 
     No level is dropped: a penalty that shrinks all levels alike does not depend on which is left
-    out. A numeric column is one feature.
+    out. A column of numbers is one feature, and so is one of booleans, which is 0 or 1. A column of
+    dates has the features of the parts that were stated: year, week, day, minute and days are
+    numbers, quarter, month, dayofweek and hour have levels.
 
     Attributes
     ----------
     columns : ndarray (n_columns,) of object
         Labels of the columns.
-    levels : tuple (n_columns,)
-        Of each column its levels, in the order of their features; None for a numeric column.
+    parts : tuple (n_columns,)
+        Of each column what its features are: a NumberColumn, LevelColumn or DateColumn.
     unknown : {"error", "zero"}
         What a level means that the fit has not seen, or a missing value: an error, or zeros for all
         levels.
-    names : ndarray (n_columns,) of object or None
-        Labels of the columns, unless they are just 0, 1, 2, ...
 
     Examples
     --------
@@ -78,54 +73,70 @@ class Coding:
     """
 
     columns: Names
-    levels: tuple[tuple[Any, ...] | None, ...]
-    unknown: Unknown = "error"
-    names: Names | None = None
+    parts: tuple[Column, ...]
+    unknown: str = "error"
 
     @classmethod
-    def of(cls, frame: Any, unknown: Unknown = "error") -> Self:
+    def of(
+        cls, frame: Any, dates: Any = None, missing: str = "error", unknown: str = "error"
+    ) -> Self:
         """Return the coding of a frame, whose levels are those that occur in it.
 
         Parameters
         ----------
         frame : pandas, polars or pyarrow frame
+        dates : list of str, dict or None, default=None
+            Parts of dates that are features, of all columns of dates or by the name of the column.
+        missing : {"error", "indicator"}, default="error"
+            Missing values are an error, or they are filled and marked by "column=missing".
         unknown : {"error", "zero"}, default="error"
             As in the attribute.
 
         Raises
         ------
         ValueError
-            For columns with missing values, for text that names each row, and for names that occur
-            twice.
+            For columns of dates without parts, with missing values, and of text that names each row
+            or holds numbers or dates; the message names all of them. For names that occur twice.
 
         Warns
         -----
         UserWarning
             For a column with one level only, and for levels that differ in spaces or case.
         """
-        return cls._read(frame, unknown)[0]
+        coding: Self = cls._read(frame, dates, missing, unknown)[0]
+        return coding
 
     @classmethod
-    def _read(cls, frame: Any, unknown: Unknown) -> tuple[Self, dict[int, Levels]]:
+    def _read(cls, frame: Any, dates: Any, missing: str, unknown: str) -> tuple[Self, Any]:
+        # the coding, and the matrix of the frame
         check_unknown(unknown)
-        names, labels = feature_names_of(frame), _labels(frame)
-        found = {j: levels_of(_column(frame, j)) for j in categorical_columns(frame)}
-        for j, each in found.items():
-            _check_levels(labels[j], each, is_text=_is_text(_type_of(_column(frame, j))))
-        levels = tuple(tuple(found[j].values) if j in found else None for j in range(len(labels)))
-        coding = cls(labels, levels, unknown, names)
+        check_missing(missing)
+        feature_names_of(frame)  # raises for names that occur twice
+        reading = Reading(frame, dates, missing == "indicator")
+        matrix = _matrix(reading.n_rows, reading.most_pieces, reading.is_sparse)
+        columns = []
+        for column, pieces in reading:
+            columns.append(column)
+            for piece in pieces:
+                matrix.add(piece)
+        coding = cls(reading.labels, tuple(columns), unknown)
         _check_distinct(coding.feature_names)
-        return coding, found
+        return coding, matrix.whole()
+
+    @property
+    def names(self) -> Names | None:
+        """Labels of the columns; None if they are just 0, 1, 2, ..."""
+        return None if are_positions(self.columns) else self.columns
 
     @property
     def sizes(self) -> Index:
         """Number of features of each column, (n_columns,)."""
-        return np.array([1 if each is None else len(each) for each in self.levels], np.intp)
+        return np.array([len(each) for each in self._names()], np.intp)
 
     @property
     def labels(self) -> Index:
         """Number of the column of each feature, (n_features,)."""
-        return np.repeat(np.arange(len(self.levels)), self.sizes)
+        return np.repeat(np.arange(len(self.parts)), self.sizes)
 
     @property
     def n_features(self) -> int:
@@ -134,13 +145,25 @@ class Coding:
 
     @property
     def feature_names(self) -> Names:
-        """Names of the features, (n_features,): "column=level"; a numeric column keeps its own."""
-        names = [
-            name
-            for column, levels in zip(self.columns, self.levels, strict=True)
-            for name in ([column] if levels is None else [f"{column}={each}" for each in levels])
-        ]
+        """Names of the features, (n_features,): "column=level", "column.part", "column=missing".
+
+        A column of numbers or booleans keeps its own.
+        """
+        names = [name for each in self._names() for name in each]
         return np.fromiter(names, dtype=object, count=len(names))
+
+    def _names(self) -> Iterator[list[Any]]:
+        for label, part in zip(self.columns, self.parts, strict=True):
+            yield part.names(label)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Return whether some column has levels, so that the matrix is sparse."""
+        return any(
+            isinstance(part, LevelColumn)
+            or (not isinstance(part, NumberColumn) and any(p.levels for p in part.parts))
+            for part in self.parts
+        )
 
     def matrix(self, frame: Any) -> Any:
         """Return the features of a frame, whose columns are matched by name.
@@ -151,31 +174,56 @@ class Coding:
 
         Returns
         -------
-        csc_array (n_rows, n_features)
+        csc_array (n_rows, n_features), or ndarray if no column has levels
 
         Raises
         ------
         ValueError, TypeError
-            For missing columns, for unknown levels unless they mean zero, and for columns that are
-            numeric in the coding and not in the frame.
+            For missing columns, for unknown levels unless they mean zero, for missing values unless
+            they are marked, and for columns that are numeric in the coding and not in the frame.
         """
         frame = in_order(frame, self.names, len(self.columns))
-        if len(_labels(frame)) != len(self.columns):
+        if len(labels_in(frame)) != len(self.columns):
             raise ValueError(
-                f"X has {len(_labels(frame))} columns, but this model was fitted with "
+                f"X has {len(labels_in(frame))} columns, but this model was fitted with "
                 f"{len(self.columns)}, of which some are categorical; give the same columns."
             )
-        found = {
-            j: levels_of(_column(frame, j))
-            for j, levels in enumerate(self.levels)
-            if levels is not None
-        }
-        features = self._matrix(frame, found)
-        if not np.isfinite(features.data).all():
-            for j, name in enumerate(self.feature_names):
-                column = features.data[features.indptr[j] : features.indptr[j + 1]]
-                check_finite("X", column, f", the first in feature {name}")
+        self._check(frame)
+        most = sum(1 + len(getattr(part, "parts", "x")) for part in self.parts)
+        matrix = _matrix(n_rows(frame), most, self.is_sparse)
+        for j, (label, part) in enumerate(zip(self.columns, self.parts, strict=True)):
+            for piece in part.pieces(column_at(frame, j), label, self.unknown):
+                matrix.add(piece)
+        features = matrix.whole()
+        if not np.isfinite(features.data if sp.issparse(features) else features).all():
+            self._refuse_infinity(features)
         return features
+
+    def _check(self, frame: Any) -> None:
+        # the contents of numeric columns, and missing values that have no meaning
+        numbers = [j for j, part in enumerate(self.parts) if isinstance(part, NumberColumn)]
+        check_contents("X", columns_at(frame, numbers)) if numbers else None
+        lacking = {
+            label: lacks
+            for j, (label, part) in enumerate(zip(self.columns, self.parts, strict=True))
+            if (lacks := part.lacks(column_at(frame, j), self.unknown))
+        }
+        if lacking:
+            named = ", ".join(f"{label!r} ({n})" for label, n in lacking.items())
+            marked = any(getattr(part, "indicator", False) for part in self.parts)
+            remedy = "leave out such rows" + ("" if marked else ", or fit with missing='indicator'")
+            raise ValueError(
+                f"X has missing values where the model has no meaning for them, in the column"
+                f"{'s' * (len(lacking) > 1)} {named} (number of rows); {remedy}."
+            )
+
+    def _refuse_infinity(self, features: Any) -> None:
+        for j, name in enumerate(self.feature_names):
+            if sp.issparse(features):
+                values = features.data[features.indptr[j] : features.indptr[j + 1]]
+            else:
+                values = features[:, j]
+            check_finite("X", values, f", the first in feature {name}")
 
     def features_of(self, X: Any) -> Any:
         """Return the features of X: a frame is coded, an array or a Design has them already."""
@@ -185,59 +233,54 @@ class Coding:
             return X
         return X if labels_of(X) is None else self.matrix(X)
 
-    def _matrix(self, frame: Any, found: dict[int, Levels]) -> Any:
-        numeric = [j for j, levels in enumerate(self.levels) if levels is None]
-        dense = _numbers(frame, numeric)
-        n, most = _n_rows(frame), _n_rows(frame) * len(self.columns)
-        kind = np.int32 if max(most, self.n_features) <= np.iinfo(np.int32).max else np.int64
-        rows, data = np.empty(most, kind), np.empty(most)
-        counts, filled = np.zeros(self.n_features + 1, np.int64), 0
-        first, every = np.append(0, np.cumsum(self.sizes)), np.arange(n, dtype=kind)
-        for j in range(len(self.columns)):
-            if j in found:
-                codes = self._codes(j, found[j])
-                part, each = _rows_by_code(codes, int(self.sizes[j]), kind)
-                counts[first[j] + 1 : first[j + 1] + 1] = each
-                data[filled : filled + part.size] = 1.0
-            else:
-                values = next(dense)
-                # NaN, too, so that it is found later
-                part = every if values.all() else np.flatnonzero(values)
-                counts[first[j] + 1] = part.size
-                data[filled : filled + part.size] = values[part]
-            rows[filled : filled + part.size] = part
-            filled += part.size
-        indptr = np.cumsum(counts).astype(kind)
-        return sp.csc_array((data[:filled], rows[:filled], indptr), shape=(n, self.n_features))
+    def to_dict(self) -> dict[str, Any]:
+        """Return the coding as lists, dicts and plain values, as JSON holds them.
 
-    def _codes(self, j: int, found: Levels) -> NDArray[np.intp]:
-        # the position of each row's level among those of the coding, -1 for none
-        known = self.levels[j] or ()
-        if found.values == known:
-            place = np.arange(len(known))
-        else:
-            positions = {level: k for k, level in enumerate(known)}
-            place = np.array([positions.get(level, -1) for level in found.values], np.intp)
-        codes = np.append(place, -1)[found.codes]
-        if self.unknown == "error" and codes.size and codes.min() < 0:
-            raise ValueError(self._unknown_level(j, found, int(np.argmin(codes))))
-        return codes
+        Returns
+        -------
+        dict
 
-    def _unknown_level(self, j: int, found: Levels, row: int) -> str:
-        column, known = self.columns[j], list(self.levels[j] or ())
-        if found.codes[row] < 0:
-            return (
-                f"Column {column!r} has no value in row {row}; leave out such rows, or fit with "
-                "unknown='zero', under which they count as without any of the levels."
-            )
-        level = found.values[found.codes[row]]
-        close = suggestion(level, known) if isinstance(level, str) else None
-        return (
-            f"Column {column!r} has the level {level!r} in row {row}, which the fit has not seen: "
-            f"its levels are {listed(known)}"
-            + (f"; {close} " if close else ". ")
-            + "Correct it, or fit with unknown='zero', under which it counts as none of them."
-        )
+        Raises
+        ------
+        ValueError
+            For labels and levels that JSON would not give back as they are.
+        """
+        held = []
+        for label, part in zip(self.columns, self.parts, strict=True):
+            label = label.item() if isinstance(label, np.generic) else label
+            for value in (label, *getattr(part, "values", ())):
+                if not isinstance(value, PLAIN) or value != value:
+                    raise ValueError(
+                        f"Column {label!r} has {value!r}, which JSON would not give back as it is; "
+                        "use text, numbers or booleans."
+                    )
+            held.append({"column": label, **part.to_dict()})
+        return {"unknown": self.unknown, "columns": held}
+
+    @classmethod
+    def from_dict(cls, held: Any) -> Self:
+        """Return the coding of which `to_dict` made this.
+
+        Parameters
+        ----------
+        held : dict
+
+        Raises
+        ------
+        ValueError
+            For anything else.
+        """
+        if not isinstance(held, Mapping) or not isinstance(held.get("columns"), list):
+            raise ValueError(f"A coding is a dict with a list of columns, not {held!r:.80}.")
+        check_unknown(held.get("unknown"))
+        columns = held["columns"]
+        for each in columns:
+            if not isinstance(each, Mapping) or not isinstance(each.get("column"), PLAIN):
+                raise ValueError(f"{each!r:.80} describes no column of a coding.")
+        labels = np.fromiter((each["column"] for each in columns), object, len(columns))
+        coding = cls(labels, tuple(map(column_from, columns)), held["unknown"])
+        _check_distinct(coding.feature_names)
+        return coding
 
 
 class Coded:
@@ -246,27 +289,112 @@ class Coded:
     Parameters
     ----------
     frame : pandas, polars or pyarrow frame
-    unknown : {"error", "zero"}, default="error"
-        As in `Coding`.
+    dates, missing, unknown
+        As in `Coding.of`.
 
     Attributes
     ----------
     coding : Coding
-    matrix : csc_array (n_samples, n_features)
+    matrix : csc_array (n_samples, n_features), or ndarray if no column has levels
     columns : ndarray (n_features,) of object
         Names of the features.
     index : pandas.Index or None
         Row labels of the frame.
+    frame : the frame
+    kept : ndarray of int or None
+        Positions of its rows in the table that was given; None: it has all of them.
     """
 
-    def __init__(self, frame: Any, unknown: Unknown = "error") -> None:
-        self.coding, found = Coding._read(frame, unknown)
-        self.matrix = self.coding._matrix(frame, found)
-        self.columns = self.coding.feature_names
+    kept: Index | None = None
+
+    def __init__(
+        self, frame: Any, dates: Any = None, missing: str = "error", unknown: str = "error"
+    ) -> None:
+        self._set(frame, *Coding._read(frame, dates, missing, unknown))
+
+    def _set(self, frame: Any, coding: Any, matrix: Any) -> None:
+        self.coding, self.matrix = coding, matrix
+        self.columns = feature_names_of(frame) if coding is None else coding.feature_names
         self.index = row_labels_of(frame)
+        self.frame = frame
+
+    @classmethod
+    def made(cls, frame: Any, coding: Any, matrix: Any, kept: Index | None = None) -> Self:
+        """Return a frame with a coding and a matrix that were made elsewhere."""
+        self = cls.__new__(cls)
+        self._set(frame, coding, matrix)
+        self.kept = kept
+        return self
 
 
-def coding_of(X: Any) -> Coding | None:
+class _Sparse:
+    """A csc_array that is filled from the first column to the last."""
+
+    def __init__(self, n: int, most_pieces: int) -> None:
+        most, self.n, self.filled = n * most_pieces, n, 0
+        self.kind = np.int32 if most <= np.iinfo(np.int32).max else np.int64
+        self.rows, self.data = np.empty(most, self.kind), np.empty(most)
+        self.counts: list[NDArray[np.int64]] = [np.zeros(1, np.int64)]
+        self.every = np.arange(n, dtype=self.kind)
+
+    def add(self, piece: Piece) -> None:
+        """Add the columns of a piece."""
+        if isinstance(piece, Codes):
+            rows, counts = _rows_by_code(piece, self.kind)
+            values: Any = 1.0
+        else:
+            # NaN, too, so that it is found later
+            rows, values = self.every, piece
+            if not piece.all():
+                rows = np.flatnonzero(piece)
+                values = piece[rows]
+            counts = np.array([rows.size])
+        part = slice(self.filled, self.filled + rows.size)
+        self.rows[part], self.data[part] = rows, values
+        self.counts.append(counts)
+        self.filled += rows.size
+
+    def whole(self) -> Any:
+        """Return the matrix of all columns so far."""
+        indptr = np.cumsum(np.concatenate(self.counts)).astype(self.kind)
+        parts = self.data[: self.filled], self.rows[: self.filled], indptr
+        return sp.csc_array(parts, shape=(self.n, len(indptr) - 1))
+
+
+class _Dense:
+    """An ndarray in Fortran order that is filled from the first column to the last."""
+
+    def __init__(self, n: int, most_pieces: int) -> None:
+        self.values, self.filled = np.empty((n, most_pieces), order="F"), 0
+
+    def add(self, piece: Piece) -> None:
+        """Add the column of a piece."""
+        self.values[:, self.filled] = piece
+        self.filled += 1
+
+    def whole(self) -> Any:
+        """Return the matrix of all columns so far."""
+        return self.values[:, : self.filled]
+
+
+def _matrix(n: int, most_pieces: int, is_sparse: bool) -> _Sparse | _Dense:
+    return (_Sparse if is_sparse else _Dense)(n, most_pieces)
+
+
+def _rows_by_code(piece: Codes, kind: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    # the rows of each level, one level after the other, and their numbers
+    codes, n_levels = piece
+    n, chosen = len(codes), codes.astype(kind)
+    starts = np.arange(n + 1, dtype=kind)
+    if codes.min(initial=0) < 0:
+        inside = codes >= 0
+        starts[1:], chosen = np.cumsum(inside), chosen[inside]
+    by_row = sp.csr_array((np.ones(chosen.size, np.int8), chosen, starts), shape=(n, n_levels))
+    by_level = by_row.tocsc()
+    return by_level.indices, np.diff(by_level.indptr)
+
+
+def coding_of(X: Any) -> Any:
     """Return the coding of an X, None where it has none."""
     return X.coding if isinstance(X, Coded) else None
 
@@ -276,123 +404,36 @@ def matrix_of(X: Any) -> Any:
     return X.matrix if isinstance(X, Coded) else X
 
 
+def frame_of(X: Any) -> Any:
+    """Return the frame of a coded one, anything else as it is."""
+    return X.frame if isinstance(X, Coded) else X
+
+
+def coded(X: Any) -> Any:
+    """Return a frame with columns of categories or text as Coded, anything else as it is."""
+    return Coded(X) if categorical_columns(X) else X
+
+
 def check_unknown(unknown: Any) -> None:
     """Raise ValueError unless `unknown` is one of the choices."""
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be 'error' or 'zero', got {unknown!r}.")
 
 
+def check_missing(missing: Any) -> None:
+    """Raise ValueError unless `missing` is one of the choices."""
+    if missing not in MISSING:
+        raise ValueError(f"missing must be one of {', '.join(MISSING)}; got {missing!r}.")
+
+
 def categorical_columns(X: Any) -> list[int]:
-    """Return the positions of the columns of a frame with categories, text or booleans.
+    """Return the positions of the columns of a frame with categories, text or dates.
 
     Empty for anything that has no columns with types of their own.
     """
-    if is_lazy(X) or labels_of(X) is None or isinstance(X, Coded):
+    if isinstance(X, Coded | np.ndarray) or not is_frame(X):
         return []
-    if getattr(X, "dtypes", None) is None and getattr(X, "schema", None) is None:
-        return []
-    return [j for j in range(len(_labels(X))) if _is_categorical(_column(X, j))]
-
-
-def _labels(frame: Any) -> Names:
-    labels = labels_of(frame)
-    if labels is None:
-        raise TypeError(
-            f"X is a {type(frame).__name__}; categorical columns are those of a frame of pandas, "
-            "polars or pyarrow."
-        )
-    return labels
-
-
-def _is_categorical(column: Any) -> bool:
-    kind = _type_of(column)
-    if kind.lower() != "object":
-        return CATEGORICAL.match(kind) is not None
-    found = set(map(type, np.asarray(column, dtype=object).tolist()))
-    return any(issubclass(each, str | bytes) for each in found) or found == {bool}
-
-
-def _is_text(kind: str) -> bool:
-    return (
-        kind.lower() == "object" or re.match("str|string|large_string|utf8", kind, re.I) is not None
-    )
-
-
-def _type_of(column: Any) -> str:
-    kind = getattr(column, "dtype", None)
-    return str(column.type if kind is None else kind)
-
-
-def _column(frame: Any, j: int) -> Any:
-    if hasattr(frame, "iloc"):  # pandas and compatible frames
-        return frame.iloc[:, j]
-    return frame.column(j) if hasattr(frame, "column_names") else frame.to_series(j)
-
-
-def _n_rows(frame: Any) -> int:
-    return int(frame.shape[0])
-
-
-def _numbers(frame: Any, columns: list[int]) -> Iterator[NDArray[np.float64]]:
-    # the numeric columns one by one, converted in blocks
-    check_contents("X", columns_at(frame, columns)) if columns else None
-    for start in range(0, len(columns), BLOCK):
-        block = columns_at(frame, columns[start : start + BLOCK])
-        yield from as_real("X", block, dtype=np.float64, ensure_all_finite=False).T
-
-
-def _rows_by_code(
-    codes: NDArray[np.intp], n_levels: int, kind: Any
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    # the rows of each level, one level after the other, and their numbers
-    n = len(codes)
-    inside = codes >= 0
-    starts = np.append(0, np.cumsum(inside)).astype(kind)
-    chosen = codes[inside].astype(kind)
-    by_row = sp.csr_array((np.ones(chosen.size, np.int8), chosen, starts), shape=(n, n_levels))
-    by_level = by_row.tocsc()
-    return by_level.indices, np.diff(by_level.indptr)
-
-
-def _check_levels(column: Any, found: Levels, is_text: bool) -> None:
-    missing = found.codes < 0
-    if missing.any():
-        raise ValueError(
-            f"Column {column!r} has {np.count_nonzero(missing)} missing values, the first in row "
-            f"{int(np.argmax(missing))}; leave out such rows, or make them a level of their own, "
-            "as fillna('missing') does."
-        )
-    n = len(found.codes)
-    if is_text and len(found.values) == n > 2:
-        raise ValueError(
-            f"Column {column!r} has another text in each of the {n} rows, such as "
-            f"{found.values[0]!r}: it names the rows, and says nothing about others; leave it out."
-        )
-    if len(found.values) == 1:
-        warnings.warn(
-            f"Column {column!r} has one level, {found.values[0]!r}, in all rows, so that it "
-            "explains nothing; leave it out.",
-            UserWarning,
-            stacklevel=level_of_caller(),
-        )
-    if alike := _alike(found.values):
-        warnings.warn(
-            f"The levels {alike[0]!r} and {alike[1]!r} of column {column!r} differ in spaces or "
-            "case only; if they are the same, give them one name.",
-            UserWarning,
-            stacklevel=level_of_caller(),
-        )
-
-
-def _alike(levels: tuple[Any, ...]) -> tuple[str, str] | None:
-    seen: dict[str, str] = {}
-    for level in levels:
-        if isinstance(level, str):
-            key = " ".join(composed(level).split()).casefold()
-            if key in seen:
-                return seen[key], level
-            seen[key] = level
-    return None
+    return [j for j, kind in enumerate(kinds_of(X)) if kind not in ("number", "boolean")]
 
 
 def _check_distinct(names: Names) -> None:

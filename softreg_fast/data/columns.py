@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -67,9 +67,26 @@ def check_moments(X: Any, center: Vector, norm: Vector, names: Names | None) -> 
         return
     j = int(np.flatnonzero(bad)[0])
     name = j if names is None else names[j]
-    column = X.data[X.indptr[j] : X.indptr[j + 1]] if sp.issparse(X) else X[:, j]
+    column = _entries(X, j)
+    if names is not None and np.isnan(column).any():
+        _refuse_missing(X, np.flatnonzero(bad), names)
     check_finite("X", column, f", the first in feature {name}")
     raise ValueError(
         f"The values of feature {name} are finite but their squares leave the range of "
         "float64 (about 1e154 a sample); divide the column by a constant."
+    )
+
+
+def _entries(X: Any, j: int) -> NDArray[Any]:
+    return np.asarray(X.data[X.indptr[j] : X.indptr[j + 1]] if sp.issparse(X) else X[:, j])
+
+
+def _refuse_missing(X: Any, features: NDArray[np.intp], names: Names) -> NoReturn:
+    # name all columns of a frame of numbers in which a value is missing
+    counts = {names[j]: int(np.isnan(_entries(X, j)).sum()) for j in features}
+    counts = {name: n for name, n in counts.items() if n}
+    named = ", ".join(f"{name!r} ({n})" for name, n in counts.items())
+    raise ValueError(
+        f"Input X contains NaN in the column{'s' * (len(counts) > 1)} {named} (number of rows): "
+        "missing='drop' leaves such rows out, missing='indicator' keeps them."
     )

@@ -31,16 +31,17 @@ class Kind(NamedTuple):
 
 DATES = Kind(
     "dates or durations",
-    "turn them into numbers that mean something, such as years, or days since a fixed date",
+    "state their parts in a frame, such as dates=['year', 'month'], or turn them into numbers, "
+    "such as years, or days since a fixed date",
 )
 CATEGORIES = Kind(
     "categories",
-    "expand them into columns of 0 and 1 (pandas.get_dummies), or, where their numbers mean an "
-    "amount, convert them with astype(float)",
+    "give a frame, whose columns of categories are coded as features, or, where their numbers mean "
+    "an amount, convert them with astype(float)",
 )
 TEXT = Kind(
     "text",
-    "expand categories into columns of 0 and 1 (pandas.get_dummies), or convert digits with "
+    "give a frame, whose columns of text are coded as features of 0 and 1, or convert digits with "
     "astype(float)",
 )
 WIDE = Kind(

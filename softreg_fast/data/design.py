@@ -1,4 +1,7 @@
-"""Design: X, y and sample weights, described to the engine without modifying them."""
+"""Design: X, y and sample weights, described to the engine without modifying them.
+
+One file: a Design of other weights or another target shares the parts of this one.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from softreg_fast.data.coding import Coding, coding_of, matrix_of
+from softreg_fast.data.coding import coded, coding_of, matrix_of
 from softreg_fast.data.columns import FAR_MEAN, Buffers, KnownMoments, check_moments, moved
+from softreg_fast.data.design_cell import Described
 from softreg_fast.data.gram import Moments, checked_gram, crossproduct, gram_of
 from softreg_fast.data.labels import Given, given_target
 from softreg_fast.data.names import feature_names_of, row_labels_of
@@ -33,7 +37,7 @@ from softreg_fast.options.types import Index, Matrix, MatrixLike, Vector
 from softreg_fast.system.threads import effective_n_threads, threads_worth
 
 
-class Design:
+class Design(Described):
     """A matrix, a target and sample weights, validated once and described to the engine.
 
     The engine works with columns `(x_j - center_j) / norm_j` and the target
@@ -67,6 +71,9 @@ class Design:
     feature_names : ndarray of object or None
         Column labels of a frame; None if they are just 0, 1, 2, ...
     coding : Coding or None
+        How the columns of a frame became features; None: each is one.
+    kept : ndarray of int or None
+        Positions of the rows in the table that was given, if some of it are left out.
     index : pandas.Index or None
         Row labels of a frame, used to detect a y or weights in another order.
     center : ndarray (n_features,)
@@ -101,7 +108,8 @@ class Design:
     """
 
     index: Any = None  # missing in pickles of older versions
-    coding: Coding | None = None
+    coding: Any = None
+    kept: Index | None = None
     trials: Vector | None = None  # single samples of each row, where y counts them
     _target: Target | None = None
     _plain: Design | None = None  # without the trials in its weights
@@ -127,6 +135,7 @@ class Design:
                 f"X is a {type(X).__name__}; expected an array, a sparse matrix or a frame. "
                 "solve, path and cv_path take a Design; a new one is made from its attribute X."
             )
+        X = coded(X)
         self.feature_names, self.coding = feature_names_of(X), coding_of(X)
         self.index = row_labels_of(X)
         check_same_rows(self, "y", y)

@@ -67,9 +67,11 @@ def as_design_of_tasks(X: Any, y: ArrayLike | None, *settings: Any) -> Design:
 
     `settings` are the other arguments of `as_design`. Tasks are for squared error without offset.
     """
+    if type(y) is np.ndarray and y.ndim == 1:  # the usual case
+        return as_design(X, y, *settings)
     weight, fit_intercept, standardize, n_threads, loss, offset = settings
     plain = loss is None or as_loss(loss) is SQUARED
-    if y is None or np.ndim(y) != 2 or np.shape(y)[1] < 2 or not plain or offset is not None:
+    if y is None or not plain or offset is not None or _n_columns(y) < 2:
         return as_design(X, y, *settings)
     if isinstance(X, Design):
         _check_beside(X, weight, fit_intercept, standardize, n_threads)
@@ -82,6 +84,17 @@ def as_design_of_tasks(X: Any, y: ArrayLike | None, *settings: Any) -> Design:
         standardize=False if standardize is None else standardize,
         n_threads=n_threads,
     )
+
+
+def _n_columns(y: Any) -> int:
+    # of arrays, frames and nested lists, without a conversion, which may warn
+    shape = getattr(y, "shape", None)
+    if isinstance(shape, tuple):
+        return int(shape[1]) if len(shape) == 2 else 1
+    first = y[0] if isinstance(y, list | tuple) and y else None
+    if isinstance(first, np.ndarray):
+        return len(first) if first.ndim == 1 else 1
+    return len(first) if isinstance(first, list | tuple) else 1
 
 
 def _check_beside(

@@ -91,7 +91,8 @@ def _occurring(codes: Any, values: Iterable[Any]) -> Levels:
 
 
 def _sorted(codes: Any, values: Iterable[Any]) -> Levels:
-    numbers, listed = np.asarray(codes, np.intp), list(map(_plain, values))
+    # of values that all occur
+    numbers, listed = np.asarray(codes), list(map(_plain, values))
     try:
         order = sorted(range(len(listed)), key=listed.__getitem__)
     except TypeError:  # of several types
@@ -99,7 +100,7 @@ def _sorted(codes: Any, values: Iterable[Any]) -> Levels:
     place = np.empty(len(listed) + 1, np.intp)
     place[order] = np.arange(len(listed))
     place[-1] = -1
-    return _occurring(place[numbers], [listed[k] for k in order])
+    return Levels(place[numbers], tuple(listed[k] for k in order))
 
 
 def _plain(value: Any) -> Any:

@@ -38,7 +38,7 @@ def feature_names_of(X: Any, what: str = "X") -> Names | None:
         raise ValueError(
             f"{what} has several columns named {listed(twice)}; rename or leave out some."
         )
-    return None if labels is None or _are_positions(labels) else labels
+    return None if labels is None or are_positions(labels) else labels
 
 
 def in_order(X: Any, names: Names | None, n_features: int) -> Any:
@@ -80,13 +80,14 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _key(name: Any) -> Any:
+def key_of(name: Any) -> Any:
+    """Return a name in the form in which equal names compare equal."""
     return composed(name) if isinstance(name, str) else name
 
 
 def _positions(labels: Names, names: Names) -> list[int]:
-    first = {_key(label): j for j, label in reversed(list(enumerate(labels)))}
-    missing = [name for name in names if _key(name) not in first]
+    first = {key_of(label): j for j, label in reversed(list(enumerate(labels)))}
+    missing = [name for name in names if key_of(name) not in first]
     if missing:
         close = suggestion(missing[0], labels)
         raise ValueError(
@@ -94,13 +95,13 @@ def _positions(labels: Names, names: Names) -> list[int]:
             f"{listed(missing)}; its columns are {listed(labels)}. "
             + (f"For {missing[0]!r}, {close}" if close else "Rename or add them.")
         )
-    wanted = set(map(_key, names))
+    wanted = set(map(key_of, names))
     if twice := [name for name in _repeated(labels) if name in wanted]:
         raise ValueError(
             f"X has several columns named {listed(twice)}, so that those of the model cannot be "
             "found by name; rename them."
         )
-    return [first[_key(name)] for name in names]
+    return [first[key_of(name)] for name in names]
 
 
 def labels_of(X: Any) -> Names | None:
@@ -122,7 +123,8 @@ def row_labels_of(X: Any) -> Any:
     return None if callable(rows) else rows  # a list has a method `index`
 
 
-def _are_positions(labels: Iterable[Any]) -> bool:
+def are_positions(labels: Iterable[Any]) -> bool:
+    """Return whether labels are 0, 1, 2, ..."""
     # integers only: True == 1, and a column labelled 1.0 counts as named
     return all(
         isinstance(label, int | np.integer) and not isinstance(label, bool) and label == j
@@ -141,7 +143,7 @@ def is_by_name(value: Any, names: Names | None) -> bool:
     index = getattr(value, "index", None)
     if index is None or callable(index) or getattr(value, "ndim", 0) != 1:
         return False
-    return not _are_positions(index) or (names is not None and set(index) <= set(names))
+    return not are_positions(index) or (names is not None and set(index) <= set(names))
 
 
 def entries_by_name(what: str, value: Any, n_features: int, names: Names | None) -> dict[int, Any]:
@@ -156,18 +158,18 @@ def entries_by_name(what: str, value: Any, n_features: int, names: Names | None)
     """
     known: list[Any] = list(range(n_features) if names is None else names)
     keys = list(value.keys() if isinstance(value, Mapping) else value.index)
-    place = {_key(name): j for j, name in enumerate(known)}
-    unknown = [key for key in keys if _key(key) not in place]
+    place = {key_of(name): j for j, name in enumerate(known)}
+    unknown = [key for key in keys if key_of(key) not in place]
     if unknown:
         raise ValueError(f"{what} names {listed(unknown)}; {_unknown(unknown[0], known, names)}")
     if twice := _repeated(keys):
         raise ValueError(f"{what} names {listed(twice)} more than once; give one entry for each.")
     entries = value.values() if isinstance(value, Mapping) else value.to_numpy()
-    return {place[_key(key)]: entry for key, entry in zip(keys, entries, strict=True)}
+    return {place[key_of(key)]: entry for key, entry in zip(keys, entries, strict=True)}
 
 
 def _repeated(names: Iterable[Any]) -> list[Any]:
-    count = Counter(map(_key, names))
+    count = Counter(map(key_of, names))
     return [] if max(count.values(), default=1) == 1 else [n for n, c in count.items() if c > 1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -177,11 +177,27 @@ def as_targets(y: ArrayLike | None) -> NDArray[np.float64]:
         raise ValueError(f"y is {y!r}; expected one target value for each row of X.")
     if _is_plain(y):
         targets = np.asarray(y, dtype=np.float64, order="C")
+    elif type(y) is np.ndarray and y.dtype.kind in "biu" and y.size:  # labels and counts, as often
+        targets = np.asarray(check_contents("y", y), dtype=np.float64, order="C")
     else:
         options = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False}
         targets = as_real("y", y, dtype=np.float64, order="C", **options)
-    check_finite("y", targets)
+    if not np.isfinite(targets).all():
+        _refuse_targets(np.asarray(targets))
     return np.asarray(targets)
+
+
+def _refuse_targets(targets: NDArray[np.float64]) -> NoReturn:
+    missing = np.isnan(targets)
+    bad = (missing if missing.any() else np.isinf(targets)).reshape(len(targets), -1).any(axis=1)
+    n, first = int(np.count_nonzero(bad)), int(np.argmax(bad))
+    kind = "NaN" if missing.any() else "infinity"
+    raise ValueError(
+        f"Input y contains {kind} in {n} row{'s' * (n > 1)}, the first in row {first}; "
+        "leave out such samples"
+        + (", as missing='drop' does" if missing.any() else "")
+        + ", or replace such values."
+    )
 
 
 def as_target(y: ArrayLike, n_samples: int) -> Vector:

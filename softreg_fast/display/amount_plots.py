@@ -9,6 +9,7 @@ import numpy as np
 from softreg_fast.display.class_plots import NORMAL, wilson
 from softreg_fast.display.drawing import diagonal
 from softreg_fast.display.links import has_log_link
+from softreg_fast.display.look import dress, line_colours
 from softreg_fast.options.types import Vector
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ WIDE = 30.0  # ratio of predictions from which on axes are logarithmic
 
 def draw_observed(outcomes: Outcomes, ax: Any) -> Any:
     """Draw mean targets against mean predictions of tenths, with intervals of 95 %."""
+    dress(ax)
     _, predicted, observed, error, _ = outcomes.tenths()
     up = down = NORMAL * error
     is_linear = not has_log_link(outcomes.loss)
@@ -51,6 +53,7 @@ def draw_observed(outcomes: Outcomes, ax: Any) -> Any:
 
 def draw_residuals(outcomes: Outcomes, ax: Any) -> Any:
     """Draw deviance residuals against predictions, with their means in tenths."""
+    dress(ax)
     residuals, predicted = outcomes.residuals(), outcomes.predicted
     shown = np.isfinite(residuals)
     residuals, predicted = residuals[shown], predicted[shown]
@@ -68,22 +71,25 @@ def draw_residuals(outcomes: Outcomes, ax: Any) -> Any:
 
 def draw_rootogram(outcomes: Outcomes, ax: Any) -> Any:
     """Draw the roots of how often counts were observed, hanging from what the model expects."""
+    dress(ax)
+    second = (2 * line_colours(ax))[1]
     edges, observed, expected = frequencies(outcomes)
     width = np.diff(edges)
     places, line = edges[:-1] + 0.5 * (width - 1.0), np.sqrt(expected)
     height = np.sqrt(observed)
     ink = ax.xaxis.label.get_color()
     ax.bar(places, height, 0.85 * width, bottom=line - height, alpha=0.6, label="observed")
-    ax.plot(places, line, "o-", color="C1", linewidth=1.6, markersize=3, label="expected")
+    ax.plot(places, line, "o-", color=second, linewidth=1.6, markersize=3, label="expected")
     ax.axhline(0.0, color=ink, linewidth=1.0)
     ax.set_xlabel("count" if width[0] == 1 else f"count, in steps of {width[0]}")
     ax.set_ylabel("root of the frequency")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", frameon=False)
     return ax
 
 
 def draw_coverage(outcomes: Outcomes, ax: Any) -> Any:
     """Draw the share of targets up to the predicted quantile, by tenths, with intervals of 95 %."""
+    dress(ax)
     tau = float(outcomes.loss.tau)  # type: ignore[attr-defined]
     below = np.asarray(outcomes.y <= outcomes.predicted, np.float64)
     held = type(outcomes)(outcomes.loss, below, outcomes.predicted, outcomes.weight)
@@ -92,11 +98,12 @@ def draw_coverage(outcomes: Outcomes, ax: Any) -> Any:
     bars = np.stack([share - low, high - share])
     ax.errorbar(predicted, share, yerr=bars, fmt="o-", linewidth=1.6, markersize=4, capsize=2)
     ink = ax.xaxis.label.get_color()
-    ax.axhline(tau, color=ink, linestyle="--", linewidth=1.0, label=f"quantile {tau:g}")
+    ax.axhline(tau, color=ink, linestyle="--", linewidth=1.0)
+    words: Any = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
+    ax.annotate(f"quantile {tau:g}", (0.0, tau), (4.0, 3.0), color=ink, size="small", **words)
     ax.set_ylim(-0.02, 1.02)
     ax.set_xlabel("predicted, mean of a tenth")
     ax.set_ylabel("share of observations up to it")
-    ax.legend(fontsize="small")
     return ax
 
 

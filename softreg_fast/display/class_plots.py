@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from softreg_fast.display.drawing import diagonal
+from softreg_fast.display.drawing import diagonal, drawn_name
+from softreg_fast.display.look import dress
 from softreg_fast.options.types import Vector
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def draw_roc(outcomes: Outcomes, ax: Any) -> Any:
     """Draw the ROC curve, of more than two classes one of each against the rest."""
     from sklearn.metrics import RocCurveDisplay
 
+    dress(ax)
     found = [
         RocCurveDisplay.from_predictions(
             truth, score, sample_weight=weight, pos_label=True, name=name, ax=ax
@@ -30,7 +32,7 @@ def draw_roc(outcomes: Outcomes, ax: Any) -> Any:
     diagonal(ax, 0.0, 1.0)
     ax.set_xlabel("false positive rate")
     ax.set_ylabel("true positive rate")
-    _finish(ax, [f"AUC {each.roc_auc:.4g}" for each in found], outcomes)
+    _finish(ax, [f"AUC {each.roc_auc:.4g}" for each in found], outcomes, "lower right")
     return found[0] if len(found) == 1 else found
 
 
@@ -38,6 +40,7 @@ def draw_precision_recall(outcomes: Outcomes, ax: Any) -> Any:
     """Draw precision against recall, and the share of each class as what chance gives."""
     from sklearn.metrics import PrecisionRecallDisplay
 
+    dress(ax)
     found = []
     for name, (truth, score, weight) in _curves(outcomes):
         options = {"sample_weight": weight, "pos_label": True, "name": name, "ax": ax}
@@ -54,6 +57,7 @@ def draw_calibration(outcomes: Outcomes, ax: Any) -> Any:
     """Draw the share of a class against its probability in tenths, with intervals of 95 %."""
     from sklearn.calibration import CalibrationDisplay
 
+    dress(ax)
     found, reach = [], 0.0
     for k, name in _shown(outcomes):
         _, predicted, observed, _, size = outcomes.tenths(k)
@@ -117,12 +121,14 @@ def _curves(outcomes: Outcomes) -> list[tuple[str, Any]]:
     return [(name, outcomes.rows(k)) for k, name in _shown(outcomes)]
 
 
-def _finish(ax: Any, texts: list[str], outcomes: Outcomes) -> None:
+def _finish(ax: Any, texts: list[str], outcomes: Outcomes, place: str = "best") -> None:
     # one legend with our words; scikit-learn's equal axes leave large margins in a wide figure
     lines = [line for line in ax.lines if not line.get_label().startswith("_")]
     if ax.get_legend() is not None:
         ax.get_legend().remove()
     for line, text, (_, name) in zip(lines, texts, _shown(outcomes), strict=False):
-        line.set(linewidth=1.6, label=", ".join(filter(None, [name, text])))
+        line.set(linewidth=1.6, label=", ".join(filter(None, [drawn_name(name), text])))
     ax.set_aspect("auto")
-    ax.legend(handles=lines[: len(texts)], fontsize="small", loc="best")
+    legend = ax.legend(handles=lines[: len(texts)], fontsize="small", loc=place, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)

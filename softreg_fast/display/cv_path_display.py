@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from softreg_fast.display.drawing import falling_alphas, logarithmic, show_nonzeros
+from softreg_fast.display.drawing import (
+    WEAKER,
+    falling_alphas,
+    logarithmic,
+    show_nonzeros,
+)
+from softreg_fast.display.look import dress
+from softreg_fast.display.rule_marks import Rule, draw_rules, headroom
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.scoring import name_of
 from softreg_fast.options.axes import axes
@@ -16,6 +23,11 @@ from softreg_fast.options.types import Vector
 
 # Measures with other names for people.
 IN_WORDS = {"auc": "AUC", "roc_auc": "AUC"}
+
+# Standard errors of more strengths than these are a band instead of bars.
+MOST_BARS = 15
+
+SQUARES = "mean squared error"  # the measure of which there is a root
 
 
 class Curve(NamedTuple):
@@ -49,12 +61,28 @@ class Curve(NamedTuple):
         best = self.chosen["min"]
         return float(self.mean[best] + self.sign * self.spread[best])
 
+    @property
+    def bounds(self) -> tuple[Vector, Vector]:
+        """One standard error below and above the means."""
+        return self.mean - self.spread, self.mean + self.spread
+
+    def rooted(self) -> tuple[Vector, tuple[Vector, Vector], float, str]:
+        """Return means, bounds, limit and measure as roots of a mean of squares."""
+        if self.measure != SQUARES:
+            raise ValueError(
+                f"root=True draws the root of the {SQUARES}; this search compared models by "
+                f"{in_words(self.measure)}. Leave it out."
+            )
+        low, high = (np.sqrt(np.maximum(each, 0.0)) for each in self.bounds)
+        return np.sqrt(self.mean), (low, high), float(np.sqrt(self.limit)), f"root {SQUARES}"
+
 
 class CVPathDisplay:
     """Plot of the mean error over the folds with its standard error, and of both rules' choices.
 
     Where more of the measure is better, as of scores, the best is the largest. The horizontal line
-    is one standard error from the best mean, as far as the rule "1se" goes.
+    is one standard error from the best mean, as far as the rule "1se" goes. Standard errors of many
+    strengths are a band.
 
     Parameters
     ----------
@@ -70,7 +98,11 @@ class CVPathDisplay:
     figure_ : matplotlib Figure
         Figure of the plot.
     errorbar_ : ErrorbarContainer
-        Mean errors with their standard errors.
+        Mean errors, of few strengths with their standard errors.
+    band_ : PolyCollection or None
+        One standard error on both sides of the means of many strengths; None: there are few.
+    rules_ : list of Text
+        What stands beside the lines of the rules.
 
     Examples
     --------
@@ -96,6 +128,8 @@ class CVPathDisplay:
 
             ax : matplotlib Axes or None, default=None
                 Axes to draw into. None: those of a new figure.
+            root : bool, default=False
+                Draw the root of the mean squared error, which has the unit of y.
 
         Returns
         -------
@@ -123,6 +157,8 @@ class CVPathDisplay:
 
             ax : matplotlib Axes or None, default=None
                 Axes to draw into. None: those of a new figure.
+            root : bool, default=False
+                Draw the root of the mean squared error, which has the unit of y.
 
         Returns
         -------
@@ -139,13 +175,15 @@ class CVPathDisplay:
         by_C = hasattr(estimator, "scores_") and hasattr(estimator, "Cs_")
         return cls(estimator if by_C else cv_path_of(estimator)).plot(**options)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Any = None, *, root: bool = False) -> Self:
         """Draw the error curve into the given Axes or those of a new figure.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
             Axes to draw into. None: those of a new figure.
+        root : bool, default=False
+            Draw the root of the mean squared error, which has the unit of y.
 
         Returns
         -------
@@ -159,32 +197,51 @@ class CVPathDisplay:
         ImportError
             Without matplotlib.
         """
-        self.ax_, self.figure_ = axes(ax)
         found = self.cv_path
         curve = _of_path(found) if isinstance(found, CVPath) else _of_scores(found)
-        ax, x, ink = self.ax_, curve.strengths, self.ax_.xaxis.label.get_color()
-        options = {"fmt": "o-", "markersize": 3, "linewidth": 1.0, "ecolor": "0.6", "capsize": 2}
-        self.errorbar_ = ax.errorbar(x, curve.mean, yerr=curve.spread, **options)
-        ax.axhline(curve.limit, color="0.6", linewidth=0.8, zorder=0)
-        for (rule, k), style in zip(curve.chosen.items(), ("--", ":"), strict=False):
-            number = f"{curve.df[k]:.3g}" if curve.kind == "C" else f"{curve.df[k]}"
-            text = f"{rule}: {curve.kind} {x[k]:.4g}, {number} nonzero"
-            ax.axvline(x[k], color=ink, linestyle=style, linewidth=1.0, label=text)
+        mean, bounds, limit, measure = curve.mean, curve.bounds, curve.limit, curve.measure
+        if root:
+            mean, bounds, limit, measure = curve.rooted()
+        self.ax_, self.figure_ = axes(ax)
+        ax, x = self.ax_, curve.strengths
+        dress(ax, keep=("top",))
+        self._draw(x, mean, bounds)
+        ax.axhline(limit, color="0.6", linewidth=0.8, zorder=0)
         if curve.kind == "alpha":
             falling_alphas(ax, x)
         elif len(x) > 1:
             logarithmic(ax, float(x.min()), float(x.max()))
-        ax.set_xlabel(curve.kind)
-        measure = in_words(curve.measure)
-        ax.set_ylabel(measure if curve.sign > 0.0 else f"{measure}, more is better")
-        ax.legend(fontsize="small")
+        ax.set_xlabel(WEAKER[curve.kind])
+        said = in_words(measure)
+        ax.set_ylabel(said if curve.sign > 0.0 else f"{said}, more is better")
+        n_rows = len(set(curve.chosen.values()))
+        row = headroom(ax, n_rows)
         self.top_ax_ = show_nonzeros(ax, x, curve.df)
+        rules = []
+        for rule, k in curve.chosen.items():
+            style = "--" if rule == getattr(found, "rule", "min") else ":"
+            number = f"{curve.df[k]:.3g}" if curve.kind == "C" else f"{curve.df[k]}"
+            rules.append(Rule(x[k], rule, style, (f"{curve.kind} {x[k]:.4g}", f"{number} nonzero")))
+        self.rules_ = draw_rules(ax, rules, row, n_rows)
         return self
+
+    def _draw(self, x: Vector, mean: Vector, bounds: tuple[Vector, Vector]) -> None:
+        # the means, and one standard error on both sides
+        self.band_ = None
+        options: Any = {"fmt": "o-", "markersize": 3, "linewidth": 1.2}
+        if len(x) <= MOST_BARS:
+            options |= {"yerr": [mean - bounds[0], bounds[1] - mean], "ecolor": "0.6", "capsize": 2}
+        else:
+            options |= {"fmt": "-", "linewidth": 1.6}
+        self.errorbar_ = self.ax_.errorbar(x, mean, **options)
+        if len(x) > MOST_BARS:
+            colour = self.errorbar_[0].get_color()
+            self.band_ = self.ax_.fill_between(x, *bounds, color=colour, alpha=0.2, linewidth=0.0)
 
 
 def _of_path(found: CVPath) -> Curve:
     (mean, spread), (measure, sign), fits = found.curve, found.shown, found.path
-    chosen = {"min": found.index_min, "1se": found.index_1se}
+    chosen = choices_of(found)
     return Curve(fits.alphas, "alpha", sign * mean, spread, measure, sign, fits.df, chosen)
 
 
@@ -213,6 +270,13 @@ def _of_scores(search: Any) -> Curve:
     if measure.startswith("neg_"):
         measure, sign, mean = measure.removeprefix("neg_"), 1.0, -mean
     return Curve(Cs, "C", mean[:, ratio], spread, measure, sign, df, chosen)
+
+
+def choices_of(found: CVPath) -> dict[str, int]:
+    """Return the indices of the choices of both rules; of a criterion, that of its minimum."""
+    if not found.fold_paths:
+        return {"min": found.index_min}
+    return {"min": found.index_min, "1se": found.index_1se}
 
 
 def in_words(measure: str) -> str:

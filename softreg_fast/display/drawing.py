@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softreg_fast.options.axes import axes
+from softreg_fast.options.spelling import printable
 from softreg_fast.options.types import Vector
 
 # Smallest distance between two labels, relative to a label's height.
@@ -16,6 +17,15 @@ LABEL_SPACING = 1.2
 # Room along a horizontal axis for a labelled tick, and for a digit of one in small type.
 INCHES_OF_A_TICK = 0.6
 INCHES_OF_A_DIGIT = 0.09
+
+LONGEST_NAME = 28  # letters; of a longer one the beginning is drawn
+
+# Numbers between these, whose labels are short, are not written as powers of ten.
+PLAIN = (0.9e-4, 1.1e5)
+
+# What the direction of an axis of strengths means.
+WEAKER = {"alpha": "alpha (weaker penalty \N{RIGHTWARDS ARROW})"}
+WEAKER["C"] = WEAKER["alpha"].replace("alpha", "C")
 
 
 def background_lines(ax: Any, x: Vector, rows: NDArray[np.float64]) -> Any:
@@ -57,7 +67,7 @@ def label_ends(ax: Any, lines: list[Any], names: list[str], top: float = np.inf)
         ax.text(
             1.03,
             place,
-            name,
+            drawn_name(name),
             color=line.get_color(),
             transform=placed,
             va="center",
@@ -68,11 +78,21 @@ def label_ends(ax: Any, lines: list[Any], names: list[str], top: float = np.inf)
     ]
 
 
-def height_of_a_label(ax: Any) -> float:
-    """Return the spacing of neighbouring labels, in the units of the vertical axis."""
+def drawn_name(name: Any) -> str:
+    """Return a name that can be drawn: in one line, not too long, without control characters."""
+    text = printable(str(name), keep="")
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def height_of_a_label(ax: Any, settled: bool = True) -> float:
+    """Return the spacing of neighbouring labels, in the units of the vertical axis.
+
+    Unless the height of the Axes is to be settled, it is nearly so, and found at once.
+    """
     from matplotlib.font_manager import FontProperties
 
-    ax.figure.draw_without_rendering()  # computes the layout
+    if settled:
+        ax.figure.draw_without_rendering()  # computes the layout
     points = FontProperties(size="small").get_size_in_points()
     pixels = points * ax.figure.dpi / 72.0
     low, high = ax.get_ylim()
@@ -90,19 +110,20 @@ def falling_alphas(ax: Any, alphas: Vector) -> None:
 def logarithmic(ax: Any, low: float, high: float) -> None:
     """Make the horizontal axis logarithmic, with few enough labelled ticks between two numbers.
 
-    Labels are powers of ten over several decades, and plain numbers otherwise. matplotlib's own
-    ticks of less than a decade overlap in small Axes.
+    Labels are plain numbers, and powers of ten where these would be long. matplotlib's own ticks
+    of less than a decade overlap in small Axes.
     """
     from matplotlib import ticker
 
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter(ticker.NullFormatter())
     room = max(int(inches_of(ax) / INCHES_OF_A_TICK), 2)
-    decades = np.log10(high / low)
-    if decades >= 2.0:
+    if high / low >= 100.0:
         ax.xaxis.set_major_locator(ticker.LogLocator(numticks=room + 1))
-        return
-    ax.xaxis.set_major_locator(ticker.FixedLocator(_round_numbers(low, high, room)))
+        if not PLAIN[0] <= low < high <= PLAIN[1]:
+            return
+    else:
+        ax.xaxis.set_major_locator(ticker.FixedLocator(_round_numbers(low, high, room)))
     ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
 
 
@@ -126,15 +147,20 @@ def inches_of(ax: Any) -> float:
 
 
 def show_nonzeros(ax: Any, x: Vector, df: NDArray[Any], label: str = "nonzero coefficients") -> Any:
-    """Add Axes with the numbers of nonzero coefficients along the top, where there is room."""
+    """Add Axes with the numbers of nonzero coefficients along the top, where there is room.
+
+    A number is not repeated: it stands where it is reached.
+    """
     left, right = ax.get_xlim()
     scale = ax.xaxis.get_transform().transform
     first, last = scale(np.array([left, right]))
     texts = [f"{number:.0f}" for number in df]
     room = int(inches_of(ax) / (INCHES_OF_A_DIGIT * max(map(len, texts), default=1) + 0.2))
     wanted = np.linspace(float(first), float(last), min(max(room, 2), 8))
-    chosen = sorted({int(np.argmin(np.abs(scale(x) - at))) for at in wanted})
+    found = sorted({int(np.argmin(np.abs(scale(x) - at))) for at in wanted})
+    chosen = [k for j, k in enumerate(found) if not j or texts[k] != texts[found[j - 1]]]
     top = ax.twiny()
+    top.spines["right"].set_visible(ax.spines["right"].get_visible())
     top.set_xscale(ax.get_xscale())
     top.set_xlim(left, right)
     top.set_xticks([], minor=True)

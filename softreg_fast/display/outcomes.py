@@ -125,7 +125,7 @@ class Outcomes:
                 "This search has no predictions of samples left out, for it chose by a criterion; "
                 "use folds (cv=), or from_path for the samples that were fitted."
             )
-        return cls._of(found.path.loss, y, found.predictions, sample_weight, True)
+        return cls._of(found.path, y, found.predictions, sample_weight, True)
 
     @classmethod
     def from_path(
@@ -164,14 +164,13 @@ class Outcomes:
         ValueError, TypeError
             For data that do not fit the model, and a Path without an alpha.
         """
-        loss = fits.path.loss if isinstance(fits, CVPath) else fits.loss
         if not isinstance(fits, Path):
             predicted = fits.predict(X, offset=offset)
         elif alpha is None:
             raise ValueError("A Path has many models; give alpha= to say which one.")
         else:
             predicted = fits.predict(X, alpha, offset=offset)
-        return cls._of(loss, y, predicted, sample_weight, False)
+        return cls._of(fits, y, predicted, sample_weight, False)
 
     @classmethod
     def from_estimator(
@@ -214,7 +213,7 @@ class Outcomes:
         given = {} if offset is None else {"offset": offset}
         labels = getattr(estimator, "classes_", None)
         if labels is None:
-            return cls._of(loss, y, estimator.predict(X, **given), sample_weight, False)
+            return cls.checked(loss, y, estimator.predict(X, **given), sample_weight, None, False)
         kind = "predict_proba" if hasattr(estimator, "predict_proba") else "decision_function"
         scores = getattr(estimator, kind)(X, **given)
         if scores.ndim == 2 and len(labels) == 2:
@@ -224,11 +223,12 @@ class Outcomes:
         return cls.checked(loss, codes, scores, sample_weight, names, False)
 
     @classmethod
-    def _of(cls, loss: Loss, y: Any, predicted: Array, sample_weight: Any, left_out: bool) -> Self:
-        # of results of functions, whose targets are numbers, or labels of two classes
-        names = None
+    def _of(cls, fits: Any, y: Any, predicted: Array, sample_weight: Any, left_out: bool) -> Self:
+        # of results of functions, whose targets are numbers, or labels of classes
+        fits = fits.path if isinstance(fits, CVPath) else fits
+        loss, names = fits.loss, None
         if predicted.ndim == 2:
-            labels = np.asarray(loss.labels)
+            labels = np.asarray(loss.labels if fits.classes is None else fits.classes)
             y, names = _codes(y, labels), tuple(_name_of(label) for label in labels.tolist())
         elif isinstance(loss, TwoClasses):
             given = given_target(y, loss, len(predicted))

@@ -9,17 +9,30 @@ from sklearn.utils.validation import check_is_fitted
 
 from softreg_fast.display.checks import check_n_labels
 from softreg_fast.display.drawing import (
+    WEAKER,
     background_lines,
     falling_alphas,
     label_ends,
     show_nonzeros,
 )
+from softreg_fast.display.look import dress
 from softreg_fast.model_selection.stability import StabilityPath
 from softreg_fast.options.axes import axes
+from softreg_fast.options.types import Vector
+
+# Of more features that are not selected the most frequent ones are lines, the others a shade.
+MOST_LINES = 100
+LEADING = 20
+
+# Below these shares of them the shade is darker.
+DENSE = (1.0, 0.99, 0.9)
 
 
 class StabilityDisplay:
     """Plot of selection frequencies along the path: selected features named, threshold dashed.
+
+    Of many features that are not selected the most frequent ones are lines. The others are a shade
+    from 0 to the largest frequency among them, which is darker below that of 99 % and of 90 %.
 
     Parameters
     ----------
@@ -36,6 +49,10 @@ class StabilityDisplay:
         Figure of the plot.
     lines_ : LineCollection
         Lines of the features without a label.
+    shades_ : list of PolyCollection
+        Shades instead of lines, where there are many.
+    threshold_ : Text
+        What stands beside the line of the threshold.
     labelled_ : list of Line2D
         Lines of the selected features.
     text_ : list of Text
@@ -154,18 +171,46 @@ class StabilityDisplay:
         n_drawn = int(np.argmax(entered)) + 1  # beyond, no feature enters
         x, frequencies = found.alphas[:n_drawn], found.frequencies[:, :n_drawn]
         self.ax_, self.figure_ = axes(ax)
-        self.lines_ = background_lines(self.ax_, x, frequencies[rest].toarray())
+        dress(self.ax_, keep=("top",))
+        self._draw_others(x, frequencies, rest)
         rows = frequencies[shown].toarray()
         self.labelled_ = [self.ax_.plot(x, row, linewidth=1.6)[0] for row in rows]
-        ink = self.ax_.xaxis.label.get_color()
-        self.ax_.axhline(level, color=ink, linestyle="--", linewidth=1.0)
         self.ax_.set_ylim(0.0, 1.02)
-        self.ax_.set_xlabel("alpha")
+        self.ax_.set_xlabel(WEAKER["alpha"])
         self.ax_.set_ylabel(f"frequency among {found.n_subsamples} subsamples")
         falling_alphas(self.ax_, x)
+        self._draw_threshold(level)
         counts = np.rint(entered[:n_drawn]).astype(np.int64)
         self.top_ax_ = show_nonzeros(self.ax_, x, counts, "features entered, mean")
         names = found.feature_names
         shown_names = [str(j) if names is None else names[j] for j in shown]
         self.text_ = label_ends(self.ax_, self.labelled_, shown_names, top=1.0)
         return self
+
+    def _draw_others(self, x: Vector, frequencies: Any, rest: Any) -> None:
+        # lines of the features that are not selected, or of the most frequent ones and a shade
+        ink, self.shades_ = self.ax_.xaxis.label.get_color(), []
+        lines = rest
+        if len(rest) > MOST_LINES:
+            last = frequencies[rest][:, [-1]].toarray()[:, 0]
+            order = np.argsort(-last, kind="stable")
+            lines, others = rest[order[:LEADING]], frequencies[rest[order[LEADING:]]].toarray()
+            for share in DENSE:
+                top = np.quantile(others, share, axis=0, method="lower")
+                options: Any = {"color": ink, "alpha": 0.12, "linewidth": 0.0}
+                self.shades_.append(self.ax_.fill_between(x, 0.0, top, **options))
+        self.lines_ = background_lines(self.ax_, x, frequencies[lines].toarray())
+
+    def _draw_threshold(self, level: float) -> None:
+        ink = self.ax_.xaxis.label.get_color()
+        self.ax_.axhline(level, color=ink, linestyle="--", linewidth=1.0)
+        placed = {"xy": (0.0, level), "xycoords": self.ax_.get_yaxis_transform()}
+        self.threshold_ = self.ax_.annotate(
+            f"threshold {level:g}",
+            xytext=(4.0, 3.0 if level < 0.9 else -3.0),
+            textcoords="offset points",
+            va="bottom" if level < 0.9 else "top",
+            color=ink,
+            size="small",
+            **placed,
+        )

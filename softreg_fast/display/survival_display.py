@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.display.checks import given_weights, numbers
 from softreg_fast.display.class_plots import NORMAL
+from softreg_fast.display.look import dress
 from softreg_fast.options.axes import axes
 from softreg_fast.options.scalars import check_count
 from softreg_fast.options.types import Vector
@@ -274,6 +275,7 @@ class SurvivalDisplay:
         """
         self.ax_, self.figure_ = axes(ax)
         ax, self.lines_ = self.ax_, []
+        dress(ax)
         last = max(float(curve.exit.max()) for curve in self.curves)
         for curve, style in zip(self.curves, _styles(len(self.curves)), strict=True):
             end = float(curve.exit.max())
@@ -291,7 +293,7 @@ class SurvivalDisplay:
         ax.set(xlim=(0.0, 1.02 * last), ylim=(0.0, 1.02))
         ax.set_xlabel("time")
         ax.set_ylabel("survival")
-        ax.legend(fontsize="small", loc="best")
+        ax.legend(fontsize="small", loc="best", frameon=False)
         if at_risk:
             self._write_numbers_at_risk(last)
         return self

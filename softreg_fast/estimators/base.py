@@ -13,11 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from softreg_fast.data.coding import Coding
+from softreg_fast.data.coding import Coding, frame_of
 from softreg_fast.data.contents import check_contents
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import Names, feature_names_of, in_order, labels_of
+from softreg_fast.data.tables import Table, TableOptions, as_table
 from softreg_fast.data.validation import as_targets, check_sparse
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.types import Floats, MatrixLike
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.result import Solution
@@ -35,10 +37,14 @@ class _LinearModel(BaseEstimator):
     n_iter_: int | Any
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
-    _coding: Coding | None
+    _coding: Any
     max_iter: Any
     fit_intercept: bool
     standardize: bool
+
+    dates: Any = None
+    missing: Missing = "error"
+    unknown: Unknown = "error"
 
     _design_type = Design
 
@@ -76,16 +82,22 @@ class _LinearModel(BaseEstimator):
         self._refuse_design(X)
         self._refuse_missing(y)
         return self._design_type(
-            self._coded(X),
+            X,
             sample_weight=sample_weight,
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             n_threads=n_threads,
         )
 
-    def _coded(self, X: Any) -> Any:
-        # X, or its categorical columns as features
-        return X
+    def _table(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Table:
+        # what is fitted: a frame coded, without the rows that are left out
+        self._refuse_design(X)
+        if isinstance(X, str):  # which is no formula here
+            return Table(X, y, sample_weight, offset)
+        return as_table(X, y, sample_weight, offset, self._table_options())
+
+    def _table_options(self) -> TableOptions:
+        return TableOptions(self.dates, self.missing, self.unknown)
 
     @property
     def _most_iterations(self) -> int:
@@ -108,6 +120,7 @@ class _LinearModel(BaseEstimator):
         return coef if coef is not None and coef.shape[-1] == design.n_features else None
 
     def _keep_features(self, X: Any, y: Any, n_features: int) -> None:
+        X = frame_of(X)
         self._labels: Names | None = None  # unless all strings: scikit-learn ignores others
         if isinstance(X, np.ndarray) or sp.issparse(X):
             # no names: looking for them can take as long as a small fit
@@ -140,13 +153,19 @@ class _LinearModel(BaseEstimator):
             )
         return self._coding.matrix(X)
 
+    @property
+    def coding_(self) -> Coding | None:
+        """Coding of the columns of a frame as features; None where each is one."""
+        check_is_fitted(self)
+        return getattr(self, "_coding", None)
+
     def _product(self, X: Any) -> NDArray[Any]:
         product = safe_sparse_dot(X, self.coef_.T, dense_output=True)
         return np.asarray(product + self.intercept_)
 
     @property
     def sparse_coef_(self) -> Any:
-        """coef_ as a CSR matrix."""
+        """Coefficients as a CSR matrix."""
         return sp.csr_matrix(self.coef_)
 
     def __sklearn_tags__(self) -> Any:
@@ -193,6 +212,7 @@ class _LinearRegressor(MultiOutputMixin, RegressorMixin, _LinearModel):
         ValueError, TypeError
             For parameters or data that cannot be used; the message says what is expected.
         """
+        X, y, sample_weight, _ = self._table(X, y, sample_weight)[:4]
         design = self._design(X, y, sample_weight, self.n_threads)
         targets = as_targets(y)
         if targets.ndim > 2:

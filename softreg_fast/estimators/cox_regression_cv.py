@@ -7,10 +7,10 @@ from typing import Any
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.survival_model import _SurvivalModel
-from softreg_fast.model_selection.cv import Choice, choose, problems_for
+from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
-from softreg_fast.options.choices import Rule, SurvivalMeasure, Ties
+from softreg_fast.options.choices import Missing, Rule, SurvivalMeasure, Ties, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Bounds, Eps, Folds, Vector
 from softreg_fast.paths.result import Solution
@@ -73,6 +73,16 @@ class CoxRegressionCV(_SurvivalModel):
         X.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -106,6 +116,9 @@ class CoxRegressionCV(_SurvivalModel):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -164,6 +177,9 @@ class CoxRegressionCV(_SurvivalModel):
         bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.alphas = alphas
@@ -182,6 +198,9 @@ class CoxRegressionCV(_SurvivalModel):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _fit_target(
         self, design: Design, target: Any, offset: Any, start: Vector | None

@@ -10,16 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter
 
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.base import _LinearRegressor, order_of_descent
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.routing import routed, router_to_splitter
-from softreg_fast.model_selection.cv import Choice, choose, problems_for
+from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import pairs_of
-from softreg_fast.options.choices import Criterion, Rule, Selection
+from softreg_fast.options.choices import Criterion, Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import (
     Bounds,
@@ -121,6 +122,16 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -153,6 +164,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -227,6 +241,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         alpha_per_target: bool = False,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -255,6 +272,9 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     @with_callbacks
     def fit(
@@ -298,9 +318,12 @@ class ElasticNetCV(CallbackSupportMixin, _LinearRegressor):
             )
         split, _ = routed(self, sample_weight, params)
         n_threads = self.n_jobs if self.n_threads is None else self.n_threads
+        table = self._table(X, y, sample_weight)
+        X, y, sample_weight, _ = table[:4]
+        split = table.rows_of(split)
         design = self._design(X, y, sample_weight, n_threads)
         models, single = self._models(design, self._targets(y))
-        found = self._searches(models, X, y, split)
+        found = self._searches(models, frame_of(X), y, split)
         self._keep_features(X, y, design.n_features)
         fits = [fits.path[fits.index] for fits in found]
         self._keep(fits, single, dtype=design.X.dtype)

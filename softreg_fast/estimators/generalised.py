@@ -1,4 +1,7 @@
-"""Bases of the generalised linear models: a loss becomes a regressor or a classifier."""
+"""Bases of the generalised linear models: a loss becomes a regressor or a classifier.
+
+One file: regressors and classifiers share the fit of one target and what is kept of it.
+"""
 
 from __future__ import annotations
 
@@ -196,6 +199,7 @@ class _GeneralisedRegressor(RegressorMixin, _GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
+        X, y, sample_weight, offset = self._table(X, y, sample_weight, offset)[:4]
         target = column_or_1d(as_targets(y), warn=True)
         return self._fit(
             X, y, sample_weight, lambda on, start: [self._fit_target(on, target, offset, start)]
@@ -319,6 +323,7 @@ class _LinearClassifier(ClassifierMixin, _GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
+        X, y, sample_weight, offset = self._table(X, y, sample_weight, offset)[:4]
         classes, codes = encoded(y, type(self).__name__, self._more_than_two)
         check_same_rows(X, "sample_weight", sample_weight)
         weight = self._weights(classes, codes, sample_weight)

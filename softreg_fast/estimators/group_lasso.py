@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from softreg_fast import penalties
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
-from softreg_fast.estimators.coded import _ByColumn
-from softreg_fast.options.choices import Unknown
+from softreg_fast.estimators.coded import _ByPenalty
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Precompute
 from softreg_fast.paths.result import Solution
@@ -21,7 +21,7 @@ from softreg_fast.penalties.vectors import Penalty
 from softreg_fast.solvers.given_penalty import penalty_for
 
 
-class GroupLasso(_ByColumn, _LinearRegressor):
+class GroupLasso(_ByPenalty, _LinearRegressor):
     """Linear regression whose coefficients become zero by groups.
 
     Minimises over w and b, with S the sum of the sample weights s,
@@ -39,16 +39,15 @@ class GroupLasso(_ByColumn, _LinearRegressor):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     group_weights : array-like (n_groups,) or None, default=None
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -69,6 +68,13 @@ class GroupLasso(_ByColumn, _LinearRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -86,8 +92,8 @@ class GroupLasso(_ByColumn, _LinearRegressor):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -134,6 +140,8 @@ class GroupLasso(_ByColumn, _LinearRegressor):
         warm_start: bool = False,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
@@ -147,6 +155,8 @@ class GroupLasso(_ByColumn, _LinearRegressor):
         self.warm_start = warm_start
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> penalties.Penalty:
         return penalties.GroupLasso(
@@ -184,9 +194,8 @@ class SparseGroupLasso(GroupLasso):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 part: 0 is the group lasso, 1 the Lasso. The default treats both parts
         alike.
@@ -195,8 +204,8 @@ class SparseGroupLasso(GroupLasso):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -217,6 +226,13 @@ class SparseGroupLasso(GroupLasso):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -234,8 +250,8 @@ class SparseGroupLasso(GroupLasso):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -283,6 +299,8 @@ class SparseGroupLasso(GroupLasso):
         warm_start: bool = False,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
@@ -297,6 +315,8 @@ class SparseGroupLasso(GroupLasso):
         self.warm_start = warm_start
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> penalties.Penalty:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)

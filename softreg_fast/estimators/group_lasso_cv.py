@@ -9,18 +9,18 @@ from numpy.typing import ArrayLike
 
 from softreg_fast import penalties
 from softreg_fast.data.design import Design
-from softreg_fast.estimators.coded import _ByColumn
+from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.structured_cv import _StructuredCV
-from softreg_fast.model_selection.cv import problems_for
+from softreg_fast.model_selection.choice import problems_for
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.options.choices import Rule, Unknown
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.penalties.grouping import groups_of_estimator
 from softreg_fast.solvers.problem import Options, Problem
 
 
-class _GroupedCV(_ByColumn, _StructuredCV):
+class _GroupedCV(_ByPenalty, _StructuredCV):
     """Base of both."""
 
     def _problems(self, design: Design, options: Options) -> list[Problem]:
@@ -42,16 +42,15 @@ class GroupLassoCV(_GroupedCV):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     group_weights : array-like (n_groups,) or None, default=None
         Weights c_g >= 0 of the groups in the order of their labels. 0: not penalised; inf:
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -92,6 +91,13 @@ class GroupLassoCV(_GroupedCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -120,8 +126,8 @@ class GroupLassoCV(_GroupedCV):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -174,6 +180,8 @@ class GroupLassoCV(_GroupedCV):
         scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.groups = groups
         self.group_weights = group_weights
@@ -193,6 +201,8 @@ class GroupLassoCV(_GroupedCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     def _given(self) -> list[penalties.Penalty]:
         given = groups_of_estimator(self.groups, self.group_weights, self.unknown, self.overlap)
@@ -215,9 +225,8 @@ class SparseGroupLassoCV(_GroupedCV):
         The groups. An int is the size of all, each of neighbouring features; the default, 1, are
         single features. An array has an integer label for each feature, in any order, -1 for
         features without a penalty; a list of lists the features of each group, by number or name; a
-        dict the labels by name. "columns": each column of a frame is a group, and a column of
-        categories, text or booleans is coded as a feature of 0 and 1 for each level, without a
-        level dropped.
+        dict the labels by name. "columns": each column of a frame is a group, such as all levels of
+        a column of categories or text.
     l1_ratio : float in [0, 1] or array-like of them, default=0.5
         Share of the L1 part: 0 is the group lasso, 1 the Lasso; the best of several is chosen with
         alpha. The default treats both parts alike.
@@ -226,8 +235,8 @@ class SparseGroupLassoCV(_GroupedCV):
         excluded. None: the square root of the number of features, so that groups of different sizes
         are treated alike.
     unknown : {"error", "zero"}, default="error"
-        What a level means in `predict` that the fit has not seen, under groups="columns": an error,
-        or no effect of its column.
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     overlap : bool, default=False
         Whether features may be in several groups, which are then lists of features. The coefficient
         of a feature is the sum of one for each of its groups.
@@ -268,6 +277,13 @@ class SparseGroupLassoCV(_GroupedCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
 
     Attributes
     ----------
@@ -298,8 +314,8 @@ class SparseGroupLassoCV(_GroupedCV):
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
     coding_ : Coding or None
-        How the columns of a frame became features under groups="columns"; its `feature_names` are
-        those of coef_, such as "carrier=AA". None: each column is a feature.
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -354,6 +370,8 @@ class SparseGroupLassoCV(_GroupedCV):
         scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
     ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
@@ -374,6 +392,8 @@ class SparseGroupLassoCV(_GroupedCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
 
     @property
     def _ratios(self) -> list[float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net import ElasticNet
-from softreg_fast.options.choices import Selection
+from softreg_fast.options.choices import Missing, Selection, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Bounds, Precompute, RandomState
 from softreg_fast.paths.sklearn_paths import lasso_path
@@ -61,6 +63,16 @@ class Lasso(ElasticNet):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -77,6 +89,9 @@ class Lasso(ElasticNet):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -132,6 +147,9 @@ class Lasso(ElasticNet):
         bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -148,3 +166,6 @@ class Lasso(ElasticNet):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.elastic_net_cv import ElasticNetCV
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.options.choices import Criterion, Rule, Selection
+from softreg_fast.options.choices import Criterion, Missing, Rule, Selection, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Bounds, Eps, Folds, Precompute, RandomState, Scoring
 from softreg_fast.paths.sklearn_paths import lasso_path
@@ -95,6 +95,16 @@ class LassoCV(ElasticNetCV):
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     n_alphas : int or None, default=None
         Number of alphas if `alphas` gives no values: the name used by scikit-learn before 1.9.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -124,6 +134,9 @@ class LassoCV(ElasticNetCV):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -190,6 +203,9 @@ class LassoCV(ElasticNetCV):
         alpha_per_target: bool = False,
         n_threads: int | None = None,
         n_alphas: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -217,6 +233,9 @@ class LassoCV(ElasticNetCV):
         self.alpha_per_target = alpha_per_target
         self.n_threads = n_threads
         self.n_alphas = n_alphas
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _keep_search(self, found: list[CVPath], single: bool) -> None:
         super()._keep_search(found, single)

@@ -14,7 +14,7 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.callbacks import CallbackSupportMixin, tasks_of, with_callbacks
 from softreg_fast.estimators.generalised import Fitted, _ProbabilityClassifier
 from softreg_fast.losses import Loss, as_loss
-from softreg_fast.options.choices import LogisticPenalty, LogisticSolver
+from softreg_fast.options.choices import LogisticPenalty, LogisticSolver, Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Bounds, ClassWeight, Index, MatrixLike, RandomState
@@ -98,6 +98,16 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -119,6 +129,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -174,6 +187,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.penalty = penalty
         self.C = C
@@ -196,6 +212,9 @@ class LogisticRegression(CallbackSupportMixin, _ProbabilityClassifier):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     @with_callbacks
     def fit(

@@ -10,6 +10,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.labels import encoded
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import check_same_rows
@@ -23,10 +24,17 @@ from softreg_fast.estimators.logistic_regression import (
 )
 from softreg_fast.estimators.logistic_search import HeldOut, LogisticSearch, has_measure, measured
 from softreg_fast.estimators.routing import routed
-from softreg_fast.model_selection.cv import as_ratios
+from softreg_fast.model_selection.choice import as_ratios
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.progress import watching
-from softreg_fast.options.choices import RULES, LogisticPenalty, LogisticSolver, Rule
+from softreg_fast.options.choices import (
+    RULES,
+    LogisticPenalty,
+    LogisticSolver,
+    Missing,
+    Rule,
+    Unknown,
+)
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_count, is_integer
 from softreg_fast.options.types import (
@@ -120,6 +128,16 @@ class LogisticRegressionCV(LogisticRegression):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -155,6 +173,9 @@ class LogisticRegressionCV(LogisticRegression):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -221,6 +242,9 @@ class LogisticRegressionCV(LogisticRegression):
         bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -246,6 +270,9 @@ class LogisticRegressionCV(LogisticRegression):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     @with_callbacks
     def fit(
@@ -289,6 +316,9 @@ class LogisticRegressionCV(LogisticRegression):
             raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
         self._refuse_missing(y)
         split, score = routed(self, sample_weight, params)
+        table = self._table(X, y, sample_weight, offset)
+        X, y, sample_weight, offset = table[:4]
+        split, score = table.rows_of(split), table.rows_of(score)
         classes, codes = encoded(y, type(self).__name__, self._more_than_two)
         check_same_rows(X, "y", y)
         check_same_rows(X, "sample_weight", sample_weight)
@@ -299,11 +329,11 @@ class LogisticRegressionCV(LogisticRegression):
         options = Options(tol=self._gap_tol, max_iter=self._most_iterations)
         options.check()
         problems = [Problem(design, self._penalty_of(1.0, r), options) for r in ratios.tolist()]
-        pairs = pairs_of(self.cv, X, classes[codes], stratified=True, **split)
+        pairs = pairs_of(self.cv, frame_of(X), classes[codes], stratified=True, **split)
         training = Training(design, make_folds(pairs, design.n_samples))
         search = LogisticSearch(problems, training, Cs, codes, classes, self._measure, score)
         n_paths = len(pairs) * len(problems)
-        tasks = tasks_of(self, X, y, n_paths)
+        tasks = tasks_of(self, frame_of(X), y, n_paths)
         watcher = None if tasks is None else tasks.teller("")
         with watching(n_paths * len(Cs), bool(self.verbose), watcher) as teller:
             search.run(teller)
@@ -362,6 +392,7 @@ class LogisticRegressionCV(LogisticRegression):
             mean = search.coefs[each, each_ratio, each_C].mean(axis=0)
             self._keep_coefficients(mean[:, :-1], mean[:, -1], dtype)
             self.dual_gap_, self.loss_ = float("nan"), problems[0].loss
+            self._coding = design.coding
             self._has_offset = design.described_target.offset is not None
         self.Cs_, self.l1_ratios_ = search.Cs, ratios
         self._keep_search(search, C, ratio)

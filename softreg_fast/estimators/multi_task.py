@@ -12,7 +12,7 @@ from softreg_fast.data.multi_task_design import MultiTaskDesign
 from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.base import matrix_of_targets, order_of_descent
 from softreg_fast.estimators.elastic_net import ElasticNet
-from softreg_fast.options.choices import Selection
+from softreg_fast.options.choices import Missing, Selection, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Floats, MatrixLike, RandomState
 from softreg_fast.paths.convergence import warn_not_converged
@@ -69,6 +69,16 @@ class MultiTaskElasticNet(ElasticNet):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -86,6 +96,9 @@ class MultiTaskElasticNet(ElasticNet):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -145,6 +158,9 @@ class MultiTaskElasticNet(ElasticNet):
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -159,6 +175,9 @@ class MultiTaskElasticNet(ElasticNet):
         self.l2_weights = l2_weights
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def fit(
         self,
@@ -191,6 +210,7 @@ class MultiTaskElasticNet(ElasticNet):
             what is expected. Making the object raises nothing but a TypeError for a parameter that
             does not exist.
         """
+        X, y, sample_weight, _ = self._table(X, y, sample_weight)[:4]
         design = self._design(X, y, sample_weight, self.n_threads)
         design = design.with_target(matrix_of_targets(self, y))
         fit = self._fit_target(design, self.alpha, self._start_of(design))
@@ -267,6 +287,16 @@ class MultiTaskLasso(MultiTaskElasticNet):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -284,6 +314,9 @@ class MultiTaskLasso(MultiTaskElasticNet):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -334,6 +367,9 @@ class MultiTaskLasso(MultiTaskElasticNet):
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -347,3 +383,6 @@ class MultiTaskLasso(MultiTaskElasticNet):
         self.l2_weights = l2_weights
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown

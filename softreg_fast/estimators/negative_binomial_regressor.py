@@ -13,6 +13,7 @@ from softreg_fast.data.names import PerFeature
 from softreg_fast.estimators.generalised import _GeneralisedRegressor
 from softreg_fast.losses import Loss, NegativeBinomial, Poisson
 from softreg_fast.losses.negative_binomial import best_theta, largest_theta
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Bounds, Vector
 from softreg_fast.paths.convergence import level_of_caller
@@ -78,6 +79,16 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -99,6 +110,9 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -146,6 +160,9 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.theta = theta
         self.alpha = alpha
@@ -160,6 +177,9 @@ class NegativeBinomialRegressor(_GeneralisedRegressor):
         self.bounds = bounds
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _loss(self) -> Loss:
         theta: Any = self.theta

@@ -10,7 +10,7 @@ from softreg_fast.estimators.coded import _ByPenalty
 from softreg_fast.estimators.generalised import Fitted, _GeneralisedRegressor
 from softreg_fast.estimators.searched import _SearchedRegressor
 from softreg_fast.losses import Loss, as_loss
-from softreg_fast.model_selection.cv import problems_for
+from softreg_fast.model_selection.choice import problems_for
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Vector
 from softreg_fast.paths.result import Solution

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from softreg_fast.data.coding import frame_of
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
@@ -17,7 +18,7 @@ from softreg_fast.estimators.ridge_strengths import l2_weights_of, ridge_strengt
 from softreg_fast.estimators.routing import routed
 from softreg_fast.model_selection.folds import Training, make_folds, pairs_of
 from softreg_fast.model_selection.scoring import Known, scores_of
-from softreg_fast.options.choices import RULES, GCVMode, Rule
+from softreg_fast.options.choices import RULES, GCVMode, Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Folds, MatrixLike, Scoring, Vector
 from softreg_fast.paths.grids import checked_alphas
@@ -67,6 +68,16 @@ class RidgeCV(_LinearRegressor):
         coefficients and bounds stay in the units of X. The default is scikit-learn's behaviour.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -90,6 +101,9 @@ class RidgeCV(_LinearRegressor):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -134,6 +148,9 @@ class RidgeCV(_LinearRegressor):
         l2_weights: PerFeature | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -146,6 +163,9 @@ class RidgeCV(_LinearRegressor):
         self.l2_weights = l2_weights
         self.standardize = standardize
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def fit(
         self,
@@ -182,6 +202,9 @@ class RidgeCV(_LinearRegressor):
         self._check_options()
         split, score = routed(self, sample_weight, params)
         alphas = self._checked_alphas()
+        table = self._table(X, y, sample_weight)
+        X, y, sample_weight, _ = table[:4]
+        split, score = table.rows_of(split), table.rows_of(score)
         design = self._design(X, y, sample_weight, self.n_threads)
         given = as_targets(y)
         if given.ndim > 2:
@@ -194,7 +217,7 @@ class RidgeCV(_LinearRegressor):
         if self.cv is None:
             search.leave_one_out(spectrum, self.store_cv_results)
         else:
-            search.over_folds(pairs_of(self.cv, X, given, **split), weights)
+            search.over_folds(pairs_of(self.cv, frame_of(X), given, **split), weights)
         chosen = search.chosen(self.rule)
         self._keep_features(X, y, design.n_features)
         fits = [

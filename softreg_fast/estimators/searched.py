@@ -13,7 +13,7 @@ from softreg_fast.data.design import Design
 from softreg_fast.data.validation import as_targets
 from softreg_fast.estimators.generalised import Fitted, _GeneralisedRegressor
 from softreg_fast.estimators.routing import routed, router_to_splitter
-from softreg_fast.model_selection.cv import Choice, choose
+from softreg_fast.model_selection.choice import Choice, choose
 from softreg_fast.model_selection.cv_result import CVPath
 from softreg_fast.model_selection.folds import folds_for
 from softreg_fast.options.scalars import is_real
@@ -73,6 +73,9 @@ class _SearchedRegressor(_GeneralisedRegressor):
         """
         self._refuse_missing(y)
         split, _ = routed(self, sample_weight, params)
+        table = self._table(X, y, sample_weight, offset)
+        X, y, sample_weight, offset = table[:4]
+        split = table.rows_of(split)
         target = column_or_1d(as_targets(y), warn=True)
         return self._fit(
             X, y, sample_weight, lambda on, _: [self._chosen(on, target, offset, split)]

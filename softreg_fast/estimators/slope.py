@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.base import _LinearRegressor
+from softreg_fast.options.choices import Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Precompute
 from softreg_fast.paths.result import Solution
@@ -56,6 +57,16 @@ class Slope(_LinearRegressor):
         Start from the coefficients of the last fit, matched by feature name if both have names.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -74,6 +85,9 @@ class Slope(_LinearRegressor):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -118,6 +132,9 @@ class Slope(_LinearRegressor):
         tol: float = 1e-6,
         warm_start: bool = False,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.alpha = alpha
         self.rank_weights = rank_weights
@@ -129,6 +146,9 @@ class Slope(_LinearRegressor):
         self.tol = tol
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _fit_target(
         self, design: Design, alpha: Any, coef_init: NDArray[np.float64] | None

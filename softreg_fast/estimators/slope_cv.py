@@ -8,8 +8,8 @@ import numpy as np
 
 from softreg_fast.data.design import Design
 from softreg_fast.estimators.structured_cv import _StructuredCV
-from softreg_fast.model_selection.cv import problems_for
-from softreg_fast.options.choices import Rule
+from softreg_fast.model_selection.choice import problems_for
+from softreg_fast.options.choices import Missing, Rule, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Eps, Folds, Precompute, Scoring
 from softreg_fast.paths.result import Solution
@@ -72,6 +72,16 @@ class SlopeCV(_StructuredCV):
         there. None: fit the whole grid.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, as in `path`: ["year", "month"] of all columns of dates,
+        or a dict by column. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What `fit` does about missing values, as in `path`: "drop" leaves rows out, "indicator"
+        fills numbers with their mean and marks them by a feature, in predictions, too. "error":
+        they are refused.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
 
     Attributes
     ----------
@@ -102,6 +112,9 @@ class SlopeCV(_StructuredCV):
         Number of features in `fit`.
     feature_names_in_ : ndarray (n_features,) of str
         Names of the features in `fit`; only if X was a frame whose column labels are all strings.
+    coding_ : Coding or None
+        How the columns of a frame became features, if some are of categories or text; its
+        `feature_names` are those of coef_, such as "carrier=AA". None: each column is a feature.
     sparse_coef_ : csr_matrix of the shape of coef_
         coef_ as a sparse matrix, made on each access.
 
@@ -153,6 +166,9 @@ class SlopeCV(_StructuredCV):
         scoring: Scoring | None = None,
         patience: int | None = None,
         n_threads: int | None = None,
+        dates: Any = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
     ) -> None:
         self.rank_weights = rank_weights
         self.q = q
@@ -170,6 +186,9 @@ class SlopeCV(_StructuredCV):
         self.scoring = scoring
         self.patience = patience
         self.n_threads = n_threads
+        self.dates = dates
+        self.missing = missing
+        self.unknown = unknown
 
     def _problems(self, design: Design, options: Options) -> list[Problem]:
         return problems_for(design, 1.0, options, SLOPE(weights=self.rank_weights, q=self.q))

@@ -11,6 +11,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from softreg_fast.data.coding import categorical_columns
 from softreg_fast.data.names import PerFeature
 from softreg_fast.data.validation import as_targets
 from softreg_fast.model_selection.stability import StabilityPath, stability_path
@@ -204,6 +205,11 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
             raise ValueError(
                 "StabilitySelector requires y to be passed, but the target y is None; give one "
                 "target value for each row of X."
+            )
+        if categorical_columns(X):
+            raise ValueError(
+                "StabilitySelector selects columns of X, but some hold categories, text or dates, "
+                "which have several features each; use stability_path, or give columns of numbers."
             )
         options = self.get_params()
         found = stability_path(

@@ -63,6 +63,7 @@ class _SurvivalModel(_GeneralisedLinearModel):
             For parameters or data that cannot be used; the message says what is expected.
         """
         self._refuse_missing(y)
+        X, y, sample_weight, offset = self._table(X, y, sample_weight, offset)[:4]
         return self._fit(
             X, y, sample_weight, lambda on, start: [self._fit_target(on, y, offset, start)]
         )

@@ -27,3 +27,6 @@ def null_model(
     parameter: float = 0.0,
     rounding: float = 0.0,
 ) -> tuple[float, float, _F64]: ...
+def squared_null(
+    y: _F64, weight: _F64 | None, fit_intercept: bool, smallest: float
+) -> tuple[float, float, _F64]: ...

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
-from softreg_fast.data.given import as_design
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.data.validation import as_start
 from softreg_fast.losses import Loss
-from softreg_fast.model_selection.cv import Choice, choose
-from softreg_fast.options.choices import CRITERIA, Criterion, LossName
+from softreg_fast.model_selection.choice import Choice, choose
+from softreg_fast.options.choices import CRITERIA, Criterion, LossName, Missing, Unknown
 from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import Bounds, MatrixLike, Vector
 from softreg_fast.paths.path import path
 from softreg_fast.paths.result import Path
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.given_penalty import maker_of_design
 from softreg_fast.solvers.problem import Problem
 
 
@@ -36,6 +37,10 @@ def adaptive_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     n_threads: int | None = None,
     **options: Any,
 ) -> Path:
@@ -50,11 +55,16 @@ def adaptive_path(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -88,6 +98,26 @@ def adaptive_path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     **options
@@ -114,6 +144,10 @@ def adaptive_path(
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
             "auto": the warm engine (coordinate descent and Newton steps on a working set, which
             ends at rounding level whatever tol), and where there is neither an L1 part nor a bound
@@ -143,6 +177,9 @@ def adaptive_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -151,6 +188,8 @@ def adaptive_path(
             over, which is slower if columns are correlated; the solution is the same. Under other
             losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -184,7 +223,8 @@ def adaptive_path(
     for name in ("l1_weights", "penalty"):
         if name in options:
             raise TypeError(f"{name} has no place here: the weights come from `initial`.")
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    make = maker_of_design(None, TableOptions(dates, missing, unknown, data))
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     box = {name: options[name] for name in ("positive", "bounds") if name in options}
     rounds = Rounds(gamma, weight_eps, n_rounds, criterion, **box)
     return path(design, l1_weights=rounds.weights(design, initial), **options)

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
+from softreg_fast.data.frames import is_frame, rows_at
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.data.validation import check_same_rows
 from softreg_fast.losses import Loss
-from softreg_fast.model_selection.criteria import criterion_for
+from softreg_fast.model_selection.choice import Choice, choose, problems_for
 from softreg_fast.model_selection.cv_result import CVPath
-from softreg_fast.model_selection.folds import Training, check_fold_options, folds_for, make_folds
-from softreg_fast.model_selection.measures import measure_for
-from softreg_fast.model_selection.out_of_fold import predict_out_of_fold
-from softreg_fast.model_selection.progress import Watcher, watching
-from softreg_fast.model_selection.search import Grids, Search
+from softreg_fast.model_selection.folds import check_fold_options, folds_for
+from softreg_fast.model_selection.progress import Watcher
 from softreg_fast.options.choices import (
-    CRITERIA,
-    FOLD_WEIGHTS,
     RULES,
     Criterion,
     FoldWeights,
     LossName,
+    Missing,
     Rule,
     Solver,
+    Unknown,
 )
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.scalars import check_count, check_number
 from softreg_fast.options.types import (
     Bounds,
     Eps,
@@ -42,17 +40,13 @@ from softreg_fast.options.types import (
     Measured,
     Precompute,
     Scoring,
-    Vector,
 )
 from softreg_fast.paths.convergence import level_of_caller
 from softreg_fast.paths.grids import AUTO, N_ALPHAS, EndOfGridWarning, check_one_grid
-from softreg_fast.paths.relaxed import as_gammas
-from softreg_fast.paths.result import Path
 from softreg_fast.penalties.base import Penalty as PenaltyObject
-from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design
 from softreg_fast.solvers.limits import GRAM_MEMORY
-from softreg_fast.solvers.problem import Options, Problem
+from softreg_fast.solvers.problem import Options
 
 __all__ = ["RULES", "CVPath", "Choice", "choose", "cv_path", "problems_for"]
 
@@ -70,12 +64,17 @@ def cv_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Bounds | None = None,
+    exclude: Any = None,
     penalty: PenaltyObject | Sequence[PenaltyObject] | None = None,
     loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     cv: Folds | None = None,
     seed: int | None = 0,
     groups: ArrayLike | None = None,
@@ -109,11 +108,16 @@ def cv_path(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -141,7 +145,8 @@ def cv_path(
     l1_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
         the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
-        feature number if X has no names); features not named in it have 1.
+        feature number if X has no names), or by the name of a column for all of its features;
+        features not named in it have 1.
     l2_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L2 penalty on each feature, as l1_weights.
     positive : bool, default=False
@@ -150,6 +155,10 @@ def cv_path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    exclude : name, number, list of them, mask or None, default=None
+        Features to leave out, by name or by number from 0: their coefficients are 0, as with
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
     penalty : object of softreg_fast.penalties, list of them, or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
@@ -178,9 +187,30 @@ def cv_path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
-    cv : int, splitter, iterable of (train, test) or None, default=None
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
+    cv : int, vector of int, splitter, iterable of (train, test) or None, default=None
         An int is the number of folds, None is 5, as in scikit-learn: samples are assigned to folds
-        in the random order given by `seed`, those of each class by themselves. Anything else is
+        in the random order given by `seed`, those of each class by themselves. A vector of integers
+        (n_samples,) holds the number of each sample's fold (glmnet: foldid). Anything else is
         interpreted as in scikit-learn. A sample that a fold lists several times is counted as often
         in its training.
     seed : int or None, default=0
@@ -291,12 +321,12 @@ def cv_path(
     check_fold_options(cv, seed, groups, fold_weights, criterion)
     check_one_grid(alphas, n_alphas, eps, AUTO)
     check_same_rows(X, "groups", groups)
-    make = maker_of_design(penalty)
+    make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
     design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     pairs = None
     if criterion is None:
-        rows = design.X if isinstance(X, Design) else X
-        groups_given: Any = {} if groups is None else {"groups": groups}
+        rows = X if is_frame(X) and design.kept is None else design.X
+        groups_given = _groups_of_folds(design, groups, cv)
         target = design.described_target
         pairs = folds_for(cv, seed, rows, *target.strata, **groups_given)
     problems = problems_for(
@@ -307,6 +337,7 @@ def cv_path(
         l2_weights=l2_weights,
         positive=positive,
         bounds=bounds,
+        exclude=exclude,
         penalty=penalty,
     )
     choice = Choice(
@@ -331,144 +362,15 @@ def cv_path(
     return found
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Settings of the model choice, named as in `cv_path`; alphas are their number or values."""
-
-    alphas: Any = N_ALPHAS
-    eps: float | str = AUTO
-    rule: str = "min"
-    measure: Any = None
-    scoring: Any = None
-    criterion: str | None = None
-    noise_variance: float | None = None
-    relax: Any = False
-    patience: int | None = None
-    fold_weights: str = "equal"
-    progress: bool = False
-    watcher: Watcher | None = None
-
-    def check(self) -> None:
-        """Raise ValueError for invalid settings or combinations of settings."""
-        if self.rule not in RULES:
-            raise ValueError(f"rule must be one of {', '.join(RULES)}; got {self.rule!r}.")
-        if self.fold_weights not in FOLD_WEIGHTS:
-            raise ValueError(
-                f"fold_weights must be one of {', '.join(FOLD_WEIGHTS)}; got {self.fold_weights!r}."
-            )
-        if self.criterion is None:
-            if self.noise_variance is not None:
-                raise ValueError("noise_variance is for a criterion; give one, or leave it out.")
-        else:
-            self._check_criterion()
-        if self.patience is not None:
-            check_count("patience", self.patience, or_none=True)
-
-    def _check_criterion(self) -> None:
-        if self.criterion not in CRITERIA:
-            raise ValueError(
-                f"criterion must be one of {', '.join(CRITERIA)}; got {self.criterion!r}."
-            )
-        if self.scoring is not None or self.measure is not None:
-            raise ValueError(
-                "Choose by measure or scoring, on folds, or by a criterion, without; not by both."
-            )
-        blends = not np.array_equal(as_gammas(self.relax), [1.0])
-        if blends or self.patience is not None:
-            raise ValueError(
-                "relax and patience need folds; leave them out, or leave criterion out."
-            )
-
-
-def problems_for(
-    design: Design,
-    l1_ratio: float | ArrayLike,
-    options: Options,
-    penalty: Any = None,
-    **stated: Any,
-) -> list[Problem]:
-    """Return one problem for each l1_ratio, or for each of several penalties.
-
-    `penalty` is that of `cv_path`, `stated` are further arguments of Penalty.
-    """
-    ratios = as_ratios(l1_ratio).tolist()
-    if isinstance(penalty, list | tuple):
-        if not penalty:
-            raise ValueError(
-                "penalty is an empty list; give one penalty or several, or leave it out."
-            )
-        if len(ratios) > 1:
-            raise ValueError("Give several l1_ratios or several penalties, not both.")
-        each = [penalty_for(one, Penalty(1.0, ratios[0], **stated)) for one in penalty]
-    else:
-        each = [penalty_for(penalty, Penalty(1.0, ratio, **stated)) for ratio in ratios]
-    return [Problem(design, one, options) for one in each]
-
-
-def choose(
-    problems: Sequence[Problem],
-    pairs: list[Any] | None,
-    choice: Choice,
-    began: float | None = None,
-) -> CVPath:
-    """Run `cv_path` for problems that differ in their l1_ratio; the caller warns of a grid's end.
-
-    Parameters
-    ----------
-    problems : list of Problem, from `problems_for`
-    pairs : list of (train, test), or None for a criterion
-    choice : Choice
-    began : float or None
-        Time at which the work began; None: now.
-    """
-    began = time.perf_counter() if began is None else began
-    choice.check()
-    design = problems[0].design
-    problems[0].options.check()
-    measure = measure_for(choice.measure, choice.scoring, problems[0].loss)
-    gammas = as_gammas(choice.relax)
-    # before the grids: Gram matrices of folds give the slopes at 0, where grids begin
-    training = None if pairs is None else Training(design, make_folds(pairs, design.n_samples))
-    if training is not None:
-        training.say_unseen_classes(training.classes)
-    fold_weights = None if training is None else training.fold_weights(choice.fold_weights)
-    grids = Grids(problems, choice.alphas, choice.eps)
-    total = grids.n_first * len(problems)
-    if training is not None:
-        total = len(training.folds) * total + grids.n_first
-    fold_paths: list[Path] = []
-    noise_variance = None
-    with watching(total, choice.progress, choice.watcher) as teller:
-        search = Search(problems, gammas, grids, teller, fold_weights)
-        if training is None:
-            criterion = criterion_for(str(choice.criterion), problems[0], choice.noise_variance)
-            noise_variance = criterion.noise_variance
-            whole = search.by_criterion(criterion)
-        else:
-            fold_paths, whole = search.over_folds(training, measure, choice.patience)
-    found = CVPath(
-        alphas=grids.alphas[:, : grids.reached].copy(),
-        l1_ratios=np.array([problem.l1_ratio for problem in problems]),
-        gammas=gammas,
-        errors_by_gamma=search.errors[:, :, : grids.reached].copy(),
-        path=whole,
-        fold_paths=fold_paths,
-        predictions=np.full(design.described_target.shape, np.nan),
-        measure=choice.criterion or measure.name,
-        rule=choice.rule,
-        seconds=time.perf_counter() - began,
-        fold_weights=fold_weights,
-        noise_variance=noise_variance,
-        end=search.end_of(search.best[1]),
-    )
-    if training is not None:
-        predict_out_of_fold(training, found)
-    return found
-
-
-def as_ratios(l1_ratio: float | ArrayLike) -> Vector:
-    """Return one l1_ratio or several as a checked vector."""
-    given = np.atleast_1d(np.asarray(l1_ratio))
-    if given.ndim != 1 or not given.size:
-        raise ValueError(f"l1_ratio must be a number or a vector, got shape {given.shape}.")
-    return np.array([check_number("l1_ratio", r, low=0.0, high=1.0) for r in given.tolist()])
+def _groups_of_folds(design: Design, groups: Any, cv: Any) -> dict[str, Any]:
+    # those of the rows that are fitted; lists of rows would be of the whole table
+    if design.kept is not None and not (
+        cv is None or isinstance(cv, numbers.Integral) or hasattr(cv, "split")
+    ):
+        raise ValueError(
+            "cv lists rows, but missing='drop' leaves some rows out, so that their numbers change; "
+            "leave them out beforehand, or give a number of folds or a splitter."
+        )
+    if groups is None:
+        return {}
+    return {"groups": groups if design.kept is None else rows_at(groups, design.kept)}

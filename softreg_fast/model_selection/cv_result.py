@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from softreg_fast.model_selection.chosen import Chosen
 from softreg_fast.model_selection.search import best_of, mean_over
-from softreg_fast.options.choices import Prediction
-from softreg_fast.options.types import MatrixLike, Vector
+from softreg_fast.options.cells import Cell, Picture, in_digits
+from softreg_fast.options.types import Vector
+from softreg_fast.paths.cells import ends_of, facts_of
+from softreg_fast.paths.kept import Kept
 from softreg_fast.paths.result import Path
 
 # Advice where the last alpha of a grid is the best, by the reason why the grid ended.
@@ -26,7 +29,7 @@ ADVICE = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CVPath:
+class CVPath(Kept, Chosen):
     """Paths on all samples and on the training samples of every fold, and the errors on the rest.
 
     What `cv_path` returns, and the estimators that choose alpha keep as `cv_path_`.
@@ -208,37 +211,72 @@ class CVPath:
         """The penalty with the smallest mean error, of those given as a list; None: no list."""
         return None if self.penalties is None else self.penalties[self.best_ratio]
 
-    def predict(
-        self, X: MatrixLike, *, offset: ArrayLike | None = None, kind: Prediction = "response"
-    ) -> NDArray[Any]:
-        """Return predictions of the chosen model, fitted to all samples, (n_samples,).
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the mean errors along the path, as `CVPathDisplay.from_path` does.
 
         Parameters
         ----------
-        X : array-like, sparse, frame or Design, (n_samples, n_features)
-            The features. Columns of a frame are matched by name, if the model was fitted to named
-            columns; columns unknown to the model are ignored. Those of an array are taken in order.
-        offset : array-like (n_samples,) or None, default=None
-            Offset of these samples, which a model fitted with one needs. None: there was none in
-            the fit.
-        kind : {"response", "link", "class", "proba", "survival"}, default="response"
-            "response": the mean of y, under squared error the linear predictor itself, which is
-            "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all. "survival" is for survival times, whose "response" is the hazard
-            ratio: in a last axis the probabilities of no event up to each distinct time of the
-            samples of the fit.
+        ax : matplotlib Axes or None, default=None
+            Axes to draw into. None: those of a new figure.
 
         Returns
         -------
-        ndarray (n_samples,) or (n_samples, n_tasks)
-            Predictions, in the unit of y.
+        CVPathDisplay
+            `path.plot()` draws the coefficients.
 
         Raises
         ------
-        ValueError, TypeError
-            For missing columns, for X that is not finite numbers, and for alphas out of range.
+        ImportError
+            Without matplotlib.
         """
-        return self.path[self.index].predict(X, offset=offset, kind=kind)
+        from softreg_fast.display.cv_path_display import CVPathDisplay  # which draws this class
+
+        return CVPathDisplay.from_path(self, ax=ax)
+
+    def to_frame(self) -> Any:
+        """Return a table with a row for each alpha of `path`.
+
+        Returns
+        -------
+        pandas DataFrame
+            alpha, df, dev_ratio, gap and converged, as of a Path; mean_error and standard_error, as
+            in `curve`; and the rules that choose the alpha.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
+        frame, (mean, spread) = self.path.to_frame(), self.curve
+        chosen = {"min": self.index_min, "1se": self.index_1se}
+        rules = [", ".join(r for r, at in chosen.items() if at == k) for k in range(len(mean))]
+        return frame.assign(mean_error=mean, standard_error=spread, rule=rules)
+
+    def _cell(self) -> Cell:
+        (mean, spread), (measure, sign) = self.curve, self.shown
+        marks = {"min": self.index_min, "1se": self.index_1se}
+        rows = [
+            [
+                rule,
+                f"{self.path.alphas[k]:.4g}",
+                in_digits(sign * mean[k], 5),
+                in_digits(spread[k], 3),
+                str(self.path.df[k]),
+            ]
+            for rule, k in marks.items()
+        ]
+        by = f"{self.errors.shape[-1]} folds" if self.fold_paths else self.measure
+        facts = [*facts_of(self.path), ("chosen by", f"{by}, rule {self.rule}")]
+        picture = Picture(
+            f"{measure} along the path",
+            [(measure, sign * mean)],
+            [],
+            ends_of(self.path.alphas),
+            (sign * mean - spread, sign * mean + spread),
+            list(marks.items()),
+        )
+        header = ["rule", "alpha", measure, "\u00b1 SE", "nonzero"]
+        return Cell("CVPath", facts, header, rows, picture, self.note)
 
     def __repr__(self) -> str:
         _, n_ratios, n_alphas, n_folds = self.errors_by_gamma.shape

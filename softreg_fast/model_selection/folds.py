@@ -68,10 +68,31 @@ def pairs_of(cv: Any, X: Any, y: Any, stratified: bool = False, **split_options:
     """
     if np.iterable(cv) and not isinstance(cv, str) and not hasattr(cv, "split"):
         cv = list(cv)
+        if cv and all(isinstance(fold, numbers.Integral) for fold in cv):
+            return list(_by_number(cv, X))
         for k, pair in enumerate(cv):
             if not hasattr(pair, "__len__") or len(pair) != 2:
                 raise ValueError(f"Fold {k} is {pair!r}; expected a pair (train, test).")
     return list(check_cv(cv, y, classifier=stratified).split(X, y, **split_options))
+
+
+def _by_number(numbers_of: list[Any], X: Any) -> Iterator[tuple[Index, Index]]:
+    # each sample is tested in the fold of its number, as by glmnet's foldid
+    of_sample = np.array(numbers_of)
+    n = X.shape[0] if hasattr(X, "shape") else len(X)
+    if len(of_sample) != n:
+        raise ValueError(
+            f"cv holds the numbers of the folds of {len(of_sample)} samples, and X has {n}; give "
+            "one for each."
+        )
+    found = np.unique(of_sample)
+    if len(found) < 2:
+        raise ValueError(
+            f"cv puts all samples into fold {found[0]}; give the numbers of at least two folds, or "
+            "a number of folds."
+        )
+    for number in found:
+        yield np.flatnonzero(of_sample != number), np.flatnonzero(of_sample == number)
 
 
 def folds_for(

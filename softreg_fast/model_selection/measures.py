@@ -82,7 +82,7 @@ class Auc(NamedTuple):
         """
         loss: Any = training.loss
         y, weight = training.observed_of(k), training.test_weight(k)
-        eta, found = _with_ties(training.predictors_of(k, fits)), []
+        eta, found = with_ties(training.predictors_of(k, fits)), []
         for name, other, share, scores in loss.contests(training.classes.tolist(), y, eta):
             for label, part in ((other, 1.0 - share), (name, share)):
                 if not (weight @ part) > 0.0:
@@ -109,7 +109,7 @@ class Scorer(NamedTuple):
         """Return minus the scores."""
         weight = None if training.design.weight is None else training.test_weight(k)
         rows, y = training.folds[k].test, training.observed_of(k)
-        eta = np.moveaxis(_with_ties(training.predictors_of(k, fits)), 1, -1)
+        eta = np.moveaxis(with_ties(training.predictors_of(k, fits)), 1, -1)
         known = Known(rows, y, eta, weight)
         if training.classes is not None:
             known = labelled(known, training.loss, training.classes)
@@ -118,7 +118,7 @@ class Scorer(NamedTuple):
         )
 
 
-def _with_ties(eta: Array) -> Array:
+def with_ties(eta: Array) -> Array:
     # Predictors without their last bits: BLAS adds in another order at the end of a block, so that
     # equal rows of X would not be ties.
     large = 2.0**13 * np.abs(eta).max(axis=0, initial=0.0)

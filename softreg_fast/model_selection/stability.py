@@ -5,197 +5,36 @@ from __future__ import annotations
 import numbers
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from softreg_fast.data.given import as_design
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
 from softreg_fast.model_selection.entries import Entries
+from softreg_fast.model_selection.stability_result import StabilityPath
 from softreg_fast.model_selection.subsamples import part_of, subsamples
 from softreg_fast.model_selection.workers import Workers, workers_for
-from softreg_fast.options.choices import LossName
+from softreg_fast.options.choices import LossName, Missing, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Bounds, Index, MatrixLike, RandomState, Vector
 from softreg_fast.paths.grids import N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.path import PathRun
 from softreg_fast.penalties.base import Penalty as PenaltyObject
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
-from softreg_fast.solvers.given_penalty import penalty_for
+from softreg_fast.solvers.given_penalty import maker_of_design, penalty_for
 from softreg_fast.solvers.limits import GRAM_MEMORY
 from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.system.progress_bar import progress_bar
 
+__all__ = ["EPS", "StabilityPath", "stability_path"]
+
 # For subsamples of half the samples, alphas below this share of the largest are not useful.
 EPS = 1e-2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class StabilityPath:
-    """Frequencies over subsamples with which each feature has entered the path by each alpha.
-
-    A feature has entered by an alpha if its coefficient was nonzero there or at a larger one, so
-    frequencies never fall along the path. In each subsample only the first `max_selected`
-    candidates to enter count. Under a penalty of groups all of this counts groups, whose names
-    `feature_names` then holds.
-
-    What `stability_path` returns.
-
-    Attributes
-    ----------
-    alphas : ndarray (n_alphas,)
-        Strengths of the penalty, falling.
-    frequencies : csc_array (n_features, n_alphas)
-        Share of subsamples in which the feature has entered by the alpha.
-    threshold : float
-        Default threshold: frequency from which a feature is selected.
-    max_selected : int
-        Number of candidates whose entry counts in each subsample.
-    n_candidates : int
-        Number of features whose entry depends on the penalty: neither excluded, nor without L1
-        part, nor kept away from 0 by a bound.
-    mean_selected : float
-        Number of candidates that entered, averaged over the subsamples.
-    n_subsamples : int
-        Number of subsamples.
-    fraction : float
-        Size of a subsample as a share of the samples.
-    complementary : bool
-        Whether the subsamples are pairs without common samples.
-    seconds : float
-        Wall time, data checks included.
-    feature_names : ndarray (n_features,) of object or None
-        Column labels of a frame. Under a penalty of groups the features of this result are groups,
-        and these are their names.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from softreg_fast import stability_path
-    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> found = stability_path(X, y, random_state=0)
-    >>> found.selected(0.9)
-    [('bmi', 1.0), ('s5', 0.98)]
-    >>> found.expected_false(0.9)
-    0.5
-    """
-
-    alphas: Vector
-    frequencies: Any
-    threshold: float
-    max_selected: int
-    n_candidates: int
-    mean_selected: float
-    n_subsamples: int
-    fraction: float
-    complementary: bool
-    seconds: float
-    feature_names: NDArray[np.object_] | None = None
-
-    @property
-    def max_frequencies(self) -> Vector:
-        """Share of subsamples in which each feature entered at all, (n_features,)."""
-        return np.asarray(self.frequencies[:, [-1]].toarray()[:, 0])
-
-    def selected(self, threshold: float | None = None) -> list[tuple[Any, float]]:
-        """Return (name or index, frequency) of features reaching the threshold, largest first.
-
-        Parameters
-        ----------
-        threshold : float in (0, 1] or None, default=None
-            Frequency from which a feature counts as selected. None: the path's `threshold`.
-
-        Returns
-        -------
-        list of (str or int, float)
-        """
-        frequencies = self.max_frequencies
-        names = range(len(frequencies)) if self.feature_names is None else self.feature_names
-        return [(names[j], float(frequencies[j])) for j in self.support(threshold)]
-
-    def support(self, threshold: float | None = None) -> Index:
-        """Return the indices of the features that reach the threshold, most frequent first.
-
-        Parameters
-        ----------
-        threshold : float in (0, 1] or None, default=None
-            Frequency from which a feature counts as selected. None: the path's `threshold`.
-
-        Returns
-        -------
-        ndarray of int
-        """
-        level = self.threshold if threshold is None else threshold
-        check_number("threshold", level, low=0.0, high=1.0, low_open=True)
-        frequencies = self.max_frequencies
-        chosen = np.flatnonzero(frequencies >= level)
-        return chosen[np.argsort(-frequencies[chosen], kind="stable")]
-
-    def expected_false(self, threshold: float | None = None) -> float:
-        """Return a bound on the expected number of false features among the selected ones.
-
-        It is mean_selected^2 / ((2 threshold - 1) n_candidates). It counts the selected features
-        that enter a subsample's path with a probability of at most mean_selected / n_candidates,
-        that of a random draw. Those are all the features without influence if they are exchangeable
-        and enter no more often than the others; strongly correlated features violate this. Samples
-        must be independent and the subsamples complementary pairs; without pairs the bound holds in
-        the limit of many subsamples. docs/mathematics.md, section 11, has the proof.
-
-        Parameters
-        ----------
-        threshold : float in (0.5, 1] or None, default=None
-            Frequency from which a feature counts as selected. None: the path's `threshold`.
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        ValueError
-            For thresholds up to 1/2 and for subsamples of more than half of the samples, for which
-            there is no bound.
-
-        References
-        ----------
-        Meinshausen, Buehlmann (2010), "Stability selection", JRSS B 72(4), theorem 1.
-        Shah, Samworth (2013), "Variable selection with error control: another look at stability
-        selection", JRSS B 75(1), theorem 1.
-        """
-        level = self.threshold if threshold is None else threshold
-        check_number("threshold", level, low=0.5, high=1.0, low_open=True)
-        if self.fraction > 0.5:
-            raise ValueError(
-                f"There is no bound for subsamples of a fraction of {self.fraction:g}, of which no "
-                "two are disjoint; use fraction <= 0.5."
-            )
-        if not self.n_candidates:
-            return 0.0
-        return float(self.mean_selected**2 / ((2.0 * level - 1.0) * self.n_candidates))
-
-    def __repr__(self) -> str:
-        return (
-            f"StabilityPath({self.n_subsamples} subsamples, {len(self.alphas)} alphas, "
-            f"{len(self.support())} of {self.frequencies.shape[0]} features selected at "
-            f"{self.threshold:g}, {self.seconds:.3g} s)"
-        )
-
-    def __str__(self) -> str:
-        lines = [repr(self), f"entered: {self.mean_selected:.4g} on average"]
-        if self.fraction <= 0.5:
-            lines[1] += f", expected false: at most {self.expected_false():.3g}"
-        lines.append(f"{'frequency':>9} {'from alpha':>12}  feature")
-        rows = self.frequencies[self.support()].toarray()
-        for (name, frequency), row in zip(self.selected(), rows, strict=True):
-            alpha = self.alphas[int(np.argmax(row >= self.threshold))]
-            lines.append(f"{frequency:>9.2f} {alpha:>12.6g}  {name}")
-        return "\n".join(lines)
 
 
 @with_hints
@@ -211,12 +50,17 @@ def stability_path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Bounds | None = None,
+    exclude: Any = None,
     penalty: PenaltyObject | None = None,
     loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     n_subsamples: int = 100,
     fraction: float = 0.5,
     complementary: bool = True,
@@ -241,11 +85,16 @@ def stability_path(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -264,7 +113,8 @@ def stability_path(
     l1_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
         the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
-        feature number if X has no names); features not named in it have 1.
+        feature number if X has no names), or by the name of a column for all of its features;
+        features not named in it have 1.
     l2_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L2 penalty on each feature, as l1_weights.
     positive : bool, default=False
@@ -273,6 +123,10 @@ def stability_path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    exclude : name, number, list of them, mask or None, default=None
+        Features to leave out, by name or by number from 0: their coefficients are 0, as with
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
@@ -300,6 +154,26 @@ def stability_path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     n_subsamples : int, default=100
         Number of subsamples. The default is that of Meinshausen and Buehlmann (2010).
     fraction : float in (0, 1], default=0.5
@@ -372,11 +246,10 @@ def stability_path(
     options = Options(precompute=False, tol=tol, max_iter=max_iter, gram_memory=gram_memory)
     options.check()
     check_one_grid(alphas, n_alphas, eps, EPS)
-    design = as_design(
-        coded_for(X, penalty), y, sample_weight, fit_intercept, standardize, n_threads, loss, offset
-    )
+    make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data), of_tasks=False)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     drawn = subsamples(design, n_subsamples, fraction, complementary, random_state)
-    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds, exclude=exclude)
     chosen = penalty_for(penalty, stated)
     check_number("l1_ratio", chosen.l1_ratio, low=0.0, high=1.0, low_open=True)
     problem = Problem(design, chosen, options)

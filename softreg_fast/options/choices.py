@@ -3,7 +3,9 @@
 It imports nothing but `typing`, because the command line reads it before it knows what to do.
 """
 
-from typing import Literal, get_args
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
 
 # How cross-validation chooses alpha: the smallest error, or the largest alpha within one standard
 # error of that.
@@ -13,6 +15,9 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 # Solvers of regression; `solve` describes them.
 Solver = Literal["auto", "cd", "cholesky", "cg", "gradient"]
 SOLVER_NAMES: tuple[Solver, ...] = get_args(Solver)
+
+# The same in the words of glmnet.
+RULES_OF_GLMNET = {f"lambda.{rule}": rule for rule in RULES}
 
 # Penalties that take the place of L1 and L2, with the name of their shape parameter.
 SHAPES = {"mcp": "gamma", "scad": "a"}
@@ -84,3 +89,39 @@ QuantileSolver = Literal["highs", "highs-ds", "highs-ipm", "interior-point", "re
 RidgeSolver = Solver | Literal["svd", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"]
 LogisticPenalty = Literal["l1", "l2", "elasticnet", "deprecated"]
 GCVMode = Literal["auto", "svd", "eigen"]
+
+# Parts of dates that may be features.
+DATE_PARTS = ("year", "quarter", "month", "week", "day", "dayofweek", "hour", "minute", "days")
+
+# Penalties that the command line names, with the options that shape them.
+PENALTIES = {
+    "mcp": "gamma",
+    "scad": "a",
+    "group_lasso": None,
+    "sparse_group_lasso": None,
+    "group_mcp": "gamma",
+    "slope": "q",
+}
+
+# Penalties of groups among them.
+OF_GROUPS = ("group_lasso", "sparse_group_lasso", "group_mcp")
+
+# Shells for which there is a script that completes options.
+SHELLS = ("bash", "zsh", "fish")
+
+
+def rule_of(given: Any) -> Rule:
+    """Return the rule that a word names, glmnet's words included.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    rule = RULES_OF_GLMNET.get(given, given) if isinstance(given, str) else given
+    if not isinstance(rule, str) or rule not in RULES:
+        raise ValueError(
+            f"rule must be one of {', '.join(RULES)} (in glmnet lambda.min and lambda.1se); got "
+            f"{given!r}."
+        )
+    return rule

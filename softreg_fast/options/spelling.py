@@ -24,7 +24,8 @@ def printable(text: str, keep: str = "\n") -> str:
     r"""Return text with control characters escaped, such as \x1b, except for those in `keep`.
 
     Also escaped are characters that change the writing direction or have no width, surrogates, and
-    other line separators: anything that a terminal or a browser would act on instead of showing it.
+    other line separators: anything that a terminal or a browser would act on instead of showing it;
+    and code points that are no characters, which parsers of XML refuse.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -36,6 +37,8 @@ def printable(text: str, keep: str = "\n") -> str:
 
 def _is_obeyed(character: str) -> bool:
     # except for the joiners, without which some languages cannot be written
+    if ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF:
+        return True
     return character not in "\u200c\u200d" and unicodedata.category(character) in _OBEYED
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.coding import Coding
 from softreg_fast.data.contents import check_contents
 from softreg_fast.data.names import Names, in_order
 from softreg_fast.data.target import beside
@@ -17,6 +16,7 @@ from softreg_fast.data.validation import as_offset, check_same_rows, check_spars
 from softreg_fast.losses import SQUARED, Loss
 from softreg_fast.losses.classes import labels_at
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.recipe import Recipe
 from softreg_fast.penalties.by_column import NamedGroups
 from softreg_fast.penalties.nonconvex import NONCONVEX
 
@@ -42,8 +42,9 @@ class Certified:
     baselines: Any = None
     penalty_kind: str = "elastic_net"
     deviations: Vector | None = None
-    coding: Coding | None = None
+    coding: Any = None
     groups: NamedGroups | None = None
+    recipe: Recipe | None = None
 
     @property
     def certificate(self) -> str:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import numbers
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.kernels._runtime import look_at_signals
 from softreg_fast.losses import Loss
-from softreg_fast.options.choices import LossName, Solver
+from softreg_fast.options.choices import LossName, Missing, Solver, Unknown
 from softreg_fast.options.hints import with_hints
-from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Bounds, MatrixLike, Precompute, Vector
 from softreg_fast.paths.convergence import warn_of_missed
 from softreg_fast.paths.endless import warn_of_endless
 from softreg_fast.paths.grids import EPS, N_ALPHAS, alpha_grid, as_alphas, check_one_grid
 from softreg_fast.paths.result import Path
+from softreg_fast.paths.stops import PathStep, Stops
 from softreg_fast.paths.user_units import of_features, path_of
 from softreg_fast.penalties.base import Penalty as PenaltyObject
 from softreg_fast.penalties.vectors import Penalty
@@ -32,47 +33,12 @@ from softreg_fast.solvers.problem import Options, Problem
 from softreg_fast.solvers.proximal_newton import ProximalNewtonEngine
 from softreg_fast.solvers.substitution import restored, substituted, substituted_start
 from softreg_fast.solvers.warm import WarmEngine
+from softreg_fast.system.progress_bar import progress_bar
+
+__all__ = ["PathRun", "PathStep", "path"]
 
 # Solvers that may run a whole grid of alphas in one call.
 Travelling = WarmEngine | ProximalNewtonEngine
-
-
-class PathStep(NamedTuple):
-    """Arguments of a `path` callback after each alpha.
-
-    Attributes
-    ----------
-    position : int
-        Position of the alpha on the grid, from 0.
-    n_alphas : int
-        Number of alphas on the grid.
-    alpha : float
-        Strength of the penalty.
-    df : int
-        Number of nonzero coefficients; with several tasks, of features with a nonzero coefficient.
-    dev_ratio : float
-        Fraction of the deviance explained (R squared).
-    gap : float
-        Duality gap, in the units of the objective.
-    tol : float
-        Tolerance of the gap, in the same units.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from softreg_fast import path
-    >>> fits = path(*load_diabetes(return_X_y=True), callback=lambda step: step.df >= 3)
-    >>> int(fits.df[-1])
-    3
-    """
-
-    position: int
-    n_alphas: int
-    alpha: float
-    df: int
-    dev_ratio: float
-    gap: float
-    tol: float
 
 
 @with_hints
@@ -88,12 +54,17 @@ def path(
     l2_weights: PerFeature | None = None,
     positive: bool = False,
     bounds: Bounds | None = None,
+    exclude: Any = None,
     penalty: PenaltyObject | None = None,
     loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     solver: Solver = "auto",
     precompute: Precompute = "auto",
     tol: float = 1e-6,
@@ -101,9 +72,11 @@ def path(
     coef_init: PerFeature | None = None,
     max_dev_ratio: float | None = None,
     max_df: int | None = None,
+    pmax: int | None = None,
     callback: Callable[[PathStep], bool | None] | None = None,
     gram_memory: float = GRAM_MEMORY,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> Path:
     """Fit the model of `solve` along falling alphas, each warm-started from the last.
 
@@ -114,11 +87,16 @@ def path(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -139,7 +117,8 @@ def path(
     l1_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
         the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
-        feature number if X has no names); features not named in it have 1.
+        feature number if X has no names), or by the name of a column for all of its features;
+        features not named in it have 1.
     l2_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L2 penalty on each feature, as l1_weights.
     positive : bool, default=False
@@ -148,6 +127,10 @@ def path(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    exclude : name, number, list of them, mask or None, default=None
+        Features to leave out, by name or by number from 0: their coefficients are 0, as with
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
@@ -175,6 +158,26 @@ def path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
         rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
@@ -202,6 +205,9 @@ def path(
         Stop after the first alpha that explains this fraction of the deviance. None: no such limit.
     max_df : int or None, default=None
         Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+    pmax : int or None, default=None
+        Stop after the first alpha by which this many features have been nonzero, at it or at a
+        larger one. None: no such limit.
     callback : callable or None, default=None
         Called with a `PathStep` after each alpha; a true return value ends the path there.
     gram_memory : float >= 0, default=2**30
@@ -212,6 +218,8 @@ def path(
         features.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
+    progress : bool, default=False
+        Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -243,49 +251,29 @@ def path(
     array([ 0,  7, 10])
     """
     began = time.perf_counter()
-    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds)
+    stated = Penalty(1.0, l1_ratio, l1_weights, l2_weights, positive, bounds, exclude=exclude)
     chosen = penalty_for(penalty, stated)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     options.check()
-    stops = _stops(max_dev_ratio, max_df, callback)
+    stops = Stops(max_dev_ratio, max_df, pmax, callback)
+    stops.check()
     check_one_grid(alphas, n_alphas, eps, EPS)
-    make = maker_of_design(penalty)
+    make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
     design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     problem = Problem(design, chosen, options)
     if isinstance(alphas, numbers.Integral):  # as newer scikit-learn allows
         alphas, n_alphas = None, alphas
     grid = alpha_grid(problem, n_alphas, eps) if alphas is None else as_alphas(alphas)
     run = PathRun(problem, grid, coef_init, began=began)
-    run.advance(len(grid), stops)
+    if progress:
+        with progress_bar(len(grid), progress) as bar:
+            run.advance(len(grid), stops.of(run, bar))
+    else:
+        run.advance(len(grid), stops.of(run))
     fits = run.path()
     if not warn_of_endless(problem, fits):
         warn_of_missed(fits, max_iter)
     return fits
-
-
-def _stops(
-    max_dev_ratio: float | None,
-    max_df: int | None,
-    callback: Callable[[PathStep], bool | None] | None,
-) -> Callable[[PathStep], bool | None] | None:
-    # one callback for all stopping rules
-    if max_dev_ratio is not None:
-        check_number("max_dev_ratio", max_dev_ratio, low=0.0, high=1.0)
-    if max_df is not None:
-        check_number("max_df", max_df, low=0.0)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function of a PathStep or None, got {callback!r}.")
-    if max_dev_ratio is None and max_df is None:
-        return callback
-
-    def stops(step: PathStep) -> bool:
-        return bool(
-            (callback is not None and callback(step))
-            or (max_dev_ratio is not None and step.dev_ratio >= max_dev_ratio)
-            or (max_df is not None and step.df >= max_df)
-        )
-
-    return stops
 
 
 class PathRun:

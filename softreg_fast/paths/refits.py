@@ -69,6 +69,7 @@ def refits_of(problem: Problem, fits: Path) -> tuple[Path, Vector | None]:
         gaps=np.array(found.gaps) * design.objective_unit,
         dev_ratio=np.zeros(len(fits)) if design.is_null else 1.0 - np.array(found.unexplained),
         df=features_in(coefs, len(fits)),
+        recipe=None,
     )
     if not quadratic:
         return refits, None

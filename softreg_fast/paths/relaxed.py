@@ -2,174 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from softreg_fast.data.design import Design
-from softreg_fast.data.given import as_design
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
-from softreg_fast.options.choices import LossName, Prediction
+from softreg_fast.options.choices import LossName, Missing, Unknown
 from softreg_fast.options.scalars import check_number
 from softreg_fast.options.types import Bounds, MatrixLike, Vector
 from softreg_fast.paths.path import path
-from softreg_fast.paths.refits import blended, dev_ratios, features_in, refits_of
+from softreg_fast.paths.refits import refits_of
+from softreg_fast.paths.relaxed_result import RelaxedPath
 from softreg_fast.paths.result import Path
-from softreg_fast.penalties.by_column import coded_for
 from softreg_fast.penalties.vectors import Penalty
+from softreg_fast.solvers.given_penalty import maker_of_design
 from softreg_fast.solvers.problem import Problem
+
+__all__ = ["GAMMAS", "RelaxedPath", "as_gammas", "relax_fits", "relaxed_path"]
 
 # Shares of the Lasso in the blends that cross-validation compares, as in glmnet.
 GAMMAS = (1.0, 0.75, 0.5, 0.25, 0.0)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RelaxedPath:
-    """A path, and at each alpha the unpenalised fit on the features that it selects.
-
-    What `relaxed_path` returns.
-
-    Attributes
-    ----------
-    path : Path
-        The fits with the penalty.
-    refits : Path
-        Unpenalised fits at the same alphas. `gaps` are the differences of the loss from its minimum
-        on the support.
-    overlap : ndarray (n_alphas,) or None
-        Inner product of the residuals of path and refits, as a share of the null deviance; None for
-        losses other than squared error.
-    design : Design or None
-        The samples, from which the deviances of blends follow; None for squared error.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from softreg_fast import relaxed_path
-    >>> fits = relaxed_path(*load_diabetes(return_X_y=True), n_alphas=5)
-    >>> fits.at(0.5).dev_ratio.round(3)
-    array([0.   , 0.486, 0.514, 0.517, 0.518])
-    """
-
-    path: Path
-    refits: Path
-    overlap: Vector | None
-    design: Design | None = None
-
-    def at(self, gamma: float) -> Path:
-        """Return gamma times the path plus (1 - gamma) times the refits (1: Lasso, 0: refits).
-
-        `gaps` are the larger of the two paths' gaps.
-
-        Parameters
-        ----------
-        gamma : float in [0, 1]
-            Share of the path in the blend: 1 is the Lasso, 0 its refits.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        ValueError, TypeError
-            For a gamma that is not in [0, 1].
-        """
-        gamma = check_number("gamma", gamma, low=0.0, high=1.0)
-        if gamma in (0.0, 1.0):
-            return self.path if gamma else self.refits
-        rest = 1.0 - gamma
-        coefs = blended(self.path, self.refits, gamma)
-        intercepts = gamma * self.path.intercepts + rest * self.refits.intercepts
-        if self.overlap is None:
-            dev_ratio = dev_ratios(self.design, coefs, intercepts)
-        else:
-            dev_ratio = 1.0 - (
-                gamma**2 * (1.0 - self.path.dev_ratio)
-                + 2.0 * gamma * rest * self.overlap
-                + rest**2 * (1.0 - self.refits.dev_ratio)
-            )
-        return dataclasses.replace(
-            self.path,
-            coefs=coefs,
-            intercepts=intercepts,
-            gaps=np.maximum(self.path.gaps, self.refits.gaps),
-            dev_ratio=dev_ratio,
-            df=features_in(coefs, len(self.path)),
-        )
-
-    def coef_at(self, alpha: float | ArrayLike, gamma: float = 0.0) -> Vector:
-        """Return the coefficients of `at(gamma)`, by default the refits, at one alpha or several.
-
-        Between two alphas of the grid the refits, unlike the Lasso, are not linear in alpha: the
-        result there is a blend of the two.
-
-        Parameters
-        ----------
-        alpha : float or array-like (n_alphas,)
-            Within the path's range.
-        gamma : float in [0, 1], default=0.0
-            Share of the path in the blend: 1 is the Lasso, 0 its refits.
-
-        Returns
-        -------
-        ndarray (n_features,), of several alphas (n_features, n_alphas)
-            Coefficients, in units of y per unit of X.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an alpha lies outside the path, or is not a number.
-        """
-        return self.at(gamma).coef_at(alpha)
-
-    def predict(
-        self,
-        X: MatrixLike,
-        alpha: float | ArrayLike | None = None,
-        gamma: float = 0.0,
-        *,
-        offset: ArrayLike | None = None,
-        kind: Prediction = "response",
-    ) -> NDArray[Any]:
-        """Return the predictions of `at(gamma)`, by default those of the refits.
-
-        Parameters
-        ----------
-        X : array-like, sparse, frame or Design, (n_samples, n_features)
-            The features. Columns of a frame are matched by name, if the model was fitted to named
-            columns; columns unknown to the model are ignored. Those of an array are taken in order.
-        alpha : float, array-like (n_alphas,) or None, default=None
-            Within the path's range, as in `coef_at`. None: all alphas of the path.
-        gamma : float in [0, 1], default=0.0
-            Share of the path in the blend: 1 is the Lasso, 0 its refits.
-        offset : array-like (n_samples,) or None, default=None
-            Offset of these samples, which a model fitted with one needs. None: there was none in
-            the fit.
-        kind : {"response", "link", "class", "proba", "survival"}, default="response"
-            "response": the mean of y, under squared error the linear predictor itself, which is
-            "link". "class" and "proba" are for losses of classes: the most probable class, and the
-            probabilities of all. "survival" is for survival times, whose "response" is the hazard
-            ratio: in a last axis the probabilities of no event up to each distinct time of the
-            samples of the fit.
-
-        Returns
-        -------
-        ndarray (n_samples, n_alphas), or (n_samples,) for one alpha
-            Predictions, in the unit of y.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For missing columns, for X that is not finite numbers, and for alphas out of range.
-        """
-        return self.at(gamma).predict(X, alpha, offset=offset, kind=kind)
-
-    def __repr__(self) -> str:
-        return f"RelaxedPath(refits of {self.path!r})"
 
 
 def relaxed_path(
@@ -183,6 +37,10 @@ def relaxed_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     n_threads: int | None = None,
     **options: Any,
 ) -> RelaxedPath:
@@ -200,11 +58,16 @@ def relaxed_path(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -231,6 +94,26 @@ def relaxed_path(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     n_threads : int or None, default=None
         Number of threads, as in `effective_n_threads`. None: all cores if the work is large enough.
     **options
@@ -252,9 +135,14 @@ def relaxed_path(
         l1_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf:
             excluded, the coefficient is 0; None: all 1. A dict or a pandas Series is matched by
-            feature name (by feature number if X has no names); features not named in it have 1.
+            feature name (by feature number if X has no names), or by the name of a column for all
+            of its features; features not named in it have 1.
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L2 penalty on each feature, as l1_weights.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         penalty : object of softreg_fast.penalties or None, default=None
             L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
             convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
@@ -295,6 +183,9 @@ def relaxed_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -303,6 +194,8 @@ def relaxed_path(
             over, which is slower if columns are correlated; the solution is the same. Under other
             losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -333,8 +226,9 @@ def relaxed_path(
     >>> bool((fits.refits.dev_ratio >= fits.path.dev_ratio).all())
     True
     """
-    X = coded_for(X, options.get("penalty"))
-    design = as_design(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
+    table = TableOptions(dates, missing, unknown, data)
+    make = maker_of_design(options.get("penalty"), table, of_tasks=False)
+    design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     fits = path(design, positive=positive, bounds=bounds, **options)
     positive = positive or getattr(options.get("penalty"), "positive", False)
     return relax_fits(Problem(design, Penalty(positive=positive, bounds=bounds)), fits)

@@ -19,7 +19,9 @@ from softreg_fast.paths.user_units import rounded
 
 DESIGN_OPTIONS = ("sample_weight", "fit_intercept", "standardize", "n_threads")
 
-PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {"penalty", "loss", "offset"}
+PATH_OPTIONS = frozenset(inspect.signature(path).parameters) - {
+    *("penalty", "loss", "offset", "data", "dates", "missing", "unknown"),
+}
 
 
 def lasso_path(
@@ -90,13 +92,18 @@ def lasso_path(
         l1_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf:
             excluded, the coefficient is 0; None: all 1. A dict or a pandas Series is matched by
-            feature name (by feature number if X has no names); features not named in it have 1.
+            feature name (by feature number if X has no names), or by the name of a column for all
+            of its features; features not named in it have 1.
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Without effect, as there is no L2 penalty, except that inf excludes a feature.
         bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False
@@ -123,6 +130,9 @@ def lasso_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -134,6 +144,8 @@ def lasso_path(
         n_threads : int or None, default=None
             Number of threads, as in `effective_n_threads`. None: all cores if the work is large
             enough.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -263,13 +275,18 @@ def enet_path(
         l1_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf:
             excluded, the coefficient is 0; None: all 1. A dict or a pandas Series is matched by
-            feature name (by feature number if X has no names); features not named in it have 1.
+            feature name (by feature number if X has no names), or by the name of a column for all
+            of its features; features not named in it have 1.
         l2_weights : float, array-like (n_features,), dict, Series or None, default=None
             Relative strength of the L2 penalty on each feature, as l1_weights.
         bounds : (lower, upper), scipy.optimize.Bounds, dict or None, default=None
             Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
             (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
             pairs (lower, upper) by feature name; other features are unbounded.
+        exclude : name, number, list of them, mask or None, default=None
+            Features to leave out, by name or by number from 0: their coefficients are 0, as with
+            infinite weights. The name of a column of a frame stands for all of its features. For
+            penalties of single coefficients. None: none.
         sample_weight : array-like (n_samples,), float or None, default=None
             Weights s_i >= 0, not all 0. Only their ratios matter. None: all equal.
         fit_intercept : bool or None, default=False
@@ -296,6 +313,9 @@ def enet_path(
             limit.
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero coefficients. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -307,6 +327,8 @@ def enet_path(
         n_threads : int or None, default=None
             Number of threads, as in `effective_n_threads`. None: all cores if the work is large
             enough.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------

@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike
 
 from softreg_fast.data.design import Design
 from softreg_fast.data.names import PerFeature
+from softreg_fast.data.tables import TableOptions
 from softreg_fast.losses import Loss
-from softreg_fast.options.choices import LossName, Solver
+from softreg_fast.options.choices import LossName, Missing, Solver, Unknown
 from softreg_fast.options.hints import with_hints
 from softreg_fast.options.types import Bounds, MatrixLike, Precompute
 from softreg_fast.paths.convergence import warn_not_converged
 from softreg_fast.paths.endless import warn_of_endless
+from softreg_fast.paths.recipe import Recipe
 from softreg_fast.paths.result import Solution
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.paths.user_units import coefficients_of, deviations_of
@@ -44,12 +46,17 @@ def solve(
     l2: PerFeature | None = None,
     positive: bool = False,
     bounds: Bounds | None = None,
+    exclude: Any = None,
     penalty: PenaltyObject | None = None,
     loss: Loss | LossName | None = None,
     offset: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool | None = None,
     standardize: bool | None = None,
+    data: Any = None,
+    dates: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
     solver: Solver = "auto",
     precompute: Precompute = "auto",
     tol: float = 1e-6,
@@ -67,11 +74,16 @@ def solve(
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design, (n_samples, n_features)
+    X : array-like, sparse, frame, Design or str, (n_samples, n_features)
         The features. `Design` lists the formats that are used without a copy. A Design brings its
-        own weights, intercept, standardisation and threads: contradicting them here is an error.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+        own weights, intercept, standardisation and threads: contradicting them here is an error. In
+        a frame of pandas, polars or pyarrow columns of categories or text are coded: each level is
+        a sparse feature of 0 and 1, "column=level", without a level dropped; columns of booleans
+        are one feature of 0 and 1. A str is a formula, on `data`.
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -83,7 +95,8 @@ def solve(
     l1_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L1 penalty on each feature, >= 0. 0: not penalised; inf: excluded,
         the coefficient is 0; None: all 1. A dict or a pandas Series is matched by feature name (by
-        feature number if X has no names); features not named in it have 1.
+        feature number if X has no names), or by the name of a column for all of its features;
+        features not named in it have 1.
     l2_weights : float, array-like (n_features,), dict, Series or None, default=None
         Relative strength of the L2 penalty on each feature, as l1_weights.
     l1 : float, array-like (n_features,), dict, Series or None, default=None
@@ -97,6 +110,10 @@ def solve(
         Bounds of the coefficients, in the units of X. Lower and upper are numbers, arrays
         (n_features,), dicts or Series by feature name, or None for no bound. A single dict has
         pairs (lower, upper) by feature name; other features are unbounded.
+    exclude : name, number, list of them, mask or None, default=None
+        Features to leave out, by name or by number from 0: their coefficients are 0, as with
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
     penalty : object of softreg_fast.penalties or None, default=None
         L1, L2, ElasticNet or NonNegative, instead of l1_ratio, the weights and positive; under
         convex losses with a derivative, of one number per sample, MCP, SCAD, LogSum, SLOPE,
@@ -124,6 +141,26 @@ def solve(
         Penalise as if every column had unit variance, without an intercept unit mean square;
         coefficients and bounds stay in the units of X. None: False, as in scikit-learn, or the
         setting of the Design.
+    data : frame or None, default=None
+        The table of a formula: with X="price ~ C(cut) + bs(carat)" the target is the column price,
+        and y is left out. Formulas are those of formulaic (an extra), without a level dropped; "0
+        +" means no intercept. What their terms have learned, such as levels and knots, is part of
+        the model. A formula is code that is run, here and by a model that was unpickled. None: X is
+        no formula.
+    dates : list of str, dict or None, default=None
+        Parts of dates that are features, of all columns of dates in a frame or, in a dict, by
+        column: year, week (of ISO 8601), day (of the month), minute and days (since the first day
+        in the table) are numbers, such as "date.year"; quarter, month, dayofweek and hour have
+        levels, such as "date.month=2", as their last is beside their first. Text as 2024-02-29
+        12:30 is read. None: columns of dates are refused.
+    missing : {"error", "drop", "indicator"}, default="error"
+        What is done about missing values, NaN or null. "error": they are refused, with all columns
+        named. "drop": rows with one in X, y, sample_weight or offset are left out, with a warning.
+        "indicator": in a frame numbers are filled with the mean of their column, and a feature
+        "column=missing" is 1 there; in a column of levels "missing" is one more.
+    unknown : {"error", "zero"}, default="error"
+        What a level of a column means in `predict` that the fit has not seen: an error that names
+        it, or zeros, so that its column has no effect.
     solver : {"auto", "cd", "cholesky", "cg", "gradient"}, default="auto"
         "auto": the warm engine (coordinate descent and Newton steps on a working set, which ends at
         rounding level whatever tol), and where there is neither an L1 part nor a bound "cholesky",
@@ -187,9 +224,11 @@ def solve(
     array([2., 0.])
     """
     began = time.perf_counter()
-    stated = Penalty(alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2)
+    stated = Penalty(
+        alpha, l1_ratio, l1_weights, l2_weights, positive, bounds, l1, l2, exclude=exclude
+    )
     chosen = penalty_for(penalty, stated)
-    make = maker_of_design(penalty)
+    make = maker_of_design(penalty, TableOptions(dates, missing, unknown, data))
     design = make(X, y, sample_weight, fit_intercept, standardize, n_threads, loss, offset)
     options = Options(solver, precompute, tol, max_iter, gram_memory)
     problem = Problem(design, chosen, options)
@@ -255,5 +294,6 @@ def solve_problem(
         deviations=deviations_of(problem),
         coding=design.coding,
         groups=given.groups,
+        recipe=Recipe.of(given),
         locally_convex=None if convex is None else bool(convex[0]),
     )

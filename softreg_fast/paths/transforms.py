@@ -39,6 +39,7 @@ SET_HERE = (
     "l2_weights",
     "positive",
     "bounds",
+    "exclude",
     "penalty",
     "standardize",
     "precompute",
@@ -73,8 +74,10 @@ def fused_path(
         The features, in the order in which their coefficients are compared. The fit makes a dense
         matrix of the same size, of sums of columns. A Design brings its own weights, intercept and
         threads, and must not standardise.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -129,6 +132,9 @@ def fused_path(
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero differences, first coefficients
             included. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -137,6 +143,8 @@ def fused_path(
             over, which is slower if columns are correlated; the solution is the same. Under other
             losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -199,8 +207,10 @@ def trend_filter_path(
         The features, in the order in which their coefficients are compared. The fit makes a dense
         matrix of the same size, of sums of columns. A Design brings its own weights, intercept and
         threads, and must not standardise.
-    y : array-like (n_samples,), (n_samples, 2) or None, default=None
-        The target, in any unit. None: that of X, a Design with a target. Losses of two classes take
+    y : array-like (n_samples,), (n_samples, n_tasks) or None, default=None
+        The target, in any unit. Under squared error the columns of a matrix are tasks, fitted
+        together: a feature is selected for all or for none (glmnet: mgaussian), except in relaxed
+        and stability paths. None: that of X, a Design with a target. Losses of two classes take
         labels of any type, the second of the sorted labels as class 1, or numbers from 0 to 1,
         which are shares of class 1. Of two columns the first counts the samples of class 0
         (failures), the second those of class 1 (successes), in glmnet's order; each row has the
@@ -259,6 +269,9 @@ def trend_filter_path(
         max_df : int or None, default=None
             Stop after the first alpha with this many nonzero differences, first coefficients
             included. None: no such limit.
+        pmax : int or None, default=None
+            Stop after the first alpha by which this many features have been nonzero, at it or at a
+            larger one. None: no such limit.
         callback : callable or None, default=None
             Called with a `PathStep` after each alpha; a true return value ends the path there.
         gram_memory : float >= 0, default=2**30
@@ -267,6 +280,8 @@ def trend_filter_path(
             over, which is slower if columns are correlated; the solution is the same. Under other
             losses than squared error a fit that needs more ends there with a warning. The default
             is enough for 8192 features.
+        progress : bool, default=False
+            Show a bar over the alphas (needs tqdm), on a terminal or in a notebook.
 
     Returns
     -------
@@ -327,6 +342,11 @@ def _path_of(
             "Differences are of coefficients in the units of X, but this Design was made with "
             "standardize=True; make it without."
         )
+    if design.coding is not None:
+        raise ValueError(
+            "Differences are of coefficients of neighbouring columns, but X has columns of "
+            "categories, whose levels have no neighbours; give columns of numbers."
+        )
     if order >= p:
         raise ValueError(
             f"order is {order}, but {p} features have differences of order {p - 1} at most."
@@ -351,6 +371,7 @@ def _path_of(
         df=rows.sum(axis=0),
         feature_names=design.feature_names,
         baselines=baselines_of(design),
+        recipe=None,
     )
 
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from softreg_fast.options.types import Vector
+from softreg_fast.paths.recipe import Recipe
 from softreg_fast.paths.result import MultiTaskPath, Path
 from softreg_fast.paths.survival import baselines_of
 from softreg_fast.penalties.nonconvex import NONCONVEX
@@ -112,6 +113,7 @@ def path_of(problem: Problem, fits: Fits, alphas: Vector, strategy: str, began: 
         deviations=deviations_of(problem),
         coding=design.coding,
         groups=problem.groups,
+        recipe=Recipe.of(problem),
         locally_convex=fits.locally_convex,
     )
 
@@ -129,6 +131,7 @@ def of_features(problem: Problem, fits: Path) -> Path:
         feature_names=problem.design.feature_names,
         penalty_kind=problem.penalty_kind,
         groups=None,
+        recipe=Recipe.of(problem),
     )
 
 

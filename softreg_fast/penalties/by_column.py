@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from softreg_fast.data.coding import Coded, categorical_columns
 from softreg_fast.data.design import Design
-from softreg_fast.data.names import Names, entries_by_name, is_by_name
+from softreg_fast.data.names import Names, entries_by_name, is_by_name, key_of, listed
+from softreg_fast.data.tables import PLAIN, TableOptions
+from softreg_fast.options.hints import suggestion
 from softreg_fast.options.types import Index
+from softreg_fast.penalties.excluded import features_of_columns
 from softreg_fast.penalties.grouping import GROUPED, grouping_of
 from softreg_fast.penalties.vectors import Penalty
 
 # The value of `groups` for which each column of a frame is a group.
 COLUMNS = "columns"
+
+# Arguments of a penalty that may have entries by name.
+BY_NAME = ("l1_weights", "l2_weights", "l1", "l2")
 
 
 class NamedGroups(NamedTuple):
@@ -54,13 +59,15 @@ def is_by_column(penalty: Any) -> bool:
     return isinstance(groups, str) and groups == COLUMNS
 
 
-def coded_for(X: Any, penalty: Any) -> Any:
-    """Return X with its categorical columns coded, if a penalty asks for columns as groups.
+def options_for(penalty: Any, options: TableOptions = PLAIN) -> TableOptions:
+    """Return the options of a table with what unknown levels mean under a penalty of columns.
+
+    They mean zero if the options or a penalty that asks for columns as groups say so.
 
     Parameters
     ----------
-    X : array-like, sparse, frame or Design
     penalty : object of softreg_fast.penalties, list of them, or None
+    options : TableOptions
 
     Raises
     ------
@@ -68,19 +75,22 @@ def coded_for(X: Any, penalty: Any) -> Any:
         For several penalties that differ in what unknown levels mean.
     """
     several = penalty if isinstance(penalty, list | tuple) else [penalty]
-    asking = [each for each in several if is_by_column(each)]
-    if not asking or isinstance(X, Design) or not categorical_columns(X):
-        return X
-    meanings = {each.unknown for each in asking}
+    meanings = {each.unknown for each in several if is_by_column(each)}
     if len(meanings) > 1:
         raise ValueError(
             "The penalties differ in `unknown`, what unknown levels mean; give all the same."
         )
-    return Coded(X, meanings.pop())
+    return options._replace(unknown="zero") if "zero" in meanings else options
 
 
 def on_columns(penalty: Penalty, design: Design) -> Penalty:
-    """Return the penalty of a fit with a label of each feature in place of groups="columns"."""
+    """Return the penalty of a fit with numbers for features in place of those for columns.
+
+    What is given by the name of a column of a frame holds for all of its features; groups="columns"
+    become a label of each feature.
+    """
+    if design.coding is not None:
+        penalty = _by_feature(penalty, design.coding)
     omega = penalty.omega
     if not is_by_column(omega) or omega.overlap:  # which is refused elsewhere
         return penalty
@@ -88,6 +98,48 @@ def on_columns(penalty: Penalty, design: Design) -> Penalty:
     labels = np.arange(design.n_features) if coding is None else coding.labels
     columns = design.feature_names if coding is None else coding.columns
     return replace(penalty, omega=replace(omega, groups=labels, **_weights(omega, labels, columns)))
+
+
+def _by_feature(penalty: Penalty, coding: Any) -> Penalty:
+    changes = {name: getattr(penalty, name) for name in BY_NAME}
+    changes = {name: _spread(name, value, coding) for name, value in changes.items()}
+    if penalty.exclude is not None:
+        changes["exclude"] = features_of_columns(penalty.exclude, coding)
+    bounds = penalty.bounds
+    if isinstance(bounds, Mapping):
+        changes["bounds"] = _spread("bounds", bounds, coding)
+    elif isinstance(bounds, tuple | list):
+        changes["bounds"] = tuple(_spread("bounds", each, coding) for each in bounds)
+    changed = {
+        name: value for name, value in changes.items() if value is not getattr(penalty, name)
+    }
+    return replace(penalty, **changed) if changed else penalty
+
+
+def _spread(what: str, value: Any, coding: Any) -> Any:
+    # entries by the names of columns as entries of their features; a feature's name means itself
+    features = coding.feature_names
+    if not is_by_name(value, features):
+        return value
+    given = {key_of(key): entry for key, entry in value.items()}
+    if len(given) < len(value):  # which is refused elsewhere
+        return value
+    known, labels = set(map(key_of, features)), coding.labels
+    columns = {key_of(name): k for k, name in enumerate(coding.columns)}
+    spread: dict[Any, Any] = {}
+    for key, entry in given.items():
+        if key not in known and key not in columns:
+            close = suggestion(key, [*coding.columns, *features])
+            raise ValueError(
+                f"{what} names {key!r}; {close or f'the columns are {listed(coding.columns)}.'}"
+            )
+        own = [key] if key in known else features[labels == columns[key]].tolist()
+        if both := [name for name in own if name != key and key_of(name) in given]:
+            raise ValueError(
+                f"{what} names the column {key!r} and its feature {both[0]!r}; give one of them."
+            )
+        spread |= dict.fromkeys(own, entry)
+    return spread
 
 
 def _weights(omega: Any, labels: Index, columns: Names | None) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class GroupMCP(GroupLasso):
         gives the group number of every weight, -1 for none. In regression also a list of lists of
         features, by number or name, or a dict of labels by name; labels need not be consecutive
         there, and features labelled -1 have no penalty. "columns", in regression: each column of a
-        frame is a group; one of categories, text or booleans is coded as a sparse feature of 0 and
-        1 for each level that occurs, without a level dropped, and a numeric one is a group by
+        frame is a group; one of categories or text is coded as a sparse feature of 0 and 1 for each
+        level that occurs, without a level dropped, and one of numbers or booleans is a group by
         itself. Coefficients are those of the 0-1 features; with standardize their norms are those
         of features of unit variance, under which rare levels are shrunk less.
     size : int >= 1, default=1

@@ -11,9 +11,14 @@ import numpy as np
 
 from softreg_fast.data.contents import check_unmasked
 from softreg_fast.data.names import Names, PerFeature, entries_by_name, is_by_name, name_of
+from softreg_fast.options.cells import Cell, shortened
 from softreg_fast.options.scalars import check_flag, check_number, is_real
 from softreg_fast.options.types import Vector
+from softreg_fast.penalties.excluded import features_of
 from softreg_fast.penalties.grouping import GROUPED, weights_by_feature
+
+# Kinds of penalties whose coefficients are coupled.
+COUPLED = (*GROUPED, "slope", "tikhonov")
 
 
 class PenaltyVectors(NamedTuple):
@@ -72,6 +77,10 @@ class Penalty:
     omega : an object of softreg_fast.penalties or None, default=None
         The penalty as `penalty=` of the functions that fit gives it, whose strength and weights a_j
         and o_j hold; such as MCP it may take the place of sum_j a_j |w_j|. None: the elastic net.
+    exclude : name, number, list of them, mask or None, default=None
+        Features to leave out, by name or by number from 0: their coefficients are 0, as with
+        infinite weights. The name of a column of a frame stands for all of its features. For
+        penalties of single coefficients. None: none.
 
     Raises
     ------
@@ -101,6 +110,7 @@ class Penalty:
     l1: PerFeature | None = None
     l2: PerFeature | None = None
     omega: Any = None
+    exclude: Any = None
 
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha, low=0.0)
@@ -119,6 +129,16 @@ class Penalty:
                     f"l1 and l2 give the penalty outright, but {' and '.join(clash)} was given "
                     "too; use either the vectors or alpha with l1_ratio and weights."
                 )
+
+    def _repr_html_(self) -> str:
+        usual = Penalty.__dataclass_fields__
+        given = {name: getattr(self, name) for name in usual}
+        facts = [
+            (name, shortened(value))
+            for name, value in given.items()
+            if name == "alpha" or value is not usual[name].default
+        ]
+        return Cell("Penalty", facts).html()
 
     @property
     def kind(self) -> str:
@@ -166,10 +186,22 @@ class Penalty:
                 l1_weights = weights_by_feature(self.omega, n_features, names)
             l1 = nonnegative_vector("l1_weights", l1_weights, n_features, 1.0, names)
             l2 = nonnegative_vector("l2_weights", self.l2_weights, n_features, 1.0, names)
+        if self.exclude is not None:
+            self._refuse_exclusion()
+            l1 = np.array(l1)
+            l1[features_of(self.exclude, n_features, names)] = np.inf
         vectors = _excluding(PenaltyVectors(l1, l2, *self._box(n_features, names)), names)
         if self.strengths[1] == 0.0:
             return vectors._replace(l2=uniform(0.0, n_features))
         return vectors
+
+    def _refuse_exclusion(self) -> None:
+        # penalties that couple coefficients have no bounds
+        if self.kind in COUPLED:
+            raise ValueError(
+                f"exclude is for penalties of single coefficients, and {type(self.omega).__name__} "
+                "couples them; leave these columns out of X."
+            )
 
     def _box(self, n_features: int, names: Names | None) -> tuple[Vector, Vector]:
         if self.bounds is None:
@@ -201,8 +233,9 @@ def _excluding(vectors: PenaltyVectors, names: Names | None) -> PenaltyVectors:
     if misfit.any():
         j = int(np.flatnonzero(misfit)[0])
         raise ValueError(
-            f"Feature {name_of(j, names)} is excluded by an infinite weight, but its bounds "
-            f"[{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the weight."
+            f"Feature {name_of(j, names)} is excluded by an infinite weight or exclude, but its "
+            f"bounds [{lower[j]:g}, {upper[j]:g}] leave out 0; widen the bounds or lower the "
+            "weight."
         )
     return PenaltyVectors(*(np.where(excluded, 0.0, a) for a in vectors))
 

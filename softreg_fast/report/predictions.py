@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from softreg_fast.display.links import has_log_link
 from softreg_fast.display.outcomes import Outcomes
-from softreg_fast.report.markup import escape, figures, table
+from softreg_fast.report.markup import escape, facts_table, figures, table
+from softreg_fast.report.measures import measures_of, shown
+from softreg_fast.report.numbers import number, percent
 from softreg_fast.report.pictures import outcome_picture
 
 MOST_CLASSES = 4  # with a table of right and wrong instead of a picture
@@ -27,36 +29,43 @@ def came_true(outcomes: Outcomes) -> Iterator[str]:
     elif len(outcomes.classes) <= MOST_CLASSES:
         names.remove("confusion")
         more = _right_and_wrong(outcomes, outcomes.classes)
-    pictures = [(outcome_picture(name, outcomes), CAPTIONS[name]) for name in names]
-    yield figures(pictures, f"<div>\n{more}</div>\n" if more else "")
+    measured = measures_of(outcomes)
+    said = facts_table({name: shown(name, value) for name, value in measured.items()})
+    pictures = [(outcome_picture(name, outcomes), _caption(name, outcomes)) for name in names]
+    yield figures(pictures, f"<div>\n{said}{more}</div>\n")
+
+
+def _caption(name: str, outcomes: Outcomes) -> str:
+    if name == "residuals" and outcomes.loss.quadratic:
+        return (
+            "Residuals: observed minus predicted. The line joins their means in tenths of the rows."
+        )
+    return CAPTIONS[name]
 
 
 def _right_and_wrong(outcomes: Outcomes, classes: tuple[str, ...]) -> str:
     counts = outcomes.confusion()
     rows = [
-        [name, *(f"{count:.6g}" for count in row), f"{100 * row[k] / row.sum():.1f}"]
+        [name, *(number(count) for count in row), f"{100 * row[k] / row.sum():.1f}"]
         for k, (name, row) in enumerate(zip(classes, counts, strict=True))
     ]
     said = "The rows of each class, and what they were taken for, the more probable class:"
     if len(classes) == 2:
         said = f"Coefficients > 0 speak for {classes[1]}. {said}"
-    right = 100 * counts.trace() / counts.sum()
-    most = 100 * counts.sum(axis=1).max() / counts.sum()
+    right = percent(counts.trace() / counts.sum())
+    most = percent(counts.sum(axis=1).max() / counts.sum())
     return (
         f"<p>{escape(said)}</p>\n"
         + table(["class", *(f"taken for {name}" for name in classes), "% right"], rows)
-        + f"<p>In all {right:.1f} % are right; always saying the commonest class is right in "
-        f"{most:.1f} %.</p>\n"
+        + f"<p>In all {right} are right; always saying the commonest class is right in {most}."
+        "</p>\n"
     )
 
 
 def _tenths(outcomes: Outcomes) -> str:
     found = outcomes.tenths()
     columns = found.weight, found.predicted, found.observed, found.error
-    rows = [
-        [str(k), *(f"{value:.5g}" for value in row)]
-        for k, row in enumerate(zip(*columns, strict=True), 1)
-    ]
+    rows = [[str(k), *map(number, row)] for k, row in enumerate(zip(*columns, strict=True), 1)]
     return table(["tenth", "weight", "predicted", "observed", "standard error"], rows)
 
 
@@ -75,8 +84,8 @@ CAPTIONS = {
     "calibration": f"Calibration. {_TENTHS}: how probable a class was said to be, and how often it "
     "came true. On the broken line both are the same.",
     "confusion": "The rows of each class, and the class they were taken for.",
-    "observed": f"Observed against predicted. {_TENTHS} of the mean that was observed. On the "
-    "broken line both are the same.",
+    "observed": f"Observed against predicted. {_TENTHS} of the mean that was observed; points are "
+    "rows. On the broken line both are the same.",
     "residuals": "Residuals: the root of each row's deviance, above 0 where more was observed than "
     "predicted. The line joins their means in tenths of the rows.",
     "rootogram": "Rootogram: roots of how often each count was observed, hanging from what the "

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from softreg_fast.data.coding import check_unknown
 from softreg_fast.data.design import Design
 from softreg_fast.data.given import as_design, as_design_of_tasks
+from softreg_fast.data.tables import PLAIN, TableOptions, as_table
 from softreg_fast.options.choices import SOLVER_NAMES
 from softreg_fast.penalties.arrays import as_numpy
 from softreg_fast.penalties.base import Penalty as BasePenalty
-from softreg_fast.penalties.by_column import coded_for
+from softreg_fast.penalties.by_column import options_for
 from softreg_fast.penalties.elementwise import ElasticNet
 from softreg_fast.penalties.groups import GroupLasso
 from softreg_fast.penalties.nonconvex import MCP, SCAD, LHalf, LogSum
@@ -90,19 +93,45 @@ def penalty_for(given: Any, stated: Penalty) -> Penalty:
     )
 
 
-def maker_of_design(given: Any) -> Callable[..., Design]:
-    """Return `as_design`, or for penalties of groups the form of it that allows several targets.
+def maker_of_design(
+    given: Any, options: TableOptions = PLAIN, of_tasks: bool = True
+) -> Callable[..., Design]:
+    """Return `as_design` for tables, or for penalties of groups the form for several targets.
 
-    It codes the categorical columns of X where a penalty asks for columns as groups.
+    It codes the columns of a frame, and takes a formula in place of X.
 
     Parameters
     ----------
     given : an object of softreg_fast.penalties, a list of them, or None
+    options : TableOptions
+    of_tasks : bool, default=True
+        Whether y may be a matrix of several targets.
     """
     every = given if isinstance(given, list | tuple) else [given]
-    grouped = bool(every) and all(isinstance(one, GroupLasso) for one in every)
-    make = as_design_of_tasks if grouped else as_design
-    return lambda X, *rest: make(coded_for(X, given), *rest)
+    known = all(one is None or isinstance(one, ElasticNet | GroupLasso) for one in every)
+    make = as_design_of_tasks if of_tasks and known else as_design
+    options = options_for(given, options)
+    check_unknown(options.unknown)
+    return functools.partial(_of_table, make, options)
+
+
+def _of_table(
+    make: Callable[..., Design],
+    options: TableOptions,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *rest: Any,
+) -> Design:
+    if type(X) is np.ndarray and options.are_plain:  # the usual case
+        return make(X, y, sample_weight, *rest)
+    fit_intercept, *others, offset = rest
+    table = as_table(X, y, sample_weight, offset, options)
+    intercept = table.intercept_beside(fit_intercept)
+    design = make(table.X, table.y, table.sample_weight, intercept, *others, table.offset)
+    if table.kept is not None:
+        design.kept = table.kept
+    return design
 
 
 def _no_solver(penalty: BasePenalty) -> str:

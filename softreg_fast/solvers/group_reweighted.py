@@ -132,7 +132,7 @@ class GroupModel(GroupEngine):
             layout.weight[blocks], layout.thin[blocks], layout.l2[blocks],
             np.concatenate(V), ratio * np.concatenate(D),
             _starts([each.size for each in V])[:-1], _starts([each.size for each in D])[:-1],
-            np.array([each.size for each in D], np.intp),
+            np.array([each.size for each in D], np.intp), np.zeros(blocks.size, np.intp),
             zeros.copy(), zeros.copy(), zeros, v, None,
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,12 @@ from softreg_fast.solvers.problem import Problem
 SMALLEST_EIGENVALUE = 1e-13
 
 SMALLEST_SINGULAR_VALUE = 1e-13
+
+# Number of columns from which on a block is searched for the form of indicators, which pays from
+# some hundred on, and the largest departure from it, relative to the lengths of the columns.
+SMALLEST_RANK_ONE = 32
+
+ROUNDING_OF_GRAM = 1e-13
 
 # Limit of an L2 part, for columns whose squares leave float64.
 LARGEST_L2 = 1e200
@@ -126,7 +132,11 @@ class GroupSlots(NamedTuple):
         As in the layout.
     V, D, at_V, at_D, rank : ndarray
         Of each block: the eigenvectors of its Gram matrix as rows from V[at_V] on, and its `rank`
-        positive eigenvalues, rising, from D[at_D] on.
+        positive eigenvalues, rising, from D[at_D] on. Of a block of indicators a, m and 1 - sum m^2
+        / a from D[at_D] on, and no eigenvectors.
+    indicators : ndarray (n_blocks,) of int
+        1 where the Gram matrix of a block is diag(a) - m m': indicators of levels of which each
+        sample has at most one.
     u, h, at_zero : ndarray (n_slots,)
         Coefficients, slopes, and slopes at u = 0.
     v : ndarray (n_samples + 1,)
@@ -147,6 +157,7 @@ class GroupSlots(NamedTuple):
     at_V: Index
     at_D: Index
     rank: Index
+    indicators: Index
     u: Vector
     h: Vector
     at_zero: Vector
@@ -160,8 +171,8 @@ class GroupSlots(NamedTuple):
         Q = np.empty((0, 0)) if with_gram else None
         start = np.zeros(1, np.intp)
         return cls(
-            whole, whole, whole, start, none, none, none, none, none, whole, whole, whole, none,
-            none, none, v, Q,
+            whole, whole, whole, start, none, none, none, none, none, whole, whole, whole, whole,
+            none, none, none, v, Q,
         )  # fmt: skip
 
     def with_blocks(
@@ -189,7 +200,8 @@ class GroupSlots(NamedTuple):
         if known is None and self.Q is not None:
             Q = _extended(self.Q, layout.columns, every, feature, n_threads)
         m = len(self.feature)
-        parts = _spectra(layout, every, start[len(self.block) :], Q, n_threads)
+        simple = (layout.weight[blocks] > 0.0) & (layout.gamma == 0.0)
+        parts = _spectra(layout, every, start[len(self.block) :], Q, simple, n_threads)
         at_zero = gradient[feature]
         h = at_zero.copy()
         if Q is None:
@@ -204,11 +216,12 @@ class GroupSlots(NamedTuple):
             np.concatenate([self.weight, layout.weight[blocks]]),
             np.concatenate([self.thin, layout.thin[blocks]]),
             np.concatenate([self.l2, layout.l2[blocks]]),
-            np.concatenate([self.V, *(V.ravel() for V, _ in parts)]),
-            np.concatenate([self.D, *(D for _, D in parts)]),
-            _ends(self.at_V, len(self.V), [V.size for V, _ in parts]),
-            _ends(self.at_D, len(self.D), [D.size for _, D in parts]),
-            np.concatenate([self.rank, [D.size for _, D in parts]]).astype(np.intp),
+            np.concatenate([self.V, *(part.V.ravel() for part in parts)]),
+            np.concatenate([self.D, *(part.D for part in parts)]),
+            _ends(self.at_V, len(self.V), [part.V.size for part in parts]),
+            _ends(self.at_D, len(self.D), [part.D.size for part in parts]),
+            np.concatenate([self.rank, [part.rank for part in parts]]).astype(np.intp),
+            np.concatenate([self.indicators, [part.indicators for part in parts]]).astype(np.intp),
             np.concatenate([self.u, np.zeros(feature.size)]),
             np.concatenate([self.h, h]),
             np.concatenate([self.at_zero, at_zero]),
@@ -234,13 +247,26 @@ def _extended(
     return larger
 
 
+class _Spectrum(NamedTuple):
+    # of one block; see GroupSlots
+    V: Matrix
+    D: Vector
+    rank: int
+    indicators: bool = False
+
+
 def _spectra(
-    layout: Layout, features: Index, start: Index, Q: Matrix | None, n_threads: int
-) -> list[tuple[Matrix, Vector]]:
+    layout: Layout,
+    features: Index,
+    start: Index,
+    Q: Matrix | None,
+    simple: NDArray[np.bool_],
+    n_threads: int,
+) -> list[_Spectrum]:
     # for each block between two of `start` the eigenvectors, as rows, and positive eigenvalues of
     # its Gram matrix; small blocks of the same size at once
     sizes = np.diff(start)
-    found: list[tuple[Matrix, Vector]] = [(np.empty((0, 0)), np.empty(0))] * sizes.size
+    found: list[Any] = [None] * sizes.size
     for size in np.unique(sizes):
         chosen = np.flatnonzero(sizes == size)
         if Q is None and size > layout.n_samples:
@@ -254,17 +280,48 @@ def _spectra(
                 gram[:] = Q[part, part]
             else:
                 layout.columns.gram_block(features[part], features[part], gram.T, n_threads)
+        if size >= SMALLEST_RANK_ONE:
+            for gram, k in zip(grams, chosen, strict=True):
+                found[k] = _rank_one(gram) if simple[k] else None
+            kept = np.array([found[k] is None for k in chosen])
+            chosen, grams = chosen[kept], grams[kept]
+            if not chosen.size:
+                continue
         values, vectors = np.linalg.eigh(grams)
         for k, D, V in zip(chosen, values, vectors, strict=True):
             used = D[-1] * SMALLEST_EIGENVALUE < D
-            found[k] = np.ascontiguousarray(V[:, used].T), D[used]
+            found[k] = _Spectrum(np.ascontiguousarray(V[:, used].T), D[used], int(used.sum()))
     return found
 
 
-def _spectrum_in_samples(layout: Layout, features: Index) -> tuple[Matrix, Vector]:
+def _rank_one(gram: Matrix) -> _Spectrum | None:
+    # The Gram matrix as diag(a) - m m', None if it has another form.
+    size = len(gram)
+    row = int(np.argmax(gram.diagonal()))  # where rounding is least
+    others = np.delete(np.arange(size), row)
+    i, j = others[np.argsort(gram[row, others])[:2]]
+    m = np.zeros(size)
+    if gram[row, i] < 0.0 and gram[row, j] < 0.0 and gram[i, j] < 0.0:
+        m[row] = np.sqrt(gram[row, i] / gram[i, j] * -gram[row, j])
+        m[others] = -gram[row, others] / m[row]
+    a = gram.diagonal() + np.square(m)
+    if not (a > 0.0).all():
+        return None
+    rest = gram + np.outer(m, m)
+    np.fill_diagonal(rest, 0.0)
+    length = np.sqrt(a)
+    if not np.abs(rest / length / length[:, np.newaxis]).max() <= ROUNDING_OF_GRAM:
+        return None
+    spare = 1.0 - float((np.square(m) / a).sum())
+    spare = spare if spare > ROUNDING_OF_GRAM else 0.0
+    return _Spectrum(np.empty((0, size)), np.concatenate([a, m, [spare]]), size, True)
+
+
+def _spectrum_in_samples(layout: Layout, features: Index) -> _Spectrum:
     # the same of a block with more columns than samples
     C = np.empty((layout.n_samples, features.size), order="F")
     layout.columns.gather(0, C, features)
     _, sizes, V = np.linalg.svd(C, full_matrices=False)
     used = sizes > SMALLEST_SINGULAR_VALUE * sizes[0]
-    return np.ascontiguousarray(V[used][::-1]), np.square(sizes[used][::-1])
+    D = np.square(sizes[used][::-1])
+    return _Spectrum(np.ascontiguousarray(V[used][::-1]), D, D.size)

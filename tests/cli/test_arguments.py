@@ -54,7 +54,8 @@ def test_usage_errors(fails, argv, words):
 def test_help_and_version(call):
     code, out, err = call("--version")
     assert (code, out, err) == (0, f"softreg_fast {softreg_fast.__version__}\n", "")
-    for command in ((), ("fit",), ("predict",), ("demo",), ("info",)):
+    for name in ("", "fit", "predict", "demo", "info", "evaluate", "completion"):
+        command = (name,) if name else ()
         code, out, err = call(*command, "--help")
         assert (code, err) == (0, "")
         assert "usage: softreg_fast" in out
@@ -73,6 +74,9 @@ def test_options_and_help_do_without_pandas():
 OPTIONS = [
     ("--target a", "--target is given twice"),
     ("--alpha 1 --alpha 2", "--alpha is given twice"),
+    ("--standardize --no-standardize", "contradict each other"),
+    ("--no-normalize", "did you mean --no-standardize?"),
+    ("--one-hot a", "did you mean --categories?"),
     ("--alpha 1 --rows 3", "--rows is for the table of a path"),
     ("--lambda 3", "did you mean --alpha?"),
     ("--lambdas=3", "did you mean --alphas?"),

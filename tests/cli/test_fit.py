@@ -30,7 +30,7 @@ def test_one_alpha(call):
         "fit", "data.csv", *options, "--model", "m.json", "--coefficients", "c.csv", "--tol", 1e-9
     )
     assert code == 0
-    fit = solve(X, y, alpha=0.1, positive=True, fit_intercept=False, tol=1e-9)
+    fit = solve(X, y, alpha=0.1, positive=True, fit_intercept=False, tol=1e-9, standardize=True)
     rows = dict(list(csv.reader(text_of("c.csv").splitlines()))[1:])
     assert float(rows.pop("(intercept)")) == 0.0
     np.testing.assert_allclose([float(rows.get(name, 0.0)) for name in NAMES], fit.coef, rtol=1e-12)
@@ -43,7 +43,7 @@ def test_coefficients_of_a_path_for_a_spreadsheet(call):
     call("fit", "data.csv", "--target", "price", "--alphas", "0.1,1,0.5", "--coefficients", "c.csv")
     with open("c.csv", encoding="utf-8") as file:
         header, intercepts, *rows = list(csv.reader(file))
-    fits = path(X, y, alphas=[1.0, 0.5, 0.1])
+    fits = path(X, y, alphas=[1.0, 0.5, 0.1], standardize=True)
     assert header == ["feature", "1.0", "0.5", "0.1"]
     assert intercepts == ["(intercept)", *map(repr, fits.intercepts.tolist())]
     found = {name: list(map(float, cells)) for name, *cells in rows}
@@ -59,7 +59,7 @@ def test_select(call, select, index):
     X, y = write_table()
     code, _, _ = call("fit", "data.csv", "--target", "price", "--select", select, "--model", "m")
     assert code == 0
-    fits = path(X, y)
+    fits = path(X, y, standardize=True)
     if select.startswith("dev"):
         index = int(np.argmax(fits.dev_ratio >= 0.5))
     elif select.startswith("alpha"):
@@ -102,7 +102,7 @@ def test_cross_validation_as_in_python(call):
         words = [str(w) for pair in options.items() for w in (f"--{pair[0]}", pair[1])]
         words = [word.replace("None", "none") for word in words]
         call("fit", "data.csv", "--target", "price", "--cv", k, *words, "--model", "m.json")
-        found = cv_path(X, y, cv=k, **options)
+        found = cv_path(X, y, cv=k, **options, standardize=True)
         model = read_model("m.json")
         assert model.path.alphas.tolist() == [found.alpha]
         np.testing.assert_array_equal(model.path[0].coef, found.path[found.index].coef)
@@ -116,7 +116,7 @@ def test_the_grid_goes_on(call):
     np.savez("raw.npz", X=X, y=y)
     _, out, err = call("fit", "raw.npz", "--cv", 5, "--model", "m.json")
     assert err == ""
-    found = cv_path(X, y, cv=5)
+    found = cv_path(X, y, cv=5, standardize=True)
     assert len(found.path) > 100
     assert read_model("m.json").path.alphas.tolist() == [found.alpha]
     assert f"CVPath({len(found.path)} alphas x 5 folds" in out
@@ -133,7 +133,13 @@ def test_cross_validation_on_given_strengths(call):
     alphas = ("--alphas", "1,0.1,0.01")
     assert call("fit", "data.csv", "--target", "price", "--cv", 30, *alphas, "--model", "m")[0] == 0
     with pytest.warns(EndOfGridWarning):
-        found = cv_path(X, y, cv=KFold(30, shuffle=True, random_state=0), alphas=[1.0, 0.1, 0.01])
+        found = cv_path(
+            X,
+            y,
+            cv=KFold(30, shuffle=True, random_state=0),
+            alphas=[1.0, 0.1, 0.01],
+            standardize=True,
+        )
     assert read_model("m").path.alphas.tolist() == [found.alpha]
 
 
@@ -157,7 +163,7 @@ def test_sample_weights_and_ignored_columns(call):
     )  # fmt: skip
     assert (code, err) == (0, "")
     kept = [0, 1, 3]
-    fits = path(X[:, kept], y, sample_weight=weights, n_alphas=5)
+    fits = path(X[:, kept], y, sample_weight=weights, n_alphas=5, standardize=True)
     model = read_model("m.json")
     assert model.names == [NAMES[j] for j in kept]
     np.testing.assert_allclose(model.path.coefs.toarray(), fits.coefs.toarray(), rtol=1e-12)
@@ -171,7 +177,14 @@ def test_penalty_weights(call):
         "--l1-ratio", 0.5,
     )  # fmt: skip
     assert (code, err) == (0, "")
-    fits = path(X, y, l1_ratio=0.5, l1_weights=[0, np.inf, 1, 2.5], l2_weights=[1, 1, 1, 0.5])
+    fits = path(
+        X,
+        y,
+        l1_ratio=0.5,
+        l1_weights=[0, np.inf, 1, 2.5],
+        l2_weights=[1, 1, 1, 0.5],
+        standardize=True,
+    )
     model = read_model("m.json")
     assert (model.path.coefs != fits.coefs).nnz == 0
     assert model.settings["l1_weights"] == {"rooms": 0.0, "age": "inf", "distance": 2.5}
@@ -190,7 +203,7 @@ def test_ridge(call):
     X, y = write_table()
     options = ("--target", "price", "--l1-ratio", 0, "--alpha", 0.2, "--model", "m.json")
     assert call("fit", "data.csv", *options)[0] == 0
-    fit = solve(X, y, alpha=0.2, l1_ratio=0)
+    fit = solve(X, y, alpha=0.2, l1_ratio=0, standardize=True)
     np.testing.assert_allclose(read_model("m.json").path[0].coef, fit.coef, rtol=1e-12)
 
 
@@ -199,8 +212,9 @@ def test_not_converged_is_one_line_and_still_a_result(call):
     X = rng.standard_normal((20, 60)).cumsum(axis=1)
     np.savez("data.npz", X=X, y=X[:, :5].sum(axis=1))
     code, out, err = call(
-        "fit", "data.npz", "--alpha", 1e-3, "--max-iter", 2, "--tol", 1e-12, "--model", "m.json"
-    )
+        "fit", "data.npz", "--alpha", 1e-3, "--max-iter", 2, "--tol", 1e-12, "--model", "m.json",
+        "--no-standardize",
+    )  # fmt: skip
     assert code == 0
     assert err.startswith("softreg_fast: warning: Objective did not converge")
     assert err.count("\n") == 1

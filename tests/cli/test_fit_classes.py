@@ -40,7 +40,7 @@ def test_a_path_and_its_predictions(call, data, loss):
     code, out, err = call(*FIT, loss, "--n-alphas", 5, "--model", "m.json")
     assert code == 0, err
     assert "classes: ant, big, cat, dog" in out
-    fits = sf.path(X, y, loss=LOSSES[loss], n_alphas=5)
+    fits = sf.path(X, y, loss=LOSSES[loss], n_alphas=5, standardize=True)
     model = read_model("m.json")
     assert model.classes == tuple(NAMES)
     for name in ("alphas", "intercepts", "gaps", "tols", "n_epochs", "status", "dev_ratio", "df"):
@@ -72,7 +72,7 @@ def test_folds_coefficients_and_a_report(call, data):
     code, out, err = call(*FIT, "multinomial", "--cv", 4, "--measure", "auc", *files)
     assert code == 0, err
     assert "measure: auc" in out
-    found = sf.cv_path(X, y, loss="multinomial", cv=4, measure="auc", eps="auto")
+    found = sf.cv_path(X, y, loss="multinomial", cv=4, measure="auc", eps="auto", standardize=True)
     fit = found.path[found.index]
     header, rows = table_of(text_of("c.csv"))
     assert header == ["feature", "class", "coefficient"]

@@ -55,7 +55,7 @@ FIT = ("fit", "data.csv", "--target", "target")
 def test_classes_keep_their_names(call, data, names, stored):
     X, y, _ = data
     write(X, named(y, names))
-    fit = sf.solve(X, y, loss="logistic", alpha=0.05)
+    fit = sf.solve(X, y, loss="logistic", alpha=0.05, standardize=True)
     options = ("--loss", "logistic", "--alpha", 0.05, "--model", "m.json")
     code, out, err = call(*FIT, *options)
     assert (code, err) == (0, "")
@@ -96,7 +96,7 @@ def test_the_same_classes_in_every_format(call, data, tmp_path):
         files += [(name, "--target", "target") for name in ("e.parquet", "f.parquet")]
     except ImportError:
         pass
-    expected = sf.solve(X, y, loss="logistic", alpha=0.05).coef
+    expected = sf.solve(X, y, loss="logistic", alpha=0.05, standardize=True).coef
     for file in files:
         code, _, err = call("fit", *file, "--loss", "logistic", "--alpha", 0.05, "--model", "m")
         assert (code, err) == (0, "")
@@ -115,7 +115,7 @@ def test_the_same_classes_in_every_format(call, data, tmp_path):
 def test_counts(call, data, text, loss):
     X, _, y = data
     write(X, y)
-    fits = sf.path(X, y, loss=loss, n_alphas=5)
+    fits = sf.path(X, y, loss=loss, n_alphas=5, standardize=True)
     code, _, err = call(*FIT, "--loss", text, "--n-alphas", 5, "--model", "m.json")
     assert (code, err) == (0, "")
     with open("m.json", encoding="utf-8") as file:
@@ -131,7 +131,7 @@ def test_proportions_and_many_alphas(call, data):
     X, y, _ = data
     write(X, 0.1 + 0.8 * y)
     call(*FIT, "--loss", "logistic", "--alphas", "0.1,0.01", "--model", "m.json")
-    fits = sf.path(X, 0.1 + 0.8 * y, loss="logistic", alphas=[0.1, 0.01])
+    fits = sf.path(X, 0.1 + 0.8 * y, loss="logistic", alphas=[0.1, 0.01], standardize=True)
     _, out, _ = call("predict", "m.json", "data.csv", "--kind", "proba")
     header, *rows = rows_of(out)
     assert header[:2] == ["alpha=0.1 probability of 0", "alpha=0.1 probability of 1"]
@@ -146,7 +146,7 @@ def test_measures(call, data, measure):
     given = () if measure is None else ("--measure", measure)
     code, out, _ = call(*FIT, "--loss", "logistic", "--cv", 4, *given, "--model", "m.json")
     assert code == 0
-    found = sf.cv_path(X, y, loss="logistic", cv=4, measure=measure)
+    found = sf.cv_path(X, y, loss="logistic", cv=4, measure=measure, standardize=True)
     assert read_model("m.json").path.alphas.tolist() == [found.alpha]
     assert f"measure: {found.shown[0]}\n" in out
 
@@ -174,7 +174,7 @@ def test_reports(call, data, loss, cv):
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        (["a", "b"], (), "write categories as 0/1, or say --loss logistic if they are the names"),
+        (["a", "b"], (), "correct it, or say --loss logistic if they are the names"),
         (["a", "b", "c"], ("--loss", "logistic"), "holds 3 different labels"),
         (["a"], ("--loss", "probit"), "holds one label only"),
         (["a", ""], ("--loss", "logistic"), "line 3 is empty"),

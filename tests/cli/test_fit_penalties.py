@@ -25,7 +25,7 @@ def test_a_path_and_its_predictions(call, options, penalty, recorded):
     X, y = write_table()
     code, out, err = call(*FIT, "--penalty", *options, "--n-alphas", 9, "--model", "m.json")
     assert (code, err) == (0, "")
-    fits = sf.path(X, y, penalty=penalty, n_alphas=9)
+    fits = sf.path(X, y, penalty=penalty, n_alphas=9, standardize=True)
     assert "the distance to stationarity is at most" in out
     assert f"{penalty.kind.upper()} is not convex" in out
     model = read_model("m.json")
@@ -45,7 +45,7 @@ def test_cross_validation_chooses_the_shape(call):
         "--report", "r.html",
     )  # fmt: skip
     assert (code, err) == (0, "")
-    found = sf.cv_path(X, y, penalty=[MCP(gamma=g) for g in (1.5, 3.0, 1000.0)])
+    found = sf.cv_path(X, y, penalty=[MCP(gamma=g) for g in (1.5, 3.0, 1000.0)], standardize=True)
     assert "3 penalties x" in out
     model = read_model("m.json")
     assert model.settings["gamma"] == found.penalty.gamma
@@ -63,7 +63,9 @@ def test_penalty_weights(call):
     assert code == 0
     assert err == "softreg_fast: warning: the l2 weights have no effect with --penalty scad\n"
     kept = [j for j, name in enumerate(NAMES) if name != "age"]
-    fits = sf.path(X[:, kept], y, penalty=SCAD(weights=[0.0, 1.0, 2.5]), n_alphas=9)
+    fits = sf.path(
+        X[:, kept], y, penalty=SCAD(weights=[0.0, 1.0, 2.5]), n_alphas=9, standardize=True
+    )
     found = read_model("m.json").path.coefs.toarray()
     np.testing.assert_allclose(found[kept], fits.coefs.toarray(), atol=1e-10)
     assert not found[NAMES.index("age")].any()
@@ -72,13 +74,13 @@ def test_penalty_weights(call):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--gamma", 3), "--gamma is the shape of MCP; say --penalty mcp too"),
-        (("--penalty", "mcp", "--a", 3), "--a is the shape of SCAD; say --penalty scad too"),
+        (("--gamma", 3), "--gamma is a number of --penalty mcp or --penalty group_mcp"),
+        (("--penalty", "mcp", "--a", 3), "--a is a number of --penalty scad; say that too"),
         (("--penalty", "mcp", "--gamma", "2,3"), "several values; say --cv K to choose"),
         (("--penalty", "mcp", "--gamma", 0), "--gamma: gamma must be a number > 0"),
         (("--penalty", "scad", "--a", 2), "--a: a must be a number > 2"),
         (("--penalty", "scad", "--l1-ratio", 0.5), "--l1-ratio is for L1 and L2; leave it out"),
-        (("--penalty", "scad", "--loss", "poisson"), "--penalty scad is for squared error"),
+        (("--penalty", "group_mcp", "--loss", "poisson"), "group_mcp is for squared error"),
         (("--penalty", "mcp", "--alpha", 0), "alpha is 0, at which MCP penalises nothing"),
     ],
 )

@@ -15,7 +15,7 @@ def test_a_model_file_reads_back_to_the_last_digit(call):
     X, y = write_table()
     call("fit", "data.csv", "--target", "price", "--model", "m.json", "--tol", 1e-8)
     model = read_model("m.json")
-    fits = path(X, y, tol=1e-8)
+    fits = path(X, y, tol=1e-8, standardize=True)
     assert model.names == NAMES
     assert model.target == "price"
     assert model.settings["tol"] == 1e-8

@@ -40,7 +40,9 @@ def test_predict_finds_columns_by_name(call):
     code, out, _ = call("predict", "m.json", "new.csv")
     assert code == 0
     np.testing.assert_allclose(
-        np.array(out.split()[1:], float), solve(X, y, alpha=0.1).predict(X), rtol=1e-12
+        np.array(out.split()[1:], float),
+        solve(X, y, alpha=0.1, standardize=True).predict(X),
+        rtol=1e-12,
     )
 
 
@@ -60,7 +62,7 @@ def test_an_offset_is_found_by_its_name(call):
     X, y, offset = write_with_offset()
     code, _, err = call(*FIT_OFFSET, "--model", "m.json")
     assert (code, err) == (0, "")
-    fit = solve(X, y, alpha=0.1, offset=offset)
+    fit = solve(X, y, alpha=0.1, offset=offset, standardize=True)
     model = read_model("m.json")
     assert (model.offset, model.names) == ("expected", NAMES)
     assert model.path.has_offset
@@ -78,7 +80,7 @@ def test_an_offset_is_found_by_its_name(call):
 
 def test_offsets_of_matrices_are_arrays_and_files(call, fails):
     X, y, offset = write_with_offset()
-    expected = solve(X, y, alpha=0.1, offset=offset).predict(X, offset=offset)
+    expected = solve(X, y, alpha=0.1, offset=offset, standardize=True).predict(X, offset=offset)
     np.savez("data.npz", X=X, y=y, o=offset)
     np.save("o.npy", offset)
     for name in ("o", "o.npy"):
@@ -101,7 +103,7 @@ def test_a_nameless_model_takes_the_other_columns_in_order(call):
     rows = np.column_stack([X[:, :2], offset, X[:, 2:]]).tolist()
     write_csv("new.csv", ["p", "q", "expected", "r", "s"], rows)
     _, out, _ = call("predict", "m.json", "new.csv")
-    expected = solve(X, y, alpha=0.1, offset=offset).predict(X, offset=offset)
+    expected = solve(X, y, alpha=0.1, offset=offset, standardize=True).predict(X, offset=offset)
     np.testing.assert_allclose(np.array(out.split()[1:], float), expected, rtol=1e-12)
 
 
@@ -149,7 +151,9 @@ def test_without_names_columns_are_matched_by_position(call, fails):
     code, out, _ = call("predict", "m.json", "new.csv")
     assert code == 0
     np.testing.assert_allclose(
-        np.array(out.split()[1:], float), solve(X, y, alpha=0.1).predict(X), rtol=1e-12
+        np.array(out.split()[1:], float),
+        solve(X, y, alpha=0.1, standardize=True).predict(X),
+        rtol=1e-12,
     )
 
 

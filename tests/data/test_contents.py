@@ -53,26 +53,20 @@ def fits(X, y=y):
     }
 
 
+DATES = r"(dates or durations in|dates are in the|times of day are in the) column 'c'"
+
 REFUSED = {
-    "pandas dates": (pandas(c=DAYS), "dates or durations in column 'c'"),
-    "pandas dates with a zone": (pandas(c=DAYS.tz_localize("UTC")), "dates or durations"),
-    "pandas durations": (pandas(c=DAYS - DAYS[0]), "dates or durations in column 'c'"),
-    "pandas periods": (pandas(c=DAYS.to_period("D")), "dates or durations in column 'c'"),
+    "pandas dates": (pandas(c=DAYS), DATES),
+    "pandas dates with a zone": (pandas(c=DAYS.tz_localize("UTC")), DATES),
+    "pandas durations": (pandas(c=DAYS - DAYS[0]), DATES),
+    "pandas periods": (pandas(c=DAYS.to_period("D")), DATES),
     "pandas dates of arrow": (
         pandas(c=pd.array(DAYS, dtype="timestamp[ns][pyarrow]")),
-        "dates or durations in column 'c'",
+        DATES,
     ),
     "pandas objects that are dates": (
         pandas(c=pd.Series([datetime.date(2020, 1, 1)] * N, dtype=object)),
-        "dates or durations in column 'c'",
-    ),
-    "pandas categories of numbers": (pandas(c=pd.Categorical([10, 20] * (N // 2))), "categories"),
-    "pandas categories of words": (pandas(c=pd.Categorical(LETTERS)), "categories in column 'c'"),
-    "pandas words": (pandas(c=LETTERS), "text in column 'c'"),
-    "pandas digits as text": (pandas(c=["1.5"] * N), "text in column 'c'"),
-    "pandas objects that are text": (
-        pandas(c=pd.Series(["1.5"] * N, dtype=object)),
-        "text in column 'c'",
+        DATES,
     ),
     "pandas integers": (
         pandas(c=np.arange(N) + HUGE),
@@ -82,21 +76,10 @@ REFUSED = {
         pandas(c=pd.array([HUGE, *[None] * (N - 1)], dtype="Int64")),
         "integers in column 'c' that float64 cannot tell",
     ),
-    "polars dates": (polars(c=DAYS.to_list()), "dates or durations in column 'c'"),
-    "polars durations": (polars(c=(DAYS - DAYS[0]).to_list()), "dates or durations in column 'c'"),
-    "polars categories": (
-        polars(c=pl.Series(LETTERS, dtype=pl.Categorical)),
-        "categories in column 'c'",
-    ),
-    "polars enumerations": (
-        polars(c=pl.Series(LETTERS, dtype=pl.Enum(["a", "b"]))),
-        "categories in column 'c'",
-    ),
-    "polars words": (polars(c=LETTERS), "text in column 'c'"),
+    "polars dates": (polars(c=DAYS.to_list()), DATES),
+    "polars durations": (polars(c=(DAYS - DAYS[0]).to_list()), DATES),
     "polars integers": (polars(c=np.arange(N) + HUGE), "integers in column 'c' that float64"),
-    "arrow dates": (arrow(c=pa.array(DAYS)), "dates or durations in column 'c'"),
-    "arrow categories": (arrow(c=pa.array(LETTERS).dictionary_encode()), "categories in column"),
-    "arrow words": (arrow(c=LETTERS), "text in column 'c'"),
+    "arrow dates": (arrow(c=pa.array(DAYS)), DATES),
     "arrow integers": (arrow(c=np.arange(N) + HUGE), "integers in column 'c' that float64"),
     "an array of text": (np.full((N, 2), "1"), "text: "),
     "an array of bytes": (np.full((N, 2), b"1"), "text: "),
@@ -115,6 +98,24 @@ REFUSED = {
     ),
 }
 
+# A fit codes these columns, but they are no numbers where a model was fitted to numbers.
+CODED = {
+    "pandas categories of numbers": (pandas(c=pd.Categorical([10, 20] * (N // 2))), "categories"),
+    "pandas categories of words": (pandas(c=pd.Categorical(LETTERS)), "categories in column 'c'"),
+    "pandas words": (pandas(c=LETTERS), "text in column 'c'"),
+    "polars categories": (
+        polars(c=pl.Series(LETTERS, dtype=pl.Categorical)),
+        "categories in column 'c'",
+    ),
+    "polars enumerations": (
+        polars(c=pl.Series(LETTERS, dtype=pl.Enum(["a", "b"]))),
+        "categories in column 'c'",
+    ),
+    "polars words": (polars(c=LETTERS), "text in column 'c'"),
+    "arrow categories": (arrow(c=pa.array(LETTERS).dictionary_encode()), "categories in column"),
+    "arrow words": (arrow(c=LETTERS), "text in column 'c'"),
+}
+
 
 @pytest.mark.parametrize("way", list(fits(np.zeros((N, 2)))))
 @pytest.mark.parametrize("case", REFUSED)
@@ -124,12 +125,23 @@ def test_refused(case, way):
         fits(X)[way]()
 
 
+@pytest.mark.parametrize("case", CODED)
+def test_categories_are_coded_but_are_no_numbers(case):
+    X, pattern = CODED[case]
+    for way, call in fits(X).items():
+        if way.endswith("predict"):
+            with pytest.raises((TypeError, ValueError), match=pattern):
+                call()
+        else:
+            call()
+
+
 def test_all_columns_of_a_kind_are_named_at_once():
-    frame = pandas(c=LETTERS, d=1.0, e="x", f=DAYS)
-    with pytest.raises(ValueError, match=r"text in columns 'c', 'e': expand"):
+    frame = pandas(c=DAYS, d=LETTERS, e=DAYS)
+    with pytest.raises(ValueError, match=r"dates are in the 2 columns 'c', 'e': state the parts"):
         sf.solve(frame, y)
-    many = pd.DataFrame({f"day{j}": DAYS for j in range(9)})
-    with pytest.raises(TypeError, match=r"in columns 'day0', .*'day4' and 4 more: turn"):
+    many = pd.DataFrame({f"day{j}": DAYS - DAYS[0] for j in range(9)})
+    with pytest.raises(ValueError, match=r"are in the 9 columns 'day0', .*'day7', 'day8': turn"):
         sf.solve(many, y)
 
 
@@ -205,7 +217,7 @@ def test_missing_values_of_every_library_are_missing():
         polars(c=[1, None] * (N // 2)),
         arrow(c=pa.array([1, None] * (N // 2))),
     ):
-        with pytest.raises(ValueError, match="X contains NaN, the first in feature c"):
+        with pytest.raises(ValueError, match="X contains NaN in the column 'c'"):
             sf.solve(X, y)
 
 

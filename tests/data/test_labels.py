@@ -98,7 +98,10 @@ REFUSED = {
     "floats as classes": ([1.5, 2.5] * 20, r"is for classes 0 and 1, .* y\[0\] is 1.5"),
     "any floats": (np.linspace(-1, 1, N), r"is for classes 0 and 1, .* y\[0\] is -1.0"),
     "None": ([None, "a", "b", "a"] * 10, r"y\[0\] is None; leave out samples without a label"),
-    "NaN": ([np.nan, 0.0, 1.0, 1.0] * 10, "y contains NaN; leave out such samples"),
+    "NaN": (
+        [np.nan, 0.0, 1.0, 1.0] * 10,
+        "y contains NaN in 10 rows, the first in row 0; leave out",
+    ),
     "pandas.NA": (pd.Series([pd.NA, "a"] * 20), r"y\[0\] is .*leave out samples without a label"),
     "length": (["a", "b"], "X has 40, y has 2"),
     "scalar": ("abc", "y is 'abc'; expected one target value"),

@@ -1,5 +1,7 @@
 """Curves of cross-validation as drawn: any measure, its direction, the choices of both rules."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -7,6 +9,8 @@ from pictures import assert_legible, boxes_of, overlapping, ticks_of
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from softreg_fast import CVPathDisplay, LassoCV, LogisticRegressionCV, PathDisplay, cv_path
+from softreg_fast.display.cv_path_display import MOST_BARS
+from softreg_fast.display.drawing import WEAKER
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -82,7 +86,7 @@ def test_a_search_over_C(l1_ratios, legacy):
     best, ratio = np.unravel_index(scores.mean(axis=0).argmax(), scores.shape[1:])
     assert_allclose(data.get_xdata(), search.Cs_)
     assert_allclose(data.get_ydata(), -scores[..., ratio].mean(axis=0))
-    assert (picture.ax_.get_xlabel(), picture.ax_.get_ylabel()) == ("C", "log loss")
+    assert (picture.ax_.get_xlabel(), picture.ax_.get_ylabel()) == (WEAKER["C"], "log loss")
     marked = [line for line in picture.ax_.lines if line.get_label().startswith("min")]
     assert marked[0].get_xdata()[0] == pytest.approx(float(np.ravel(search.C_)[0]))
     assert marked[0].get_xdata()[0] == search.Cs_[best]
@@ -111,5 +115,58 @@ def test_labels_of_alphas_do_not_overlap(alphas, columns):
         for each in (picture.ax_, picture.top_ax_):
             figure.draw_without_rendering()
             labels = ticks_of(each)
-            assert len(labels) >= min(2, len(alphas))
+            least = 2 if each is picture.ax_ else 1  # equal numbers of nonzeros stand there once
+            assert len(labels) >= min(least, len(alphas))
+            texts = [label.get_text() for label in labels]
+            assert all(a != b for a, b in pairwise(texts))
             assert not overlapping(boxes_of(figure, labels))
+
+
+def test_many_standard_errors_are_a_band(diabetes):
+    found = diabetes.cv_path_
+    mean, spread = found.curve
+    picture = CVPathDisplay.from_path(found)
+    assert len(found.path) > MOST_BARS
+    heights = picture.band_.get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx((mean + spread).max())
+    assert heights.min() == pytest.approx((mean - spread).min())
+    few = LassoCV(alphas=10).fit(*load_diabetes(return_X_y=True)).cv_path_
+    assert CVPathDisplay.from_path(few).band_ is None
+
+
+def test_the_root_of_the_squared_error(diabetes):
+    found = diabetes.cv_path_
+    picture = CVPathDisplay.from_path(found, root=True)
+    mean, spread = found.curve
+    assert_allclose(picture.errorbar_[0].get_ydata(), np.sqrt(mean))
+    heights = picture.band_.get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(np.sqrt((mean + spread).max()))
+    assert picture.ax_.get_ylabel() == "root mean squared error"
+    other = cv_path(*load_diabetes(return_X_y=True), measure="mae", n_alphas=5)
+    with pytest.raises(ValueError, match="compared models by mean absolute error"):
+        CVPathDisplay.from_path(other, root=True)
+
+
+@pytest.mark.parametrize("size", [(7.0, 4.5), (4.0, 3.0)])
+@pytest.mark.parametrize("found", ["diabetes", "genes"])
+def test_rules_stand_beside_their_lines_and_above_the_curve(request, found, size):
+    found = request.getfixturevalue(found)
+    found = getattr(found, "cv_path_", found)
+    figure, ax = pyplot.subplots(figsize=size, layout="constrained")
+    picture = CVPathDisplay.from_path(found, ax=ax)
+    starts = [text.get_text().partition(":")[0] for text in picture.rules_]
+    assert starts == (["min = 1se"] if found.index_min == found.index_1se else ["min", "1se"])
+    boxes = boxes_of(figure, picture.rules_)
+    assert not overlapping(boxes)
+    mean, spread = found.curve
+    highest = ax.transData.transform((1.0, (mean + spread).max()))[1]
+    assert min(box.y0 for box in boxes) >= highest
+    frame = ax.get_window_extent()
+    if size[0] > 5.0:
+        assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
+    assert all(box.y1 <= frame.y1 + 1.0 for box in boxes)
+
+
+def test_a_criterion_has_one_choice():
+    found = cv_path(*load_diabetes(return_X_y=True), criterion="bic")
+    assert [text.get_text()[:4] for text in CVPathDisplay.from_path(found).rules_] == ["min:"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from softreg_fast.display.drawing import _round_numbers, spread
+from softreg_fast.display.drawing import _round_numbers, logarithmic, show_nonzeros, spread
 
 pytest.importorskip("matplotlib")
 
@@ -31,3 +31,31 @@ def test_round_numbers(span, room):
     within = found[(found >= span[0]) & (found <= span[1])]
     assert 1 <= len(within) <= max(room, 3) + 1
     assert all(len(f"{value:.6g}") <= 8 for value in within)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "plain"),
+    [(0.02, 50.0, True), (1e-4, 1.0, True), (1e-9, 1e-2, False), (0.5, 3.0, True)],
+)
+def test_few_decades_have_plain_numbers(low, high, plain):
+    from matplotlib import pyplot
+    from pictures import ticks_of
+
+    figure, ax = pyplot.subplots()
+    logarithmic(ax, low, high)
+    ax.set_xlim(low, high)
+    figure.draw_without_rendering()
+    texts = [label.get_text() for label in ticks_of(ax)]
+    assert len(texts) >= 2
+    assert any("10^" in text for text in texts) != plain
+
+
+def test_equal_numbers_of_nonzeros_stand_once():
+    from matplotlib import pyplot
+
+    _, ax = pyplot.subplots()
+    x = np.linspace(0.0, 1.0, 50)
+    ax.set_xlim(0.0, 1.0)
+    top = show_nonzeros(ax, x, np.repeat([0, 1, 10, 12, 12], 10))
+    texts = [label.get_text() for label in top.get_xticklabels()]
+    assert texts == ["0", "1", "10", "12"]

@@ -1,5 +1,7 @@
 """Targets beside their predictions: counted anew in the plainest way."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -173,11 +175,25 @@ class Several(losses.Logistic):
 def test_labels_of_several_classes(rng):
     p = rng.dirichlet(np.ones(3), 20)
     labels = rng.choice(["a", "b", "c"], 20)
-    found = Outcomes._of(Several(), labels, p, None, True)
+    fits = SimpleNamespace(loss=Several(), classes=None)
+    found = Outcomes._of(fits, labels, p, None, True)
     assert found.classes == ("b", "a", "c")
     assert_array_equal([found.classes[int(k)] for k in found.y], labels)
     with pytest.raises(ValueError, match="y holds 'd', which is none of the classes"):
-        Outcomes._of(Several(), ["d"] * 20, p, None, True)
+        Outcomes._of(fits, ["d"] * 20, p, None, True)
+
+
+@pytest.mark.parametrize("names", [(0, 1, 2), ("a", "b", "c")])
+def test_several_classes_of_a_search(rng, names):
+    X = rng.standard_normal((90, 3))
+    y = np.array(names)[np.argmax(X + 0.5 * rng.standard_normal((90, 3)), axis=1)]
+    found = sf.cv_path(X, y, loss="multinomial", cv=3, n_alphas=10, eps=1e-2)
+    outcomes = Outcomes.from_cv_path(found, y)
+    assert outcomes.classes == tuple(map(str, names))
+    taken = np.array(names)[found.predictions.argmax(axis=1)]
+    assert outcomes.confusion().trace() == np.count_nonzero(taken == y)
+    fitted = Outcomes.from_path(found, X, y)
+    assert fitted.classes == outcomes.classes
 
 
 def test_plots_that_fit(rng):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from pictures import assert_legible
+from pictures import assert_legible, boxes_of, overlapping
 from sklearn.datasets import load_diabetes
 
 from softreg_fast import StabilityDisplay, StabilitySelector, stability_path
+from softreg_fast.display.stability_display import DENSE, LEADING, MOST_LINES
 
 pytest.importorskip("matplotlib")
 
@@ -54,6 +55,42 @@ def test_many_frequencies():
     nothing = stability_path(X[:, :5], np.ones(60), n_subsamples=2)
     assert StabilityDisplay.from_path(nothing).text_ == []
     StabilityDisplay.from_path(stability_path(X[:, :5], y, alphas=[1.0], n_subsamples=2))
+
+
+def test_most_of_many_frequencies_are_a_shade():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3_000))
+    y = X[:, :3] @ [5.0, 5.0, 5.0] + rng.standard_normal(60)
+    found = stability_path(X, y, n_alphas=30, n_subsamples=20, max_selected=30, random_state=0)
+    picture = StabilityDisplay.from_path(found, threshold=0.9)
+    entered = np.count_nonzero(found.max_frequencies)
+    assert entered > MOST_LINES + LEADING
+    lines = picture.lines_.get_segments()
+    assert len(lines) == LEADING
+    named = len(picture.labelled_)
+    least = min(segment[-1, 1] for segment in lines)
+    others = np.sort(found.max_frequencies)[::-1][named + LEADING : entered]
+    assert least >= others[0]
+    tops = [shade.get_paths()[0].vertices[:, 1].max() for shade in picture.shades_]
+    expected = [np.quantile(others, share, method="lower") for share in DENSE]
+    assert_allclose(tops, expected)
+    assert_legible(picture.figure_, picture.ax_, picture.text_)
+    few = StabilityDisplay.from_path(stability_path(X[:, :20], y, n_subsamples=4, random_state=0))
+    assert few.shades_ == []
+
+
+def test_the_threshold_is_labelled(stable):
+    for threshold in (0.5, 1.0):
+        picture = StabilityDisplay.from_estimator(stable, threshold=threshold)
+        assert picture.threshold_.get_text() == f"threshold {threshold:g}"
+        (box,) = boxes_of(picture.figure_, [picture.threshold_])
+        assert (
+            picture.ax_.get_window_extent().count_contains([(box.x0, box.y0), (box.x1, box.y1)])
+            == 2
+        )
+    # names at one frequency stand apart
+    boxes = boxes_of(picture.figure_, picture.text_)
+    assert not overlapping(boxes)
 
 
 def test_wrong_frequencies(diabetes):

@@ -6,7 +6,7 @@ from kernel_cases import each_weighting
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import LOSSES as ORACLES
 
-from softreg_fast.kernels._losses import KINDS, evaluate, null_model, part
+from softreg_fast.kernels._losses import KINDS, evaluate, null_model, part, squared_null
 from softreg_fast.losses import (
     SQUARED,
     CLogLog,
@@ -267,3 +267,31 @@ def test_the_null_model(rng, loss, weighted):
         assert_array_equal(residual[~counted], 0.0)
         rounding = 1e-3 * (1.0 + np.abs(of_loss[1])) * loss.curvature(*of_loss)
         assert_allclose(excess, (np.abs(r) - rounding).max(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 1e9), (1e200, 0.0), (1e-250, 0.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_null_model_of_squared_error(rng, scale, shift, weighted, fit_intercept):
+    n = 1003
+    y = shift + scale * rng.standard_normal(n)
+    weight = rng.exponential(size=n) if weighted else None
+    s = np.ones(n) if weight is None else weight * (n / weight.sum())
+    fine = s.astype(np.longdouble)
+    mean, norm, residual = squared_null(y, s if weighted else None, fit_intercept, 1e-290)
+    exact = (fine * y).sum() / fine.sum() if fit_intercept else 0.0
+    away = y.astype(np.longdouble) - exact
+    length = np.sqrt((s * away**2).sum())
+    assert abs(mean - exact) <= 4 * np.spacing(max(abs(float(exact)), scale))
+    assert norm == pytest.approx(float(length), rel=1e-8 if shift else 1e-13)
+    assert residual[:-1] == pytest.approx((s * away / length).astype(float), abs=1e-6)
+    assert residual[-1] == 0.0
+    if fit_intercept:
+        assert abs(residual.sum()) < 1e-12
+
+
+def test_a_target_whose_deviations_are_too_small_has_no_residual(rng):
+    y = 1e-300 * rng.standard_normal(20)
+    _, norm, residual = squared_null(y, None, True, 1e-290)
+    assert norm == 0.0
+    assert not residual.any()

@@ -130,7 +130,7 @@ BAD_FOLDS = {
     "numbers": ([(np.arange(5.0), np.arange(5))], "training set of fold 0 has dtype float64"),
     "no folds": ([], "no folds"),
     "half a pair": ([(np.arange(5),)], "Fold 0 is .*; expected a pair"),
-    "a number": ([3], "Fold 0 is 3; expected a pair"),
+    "a number": ([3], "numbers of the folds of 1 samples"),
     "more folds than samples": (11, "Cannot have number of splits"),
 }
 

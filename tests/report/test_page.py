@@ -1,74 +1,34 @@
 """The report: one complete page with the results of the fit, for any feature names."""
 
 import csv
+import dataclasses
 import os
 import re
 import shlex
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import Parsed, parsed, report_of
+from sklearn.metrics import r2_score, root_mean_squared_error
 from sklearn.model_selection import KFold
 
 pytest.importorskip("matplotlib")
 
-from softreg_fast import MultiTaskLassoCV, cv_path, path
+from softreg_fast import MultiTaskLassoCV, cv_path
 from softreg_fast.__main__ import main
 from softreg_fast.cli import demo, fit_report
-from softreg_fast.report import page as report_page
-from softreg_fast.report.page import Report, page
-from softreg_fast.report.pictures import COLOURS, MOST_LINES, path_picture
+from softreg_fast.display.look import LIGHT
+from softreg_fast.report.pictures import MOST_LINES, path_picture
 from softreg_fast.solvers.protocol import Status
 
 NAMES = ["rooms", "<script>alert(1)</script>", 'a "b" & $\\frac{c$', "größe 日本", "dist" * 40]
-VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 @pytest.fixture(autouse=True)
 def _in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-class Parsed(HTMLParser):
-    """Content of a page: tags with attributes, tables, all text; every tag must be closed."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.tables, self.text, self.open = [], [], "", []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-        if self.open and self.open[-1] in ("td", "th"):
-            self.tables[-1][-1][-1] += data
-
-    def table(self, first):
-        """Return the rows of the table with this first heading, without the heading row."""
-        return next(rows[1:] for rows in self.tables if rows[0][0] == first)
-
-    def fact(self, name):
-        """Return the cell beside a heading."""
-        return next(row[1] for rows in self.tables for row in rows if row[0] == name)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
 
 
 def data(n=60):
@@ -92,40 +52,27 @@ def fit(*options, report="report.html"):
     return Path(report).read_text(encoding="utf-8")
 
 
-def report_of(X, y, k=-1, **options):
-    fits = path(X, y, **options)
-    return Report(
-        path=fits,
-        k=range(len(fits))[k],
-        search=None,
-        deviation=X.std(axis=0),
-        label=str,
-        l1_ratio=1.0,
-        source="data",
-        target="y",
-        data={},
-        settings={},
-        command="",
-    )
-
-
 def test_a_page_that_needs_nothing_else():
     write_table()
     text = fit("--cv", 4)
     read = Parsed(text)
     names = [name for name, _ in read.tags]
     assert text.startswith("<!DOCTYPE html>")
-    assert names.count("svg") == 4
-    assert not {"script", "link", "img", "iframe", "object", "base"} & set(names)
+    assert len(read.pictures()) == 4
+    assert names.count("script") == names.count("style") == 1
+    assert dict(read.tags)["script"] == {}
+    assert not {"link", "img", "iframe", "object", "base"} & set(names)
     assert not re.search(r"https?:|//\w|@import|url\((?!#)", text)
     for _, attributes in read.tags:
         for key in ("href", "xlink:href", "src"):
-            assert attributes.get(key, "#").startswith("#")
-        assert not any(key.startswith("on") for key in attributes)
+            assert attributes.get(key, "#").startswith(("#", "data:image/png;base64,"))
+        assert not any(key.startswith("on") or key == "style" for key in attributes)
     identities = [attributes["id"] for _, attributes in read.tags if "id" in attributes]
     assert len(identities) == len(set(identities))
-    assert all(f"--{name}:" in text for name in COLOURS.values())
+    assert all(f"--{name}: {colour};" in text for name, colour in LIGHT.items())
+    assert set(re.findall(r"var\(--([\w-]+)\)", text)) <= {*LIGHT, "text", "code", "least"}
     assert "prefers-color-scheme: dark" in text
+    assert "60 rows used · 5 features · made on 2023-11-14" in read.text
 
 
 def test_names_are_text():
@@ -134,7 +81,7 @@ def test_names_are_text():
     read = Parsed(text)
     rows = read.table("feature")
     assert {row[0] for row in rows} == {*NAMES, "(intercept)"}
-    assert "<script" not in text
+    assert text.count("<script") == 1
     assert "<price>" not in text
     drawn = re.findall("<text[^>]*>([^<]*)</text>", text)
     assert "&lt;script&gt;alert(1)&lt;…" in drawn
@@ -145,14 +92,16 @@ def test_names_are_text():
 @pytest.mark.parametrize("rule", ["min", "1se"])
 def test_the_numbers_are_those_of_the_fit(rule):
     X, y = write_table()
-    read = Parsed(fit("--cv", 4, "--rule", rule, "--seed", 7))
-    found = cv_path(X, y, cv=KFold(4, shuffle=True, random_state=7), rule=rule)
+    read = Parsed(fit("--cv", 4, "--rule", rule, "--seed", 7, "--standardize"))
+    folds = KFold(4, shuffle=True, random_state=7)
+    found = cv_path(X, y, cv=folds, rule=rule, standardize=True)
     model = found.path[found.index]
     rows = read.table("rule")
     for row, k in zip(rows, (found.index_min, found.index_1se), strict=True):
-        expected = (found.alphas[0, k], found.mean_errors[0, k], found.standard_errors[0, k])
-        np.testing.assert_allclose([float(cell) for cell in row[1:4]], expected, rtol=1e-3)
-        assert int(row[4]) == found.path.df[k]
+        error, spread = found.mean_errors[0, k], found.standard_errors[0, k]
+        root = np.sqrt(error)
+        expected = (found.alphas[0, k], found.path.df[k], root, spread / (2.0 * root))
+        np.testing.assert_allclose([float(cell) for cell in row[1:]], expected, rtol=5e-3)
     assert [row[0] for row in rows if "chosen" in row[0]] == [f"{rule} (chosen)"]
     effects = dict(zip(NAMES, model.coef * X.std(axis=0), strict=True))
     rows = read.table("feature")
@@ -160,6 +109,11 @@ def test_the_numbers_are_those_of_the_fit(rule):
     assert [row[0] for row in rows] == sorted(
         (name for name in NAMES if effects[name]), key=lambda name: -abs(effects[name])
     )
+    left_out = y, found.predictions
+    explained, off_by = r2_score(*left_out), root_mean_squared_error(*left_out)
+    assert f"it explains {100 * explained:.1f} % of the variance" in read.text
+    assert float(read.fact("root mean squared error")) == pytest.approx(off_by, rel=1e-3)
+    assert read.fact("variance explained") == f"{100 * explained:.1f} %"
     for name, coefficient, effect, _ in rows:
         assert coefficient == f"{model.coef[NAMES.index(name)]:.6g}"
         assert float(effect) == pytest.approx(effects[name], rel=1e-4)
@@ -215,11 +169,11 @@ def test_a_file_whose_name_is_no_text():
 def test_without_cross_validation():
     write_table()
     read = Parsed(fit("--select", "dev=0.5"))
-    assert [name for name, _ in read.tags].count("svg") == 3
+    assert len(read.pictures()) == 3
     assert "rows left out" not in read.text
     assert read.fact("chosen").endswith("of the path, as selected")
     read = Parsed(fit("--alpha", 0.25, "--l1-ratio", 0))
-    assert [name for name, _ in read.tags].count("svg") == 2
+    assert len(read.pictures()) == 2
     assert "Ridge for <price>" in read.text
     assert read.fact("alpha") == "0.25"
 
@@ -228,12 +182,10 @@ def test_many_features():
     rng = np.random.default_rng(1)
     X = rng.standard_normal((700, 650))
     report = report_of(X, X.sum(axis=1), alphas=[1.0, 0.1, 0.01])
-    read = Parsed("".join(page(report)))
-    assert len(read.table("feature")) == report_page.MOST_ROWS + 1
-    assert f"And {report.model.df - report_page.MOST_ROWS} more" in read.text
+    read = parsed(report)
     assert report.model.df > MOST_LINES
-    images = [held for name, held in read.tags if name == "image"]
-    assert [held["xlink:href"][:22] for held in images] == ["data:image/png;base64,"]
+    assert [held for name, held in read.tags if name == "g" and held.get("class") == "shade"]
+    assert "Smaller ones are a shade" in read.text
 
 
 @pytest.mark.parametrize("n_tasks", [3, 8])
@@ -241,22 +193,10 @@ def test_several_sets_of_coefficients(n_tasks):
     X, y = data()
     Y = np.column_stack([(k + 1) * y + X[:, k % 5] for k in range(n_tasks)])
     fits = MultiTaskLassoCV(alphas=10, cv=3).fit(X, Y).cv_path_.path
-    report = Report(
-        path=fits,
-        k=5,
-        search=None,
-        deviation=X.std(axis=0),
-        label=NAMES.__getitem__,
-        l1_ratio=1.0,
-        source="data",
-        target="y",
-        data={},
-        settings={},
-        command="",
-    )
-    read = Parsed("".join(page(report)))
+    report = dataclasses.replace(report_of(X, y, 5, fits=fits), label=NAMES.__getitem__)
+    read = parsed(report)
     effect = fits[5].coef * X.std(axis=0)
-    assert [name for name, _ in read.tags].count("svg") == n_tasks
+    assert len(read.pictures()) == n_tasks
     rows = read.table("per st.dev." if n_tasks == 3 else "feature")
     names = [row[0] for row in rows if row[0] != "(intercept)"]
     sizes = np.abs(effect).max(axis=0)
@@ -274,7 +214,7 @@ def test_several_sets_of_coefficients(n_tasks):
 def test_no_features_and_nothing_to_explain():
     X, y = data()
     for target, k in ((y, 0), (np.ones(len(y)), -1)):
-        read = Parsed("".join(page(report_of(X, target, k, n_alphas=5))))
+        read = parsed(report_of(X, target, k, n_alphas=5))
         assert [row[0] for row in read.table("feature")] == ["(intercept)"]
 
 
@@ -284,7 +224,7 @@ def test_a_fit_that_did_not_converge_says_so():
     with pytest.warns(match="did not converge"):
         report = report_of(X, X[:, :5].sum(axis=1), alphas=[1e-3], max_iter=2, tol=1e-12)
     assert report.model.status == Status.MAX_ITER
-    read = Parsed("".join(page(report)))
+    read = parsed(report)
     assert read.fact("end of the fit").startswith("not converged")
     assert f"within {report.model.relative_gap:.1e} P0" in read.text
 
@@ -292,10 +232,10 @@ def test_a_fit_that_did_not_converge_says_so():
 def test_the_style_of_the_user_is_not_the_page_s():
     import matplotlib
 
-    fits = path(*data())
-    plain = path_picture(fits, 50, str, np.ones(5))
+    report = report_of(*data(), 50)
+    plain = path_picture(report)
     with matplotlib.rc_context({"axes.facecolor": "red", "svg.fonttype": "path"}):
-        assert path_picture(fits, 50, str, np.ones(5)) == plain
+        assert path_picture(report) == plain
         assert matplotlib.rcParams["axes.facecolor"] == "red"
 
 
@@ -324,7 +264,7 @@ def test_a_failed_write_leaves_the_old_page(capsys, monkeypatch, step):
 def test_the_report_of_the_demonstration():
     problem = demo.load_problem()
     report = demo.cross_validated(problem)
-    read = Parsed("".join(page(report)))
+    read = parsed(report)
     rows = read.table("feature")
     assert rows[0][0] == "bmi * ltg"
     assert len(rows) == report.model.df + 1

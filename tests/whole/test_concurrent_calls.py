@@ -32,7 +32,7 @@ N_THREADS = 8
 
 def numbers_of(found):
     for name in ("coef", "coef_", "coefs", "frequencies"):
-        if hasattr(found, name):
+        if hasattr(found, name) and not callable(getattr(found, name)):
             values = getattr(found, name)
             return values.toarray() if hasattr(values, "toarray") else np.asarray(values)
     return numbers_of(found.path)

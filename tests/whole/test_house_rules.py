@@ -26,7 +26,7 @@ FLOORS = (
     {"cli"},
     {"__main__", "patch"},
 )
-EXTRAS = {"matplotlib", "onnx", "pandas", "polars", "pyarrow", "rich", "tqdm"}
+EXTRAS = {"formulaic", "matplotlib", "onnx", "pandas", "polars", "pyarrow", "rich", "tqdm"}
 NETWORKS = {"torch", "keras"}
 
 # A docstring begins with a verb, or names a thing.

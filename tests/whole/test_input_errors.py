@@ -28,7 +28,9 @@ from softreg_fast import (
     gradient_descent,
     lasso_path,
     path,
+    relaxed_path,
     solve,
+    stability_path,
 )
 
 INF, NAN = np.inf, np.nan
@@ -99,7 +101,7 @@ def _matrices():
         ("NaN in float32", put(X, 5, NAN).astype(np.float32), "X contains NaN"),
         ("NaN in CSC", sp.csc_array(put(X, 5, NAN)), "X contains NaN, the first in feature 1"),
         ("NaN in CSR", sp.csr_matrix(put(X, 5, NAN)), "X contains NaN, the first in feature 1"),
-        ("NaN in a frame", frame, "X contains NaN, the first in feature c; leave out"),
+        ("NaN in a frame", frame, r"X contains NaN in the column 'c' \(1\) .*'drop'"),
         ("NaN in polars", pl.DataFrame(put(X, 5, NAN)), "X contains NaN"),
         ("NaN in lists", put(X, 5, NAN).tolist(), "X contains NaN"),
         ("None in lists", [[1.0, None]] * N, "X contains NaN"),
@@ -116,12 +118,12 @@ def _matrices():
         ("sparse without columns", sp.csc_array((N, 0)), r"0 feature\(s\) .* minimum of 1"),
         ("a number", 3.0, "X must hold real numbers.* got scalar"),
         ("None", None, "X is None; expected an array"),
-        ("a word", "abc", "X must hold real numbers"),
-        ("words", np.full((N, P), "a"), "X must hold real numbers, but it holds text: expand"),
+        ("a word", "abc", "X must hold real numbers|X is the text 'abc', a formula, without data"),
+        ("words", np.full((N, P), "a"), "X must hold real numbers, .* text: give a frame"),
         (
             "objects",
             np.full((N, P), "a", object),
-            "X must hold real numbers, but it holds text: expand",
+            "X must hold real numbers, .* text: give a frame",
         ),
         ("ragged lists", [[1, 2], [3]], "X must hold real numbers, one row for each sample"),
         ("complex", X + 1j, "Complex data not supported: X has dtype complex128; use real"),
@@ -134,12 +136,12 @@ def _matrices():
         (
             "dates",
             np.full((N, P), np.datetime64("2020-01-01")),
-            "holds dates or durations: turn them",
+            "holds dates or durations: state their",
         ),
         (
             "durations",
             np.full((N, P), np.timedelta64(1, "s")),
-            "holds dates or durations: turn them",
+            "holds dates or durations: state their",
         ),
     ]:
         yield f"X, {name}", {"X": bad}, TypeError, pattern
@@ -147,8 +149,8 @@ def _matrices():
 
 def _targets():
     for name, bad, pattern in [
-        ("NaN", put(y, 5, NAN), "y contains NaN; leave out"),
-        ("infinity", put(y, 5, -INF), "y contains infinity; leave out"),
+        ("NaN", put(y, 5, NAN), "y contains NaN in 1 row, the first in row 5; leave out"),
+        ("infinity", put(y, 5, -INF), "y contains infinity in 1 row, the first"),
         ("NaN in pandas", pd.Series(put(y, 5, NAN)), "y contains NaN"),
         ("too large", y * 1e200, "largest .y. is .* divide y by a constant"),
         ("short", y[:-1], "inconsistent numbers of samples: X has 12, y has 11"),
@@ -362,7 +364,7 @@ def test_one_dimensional_sparse(face):
 
 def test_targets_one_at_a_time():
     Y = np.c_[y, y]
-    for function in (solve, path, Design):
+    for function in (Design, relaxed_path, stability_path):
         with pytest.raises(ValueError, match=r"y has shape \(12, 2\); expected a vector \(12,\)"):
             function(X, Y)
 

@@ -46,12 +46,14 @@ def read_archive(path: str, roles: Roles) -> Table:
     if "feature_names" in arrays:
         names = _feature_names(_array(path, "feature_names"), X.shape[1], path)
     others = vectors_of(roles, arrays, X.shape[0], path)
-    if not roles.to_predict:
+    if not roles.to_predict or roles.evaluates:
         spec = _target_array(arrays, roles, path)
         others["y"] = _vector_of(spec, arrays, X.shape[0], path, "--target", roles.labels)
         if roles.labels:
             where = spec if spec.endswith(".npy") else f'{path}: array "{spec}"'
-            others["y"], others["classes"] = classes_of(others["y"], where, several=roles.several)
+            others["y"], others["classes"] = classes_of(
+                others["y"], where, several=roles.several, known=roles.known
+            )
     return _of_matrix(X, names, others, roles, path)
 
 

@@ -24,9 +24,10 @@ _THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?", re.ASCII)
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([ T].*)?"
-    r"|\d{1,2}:\d{2}(:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}",
+    r"|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}",
     re.ASCII,
 )
+_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}.*)?", re.ASCII)
 # Separators between thousands, and unit signs next to a number.
 _ADORNED = re.compile(r"(?<=\d)[\s_'’](?=\d{3}(?!\d))|^[$€£¥]\s*|(?<=[-+])[$€£¥]|\s*[%‰$€£¥°]$")
 _MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+", "．": "."})
@@ -64,9 +65,17 @@ def problem_of(cell: str, decimal: str = ".", delimiter: str = ",") -> Problem |
 def missing(text: str) -> Problem:
     """Return the problem of a cell that is empty or marks a missing value."""
     given = f"holds {text!r}, a missing value" if text else "is empty"
-    return Problem(
-        "missing", f"{given}; expected a number in every row: fill it in, remove the row"
-    )
+    return Problem("missing", f"{given}; expected a value in every row: fill it in")
+
+
+def is_missing(cell: str) -> bool:
+    """Return whether a cell is empty or marks a missing value."""
+    return cell.strip().lower() in MISSING
+
+
+def is_date(cell: str) -> bool:
+    """Return whether a cell looks like a date."""
+    return _DATE.fullmatch(cell.strip()) is not None
 
 
 def _shown(text: str) -> str:
@@ -116,12 +125,17 @@ def _way_of_text(text: str, decimal: str, delimiter: str) -> tuple[str, str]:
     if text.lower() in TRUTHS:
         return "text", "write 1 and 0 (only a column of nothing but true and false is read so)"
     if _DATE.fullmatch(text):
-        return "text", "write dates and times as numbers, such as days since the first"
+        return "date", (
+            "say with --dates which parts are features, as in --dates year,month, or write dates "
+            "as numbers, such as days since the first"
+        )
+    if _TIME.fullmatch(text):
+        return "time", "write times as numbers, such as minutes since midnight"
     if plain != text and as_number(plain, decimal) is not None:
         return "digits", f"write {plain}, with the digits 0 to 9 and a plain sign"
     if (bare := _bare(text, decimal)) is not None:
         return "adorned", f"write {bare}, with nothing between its digits or around them"
-    return "text", "write categories as 0/1"
+    return "text", "correct it"
 
 
 def _bare(text: str, decimal: str) -> str | None:

@@ -29,18 +29,37 @@ def foreign(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {brief(error)}") from None
 
 
-def as_floats(values: Any, where: str, way_out: str = "") -> Vector:
-    """Return real numbers as float64; raise InputError if one is not finite or would be rounded."""
+def as_floats(
+    values: Any,
+    where: str,
+    way_out: str = "",
+    rows: Any = None,
+    allow_nan: bool = False,
+) -> Vector:
+    """Return real numbers as float64; raise InputError if one is not finite or would be rounded.
+
+    Parameters
+    ----------
+    values : ndarray (n,)
+    where : str
+        File and column, for messages.
+    way_out : str, default=""
+        Advice at the end of messages.
+    rows : ndarray (n,) of int or None, default=None
+        Rows of the values, from 0 on; None: 0, 1, 2, ...
+    allow_nan : bool, default=False
+        Whether NaN may be among them.
+    """
     if values.dtype.kind in "iu":
         bad = rounded(values)
         if bad.size:
-            problem = too_long(values[bad[0]])
-            raise InputError(f"{where}, row {int(bad[0]) + 1} {problem.words}{way_out}")
+            row = int(bad[0] if rows is None else rows[bad[0]])
+            raise InputError(f"{where}, row {row + 1} {too_long(values[bad[0]]).words}{way_out}")
     floats: Vector = values.astype(np.float64, copy=False)
-    bad = np.flatnonzero(~np.isfinite(floats))
+    bad = np.flatnonzero(np.isinf(floats) if allow_nan else ~np.isfinite(floats))
     if bad.size:
-        row = int(bad[0])
-        found = problem_of(str(floats[row]))
+        row = int(bad[0] if rows is None else rows[bad[0]])
+        found = problem_of(str(floats[bad[0]]))
         raise InputError(f"{where}, row {row + 1} {found.words if found else ''}{way_out}")
     return floats
 

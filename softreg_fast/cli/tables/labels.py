@@ -17,7 +17,11 @@ HINT = ", or say --loss logistic if they are the names of two classes, --loss mu
 
 
 def classes_of(
-    given: Any, where: str, decimal: str = ".", several: bool = False
+    given: Any,
+    where: str,
+    decimal: str = ".",
+    several: bool = False,
+    known: tuple[str, ...] | None = None,
 ) -> tuple[Vector, tuple[str, ...] | None]:
     """Return a target as 0, 1, ..., and the names of these classes.
 
@@ -33,14 +37,18 @@ def classes_of(
         Decimal mark of numbers in text.
     several : bool, default=False
         Whether there may be more than two classes.
+    known : tuple of str or None, default=None
+        Names of the classes of a model; None: those that are found.
 
     Raises
     ------
     InputError
         For text that is not the names of two classes; of several for one label only, and for
-        numbers that are not whole.
+        numbers that are not whole; for labels that are not known.
     """
     values = np.asarray(given)
+    if known is not None:
+        return _among(known, values, where, decimal), known
     if values.dtype.kind not in "fiu":
         levels, place = np.unique([composed(str(each)) for each in values], return_inverse=True)
         numbers = [as_number(level, decimal) for level in levels.tolist()]
@@ -72,3 +80,26 @@ def _named(
             f"{where} holds {held} ({listed(list(names), 5)}); expected {wanted}{more}"
         )
     return np.asarray(place, np.float64), tuple(map(str, names))
+
+
+def _among(known: tuple[str, ...], values: Any, where: str, decimal: str) -> Vector:
+    """Return the positions of labels among the classes of a model; proportions as they are."""
+    if values.dtype.kind in "fiu":
+        numbers: list[float | None] = values.astype(np.float64).tolist()
+    else:
+        values = [composed(str(each)) for each in values]
+        numbers = [as_number(each, decimal) for each in values]
+    texts = list(map(str, values))
+    if None not in numbers:
+        shares = np.array(numbers, np.float64)
+        if known == ("0", "1") and shares.min() >= 0.0 and shares.max() <= 1.0:
+            return shares
+        texts = [f"{number:.15g}" for number in numbers]
+    place = {name: k for k, name in enumerate(known)}
+    row = next((k for k, text in enumerate(texts) if text not in place), None)
+    if row is not None:
+        raise InputError(
+            f"{where}, row {row + 1} holds {texts[row][:40]!r}, which is none of the classes of "
+            f"the model ({listed(known, 5)}); correct it, or leave such rows out"
+        )
+    return np.array([place[text] for text in texts], np.float64)

@@ -11,6 +11,7 @@ from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from softreg_fast.cli.tables.cells import as_number
+from softreg_fast.cli.tables.formats import bare_name
 from softreg_fast.cli.tables.opening import nul_error, open_text
 from softreg_fast.cli.tables.roles import Roles
 from softreg_fast.options.errors import InputError
@@ -30,6 +31,7 @@ class Layout(NamedTuple):
     names : names of the columns, "" for one without
     unquoted : names that are numbers without quotes
     n_before : number of records before the rows: the header, and Excel's line if there is one
+    encoding : of the file; None for UTF-8
     """
 
     delimiter: str
@@ -37,6 +39,7 @@ class Layout(NamedTuple):
     names: list[str]
     unquoted: list[str]
     n_before: int
+    encoding: str | None = None
 
 
 def layout_of(
@@ -116,7 +119,7 @@ def _dialect(delimiter: str) -> dict[str, Any]:
 
 def delimiter_of(path: str, header: str, first: str, decimal: str = ".") -> str:
     """Return the delimiter inferred from the header and the first row."""
-    if path.lower().removesuffix(".gz").endswith(".tsv"):
+    if bare_name(path).endswith(".tsv"):
         return "\t"
     quoted = re.compile(r'(?<![^,;\t| \r\n])"[^"]*(?:""[^"]*)*"')
     top, row = quoted.sub("q", header), quoted.sub("q", first)
@@ -192,7 +195,7 @@ def check_header(layout: Layout, roles: Roles, path: str) -> list[str]:
 
 def rows_below_header(path: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of the file as (line, cells); slow, used to locate errors."""
-    with open_text(path) as file:
+    with open_text(path, layout.encoding) as file:
         yield from islice(csv_rows(file, layout.delimiter), layout.n_before, None)
 
 
@@ -200,16 +203,18 @@ def check_widths(path: str, layout: Layout) -> None:
     """Check that every row has as many cells as the header."""
     width = len(layout.names)
     with suppress(csv.Error):
-        for line, row in rows_below_header(path, layout):
+        rows = rows_below_header(path, layout)
+        for line, row in rows:
             if len(row) != width:
                 count = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+                is_last = next(rows, None) is None
                 raise InputError(
                     f"{path}: line {line} has {count}, but the header has {width}; expected rows "
-                    f"of equal length ({_way_of_widths(layout.names, row)})"
+                    f"of equal length ({_way_of_widths(layout.names, row, is_last)})"
                 )
 
 
-def _way_of_widths(names: Sequence[str], row: Sequence[str]) -> str:
+def _way_of_widths(names: Sequence[str], row: Sequence[str], is_last: bool) -> str:
     """Return advice about a row that is longer or shorter than the header."""
     if names[0].startswith("#"):
         return "the header begins with #: if it is a comment, remove it"
@@ -219,7 +224,8 @@ def _way_of_widths(names: Sequence[str], row: Sequence[str]) -> str:
         return "it begins with #: if it is a comment, remove it"
     if len(row) < len(names):
         last = "the delimiter at the end of the header, or " if not names[-1] else ""
-        return f"complete it; or remove {last}the line"
+        cut = "it is the last: perhaps the file is cut off; " if is_last and not last else ""
+        return f"{cut}complete it; or remove {last}the line"
     if not row[-1].strip():
         return "remove the delimiter at its end"
     way = "text with the delimiter in it belongs between double quotes"

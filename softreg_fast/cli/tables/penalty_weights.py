@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,11 +14,20 @@ from softreg_fast.options.errors import InputError
 from softreg_fast.options.spelling import listed
 
 
-def read_penalty_weights(path: str, labels: Sequence[str]) -> tuple[Vector | None, Vector | None]:
+def read_penalty_weights(
+    path: str, members: Mapping[str, Sequence[int]], n_features: int
+) -> tuple[Vector | None, Vector | None]:
     """Return the weights l1 and l2 of every feature; features not in the file have 1.
 
     The file is a text table with a column "feature" and a column "l1", "l2" or both; a weight is a
     number >= 0 or inf. A column missing from the file is returned as None.
+
+    Parameters
+    ----------
+    path : str
+    members : mapping of str to sequence of int
+        Features of each name: that of a feature, or of a column that became several.
+    n_features : int
     """
     check_readable(path)
     rows = list(rows_of(path))
@@ -28,24 +37,23 @@ def read_penalty_weights(path: str, labels: Sequence[str]) -> tuple[Vector | Non
         raise InputError(
             f"{path} has the columns {listed(header)}; expected feature and l1, l2 or both"
         )
-    position = {label: j for j, label in enumerate(labels)}
-    vectors = {kind: np.ones(len(labels)) for kind in kinds}
-    seen: set[str] = set()
+    vectors = {kind: np.ones(n_features) for kind in kinds}
+    seen: set[int] = set()
     for line, row in rows[1:]:
         cells = dict(zip(header, row, strict=False))
         if len(row) != len(header):
             raise InputError(f"{path}, line {line} has {len(row)} cells; expected {len(header)}")
         feature = cells["feature"]
-        if feature not in position:
+        if feature not in members:
             raise InputError(
                 f"{path}, line {line}: the data have no feature {listed([feature])}; "
-                f"{hint(feature, labels)}"
+                f"{hint(feature, list(members))}"
             )
-        if feature in seen:
+        if not seen.isdisjoint(members[feature]):
             raise InputError(f'{path}, line {line}: feature "{feature}" comes a second time')
-        seen.add(feature)
+        seen.update(members[feature])
         for kind in kinds:
-            vectors[kind][position[feature]] = _weight(cells[kind], f"{path}, line {line}")
+            vectors[kind][members[feature]] = _weight(cells[kind], f"{path}, line {line}")
     return vectors.get("l1"), vectors.get("l2")
 
 

@@ -16,6 +16,7 @@ def read_table(
     file_format: str | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
+    encoding: str | None = None,
 ) -> Table:
     """Return the table in a file; all its numbers are finite.
 
@@ -30,6 +31,8 @@ def read_table(
         lines.
     decimal : {".", ","} or None
         Decimal mark of a text table; None: a point.
+    encoding : str or None
+        Encoding of a text table; None: UTF-8.
 
     Raises
     ------
@@ -37,19 +40,39 @@ def read_table(
     """
     check_readable(path)
     file_format = file_format or format_of(path)
-    if roles.event is not None and file_format not in ("csv", "parquet"):
+    if file_format not in ("csv", "parquet"):
+        _check_without_columns(path, roles, file_format)
+    if file_format == "csv":
+        from softreg_fast.cli.tables.text import read_text
+
+        return read_text(path, roles, delimiter, decimal or ".", encoding)
+    of_text = {"--delimiter": delimiter, "--decimal": decimal, "--encoding": encoding}
+    for option, value in of_text.items():
+        if value is not None:
+            raise InputError(f"{option} is for text tables, but {path} is read as {file_format}")
+    return _reader_of(file_format)(path, roles)
+
+
+def _check_without_columns(path: str, roles: Roles, file_format: str) -> None:
+    """Check that nothing is asked for that only columns with types of their own have."""
+    if roles.event is not None:
         raise InputError(
             f"--event names a column of a table, and {path} is read as {file_format}; write the "
             "survival times as CSV or Parquet"
         )
-    if file_format == "csv":
-        from softreg_fast.cli.tables.text import read_text
-
-        return read_text(path, roles, delimiter, decimal or ".")
-    for option, value in (("--delimiter", delimiter), ("--decimal", decimal)):
-        if value is not None:
-            raise InputError(f"{option} is for text tables, but {path} is read as {file_format}")
-    return _reader_of(file_format)(path, roles)
+    if roles.coding is not None:
+        raise InputError(
+            f"the model has columns of text or dates, and {path} is read as {file_format}, which "
+            "has none; give a table as CSV or Parquet"
+        )
+    missing = roles.missing if not roles.to_predict and roles.missing != "error" else None
+    asked = {"--categories": roles.categories, "--dates": roles.dates, "--missing": missing}
+    for option, value in asked.items():
+        if value:
+            raise InputError(
+                f"{option} is for the columns of CSV and Parquet, and {path} is read as "
+                f"{file_format}; leave it out"
+            )
 
 
 def _reader_of(file_format: str) -> Callable[[str, Roles], Table]:

@@ -53,10 +53,13 @@ def read_svmlight(path: str, roles: Roles) -> Table:
     X = _shifted(X, first, width, path)
     check_entries(X, None, path, first)
     others = vectors_of(roles, [], X.shape[0], path)
-    target = None if roles.to_predict else as_floats(y, f"{path}: the target")
+    where = f"{path}: the target"
+    has_target = not roles.to_predict or roles.evaluates
+    target = as_floats(y, where) if has_target else None
     if roles.labels and target is not None:
-        where = f"{path}: the target"
-        target, others["classes"] = classes_of(target, where, several=roles.several)
+        target, others["classes"] = classes_of(
+            target, where, several=roles.several, known=roles.known
+        )
     return Table(X, None, target, first_index=first)._replace(**others)
 
 

@@ -19,14 +19,14 @@ def test_arrays(call, dtype):
     code, _, err = call("fit", "data.npz", "--model", "m.json", "--n-alphas", 5)
     assert (code, err) == (0, "")
     assert read_model("m.json").names is None
-    fits = path(X, y, n_alphas=5)
+    fits = path(X, y, n_alphas=5, standardize=True)
     call("predict", "m.json", "data.npz", "--output", "out.csv")
     np.testing.assert_allclose(read_numbers("out.csv")[1], fits.predict(X), rtol=1e-12)
     np.save("y.npy", y[:, None])
     for target in ("other", "y.npy"):
         options = ("--target", target, "--weights", "w", "--n-alphas", 5)
         assert call("fit", "data.npz", *options, "--model", "m.json")[0] == 0
-        expected = path(X, y, sample_weight=np.arange(1, 31), n_alphas=5).alphas
+        expected = path(X, y, sample_weight=np.arange(1, 31), n_alphas=5, standardize=True).alphas
         np.testing.assert_allclose(read_model("m.json").path.alphas, expected, rtol=1e-6)
 
 
@@ -38,7 +38,7 @@ def test_arrays_with_names(call):
     np.savez("new.npz", X=X[:, ::-1], feature_names=np.array(NAMES[::-1]))
     code, out, _ = call("predict", "m.json", "new.npz")
     assert code == 0
-    expected = solve(X[:, [0, 2, 3]], y, alpha=0.1).predict(X[:, [0, 2, 3]])
+    expected = solve(X[:, [0, 2, 3]], y, alpha=0.1, standardize=True).predict(X[:, [0, 2, 3]])
     np.testing.assert_allclose(np.array(out.split()[1:], float), expected, rtol=1e-12)
 
 
@@ -51,7 +51,9 @@ def test_sparse_arrays(call, dtype, form):
     code, _, err = call("fit", "X.npz", "--target", "y.npy", "--model", "m.json")
     assert (code, err) == (0, "")
     call("predict", "m.json", "X.npz", "--output", "out.csv")
-    np.testing.assert_allclose(read_numbers("out.csv")[1], path(X, y).predict(X), rtol=1e-12)
+    np.testing.assert_allclose(
+        read_numbers("out.csv")[1], path(X, y, standardize=True).predict(X), rtol=1e-12
+    )
 
 
 def test_arrays_with_errors(fails):

@@ -6,7 +6,7 @@ from datafiles import file_with
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("d.xlsx", "save the sheet as CSV"), ("d.csv.bz2", "decompress it"), ("X.npy", "numpy.savez"),
+    [("d.xlsx", "save the sheet as CSV"), ("d.7z", "unpack it"), ("X.npy", "numpy.savez"),
      ("d.data", "say which with --format")],
 )  # fmt: skip
 def test_files_of_other_programs(fails, name, words):

@@ -28,4 +28,6 @@ def test_delimiters(call, name, delimiter, options):
     code, _, err = call("fit", name, "--target", "y", "--model", "m.json", *options)
     assert (code, err) == (0, "")
     assert read_model("m.json").names == ["a", "b", "c", "d"]
-    np.testing.assert_array_equal(read_model("m.json").path.alphas, path(X, y).alphas)
+    np.testing.assert_array_equal(
+        read_model("m.json").path.alphas, path(X, y, standardize=True).alphas
+    )

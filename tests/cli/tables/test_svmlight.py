@@ -27,7 +27,7 @@ def test_svmlight(call, zero_based):
     model = read_model("m.json")
     assert model.label(3) == str(3 + (not zero_based))
     assert re.search(rf"^  {model.label(3)} ", out, re.M)
-    fit = solve(X, y, alpha=0.01, sample_weight=np.arange(1.0, 61.0))
+    fit = solve(X, y, alpha=0.01, sample_weight=np.arange(1.0, 61.0), standardize=True)
     # a few rows with fewer features, and with one that the model does not know
     few = sp.csr_array(X[:4, :10])
     wide = sp.hstack([X[:4], sp.csr_array(np.ones((4, 1)))]).tocsr()

@@ -36,7 +36,9 @@ def test_compressed_text(call):
     with open("data.csv", "rb") as plain, gzip.open("data.csv.gz", "wb") as packed:
         packed.write(plain.read())
     assert call("fit", "data.csv.gz", "--target", "price", "--model", "m.json")[0] == 0
-    np.testing.assert_array_equal(read_model("m.json").path.alphas, path(X, y).alphas)
+    np.testing.assert_array_equal(
+        read_model("m.json").path.alphas, path(X, y, standardize=True).alphas
+    )
 
 
 CSV_ERRORS = {
@@ -55,7 +57,8 @@ CSV_ERRORS = {
     "long row": ("a,b,y\n1,2,3\n4,5,6,7\n", ["line 3 has 4 cells", "header has 3"]),
     "every row is long": ("a,b,y\n1,2,3,4\n", ["line 2 has 4 cells", "header has 3"]),
     "same name": ("a,a,y\n1,2,3\n", ["more than one column", '"a"']),
-    "no name": (",a,y\n0,2,3\n", ["column 1", "no name", "--ignore ''"]),
+    "no name": (",a,y\n5,2,3\n0,1,4\n", ["column 1", "no name", "--ignore ''"]),
+    "twice the same name of a row": (",a,y\nx,2,3\nx,1,4\n", ["column 1", "no name"]),
     "no header": ("1.5,2.5,3.5\n4,5,6\n", ["only numbers", "header"]),
     "no rows": ("a,b,y\n", ["no rows"]),
     "only blank lines": ("\n\n", ["empty", "header"]),
@@ -178,20 +181,26 @@ WRONG = {
     "Arabic digits": ("a,y\n١٢,1\n", (), ["write 12,", "0 to 9"]),
     "full-width digits": ("a,y\n１２．５,1\n", (), ["write 12.5,"]),
     "typographic minus": ("a,y\n−1.5,1\n", (), ["write -1.5,"]),
-    "UTF-16": ("a,y\n1,2\n".encode("utf-16"), (), ["UTF-16", "save it in UTF-8"]),
+    "UTF-16": (
+        "a,y\n1,2\n".encode("utf-16"), (), ["UTF-16", "--encoding utf-16", "save it in UTF-8"]
+    ),
     "UTF-16 without a mark": ("a,y\n1,2\n".encode("utf-16-le"), (), ["NUL", "UTF-8"]),
     "NUL in a cell": ("a,y\n1,2\n3,4\n1\0002,2\n", (), ["NUL"]),
     "Excel against --delimiter": (
         "sep=;\na;y\n1;2\n", ("--delimiter", ","), ["'sep=;'", "--delimiter"]
     ),
     "row names that are numbers": ("a b y\n1 2 3 4\n", (), ["line 2 has 4 cells", "names of the"]),
-    "write.table": ('"a" "y"\n"x" 21 6\n', (), ["column 1", "--ignore ''"]),
     "a delimiter at the end of rows": (
         "a,b,y\n1,2,3,\n", (), ["line 2 has 4 cells", "remove the delimiter at its end"]
     ),
-    "texts": (
-        'name,a,"b, c",day,y\nx,1,N,2020-01-01,1\n', (),
-        ["column \"name\", line 2 holds 'x'", "3 columns like it", "'name,\"b, c\",day'"],
+    "texts among numbers": (
+        'name,"b, c",day,y\n1,1,1,1\nx,N,2020-01-01,1\n', (),
+        ["column \"name\", line 3 holds 'x'", "as in other rows", "--categories name",
+         "2 columns like it", "'name,\"b, c\"'"],
+    ),
+    "names of rows": (
+        "name,a,y\nx,1,1\nz,2,3\nw,3,1\n", (),
+        ['column "name" has another text in each of the 3 rows', "leave it out with --ignore name"],
     ),
     "white space between thousands": ("a;y\n1 234,5;1\n1;2\n", ("--decimal", ","), ["1234,5,"]),
     "apostrophes": ("a;y\n-1'234'567.5;1\n", (), ["write -1234567.5,"]),
@@ -216,8 +225,12 @@ WRONG = {
     "a quote that stays open in a row": (
         'a,b,y\n1,"2,3\n4,5,6\n', (), ["perhaps a double quote is not closed"]
     ),
-    "text in the target, too": ("name,a,y\nx,1,low\n", (), ["--ignore name; \"y\", which cannot"]),
-    "a date": ("a,day,y\n1,2020-01-01,3\n", (), ["column \"day\"", "days since the first"]),
+    "text in the target": ("a,y\n1,low\n", (), ["line 2 holds 'low'", "--loss logistic"]),
+    "missing in the target, too": (
+        "name,a,y\n,1,\n", (), ["--ignore name; \"y\", which cannot"]
+    ),
+    "a date": ("a,day,y\n1,2020-01-01,3\n", (), ["column \"day\"", "--dates year,month"]),
+    "a time": ("a,at,y\n1,12:30,3\n1,1,3\n", (), ["column \"at\"", "minutes since midnight"]),
     "missing in two columns": ("a,b,y\n1,,NA\n,2,3\n", (), ["line 2 is empty", "--ignore a,b"]),
     "an integer too long": ("a,y\n9007199254740993,1\n", (), ["9007199254740993", "2^53"]),
     "an integer of 30 digits": ("a,y\n123456789012345678901234567890,1\n", (), ["2^53"]),
@@ -287,6 +300,6 @@ def test_a_header_of_many_thousand_names(call):
     assert len(header) > 131_072
     file_with(header + "\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n")
     assert call("fit", "data.csv", "--target", "y", "--alpha", 1, "--model", "m.json")[0] == 0
-    fit = solve(rows[:, 1:].astype(float), rows[:, 0].astype(float), alpha=1)
+    fit = solve(rows[:, 1:].astype(float), rows[:, 0].astype(float), alpha=1, standardize=True)
     np.testing.assert_allclose(read_model("m.json").path[0].coef, fit.coef, atol=1e-9)
     assert call("predict", "m.json", "data.csv")[0] == 0
