@@ -4,6 +4,7 @@
 #   make demo      show what the package does    make test      run the tests
 #   make bench     run the benchmarks            make lint      formatting and style
 #   make types     type checks                   make format    apply the formatting
+#   make pyright   the types that users see, as pyright sees them
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make stress    slow tests of reliability     make fuzz      malformed matrices and files
@@ -43,7 +44,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test docs stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-losses bench-penalties bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
+	bench-losses bench-penalties bench-nn bench-multi-task bench-builds lint format types pyright checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -148,6 +149,11 @@ types: build $(stamp)-dev
 	$(python) -m mypy
 	$(python) -m mypy.stubtest softreg_fast --mypy-config-file pyproject.toml \
 		--ignore-unused-allowlist $(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
+
+# Not among the tools of .venv until it is asked for: it brings a copy of Node.
+pyright: build $(stamp)-test
+	$(python) -m pip install --quiet "basedpyright>=1.30"
+	$(VENV)/bin/basedpyright --pythonpath $(python)
 
 stress: build $(stamp)-test
 	$(python) -m pytest -m stress $(ARGS)
