@@ -28,6 +28,7 @@ from softreg_fast.data.frames import column_at, is_frame, kinds_of, labels_in, n
 from softreg_fast.data.names import (
     Names,
     are_positions,
+    counted,
     feature_names_of,
     in_order,
     labels_of,
@@ -209,12 +210,11 @@ class Coding:
             if (lacks := part.lacks(column_at(frame, j), self.unknown))
         }
         if lacking:
-            named = ", ".join(f"{label!r} ({n})" for label, n in lacking.items())
             marked = any(getattr(part, "indicator", False) for part in self.parts)
             remedy = "leave out such rows" + ("" if marked else ", or fit with missing='indicator'")
             raise ValueError(
                 f"X has missing values where the model has no meaning for them, in the column"
-                f"{'s' * (len(lacking) > 1)} {named} (number of rows); {remedy}."
+                f"{'s' * (len(lacking) > 1)} {counted(lacking)}; {remedy}."
             )
 
     def _refuse_infinity(self, features: Any) -> None:

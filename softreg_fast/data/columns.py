@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from softreg_fast.data.names import Names
+from softreg_fast.data.names import Names, counted
 from softreg_fast.data.validation import check_finite
 from softreg_fast.options.types import Vector
 
@@ -85,8 +85,7 @@ def _refuse_missing(X: Any, features: NDArray[np.intp], names: Names) -> NoRetur
     # name all columns of a frame of numbers in which a value is missing
     counts = {names[j]: int(np.isnan(_entries(X, j)).sum()) for j in features}
     counts = {name: n for name, n in counts.items() if n}
-    named = ", ".join(f"{name!r} ({n})" for name, n in counts.items())
     raise ValueError(
-        f"Input X contains NaN in the column{'s' * (len(counts) > 1)} {named} (number of rows): "
+        f"Input X contains NaN in the column{'s' * (len(counts) > 1)} {counted(counts)}: "
         "missing='drop' leaves such rows out, missing='indicator' keeps them."
     )

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from softreg_fast.data.coding import Coded
 from softreg_fast.data.frames import column_at, is_frame, labels_in, missing_in
-from softreg_fast.data.names import Names, feature_names_of, labels_of, listed
+from softreg_fast.data.names import Names, counted, feature_names_of, labels_of, listed
 from softreg_fast.options.hints import suggestion
 from softreg_fast.options.types import Index
 
@@ -294,9 +294,8 @@ def _check_missing(frame: Any, names: Any) -> None:
         if (n := int(np.count_nonzero(missing_in(column_at(frame, labels.index(name))))))
     }
     if counts:
-        named = ", ".join(f"{name!r} ({n})" for name, n in counts.items())
         raise ValueError(
-            f"Values are missing in the column{'s' * (len(counts) > 1)} {named} (number of rows) "
+            f"Values are missing in the column{'s' * (len(counts) > 1)} {counted(counts)} "
             "that the formula uses; leave out such rows, as missing='drop' does in a fit."
         )
 

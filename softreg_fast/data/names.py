@@ -21,6 +21,9 @@ PerFeature: TypeAlias = ArrayLike | Mapping[Any, Any]
 # Number of names that a message lists before it counts the rest.
 MOST_LISTED = 5
 
+# The same where all of them must be mended.
+MOST_COUNTED = 100
+
 
 def feature_names_of(X: Any, what: str = "X") -> Names | None:
     """Return the column labels of a frame; None if there are none, or just 0, 1, 2, ...
@@ -193,3 +196,10 @@ def listed(names: Iterable[Any]) -> str:
     names = list(names)
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return ", ".join(map(repr, names[:MOST_LISTED])) + more
+
+
+def counted(rows: Mapping[Any, int]) -> str:
+    """Return names in quotes with their numbers of rows, all but what no screen holds."""
+    shown = [f"{name!r} ({n} row{'s' * (n > 1)})" for name, n in list(rows.items())[:MOST_COUNTED]]
+    more = f" and {len(rows) - MOST_COUNTED} more" if len(rows) > MOST_COUNTED else ""
+    return ", ".join(shown) + more

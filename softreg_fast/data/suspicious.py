@@ -8,6 +8,7 @@ from typing import Any
 
 from softreg_fast.data.dates import looks_like_dates, read_as_dates
 from softreg_fast.data.levels import Levels
+from softreg_fast.data.names import counted
 from softreg_fast.options.callers import level_of_caller
 from softreg_fast.options.spelling import composed
 
@@ -46,24 +47,24 @@ class Problems:
         """Raise ValueError if there are any, which names all columns and the remedies."""
         clauses = []
         if self.missing:
-            named = ", ".join(f"{label!r} ({n})" for label, n in self.missing.items())
             clauses.append(
-                f"values are missing in {_columns(self.missing)} {named} (number of rows): "
+                f"values are missing in {_columns(self.missing)} {counted(self.missing)}: "
                 "missing='drop' leaves such rows out, missing='indicator' keeps them"
             )
         if self.empty:
             clauses.append(
-                f"no row has a value in {_columns(self.empty)} {_all(self.empty)}: leave out"
+                f"no row has a value in {_columns(self.empty)} {_all(self.empty)}: "
+                "leave such columns out"
             )
         if self.dates:
             clauses.append(
                 f"dates are in {_columns(self.dates)} {_all(self.dates)}: state the parts that "
-                "count, such as dates=['year', 'month', 'dayofweek'], or leave out"
+                "count, such as dates=['year', 'month', 'dayofweek'], or leave them out"
             )
         if self.durations:
             clauses.append(
                 f"durations or times of day are in {_columns(self.durations)} "
-                f"{_all(self.durations)}: turn them into numbers, such as hours, or leave out"
+                f"{_all(self.durations)}: turn them into numbers, such as hours, or leave them out"
             )
         clauses += self.others
         if clauses:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from softreg_fast.options.cells import Cell, Picture
 from softreg_fast.options.scalars import check_number
+from softreg_fast.options.spelling import printable
 from softreg_fast.options.tables import pandas_for
 from softreg_fast.options.types import Index, Vector
 from softreg_fast.paths.cells import MOST_NAMED, MOST_OTHERS, MOST_ROWS, ends_of, name_of
@@ -274,5 +275,5 @@ class StabilityPath(Kept):
         rows = self.frequencies[self.support()].toarray()
         for (name, frequency), row in zip(self.selected(), rows, strict=True):
             alpha = self.alphas[int(np.argmax(row >= self.threshold))]
-            lines.append(f"{frequency:>9.2f} {alpha:>12.6g}  {name}")
+            lines.append(f"{frequency:>9.2f} {alpha:>12.6g}  {printable(str(name), '')}")
         return "\n".join(lines)

@@ -123,7 +123,7 @@ def test_levels_that_the_fit_has_not_seen(container):
         Coding.of(FRAME).matrix(container(new[:4]))
     with pytest.raises(ValueError, match=r"'reed' in row 0.*; did you mean 'red'\?"):
         Coding.of(FRAME).matrix(container(new[2:4].reset_index(drop=True)))
-    with pytest.raises(ValueError, match=r"X has missing values .* in the column 'colour' \(1\)"):
+    with pytest.raises(ValueError, match=r"missing values .* in the column 'colour' \(1 row\)"):
         Coding.of(FRAME).matrix(container(new[4:].reset_index(drop=True)))
     found = Coding.of(FRAME, unknown="zero").matrix(container(new)).toarray()
     expected = by_hand(FRAME)
@@ -138,10 +138,12 @@ def test_columns_that_cannot_be_coded(container):
             Coded(container(FRAME.assign(**columns)))
 
     gaps = ["red", None, "red", "blue", None, "red"]
-    fails(r"values are missing in the column 'colour' \(2\) .* missing='drop' leaves", colour=gaps)
+    fails(
+        r"values are missing in the column 'colour' \(2 rows\): missing='drop' leaves", colour=gaps
+    )
     ids = [f"id{k}" for k in range(6)]
     fails(r"column 'colour' has another text in each of the 6 rows, such as 'id0'", colour=ids)
-    both = r"missing in the 2 columns 'size' \(1\), 'colour' \(2\).*; column 'wet' has another"
+    both = r"in the 2 columns 'size' \(1 row\), 'colour' \(2 rows\).*; column 'wet' has another"
     fails(both, size=[1.0, None, 3.0, 4.0, 5.0, 6.0], colour=gaps, wet=ids)
 
 
@@ -201,7 +203,7 @@ def test_a_design_knows_its_coding_and_missing_numbers_are_found():
     assert design.coding.columns.tolist() == list(FRAME.columns)
     assert design.feature_names.tolist() == NAMES
     assert Design(FRAME[["size", "count"]]).coding is None
-    with pytest.raises(ValueError, match=r"values are missing in the column 'count' \(1\)"):
+    with pytest.raises(ValueError, match=r"values are missing in the column 'count' \(1 row\)"):
         Design(FRAME.assign(count=[1.0, np.nan, 2.0, 3.0, 4.0, 5.0]))
     with pytest.raises(ValueError, match=r"contains infinity, the first in feature size"):
         design.coding.matrix(FRAME.assign(size=[1.0, np.inf, 2.0, 3.0, 4.0, 5.0]))

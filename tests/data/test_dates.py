@@ -93,7 +93,7 @@ def test_calendar_days():
 def test_missing_dates_are_marked():
     when = pd.to_datetime(["2020-01-01", None, "2022-03-01"])
     frame = pd.DataFrame({"when": when, "x": [1.0, 2.0, 3.0]})
-    with pytest.raises(ValueError, match=r"missing in the column 'when' \(1\)"):
+    with pytest.raises(ValueError, match=r"missing in the column 'when' \(1 row\)"):
         Coded(frame, dates=["year"])
     coded = Coded(frame, dates=["year", "month"], missing="indicator")
     assert coded.columns.tolist() == [

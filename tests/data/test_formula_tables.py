@@ -106,7 +106,9 @@ def test_weights_by_terms(frame):
 def test_missing_values(frame):
     holes = frame.assign(carat=frame["carat"].where(frame.index > 4), sold=None)
     weight = np.arange(80.0)
-    with pytest.raises(ValueError, match=r"missing in the column 'carat' \(5\) .*missing='drop'"):
+    with pytest.raises(
+        ValueError, match=r"missing in the column 'carat' \(5 rows\) .*missing='drop'"
+    ):
         sf.solve("price ~ carat", data=holes)
     with pytest.warns(UserWarning, match="leaves out 5 of 80 rows"):
         fit = sf.solve(
@@ -114,7 +116,7 @@ def test_missing_values(frame):
         )
     hand = sf.solve("price ~ carat", data=frame[5:], sample_weight=weight[5:], alpha=0.01)
     assert_allclose(fit.coef, hand.coef)
-    with pytest.raises(ValueError, match=r"missing in the column 'carat' \(5\)"):
+    with pytest.raises(ValueError, match=r"missing in the column 'carat' \(5 rows\)"):
         fit.predict(holes)
 
 

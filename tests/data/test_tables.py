@@ -186,12 +186,12 @@ def with_holes(frame):
 def test_all_columns_with_missing_values_are_named(data):
     frame, y = data
     with pytest.raises(
-        ValueError, match=r"in the 2 columns 'x' \(9\), 'carrier' \(1\).*'drop'.*'ind"
+        ValueError, match=r"in the 2 columns 'x' \(9 rows\), 'carrier' \(1 row\).*'drop'.*'ind"
     ):
         sf.path(with_holes(frame), y)
     numbers = with_holes(frame)[["x", "z"]].assign(z=[np.nan, *frame["z"][1:]])
     with pytest.raises(
-        ValueError, match=r"NaN in the columns 'x' \(9\), 'z' \(1\).*missing='drop'"
+        ValueError, match=r"NaN in the columns 'x' \(9 rows\), 'z' \(1 row\).*missing='drop'"
     ):
         sf.path(numbers, y)
 

@@ -150,7 +150,6 @@ def test_misfits(rng):
     X, Y = data(rng)
     for words, options in (
         ("solver='auto' only", {"solver": "cd"}),
-        ("expected a vector", {"penalty": None}),
         ("expected a vector", {"loss": Huber(delta=1.0)}),
         ("bounds are not for GroupLasso", {"bounds": (-1.0, 1.0)}),
         ("inconsistent numbers of samples", {"y": Y[1:]}),

@@ -101,7 +101,7 @@ def _matrices():
         ("NaN in float32", put(X, 5, NAN).astype(np.float32), "X contains NaN"),
         ("NaN in CSC", sp.csc_array(put(X, 5, NAN)), "X contains NaN, the first in feature 1"),
         ("NaN in CSR", sp.csr_matrix(put(X, 5, NAN)), "X contains NaN, the first in feature 1"),
-        ("NaN in a frame", frame, r"X contains NaN in the column 'c' \(1\) .*'drop'"),
+        ("NaN in a frame", frame, r"X contains NaN in the column 'c' \(1 row\).*'drop'"),
         ("NaN in polars", pl.DataFrame(put(X, 5, NAN)), "X contains NaN"),
         ("NaN in lists", put(X, 5, NAN).tolist(), "X contains NaN"),
         ("None in lists", [[1.0, None]] * N, "X contains NaN"),
