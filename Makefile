@@ -4,6 +4,7 @@
 #   make demo      show what the package does    make test      run the tests
 #   make bench     run the benchmarks            make lint      formatting and style
 #   make types     type checks                   make format    apply the formatting
+#   make pyright   the types that users see, as pyright sees them
 #   make checked   kernel tests, bounds checked  make serial    tests without OpenMP
 #   make clang     kernel tests, built by clang  make oldest    tests, oldest dependencies
 #   make stress    slow tests of reliability     make fuzz      malformed matrices and files
@@ -12,6 +13,7 @@
 #   make plain     kernel tests, scalar loops    make wheel     build and test a wheel for Linux
 #   make nn-tests  tests of networks, with PyTorch and Keras
 #   make keras-tests  the Keras tests on JAX and on TensorFlow
+#   make musl      compile the kernels for Linux with musl     make aarch64   and for Linux on ARM
 #   make sdist-check  tests of an installation from the source archive
 #   make docs      build the documentation into build/site, with its gallery
 #   make bench-peers  compare with other packages
@@ -43,7 +45,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUA
 
 .NOTPARALLEL:
 .PHONY: build demo test docs stress fuzz nn-tests keras-tests sklearn-tests bench bench-peers bench-cv bench-anatomy \
-	bench-losses bench-penalties bench-nn bench-multi-task bench-builds lint format types checked serial clang plain sanitize sdist-check \
+	bench-losses bench-penalties bench-nn bench-multi-task bench-builds lint format types pyright musl aarch64 checked serial clang plain sanitize sdist-check \
 	oldest wheel clean distclean
 
 build: $(stamp)-build $(stamp)-install
@@ -149,6 +151,11 @@ types: build $(stamp)-dev
 	$(python) -m mypy.stubtest softreg_fast --mypy-config-file pyproject.toml \
 		--ignore-unused-allowlist $(addprefix --allowlist ,$(wildcard tests/stubtest_allowlist.txt))
 
+# Not among the tools of .venv until it is asked for: it brings a copy of Node.
+pyright: build $(stamp)-test
+	$(python) -m pip install --quiet "basedpyright>=1.30"
+	$(VENV)/bin/basedpyright --pythonpath $(python)
+
 stress: build $(stamp)-test
 	$(python) -m pytest -m stress $(ARGS)
 
@@ -157,6 +164,18 @@ fuzz: build $(stamp)-test
 
 checked serial clang plain sanitize: $(stamp)-test
 	$(python) tools/try_build.py $@ $(ARGS)
+
+# Into build/musl/lib and build/aarch64/lib, by Debian's musl-tools and gcc-aarch64-linux-gnu, with
+# the headers of this Python; docs/reliability.md says how the result was tried.
+musl: export SOFTREG_OPENMP := off  # Debian has no libgomp for musl
+musl: compiler_of_system := musl-gcc
+musl: name_of_system := x86_64-linux-musl
+aarch64: compiler_of_system := aarch64-linux-gnu-gcc
+aarch64: name_of_system := aarch64-linux-gnu
+musl aarch64: $(stamp)-build
+	CC=$(compiler_of_system) LDSHARED="$(compiler_of_system) -shared" \
+		SETUPTOOLS_EXT_SUFFIX=.$$($(python) -c "import sys; print(sys.implementation.cache_tag)")-$(name_of_system).so \
+		$(python) setup.py --quiet build --build-base build/$@ --build-lib build/$@/lib
 
 sdist-check: $(stamp)-dev
 	$(python) tools/try_build.py sdist $(ARGS)

@@ -92,7 +92,7 @@ def bug_report() -> str:
 
 
 def _versions() -> Iterator[Row]:
-    yield "softreg_fast", f"{_version('softreg_fast')}, {_installed()}"
+    yield "softreg_fast", ", ".join(filter(None, (_version("softreg_fast"), _installed())))
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     facts = (
         platform.python_implementation(),
@@ -129,15 +129,15 @@ def _installed() -> str:
 
 def _build() -> Iterator[Row]:
     from softreg_fast.kernels import _runtime
-    from softreg_fast.system.config import config
+    from softreg_fast.system.threads import effective_n_threads
 
-    known = config()
+    known = _runtime.build_info()
     yield "openmp", _yes(known["openmp"])
-    chosen = "chosen at run time" if known["vector code chosen at run time"] else "of the build"
-    yield "vector level", f"{known['vector level']}, {chosen}"
-    yield "bounds checked", _yes(known["bounds-checked build"])
+    chosen = "chosen at run time" if known["runtime_dispatch"] else "of the build"
+    yield "vector level", f"{known['vector_level']}, {chosen}"
+    yield "bounds checked", _yes(known["checked"])
     yield "compiled modules", Path(_runtime.__file__).name.partition(".")[2]
-    yield "threads of a fit", str(known["threads"])
+    yield "threads of a fit", str(effective_n_threads())
     yield from _thread_pools()
 
 

@@ -17,11 +17,19 @@ Floats = NDArray[np.floating[Any]]
 
 
 class HasShape(Protocol):
-    """Anything with a shape: sparse matrices, and frames of pandas, polars and pyarrow."""
+    """Anything with a shape: frames of pandas, polars and pyarrow."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Numbers of rows and columns."""
+
+
+class Sparse(Protocol):
+    """Sparse matrices and arrays of SciPy, whose shape pyright does not understand."""
+
+    @property
+    def tocsc(self) -> Callable[..., Any]:
+        """Function that returns it in columns."""
 
 
 class HasFeatures(Protocol):
@@ -57,7 +65,7 @@ class HasBounds(Protocol):
 
 
 # X: arrays and nested lists, sparse matrices, frames, and where a Design is taken, that.
-MatrixLike: TypeAlias = ArrayLike | HasShape | HasFeatures
+MatrixLike: TypeAlias = ArrayLike | HasShape | Sparse | HasFeatures
 
 # Whether the Gram matrix is built, or the matrix itself. Not ArrayLike, of which any text is one.
 Precompute: TypeAlias = bool | Literal["auto"] | HasShape | Sequence[Sequence[float]]

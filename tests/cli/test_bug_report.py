@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -102,6 +103,17 @@ def test_kernels_that_cannot_be_loaded_leave_the_rest(monkeypatch, call):
     assert found["build"].startswith("FAILED: ModuleNotFoundError")
     assert found["numpy"] == np.__version__
     assert "system" in found
+
+
+def test_a_package_that_was_not_installed(monkeypatch):
+    def unknown(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(bug_report, "version", unknown)
+    monkeypatch.setattr(bug_report, "distribution", unknown)
+    found = rows(bug_report.bug_report())
+    assert found["softreg_fast"] == "not installed, from a folder"
+    assert "FAILED" not in str(found)
 
 
 def test_variables_without_folders():

@@ -7,6 +7,7 @@ it to ignore what is no error. The objects' base, scikit-learn, has no types.
 from typing import Any, assert_type
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -30,6 +31,9 @@ def functions() -> None:
     assert_type(found, sf.CVPath)
     assert_type(found.alpha, float)
     assert_type(found.path, sf.Path)
+    for sparse in (sp.csr_matrix(X), sp.coo_array(X)):
+        assert_type(sf.path(sparse, y, n_alphas=5), sf.Path)
+    assert_type(sf.path(pd.DataFrame(X), y, n_alphas=5), sf.Path)
     one = sf.solve(X.tolist(), y, alpha=0.1, loss="squared", bounds=(0.0, None))
     assert_type(one.coef, Vector)
     assert_type(one.gap, float)
@@ -79,6 +83,7 @@ def mistakes() -> None:
     sf.cv_path(X, y, fold_weights="none")  # type: ignore[arg-type]
     sf.cv_path(X, y, eps="automatic")  # type: ignore[arg-type]
     sf.solve(X, y, penalty="mcp")  # type: ignore[arg-type]
+    sf.solve(X, y).predict(X, kind="probability")  # type: ignore[arg-type]
     sf.Lasso(alpha="1")  # type: ignore[arg-type]
     sf.Lasso(selection="shuffled")  # type: ignore[arg-type]
     sf.LassoCV(rule="one")  # type: ignore[arg-type]
