@@ -141,7 +141,7 @@ def _missing_in_array(values: Any) -> NDArray[np.bool_]:
     if hasattr(values, "tocoo"):
         entries = values.tocoo()
         found = np.zeros(values.shape[0], bool)
-        found[entries.coords[0][np.isnan(entries.data)]] = True
+        found[entries.row[np.isnan(entries.data)]] = True
         return found
     array = np.asarray(values)
     if array.dtype.names is not None:

@@ -230,7 +230,9 @@ class CVPathDisplay:
         self.band_ = None
         options: Any = {"fmt": "o-", "markersize": 3, "linewidth": 1.2}
         if len(x) <= MOST_BARS:
-            options |= {"yerr": [mean - bounds[0], bounds[1] - mean], "ecolor": "0.6", "capsize": 2}
+            # lists: older versions of matplotlib take an array of one number for a number
+            errors = [(mean - bounds[0]).tolist(), (bounds[1] - mean).tolist()]
+            options |= {"yerr": errors, "ecolor": "0.6", "capsize": 2}
         else:
             options |= {"fmt": "-", "linewidth": 1.6}
         self.errorbar_ = self.ax_.errorbar(x, mean, **options)
