@@ -359,7 +359,11 @@ def check_table(folder, ending, data, roles):
 
 def check_other_file(folder, data):
     """Check for a model or penalty weights from the same bytes, or an InputError."""
-    for ending, read in ((".json", read_model), (".csv", lambda f: read_penalty_weights(f, "ab"))):
+    features = {"a": [0], "b": [1, 2]}
+    for ending, read in (
+        (".json", read_model),
+        (".csv", lambda file: read_penalty_weights(file, features, 3)),
+    ):
         try:
             read(write(folder, ending, data))
         except InputError as error:
