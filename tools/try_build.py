@@ -276,7 +276,7 @@ def check_wheel(wheel):
     wanted = {
         file.relative_to(ROOT).as_posix()
         for file in (ROOT / "softreg_fast").rglob("*")
-        if file.suffix in (".py", ".pyi") or file.name == "py.typed"
+        if file.suffix in (".py", ".pyi", ".css", ".js") or file.name == "py.typed"
     }
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     wanted |= {

@@ -1,6 +1,7 @@
 """Measures of models on a table, against scikit-learn's."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +180,13 @@ def test_arrays_without_names(call, tmp_path):
     assert code == 0
     (one,) = json.loads(out)["models"]
     assert one["r2"] == pytest.approx(read_model("m.json").path.dev_ratio[0])
+
+
+def test_weights_may_be_a_feature_of_the_model(call):
+    rows = ["a,b,y", "1,1,2", "2,1,3.5", "3,2,3", "4,2,5", "5,3,6"]
+    Path("data.csv").write_text("\n".join(rows), encoding="utf-8")
+    code, _, err = call("fit", "data.csv", "--target", "y", "--alpha", 0.01, "--model", "m.json")
+    assert (code, err) == (0, "")
+    code, out, err = call("evaluate", "m.json", "data.csv", "--weights", "b")
+    assert (code, err) == (0, "")
+    assert "RMSE" in out

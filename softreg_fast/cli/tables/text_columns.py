@@ -100,7 +100,7 @@ class Parts:
 
     def __init__(self, path: str, layout: Layout, roles: Roles, chosen: Chosen) -> None:
         self.path, self.layout, self.roles, self.chosen = path, layout, roles, chosen
-        self.columns = np.sort(chosen.needed)
+        self.columns = np.unique(chosen.needed)  # one may be a feature and the weights, too
         self.names = [layout.names[j] for j in self.columns]
         self.is_feature = np.isin(self.columns, chosen.features)
         self.as_text = sorted(self._text_columns())
