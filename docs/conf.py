@@ -37,6 +37,8 @@ nitpicky = True
 default_role = "py:obj"
 nitpick_ignore_regex = [("py:obj", ".*")]
 suppress_warnings = ["config.cache"]
+if " " in str(Path(__file__)):  # a space in the folder of the checkout breaks no link
+    suppress_warnings.append("sphinx_gallery.space_in_filename")
 
 # --- the reference -----------------------------------------------------------------------------
 
