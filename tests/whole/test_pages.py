@@ -23,8 +23,9 @@ OPTIONAL = {"formulaic", "joblib", "keras", "matplotlib", "onnx", "pandas", "pol
 
 
 def tool():
-    spec = spec_from_file_location("pages", TOOL)
-    module = sys.modules["pages"] = module_from_spec(spec)
+    name = "documentation_pages"  # tests/pages.py has the other one
+    spec = spec_from_file_location(name, TOOL)
+    module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
