@@ -22,7 +22,7 @@ LINK = re.compile(r"\[([^]]*)\]\(([^)\s#]+)((?:#[^)\s]*)?)\)")
 
 
 class Output(TextLexer):
-    """What a block of code prints."""
+    """Lexer of the output of a block of code, which is plain text."""
 
     name = "output"
     aliases = ("output",)

@@ -187,6 +187,11 @@ def test_weights_may_be_a_feature_of_the_model(call):
     Path("data.csv").write_text("\n".join(rows), encoding="utf-8")
     code, _, err = call("fit", "data.csv", "--target", "y", "--alpha", 0.01, "--model", "m.json")
     assert (code, err) == (0, "")
+    code, _, err = call("evaluate", "m.json", "data.csv", "--weights", "c")
+    assert code == 2
+    assert err.startswith(
+        'softreg_fast: data.csv lacks the column "c" that --weights names; it has'
+    )
     code, out, err = call("evaluate", "m.json", "data.csv", "--weights", "b")
     assert (code, err) == (0, "")
     assert "RMSE" in out

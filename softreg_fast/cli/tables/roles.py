@@ -300,6 +300,10 @@ def _check_distinct(asked: dict[str, str]) -> None:
 
 def _column_of_model(name: str, option: str, names: list[str], path: str) -> int:
     """Return the position of the column of the offset, or of the strata, that a model needs."""
+    if name not in names and option == "--weights":  # never those of the fit
+        raise InputError(
+            f"{path} lacks the column {listed([name])} that --weights names; {hint(name, names)}"
+        )
     if name not in names:
         raise InputError(
             f"{path} lacks the column {listed([name])} of the {option.removeprefix('--')}, which "
